@@ -1,0 +1,43 @@
+# The list of things we do. Each target works from a fresh clone with Python >= 3.11 and make.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help demo test lint format crash clean
+
+help:
+	@echo "make demo    run the whole way over a sample day, with no network"
+	@echo "make test    run all tests (PostgreSQL and Chromium where they can be had)"
+	@echo "make lint    ruff, mypy, import-linter"
+	@echo "make format  let ruff put the code in form"
+	@echo "make crash   kill the sender at random, many rounds (ROUNDS=50)"
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("newsletter needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; say make PYTHON=python3.12") if sys.version_info < (3, 11) else 0'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[postgres]" --group dev
+	@touch $(READY)
+
+demo: $(READY)
+	$(BIN)/newsletter demo --out demo-out
+
+test: $(READY)
+	$(BIN)/pytest -n auto --dist loadgroup
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+crash: $(READY)
+	ROUNDS=$(or $(ROUNDS),50) $(BIN)/pytest -s tests/acceptance/test_crash.py
+
+clean:
+	rm -rf .venv demo-out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

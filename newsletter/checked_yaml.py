@@ -1,0 +1,282 @@
+"""A YAML document × a pydantic model → a frozen value, or all the problems at once in plain words.
+
+What the two files that people write have in common: the base class of their sections, the types of
+their fields, and the translation of pydantic's errors into line, path, what is wrong and what would be right.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from difflib import get_close_matches
+from typing import Annotated, Any, Protocol, TypeVar, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from newsletter.address import parse_address
+from newsletter.errors import AddressError, Problem, QueryError
+from newsletter.model import EmailAddress
+from newsletter.yaml_text import Document, Steps, Value, format_steps
+
+
+class Section(BaseModel):
+    """A mapping in a file. A field has its default here, or says in its description what should be there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class CheckTopics(Protocol):
+    """Raises QueryError where a JSON list of topics is wrong."""
+
+    def __call__(self, topics_json: str, /) -> object: ...
+
+
+S = TypeVar("S", bound=Section)
+
+
+def validate(
+    document: Document, model: type[S], context: Mapping[str, object]
+) -> tuple[S | None, list[Problem]]:
+    """Return the document as a model (None where it has problems), and the problems."""
+    empty = set(_empty_values(document.value, ()))
+    problems = [
+        document.problem(steps, "is empty; write a value or leave the key out") for steps in sorted(empty)
+    ]
+    try:
+        settings = model.model_validate(document.value, context=dict(context))
+    except ValidationError as error:
+        problems += [
+            _translate(details, document, model)
+            for details in error.errors(include_url=False, include_input=False)
+            if details["loc"] not in empty and details["type"] != "default_factory_not_called"
+        ]
+        return None, problems
+    return (None if problems else settings), problems
+
+
+def in_file_order(problems: Iterable[Problem]) -> list[Problem]:
+    return sorted(problems, key=lambda problem: (problem.line, problem.column))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a question with the nearest known word, or the known words where none is near."""
+    names = list(known)
+    by_folded = {name.casefold(): name for name in names}
+    folded = word.casefold()
+    close = get_close_matches(folded, by_folded, n=1, cutoff=0.6)
+    close += [name for name in by_folded if len(folded) > 2 and folded in name]
+    if close:
+        return f"did you mean '{by_folded[close[0]]}'?"
+    return f"known here: {', '.join(names)}"
+
+
+def to_json(value: object) -> str:
+    """Return canonical JSON: sorted keys, no blanks, signs of all scripts as they are."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def find_topic_problems(document: Document, steps: Steps, check_topics: CheckTopics) -> list[Problem]:
+    """Return what is wrong with topics, each on its own, or else with all of them together (equal names).
+
+    An empty value in a topic is left to ``validate``.
+    """
+    forms = document.get(steps)
+    if not isinstance(forms, list):
+        return []
+    whole = [index for index, form in enumerate(forms) if not list(_empty_values(form, ()))]
+    alone = [_check_forms(document, steps, [forms[index]], index, check_topics) for index in whole]
+    found = [problem for problem in alone if problem]
+    if not found and len(whole) == len(forms):
+        together = _check_forms(document, steps, forms, 0, check_topics)
+        found = [together] if together else []
+    return found
+
+
+# --- types of fields ----------------------------------------------------------------------
+
+
+def parse_line(value: object) -> str:
+    """Return a text of one line without blanks around it. Raises ValueError."""
+    if not isinstance(value, str):
+        raise ValueError(
+            f"a single text is expected here, not {'keys' if isinstance(value, dict) else 'a list'}"
+        )
+    text = value.strip()
+    if not text:
+        raise ValueError("is empty; write a text or leave the key out")
+    if any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in text):
+        raise ValueError("must be one line without control characters")
+    return text
+
+
+def whole_number(low: int, high: int) -> BeforeValidator:
+    """Return the validator of a whole number from low to high, both included."""
+
+    def parse(value: object) -> int:
+        text = parse_line(value)
+        if not re.fullmatch(r"-?[0-9]{1,18}", text):
+            raise ValueError(f"{text!r} is not a whole number; {low} to {high} is right")
+        number = int(text)
+        if number < low:
+            raise ValueError(f"{number} is below {low}; {low} to {high} is right")
+        if number > high:
+            raise ValueError(f"{number} is above {high}; {low} to {high} is right")
+        return number
+
+    return BeforeValidator(parse)
+
+
+def one_of(known: Iterable[str]) -> BeforeValidator:
+    """Return the validator of a word out of a few."""
+    words = list(known)
+
+    def parse(value: object) -> str:
+        text = parse_line(value)
+        if text not in words:
+            raise ValueError(f"{text!r} is unknown; {did_you_mean(text, words)}")
+        return text
+
+    return BeforeValidator(parse)
+
+
+def parse_everything_else(value: object) -> int:
+    """Return how many unmatched entries a digest may add: a number from 0 to 50, or 0 for ``off``."""
+    text = parse_line(value)
+    if text == "off":
+        return 0
+    if not re.fullmatch(r"[0-9]{1,2}", text) or int(text) > 50:
+        raise ValueError(f"{text!r} is neither 'off' nor a number from 0 to 50")
+    return int(text)
+
+
+def parse_duration(value: object) -> timedelta:
+    """Return the time of ``30m``, ``12h`` or ``2d``; more than nothing, at most a year."""
+    text = parse_line(value)
+    found = re.fullmatch(r"([0-9]{1,6})\s*([mhd])", text)
+    if not found:
+        raise ValueError(f"{text!r} is not a duration; write minutes, hours or days as 30m, 12h or 2d")
+    unit = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[found[2]]
+    duration = int(found[1]) * unit
+    if not timedelta() < duration <= timedelta(days=365):
+        raise ValueError(f"{text!r} is out of range; 1m to 365d is right")
+    return duration
+
+
+def parse_date(value: object) -> date:
+    """Return the date of ``2026-06-16``."""
+    text = parse_line(value)
+    try:
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is not a date; write year, month and day as 2026-06-16")
+
+
+def _parse_address(value: object) -> EmailAddress:
+    try:
+        return parse_address(parse_line(value))
+    except AddressError as error:
+        raise ValueError(str(error)) from error
+
+
+Line = Annotated[str, BeforeValidator(parse_line)]
+Address = Annotated[EmailAddress, BeforeValidator(_parse_address)]
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Day = Annotated[date, BeforeValidator(parse_date)]
+EverythingElse = Annotated[int, BeforeValidator(parse_everything_else)]
+
+
+# --- pydantic's errors in plain words -----------------------------------------------------
+
+
+def _translate(error: ErrorDetails, document: Document, model: type[Section]) -> Problem:
+    steps: Steps = error["loc"]
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        key, colon, _ = str(steps[-1]).partition(":")
+        advice = did_you_mean(key, fields_of(_section_at(model, steps[:-1])))
+        message = "a blank is missing after the colon" if colon else f"unknown key '{key}'; {advice}"
+        return document.problem(steps, message, at_key=True)
+    if kind == "missing":
+        description = fields_of(_section_at(model, steps[:-1]))[str(steps[-1])].description
+        return document.problem(steps, f"is missing: {description}")
+    if kind == "value_error":
+        return document.problem(steps, str(error["ctx"]["error"]))
+    if kind in ("model_type", "model_attributes_type"):
+        return document.problem(steps, "keys are expected here, each with a colon: 'key: value'")
+    if kind in ("tuple_type", "list_type"):
+        return document.problem(steps, "a list is expected here: lines that begin with '- ', or [one, two]")
+    return document.problem(steps, error["msg"])
+
+
+def fields_of(section: type[Section]) -> dict[str, Any]:
+    """Return the fields of a section by the names of their keys."""
+    return {info.alias or name: info for name, info in section.model_fields.items()}
+
+
+def _section_at(model: type[Section], steps: Steps) -> type[Section]:
+    for step in steps:
+        if isinstance(step, str):
+            model = next(sections_in(fields_of(model)[step].annotation))
+    return model
+
+
+def sections_in(annotation: object) -> Iterator[type[Section]]:
+    """Yield the sections that the type of a field speaks of."""
+    if inspect.isclass(annotation) and issubclass(annotation, Section):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from sections_in(argument)
+
+
+def _empty_values(value: Value, steps: Steps) -> Iterator[Steps]:
+    if value is None:
+        yield steps
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _empty_values(item, (*steps, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _empty_values(item, (*steps, index))
+
+
+# --- topics -------------------------------------------------------------------------------
+
+_TOPIC_PLACE = re.compile(r"topics\[(\d+)\](.*?): (.*)", re.DOTALL)
+
+
+def _check_forms(
+    document: Document, steps: Steps, forms: Sequence[Value], first: int, check_topics: CheckTopics
+) -> Problem | None:
+    """Return what is wrong with some topics, at the word's place; forms[0] is the topic number ``first``."""
+    try:
+        check_topics(to_json(forms))
+    except QueryError as error:
+        index, below, message = _split_message(str(error))
+        topic = (*steps, first + index)
+        problem = _place_in_topic(document, topic, error, message)
+        return replace(problem, path=format_steps(topic) + below)
+    return None
+
+
+def _split_message(message: str) -> tuple[int, str, str]:
+    """Split ``topics[1].any[0]: unknown scope`` into 1, ``.any[0]`` and ``unknown scope``."""
+    found = _TOPIC_PLACE.fullmatch(message)
+    return (int(found[1]), found[2], found[3]) if found else (0, "", message)
+
+
+def _place_in_topic(document: Document, topic: Steps, error: QueryError, message: str) -> Problem:
+    for steps, text in document.texts_below(topic):
+        if text == error.text:
+            return document.problem(steps, message, offset=error.position)
+    for steps in document.key_places:
+        if steps[: len(topic)] == topic and steps[-1] == error.text:
+            return document.problem(steps, message, at_key=True)
+    return document.problem(topic, message)

@@ -1,0 +1,276 @@
+"""Arguments → workflow → exit code. Each command imports what it needs when it runs, so that ``--help`` is quick.
+
+Exit codes: 0 done, 1 done with failures, 2 wrong input, 3 could not run.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from newsletter.config import Config
+
+DONE, DONE_WITH_FAILURES, WRONG_INPUT, COULD_NOT_RUN = 0, 1, 2, 3
+
+app = typer.Typer(
+    name="newsletter",
+    help="Trending papers in your inbox: collect, match, compose, render, deliver.",
+    epilog="Exit codes: 0 done, 1 done with failures, 2 wrong input, 3 could not run.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+subscribers_app = typer.Typer(help="Who gets a digest.", no_args_is_help=True)
+app.add_typer(subscribers_app, name="subscribers")
+
+ConfigPath = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="NEWSLETTER_CONFIG", help="The configuration file."),
+]
+LogJson = Annotated[bool, typer.Option("--log-json", help="Write logs as JSON lines.")]
+Address = Annotated[str, typer.Argument(help="The subscriber's e-mail address.")]
+DEFAULT_CONFIG = Path("config.yaml")
+
+
+def main() -> None:
+    """Run the command line; an error that we know becomes one message and an exit code."""
+    from newsletter.errors import AddressError, ConfigError, NewsletterError, QueryError
+
+    try:
+        app()
+    except (ConfigError, QueryError, AddressError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(WRONG_INPUT)
+    except NewsletterError as error:
+        print(error, file=sys.stderr)
+        sys.exit(COULD_NOT_RUN)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(COULD_NOT_RUN)
+
+
+def _load(path: Path, log_json: bool = False) -> Config:
+    import os
+
+    from newsletter.config import load_config
+    from newsletter.logs import set_up_logs
+
+    set_up_logs(as_json=log_json)
+    return load_config(path, os.environ)
+
+
+def _finish(work: Coroutine[object, object, int]) -> None:
+    """Run a command's coroutine and leave with its exit code."""
+    import asyncio
+
+    raise typer.Exit(asyncio.run(work))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write the files.")] = Path(),
+) -> None:
+    """Write a commented config.yaml and subscribers.yaml to start from. Never overwrites."""
+    from newsletter.cli import start
+
+    raise typer.Exit(start.init(folder))
+
+
+@app.command()
+def check(
+    config: ConfigPath = DEFAULT_CONFIG,
+    relay: Annotated[bool, typer.Option("--relay", help="Also connect and log in to the relay.")] = False,
+    sources: Annotated[bool, typer.Option("--sources", help="Also fetch every source.")] = False,
+    log_json: LogJson = False,
+) -> None:
+    """Check the configuration, the templates, the topics and subscribers.yaml, before any mail goes out."""
+    from newsletter.cli import start
+
+    _finish(start.check(_load(config, log_json), relay=relay, sources=sources))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="The folder that everything is written to.")] = Path("demo-out"),
+) -> None:
+    """Run the whole way once over a sample day, with an SMTP server of its own and no network."""
+    from newsletter.cli import sample
+    from newsletter.logs import set_up_logs
+
+    set_up_logs()
+    out.mkdir(parents=True, exist_ok=True)
+    _finish(sample.run_demo(out.resolve()))
+
+
+@app.command()
+def collect(config: ConfigPath = DEFAULT_CONFIG, log_json: LogJson = False) -> None:
+    """Look at every source once and store what is new."""
+    from newsletter.cli import operate
+
+    _finish(operate.collect(_load(config, log_json)))
+
+
+@app.command()
+def preview(
+    address: Annotated[
+        str, typer.Argument(help="Whose digest; without it, a trial reader with the configured topics.")
+    ] = "",
+    config: ConfigPath = DEFAULT_CONFIG,
+    at: Annotated[str, typer.Option("--at", help="An instant instead of now: 2026-06-16T20:00Z.")] = "",
+    topic: Annotated[
+        list[str] | None, typer.Option("--topic", help="Try this topic instead. May be repeated.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Collect now, into memory only.")] = False,
+    form: Annotated[str, typer.Option("--format", help="html, text or eml.")] = "html",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write to this file instead of the terminal.")
+    ] = None,
+    everybody: Annotated[
+        Path | None, typer.Option("--all", help="Write every reader's digest into this folder.")
+    ] = None,
+    log_json: LogJson = False,
+) -> None:
+    """Show the very mail that would go out next. Changes nothing."""
+    from newsletter.cli import look
+
+    request = look.PreviewRequest(
+        address=address,
+        at=at,
+        topics=tuple(topic or ()),
+        fresh=fresh,
+        form=form,
+        out=out,
+        everybody=everybody,
+    )
+    _finish(look.preview(_load(config, log_json), request))
+
+
+@app.command()
+def send(
+    config: ConfigPath = DEFAULT_CONFIG,
+    edition: Annotated[
+        str, typer.Option("--edition", help="Send this date's digests now, whatever the hour: 2026-06-16.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would get what; send nothing.")] = False,
+    to: Annotated[
+        str, typer.Option("--to", help="Send one reader's next digest to this address, without a trace.")
+    ] = "",
+    reader: Annotated[
+        str, typer.Option("--reader", help="With --to: whose digest (default: the first).")
+    ] = "",
+    log_json: LogJson = False,
+) -> None:
+    """Send what is due now, and what an earlier run could not finish."""
+    from newsletter.cli import operate
+
+    _finish(operate.send(_load(config, log_json), edition=edition, dry_run=dry_run, to=to, reader=reader))
+
+
+@app.command()
+def run(config: ConfigPath = DEFAULT_CONFIG, log_json: LogJson = False) -> None:
+    """Collect and send on schedule until stopped (SIGTERM finishes the mails in flight)."""
+    from newsletter.cli import operate
+
+    _finish(operate.run(_load(config, log_json)))
+
+
+@app.command()
+def hold(
+    why: Annotated[str, typer.Argument(help="Why; shown by status.")] = "held by the operator",
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Send nothing until release; collecting and planning go on."""
+    from newsletter.cli import operate
+
+    _finish(operate.set_hold(_load(config), why))
+
+
+@app.command()
+def release(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Allow sending again after hold."""
+    from newsletter.cli import operate
+
+    _finish(operate.set_hold(_load(config), ""))
+
+
+@app.command()
+def status(
+    config: ConfigPath = DEFAULT_CONFIG,
+    readers: Annotated[bool, typer.Option("--readers", help="Also each reader's next due time.")] = False,
+    editions: Annotated[int, typer.Option("--editions", min=1, help="How many editions to show.")] = 7,
+) -> None:
+    """Show who got what, who did not and why, and how the sources are."""
+    from newsletter.cli import look
+
+    _finish(look.status(_load(config), readers=readers, editions=editions))
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The copy; must not exist yet.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Write a consistent copy of the database while everything runs."""
+    from newsletter.cli import operate
+
+    _finish(operate.back_up(_load(config), file))
+
+
+@subscribers_app.command("list")
+def list_subscribers(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Show everybody: consent, cadence, topics, next due time."""
+    from newsletter.cli import people
+
+    _finish(people.list_all(_load(config)))
+
+
+@subscribers_app.command("add")
+def add_subscriber(
+    address: Address,
+    topic: Annotated[list[str], typer.Option("--topic", help="A topic. May be repeated.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    name: Annotated[str, typer.Option(help="How to address them.")] = "",
+    days: Annotated[str, typer.Option(help="daily, weekdays, weekends or days: mon,wed.")] = "weekdays",
+    hour: Annotated[str, typer.Option(help="The local hour: 07:30.")] = "07:00",
+    zone: Annotated[str, typer.Option(help="The IANA time zone: Europe/Berlin.")] = "UTC",
+) -> None:
+    """Add a subscriber who is not in subscribers.yaml."""
+    from newsletter.cli import people
+
+    _finish(people.add(_load(config), address, name=name, days=days, hour=hour, zone=zone, topics=topic))
+
+
+@subscribers_app.command("pause")
+def pause_subscriber(address: Address, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Send nothing to this subscriber until they are restored."""
+    from newsletter.cli import people
+
+    _finish(people.pause(_load(config), address))
+
+
+@subscribers_app.command("remove")
+def remove_subscriber(address: Address, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Note that this subscriber has left. They stay left, whatever subscribers.yaml says."""
+    from newsletter.cli import people
+
+    _finish(people.remove(_load(config), address))
+
+
+@subscribers_app.command("restore")
+def restore_subscriber(
+    address: Address,
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why they may be mailed again; kept in the record.")
+    ],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Take a subscriber back who was paused, had left, or whose address was suppressed."""
+    from newsletter.cli import people
+
+    _finish(people.restore(_load(config), address, reason))

@@ -1,0 +1,199 @@
+"""The commands that only look: preview and status."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from newsletter.address import parse_address
+from newsletter.cli import DONE
+from newsletter.cli.show import build_table, console, show_fetches, show_ledger
+from newsletter.config import Config
+from newsletter.errors import ConfigError, Problem
+from newsletter.model import Consent, Subscriber
+from newsletter.ports import Clock
+from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
+from newsletter.workflows.collect_entries import collect_entries
+from newsletter.workflows.import_subscribers import choose_subscribers, start_window
+from newsletter.workflows.preview import (
+    FORMATS,
+    choose_preview_bytes,
+    make_trial_reader,
+    preview_reader,
+    save_previews,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRequest:
+    """The arguments of ``preview``, as typed."""
+
+    address: str
+    at: str
+    topics: tuple[str, ...]
+    fresh: bool
+    form: str
+    out: Path | None
+    everybody: Path | None
+
+
+async def preview(config: Config, request: PreviewRequest) -> int:
+    """Show the mail that would go out next, or everybody's, touching no state."""
+    if request.form not in FORMATS:
+        raise ConfigError([Problem(f"{request.form!r} is none of {', '.join(FORMATS)}", path="--format")])
+    clock = parse_clock(request.at)
+    async with _open_for_preview(config, clock, fresh=request.fresh) as newsletter:
+        digests, mails = await newsletter.new_digest_builder(), await newsletter.new_mail_builder()
+        if request.everybody is not None:
+            readers = await load_readers(newsletter)
+            pairs = [
+                (reader, await preview_reader(reader, digests, mails, newsletter.deliveries, clock))
+                for reader in readers
+            ]
+            pages = save_previews(pairs, request.everybody)
+            table = build_table("reader", "slot", "entries#", "bytes#", "subject")
+            for reader, mail in pairs:
+                slot = f"{mail.digest.slot.at:%Y-%m-%d %H:%M}"
+                table.add_row(
+                    reader.address,
+                    slot,
+                    str(mail.digest.entry_count),
+                    str(len(mail.message)),
+                    mail.rendered.subject,
+                )
+            console.print(table)
+            console.print(f"wrote {len(pages)} previews into {request.everybody}")
+            return DONE
+        reader = await _choose_preview_reader(newsletter, request)
+        mail = await preview_reader(reader, digests, mails, newsletter.deliveries, clock)
+    body = choose_preview_bytes(mail, request.form)
+    if request.out is None:
+        sys.stdout.buffer.write(body)
+        return DONE
+    request.out.write_bytes(body)
+    found = ", ".join(
+        f"{section.topic or 'everything else'} {len(section.items)}" for section in mail.digest.sections
+    )
+    console.print(f"wrote {request.out}: {mail.rendered.subject}\n{found or 'nothing new in these topics'}")
+    return DONE
+
+
+def parse_clock(text: str) -> Clock:
+    """Return a clock that stands at an ISO instant (UTC where it names no zone); the real one for an empty text."""
+    if not text:
+        return SystemClock()
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        message = f"{text!r} is not an instant like 2026-06-16T20:00Z"
+        raise ConfigError([Problem(message, path="--at")]) from error
+    return FixedClock(at if at.tzinfo else at.replace(tzinfo=UTC))
+
+
+@asynccontextmanager
+async def _open_for_preview(config: Config, clock: Clock, *, fresh: bool) -> AsyncIterator[Newsletter]:
+    """Open the operator's database, or with ``fresh`` one in memory with all the sources collected into it."""
+    if not fresh:
+        if config.database_file is not None and not config.database_file.exists():
+            message = "nothing was collected yet: run 'newsletter collect', or preview with --fresh"
+            raise ConfigError([Problem(message, file=str(config.database_file))])
+        async with open_newsletter(config, clock=clock) as newsletter:
+            yield newsletter
+        return
+    async with open_newsletter(config, clock=clock, database_url="sqlite:///:memory:") as newsletter:
+        async with newsletter.fetcher() as fetcher:
+            report = await collect_entries(config.source_list, fetcher, newsletter.entries, clock)
+        if report.failed:
+            # The terminal may be the preview's own way out; what failed goes beside it.
+            for record in report.records:
+                if record.message:
+                    print(f"{record.source}: {record.state}: {record.message}", file=sys.stderr)
+        yield newsletter
+
+
+async def _choose_preview_reader(newsletter: Newsletter, request: PreviewRequest) -> Subscriber:
+    """Return whom to preview: the one named, a trial reader with --topic or the configured topics, or the first
+    of the file."""
+    topics: object = list(request.topics) or list(newsletter.config.topics)
+    if request.address and not request.topics:
+        return await choose_reader(newsletter, request.address)
+    if topics:
+        topics_json = json.dumps(topics, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        trial = make_trial_reader(topics_json, newsletter.config.everything_else)
+        return await start_window(trial, newsletter.entries, newsletter.clock.now())
+    return await choose_reader(newsletter, "")
+
+
+async def load_readers(newsletter: Newsletter) -> list[Subscriber]:
+    """Return everybody as they are in the store with subscribers.yaml laid over them, by address; writes nothing."""
+    config = newsletter.config
+    readers = {reader.address: reader for reader in await newsletter.subscribers.load_all()}
+    if config.subscribers_path is not None and config.subscribers_path.exists():
+        chosen = await choose_subscribers(
+            config.subscribers_path,
+            newsletter.subscribers,
+            newsletter.entries,
+            newsletter.library,
+            config.everything_else,
+            newsletter.clock.now(),
+        )
+        readers |= {reader.address: reader for reader in chosen.save}
+    mailed = (reader for reader in readers.values() if reader.consent is Consent.CONFIRMED)
+    return sorted(mailed, key=lambda reader: reader.address)
+
+
+async def choose_reader(newsletter: Newsletter, whose: str) -> Subscriber:
+    """Return one reader by address, the first one for an empty text. Raises ConfigError where there is none."""
+    readers = await load_readers(newsletter)
+    if not whose:
+        if not readers:
+            raise ConfigError(
+                [Problem("there are no subscribers yet: fill subscribers.yaml, or give --topic")]
+            )
+        return readers[0]
+    address = parse_address(whose)
+    for reader in readers:
+        if reader.address == address:
+            return reader
+    raise ConfigError(
+        [Problem(f"{address} is not a confirmed subscriber; see 'newsletter subscribers list'")]
+    )
+
+
+async def status(config: Config, *, readers: bool, editions: int) -> int:
+    """Show the ledger's equation per edition, who was not reached and why, and the sources; with readers, who
+    is due when."""
+    async with open_newsletter(config) as newsletter:
+        why = await newsletter.settings.load_hold()
+        if why:
+            console.print(f"[red]held[/red]: {why}. 'newsletter release' lets mail go out again.")
+        counts = await newsletter.deliveries.load_counts(editions)
+        show_ledger(counts)
+        if not counts:
+            console.print("no digest was due yet")
+        missed = build_table("edition", "reader", "state", "attempts#", "why")
+        for edition in sorted({count.edition for count in counts}, reverse=True):
+            for delivery, address in await newsletter.deliveries.load_unreached(edition):
+                missed.add_row(edition, address, delivery.state, str(delivery.attempt), delivery.last_reply)
+        if missed.row_count:
+            console.print("\nnot reached:")
+            console.print(missed)
+        console.print()
+        show_fetches(await newsletter.entries.load_last_fetches())
+        if readers:
+            console.print()
+            _show_readers(await newsletter.subscribers.load_all())
+    return DONE
+
+
+def _show_readers(readers: Sequence[Subscriber]) -> None:
+    table = build_table("reader", "consent", "next due (UTC)")
+    for reader in readers:
+        due = f"{reader.next_due_at:%Y-%m-%d %H:%M}" if reader.next_due_at else "-"
+        table.add_row(reader.address, str(reader.consent), due)
+    console.print(table)

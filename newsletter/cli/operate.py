@@ -1,0 +1,177 @@
+"""The commands that change something: collect, send, run, hold, release, backup."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from newsletter.address import parse_address
+from newsletter.cli import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
+from newsletter.cli.look import choose_reader
+from newsletter.cli.show import build_table, console, sending_progress, show_fetches, show_ledger
+from newsletter.config import Config
+from newsletter.errors import ConfigError, Problem
+from newsletter.model import PENDING, LedgerCount, SmtpReply, State
+from newsletter.scheduler import import_file, run_forever, stop_on_signals
+from newsletter.storage.backup import backup
+from newsletter.wiring import Newsletter, build_mailer, open_newsletter
+from newsletter.workflows.build_edition import plan_date, plan_due
+from newsletter.workflows.collect_entries import collect_entries
+from newsletter.workflows.preview import preview_reader
+
+
+async def collect(config: Config) -> int:
+    """Look at every source once."""
+    async with open_newsletter(config) as newsletter, newsletter.fetcher() as fetcher:
+        with console.status("collecting"):
+            report = await collect_entries(config.source_list, fetcher, newsletter.entries, newsletter.clock)
+        await newsletter.entries.thin_observations(newsletter.clock.now())
+    show_fetches(report.records)
+    return DONE_WITH_FAILURES if report.failed else DONE
+
+
+async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: str) -> int:
+    """Send what is due; or one date's digests; or one digest to somewhere else."""
+    local_on = parse_edition(edition)
+    async with open_newsletter(config) as newsletter:
+        await import_file(newsletter)
+        if to:
+            return await _send_trial(newsletter, to, reader)
+        if dry_run:
+            return await _tell_due(newsletter)
+        now = newsletter.clock.now()
+        if local_on is None:
+            await plan_due(newsletter.subscribers, newsletter.deliveries, now, config.schedule.catch_up)
+        else:
+            await plan_date(
+                newsletter.subscribers, newsletter.deliveries, local_on, now, config.schedule.catch_up
+            )
+        return await send_pending(newsletter, edition or None)
+
+
+async def send_pending(newsletter: Newsletter, edition: str | None = None) -> int:
+    """Send what is planned, with progress, and say what became of it."""
+    if not await newsletter.deliveries.has_work(newsletter.clock.now()):
+        await _tell_nothing_due(newsletter)
+        return DONE
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    waiting = count_pending(await newsletter.deliveries.load_counts(), edition)
+    with sending_progress(waiting) as progress:
+        async with newsletter.sender(stop, progress) as sender:
+            report = await sender.send_pending(edition)
+    done = Counter({state: count for state, count in report.states.items() if count})
+    console.print(
+        "this run: " + (", ".join(f"{count} {state}" for state, count in done.items()) or "nothing sent")
+    )
+    show_ledger(await newsletter.deliveries.load_counts(editions=3))
+    if report.stopped:
+        console.print(f"[red]stopped[/red]: {report.stopped}; the rest stays queued", markup=True)
+        return DONE_WITH_FAILURES if done[State.ACCEPTED] else COULD_NOT_RUN
+    return DONE_WITH_FAILURES if report.failed else DONE
+
+
+def count_pending(counts: Sequence[LedgerCount], edition: str | None) -> int:
+    """Return how many deliveries are pending, of one edition if given."""
+    return sum(count.count for count in counts if count.state in PENDING and edition in (None, count.edition))
+
+
+def parse_edition(text: str) -> date | None:
+    """Return the date of an edition; None for an empty text. Raises ConfigError with the right form."""
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError([Problem(f"{text!r} is not a date like 2026-06-16", path="--edition")]) from error
+
+
+async def _send_trial(newsletter: Newsletter, to: str, whose: str) -> int:
+    """Send one reader's next digest to another address; the ledger does not know of it."""
+    address = parse_address(to)
+    reader = await choose_reader(newsletter, whose)
+    mail = await preview_reader(
+        reader,
+        await newsletter.new_digest_builder(),
+        await newsletter.new_mail_builder(),
+        newsletter.deliveries,
+        newsletter.clock,
+        to=address,
+    )
+    if mail.digest.is_empty:
+        console.print(f"{reader.address} has nothing new; nothing was sent. Run 'newsletter collect' first?")
+        return DONE_WITH_FAILURES
+    mailer = build_mailer(newsletter.config)
+    try:
+        session = await mailer.begin(mail.envelope)
+        reply = session if isinstance(session, SmtpReply) else await session.data(mail.message)
+    finally:
+        await mailer.close()
+    if isinstance(reply, SmtpReply) and 200 <= reply.code < 300:
+        console.print(f"sent the digest of {reader.address} to {address}: {reply}")
+        return DONE
+    console.print(f"[red]not sent[/red] to {address}: {reply}")
+    return DONE_WITH_FAILURES
+
+
+async def _tell_due(newsletter: Newsletter) -> int:
+    """Say what a send would do now; compose everything, send nothing, write nothing."""
+    now = newsletter.clock.now()
+    digests, mails = await newsletter.new_digest_builder(), await newsletter.new_mail_builder()
+    table = build_table("reader", "due (UTC)", "entries#", "bytes#", "topics")
+    for reader in await newsletter.subscribers.load_due(now, 1_000_000):
+        mail = await preview_reader(reader, digests, mails, newsletter.deliveries, newsletter.clock)
+        table.add_row(
+            reader.address,
+            f"{mail.digest.slot.at:%Y-%m-%d %H:%M}",
+            str(mail.digest.entry_count),
+            str(len(mail.message)),
+            ", ".join(f"{s.topic or 'everything else'} {len(s.items)}" for s in mail.digest.sections)
+            or "nothing new",
+        )
+    pending = count_pending(await newsletter.deliveries.load_counts(), None)
+    if table.row_count:
+        console.print(table)
+    console.print(f"dry run: {table.row_count} due now, {pending} queued earlier; nothing was sent")
+    return DONE
+
+
+async def _tell_nothing_due(newsletter: Newsletter) -> None:
+    coming = [reader for reader in await newsletter.subscribers.load_all() if reader.next_due_at]
+    if not coming:
+        console.print("nothing to send: there are no subscribers yet")
+        return
+    first = min(coming, key=lambda reader: (reader.next_due_at or newsletter.clock.now(), reader.address))
+    console.print(
+        f"nothing to send: next is {first.address} at {first.next_due_at:%Y-%m-%d %H:%M} UTC\n"
+        f"To send today's digests now: newsletter send --edition {newsletter.clock.now():%Y-%m-%d}"
+    )
+
+
+async def run(config: Config) -> int:
+    """Run the clock until a signal says stop."""
+    build_mailer(config)  # a configuration that cannot send is told now, not at the first slot
+    async with open_newsletter(config) as newsletter:
+        stop = asyncio.Event()
+        stop_on_signals(stop)
+        await run_forever(newsletter, stop)
+    return DONE
+
+
+async def set_hold(config: Config, why: str) -> int:
+    """Hold or release sending."""
+    async with open_newsletter(config) as newsletter:
+        await newsletter.settings.save_hold(why)
+    console.print(f"held: {why}" if why else "released: the next run sends what is queued")
+    return DONE
+
+
+async def back_up(config: Config, file: Path) -> int:
+    """Copy the database into a file that does not exist yet."""
+    async with open_newsletter(config) as newsletter:
+        await backup(newsletter.database, file)
+    console.print(f"wrote {file}")
+    return DONE

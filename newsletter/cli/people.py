@@ -1,0 +1,124 @@
+"""The commands about subscribers: list, add, pause, remove, restore."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from newsletter.address import parse_address
+from newsletter.cli import DONE, WRONG_INPUT
+from newsletter.cli.show import build_table, console
+from newsletter.compose.slots import next_slot
+from newsletter.config import Config
+from newsletter.errors import ConfigError, Problem
+from newsletter.match.query import parse_topics
+from newsletter.model import Consent, Subscriber
+from newsletter.subscribers_file import parse_cadence
+from newsletter.wiring import Newsletter, open_newsletter
+from newsletter.workflows.import_subscribers import start_window
+
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+async def list_all(config: Config) -> int:
+    """Print everybody."""
+    async with open_newsletter(config) as newsletter:
+        readers = await newsletter.subscribers.load_all()
+        suppressed = await newsletter.subscribers.load_suppressed([reader.address for reader in readers])
+        table = build_table("address", "name", "consent", "days", "hour", "zone", "topics", "next due (UTC)")
+        for reader in readers:
+            topics = parse_topics(reader.topics_json, newsletter.library)
+            consent = "suppressed" if reader.address in suppressed else str(reader.consent)
+            table.add_row(
+                reader.address,
+                reader.name,
+                consent,
+                show_days(reader.cadence.days),
+                f"{reader.cadence.at:%H:%M}",
+                reader.cadence.zone,
+                ", ".join(topic.name for topic in topics),
+                f"{reader.next_due_at:%Y-%m-%d %H:%M}" if reader.next_due_at else "-",
+            )
+    if table.row_count:
+        console.print(table)
+    else:
+        console.print("no subscribers yet")
+    return DONE
+
+
+def show_days(days: frozenset[int]) -> str:
+    """Return the days of a cadence in a word, or by their names."""
+    known = {frozenset(range(7)): "daily", frozenset(range(5)): "weekdays", frozenset({5, 6}): "weekends"}
+    return known.get(days) or ",".join(_WEEKDAYS[day] for day in sorted(days))
+
+
+async def add(
+    config: Config, address: str, *, name: str, days: str, hour: str, zone: str, topics: Sequence[str]
+) -> int:
+    """Add one confirmed subscriber, whose preferences the store owns."""
+    checked = parse_address(address)
+    cadence = parse_cadence(days, hour, zone)
+    async with open_newsletter(config) as newsletter:
+        if await newsletter.subscribers.load(checked) is not None:
+            console.print(f"{checked} is known already; see 'newsletter subscribers list'")
+            return WRONG_INPUT
+        topics_json = json.dumps(list(topics), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        parse_topics(topics_json, newsletter.library)
+        now = newsletter.clock.now()
+        reader = Subscriber(
+            address=checked,
+            cadence=cadence,
+            topics_json=topics_json,
+            name=name,
+            everything_else=config.everything_else,
+            next_due_at=next_slot(cadence, now).at,
+            file_owned=False,
+        )
+        reader = await start_window(reader, newsletter.entries, now)
+        await newsletter.subscribers.save([reader], now, "added by the operator")
+    console.print(f"added {checked}; next digest {reader.next_due_at:%Y-%m-%d %H:%M} UTC")
+    return DONE
+
+
+async def pause(config: Config, address: str) -> int:
+    """Pause one subscriber; the store owns them from now on, so that the file does not wake them up."""
+    return await _set_consent(config, address, Consent.PAUSED, "paused by the operator")
+
+
+async def remove(config: Config, address: str) -> int:
+    """Note that one subscriber has left."""
+    return await _set_consent(config, address, Consent.LEFT, "removed by the operator")
+
+
+async def restore(config: Config, address: str, reason: str) -> int:
+    """Take one subscriber back, and lift the suppression of their address."""
+    if not reason.strip():
+        raise ConfigError([Problem("say why they may be mailed again", path="--reason")])
+    async with open_newsletter(config) as newsletter:
+        reader = await _load(newsletter, address)
+        now = newsletter.clock.now()
+        await newsletter.subscribers.lift_suppression(reader.address, reason, now)
+        back = replace(
+            reader, consent=Consent.CONFIRMED, next_due_at=next_slot(reader.cadence, now).at, file_owned=False
+        )
+        await newsletter.subscribers.save([back], now, reason)
+    console.print(f"{back.address} is back; next digest {back.next_due_at:%Y-%m-%d %H:%M} UTC")
+    return DONE
+
+
+async def _set_consent(config: Config, address: str, consent: Consent, why: str) -> int:
+    async with open_newsletter(config) as newsletter:
+        reader = await _load(newsletter, address)
+        changed = replace(reader, consent=consent, file_owned=False)
+        await newsletter.subscribers.save([changed], newsletter.clock.now(), why)
+    console.print(f"{reader.address}: {consent}")
+    return DONE
+
+
+async def _load(newsletter: Newsletter, address: str) -> Subscriber:
+    checked = parse_address(address)
+    reader = await newsletter.subscribers.load(checked)
+    if reader is None:
+        raise ConfigError([Problem(f"{checked} is not a subscriber; see 'newsletter subscribers list'")])
+    return reader

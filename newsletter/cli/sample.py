@@ -1,0 +1,119 @@
+"""The demo: the whole way over a sample day, with real SMTP to a server of its own, and no network.
+
+Its clock stands, so that it shows the same on any day; run again it sends nothing, because the ledger
+in its folder knows that everybody has got this edition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+from newsletter.cli import COULD_NOT_RUN, DONE
+from newsletter.cli.show import build_table, console, show_fetches, show_ledger
+from newsletter.config import Config, load_config
+from newsletter.deliver.mailbox_server import MailboxServer
+from newsletter.model import State
+from newsletter.sample_day import SAMPLE_DAY, sample_file
+from newsletter.scheduler import import_file
+from newsletter.shipped import find_shipped
+from newsletter.wiring import FixedClock, Newsletter, open_newsletter
+from newsletter.workflows.build_edition import plan_due
+from newsletter.workflows.collect_entries import collect_entries
+from newsletter.workflows.preview import save_previews
+
+# Readers joined on the evening before (UTC), so that everybody's slot of the sample day, morning in Auckland
+# first, still lay ahead; now it is evening: all those slots are over, and Auckland's next has not begun.
+_JOINED = datetime.combine(SAMPLE_DAY - timedelta(days=1), time(18), UTC)
+_NOW = datetime.combine(SAMPLE_DAY, time(18, 30), UTC)
+
+_CONFIG = """\
+# Written by 'newsletter demo'.
+newsletter:
+  name: Trending Papers (sample day)
+  id: demo
+  from: Trending Papers <digest@newsletter.example.org>
+subscribers:
+  path: {subscribers}
+sources:
+  - kind: hf_daily_papers
+    name: Hugging Face Daily Papers (sample)
+    location: {sample}
+relay:
+  host: 127.0.0.1
+  port: {port}
+  security: none
+"""
+
+
+async def run_demo(out: Path) -> int:
+    """Collect the sample day, send every reader's digest to a local server, and show what arrived."""
+    maildir = out / "maildir"
+    async with MailboxServer(maildir) as server:
+        port = server.port
+        config = _write_config(out, port)
+        async with open_newsletter(config, clock=FixedClock(_JOINED)) as newsletter:
+            await import_file(newsletter)
+        async with open_newsletter(config, clock=FixedClock(_NOW)) as newsletter:
+            async with newsletter.fetcher() as fetcher:
+                report = await collect_entries(
+                    config.source_list, fetcher, newsletter.entries, newsletter.clock
+                )
+            show_fetches(report.records)
+            sent = await _send(newsletter)
+            pages = await _show(newsletter, out / "previews")
+    console.print()
+    if sent:
+        console.print(f"sent {sent} digests over SMTP to 127.0.0.1:{port}")
+    else:
+        console.print("nothing to send: everybody has this edition already, and nobody gets it twice")
+    console.print(f"as pages:  {pages}\nas mails:  {maildir}\ndatabase:  {config.database_file}")
+    return DONE if not report.failed else COULD_NOT_RUN
+
+
+def _write_config(out: Path, port: int) -> Config:
+    file = out / "config.yaml"
+    text = _CONFIG.format(subscribers=find_shipped("subscribers.yaml"), sample=sample_file(), port=port)
+    file.write_text(text, encoding="utf-8")
+    return load_config(file, {})
+
+
+async def _send(newsletter: Newsletter) -> int:
+    now = newsletter.clock.now()
+    await plan_due(newsletter.subscribers, newsletter.deliveries, now, newsletter.config.schedule.catch_up)
+    async with newsletter.sender(asyncio.Event()) as sender:
+        return (await sender.send_pending()).states[State.ACCEPTED]
+
+
+async def _show(newsletter: Newsletter, folder: Path) -> Path:
+    """Print a row a reader and write the mails that they got as pages; return the folder."""
+    mails = await newsletter.new_mail_builder()
+    table = build_table("reader", "slot (local)", "entries per topic", "state", "bytes#")
+    sent = []
+    counts = await newsletter.deliveries.load_counts()
+    for edition in sorted({count.edition for count in counts}):
+        for delivery, address in await newsletter.deliveries.load_edition(edition):
+            reader = await newsletter.subscribers.load_by_id(delivery.recipient)
+            if reader is None or delivery.state is State.SKIPPED:
+                continue
+            found = ""
+            if delivery.frozen is not None:
+                mail = mails.rebuild(delivery.frozen, reader)
+                sent.append((reader, mail))
+                found = ", ".join(
+                    f"{section.topic or 'everything else'} {len(section.items)}"
+                    for section in mail.digest.sections
+                )
+            table.add_row(
+                address,
+                f"{edition} {reader.cadence.at:%H:%M} {reader.cadence.zone}",
+                found or "nothing new",
+                str(delivery.state),
+                str(delivery.frozen.size_bytes) if delivery.frozen else "-",
+            )
+    save_previews(sent, folder)
+    console.print()
+    console.print(table)
+    show_ledger(counts)
+    return folder

@@ -1,0 +1,97 @@
+"""What people see: rich tables on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from newsletter.model import PENDING, Delivery, FetchRecord, FetchState, LedgerCount, State
+
+# In a log or a pipe there is no edge to break lines at.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+
+_GOOD = (FetchState.OK, FetchState.UNCHANGED, FetchState.EMPTY_AS_EXPECTED)
+FINAL = (
+    State.ACCEPTED,
+    State.REJECTED,
+    State.SUPPRESSED,
+    State.EXPIRED,
+    State.UNCERTAIN,
+    State.EMPTY,
+    State.SKIPPED,
+)
+
+
+def build_table(*columns: str) -> Table:
+    """Return an empty table in the house's plain look; a column that ends in ``#`` holds numbers."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        name = column.removesuffix("#")
+        table.add_column(name, justify="right" if name != column else "left", overflow="fold")
+    return table
+
+
+def show_fetches(records: Sequence[FetchRecord]) -> None:
+    """Print how each source's fetch ended."""
+    if not records:
+        return
+    table = build_table("source", "state", "listed#", "new#", "at (UTC)", "note")
+    for record in records:
+        colour = "green" if record.state in _GOOD else "red"
+        table.add_row(
+            record.source,
+            f"[{colour}]{record.state}[/{colour}]",
+            str(record.listed),
+            str(record.new),
+            f"{record.finished_at:%Y-%m-%d %H:%M}",
+            record.message,
+        )
+    console.print(table)
+
+
+def build_equation(counts: dict[State, int]) -> str:
+    """Return the ledger's equation of one edition in words and numbers; it says so where it does not hold."""
+    pending = sum(counts.get(state, 0) for state in PENDING)
+    due = sum(counts.values())
+    parts = " + ".join(f"{counts.get(state, 0)} {state}" for state in FINAL)
+    holds = due == pending + sum(counts.get(state, 0) for state in FINAL)
+    return f"{due} due = {parts} + {pending} pending" + ("" if holds else "   DOES NOT ADD UP")
+
+
+def show_ledger(counts: Sequence[LedgerCount]) -> None:
+    """Print the equation of each edition, newest first."""
+    editions: dict[str, dict[State, int]] = {}
+    for count in counts:
+        editions.setdefault(count.edition, {})[count.state] = count.count
+    for edition, states in editions.items():
+        console.print(f"{edition}: {build_equation(states)}")
+
+
+@contextmanager
+def sending_progress(total: int) -> Iterator[Callable[[Delivery, State], None]]:
+    """Show a bar while mails go out; in a log, a line for every hundredth of them."""
+    done = 0
+    if console.is_terminal:
+        columns = (
+            TextColumn("sending"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task("send", total=total or None)
+            yield lambda _delivery, _state: bar.advance(task)
+        return
+
+    def tell(_delivery: Delivery, _state: State) -> None:
+        nonlocal done
+        done += 1
+        if done % 100 == 0:
+            console.print(f"sent {done} of {total}")
+
+    yield tell

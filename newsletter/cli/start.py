@@ -1,0 +1,110 @@
+"""The commands of the first ten minutes: init and check."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from newsletter.cli import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES, WRONG_INPUT
+from newsletter.cli.show import console, show_fetches
+from newsletter.config import Config
+from newsletter.errors import MailerError
+from newsletter.shipped import find_shipped
+from newsletter.storage.engine import open_database
+from newsletter.wiring import Newsletter, build_mailer, build_relay, open_newsletter
+from newsletter.workflows.collect_entries import collect_entries
+from newsletter.workflows.import_subscribers import choose_subscribers
+
+_FILES = {"config.yaml": "config.example.yaml", "subscribers.yaml": "subscribers.yaml"}
+
+
+def init(folder: Path) -> int:
+    """Write the two files to start from. Writes nothing at all where one of them exists already."""
+    there = [name for name in _FILES if (folder / name).exists()]
+    if there:
+        console.print(f"{' and '.join(there)} exist already in {folder.resolve()}; nothing was written.")
+        return WRONG_INPUT
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, shipped in _FILES.items():
+        with (folder / name).open("x", encoding="utf-8") as file:
+            file.write(find_shipped(shipped).read_text(encoding="utf-8"))
+        console.print(f"wrote {folder / name}")
+    console.print(
+        "\nNext: edit both, then\n"
+        "  newsletter check\n"
+        "  newsletter preview --fresh --out digest.html   (the very mail, without sending)\n"
+        "  newsletter collect && newsletter send --to YOUR-ADDRESS"
+    )
+    return DONE
+
+
+async def check(config: Config, *, relay: bool, sources: bool) -> int:
+    """Check everything that can be checked before a mail goes out; each line says what was checked.
+
+    What is wrong raises its own error (exit code 2). Only a relay or a source that fails is told here.
+    """
+    console.print(f"configuration  {config.file}: good")
+    # In memory: a check must not make or migrate the operator's database.
+    async with open_newsletter(config, database_url="sqlite:///:memory:") as newsletter:
+        console.print(f"templates      {config.templates or 'shipped'}: compiled and rendered")
+        console.print(f"named topics   {', '.join(newsletter.library) or 'none'}")
+        await _check_subscribers(newsletter)
+        code = DONE
+        if sources and not await _check_sources(newsletter):
+            code = DONE_WITH_FAILURES
+    await _check_database(config)
+    if relay and not await _check_relay(config):
+        code = COULD_NOT_RUN
+    return code
+
+
+async def _check_database(config: Config) -> None:
+    if config.database_file is not None and not config.database_file.exists():
+        console.print(f"database       {config.database_file}: will be made by the first run")
+        return
+    database = await open_database(config.database_url)
+    await database.close()
+    console.print("database       opened")
+
+
+async def _check_subscribers(newsletter: Newsletter) -> None:
+    config = newsletter.config
+    if config.subscribers_path is None:
+        console.print("subscribers    no file configured")
+        return
+    chosen = await choose_subscribers(
+        config.subscribers_path,
+        newsletter.subscribers,
+        newsletter.entries,
+        newsletter.library,
+        config.everything_else,
+        newsletter.clock.now(),
+    )
+    console.print(f"subscribers    {config.subscribers_path}: {len(chosen.save)} readers")
+    for note in chosen.notes:
+        console.print(f"               {note}")
+
+
+async def _check_sources(newsletter: Newsletter) -> bool:
+    async with newsletter.fetcher() as fetcher:
+        report = await collect_entries(
+            newsletter.config.source_list, fetcher, newsletter.entries, newsletter.clock
+        )
+    show_fetches(report.records)
+    return not report.failed
+
+
+async def _check_relay(config: Config) -> bool:
+    if config.relay is None:
+        build_mailer(config)
+        if config.maildir and not os.access(config.maildir.parent, os.W_OK):
+            console.print(f"relay          cannot write into {config.maildir.parent}")
+            return False
+        console.print(f"relay          none; mail is filed into {config.maildir}")
+        return True
+    try:
+        console.print(f"relay          {await build_relay(config).check()}")
+    except MailerError as error:
+        console.print(f"relay          [red]{error}[/red]")
+        return False
+    return True

@@ -1,0 +1,222 @@
+"""RSS and Atom in all their versions, read by feedparser from bytes that we fetched.
+
+Summaries become plain text. An item is named by its arXiv id or DOI where its id or link shows one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from calendar import timegm
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any
+from urllib.parse import urlsplit
+
+import feedparser
+
+from newsletter.collect.identity import choose_keys
+from newsletter.collect.plain import (
+    MAX_NAME_CHARS,
+    MAX_SUMMARY_CHARS,
+    MAX_TITLE_CHARS,
+    clean_line,
+    clean_names,
+    clean_url,
+    parse_markup,
+)
+from newsletter.errors import FeedError
+from newsletter.model import Entry, EntryKey, ParsedFeed, Request, Sighting, Source
+
+_TITLE_FROM_SUMMARY_CHARS = 100
+_MARKUP = frozenset(["text/html", "application/xhtml+xml"])
+
+# arXiv's listings put these around the text itself (https://info.arxiv.org/help/rss.html).
+_ARXIV_BEFORE_SUMMARY = re.compile(r"arXiv:\S+\s+Announce Type:\s+\S+\s+Abstract:\s+")
+_ARXIV_AFTER_TITLE = re.compile(r"\.?\s+\(arXiv:\S+(?:\s+\[[^\]]*\])?(?:\s+UPDATED)?\)$")
+
+_Item = Mapping[str, Any]
+
+
+def parse(body: bytes, source: Source, request: Request) -> ParsedFeed:
+    """Return the items of a feed in its order; relative links are resolved against the request's address.
+
+    An item without title, text and link is refused and counted. Raises FeedError for what is no feed:
+    nothing that a feed says of itself is in it, or it cannot be read, or none of its items can be used.
+    """
+    body = body.lstrip()  # blanks before an XML declaration make it malformed, and are common
+    if body[:1] in (b"{", b"["):
+        raise FeedError("expected an RSS or Atom feed, found JSON")
+    feed = _read(body, request)
+    items: list[_Item] = feed.get("entries", [])
+    if not items and not feed.get("version"):
+        raise FeedError(f"expected an RSS or Atom feed, found {_describe(body)}")
+    page = _listing_url(feed.get("feed", {}), request)
+    entries: list[tuple[Entry, str]] = []
+    notes: list[str] = []
+    for place, item in enumerate(items):
+        entry, guid = _parse_item(item, source, page)
+        if entry.title:
+            entries.append((entry, guid))
+        else:
+            notes.append(f"item {place + 1} refused: it has no title, text or link")
+    if items and not entries:
+        raise FeedError(f"expected an RSS or Atom feed, none of {len(items)} items has a title, text or link")
+    sightings = (
+        Sighting(entry, source.name, guid, listing_url=page) for entry, guid in _split_shared(entries)
+    )
+    return ParsedFeed(tuple(sightings), refused=len(notes), notes=(*_problems(feed), *notes))
+
+
+def _read(body: bytes, request: Request) -> Mapping[str, Any]:
+    # Never the bytes themselves: feedparser would open a file of that name.
+    is_url = urlsplit(clean_url(request.location)).scheme
+    # What was declared is gone by now; without a type the XML declaration counts, as it should.
+    headers = {"content-type": "application/xml"}
+    if is_url:
+        headers["content-location"] = request.location
+    try:
+        feed: Mapping[str, Any] = feedparser.parse(
+            BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+        )
+    except Exception as error:  # a library of 20 years of special cases: whatever it raises, the body did it
+        raise FeedError(
+            f"the feed cannot be read: {type(error).__name__}: {clean_line(str(error), 200)}"
+        ) from error
+    return feed
+
+
+def _problems(feed: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the feed as a whole; that its encoding was declared wrongly does no harm."""
+    error = feed.get("bozo_exception")
+    if error is not None and not isinstance(error, feedparser.CharacterEncodingOverride):
+        yield f"not well-formed: {clean_line(str(error), 200)}"
+
+
+def _describe(body: bytes) -> str:
+    if not body:
+        return "nothing"
+    if re.match(rb"<(?:!doctype html|html)", body, re.IGNORECASE):
+        return "an HTML page"
+    if root := re.search(rb"<([a-zA-Z][\w:.-]{,40})", body[:2_000]):
+        return f"an element <{root[1].decode()}>"
+    return f"something that begins with {clean_line(body[:40].decode('utf-8', 'replace'), 40)!r}"
+
+
+def _parse_item(item: _Item, source: Source, listing_url: str) -> tuple[Entry, str]:
+    """Return the entry (its title empty if there is none to be had) and its guid."""
+    summary = _ARXIV_BEFORE_SUMMARY.sub("", _read_summary(item), count=1)
+    title = _ARXIV_AFTER_TITLE.sub("", _detail(item, "title", MAX_TITLE_CHARS))
+    url = _text_url(item, "link")
+    title = title or clean_line(summary, _TITLE_FROM_SUMMARY_CHARS) or url
+    guid = (
+        clean_line(_text(item, "id"), 2_000)
+        or url
+        or hashlib.sha256(f"{title}\n{summary}".encode()).hexdigest()
+    )
+    keys = choose_keys(url=url, guid=guid, source=source.name, doi=_read_doi(item))
+    entry = Entry(
+        key=keys[0],
+        aliases=keys[1:],
+        title=title,
+        summary=summary,
+        authors=_read_authors(item, is_arxiv=keys[0].startswith("arxiv:")),
+        published_at=_read_time(item),
+        categories=clean_names([_text(tag, "term") for tag in _list(item, "tags")]),
+        note=clean_line(_text(item, "arxiv_comment"), MAX_SUMMARY_CHARS),
+        url=url,
+        pdf_url=next(_pdf_urls(item), ""),
+        discussion_url=_text_url(item, "comments"),
+        listing_url=listing_url,
+        sources=(source.name,),
+    )
+    return entry, guid
+
+
+def _listing_url(feed: _Item, request: Request) -> str:
+    """Return the page that the feed belongs to; "" where it names only itself: people cannot read that."""
+    for link in _list(feed, "links"):
+        url = _text_url(link, "href")
+        if link.get("rel") == "alternate" and choose_keys(url=url) != choose_keys(url=request.location):
+            return url
+    return ""
+
+
+def _read_summary(item: _Item) -> str:
+    if summary := _detail(item, "summary", MAX_SUMMARY_CHARS):
+        return summary
+    contents = (_markup_or_text(content, MAX_SUMMARY_CHARS) for content in _list(item, "content"))
+    return next((content for content in contents if content), "")
+
+
+def _detail(item: _Item, name: str, max_chars: int) -> str:
+    detail = item.get(f"{name}_detail")
+    return _markup_or_text(detail, max_chars) if isinstance(detail, Mapping) else ""
+
+
+def _markup_or_text(detail: _Item, max_chars: int) -> str:
+    value = _text(detail, "value")
+    return parse_markup(value, max_chars) if detail.get("type") in _MARKUP else clean_line(value, max_chars)
+
+
+def _read_authors(item: _Item, *, is_arxiv: bool) -> tuple[str, ...]:
+    names = [_text(author, "name") for author in _list(item, "authors")]
+    names = [parse_markup(name, MAX_NAME_CHARS * 100) for name in names]
+    if is_arxiv and len(names) == 1:
+        # dc:creator of a listing holds all of them.
+        names = re.split(r",\s+(?![^(]*\))", names[0])
+    return clean_names(names)
+
+
+def _read_time(item: _Item) -> datetime | None:
+    """Return when the item was published; RSS with dc:date and old Atom say only when it was updated."""
+    # Not item.get: feedparser gives "published" where "updated" is asked for and missing.
+    times = dict(item.items())
+    for name in ("published_parsed", "updated_parsed", "created_parsed"):
+        if times.get(name) is not None:
+            try:
+                return datetime.fromtimestamp(timegm(times[name]), UTC)
+            except (ValueError, OverflowError, OSError, TypeError):
+                continue
+    return None
+
+
+def _read_doi(item: _Item) -> str:
+    named = (_text(item, name) for name in ("arxiv_doi", "prism_doi", "dc_identifier"))
+    return next((doi for doi in named if doi), "")
+
+
+def _pdf_urls(item: _Item) -> Iterator[str]:
+    for link in _list(item, "links"):
+        if link.get("type") == "application/pdf" and (url := _text_url(link, "href")):
+            yield url
+
+
+def _split_shared(entries: Sequence[tuple[Entry, str]]) -> Iterator[tuple[Entry, str]]:
+    """Yield the entries; an address that several differently titled items share names none of them."""
+    titles: defaultdict[EntryKey, set[str]] = defaultdict(set)
+    for entry, _ in entries:
+        for key in entry.keys:
+            titles[key].add(entry.title)
+    for entry, guid in entries:
+        keys = tuple(key for key in entry.keys if not (key.startswith("url:") and len(titles[key]) > 1))
+        if keys:
+            entry = replace(entry, key=keys[0], aliases=keys[1:])
+        yield entry, guid
+
+
+def _text(item: _Item, name: str) -> str:
+    value = item.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _text_url(item: _Item, name: str) -> str:
+    return clean_url(_text(item, name))
+
+
+def _list(item: _Item, name: str) -> list[_Item]:
+    values = item.get(name)
+    return [value for value in values if isinstance(value, Mapping)] if isinstance(values, list) else []

@@ -1,0 +1,99 @@
+"""Hostile text becomes plain text: one line, single spaces, nothing invisible, bounded length.
+
+What every parser uses for titles, summaries, names and addresses. Leaves escaping to the renderer.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from bs4 import BeautifulSoup
+
+MAX_TITLE_CHARS = 1_000
+MAX_SUMMARY_CHARS = 10_000
+MAX_NAME_CHARS = 300
+MAX_URL_CHARS = 2_000
+_MAX_MARKUP_CHARS = 100_000
+_MAX_MARKUP_DEPTH = 50
+
+# Control characters that are not white space, zero-width marks that hide text (but not the joiners that
+# some scripts and emoji need), marks that turn the reading direction, lone surrogates, noncharacters.
+_UNWANTED = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(f"{chr(plane * 0x10000 + 0xFFFE)}{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(17))
+    + "]"
+)
+# Blanks that came in by copying: a line broken in two, "https://github.com/ example/code".
+_STRAY_BLANKS = re.compile(r"[\t\r\n]+ *|(?<=/)\s+")
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:-]*)[^<>]*?(/?)>")
+_VOID = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
+)
+_UNSEEN = ["script", "style", "template", "noscript", "iframe", "object", "svg"]
+_BLOCKS = [
+    *("address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "figcaption", "figure"),
+    *("footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "ol", "p", "pre"),
+    *("section", "table", "td", "th", "tr", "ul"),
+]
+
+
+def clean_line(text: str, max_chars: int) -> str:
+    """Return the text in one line of single spaces without invisible characters, cut to max_chars."""
+    line = " ".join(_UNWANTED.sub("", text).split())
+    if len(line) <= max_chars:
+        return line
+    cut = line[: max_chars - 1]
+    return (cut.rpartition(" ")[0] or cut) + "…"
+
+
+def clean_names(names: list[str]) -> tuple[str, ...]:
+    """Return each name cleaned, in order, without empty ones and repeats."""
+    cleaned = (clean_line(name, MAX_NAME_CHARS) for name in names)
+    return tuple(dict.fromkeys(name for name in cleaned if name))
+
+
+def clean_url(text: str) -> str:
+    """Return an http or https address that may stand in a mail, or "" for anything else."""
+    url = _STRAY_BLANKS.sub("", _UNWANTED.sub("", text).strip())
+    if not url or len(url) > MAX_URL_CHARS:
+        return ""
+    url = "%20".join(url.split())
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # refuses what is no number
+    except ValueError:
+        return ""
+    return url if parts.scheme in ("http", "https") and parts.hostname else ""
+
+
+def parse_markup(markup: str, max_chars: int) -> str:
+    """Return the visible text of an HTML fragment in one line. Words of different paragraphs stay apart.
+
+    Only the first 100,000 characters are read. Markup nested deeper than 50 elements is not parsed
+    (a parser may need minutes or crash on it): its tags are cut out instead.
+    """
+    markup = markup[:_MAX_MARKUP_CHARS]
+    if "<" not in markup and "&" not in markup:
+        return clean_line(markup, max_chars)
+    if _is_deep(markup):
+        markup = _TAG.sub(" ", markup)
+    soup = BeautifulSoup(_UNWANTED.sub("", markup), "lxml")
+    for tag in soup.find_all(_UNSEEN):
+        tag.clear()
+    for tag in soup.find_all(_BLOCKS):
+        # Inside the element: beside it, bs4 would look for its place among all its siblings.
+        tag.insert(0, " ")
+        tag.append(" ")
+    return clean_line(soup.get_text(), max_chars)
+
+
+def _is_deep(markup: str) -> bool:
+    depth = 0
+    for closing, name, empty in _TAG.findall(markup):
+        if name.lower() in _VOID or empty:
+            continue
+        depth += -1 if closing else 1
+        if depth > _MAX_MARKUP_DEPTH:
+            return True
+    return False

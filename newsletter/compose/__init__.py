@@ -1,0 +1,1 @@
+"""Match × Subscriber → Digest: which slot, which runs, which entries. Pure; ``now`` is an argument."""

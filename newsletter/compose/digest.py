@@ -1,0 +1,174 @@
+"""Which entries one reader gets, in which section, and why.
+
+A paper stands once, in its best topic; nothing that the reader was shown before comes again; what
+exceeds a limit is counted in one line. The same arguments give the same digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from newsletter.model import (
+    Card,
+    Digest,
+    Entry,
+    EntryId,
+    Item,
+    Match,
+    Reason,
+    Section,
+    Slot,
+    Standing,
+    Topic,
+    TopicMatches,
+    Window,
+)
+
+
+def choose_entries(entries: Sequence[Entry], window: Window, shown: Collection[EntryId]) -> list[Entry]:
+    """Return the entries that are new to a reader: first seen in the window and never shown before."""
+    return [
+        entry
+        for entry in entries
+        if window.after_run < entry.first_seen_run <= window.upto_run and entry.id not in shown
+    ]
+
+
+def may_enter(topic: Topic, entry: Entry, window: Window, now: datetime) -> bool:
+    """Decide whether a matching entry may enter this digest under the topic's min_upvotes and wait.
+
+    A new entry enters when it has the votes, or when its source has none. An entry of an earlier
+    window enters only if it had to wait for votes, has them now, and the wait is not over.
+    """
+    has_votes = entry.upvotes is None or entry.upvotes >= topic.min_upvotes
+    if window.after_run < entry.first_seen_run <= window.upto_run:
+        return has_votes
+    waited = topic.min_upvotes > 0 and entry.upvotes is not None and topic.wait > timedelta()
+    return (
+        waited
+        and has_votes
+        and 0 < entry.first_seen_run <= window.after_run
+        and entry.first_seen_at is not None
+        and now - entry.first_seen_at <= topic.wait
+    )
+
+
+def compose_digest(
+    *,
+    slot: Slot,
+    window: Window,
+    found: Sequence[TopicMatches],
+    everything_else: Sequence[Entry],
+    standings: Mapping[EntryId, Standing],
+    shown: Collection[EntryId],
+    previous_on: date,
+    now: datetime,
+) -> Digest:
+    """Return what the reader gets in this slot.
+
+    found holds the reader's topics in the reader's order, each with its matches in the topic's order.
+    everything_else are unmatched entries in their order, already cut to the reader's number.
+    previous_on is the date of the reader's slot before this one.
+    """
+    best = _choose_best_topics(found, window, shown, now)
+    sections = []
+    quiet = []
+    for index, matches in enumerate(found):
+        mine = [(entry, match) for entry, match in matches.ranked if best.get(entry.id) == index]
+        if not mine:
+            quiet.append(matches.topic.name)
+            continue
+        limit = matches.topic.limit
+        items = tuple(
+            Item(
+                entry.id,
+                build_card(entry),
+                build_reason(entry, match, matches.topic, standings.get(entry.id), window, previous_on),
+            )
+            for entry, match in mine[:limit]
+        )
+        overflow = [entry for entry, _ in mine[limit:]]
+        sections.append(
+            Section(
+                topic=matches.topic.name,
+                items=items,
+                overflow=tuple(entry.id for entry in overflow),
+                overflow_url=next((entry.listing_url for entry in overflow if entry.listing_url), ""),
+            )
+        )
+    rest = [entry for entry in choose_entries(everything_else, window, shown) if entry.id not in best]
+    if rest:
+        items = tuple(
+            Item(
+                entry.id,
+                build_card(entry),
+                build_reason(entry, None, None, standings.get(entry.id), window, previous_on),
+            )
+            for entry in rest
+        )
+        sections.append(Section(topic="", items=items))
+    return Digest(slot=slot, window=window, sections=tuple(sections), quiet_topics=tuple(quiet))
+
+
+def _choose_best_topics(
+    found: Sequence[TopicMatches], window: Window, shown: Collection[EntryId], now: datetime
+) -> dict[EntryId, int]:
+    """Return for each entry that may enter the index of its best topic: weight times strength, then the
+    reader's order."""
+    best: dict[EntryId, tuple[float, int]] = {}
+    for index, matches in enumerate(found):
+        for entry, match in matches.ranked:
+            if entry.id in shown or not may_enter(matches.topic, entry, window, now):
+                continue
+            claim = (round(matches.topic.weight * match.strength, 9), -index)
+            if entry.id not in best or claim > best[entry.id]:
+                best[entry.id] = claim
+    return {entry_id: -negative_index for entry_id, (_, negative_index) in best.items()}
+
+
+def build_card(entry: Entry) -> Card:
+    """Return what a mail shows of an entry, as it stands now. A model-written summary only where there is no other."""
+    return Card(
+        key=entry.key,
+        title=entry.title,
+        summary=entry.summary or entry.ai_summary,
+        authors=entry.authors,
+        author_count=max(entry.author_count, len(entry.authors)),
+        organization=entry.organization,
+        published_on=entry.published_at.date() if entry.published_at else None,
+        listed_on=entry.listed_on,
+        upvotes=entry.upvotes,
+        comments=entry.comments,
+        code_stars=entry.code_stars,
+        url=entry.url,
+        pdf_url=entry.pdf_url,
+        discussion_url=entry.discussion_url,
+        code_url=entry.code_url,
+        project_url=entry.project_url,
+    )
+
+
+def build_reason(
+    entry: Entry,
+    match: Match | None,
+    topic: Topic | None,
+    standing: Standing | None,
+    window: Window,
+    previous_on: date,
+) -> Reason:
+    """Return why an entry is in a digest. late: it was listed on a day whose digest had already gone out."""
+    hit = match.hits[0] if match and match.hits else None
+    waited = entry.first_seen_run <= window.after_run
+    return Reason(
+        rule=hit.rule if hit else "",
+        scope=hit.scope if hit else None,
+        expansion=hit.expansion if hit else "",
+        upvotes=entry.upvotes,
+        age_hours=standing.age_hours if standing else 0,
+        projected=standing.projected if standing else None,
+        place=standing.place if standing else 0,
+        of=standing.of if standing else 0,
+        late=entry.listed_on is not None and entry.listed_on <= previous_on,
+        reached=topic.min_upvotes if topic and waited else 0,
+    )

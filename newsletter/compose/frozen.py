@@ -1,0 +1,95 @@
+"""A digest as text and back, so that a later attempt shows exactly what the first one did.
+
+Cards are kept apart under the hash of their content: many readers share them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any
+
+from newsletter.model import Card, Digest, EntryId, EntryKey, Item, Reason, Scope, Section, Slot, Window
+
+
+def freeze_digest(digest: Digest) -> tuple[str, dict[str, str]]:
+    """Return the digest as canonical JSON, and its cards: content hash (SHA-256) to canonical JSON."""
+    cards: dict[str, str] = {}
+    sections = []
+    for section in digest.sections:
+        items = []
+        for item in section.items:
+            card = _to_json(asdict(item.card))
+            card_hash = hashlib.sha256(card.encode()).hexdigest()
+            cards[card_hash] = card
+            items.append({"entry": item.entry_id, "card": card_hash, "reason": asdict(item.reason)})
+        sections.append(
+            {
+                "topic": section.topic,
+                "items": items,
+                "overflow": section.overflow,
+                "overflow_url": section.overflow_url,
+            }
+        )
+    frozen = {
+        "slot": asdict(digest.slot),
+        "window": asdict(digest.window),
+        "sections": sections,
+        "quiet_topics": digest.quiet_topics,
+    }
+    return _to_json(frozen), cards
+
+
+def thaw_digest(digest_json: str, cards: Mapping[str, str]) -> Digest:
+    """Return the digest that freeze_digest was given. Raises KeyError where a card is missing."""
+    frozen = json.loads(digest_json)
+    return Digest(
+        slot=Slot(
+            date.fromisoformat(frozen["slot"]["local_on"]), datetime.fromisoformat(frozen["slot"]["at"])
+        ),
+        window=Window(**frozen["window"]),
+        sections=tuple(_thaw_section(section, cards) for section in frozen["sections"]),
+        quiet_topics=tuple(frozen["quiet_topics"]),
+    )
+
+
+def _thaw_section(section: Mapping[str, Any], cards: Mapping[str, str]) -> Section:
+    return Section(
+        topic=section["topic"],
+        items=tuple(
+            Item(
+                EntryId(item["entry"]),
+                _thaw_card(json.loads(cards[item["card"]])),
+                _thaw_reason(item["reason"]),
+            )
+            for item in section["items"]
+        ),
+        overflow=tuple(EntryId(entry) for entry in section["overflow"]),
+        overflow_url=section["overflow_url"],
+    )
+
+
+def _thaw_card(card: dict[str, Any]) -> Card:
+    dates = {name: _thaw_date(card[name]) for name in ("published_on", "listed_on")}
+    return Card(**{**card, **dates, "key": EntryKey(card["key"]), "authors": tuple(card["authors"])})
+
+
+def _thaw_reason(reason: dict[str, Any]) -> Reason:
+    return Reason(**{**reason, "scope": Scope(reason["scope"]) if reason["scope"] else None})
+
+
+def _thaw_date(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_write_time)
+
+
+def _write_time(value: object) -> str:
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form here")

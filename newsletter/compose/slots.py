@@ -1,0 +1,111 @@
+"""A reader's cadence on the clock: local dates and hours become instants, over DST and outages.
+
+The local date is the identity of a slot; the instant is derived from it. So an hour that comes twice
+in autumn is one slot (its first), and an hour that spring leaves out is moved on, never lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from newsletter.model import Cadence, Plan, Skip, Slot, Subscriber
+
+_DAY = timedelta(days=1)
+
+
+def build_slot(cadence: Cadence, local_on: date) -> Slot:
+    """Return the slot of one local date: the first of two equal local times, moved on in a gap (PEP 495, fold=0)."""
+    local = datetime.combine(local_on, cadence.at, tzinfo=ZoneInfo(cadence.zone))
+    return Slot(local_on, local.astimezone(UTC))
+
+
+def next_slot(cadence: Cadence, after: datetime) -> Slot:
+    """Return the first slot whose instant lies after ``after``."""
+    # One day back: the local date at `after` may lie behind a slot that a gap has moved on.
+    first = after.astimezone(ZoneInfo(cadence.zone)).date() - _DAY
+    return next(slot for slot in _slots_from(cadence, first) if slot.at > after)
+
+
+def previous_slot(cadence: Cadence, before: datetime) -> Slot:
+    """Return the last slot whose instant lies before ``before``."""
+    first = before.astimezone(ZoneInfo(cadence.zone)).date() - 9 * _DAY
+    previous = None
+    for slot in _slots_from(cadence, first):
+        if slot.at >= before:
+            break
+        previous = slot
+    assert previous is not None, "a cadence has a slot in any nine days"
+    return previous
+
+
+def choose_plan(subscriber: Subscriber, now: datetime, catch_up: timedelta) -> Plan:
+    """Decide what becomes of the slots between the reader's next_due_at and now.
+
+    The newest one gets a digest if it is not older than catch_up; it covers the earlier ones too,
+    which are skipped. If even the newest is too old all are skipped, and their window belongs to
+    the next slot. A digest expires catch_up after it was planned.
+    """
+    cadence = subscriber.cadence
+    following = next_slot(cadence, now).at
+    due = list(_slots_between(cadence, subscriber.next_due_at or now, now))
+    if not due:
+        return Plan(slot=None, skipped=(), next_due_at=following)
+    newest = due[-1]
+    if now - newest.at > catch_up:
+        skipped = tuple(
+            Skip(slot, "the newsletter was not running then; too late to catch up") for slot in due
+        )
+        return Plan(slot=None, skipped=skipped, next_due_at=following)
+    covered = f"the newsletter was not running then; covered by the digest of {newest.local_on}"
+    return Plan(
+        slot=newest,
+        skipped=tuple(Skip(slot, covered) for slot in due[:-1]),
+        next_due_at=following,
+        expires_at=now + catch_up,
+    )
+
+
+def choose_plan_for_date(
+    subscriber: Subscriber, local_on: date, now: datetime, catch_up: timedelta
+) -> Plan | None:
+    """Plan one date's digest now, whatever the hour; None where the reader's cadence has no slot on that date.
+
+    A slot that is still to come is thereby used up: next_due_at moves behind it.
+    """
+    if not _is_slot(subscriber.cadence, local_on):
+        return None
+    slot = build_slot(subscriber.cadence, local_on)
+    return Plan(
+        slot=slot,
+        skipped=(),
+        next_due_at=next_slot(subscriber.cadence, max(now, slot.at)).at,
+        expires_at=now + catch_up,
+    )
+
+
+def _slots_between(cadence: Cadence, first: datetime, last: datetime) -> Iterator[Slot]:
+    start = first.astimezone(ZoneInfo(cadence.zone)).date() - _DAY
+    for slot in _slots_from(cadence, start):
+        if slot.at > last:
+            return
+        if slot.at >= first:
+            yield slot
+
+
+def _slots_from(cadence: Cadence, local_on: date) -> Iterator[Slot]:
+    """Yield the slots from a local date on, in order, without end."""
+    while True:
+        if _is_slot(cadence, local_on):
+            yield build_slot(cadence, local_on)
+        local_on += _DAY
+
+
+def _is_slot(cadence: Cadence, local_on: date) -> bool:
+    """Whether the cadence has this date. A date that its zone left out altogether (Apia, 30 December 2011) has none."""
+    if local_on.weekday() not in cadence.days:
+        return False
+    zone = ZoneInfo(cadence.zone)
+    noon = datetime.combine(local_on, time(12), tzinfo=zone)
+    return noon.astimezone(UTC).astimezone(zone).date() == local_on

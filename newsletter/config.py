@@ -1,0 +1,495 @@
+"""config.yaml + environment → one frozen Config, or all the problems at once.
+
+The defaults stand in the classes; config.example.yaml shows and explains every key. A secret is
+never in the file, only the name of an environment variable, ``${NAME}``; it is kept in a type whose
+repr hides it, and no message quotes it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import quote, urlsplit
+
+from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
+
+from newsletter.address import parse_address
+from newsletter.checked_yaml import (
+    Address,
+    CheckTopics,
+    Day,
+    Duration,
+    EverythingElse,
+    Line,
+    Section,
+    did_you_mean,
+    find_topic_problems,
+    in_file_order,
+    one_of,
+    parse_line,
+    validate,
+    whole_number,
+)
+from newsletter.errors import AddressError, ConfigError, Problem
+from newsletter.model import EmailAddress, Identity, OnUncertain, Source
+from newsletter.yaml_text import Document, Value, load_yaml, read_text
+
+KNOWN_VARIABLES = ("NEWSLETTER_CONFIG", "NEWSLETTER_TEST_DATABASE_URL")
+HF_URL = "https://huggingface.co"
+SOURCE_KINDS = ("hf_daily_papers", "hf_papers_capture", "atom_rss")
+
+_MAY_NAME_VARIABLES = (("relay", "password"), ("database", "url"))
+_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class Mailbox(NamedTuple):
+    """An address with the name that mail programs show beside it, which may be empty."""
+
+    name: str
+    address: EmailAddress
+
+
+# --- the types of fields ------------------------------------------------------------------
+
+
+def _parse_mailbox(value: object) -> Mailbox:
+    text = parse_line(value)
+    name, address = parseaddr(text)
+    # parseaddr takes what it can read and drops the rest: a comma in a bare name cuts it.
+    if not address or not text.rstrip("> ").endswith(address):
+        raise ValueError(
+            f"{text!r} is not 'Name <user@example.org>'; a name with a comma needs quotes around it"
+        )
+    try:
+        return Mailbox(name, parse_address(address))
+    except AddressError as error:
+        raise ValueError(f"{error}; write Name <user@example.org> or user@example.org") from error
+
+
+def _parse_path(value: object, info: ValidationInfo) -> Path:
+    """Return the path, relative ones laid on the folder of the configuration file."""
+    text = str(value) if isinstance(value, Path) else parse_line(value)
+    return _folder(info) / Path(text).expanduser()
+
+
+def _parse_folder(value: object, info: ValidationInfo) -> Path:
+    path = _parse_path(value, info)
+    if not path.is_dir():
+        raise ValueError(
+            f"there is no folder {path}; 'templates' may be left out, then the shipped ones are used"
+        )
+    return path
+
+
+def _parse_location(value: object, info: ValidationInfo) -> str:
+    """Return a web address or an absolute path; empty where hf_daily_papers asks its base_url instead."""
+    kind = info.data.get("kind")
+    if value == "":
+        if kind in (None, "hf_daily_papers"):
+            return ""
+        raise ValueError(f"is missing: {kind} reads a file or a web address (https://…)")
+    text = parse_line(value)
+    if info.data.get("base_url", HF_URL) != HF_URL:
+        raise ValueError("base_url and location cannot both be given; keep one of them")
+    if "://" in text:
+        return _parse_web_address(text)
+    return str(_parse_path(text, info))
+
+
+def _parse_web_address(value: object) -> str:
+    text = parse_line(value)
+    parts, host = _split_url(text)
+    if parts.username or parts.password:
+        raise ValueError(
+            "a login does not belong in this address: it would show in logs and reports; leave it out"
+        )
+    if parts.scheme not in ("https", "http") or not host:
+        raise ValueError(f"{text!r} is not a web address; write https://host/path")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError(f"{text!r} is not encrypted; write https:// (http:// only to this machine)")
+    return text
+
+
+def _parse_subscribers_path(value: object, info: ValidationInfo) -> Path | None:
+    return None if value == "off" else _parse_path(value, info)
+
+
+def _parse_host(value: object) -> str:
+    text = parse_line(value)
+    if not re.fullmatch(r"[\w.-]+|[0-9a-fA-F:.]+", text):
+        raise ValueError(
+            f"{text!r} is not a host name; write a name or IP address such as smtp.example.org, without port"
+        )
+    return text
+
+
+def _parse_password(value: object, info: ValidationInfo) -> SecretStr:
+    found = _VARIABLE.fullmatch(parse_line(value))
+    if not found:
+        raise ValueError(
+            "a secret must not stand in this file; write ${SMTP_PASSWORD} and set that environment variable"
+        )
+    return SecretStr(_look_up(found[1], info))
+
+
+def _parse_database_url(value: object, info: ValidationInfo) -> SecretStr:
+    """Return the URL with its variables filled in; the file of SQLite is laid on the configuration's folder.
+
+    A variable inside of a URL is percent-encoded, so that a password may contain any sign.
+    """
+    text = value.get_secret_value() if isinstance(value, SecretStr) else parse_line(value)
+    whole = _VARIABLE.fullmatch(text)
+    if whole:
+        return SecretStr(_check_database_url(_look_up(whole[1], info), info))
+    parts, _ = _split_url(text)
+    written = parts.password or "".join(re.findall(r"[?&]password=([^&]*)", text))
+    if written and not _VARIABLE.fullmatch(written):
+        raise ValueError(
+            "a password must not stand in this file; write ${DATABASE_PASSWORD} in its place"
+            " and set that environment variable"
+        )
+    filled = _VARIABLE.sub(lambda found: quote(_look_up(found[1], info), safe=""), text)
+    return SecretStr(_check_database_url(filled, info))
+
+
+def _check_database_url(url: str, info: ValidationInfo) -> str:
+    parts, _ = _split_url(url)
+    if parts.scheme == "postgresql" and parts.path.strip("/"):
+        return url
+    file = url.removeprefix("sqlite:///")
+    if file == url or not file or file == ":memory:" or "?" in file:
+        raise ValueError(
+            "is not a database URL that we know; write sqlite:///newsletter.db or postgresql://user:${DATABASE_PASSWORD}@host/name"
+        )
+    return f"sqlite:///{_folder(info) / file}"
+
+
+def _parse_accent(value: object) -> str:
+    text = parse_line(value)
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        raise ValueError(f"{text!r} is not a colour; write it in quotes as '#b45309'")
+    return text.lower()
+
+
+def _parse_id(value: object) -> str:
+    text = parse_line(value)
+    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", text):
+        raise ValueError(
+            f"{text!r} is not an id; write a-z, 0-9 and '-', up to 40, as {make_slug(text) or 'papers'!r}"
+        )
+    return text
+
+
+def make_slug(name: str) -> str:
+    """Return a name in a-z, 0-9 and single ``-``, at most 40 signs; empty where nothing of it can be kept."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].rstrip("-")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine. Asks no name server."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.casefold() == "localhost"
+
+
+def _look_up(variable: str, info: ValidationInfo) -> str:
+    value = str(_context(info)["environ"].get(variable, ""))
+    if not value:
+        raise ValueError(f"the environment variable {variable} is not set; set it before the start")
+    return value
+
+
+def _split_url(text: str) -> tuple[Any, str]:
+    try:
+        parts = urlsplit(text)
+        return parts, parts.hostname or ""
+    except ValueError:
+        # A bracket that is not closed and the like.
+        return urlsplit(""), ""
+
+
+def _folder(info: ValidationInfo) -> Path:
+    folder = _context(info)["file"].parent
+    assert isinstance(folder, Path)
+    return folder
+
+
+def _context(info: ValidationInfo) -> Any:
+    return info.context
+
+
+FilePath = Annotated[Path, BeforeValidator(_parse_path)]
+Folder = Annotated[Path, BeforeValidator(_parse_folder)]
+
+
+# --- the sections -------------------------------------------------------------------------
+
+
+class NewsletterSettings(Section):
+    """Who the newsletter is, as every mail says it."""
+
+    name: Line = Field(description="the name that readers see, such as Trending Papers")
+    id: Annotated[str, BeforeValidator(_parse_id)] = Field(
+        default_factory=lambda earlier: make_slug(earlier["name"]) or "newsletter"
+    )
+    sender: Annotated[Mailbox, BeforeValidator(_parse_mailbox)] = Field(
+        alias="from", description="who sends, such as Trending Papers <digest@example.org>"
+    )
+    reply_to: Address | None = None
+    leave_address: Address = Field(
+        default_factory=lambda earlier: earlier["reply_to"] or earlier["sender"].address
+    )
+    bounce_address: Address = Field(default_factory=lambda earlier: earlier["sender"].address)
+    postal_address: Line = ""
+    accent: Annotated[str, BeforeValidator(_parse_accent)] = "#b45309"
+    language: Annotated[str, one_of(["en"])] = "en"
+
+
+class DatabaseSettings(Section):
+    """Where everything is kept."""
+
+    url: Annotated[SecretStr, BeforeValidator(_parse_database_url)] = Field(
+        default=SecretStr("sqlite:///newsletter.db"), validate_default=True
+    )
+
+
+class SubscribersSettings(Section):
+    """The file of readers that the operator writes; None where there is none."""
+
+    path: Annotated[Path | None, BeforeValidator(_parse_subscribers_path)] = Field(
+        default=Path("subscribers.yaml"), validate_default=True
+    )
+
+
+class SourceSettings(Section):
+    """Something to collect from."""
+
+    kind: Annotated[str, one_of(SOURCE_KINDS)] = Field(description=f"one of {', '.join(SOURCE_KINDS)}")
+    name: Line = Field(default_factory=lambda earlier: earlier["kind"])
+    base_url: Annotated[str, BeforeValidator(_parse_web_address)] = HF_URL
+    location: Annotated[str, BeforeValidator(_parse_location)] = Field(default="", validate_default=True)
+    listing_dates: Annotated[int, whole_number(1, 31)] = 7
+    captured_on: Day | None = None
+
+    @field_validator("base_url", "listing_dates")
+    @classmethod
+    def _is_for_hf(cls, value: str | int, info: ValidationInfo) -> str | int:
+        if info.data.get("kind", "hf_daily_papers") != "hf_daily_papers":
+            raise ValueError(f"is only for hf_daily_papers, not for {info.data['kind']}; leave it out")
+        return value
+
+    @field_validator("captured_on")
+    @classmethod
+    def _is_for_capture(cls, value: date | None, info: ValidationInfo) -> date | None:
+        if info.data.get("kind", "hf_papers_capture") != "hf_papers_capture":
+            raise ValueError(f"is only for hf_papers_capture, not for {info.data['kind']}; leave it out")
+        return value
+
+    @property
+    def source(self) -> Source:
+        return Source(
+            self.name, self.kind, self.location or self.base_url, self.listing_dates, self.captured_on
+        )
+
+
+class RelaySettings(Section):
+    """The SMTP server that takes our mail. TLS is required, except to this machine."""
+
+    host: Annotated[str, BeforeValidator(_parse_host)] = Field(
+        description="the name of your SMTP server, such as smtp.example.org"
+    )
+    security: Annotated[Literal["starttls", "tls", "none"], one_of(_PORTS)] = "starttls"
+    port: Annotated[int, whole_number(1, 65535)] | None = None
+    username: Line = ""
+    password: Annotated[SecretStr, BeforeValidator(_parse_password)] | None = Field(
+        default=None, validate_default=True
+    )
+    connections: Annotated[int, whole_number(1, 64)] = 4
+
+    @property
+    def port_number(self) -> int:
+        """The port, or the usual one of the security."""
+        return self.port or _PORTS[self.security]
+
+    @field_validator("security")
+    @classmethod
+    def _is_encrypted(cls, value: str, info: ValidationInfo) -> str:
+        if value == "none" and not is_loopback(info.data.get("host", "localhost")):
+            raise ValueError("'none' is only for a server on this machine; write starttls or tls")
+        return value
+
+    @field_validator("password", mode="after")
+    @classmethod
+    def _goes_with_username(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        username = info.data.get("username")
+        if value is None and username:
+            raise ValueError(
+                "is missing: with a username, write ${SMTP_PASSWORD} here and set that environment variable"
+            )
+        if value is not None and username == "":
+            raise ValueError("is given without a username; add 'username', or leave the password out")
+        return value
+
+
+class ScheduleSettings(Section):
+    """How often we look, and what becomes of what was missed."""
+
+    collect_every: Duration = timedelta(minutes=30)
+    catch_up: Duration = timedelta(days=2)
+    on_uncertain: Annotated[OnUncertain, one_of(OnUncertain)] = OnUncertain.RESEND_ONCE
+
+
+class Config(Section):
+    """The whole configuration of one newsletter: checked, frozen, paths absolute, secrets filled in."""
+
+    newsletter: NewsletterSettings = Field(description="who the newsletter is: at least 'name' and 'from'")
+    sources: tuple[SourceSettings, ...] = Field(
+        description="where papers come from: a list with at least '- kind: hf_daily_papers'"
+    )
+    topics: tuple[Any, ...] = ()
+    everything_else: EverythingElse = 0
+    subscribers: SubscribersSettings = Field(default={}, validate_default=True)
+    database: DatabaseSettings = Field(default={}, validate_default=True)
+    relay: RelaySettings | None = None
+    maildir: FilePath | None = None
+    schedule: ScheduleSettings = ScheduleSettings()
+    templates: Folder | None = None
+    contact: Line = ""
+
+    _file: Path = PrivateAttr()
+
+    @property
+    def file(self) -> Path:
+        return self._file
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths are laid on."""
+        return self._file.parent
+
+    @property
+    def source_list(self) -> tuple[Source, ...]:
+        """The sources in the order of the file."""
+        return tuple(settings.source for settings in self.sources)
+
+    @property
+    def database_url(self) -> str:
+        """The URL with its password: only for whoever connects."""
+        return self.database.url.get_secret_value()
+
+    @property
+    def database_file(self) -> Path | None:
+        """The file of SQLite, None for another database."""
+        file = self.database_url.removeprefix("sqlite:///")
+        return Path(file) if file != self.database_url else None
+
+    @property
+    def subscribers_path(self) -> Path | None:
+        return self.subscribers.path
+
+    @property
+    def contact_text(self) -> str:
+        """Where a site's owner reaches us: for the User-Agent."""
+        return self.contact or self.newsletter.sender.address
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _is_not_empty(cls, value: object) -> object:
+        if value == []:
+            raise ValueError(
+                "is an empty list; at least one source is needed, such as '- kind: hf_daily_papers'"
+            )
+        return value
+
+    @field_validator("maildir")
+    @classmethod
+    def _is_the_only_way_out(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value and info.data.get("relay"):
+            raise ValueError(
+                "relay and maildir cannot both be given; keep 'relay' to send, 'maildir' to try things out"
+            )
+        return value
+
+    def model_post_init(self, context: Any, /) -> None:
+        self._file = context["file"]
+
+
+def build_identity(config: Config) -> Identity:
+    """Return who the newsletter is, for every mail."""
+    who = config.newsletter
+    return Identity(
+        name=who.name,
+        id=who.id,
+        from_name=who.sender.name or who.name,
+        from_address=who.sender.address,
+        leave_address=who.leave_address,
+        bounce_address=who.bounce_address,
+        reply_to=who.reply_to,
+        postal_address=who.postal_address,
+        accent=who.accent,
+        language=who.language,
+    )
+
+
+# --- loading ------------------------------------------------------------------------------
+
+
+def load_config(path: Path, environ: Mapping[str, str], *, check_topics: CheckTopics | None = None) -> Config:
+    """Return the configuration of a file. check_topics is by default the topic parser's own check.
+
+    Raises ConfigError with everything that is wrong: first in the environment, then in file order.
+    """
+    document = load_yaml(read_text(path), str(path))
+    config, problems = validate(document, Config, {"file": path.absolute(), "environ": environ})
+    problems += _find_equal_names(document)
+    problems += _find_stray_variables(document)
+    problems += _find_unknown_variables(document, environ)
+    if "topics" in document.value:
+        problems += find_topic_problems(document, ("topics",), check_topics or _default_check())
+    if config is None or problems:
+        raise ConfigError(in_file_order(problems))
+    return config
+
+
+def _default_check() -> CheckTopics:
+    from newsletter.match.query import parse_topics
+
+    return parse_topics
+
+
+def _find_equal_names(document: Document) -> Iterator[Problem]:
+    """Yield the sources with the name of an earlier one; without a name a source has that of its kind."""
+    sources = document.value.get("sources")
+    seen: dict[Value, int] = {}
+    for index, source in enumerate(sources if isinstance(sources, list) else ()):
+        name = source.get("name", source.get("kind")) if isinstance(source, dict) else None
+        if isinstance(name, str) and seen.setdefault(name, index) != index:
+            message = f"sources[{seen[name]}] has the name '{name}' too; give each source a 'name' of its own"
+            yield document.problem(("sources", index, "name"), message)
+
+
+def _find_stray_variables(document: Document) -> Iterator[Problem]:
+    """Yield the places of ${NAME} where nothing would fill it in."""
+    for steps, text in document.texts_below(()):
+        found = _VARIABLE.search(text)
+        if found and steps[0] != "topics" and steps not in _MAY_NAME_VARIABLES:
+            message = f"{found[0]} is not filled in here; only in relay.password and database.url"
+            yield document.problem(steps, message)
+
+
+def _find_unknown_variables(document: Document, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the NEWSLETTER_… variables that nobody reads: most likely a slip of the pen."""
+    named = {name for _, text in document.texts_below(()) for name in _VARIABLE.findall(text)}
+    for name in sorted(environ):
+        if name.startswith("NEWSLETTER_") and name not in named and name not in KNOWN_VARIABLES:
+            advice = did_you_mean(name, [*KNOWN_VARIABLES, *sorted(named)])
+            yield Problem(f"unknown environment variable; {advice}", path=name)

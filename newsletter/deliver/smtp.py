@@ -1,0 +1,410 @@
+"""I/O: one relay's connections, with MAIL, RCPT and DATA driven by us over aiosmtplib.
+
+We drive the three commands ourselves because the one question that matters, "can the relay have taken
+this message?", has a different answer at each of them. Before DATA nothing was sent: a refusal is a
+reply, a broken connection can be replaced. After it a reply is definite and silence is uncertain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+import aiosmtplib
+from aiosmtplib import (
+    SMTPAuthenticationError,
+    SMTPConnectResponseError,
+    SMTPDataError,
+    SMTPException,
+    SMTPHeloError,
+    SMTPRecipientRefused,
+    SMTPResponseException,
+    SMTPSenderRefused,
+)
+
+from newsletter.errors import MailerError
+from newsletter.model import Envelope, Silence, SmtpReply
+
+_GOODBYE_S = 2.0  # QUIT is a courtesy; nobody waits long for its answer
+_CLOSING = 421  # RFC 5321 section 3.8: the server is about to close this connection
+_LOGIN_WANTED = 530  # RFC 4954 section 6
+
+_NETWORK_ERRORS = (SMTPException, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class RelayConfig:
+    """How to reach the relay. TLS is required, with a checked certificate; "none" is for loopback hosts only.
+
+    connect_timeout_s covers everything up to the login. data_timeout_s is the wait for the answer to a
+    message (RFC 5321 section 4.5.3.2.6: 10 minutes). Certificates are checked against those that the
+    system trusts; SSL_CERT_FILE names others.
+    Raises ValueError for "none" with a host that is not this machine.
+    """
+
+    host: str
+    port: int
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password: str = field(default="", repr=False)
+    connections: int = 4
+    connect_timeout_s: float = 30
+    command_timeout_s: float = 60
+    data_timeout_s: float = 600
+    messages_per_connection: int = 100
+
+    def __post_init__(self) -> None:
+        if self.security == "none" and not self.is_loopback:
+            raise ValueError(
+                f"security 'none' is allowed for this machine only, and {self.host} is another: "
+                "use 'starttls' (port 587) or 'tls' (port 465)"
+            )
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is this machine by its very name, without asking a name server."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host.casefold() == "localhost"
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(slots=True, eq=False)
+class _Connection:
+    """A connection, logged in.
+
+    kept: it has waited between envelopes, so the relay may have closed it meanwhile.
+    unfinished: the relay may still hold an envelope, so RSET comes first.
+    """
+
+    client: aiosmtplib.SMTP
+    messages: int = 0
+    kept: bool = False
+    unfinished: bool = False
+
+
+class SmtpMailer:
+    """Mailer over SMTP: at most ``relay.connections`` at once, kept open between messages."""
+
+    def __init__(self, relay: RelayConfig) -> None:
+        self.connections = relay.connections
+        self._relay = relay
+        self._places = asyncio.Semaphore(relay.connections)
+        self._idle: list[_Connection] = []
+
+    async def begin(self, envelope: Envelope) -> SmtpSession | SmtpReply:
+        """Open a session for one envelope; the reply where MAIL or RCPT was refused.
+
+        Waits while ``connections`` sessions are open. A connection that the relay has closed while it
+        was idle is replaced. A relay that breaks off at RCPT on a new connection gives a 451 of ours:
+        it may be this recipient, and others must not wait for that.
+        Raises MailerError where the relay cannot be used at all (connection, TLS, login).
+        """
+        await self._places.acquire()
+        try:
+            session = await self._begin(envelope)
+        except BaseException:
+            self._places.release()
+            raise
+        if isinstance(session, SmtpReply):
+            self._places.release()
+        return session
+
+    async def close(self) -> None:
+        """Say goodbye on the kept connections."""
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(_quit(connection.client) for connection in idle))
+
+    async def check(self) -> str:
+        """Connect, log in and leave; return one line that says what the relay is like.
+
+        Raises MailerError.
+        """
+        client = await self._connect()
+        if isinstance(client, SmtpReply):
+            raise MailerError(f"relay {self._relay} is not ready: it answers {client}; try again later")
+        tls = client.get_transport_info("ssl_object")
+        size = client.esmtp_extensions.get("size", "")
+        facts = [
+            f"{self._relay.security} ({tls.version()})" if tls else "no TLS",
+            f"logged in as {self._relay.username}" if self._relay.username else "no login",
+            f"takes up to {size} bytes" if size.isdigit() and int(size) else "",
+            "SMTPUTF8" if client.supports_extension("smtputf8") else "",
+        ]
+        await _quit(client)
+        return f"relay {self._relay}: " + ", ".join(fact for fact in facts if fact)
+
+    async def _begin(self, envelope: Envelope) -> SmtpSession | SmtpReply:
+        kept = await self._take_idle()
+        if kept is not None:
+            try:
+                answer = await self._open(kept, envelope)
+            except _NETWORK_ERRORS:
+                answer = None  # closed while it was idle: nothing was sent, so a fresh one can take over
+            if answer is not None and not _is_closing(answer):
+                return answer
+        client = await self._connect()
+        if isinstance(client, SmtpReply):
+            return client
+        fresh = _Connection(client)
+        try:
+            return await self._open(fresh, envelope)
+        except _NETWORK_ERRORS as error:
+            raise MailerError(
+                f"relay {self._relay} broke off at MAIL ({_say(error)}); nothing was sent, try again later"
+            ) from error
+
+    async def _take_idle(self) -> _Connection | None:
+        """Return a kept connection that still looks alive; one that has carried enough is seen off."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.client.is_connected:
+                continue
+            if connection.messages < self._relay.messages_per_connection:
+                return connection
+            await _quit(connection.client)
+        return None
+
+    async def _open(self, connection: _Connection, envelope: Envelope) -> SmtpSession | SmtpReply:
+        """Send MAIL and RCPT. Any exception leaves the connection dropped."""
+        try:
+            return await self._send_envelope(connection, envelope)
+        except BaseException:
+            _drop(connection.client)
+            raise
+
+    async def _send_envelope(self, connection: _Connection, envelope: Envelope) -> SmtpSession | SmtpReply:
+        client = connection.client
+        options, encoding = [], "ascii"
+        if not (envelope.mail_from + envelope.rcpt_to).isascii():
+            if not client.supports_extension("smtputf8"):
+                self._keep(connection)
+                return SmtpReply(553, "5.6.7 the relay does not take addresses outside ASCII (SMTPUTF8)")
+            options, encoding = ["SMTPUTF8"], "utf-8"
+        if connection.unfinished:
+            await client.rset()
+        connection.unfinished = True
+        try:
+            await client.mail(envelope.mail_from, options=options, encoding=encoding)
+        except SMTPSenderRefused as error:
+            if error.code == _LOGIN_WANTED:
+                raise MailerError(
+                    f"relay {self._relay} wants a login ({_reply(error)}): set relay.username and password"
+                ) from error
+            return self._refused(connection, "MAIL", error)
+        try:
+            await client.rcpt(envelope.rcpt_to, encoding=encoding)
+        except SMTPRecipientRefused as error:
+            return self._refused(connection, "RCPT", error)
+        except _NETWORK_ERRORS as error:
+            if connection.kept:
+                raise
+            _drop(client)
+            return SmtpReply(451, f"4.4.2 the relay broke off at RCPT: {_say(error)}")
+        return SmtpSession(self, connection)
+
+    def _refused(self, connection: _Connection, command: str, error: SMTPResponseException) -> SmtpReply:
+        """Return the refusal and keep the connection, unless the reply makes no sense or ends it."""
+        reply = _reply(error)
+        if not 400 <= reply.code <= 599:
+            # A 252, say, must not look like an accepted message.
+            _drop(connection.client)
+            return SmtpReply(
+                451, f"4.5.0 the relay answered {command} with {reply}, which is no answer to it"
+            )
+        self._keep_or_drop(connection, reply)
+        return reply
+
+    def _keep_or_drop(self, connection: _Connection, reply: SmtpReply) -> None:
+        if _is_closing(reply):
+            _drop(connection.client)
+        else:
+            self._keep(connection)
+
+    def _keep(self, connection: _Connection) -> None:
+        connection.kept = True
+        self._idle.append(connection)
+
+    async def _connect(self) -> aiosmtplib.SMTP | SmtpReply:
+        """Return a client that is connected, secured and logged in; the reply if the relay is busy now."""
+        relay = self._relay
+        client = aiosmtplib.SMTP(
+            hostname=relay.host,
+            port=relay.port,
+            username=relay.username or None,
+            password=relay.password if relay.username else None,
+            # Asking for the name of this machine can take a resolver seconds; loopback need not know it.
+            local_hostname="localhost" if relay.is_loopback else None,
+            timeout=relay.command_timeout_s,
+            use_tls=relay.security == "tls",
+            start_tls=relay.security == "starttls",
+        )
+        try:
+            async with asyncio.timeout(relay.connect_timeout_s):
+                await client.connect()
+                if client.is_ehlo_or_helo_needed:
+                    await client.ehlo()
+        except _NETWORK_ERRORS as error:
+            _drop(client)
+            if isinstance(error, SMTPResponseException) and _means_later(error):
+                return _reply(error)
+            raise MailerError(_explain(relay, error)) from error
+        except BaseException:
+            _drop(client)
+            raise
+        return client
+
+
+class SmtpSession:
+    """A connection on which MAIL and RCPT were accepted, for exactly one message."""
+
+    def __init__(self, mailer: SmtpMailer, connection: _Connection) -> None:
+        self._mailer = mailer
+        self._connection = connection
+
+    async def data(self, message: bytes) -> SmtpReply | Silence:
+        """Send the message and return the relay's answer: a reply code is definite, all else is Silence.
+
+        Never raises for what the network does. A connection whose answer is missing is not used again.
+        """
+        try:
+            answer = await self._send(message)
+            self._settle(answer)
+        except BaseException:
+            _drop(self._connection.client)  # cancelled: nobody knows how much the relay has read
+            raise
+        finally:
+            self._mailer._places.release()
+        return answer
+
+    async def abandon(self) -> None:
+        """Leave without DATA; the next envelope on this connection begins with RSET."""
+        self._mailer._keep(self._connection)
+        self._mailer._places.release()
+
+    async def _send(self, message: bytes) -> SmtpReply | Silence:
+        timeout_s = self._mailer._relay.data_timeout_s
+        try:
+            accepted = await self._connection.client.data(message, timeout=timeout_s)
+        except SMTPDataError as error:
+            reply = _reply(error)
+            if 400 <= reply.code <= 599:
+                return reply
+            # For example 250 in answer to DATA itself: the message has not begun to flow.
+            return Silence(f"the relay answered {reply}, which does not say whether it took the message")
+        except TimeoutError:
+            return Silence(f"no answer to the message within {timeout_s:g} s")
+        except _NETWORK_ERRORS as error:
+            return Silence(f"no answer to the message: {_say(error)}")
+        return SmtpReply(accepted.code, _one_line(accepted.message))
+
+    def _settle(self, answer: SmtpReply | Silence) -> None:
+        """Keep the connection for the next message, or drop it."""
+        self._connection.messages += 1
+        if isinstance(answer, Silence):
+            _drop(self._connection.client)
+            return
+        self._connection.unfinished = answer.code != 250
+        self._mailer._keep_or_drop(self._connection, answer)
+
+
+# --- connections --------------------------------------------------------------------------
+
+
+async def _quit(client: aiosmtplib.SMTP) -> None:
+    try:
+        await client.quit(timeout=_GOODBYE_S)
+    except _NETWORK_ERRORS:
+        pass
+    finally:
+        _drop(client)
+
+
+def _drop(client: aiosmtplib.SMTP) -> None:
+    """End a connection at once, without letting what is still unsent flow."""
+    if isinstance(client.transport, asyncio.WriteTransport):
+        client.transport.abort()
+    client.close()
+
+
+# --- what the relay said ------------------------------------------------------------------
+
+
+def _reply(error: SMTPResponseException) -> SmtpReply:
+    return SmtpReply(error.code, _one_line(error.message))
+
+
+def _one_line(text: str) -> str:
+    """Return the lines of a reply joined by a blank. Bytes that are no UTF-8 become question marks."""
+    return " ".join(text.encode("utf-8", "replace").decode().split())
+
+
+def _is_closing(answer: object) -> bool:
+    return isinstance(answer, SmtpReply) and answer.code == _CLOSING
+
+
+def _means_later(error: SMTPResponseException) -> bool:
+    """Whether a relay that does not let us in is only busy: 421 anywhere, or a greeting with 4yz."""
+    greeting = isinstance(error, SMTPConnectResponseError | SMTPHeloError)
+    return error.code == _CLOSING or (greeting and 400 <= error.code <= 499)
+
+
+def _say(error: BaseException) -> str:
+    """Return what happened in a few words; some exceptions have none of their own."""
+    return _one_line(str(error)) or type(error).__name__
+
+
+def _explain(relay: RelayConfig, error: BaseException) -> str:
+    """Return what went wrong between connecting and the login, and what to do about it."""
+    what, advice = _diagnose(relay, error)
+    return f"relay {relay}: {what}; {advice}"
+
+
+def _diagnose(relay: RelayConfig, error: BaseException) -> tuple[str, str]:
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return (
+                f"its certificate is not valid for {relay.host} ({cause.verify_message})",
+                "use the host name that the certificate was made for, or trust its authority on this machine",
+            )
+        if isinstance(cause, ssl.SSLError):
+            return (
+                f"TLS failed ({_say(cause)})",
+                "check relay.security: port 465 speaks 'tls', ports 587 and 25 speak 'starttls'",
+            )
+        if isinstance(cause, ConnectionRefusedError):
+            return "nothing listens there", "check relay.host and relay.port, and whether the relay runs"
+    if isinstance(error, SMTPAuthenticationError):
+        return (
+            f"it refused the login as {relay.username} ({_reply(error)})",
+            "check relay.username and the password",
+        )
+    if isinstance(error, TimeoutError):
+        return (
+            f"not ready within {relay.connect_timeout_s:g} s",
+            "check relay.host, relay.port and relay.security, and whether a firewall is in between",
+        )
+    if isinstance(error, SMTPResponseException):
+        return f"it does not let us in ({_reply(error)})", "ask who runs it whether this machine may use it"
+    if "auth" in str(error).casefold():
+        return "it takes no login here", "use its submission port (587 or 465), or leave relay.username out"
+    if "STARTTLS" in str(error):
+        return (
+            "it does not offer STARTTLS",
+            "nothing was sent in clear; use a port that has it (587), or relay.security 'tls' (465)",
+        )
+    return f"no connection ({_say(error)})", "check relay.host and relay.port"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the error and what it was raised from, outermost first."""
+    while error is not None:
+        yield error
+        error = error.__cause__

@@ -1,0 +1,106 @@
+"""Every exception of the project, by who can act on it.
+
+    NewsletterError
+    ├── ConfigError          the operator: configuration, templates, subscribers.yaml
+    │   └── TemplateError    the operator: a template, with its file, line and column
+    ├── QueryError           the reader: a topic, with the position of the mistake
+    ├── AddressError         the reader: an e-mail address that cannot be one
+    ├── SourceError          the source
+    │   ├── FetchError       it could not be fetched
+    │   └── FeedError        it was fetched, but is not what it should be
+    ├── MailerError          the relay: it cannot be reached, or refuses our login
+    └── StoreError           the machine: the database is away, locked, full or of another version
+
+Facts are attributes; the message says what happened and what to try.
+In a batch a failure is a value: one broken source is a line in the report and the rest goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class NewsletterError(Exception):
+    """The root: catch it to catch all of ours and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a file that a person wrote.
+
+    line and column count from 1; 0 means that the place is not known.
+    path is the place in the structure: ``relay.port``, ``subscribers[2].topics[0]``.
+    """
+
+    message: str
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        place = self.file
+        if self.line:
+            place += f":{self.line}"
+            if self.column:
+                place += f":{self.column}"
+        return ": ".join(part for part in (place, self.path, self.message) if part)
+
+
+class ConfigError(NewsletterError):
+    """Something that the operator wrote is wrong. All the problems at once, in file order."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class TemplateError(ConfigError):
+    """A template does not compile or does not render. Found when it is loaded, never while sending."""
+
+
+class QueryError(NewsletterError):
+    """A topic is wrong.
+
+    position is the offset in ``text`` (from 0) where the mistake begins.
+    hint names the nearest right word or form, or is empty.
+    """
+
+    def __init__(self, message: str, *, text: str = "", position: int = 0, hint: str = "") -> None:
+        self.text = text
+        self.position = position
+        self.hint = hint
+        super().__init__(f"{message}; {hint}" if hint else message)
+
+
+class AddressError(NewsletterError):
+    """A text is not an e-mail address that mail can be sent to."""
+
+
+class SourceError(NewsletterError):
+    """A source did not give what it should."""
+
+    def __init__(self, message: str, *, url: str = "") -> None:
+        self.url = url
+        super().__init__(message)
+
+
+class FetchError(SourceError):
+    """A source could not be fetched. status is the HTTP status, 0 where there was no answer."""
+
+    def __init__(self, message: str, *, url: str = "", status: int = 0) -> None:
+        self.status = status
+        super().__init__(message, url=url)
+
+
+class FeedError(SourceError):
+    """A source answered, but with something that is not its format. Nothing was taken from it."""
+
+
+class MailerError(NewsletterError):
+    """The relay cannot be used now: no connection, no TLS, login refused. No delivery is charged for it."""
+
+
+class StoreError(NewsletterError):
+    """What happened cannot be recorded, so nothing more may be sent."""

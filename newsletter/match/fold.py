@@ -1,0 +1,299 @@
+"""Text becomes tokens whose spelling is folded; each token knows its place in the original text.
+
+The steps, in order: LaTeX to text, NFKC, accents off, dashes to "-", tokens, casefold. Characters may
+grow, shrink and vanish on the way (``ﬁ``, ``e`` + accent, ``\\'{e}``, soft hyphens); a map from each folded
+character back to where it came from is carried through, so that offsets are always those of the original.
+
+What counts as the same word beyond that (plurals, inflections) is here too: `word_forms` and `stem`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+
+
+class Gap(Enum):
+    """What stands between a token and the one before it."""
+
+    BREAK = "break"  # punctuation, or the start of the text: a phrase ends here
+    SPACE = "space"
+    HYPHEN = "hyphen"  # tight: "fine-tuning", not "fine - tuning"
+    SLASH = "slash"
+    GLUED = "glued"  # nothing: two CJK characters, or "C++" and "11"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word. original[start:end] is where it stood, surface its folded spelling with its capitals."""
+
+    surface: str
+    start: int
+    end: int
+    gap: Gap
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A text in tokens. letters are all the tokens casefolded and joined without anything between them;
+    offsets[i] is where token i begins in letters, with the length of letters as the last offset.
+
+    Looking for a keyword's joined letters in ``letters`` and then for token limits at both ends finds
+    "fine-tuning", "fine tuning" and "finetuning" alike.
+    """
+
+    tokens: tuple[Token, ...]
+    letters: str
+    offsets: tuple[int, ...]
+
+
+# --- characters ---------------------------------------------------------------------------
+
+_CJK = (
+    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"  # kana and iteration marks
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
+    "\uac00-\ud7a3"  # Hangul
+)
+_WORD = rf"[^\W_{_CJK}]"
+
+# One CJK character; or a run of letters and digits. A dot between digits belongs to the run ("GPT-3.5" is not
+# "GPT-3"), so does an apostrophe between letters, and "++" or "#" after a letter ("C++" is not "C").
+_TOKEN = re.compile(
+    rf"[{_CJK}]|{_WORD}+(?:(?<=\d)\.(?=\d){_WORD}+|['’]{_WORD}+)*(?:(?<=[^\W\d_])(?:\+\+|\#))?",
+)
+
+# Conjoining jamo are one syllable together; any other character takes the marks that follow it along.
+_CLUSTER = re.compile(
+    "[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?|.[\u0300-\u036f\u3099\u309a\uff9e\uff9f]*", re.DOTALL
+)
+
+_DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212")
+
+# Letters with a stroke and ligatures that Unicode does not take apart.
+_STROKES = {
+    "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ħ": "h", "Ħ": "H", "ı": "i",
+    "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=8192)
+def _fold_cluster(cluster: str) -> str:
+    """Return a character with its marks as plain characters: none, one or several."""
+    if cluster in _DASHES:
+        return "-"
+    if unicodedata.category(cluster[0]) == "Cf":  # soft hyphen, zero-width space, direction marks
+        return ""
+    decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", cluster))
+    # Only the accents of Latin, Greek and Cyrillic go: the voicing mark of kana makes another letter.
+    bare = unicodedata.normalize("NFC", "".join(c for c in decomposed if not "\u0300" <= c <= "\u036f"))
+    kept = (c for c in bare if not unicodedata.category(c).startswith("M"))
+    return "".join("-" if c in _DASHES else _STROKES.get(c, c) for c in kept)
+
+
+# --- LaTeX --------------------------------------------------------------------------------
+
+_LATEX_SIGNS = re.compile(r"[\\${}~]")
+
+_LATEX = re.compile(
+    r"""
+      \\(?:['"`^~=.]|[cvuHkr](?=\s*\{|\s+[^\W\d_]))          # an accent: \'e  \'{e}  \"{\i}  \v{s}  \c c
+        (?:\s*\{\s*\\?(?P<braced>[^\W\d_])\s*\}|\s*\\?(?P<bare>[^\W\d_]))
+    | \\(?P<macro>[A-Za-z]+)\*?
+    | \\(?P<escaped>[&%\#$_{}])
+    | \\[-/]                                                  # a place to break a word, or not to
+    | (?P<space>\\.?|~)                                       # \\  \,  a tie, a lost backslash
+    | [${}]
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+_LATEX_LETTERS = {
+    "ss": "ß", "o": "o", "O": "O", "l": "l", "L": "L", "i": "i", "j": "j",
+    "ae": "ae", "AE": "AE", "oe": "oe", "OE": "OE", "aa": "a", "AA": "A",
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "zeta": "ζ",
+    "eta": "η", "theta": "θ", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π",
+    "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "varphi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
+    "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Pi": "Π", "Sigma": "Σ", "Phi": "Φ",
+    "Psi": "Ψ", "Omega": "Ω",
+}  # fmt: skip
+
+_LATEX_STYLE = re.compile(
+    "emph|underline|mbox|operatorname|ensuremath|boldsymbol|bm|bf|it|tt|em|rm|sc|sf"
+    "|text(?:bf|it|sc|sf|tt|rm|up|sl|md|normal)?|math(?:rm|bf|it|cal|bb|sf|tt|frak|scr)"
+)
+
+
+def _latex_text(match: re.Match[str]) -> str:
+    """Return what a piece of LaTeX says: a letter, a space, or nothing for what only changes the looks."""
+    letter = match["braced"] or match["bare"] or match["escaped"]
+    if letter:
+        return letter
+    macro = match["macro"]
+    if macro is not None:
+        return "" if _LATEX_STYLE.fullmatch(macro) else _LATEX_LETTERS.get(macro, " ")
+    return " " if match["space"] else ""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """Characters with the places in the original where each came from."""
+
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+
+def _rewritten(draft: _Draft, pieces: Sequence[tuple[int, int, str]]) -> _Draft:
+    """Return the draft with text[begin:end] replaced by each piece's characters; pieces cover all of it."""
+    chars: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for begin, end, replacement in pieces:
+        chars.append(replacement)
+        if len(replacement) == end - begin:
+            starts.extend(draft.starts[begin:end])
+            ends.extend(draft.ends[begin:end])
+        else:
+            starts.extend([draft.starts[begin]] * len(replacement))
+            ends.extend([draft.ends[end - 1]] * len(replacement))
+    return _Draft("".join(chars), starts, ends)
+
+
+def _without_latex(draft: _Draft) -> _Draft:
+    pieces: list[tuple[int, int, str]] = []
+    done = 0
+    for match in _LATEX.finditer(draft.text):
+        begin, end = match.span()
+        if begin > done:
+            pieces.append((done, begin, draft.text[done:begin]))
+        pieces.append((begin, end, _latex_text(match)))
+        done = end
+    if done < len(draft.text):
+        pieces.append((done, len(draft.text), draft.text[done:]))
+    return _rewritten(draft, pieces)
+
+
+def _without_accents(draft: _Draft) -> _Draft:
+    clusters = _CLUSTER.finditer(draft.text)
+    return _rewritten(draft, [(*match.span(), _fold_cluster(match[0])) for match in clusters])
+
+
+# --- tokens -------------------------------------------------------------------------------
+
+_GAPS = {"": Gap.GLUED, " ": Gap.SPACE, "-": Gap.HYPHEN, "/": Gap.SLASH}
+_SOFT = re.compile(r"[\s/-]+")
+
+
+def _gap_of(between: str) -> Gap:
+    known = _GAPS.get(between)
+    if known:
+        return known
+    if not _SOFT.fullmatch(between):
+        return Gap.BREAK
+    if any(char.isspace() for char in between):
+        return Gap.SPACE
+    return Gap.SLASH if "/" in between else Gap.HYPHEN
+
+
+_POSSESSIVE = re.compile(r"(?:['’]s)+$")
+
+
+def fold(text: str) -> Folded:
+    """Return the tokens of a text, in order, and their joined letters.
+
+    Any punctuation but "-" and "/" ends a phrase (Gap.BREAK). CJK text has no words: each of its characters
+    is a token glued to the next, and since keywords match runs of tokens, a keyword is found as the chain of
+    its character pairs wherever it stands.
+    """
+    draft = _Draft(text, range(len(text)), range(1, len(text) + 1))
+    if _LATEX_SIGNS.search(text):
+        draft = _without_latex(draft)
+    if not draft.text.isascii():
+        draft = _without_accents(draft)
+    tokens: list[Token] = []
+    letters: list[str] = []
+    offsets = [0]
+    done = 0
+    for match in _TOKEN.finditer(draft.text):
+        begin, end = match.span()
+        gap = _gap_of(draft.text[done:begin]) if tokens else Gap.BREAK
+        word = _POSSESSIVE.sub("", match[0])
+        surface = word.replace("'", "").replace("’", "")
+        tokens.append(Token(surface, draft.starts[begin], draft.ends[begin + len(word) - 1], gap))
+        letters.append(surface.casefold())
+        offsets.append(offsets[-1] + len(letters[-1]))
+        done = end
+    return Folded(tuple(tokens), "".join(letters), tuple(offsets))
+
+
+# --- words --------------------------------------------------------------------------------
+
+_NOT_PLURAL = ("ss", "us", "is", "ics")
+_TAKES_ES = ("s", "x", "z", "ch", "sh", "o")
+
+
+def count_capitals(text: str) -> int:
+    return sum(char.isupper() for char in text)
+
+
+def is_capital_plural(surface: str) -> bool:
+    """Say whether a token is a term in capitals with a plural s: ``GPUs``, ``LoRAs``."""
+    return surface.endswith("s") and count_capitals(surface[:-1]) >= 2
+
+
+def _singulars(word: str) -> set[str]:
+    if len(word) < 4 or not word.endswith("s") or word.endswith(_NOT_PLURAL):
+        return set()
+    found = {word[:-1]}
+    if word.endswith("ies"):
+        found.add(word[:-3] + "y")
+    if word.endswith("es") and word[:-2].endswith(_TAKES_ES):
+        found.add(word[:-2])
+    return found
+
+
+def _plurals(word: str) -> set[str]:
+    found = {word + "s"}
+    if word.endswith(_TAKES_ES):
+        found.add(word + "es")
+    if word.endswith("y"):
+        found.add(word[:-1] + "ies")
+    return {plural for plural in found if len(plural) >= 4 and not plural.endswith(_NOT_PLURAL)}
+
+
+def word_forms(surface: str) -> frozenset[str]:
+    """Return the casefolded spellings that count as the same word: singular and plural.
+
+    s, es and ies are plurals; words in ss, us, is and ics are not. A plural has four letters at
+    least, or is a term in capitals with an s (``AIs``); the matcher takes that case up for the text's side.
+    """
+    word = surface.casefold()
+    bases = {word} | _singulars(word)
+    if is_capital_plural(surface):
+        bases.add(word[:-1])
+    return frozenset(bases.union(*(_plurals(base) for base in bases)))
+
+
+_SUFFIX = re.compile(
+    "(?:(?:icat|at)(?:ion|ions)|at(?:e|es|ed|ing|or|ors|ive)|ication|ically|ability|able|ical|ments|ness|ment"
+    "|ings|ions|ists|ics|ies|ied|ier|iers|ing|ying|ion|ism|ist|ive|ers|ors|ed|er|es|ic|ly|or|e|s|y)$"
+)
+
+
+def stem(word: str) -> str:
+    """Return what a casefolded word shares with its inflections; always the beginning of the word.
+
+    The longest suffix of a fixed list that leaves three letters is taken off, then one of two equal last
+    consonants: prune, pruned and pruning are ``prun``; agents and agentic ``agent``; generate and
+    generation ``gener``, but general stays ``general``.
+    """
+    suffix = _SUFFIX.search(word, 3)
+    if suffix and not (suffix[0] == "s" and word.endswith("ss")):
+        word = word[: suffix.start()]
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiou":
+        word = word[:-1]
+    return word

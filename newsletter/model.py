@@ -1,0 +1,711 @@
+"""The nouns of the product: frozen values that the stages hand to each other.
+
+Standard library only. Times are aware UTC and end in ``_at``; calendar dates end in ``_on``.
+What the words mean is in docs/architecture.md; each value says who makes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from typing import NewType
+
+EntryKey = NewType("EntryKey", str)
+"""The name of one work: ``arxiv:2606.01234``, ``doi:10.1000/182``, ``url:https://…`` or ``guid:SOURCE:…``."""
+
+EntryId = NewType("EntryId", int)
+SubscriberId = NewType("SubscriberId", int)
+DeliveryId = NewType("DeliveryId", int)
+InstanceId = NewType("InstanceId", int)
+
+EmailAddress = NewType("EmailAddress", str)
+"""A checked address: casefolded, its domain as ``xn--``. Made by ``newsletter.address.parse_address``."""
+
+
+# --- collect ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Something that we poll, as the operator configured it.
+
+    location is an ``https:`` URL or a file path; for ``hf_daily_papers`` it may be the base URL of the site.
+    listing_dates says how many of the newest listing dates each run reads again (HF only).
+    captured_on is the day on which a text capture was made, if the operator knows it.
+    """
+
+    name: str
+    kind: str
+    location: str
+    listing_dates: int = 7
+    captured_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One work as we know it: a paper, a post. Parsers make it; the store adds id and first_seen_run.
+
+    title and summary are plain text in one line of single spaces each (TeX is left as it came).
+    authors are the names in order, without hidden ones; author_count says how many there are where
+    the source names only their number. upvotes and comments are the newest observation, None where
+    the source has no such thing. listed_on is the date of the listing that brought it first.
+    first_seen_run is the run that first saw it; 0 means that it was there before our first run.
+    """
+
+    key: EntryKey
+    title: str
+    summary: str = ""
+    authors: tuple[str, ...] = ()
+    author_count: int = 0
+    organization: str = ""
+    published_at: datetime | None = None
+    listed_on: date | None = None
+    categories: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    ai_summary: str = ""
+    note: str = ""
+    upvotes: int | None = None
+    comments: int | None = None
+    code_stars: int | None = None
+    url: str = ""
+    pdf_url: str = ""
+    discussion_url: str = ""
+    code_url: str = ""
+    project_url: str = ""
+    listing_url: str = ""
+    aliases: tuple[EntryKey, ...] = ()
+    sources: tuple[str, ...] = ()
+    id: EntryId = EntryId(0)
+    first_seen_run: int = 0
+    first_seen_at: datetime | None = None
+
+    @property
+    def keys(self) -> tuple[EntryKey, ...]:
+        """All the names of this work, the strongest first."""
+        return (self.key, *self.aliases)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One source lists one entry: what a parser yields for each item.
+
+    entry.key and entry.aliases are set by ``collect.identity``. guid is the source's own id of the item.
+    listed_on is the listing date that it stands under, None where the source has no such date.
+    listing_url is a page for people that shows the whole listing, or empty.
+    """
+
+    entry: Entry
+    source: str
+    guid: str
+    listed_on: date | None = None
+    listing_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFeed:
+    """One answer of a source, read. sightings are in the source's order.
+
+    refused counts items that lacked what an entry needs (each is a line in notes).
+    unknown_fields names fields that this version does not know, sorted.
+    """
+
+    sightings: tuple[Sighting, ...]
+    listed_on: date | None = None
+    refused: int = 0
+    unknown_fields: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class FetchState(StrEnum):
+    """How one look at a source ended."""
+
+    OK = "ok"
+    UNCHANGED = "unchanged"
+    EMPTY_AS_EXPECTED = "empty-as-expected"
+    EMPTY_UNEXPECTED = "empty-unexpected"
+    STALE = "stale"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What a conditional request needs to know of the last answer that was parsed well.
+
+    content_hash is the SHA-256 of the body, so that an equal answer need not be parsed again.
+    """
+
+    etag: str = ""
+    last_modified: str = ""
+    content_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRecord:
+    """How one look at one source ended, for the operator. run is 0 where the look brought nothing new."""
+
+    source: str
+    state: FetchState
+    started_at: datetime
+    finished_at: datetime
+    listed: int = 0
+    new: int = 0
+    requests: int = 0
+    message: str = ""
+    run: int = 0
+
+
+# --- match --------------------------------------------------------------------------------
+
+
+class Scope(StrEnum):
+    """Where in an entry a word is looked for. The value is the word that readers write before a colon."""
+
+    TITLE = "title"
+    ABSTRACT = "abstract"
+    AUTHOR = "author"
+    CATEGORY = "category"
+    TAG = "tag"
+    SOURCE = "source"
+    COMMENT = "comment"
+    ORG = "org"
+    ID = "id"
+
+
+class Spelling(StrEnum):
+    """How freely a word is matched."""
+
+    FOLDED = "folded"  # plurals, hyphens, accents, LaTeX and case do not matter
+    PREFIX = "prefix"  # robot*
+    INFLECTED = "inflected"  # agent~
+    EXACT = "exact"  # =RAG
+
+
+class Measure(StrEnum):
+    """A number or date of an entry that a topic can compare."""
+
+    UPVOTES = "upvotes"
+    COMMENTS = "comments"
+    STARS = "stars"
+    DATE = "date"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A word or phrase in one of the scopes. Authors and categories follow the rules of their scope."""
+
+    text: str
+    where: tuple[Scope, ...] = (Scope.TITLE, Scope.ABSTRACT)
+    spelling: Spelling = Spelling.FOLDED
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """A comparison of a measure: ``upvotes>=3``. operator is one of ``< <= = >= >``; dates are ISO text."""
+
+    measure: Measure
+    operator: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every part matches. No parts: everything matches."""
+
+    parts: tuple[Query, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one part matches. No parts: nothing matches."""
+
+    parts: tuple[Query, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part does not match."""
+
+    part: Query
+
+
+Query = Words | Compare | AllOf | AnyOf | Not
+
+
+class Rank(StrEnum):
+    """The order inside a topic."""
+
+    TRENDING = "trending"
+    MATCH = "match"
+    NEWEST = "newest"
+    VOTES = "votes"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A filter that a reader chose, parsed. min_upvotes does not touch entries whose source has no votes.
+
+    wait: how long an entry that lacks only votes stays a candidate.
+    limit: at most so many entries a digest; the others are counted in one line.
+    """
+
+    name: str
+    query: Query
+    min_upvotes: int = 0
+    wait: timedelta = timedelta()
+    limit: int = 10
+    weight: float = 1.0
+    rank: Rank = Rank.TRENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One place where a rule of a topic holds: text[start:end] of that scope's original text.
+
+    rule is the word as the reader wrote it. expansion is the long or short form that stood there instead, or empty.
+    For authors, categories and tags start and end count in the item that hit, and item says which.
+    """
+
+    rule: str
+    scope: Scope
+    start: int
+    end: int
+    expansion: str = ""
+    item: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An entry belongs to a topic, and these hits are why. Hits stand in the order of the text, title first.
+
+    strength is 1.0 where a title was hit, .7 otherwise (relevance rule: a title says what a paper is about).
+    """
+
+    hits: tuple[Hit, ...]
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an entry stands among all the entries of a window that have votes, at one moment.
+
+    projected is the number of votes it is on course for; place counts from 1; of is how many have votes.
+    age_hours counts from the beginning of its page day.
+    """
+
+    projected: int
+    place: int
+    of: int
+    age_hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopicMatches:
+    """What one topic of a reader found, best first."""
+
+    topic: Topic
+    ranked: tuple[tuple[Entry, Match], ...]
+
+
+# --- compose ------------------------------------------------------------------------------
+
+
+class Consent(StrEnum):
+    """Whether a subscriber may be mailed."""
+
+    UNCONFIRMED = "unconfirmed"
+    CONFIRMED = "confirmed"
+    PAUSED = "paused"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """When a reader wants a digest: days of the week (0 is Monday), a local time, an IANA zone."""
+
+    days: frozenset[int]
+    at: time
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One local date of a reader's cadence and the instant that it means."""
+
+    local_on: date
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """A person with an address: consent, one cadence, many topics.
+
+    topics_json is the list of topics as the reader wrote them, canonical JSON; ``match.query.parse_topics``
+    reads it. everything_else is how many unmatched entries a digest may add, 0 for none.
+    counted_run is the upper bound of the last counted digest: what later runs brought is still to come.
+    file_owned: subscribers.yaml decides the preferences until the reader changes them by link.
+    """
+
+    address: EmailAddress
+    cadence: Cadence
+    topics_json: str
+    name: str = ""
+    language: str = "en"
+    everything_else: int = 0
+    consent: Consent = Consent.CONFIRMED
+    id: SubscriberId = SubscriberId(0)
+    counted_run: int = 0
+    next_due_at: datetime | None = None
+    file_owned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The runs that a digest covers: after_run < run <= upto_run."""
+
+    after_run: int
+    upto_run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a mail shows of one entry, frozen at the moment of composing, so that a retry shows the same."""
+
+    key: EntryKey
+    title: str
+    summary: str = ""
+    authors: tuple[str, ...] = ()
+    author_count: int = 0
+    organization: str = ""
+    published_on: date | None = None
+    listed_on: date | None = None
+    upvotes: int | None = None
+    comments: int | None = None
+    code_stars: int | None = None
+    url: str = ""
+    pdf_url: str = ""
+    discussion_url: str = ""
+    code_url: str = ""
+    project_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an entry is in a digest, from the actual decision.
+
+    rule and scope name the word that hit ("" for everything else). expansion as in Hit.
+    projected is the number of votes that it is on course for, None where its source has no votes.
+    place of ``of``: its place in the trending order of all entries of the window that have votes, 0 where it has none.
+    late: it was listed before the reader's previous digest went out, but we saw it only afterwards.
+    reached: the number of votes that it had to wait for, 0 where it did not wait.
+    """
+
+    rule: str = ""
+    scope: Scope | None = None
+    expansion: str = ""
+    upvotes: int | None = None
+    age_hours: int = 0
+    projected: int | None = None
+    place: int = 0
+    of: int = 0
+    late: bool = False
+    reached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry in one section."""
+
+    entry_id: EntryId
+    card: Card
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One topic of a digest. topic is "" for everything else. Items are in their final order.
+
+    overflow are the entries over the limit: they count as shown. overflow_url leads to where they can be read.
+    """
+
+    topic: str
+    items: tuple[Item, ...]
+    overflow: tuple[EntryId, ...] = ()
+    overflow_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What one reader gets in one slot. quiet_topics are the reader's topics that found nothing."""
+
+    slot: Slot
+    window: Window
+    sections: tuple[Section, ...]
+    quiet_topics: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(section.items for section in self.sections)
+
+    @property
+    def entry_count(self) -> int:
+        return sum(len(section.items) for section in self.sections)
+
+
+# --- render -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the newsletter is, as every mail says it. Made from the configuration.
+
+    id is short and steady: it stands in List-Id and Message-ID (``id.domain``). leave_address gets the
+    "unsubscribe" and "change" mails until there is a web face.
+    """
+
+    name: str
+    id: str
+    from_name: str
+    from_address: EmailAddress
+    leave_address: EmailAddress
+    bounce_address: EmailAddress
+    reply_to: EmailAddress | None = None
+    postal_address: str = ""
+    accent: str = "#b45309"
+    language: str = "en"
+
+    @property
+    def domain(self) -> str:
+        """The domain of the From address: the right side of Message-ID and List-Id."""
+        return self.from_address.rpartition("@")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A mail as a person reads it. html and text use ``\\n`` line ends."""
+
+    subject: str
+    html: str
+    text: str
+
+
+# --- deliver ------------------------------------------------------------------------------
+
+
+class Kind(StrEnum):
+    """What a mail is. Only digests are sent yet."""
+
+    DIGEST = "digest"
+
+
+class State(StrEnum):
+    """The state of a delivery. due = the seven final ones + pending, always."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    IN_DATA = "in_data"
+    DEFERRED = "deferred"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    SUPPRESSED = "suppressed"
+    EXPIRED = "expired"
+    UNCERTAIN = "uncertain"
+    EMPTY = "empty"
+    SKIPPED = "skipped"
+
+
+PENDING = frozenset({State.QUEUED, State.CLAIMED, State.IN_DATA, State.DEFERRED})
+COUNTED = frozenset({State.ACCEPTED, State.UNCERTAIN, State.EMPTY})
+"""The states that move the upper bound of a reader's windows."""
+
+
+class OnUncertain(StrEnum):
+    """What to do with a mail of which nobody knows whether it was accepted."""
+
+    RESEND_ONCE = "resend_once"
+    HOLD = "hold"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What SMTP is told, as opposed to the message's headers."""
+
+    mail_from: EmailAddress
+    rcpt_to: EmailAddress
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpReply:
+    """A reply of a relay. text is without the code, lines joined by a blank."""
+
+    code: int
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No reply: the connection broke or the wait was over after the message had begun to flow."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    reply: str
+    retry_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """suppress: the reply says that the address does not exist, so it is not mailed again."""
+
+    reply: str
+    suppress: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    reply: str
+
+
+Outcome = Accepted | Deferred | Rejected | Uncertain
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What the ``in_data`` commit keeps, so that every later attempt sends the same mail.
+
+    digest_json refers to cards by their hash; cards maps each hash to its JSON; bundle is the template
+    bundle as (hash, JSON). content_hash is the SHA-256 of the message's bytes.
+    """
+
+    digest_json: str
+    cards: Mapping[str, str]
+    bundle_hash: str
+    bundle_json: str
+    content_hash: str
+    address: EmailAddress
+    window: Window
+    size_bytes: int
+    entry_ids: tuple[tuple[EntryId, str, bool], ...] = field(default=())
+    """(entry, topic, shown); not shown: over the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The ledger row of one mail to one address. UNIQUE (kind, key, recipient).
+
+    key of a digest is its edition's date. attempt counts the tries that the relay answered, or might have.
+    frozen is None until the first ``in_data``. resends counts the sends after it was uncertain.
+    """
+
+    id: DeliveryId
+    kind: Kind
+    key: str
+    recipient: SubscriberId
+    state: State
+    slot_at: datetime
+    expires_at: datetime
+    address: EmailAddress | None = None
+    attempt: int = 0
+    next_attempt_at: datetime | None = None
+    last_reply: str = ""
+    uncertain_at: datetime | None = None
+    resends: int = 0
+    frozen: Frozen | None = None
+
+
+# --- what the workflows hand to the stores ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One thing to fetch for a source. location is a URL or a file path; listed_on the date asked for, if any;
+    page counts from 0."""
+
+    location: str
+    listed_on: date | None = None
+    page: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer of a source: its body as sent (decompressed), the final address and the new validators."""
+
+    body: bytes
+    url: str
+    validators: Validators
+
+
+@dataclass(frozen=True, slots=True)
+class EntryChange:
+    """One entry to write. entry.id 0: a new one; entry.first_seen_run is set.
+
+    absorbs are other entries that turned out to be the same work: their keys, sightings, votes and
+    "already sent" pass to this one. observed: its votes or comments differ from the newest observation.
+    """
+
+    entry: Entry
+    sightings: tuple[Sighting, ...] = ()
+    absorbs: tuple[EntryId, ...] = ()
+    observed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A slot that gets no digest of its own, and why; its window belongs to the next."""
+
+    slot: Slot
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What planning decided for one reader whose next_due_at has come: at most one digest.
+
+    slot is None where every due slot is too old (they are all in skipped). next_due_at is the first slot still to come.
+    """
+
+    slot: Slot | None
+    skipped: tuple[Skip, ...]
+    next_due_at: datetime
+    expires_at: datetime | None = None
+
+
+class PlanResult(StrEnum):
+    """What became of a Plan in the store."""
+
+    PLANNED = "planned"  # rows written, next_due_at moved
+    LOST = "lost"  # somebody else moved next_due_at first; nothing written
+    BUSY = "busy"  # the reader's open digest must be settled first; nothing written
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A process that claims deliveries."""
+
+    id: InstanceId
+    host: str
+    boot: str
+    pid: int
+    heartbeat_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCount:
+    """How many deliveries of one edition are in one state."""
+
+    edition: str
+    state: State
+    count: int

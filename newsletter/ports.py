@@ -1,0 +1,265 @@
+"""Small Protocols that the workflows call; ``wiring`` says who stands behind each.
+
+Every store method is one short transaction without network inside. All raise StoreError when the
+database is away, locked for longer than its patience, full, or of another version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from newsletter.model import (
+    Delivery,
+    DeliveryId,
+    EmailAddress,
+    Entry,
+    EntryChange,
+    EntryId,
+    EntryKey,
+    Envelope,
+    Fetched,
+    FetchRecord,
+    Frozen,
+    Instance,
+    InstanceId,
+    LedgerCount,
+    OnUncertain,
+    Outcome,
+    Plan,
+    PlanResult,
+    Silence,
+    SmtpReply,
+    State,
+    Subscriber,
+    SubscriberId,
+    Validators,
+    Window,
+)
+
+
+class Clock(Protocol):
+    """The one place where ``now`` comes from."""
+
+    def now(self) -> datetime: ...
+
+
+# --- collect ------------------------------------------------------------------------------
+
+
+class Fetcher(Protocol):
+    async def fetch(self, location: str, known: Validators | None) -> Fetched | None:
+        """Return the answer of a URL or the bytes of a file; None where it has not changed since ``known``.
+
+        Raises FetchError with the URL and the HTTP status.
+        """
+
+
+class RunTransaction(Protocol):
+    """One collect run that becomes visible, or leaves nothing. number is the run's number."""
+
+    number: int
+
+    async def load_known(self, keys: Collection[EntryKey]) -> Sequence[Entry]:
+        """Return the entries that have one of the keys among theirs, by id."""
+
+    async def load_known_sources(self) -> frozenset[str]:
+        """Return the names of the sources that have brought a sighting in an earlier run."""
+
+    async def save(self, changes: Sequence[EntryChange], now: datetime) -> None:
+        """Write entries, aliases, sightings and vote observations."""
+
+    async def save_fetches(self, records: Sequence[FetchRecord]) -> None: ...
+
+    async def save_validators(self, validators: Mapping[str, Validators]) -> None:
+        """Write the validators of each location that was parsed well."""
+
+
+class EntryStore(Protocol):
+    def open_run(self, now: datetime) -> AbstractAsyncContextManager[RunTransaction]:
+        """Open the one serialised transaction that gives a run the next number; commits on a clean exit."""
+
+    async def save_fetches(self, records: Sequence[FetchRecord]) -> None:
+        """Write fetch records of a collect pass that brought nothing new (run 0)."""
+
+    async def load_validators(self, locations: Collection[str]) -> Mapping[str, Validators]: ...
+
+    async def newest_run(self) -> int:
+        """Return the number of the newest visible run, 0 before the first."""
+
+    async def newest_run_before(self, at: datetime) -> int:
+        """Return the number of the newest run that was visible at ``at``, 0 where there was none."""
+
+    async def load_entries(self, window: Window, waiting_since: datetime | None = None) -> Sequence[Entry]:
+        """Return the entries first seen in the window, and those first seen at or after
+        ``waiting_since`` in an earlier run (> 0), each with its newest votes, by id."""
+
+    async def load_last_fetches(self) -> Sequence[FetchRecord]:
+        """Return the newest fetch record of each source, by source name."""
+
+    async def load_last_pass_at(self) -> datetime | None:
+        """Return when the newest collect pass ended (newest finished_at of all fetch records)."""
+
+    async def thin_observations(self, now: datetime) -> int:
+        """Keep one vote observation a day (the last) of those older than 30 days; return how many went."""
+
+
+# --- subscribers --------------------------------------------------------------------------
+
+
+class SubscriberStore(Protocol):
+    async def load_all(self) -> Sequence[Subscriber]:
+        """Return everybody, by address."""
+
+    async def load(self, address: EmailAddress) -> Subscriber | None: ...
+
+    async def load_by_id(self, subscriber: SubscriberId) -> Subscriber | None: ...
+
+    async def save(self, subscribers: Sequence[Subscriber], now: datetime, why: str) -> None:
+        """Insert (id 0) or update each by id, in one transaction; ``why`` goes into the consent log
+        of those whose consent is new or has changed. Never touches counted_run of a known reader."""
+
+    async def load_due(self, now: datetime, limit: int) -> Sequence[Subscriber]:
+        """Return confirmed readers with next_due_at <= now, the longest due first (then by id)."""
+
+    async def load_suppressed(self, addresses: Collection[EmailAddress]) -> Mapping[EmailAddress, str]:
+        """Return the suppressed ones of these addresses with the reason."""
+
+    async def lift_suppression(self, address: EmailAddress, why: str, now: datetime) -> bool: ...
+
+
+# --- deliver ------------------------------------------------------------------------------
+
+
+class DeliveryStore(Protocol):
+    async def register_instance(self, host: str, boot: str, pid: int, now: datetime) -> InstanceId: ...
+
+    async def beat(self, instance: InstanceId, now: datetime) -> None:
+        """Say that the instance is alive."""
+
+    async def load_instances_with_claims(self) -> Sequence[Instance]:
+        """Return the instances that hold rows in ``claimed`` or ``in_data``."""
+
+    async def void_claims(self, instance: InstanceId, now: datetime) -> tuple[int, int]:
+        """Take the rows of a dead instance back: claimed ones as they were before the claim (queued, deferred or
+        uncertain), in_data ones become uncertain with uncertain_at. Uncertain counts: counted_run of their readers
+        moves to their window's upper bound. Return how many of each."""
+
+    async def retire_instance(self, instance: InstanceId) -> None:
+        """Forget an instance that ended cleanly and holds nothing."""
+
+    async def plan(self, subscriber: Subscriber, plan: Plan, now: datetime) -> PlanResult:
+        """Move next_due_at by compare-and-set from subscriber.next_due_at and write the plan's rows, in one
+        transaction.
+
+        The reader's open digest, if any: queued or deferred ones expire (last_reply says that the next one
+        covers it); one that is claimed or in_data makes it BUSY. A row that exists already for
+        (kind, key, recipient) is left alone.
+        """
+
+    async def queue_now(self, subscriber: Subscriber, plan: Plan, now: datetime) -> PlanResult:
+        """As plan, but next_due_at is only moved (by compare-and-set) if plan.next_due_at is later than it;
+        PLANNED only if the row is new, LOST otherwise."""
+
+    async def expire(self, now: datetime) -> int:
+        """Expire queued and deferred rows with expires_at <= now; return how many."""
+
+    async def claim(
+        self,
+        instance: InstanceId,
+        now: datetime,
+        limit: int,
+        on_uncertain: OnUncertain,
+        edition: str | None = None,
+    ) -> Sequence[Delivery]:
+        """Claim rows that can be sent now, by slot then id: queued ones, deferred ones whose next_attempt_at has
+        come, and with resend_once uncertain ones with resends 0 whose expires_at is still to come. Their state is
+        committed as ``claimed`` when this returns. Each Delivery carries its Frozen where it has one."""
+
+    async def mark_in_data(
+        self, delivery: DeliveryId, instance: InstanceId, frozen: Frozen, now: datetime
+    ) -> bool:
+        """The fence: freeze the digest, count the attempt and commit ``in_data``, only 'where claimed by me and
+        state is claimed'.
+
+        Returns False where the claim was lost: then no DATA may follow. Counts a resend where uncertain_at is set.
+        """
+
+    async def save_outcome(
+        self, delivery: DeliveryId, instance: InstanceId, outcome: Outcome, now: datetime
+    ) -> None:
+        """Write what the relay said, with a row in attempts. Accepted and uncertain move counted_run of the
+        reader to the window's upper bound; rejected after uncertain moves it back to the window's lower bound.
+        Rejected with suppress adds a suppression. Deferred releases the claim. Accepts rows in claimed (refused
+        at MAIL or RCPT; that counts as an attempt too) and in_data."""
+
+    async def close(
+        self,
+        delivery: DeliveryId,
+        instance: InstanceId,
+        state: State,
+        why: str,
+        window: Window | None,
+        now: datetime,
+    ) -> None:
+        """End a claimed row without a mail: empty (with its window, which counts), suppressed, rejected
+        (a digest that cannot be built), or expired."""
+
+    async def release(self, instance: InstanceId, now: datetime) -> int:
+        """Put this instance's rows in ``claimed`` back as they were; return how many."""
+
+    async def load_shown(self, subscriber: SubscriberId) -> frozenset[EntryId]:
+        """Return the entries of this reader's counted digests, those over a limit included."""
+
+    async def load_counts(self, editions: int | None = None) -> Sequence[LedgerCount]:
+        """Return the counts of the newest ``editions`` editions (all with None), newest first."""
+
+    async def load_unreached(self, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
+        """Return the rows of an edition that are neither accepted nor empty, with the address, by address."""
+
+    async def load_edition(self, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
+        """Return all the rows of an edition, by address."""
+
+    async def has_work(self, now: datetime) -> bool:
+        """Tell whether a pass of sending would find anything: rows that could be claimed or have expired, or
+        claims of others."""
+
+
+class SettingStore(Protocol):
+    """A few facts about this database."""
+
+    async def load_secret(self) -> bytes:
+        """Return the secret of this newsletter: 32 random bytes, made at first use and kept in the database."""
+
+    async def load_hold(self) -> str:
+        """Return why nothing may be sent now, empty where sending is allowed."""
+
+    async def save_hold(self, why: str) -> None: ...
+
+
+# --- mail ---------------------------------------------------------------------------------
+
+
+class MailSession(Protocol):
+    """A connection on which MAIL and RCPT were accepted."""
+
+    async def data(self, message: bytes) -> SmtpReply | Silence:
+        """Send the message and return the relay's answer to it. Never raises for what the network does."""
+
+    async def abandon(self) -> None:
+        """Leave without DATA."""
+
+
+class Mailer(Protocol):
+    connections: int
+    """How many sessions may be open at once."""
+
+    async def begin(self, envelope: Envelope) -> MailSession | SmtpReply:
+        """Open a session for one envelope; the reply where MAIL or RCPT was refused.
+
+        Raises MailerError where the relay cannot be used at all (connection, TLS, login).
+        """
+
+    async def close(self) -> None: ...

@@ -1,0 +1,56 @@
+"""What gives way when a mail would be too long: summaries from the tail, then papers from the tail."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MAX_HTML_BYTES = 90_000
+"""Of the encoded HTML part. Gmail hides what is behind about 102 kB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How many papers, counted from the end of the mail, have a brief summary, none, or are not shown."""
+
+    brief: int = 0
+    bare: int = 0
+    dropped: int = 0
+
+
+def cut_at(step: int, papers: int) -> Cut:
+    """Return the cut at one step of the ladder: 0 is the whole mail, last_step the shortest."""
+    return Cut(
+        brief=min(step, papers),
+        bare=min(max(step - papers, 0), papers),
+        dropped=min(max(step - 2 * papers, 0), max(papers - 1, 0)),
+    )
+
+
+def last_step(papers: int) -> int:
+    """Return the last step of the ladder: one paper is left, without a summary."""
+    return max(3 * papers - 1, 0)
+
+
+def choose_step(papers: int, fits: Callable[[int], bool]) -> int:
+    """Return the first step that fits, or the last one where none does. Asks about log2 of the steps.
+
+    fits must not turn back to False at a later step.
+    """
+    if fits(0):
+        return 0
+    low, high = 0, last_step(papers)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fits(middle):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def encoded_bytes(html: str) -> int:
+    """Return the length as it goes over the wire: quoted-printable (RFC 2045 section 6.7), CRLF line ends."""
+    encoded = binascii.b2a_qp(html.encode(), istext=True)
+    return len(encoded) + encoded.count(b"\n")

@@ -1,0 +1,105 @@
+"""Jinja in MJML → HTML with Jinja in it, once; then HTML for each digest."""
+
+from __future__ import annotations
+
+import re
+from xml.parsers import expat
+
+import jinja2
+from mjml import mjml2html
+
+from newsletter.errors import TemplateError
+from newsletter.render.source import RUN_TIME_TAG, Source, check_template, new_environment, parse_template
+
+# What HTML lets stand alone and XML does not.
+_VOID = re.compile(r"<(?:br|hr|img|meta|wbr|link|input)\b[^<>]*>", re.IGNORECASE)
+
+
+def parse_html(source: Source) -> jinja2.Template:
+    """Return the source, still MJML, as a template: what is wrong in its Jinja shows with the right line.
+
+    Raises TemplateError.
+    """
+    parsed: list[jinja2.Template] = []
+    check_template(source, lambda: parsed.append(_parse(source.name, source.text)))
+    return parsed[0]
+
+
+def compile_html(source: Source) -> jinja2.Template:
+    """Return the source as an HTML template. Content that is rendered into it is escaped.
+
+    The Jinja tags wait as plain words while MJML is compiled: no tag can break the XML, and
+    no content ever gets there. Raises TemplateError.
+    """
+    _check_well_formed(source)
+    tags: list[str] = []
+    word = "jinja"
+    while word in source.text:
+        word += "x"
+
+    def keep(match: re.Match[str]) -> str:
+        tags.append(match[0])
+        return f"{word}{len(tags) - 1}tag"
+
+    waiting = RUN_TIME_TAG.sub(keep, source.text)
+    try:
+        html = mjml2html(waiting, fonts={})  # by default it loads a web font wherever it reads "Roboto"
+    except ValueError as error:
+        raise _explain(source, str(error)) from error
+    unknown = re.search(r"</?(mj-[\w-]+)", html)
+    if unknown:
+        raise _explain_unknown(source, unknown[1])
+    # Indentation is worth bytes of every mail; MJML has no element in which it matters.
+    html = re.sub(r"\n\s+", "\n", html)
+    html = re.sub(rf"{word}(\d+)tag", lambda match: tags[int(match[1])], html)
+    return _parse(source.name, html)
+
+
+def _parse(name: str, text: str) -> jinja2.Template:
+    return parse_template(new_environment(autoescape=True), name, text)
+
+
+def _check_well_formed(source: Source) -> None:
+    """Raise TemplateError where the source is no XML: MJML knows no place, and lets some lost tags pass."""
+    xml = _VOID.sub(_blank, _without_tags(source).replace("&", "+"))
+    try:
+        expat.ParserCreate().Parse(xml, True)
+    except expat.ExpatError as error:
+        message = f"MJML: {expat.ErrorString(error.code)}"
+        raise TemplateError([source.problem(message, error.lineno, error.offset + 1)]) from error
+
+
+def _explain(source: Source, reason: str) -> TemplateError:
+    """Return what MJML refuses, with the place where it tells it: an offset behind the ``<``, in bytes."""
+    reason = reason.replace(" in root template", "")
+    at = re.search(r" at position (\d+):\d+$", reason)
+    if not at:
+        return TemplateError([source.problem(f"MJML: {reason}")])
+    # The offset is one in the text with placeholders; asked again with text of equal length, it is ours.
+    same_length = _without_tags(source).encode()
+    try:
+        mjml2html(same_length.decode(), fonts={})
+    except ValueError as error:
+        at = re.search(r" at position (\d+):\d+", str(error)) or at
+    line, column = _place(same_length[: int(at[1]) - 1].decode(errors="replace"))
+    return TemplateError([source.problem(f"MJML: {reason.partition(' at position ')[0]}", line, column)])
+
+
+def _without_tags(source: Source) -> str:
+    """Return the source with letters in place of its Jinja tags; every other character keeps its place."""
+    return RUN_TIME_TAG.sub(lambda match: re.sub(r"[^\n]", "x", match[0]), source.text)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", match[0])
+
+
+def _explain_unknown(source: Source, element: str) -> TemplateError:
+    found = re.search(rf"</?{element}\b", source.text)
+    line, column = _place(source.text[: found.start()]) if found else (0, 0)
+    return TemplateError([source.problem(f"MJML: there is no element <{element}> here", line, column)])
+
+
+def _place(before: str) -> tuple[int, int]:
+    """Return line and column of the character that follows this text."""
+    return before.count("\n") + 1, len(before) - before.rfind("\n")

@@ -1,0 +1,89 @@
+"""Small digests against which templates are tried when they are loaded: everything, the least, nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+
+from newsletter.model import (
+    Cadence,
+    Card,
+    Digest,
+    EmailAddress,
+    EntryId,
+    EntryKey,
+    Item,
+    Reason,
+    Scope,
+    Section,
+    Slot,
+    Subscriber,
+    Window,
+)
+
+_DAY = date(2026, 6, 18)
+_SLOT = Slot(_DAY, datetime(2026, 6, 18, 5, 30, tzinfo=UTC))
+_WINDOW = Window(after_run=1, upto_run=2)
+
+READER = Subscriber(
+    address=EmailAddress("reader@example.org"),
+    cadence=Cadence(days=frozenset(range(5)), at=time(7, 30), zone="Europe/Berlin"),
+    topics_json="[]",
+)
+
+_FULL_CARD = Card(
+    key=EntryKey("arxiv:2606.01234"),
+    title="A title",
+    summary="A summary. It has two sentences.",
+    authors=("A. One", "B. Two", "C. Three", "D. Four", "E. Five"),
+    author_count=7,
+    organization="An organisation",
+    published_on=_DAY,
+    listed_on=_DAY,
+    upvotes=47,
+    comments=3,
+    code_stars=1204,
+    url="https://example.org/abs",
+    pdf_url="https://example.org/pdf",
+    discussion_url="https://example.org/discussion",
+    code_url="https://example.org/code",
+    project_url="https://example.org/project",
+)
+_BARE_CARD = Card(key=EntryKey("url:https://example.org/post"), title="A title")
+_REASON = Reason(
+    rule="RAG",
+    scope=Scope.TITLE,
+    upvotes=47,
+    age_hours=9,
+    projected=110,
+    place=2,
+    of=31,
+    late=True,
+    reached=5,
+)
+
+FULL = Digest(
+    slot=_SLOT,
+    window=_WINDOW,
+    sections=(
+        Section(
+            topic="A topic",
+            items=(
+                Item(EntryId(1), _FULL_CARD, _REASON),
+                Item(EntryId(2), _BARE_CARD, Reason()),
+            ),
+            overflow=(EntryId(3),),
+            overflow_url="https://example.org/more",
+        ),
+        Section(topic="", items=(Item(EntryId(4), _FULL_CARD, Reason()),), overflow=(EntryId(5),)),
+    ),
+    quiet_topics=("A quiet topic",),
+)
+BARE = Digest(
+    slot=_SLOT,
+    window=_WINDOW,
+    sections=(Section(topic="A topic", items=(Item(EntryId(1), _BARE_CARD, Reason()),)),),
+)
+EMPTY = Digest(slot=_SLOT, window=_WINDOW, sections=())
+EMPTY_WITH_QUIET_TOPIC = Digest(slot=_SLOT, window=_WINDOW, sections=(), quiet_topics=("A quiet topic",))
+
+ALL = (FULL, BARE, EMPTY, EMPTY_WITH_QUIET_TOPIC)

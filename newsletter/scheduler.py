@@ -1,0 +1,136 @@
+"""The clock: APScheduler wakes us once a minute, and the store says what is due.
+
+A tick that is missed costs lateness and nothing else; two schedulers on one database cost nothing,
+because planning is a compare-and-set and the ledger has one row a reader and edition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import datetime, timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from newsletter.errors import ConfigError, NewsletterError
+from newsletter.wiring import Newsletter
+from newsletter.workflows.build_edition import plan_due
+from newsletter.workflows.collect_entries import collect_entries
+from newsletter.workflows.import_subscribers import choose_subscribers
+
+log = structlog.get_logger()
+
+TICK = timedelta(minutes=1)
+
+
+async def run_forever(newsletter: Newsletter, stop: asyncio.Event, tick: timedelta = TICK) -> None:
+    """Tick until ``stop`` is set. The mails in flight are finished; what was not begun stays queued."""
+    scheduler = AsyncIOScheduler(
+        timezone="UTC",
+        job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+    )
+    busy = asyncio.Lock()
+
+    async def one_tick() -> None:
+        async with busy:
+            await run_tick(newsletter, stop)
+
+    scheduler.add_job(
+        one_tick, "interval", seconds=tick.total_seconds(), next_run_time=newsletter.clock.now()
+    )
+    scheduler.start()
+    log.info("running", newsletter=newsletter.identity.name, tick_s=tick.total_seconds())
+    await stop.wait()
+    scheduler.shutdown(wait=False)
+    async with busy:  # a tick under way finishes its mails in flight
+        log.info("stopped")
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Let SIGTERM and SIGINT set ``stop``."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+
+async def run_tick(newsletter: Newsletter, stop: asyncio.Event) -> None:
+    """Do once all that is due: read subscribers.yaml, collect, plan, send. An error is logged; the next tick
+    tries again."""
+    try:
+        await _import_file_or_go_on(newsletter)
+        await _collect_if_due(newsletter)
+        if stop.is_set():
+            return
+        await send_due(newsletter, stop)
+    except NewsletterError as error:
+        log.error("this tick failed; the next one tries again", error=str(error))
+    except Exception:
+        log.exception("this tick failed; the next one tries again")
+
+
+async def _import_file_or_go_on(newsletter: Newsletter) -> None:
+    """A file that is wrong, perhaps half edited, must not keep those from their mail who are known."""
+    try:
+        await import_file(newsletter)
+    except ConfigError as error:
+        log.error("subscribers.yaml is not taken over; the readers stay as they were", error=str(error))
+
+
+async def import_file(newsletter: Newsletter) -> None:
+    """Take over what subscribers.yaml says. Raises ConfigError where it is wrong; then nothing changes."""
+    config = newsletter.config
+    if config.subscribers_path is None:
+        return
+    now = newsletter.clock.now()
+    chosen = await choose_subscribers(
+        config.subscribers_path,
+        newsletter.subscribers,
+        newsletter.entries,
+        newsletter.library,
+        config.everything_else,
+        now,
+    )
+    for note in chosen.notes:
+        log.info(note)
+    await newsletter.subscribers.save(chosen.save, now, f"file {config.subscribers_path.name}")
+
+
+async def _collect_if_due(newsletter: Newsletter) -> None:
+    last = await newsletter.entries.load_last_pass_at()
+    if not is_collect_due(last, newsletter.clock.now(), newsletter.config.schedule.collect_every):
+        return
+    async with newsletter.fetcher() as fetcher:
+        report = await collect_entries(
+            newsletter.config.source_list, fetcher, newsletter.entries, newsletter.clock
+        )
+    for record in report.records:
+        log.info(
+            "collected", source=record.source, state=str(record.state), new=record.new, note=record.message
+        )
+    await newsletter.entries.thin_observations(newsletter.clock.now())
+
+
+def is_collect_due(last: datetime | None, now: datetime, every: timedelta) -> bool:
+    """Tell whether the newest collect pass is older than the rhythm asks for, or lies in the future (a clock
+    was set back)."""
+    return last is None or not timedelta() <= now - last < every
+
+
+async def send_due(newsletter: Newsletter, stop: asyncio.Event) -> None:
+    """Plan who is due and send what can go out."""
+    plan = await plan_due(
+        newsletter.subscribers,
+        newsletter.deliveries,
+        newsletter.clock.now(),
+        newsletter.config.schedule.catch_up,
+    )
+    if plan.planned or plan.skipped:
+        log.info("planned", digests=plan.planned, skipped=plan.skipped)
+    if not await newsletter.deliveries.has_work(newsletter.clock.now()):
+        return
+    async with newsletter.sender(stop) as sender:
+        report = await sender.send_pending()
+    counts = {str(state): count for state, count in report.states.items() if count}
+    if counts or report.stopped:
+        log.info("sent", **counts, stopped=report.stopped)

@@ -1,0 +1,25 @@
+"""The database: the store ports on SQLAlchemy Core, one set of expressions for SQLite and PostgreSQL.
+
+``open_database`` gives the Database that every store is made from.
+"""
+
+from newsletter.storage.backup import backup
+from newsletter.storage.deliveries import SqlDeliveryStore
+from newsletter.storage.engine import Database, open_database
+from newsletter.storage.entries import SqlEntryStore
+from newsletter.storage.lease import Heartbeat, boot_id, is_dead
+from newsletter.storage.settings import SqlSettingStore
+from newsletter.storage.subscribers import SqlSubscriberStore
+
+__all__ = [
+    "Database",
+    "Heartbeat",
+    "SqlDeliveryStore",
+    "SqlEntryStore",
+    "SqlSettingStore",
+    "SqlSubscriberStore",
+    "backup",
+    "boot_id",
+    "is_dead",
+    "open_database",
+]

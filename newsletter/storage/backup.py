@@ -1,0 +1,54 @@
+"""A consistent copy of the database while it is in use."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from newsletter.errors import StoreError
+from newsletter.storage.engine import LOCK_PATIENCE_S, Database
+
+
+async def backup(database: Database, file: Path) -> None:
+    """Write a copy to a new file that only its owner can read. The file appears whole, or not at all.
+
+    Raises StoreError where the file exists, cannot be written, or the database is not an SQLite file.
+    """
+    if not database.is_sqlite:
+        raise StoreError(
+            f"PostgreSQL makes its own backups: pg_dump --format=custom --file={file} {database.shown_url}"
+        )
+    if database.file is None:
+        raise StoreError("a database in memory cannot be backed up")
+    await asyncio.to_thread(_copy, database.file, file)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if target.exists():
+        raise StoreError(f"{target} exists; name a new file")
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        # VACUUM INTO accepts an empty file: made here, it has the mode that we want.
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        try:
+            with closing(sqlite3.connect(source, timeout=LOCK_PATIENCE_S)) as connection:
+                connection.execute("VACUUM INTO ?", (str(partial),))
+            _flush(partial)
+            partial.rename(target)
+        finally:
+            partial.unlink(missing_ok=True)
+        _flush(target.parent)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"the backup to {target} failed: {error}") from error
+
+
+def _flush(path: Path) -> None:
+    """Wait until the disk has the file, or the folder's list of files."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,350 @@
+"""The connection to the database, and everything that differs between SQLite and PostgreSQL.
+
+A Database lends connections that are inside a transaction. Whatever the driver raises leaves here as a
+StoreError whose message says what to do. No message shows a password or a value of a row.
+
+SQLite begins every writing transaction with BEGIN IMMEDIATE: with the driver's own BEGIN, which waits for the
+first change, two tasks that read and then write lose each other's updates without any error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Date, DateTime, Dialect, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+
+from newsletter.errors import StoreError
+from newsletter.storage.schema import migrate
+
+LOCK_PATIENCE_S = 30
+"""How long a statement waits for another process before it fails."""
+
+# Fewer than the 32,766 parameters that SQLite allows in one statement.
+_CHUNK = 5_000
+
+_POSTGRESQL_SETTINGS = (
+    f"-c lock_timeout={LOCK_PATIENCE_S}s"
+    # A process that is stopped in the middle of a transaction must not hold its locks for ever.
+    " -c idle_in_transaction_session_timeout=60s"
+    # A server may be set up to acknowledge commits that a power cut can still take back.
+    " -c synchronous_commit=on"
+)
+
+_SQLITE_ADVICE = {
+    sqlite3.SQLITE_BUSY: f"another process has locked it for {LOCK_PATIENCE_S} s; see what else has it open",
+    sqlite3.SQLITE_LOCKED: "another task has it locked; try again",
+    sqlite3.SQLITE_FULL: "the disk is full; make room, nothing is sent until then",
+    sqlite3.SQLITE_READONLY: "it is read-only; make the file and its folder writable for this user",
+    sqlite3.SQLITE_PERM: "this user may not use it; look at the owner and mode of the file",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; its folder must exist and be writable for this user",
+    sqlite3.SQLITE_NOTADB: "the file is not a database; name another file or restore a backup",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged; restore a backup",
+    sqlite3.SQLITE_IOERR: "reading or writing the file failed; look at the disk",
+}
+
+_POSTGRESQL_ADVICE = {
+    "08": "the connection is lost; look whether the server runs",
+    "25006": "it is read-only; connect to the primary server",
+    "28": "the login was refused; look at the user and password in the database URL",
+    "3D000": "there is no such database; create it with createdb",
+    "40": "another transaction was in the way; try again",
+    "42501": "this user lacks a right; make it the owner of the database",
+    "53100": "its disk is full; make room, nothing is sent until then",
+    "53300": "it has too many connections; raise max_connections or stop another client",
+    "53": "the server is out of a resource; look at its log",
+    "55P03": f"another process has locked it for {LOCK_PATIENCE_S} s; see what else is connected",
+    "57": "the server is stopping or starting; try again when it is up",
+}
+
+_T = TypeVar("_T")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: aware in, aware UTC out, on both engines. Refuses naive values with ValueError.
+
+    SQLite has no type for it: there it is text in UTC, which sorts as it should.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value.isoformat()} has no time zone; give an aware datetime")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class utc_day(FunctionElement[Any]):
+    """The UTC date of a UtcDateTime column, for comparing with another of its kind."""
+
+    inherit_cache = True
+    type = Date()
+
+
+@compiles(utc_day, "sqlite")
+def _compile_utc_day_for_sqlite(element: utc_day, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"substr({compiler.process(element.clauses, **kw)}, 1, 10)"
+
+
+@compiles(utc_day, "postgresql")
+def _compile_utc_day_for_postgresql(element: utc_day, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **kw)} AT TIME ZONE 'UTC' AS DATE)"
+
+
+def _dialect_insert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def insert_or_ignore(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT that leaves rows alone that are there already."""
+    return _dialect_insert(connection, table).on_conflict_do_nothing()
+
+
+def insert_or_update(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT that overwrites the row with the same primary key."""
+    insert = _dialect_insert(connection, table)
+    keys = list(table.primary_key.columns)
+    rest = {column.name: insert.excluded[column.name] for column in table.c if not column.primary_key}
+    return insert.on_conflict_do_update(index_elements=keys, set_=rest)
+
+
+def in_chunks(values: Collection[_T]) -> Iterator[Sequence[_T]]:
+    """Yield the values in lists that are short enough for one ``IN (…)``."""
+    rest = list(values)
+    for start in range(0, len(rest), _CHUNK):
+        yield rest[start : start + _CHUNK]
+
+
+class Database:
+    """One database, open. Made by open_database.
+
+    file is the path of an SQLite file, None for one in memory and for PostgreSQL.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self.in_memory = self.is_sqlite and url.database in (None, "", ":memory:")
+        self.file = Path(url.database) if self.is_sqlite and url.database and not self.in_memory else None
+        self._engine = _build_engine(url)
+        self._writing_engine = self._engine.execution_options(writes=True)
+        # SQLite has one writer at a time: waiting here costs nothing, waiting in the driver polls.
+        self._writer: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
+        # A database in memory has a single connection, which can be in one transaction only.
+        self._reader: AbstractAsyncContextManager[Any] = self._writer if self.in_memory else nullcontext()
+
+    def __repr__(self) -> str:
+        return f"Database({self.shown_url!r})"
+
+    @property
+    def shown_url(self) -> str:
+        """The URL as an operator wrote it, its password hidden."""
+        return self._url.set(drivername=self._url.get_backend_name()).render_as_string(hide_password=True)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection for reading: on SQLite all its statements see the same state."""
+        with self._only_store_errors():
+            async with self._reader, self._engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection in a transaction that commits at a clean exit.
+
+        Not to be opened inside another one of the same task: SQLite has one writer.
+        """
+        with self._only_store_errors():
+            async with self._writer, self._writing_engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def change_schema(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection in a transaction that may rebuild tables, one process at a time."""
+        with self._only_store_errors():
+            async with self._writer, self._writing_engine.connect() as connection:
+                if not self.is_sqlite:
+                    async with connection.begin():
+                        await connection.exec_driver_sql(
+                            "SELECT pg_advisory_xact_lock(hashtext('newsletter schema'))"
+                        )
+                        yield connection
+                    return
+                # Rebuilding a table drops the old one, which foreign keys would see as deleting its rows.
+                # SQLite heeds this switch only outside a transaction.
+                await _switch_foreign_keys(connection, on=False)
+                try:
+                    async with connection.begin():
+                        yield connection
+                        broken = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).all()
+                        if broken:
+                            raise StoreError(
+                                f"{self.shown_url}: {len(broken)} rows refer to rows that do not exist"
+                            )
+                finally:
+                    await _switch_foreign_keys(connection, on=True)
+
+    def build_sync_engine(self) -> Engine:
+        """Return an engine of its own for a thread; the caller disposes of it."""
+        if not self.is_sqlite:
+            return create_engine(self._url, **_postgresql_options(self._url))
+        engine = create_engine(self._url.set(drivername="sqlite"), **_SQLITE_OPTIONS)
+        _prepare_sqlite(engine)
+        return engine
+
+    async def close(self) -> None:
+        """Close all the connections."""
+        await self._engine.dispose()
+
+    @contextmanager
+    def _only_store_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, PoolTimeoutError) as error:
+            raise StoreError(f"{self.shown_url}: {self._advise(error)}") from error
+        except StatementError as error:
+            # A value that a column type refused: a mistake of ours, not of the database.
+            if error.orig is None:
+                raise
+            raise error.orig from error
+
+    def _advise(self, error: DBAPIError | PoolTimeoutError) -> str:
+        if isinstance(error, PoolTimeoutError):
+            return "all its connections are busy; try again"
+        cause = error.orig
+        advice = _find_sqlite_advice(cause) if self.is_sqlite else _find_postgresql_advice(cause)
+        said = _first_line(cause)
+        if self._url.password:
+            said = said.replace(str(self._url.password), "***")
+        if isinstance(error, IntegrityError):
+            advice = "a change would break one of its rules, and was not made"
+        return f"{advice} ({said})"
+
+
+async def open_database(url: str) -> Database:
+    """Open ``sqlite:///file``, ``sqlite:///:memory:`` or ``postgresql://…`` and bring its tables up to date.
+
+    Raises StoreError where it cannot be opened, or belongs to a newer version of the newsletter.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError("the database URL cannot be read; write sqlite:///FILE or postgresql://…") from error
+    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+    if parsed.drivername not in drivers:
+        raise StoreError(
+            f"{parsed.drivername!r} is no database we know; write sqlite:///FILE or postgresql://…"
+        )
+    try:
+        database = Database(parsed.set(drivername=drivers[parsed.drivername]))
+    except ImportError as error:
+        raise StoreError(
+            "PostgreSQL needs its driver; install it with: pip install 'newsletter[postgres]'"
+        ) from error
+    try:
+        await migrate(database)
+    except BaseException:
+        await database.close()
+        raise
+    return database
+
+
+_SQLITE_OPTIONS: dict[str, Any] = {
+    # isolation_level None: the driver begins nothing on its own, we do (_prepare_sqlite).
+    "connect_args": {"timeout": LOCK_PATIENCE_S, "isolation_level": None},
+    "hide_parameters": True,
+}
+
+
+def _postgresql_options(url: URL) -> dict[str, Any]:
+    connect_args: dict[str, Any] = {"application_name": "newsletter", "connect_timeout": 10}
+    if "options" not in url.query:
+        connect_args["options"] = _POSTGRESQL_SETTINGS
+    return {
+        "connect_args": connect_args,
+        "isolation_level": "READ COMMITTED",
+        "pool_pre_ping": True,
+        "hide_parameters": True,
+    }
+
+
+def _build_engine(url: URL) -> AsyncEngine:
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(url, **_postgresql_options(url))
+    engine = create_async_engine(url, **_SQLITE_OPTIONS)
+    _prepare_sqlite(engine.sync_engine)
+    return engine
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """Set up each new connection, and say how its transactions begin."""
+
+    def set_up(connection: Any, _: object) -> None:
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute("PRAGMA foreign_keys=ON")
+            cursor.close()
+        except BaseException:
+            # The pool forgets a connection that could not be set up, but its thread would go on.
+            connection.close()
+            raise
+
+    def begin(connection: Any) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    event.listen(engine, "connect", set_up)
+    event.listen(engine, "begin", begin)
+
+
+async def _switch_foreign_keys(connection: AsyncConnection, *, on: bool) -> None:
+    """Switch the checking of foreign keys outside any transaction (the driver's connection begins none)."""
+    raw = await connection.get_raw_connection()
+    driver = raw.driver_connection
+    if driver is not None:
+        await driver.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
+
+
+def _find_sqlite_advice(cause: BaseException | None) -> str:
+    code = getattr(cause, "sqlite_errorcode", 0)
+    # The low byte is the primary code, the rest says more than we need.
+    return _SQLITE_ADVICE.get(code & 0xFF, "the database refused a statement")
+
+
+def _find_postgresql_advice(cause: BaseException | None) -> str:
+    sqlstate = getattr(cause, "sqlstate", None)
+    if sqlstate is None:
+        return "it cannot be reached; look whether the server runs and the database URL is right"
+    for length in (5, 2):
+        if advice := _POSTGRESQL_ADVICE.get(sqlstate[:length]):
+            return advice
+    return "the database refused a statement"
+
+
+def _first_line(cause: BaseException | None) -> str:
+    """Return what the driver said without the lines that follow: PostgreSQL quotes the row there."""
+    return (str(cause).strip().splitlines() or [type(cause).__name__])[0]

@@ -1,0 +1,64 @@
+"""The version of the tables: brings a database up to date, and refuses one that is ahead of us."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, inspect, text
+
+from newsletter.errors import StoreError
+
+if TYPE_CHECKING:
+    from newsletter.storage.engine import Database
+
+SCHEMA_VERSION = "0001"
+"""The newest migration. Known without looking, so that opening a current database does not load Alembic."""
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+async def migrate(database: Database) -> None:
+    """Bring the tables to SCHEMA_VERSION. Two processes may do so at once: one waits for the other.
+
+    Raises StoreError where the database was made by a newer version of the newsletter.
+    """
+    async with database.read() as connection:
+        version = await connection.run_sync(load_version)
+    if version == SCHEMA_VERSION:
+        return
+    async with database.change_schema() as connection:
+        await connection.run_sync(_upgrade)
+
+
+def load_version(connection: Connection) -> str | None:
+    """Return the migration that the database is at, None before the first."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
+    config = build_alembic_config(connection)
+    version = load_version(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if version is not None and version not in known:
+        raise StoreError(
+            f"the database was made by a newer version of the newsletter (its tables are at {version}, this "
+            f"version knows {SCHEMA_VERSION}); install that version again, or restore a backup from before it"
+        )
+    command.upgrade(config, "head")
+
+
+def build_alembic_config(connection: Connection) -> Any:
+    """Return the configuration with which Alembic works on this connection, inside its transaction."""
+    from alembic.config import Config
+
+    config = Config()
+    # Alembic interpolates %(name)s in its options.
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,154 @@
+"""Readers, their consent and the suppressed addresses, in the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, time
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, bindparam, insert, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.model import Cadence, Consent, EmailAddress, Subscriber, SubscriberId
+from newsletter.storage.engine import Database, UtcDateTime, in_chunks
+from newsletter.storage.tables import consents, suppressions
+from newsletter.storage.tables import subscribers as readers
+
+
+class SqlSubscriberStore:
+    """The readers of one database. See newsletter.ports.SubscriberStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def load_all(self) -> Sequence[Subscriber]:
+        """Return everybody, by address."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(readers).order_by(readers.c.address))
+            return [_read_subscriber(row) for row in rows]
+
+    async def load(self, address: EmailAddress) -> Subscriber | None:
+        """Return the reader with this address."""
+        return await self._load_one(readers.c.address == address)
+
+    async def load_by_id(self, subscriber: SubscriberId) -> Subscriber | None:
+        """Return the reader with this id."""
+        return await self._load_one(readers.c.id == subscriber)
+
+    async def save(self, subscribers: Sequence[Subscriber], now: datetime, why: str) -> None:
+        """Insert (id 0) or update each by id, in one transaction; ``why`` goes into the consent log
+        of those whose consent is new or has changed. Never touches counted_run of a known reader."""
+        known = [person for person in subscribers if person.id]
+        new = [person for person in subscribers if not person.id]
+        async with self._database.write() as connection:
+            changed = await _find_changed_consents(connection, known)
+            if known:
+                await connection.execute(
+                    update(readers).where(readers.c.id == bindparam("reader_id")),
+                    [{"reader_id": person.id, **_preferences_row(person)} for person in known],
+                )
+            if new:
+                await connection.execute(
+                    insert(readers),
+                    [{"counted_run": person.counted_run, **_preferences_row(person)} for person in new],
+                )
+            for ids in in_chunks(changed):
+                await _log_consents(connection, readers.c.id.in_(ids), now, why)
+            for addresses in in_chunks([person.address for person in new]):
+                await _log_consents(connection, readers.c.address.in_(addresses), now, why)
+
+    async def load_due(self, now: datetime, limit: int) -> Sequence[Subscriber]:
+        """Return confirmed readers with next_due_at <= now, the longest due first (then by id)."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(readers)
+                .where(readers.c.consent == Consent.CONFIRMED, readers.c.next_due_at <= now)
+                .order_by(readers.c.next_due_at, readers.c.id)
+                .limit(limit)
+            )
+            return [_read_subscriber(row) for row in rows]
+
+    async def load_suppressed(self, addresses: Collection[EmailAddress]) -> Mapping[EmailAddress, str]:
+        """Return the suppressed ones of these addresses with the reason."""
+        found: dict[EmailAddress, str] = {}
+        async with self._database.read() as connection:
+            for some in in_chunks(addresses):
+                rows = await connection.execute(
+                    select(suppressions.c.address, suppressions.c.reason).where(
+                        suppressions.c.lifted_at.is_(None), suppressions.c.address.in_(some)
+                    )
+                )
+                found |= {EmailAddress(row.address): row.reason for row in rows}
+        return found
+
+    async def lift_suppression(self, address: EmailAddress, why: str, now: datetime) -> bool:
+        """Mail this address again; False where it was not suppressed. The old reason stays on record."""
+        async with self._database.write() as connection:
+            lifted = await connection.execute(
+                update(suppressions)
+                .where(suppressions.c.address == address, suppressions.c.lifted_at.is_(None))
+                .values(lifted_at=now, lifted_why=why)
+            )
+            return lifted.rowcount > 0
+
+    async def _load_one(self, which: ColumnElement[bool]) -> Subscriber | None:
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(readers).where(which))).one_or_none()
+            return _read_subscriber(row) if row else None
+
+
+async def _find_changed_consents(
+    connection: AsyncConnection, known: Sequence[Subscriber]
+) -> list[SubscriberId]:
+    """Return those of the known readers whose consent in the database is another one."""
+    consent_of = {person.id: person.consent for person in known}
+    changed: list[SubscriberId] = []
+    for ids in in_chunks(consent_of):
+        rows = await connection.execute(select(readers.c.id, readers.c.consent).where(readers.c.id.in_(ids)))
+        changed += [row.id for row in rows if row.consent != consent_of[row.id]]
+    return changed
+
+
+async def _log_consents(
+    connection: AsyncConnection, which: ColumnElement[bool], now: datetime, why: str
+) -> None:
+    """Write the present consent of these readers into the log."""
+    present = select(readers.c.id, literal(now, UtcDateTime), readers.c.consent, literal(why)).where(which)
+    await connection.execute(
+        insert(consents).from_select(["subscriber", "at", "consent", "why"], present.order_by(readers.c.id))
+    )
+
+
+def _preferences_row(person: Subscriber) -> dict[str, Any]:
+    return {
+        "address": person.address,
+        "name": person.name,
+        "language": person.language,
+        "days": json.dumps(sorted(person.cadence.days)),
+        "local_time": person.cadence.at.isoformat(),
+        "zone": person.cadence.zone,
+        "topics_json": person.topics_json,
+        "everything_else": person.everything_else,
+        "consent": person.consent,
+        "next_due_at": person.next_due_at,
+        "file_owned": person.file_owned,
+    }
+
+
+def _read_subscriber(row: Row[Any]) -> Subscriber:
+    return Subscriber(
+        address=EmailAddress(row.address),
+        cadence=Cadence(
+            days=frozenset(json.loads(row.days)), at=time.fromisoformat(row.local_time), zone=row.zone
+        ),
+        topics_json=row.topics_json,
+        name=row.name,
+        language=row.language,
+        everything_else=row.everything_else,
+        consent=Consent(row.consent),
+        id=SubscriberId(row.id),
+        counted_run=row.counted_run,
+        next_due_at=row.next_due_at,
+        file_owned=row.file_owned,
+    )

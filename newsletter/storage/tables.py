@@ -1,0 +1,338 @@
+"""Every table, with its promises as named constraints. Migrations build the same.
+
+Lists are JSON text. Runs are counted from 1; the run number 0 means "before our first run".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from newsletter.model import Consent, FetchState, Kind, State
+from newsletter.storage.engine import UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only where the type is INTEGER, which has 64 bits there.
+Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _one_of(column: str, values: Iterable[str]) -> str:
+    return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
+
+
+# --- collect ------------------------------------------------------------------------------
+
+# One row. A run's transaction begins with updating it, and so one run follows the other.
+counters = Table(
+    "counters",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("last_run", Integer, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("visible_at", UtcDateTime, nullable=False),
+    CheckConstraint("number > 0", name="number"),
+)
+
+# run is NULL where the look brought nothing new.
+fetches = Table(
+    "fetches",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("run", ForeignKey("runs.number")),
+    Column("source", Text, nullable=False),
+    Column("state", String(30), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime, nullable=False),
+    Column("listed", Integer, nullable=False),
+    Column("new", Integer, nullable=False),
+    Column("requests", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    CheckConstraint(_one_of("state", FetchState), name="state"),
+    Index("ix_fetches_source_id", "source", "id"),
+    Index("ix_fetches_finished_at", "finished_at"),
+)
+
+validators = Table(
+    "validators",
+    metadata,
+    Column("location", Text, primary_key=True),
+    Column("etag", Text, nullable=False),
+    Column("last_modified", Text, nullable=False),
+    Column("content_hash", Text, nullable=False),
+)
+
+# The sources that have brought a sighting, and the run that brought the first.
+sources = Table(
+    "sources",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("first_run", ForeignKey("runs.number"), nullable=False),
+)
+
+# upvotes, comments and code_stars are the newest observation.
+entries = Table(
+    "entries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("authors", Text, nullable=False),
+    Column("author_count", Integer, nullable=False),
+    Column("organization", Text, nullable=False),
+    Column("published_at", UtcDateTime),
+    Column("listed_on", Date),
+    Column("categories", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("ai_summary", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("upvotes", Integer),
+    Column("comments", Integer),
+    Column("code_stars", Integer),
+    Column("url", Text, nullable=False),
+    Column("pdf_url", Text, nullable=False),
+    Column("discussion_url", Text, nullable=False),
+    Column("code_url", Text, nullable=False),
+    Column("project_url", Text, nullable=False),
+    Column("listing_url", Text, nullable=False),
+    Column("first_seen_run", Integer, nullable=False),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    UniqueConstraint("key"),
+    Index("ix_entries_first_seen_run", "first_seen_run"),
+    Index("ix_entries_first_seen_at", "first_seen_at"),
+)
+
+# Every name of every work: the canonical key is at position 0, former and other ones follow.
+entry_keys = Table(
+    "entry_keys",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("entry", ForeignKey("entries.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Index("ix_entry_keys_entry", "entry"),
+)
+
+# listed_on is an ISO date, or empty where the source has no such date: NULLs would never be equal.
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("entry", ForeignKey("entries.id"), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("guid", Text, nullable=False),
+    Column("listed_on", String(10), nullable=False),
+    Column("listing_url", Text, nullable=False),
+    UniqueConstraint("entry", "source", "guid", "listed_on"),
+)
+
+observations = Table(
+    "observations",
+    metadata,
+    Column("entry", ForeignKey("entries.id"), primary_key=True),
+    Column("observed_at", UtcDateTime, primary_key=True),
+    Column("upvotes", Integer),
+    Column("comments", Integer),
+    Index("ix_observations_observed_at", "observed_at"),
+)
+
+# --- subscribers --------------------------------------------------------------------------
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("days", Text, nullable=False),
+    Column("local_time", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("topics_json", Text, nullable=False),
+    Column("everything_else", Integer, nullable=False),
+    Column("consent", String(20), nullable=False),
+    Column("counted_run", Integer, nullable=False),
+    Column("next_due_at", UtcDateTime),
+    Column("file_owned", Boolean, nullable=False),
+    UniqueConstraint("address"),
+    CheckConstraint(_one_of("consent", Consent), name="consent"),
+    CheckConstraint("counted_run >= 0", name="counted_run"),
+    Index("ix_subscribers_next_due_at", "next_due_at"),
+    sqlite_autoincrement=True,
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("subscriber", ForeignKey("subscribers.id"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("consent", String(20), nullable=False),
+    Column("why", Text, nullable=False),
+    CheckConstraint(_one_of("consent", Consent), name="consent"),
+    Index("ix_consents_subscriber", "subscriber"),
+)
+
+# In force until lifted_at. Who was suppressed once, and why it was lifted, stays on record.
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("lifted_at", UtcDateTime),
+    Column("lifted_why", Text, nullable=False),
+)
+Index(
+    "uq_suppressions_address_in_force",
+    suppressions.c.address,
+    unique=True,
+    sqlite_where=suppressions.c.lifted_at.is_(None),
+    postgresql_where=suppressions.c.lifted_at.is_(None),
+)
+
+# --- deliver ------------------------------------------------------------------------------
+
+# Numbers are never given twice: a row's claim must not pass to a process that came later.
+instances = Table(
+    "instances",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("boot", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("heartbeat_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+cards = Table(
+    "cards",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("json", Text, nullable=False),
+)
+
+bundles = Table(
+    "bundles",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("json", Text, nullable=False),
+)
+
+_CLAIMED = _one_of("state", [State.CLAIMED, State.IN_DATA])
+
+# Frozen in the in_data commit, all at once: address, after_run, upto_run, digest_json, card_hashes,
+# bundle_hash, content_hash, size_bytes. An empty digest gets after_run and upto_run when it is closed.
+# lost_by is the instance that had the row in data when its claim was voided: its late answer may still
+# settle it. It is no foreign key, so that a process that outlived its lease can be forgotten.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("key", String(100), nullable=False),
+    Column("recipient", ForeignKey("subscribers.id"), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("slot_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", UtcDateTime),
+    Column("last_reply", Text, nullable=False, server_default=""),
+    Column("uncertain_at", UtcDateTime),
+    Column("resends", Integer, nullable=False, server_default="0"),
+    Column("claimed_by", ForeignKey("instances.id")),
+    Column("state_before_claim", String(20)),
+    Column("lost_by", Id),
+    Column("address", Text),
+    Column("after_run", Integer),
+    Column("upto_run", Integer),
+    Column("digest_json", Text),
+    Column("card_hashes", Text),
+    Column("bundle_hash", ForeignKey("bundles.hash")),
+    Column("content_hash", String(64)),
+    Column("size_bytes", Integer),
+    UniqueConstraint("kind", "key", "recipient"),
+    CheckConstraint(_one_of("kind", Kind), name="kind"),
+    CheckConstraint(_one_of("state", State), name="state"),
+    CheckConstraint(f"({_CLAIMED}) = (claimed_by IS NOT NULL)", name="claimed_by"),
+    CheckConstraint(f"({_CLAIMED}) = (state_before_claim IS NOT NULL)", name="kept_for_release"),
+    CheckConstraint(
+        _one_of("state_before_claim", [State.QUEUED, State.DEFERRED, State.UNCERTAIN]),
+        name="state_before_claim",
+    ),
+    CheckConstraint("state <> 'deferred' OR next_attempt_at IS NOT NULL", name="deferred"),
+    CheckConstraint("state <> 'uncertain' OR uncertain_at IS NOT NULL", name="uncertain"),
+    CheckConstraint(
+        "state NOT IN ('in_data', 'accepted', 'uncertain') OR content_hash IS NOT NULL", name="frozen"
+    ),
+    CheckConstraint("after_run <= upto_run", name="window"),
+    Index("ix_deliveries_state_slot_at_id", "state", "slot_at", "id"),
+    Index("ix_deliveries_state_next_attempt_at", "state", "next_attempt_at"),
+    Index("ix_deliveries_recipient_key", "recipient", "key"),
+)
+
+# What a digest showed, in its order. shown is false for the entries over a topic's limit.
+delivery_entries = Table(
+    "delivery_entries",
+    metadata,
+    Column("delivery", ForeignKey("deliveries.id"), primary_key=True),
+    Column("entry", ForeignKey("entries.id"), primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("shown", Boolean, nullable=False),
+    Index("ix_delivery_entries_entry", "entry"),
+    sqlite_with_rowid=False,
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("delivery", ForeignKey("deliveries.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("reply", Text, nullable=False),
+    CheckConstraint(
+        _one_of("outcome", [State.ACCEPTED, State.DEFERRED, State.REJECTED, State.UNCERTAIN]), name="outcome"
+    ),
+    CheckConstraint("number > 0", name="number"),
+)
+
+# --- facts about this database ------------------------------------------------------------
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)

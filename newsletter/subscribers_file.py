@@ -1,0 +1,328 @@
+"""subscribers.yaml → readers, and the decision what it changes in the store.
+
+Pure: text and known readers in, values out. The file owns a reader's preferences until the reader
+changes them; who left stays left whatever the file says; a row that disappears pauses its reader.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, time
+from functools import lru_cache
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+from pydantic import BeforeValidator, Field
+
+from newsletter.checked_yaml import (
+    Address,
+    CheckTopics,
+    EverythingElse,
+    Line,
+    Section,
+    did_you_mean,
+    find_topic_problems,
+    in_file_order,
+    one_of,
+    parse_line,
+    to_json,
+    validate,
+)
+from newsletter.errors import ConfigError, Problem
+from newsletter.model import Cadence, Consent, EmailAddress, Subscriber
+from newsletter.yaml_text import Document, load_yaml
+
+NextDue = Callable[[Cadence, datetime], datetime]
+
+_DAYS = {name[:3].lower(): number for number, name in enumerate(calendar.day_name)}
+_DAY_GROUPS = {
+    "daily": frozenset(range(7)),
+    "weekdays": frozenset(range(5)),
+    "weekends": frozenset({5, 6}),
+}
+_FEW = 5  # below this many readers in the file, losing more than a fifth of them is everyday
+
+
+@dataclass(frozen=True, slots=True)
+class FileSubscriber:
+    """One row of the file with the defaults filled in. line counts from 1."""
+
+    address: EmailAddress
+    name: str
+    cadence: Cadence
+    topics_json: str
+    everything_else: int
+    language: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileImport:
+    """What the file changes: the new and changed readers to save, and what the operator should know."""
+
+    save: tuple[Subscriber, ...]
+    notes: tuple[str, ...]
+
+
+# --- reading ------------------------------------------------------------------------------
+
+
+def parse_days(value: object) -> frozenset[int]:
+    """Return the days (0 is Monday) of ``daily``, ``weekdays``, ``weekends``, one day or a list of them."""
+    names = value if isinstance(value, list) else parse_line(value).split(",")
+    if not names:
+        raise ValueError(f"names no day; {_day_advice('')}")
+    days = frozenset[int]()
+    for name in map(parse_line, names):
+        days |= _DAY_GROUPS.get(name.lower()) or _one_day(name)
+    return days
+
+
+def _one_day(name: str) -> frozenset[int]:
+    short = name.lower()
+    if short not in _DAYS:
+        raise ValueError(f"{name!r} is no day; {_day_advice(short)}")
+    return frozenset({_DAYS[short]})
+
+
+def _day_advice(name: str) -> str:
+    # A day written out: "wednesday" is not near enough to "wed" for difflib.
+    return f"did you mean '{name[:3]}'?" if name[:3] in _DAYS else did_you_mean(name, [*_DAYS, *_DAY_GROUPS])
+
+
+def parse_hour(value: object) -> time:
+    """Return the local time of ``07:30``."""
+    text = parse_line(value)
+    found = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", text)
+    if not found:
+        raise ValueError(f"{text!r} is not a time of day; write it as 07:30, from 00:00 to 23:59")
+    return time(int(found[1]), int(found[2]))
+
+
+def parse_zone(value: object) -> str:
+    """Return the name of an IANA time zone, as that database writes it."""
+    text = parse_line(value)
+    if text not in _zones():
+        raise ValueError(f"{text!r} is not a time zone; {_zone_advice(text)}")
+    return text
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _zone_advice(text: str) -> str:
+    """Return the zone of that city, or the nearest name."""
+    city = text.rpartition("/")[2].replace(" ", "_").casefold()
+    cities = sorted(zone for zone in _zones() if zone.rpartition("/")[2].casefold() == city)
+    if cities:
+        return f"did you mean '{cities[0]}'?"
+    advice = did_you_mean(text.replace(" ", "_"), sorted(_zones()))
+    return advice if advice.startswith("did") else "write a name of the IANA list, as Europe/Berlin"
+
+
+def parse_cadence(days: str, hour: str, zone: str) -> Cadence:
+    """Return the cadence of texts as they stand in the file; days may be ``mon,wed``. Raises ConfigError."""
+    problems = []
+    parsed: list[Any] = []
+    given = (("days", days, parse_days), ("hour", hour, parse_hour), ("zone", zone, parse_zone))
+    for name, text, parse in given:
+        try:
+            parsed.append(parse(text))
+        except ValueError as error:
+            problems.append(Problem(str(error), path=name))
+    if problems:
+        raise ConfigError(problems)
+    return Cadence(*parsed)
+
+
+Days = Annotated[frozenset[int], BeforeValidator(parse_days)]
+Hour = Annotated[time, BeforeValidator(parse_hour)]
+Zone = Annotated[str, BeforeValidator(parse_zone)]
+
+
+class _Defaults(Section):
+    """What counts for every reader whose row does not say otherwise."""
+
+    days: Days = _DAY_GROUPS["weekdays"]
+    hour: Hour = time(7)
+    zone: Zone = "UTC"
+    everything_else: EverythingElse | None = None
+
+
+class _Row(Section):
+    """One reader."""
+
+    address: Address = Field(description="where the digest goes, such as ada@example.org")
+    name: Line = ""
+    days: Days | None = None
+    hour: Hour | None = None
+    zone: Zone | None = None
+    everything_else: EverythingElse | None = None
+    language: Annotated[str, one_of(["en"])] = "en"
+    topics: tuple[Any, ...] = ()
+
+
+class _File(Section):
+    defaults: _Defaults = _Defaults()
+    subscribers: tuple[_Row, ...] = Field(description="the list of readers; [] for none")
+
+
+def parse_subscribers(
+    text: str, file: str, *, everything_else: int, check_topics: CheckTopics | None = None
+) -> tuple[FileSubscriber, ...]:
+    """Return the rows of subscribers.yaml in the file's order.
+
+    everything_else counts where neither the row nor the file's defaults say it. check_topics is by
+    default the topic parser's own check, without named topics.
+    Raises ConfigError with all the problems in file order.
+    """
+    document = load_yaml(text, file)
+    parsed, problems = validate(document, _File, {})
+    rows = document.value.get("subscribers")
+    for index in range(len(rows) if isinstance(rows, list) else 0):
+        problems += _find_row_problems(document, index, check_topics or _default_check())
+    if parsed is not None:
+        subscribers = [
+            _to_subscriber(row, document, index, parsed.defaults, everything_else)
+            for index, row in enumerate(parsed.subscribers)
+        ]
+        problems += _find_equal_addresses(document, subscribers)
+        problems += _find_unserved(document, subscribers)
+    if parsed is None or problems:
+        raise ConfigError(in_file_order(problems))
+    return tuple(subscribers)
+
+
+def _default_check() -> CheckTopics:
+    from newsletter.match.query import parse_topics
+
+    return parse_topics
+
+
+def _find_row_problems(document: Document, index: int, check_topics: CheckTopics) -> Iterator[Problem]:
+    row = document.get(("subscribers", index))
+    if isinstance(row, dict) and "topics" in row:
+        yield from find_topic_problems(document, ("subscribers", index, "topics"), check_topics)
+
+
+def _to_subscriber(
+    row: _Row, document: Document, index: int, defaults: _Defaults, everything_else: int
+) -> FileSubscriber:
+    wanted = (row.everything_else, defaults.everything_else, everything_else)
+    return FileSubscriber(
+        address=row.address,
+        name=row.name,
+        cadence=Cadence(row.days or defaults.days, row.hour or defaults.hour, row.zone or defaults.zone),
+        topics_json=to_json(row.topics),
+        everything_else=next(number for number in wanted if number is not None),
+        language=row.language,
+        line=document.places["subscribers", index].line,
+    )
+
+
+def _find_equal_addresses(document: Document, rows: Iterable[FileSubscriber]) -> Iterator[Problem]:
+    first: dict[EmailAddress, FileSubscriber] = {}
+    for index, row in enumerate(rows):
+        earlier = first.setdefault(row.address, row)
+        if earlier is not row:
+            message = f"{row.address} has a row in line {earlier.line} already; put both into one"
+            yield document.problem(("subscribers", index, "address"), message)
+
+
+def _find_unserved(document: Document, rows: Iterable[FileSubscriber]) -> Iterator[Problem]:
+    for index, row in enumerate(rows):
+        if row.topics_json == "[]" and not row.everything_else:
+            message = "this reader would never get anything; add 'topics', or 'everything_else' with a number"
+            yield document.problem(("subscribers", index), message)
+
+
+# --- deciding -----------------------------------------------------------------------------
+
+
+def choose_import(
+    known: Sequence[Subscriber],
+    rows: Sequence[FileSubscriber],
+    *,
+    now: datetime,
+    counted_run: int,
+    next_due: NextDue,
+) -> FileImport:
+    """Decide what the file changes, its rows first in their order, then the readers to pause.
+
+    New readers begin with counted_run as the upper bound of what they got. Only readers whom the file
+    owns are changed; a reader whom the file had paused comes back when the row does, and what came
+    before counted_run is not sent to them.
+    Raises ConfigError where more than a fifth of the file's readers (of five or more) are gone at once.
+    """
+    by_address = {reader.address: reader for reader in known}
+    gone = _find_gone(known, rows)
+    save, notes = [], []
+    for row in rows:
+        reader = by_address.get(row.address)
+        note = _why_not(reader)
+        if note:
+            notes.append(f"{row.address}: {note}")
+            continue
+        wanted = _lay_over(reader, row, now, counted_run, next_due)
+        if wanted != reader:
+            save.append(wanted)
+    for reader in gone:
+        save.append(replace(reader, consent=Consent.PAUSED))
+        notes.append(f"{reader.address}: paused, because the row is no longer in the file")
+    return FileImport(tuple(save), tuple(notes))
+
+
+def _find_gone(known: Sequence[Subscriber], rows: Sequence[FileSubscriber]) -> list[Subscriber]:
+    """Return the readers whom the file owned until now and no longer names, by address."""
+    named = {row.address for row in rows}
+    owned = [reader for reader in known if reader.file_owned and reader.consent is Consent.CONFIRMED]
+    gone = [reader for reader in owned if reader.address not in named]
+    if len(owned) >= _FEW and len(gone) * 5 > len(owned):
+        message = (
+            f"{len(gone)} of {len(owned)} readers are missing at once, such as {gone[0].address}; nothing was"
+            " changed. Is the file whole? If you mean it, 'newsletter subscribers remove ADDRESS' says so"
+        )
+        raise ConfigError([Problem(message, path="subscribers")])
+    return sorted(gone, key=lambda reader: reader.address)
+
+
+def _why_not(reader: Subscriber | None) -> str:
+    """Return why the file has no say about a reader, empty where it has."""
+    if reader is None:
+        return ""
+    if reader.consent is Consent.LEFT:
+        return "has left and stays so; 'newsletter subscribers restore' takes them back"
+    if not reader.file_owned:
+        return "the file does not count, because the preferences were changed outside of it"
+    return ""
+
+
+def _lay_over(
+    reader: Subscriber | None, row: FileSubscriber, now: datetime, counted_run: int, next_due: NextDue
+) -> Subscriber:
+    """Return the reader as the file wants them; equal to the one given where nothing changes."""
+    if reader is None:
+        reader = Subscriber(row.address, row.cadence, row.topics_json, counted_run=counted_run)
+    wanted = replace(
+        reader,
+        name=row.name,
+        cadence=row.cadence,
+        topics_json=row.topics_json,
+        everything_else=row.everything_else,
+        language=row.language,
+    )
+    if reader.consent is Consent.PAUSED:
+        wanted = replace(
+            wanted,
+            consent=Consent.CONFIRMED,
+            counted_run=max(reader.counted_run, counted_run),
+            next_due_at=None,
+        )
+    if wanted.next_due_at is None or wanted.cadence != reader.cadence:
+        wanted = replace(wanted, next_due_at=next_due(row.cadence, now))
+    return wanted

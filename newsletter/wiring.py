@@ -1,0 +1,198 @@
+"""Config → the real Fetcher, stores, clock and Mailer. Only this module names who stands behind a port."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from newsletter import __version__
+from newsletter.collect.fetch import HttpFetcher
+from newsletter.config import Config, build_identity
+from newsletter.deliver.maildir import MaildirMailer
+from newsletter.deliver.smtp import RelayConfig, SmtpMailer
+from newsletter.errors import ConfigError, MailerError, Problem
+from newsletter.match.query import parse_topic
+from newsletter.model import Delivery, Identity, State, Topic
+from newsletter.ports import Clock, Mailer
+from newsletter.render import CompiledBundle, compile_bundle, load_bundle
+from newsletter.shipped import find_shipped
+from newsletter.storage.deliveries import SqlDeliveryStore
+from newsletter.storage.engine import Database, open_database
+from newsletter.storage.entries import SqlEntryStore
+from newsletter.storage.lease import Heartbeat, boot_id, is_dead
+from newsletter.storage.settings import SqlSettingStore
+from newsletter.storage.subscribers import SqlSubscriberStore
+from newsletter.workflows.build_edition import DigestBuilder
+from newsletter.workflows.build_mail import MailBuilder
+from newsletter.workflows.send_edition import Sender
+
+
+class SystemClock:
+    """The time of this machine."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedClock:
+    """A clock that stands: for the demo, for ``--at``, and for tests."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        return self.at
+
+
+@dataclass(frozen=True, slots=True)
+class Newsletter:
+    """One newsletter, opened: what the commands and the scheduler work with."""
+
+    config: Config
+    identity: Identity
+    library: Mapping[str, Topic]
+    templates: CompiledBundle
+    database: Database
+    entries: SqlEntryStore
+    subscribers: SqlSubscriberStore
+    deliveries: SqlDeliveryStore
+    settings: SqlSettingStore
+    clock: Clock
+
+    async def new_digest_builder(self) -> DigestBuilder:
+        """Return a builder over the newest run that is visible now."""
+        return DigestBuilder(self.entries, self.library, await self.entries.newest_run(), self.clock.now())
+
+    async def new_mail_builder(self) -> MailBuilder:
+        return MailBuilder(self.templates, self.identity, await self.settings.load_secret())
+
+    @asynccontextmanager
+    async def fetcher(self) -> AsyncIterator[HttpFetcher]:
+        """Open the fetcher; file sources are relative to the configuration's folder."""
+        fetcher = HttpFetcher(
+            version=__version__, contact=self.config.contact_text, base_folder=self.config.folder
+        )
+        try:
+            yield fetcher
+        finally:
+            await fetcher.close()
+
+    @asynccontextmanager
+    async def sender(
+        self,
+        stop: asyncio.Event,
+        progress: Callable[[Delivery, State], None] = lambda _delivery, _state: None,
+    ) -> AsyncIterator[Sender]:
+        """Open one pass of sending: a relay, and an instance with its heartbeat that holds the claims.
+
+        An instance that ends with an error is not retired: it is found dead and what it held is taken back.
+        """
+        mailer = build_mailer(self.config)
+        host, boot = socket.gethostname(), boot_id()
+        instance = await self.deliveries.register_instance(host, boot, os.getpid(), self.clock.now())
+        heartbeat = Heartbeat(self.database, instance, self.clock)
+        heartbeat.start()
+        try:
+            yield Sender(
+                subscribers=self.subscribers,
+                deliveries=self.deliveries,
+                settings=self.settings,
+                mailer=mailer,
+                digests=await self.new_digest_builder(),
+                mails=await self.new_mail_builder(),
+                clock=self.clock,
+                on_uncertain=self.config.schedule.on_uncertain,
+                instance=instance,
+                is_dead=lambda other: is_dead(
+                    other, host=host, boot=boot, alive=_is_alive, now=self.clock.now()
+                ),
+                stop=stop,
+                progress=progress,
+            )
+            await self.deliveries.retire_instance(instance)
+        finally:
+            heartbeat.stop()
+            await mailer.close()
+
+
+@asynccontextmanager
+async def open_newsletter(
+    config: Config, *, clock: Clock | None = None, database_url: str = ""
+) -> AsyncIterator[Newsletter]:
+    """Open the database (made and migrated as needed) and compile the templates.
+
+    Raises TemplateError, QueryError (a named topic) or StoreError before anything is done.
+    """
+    identity = build_identity(config)
+    templates = load_templates(config, identity)
+    library = build_library(config)
+    database = await open_database(database_url or config.database_url)
+    try:
+        yield Newsletter(
+            config=config,
+            identity=identity,
+            library=library,
+            templates=templates,
+            database=database,
+            entries=SqlEntryStore(database),
+            subscribers=SqlSubscriberStore(database),
+            deliveries=SqlDeliveryStore(database),
+            settings=SqlSettingStore(database),
+            clock=clock or SystemClock(),
+        )
+    finally:
+        await database.close()
+
+
+def load_templates(config: Config, identity: Identity) -> CompiledBundle:
+    """Load and compile the operator's templates, or the shipped ones. Raises TemplateError."""
+    return compile_bundle(load_bundle(config.templates or find_shipped("templates")), identity)
+
+
+def build_library(config: Config) -> dict[str, Topic]:
+    """Return the operator's named topics by name. Raises QueryError."""
+    topics = [parse_topic(form, {}) for form in config.topics]
+    return {topic.name: topic for topic in topics}
+
+
+def build_mailer(config: Config) -> Mailer:
+    """Return the mailer that the configuration names. Raises MailerError where it names none."""
+    if config.maildir is not None:
+        return MaildirMailer(config.maildir)
+    if config.relay is None:
+        raise MailerError(
+            "no way to send: set 'relay' (an SMTP server) or 'maildir' (a folder) in the configuration"
+        )
+    return build_relay(config)
+
+
+def build_relay(config: Config) -> SmtpMailer:
+    """Return the mailer for the configured SMTP relay. Raises ConfigError where there is none."""
+    relay = config.relay
+    if relay is None:
+        raise ConfigError([Problem("is not set: which SMTP server sends the mail?", path="relay")])
+    return SmtpMailer(
+        RelayConfig(
+            host=relay.host,
+            port=relay.port_number,
+            security=relay.security,
+            username=relay.username,
+            password=relay.password.get_secret_value() if relay.password else "",
+            connections=relay.connections,
+        )
+    )
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,1 @@
+"""The shell around the stages: load, call pure functions, save; one job per file."""

@@ -1,0 +1,99 @@
+"""Build mail: a digest becomes the very bytes that go out, and what the ledger keeps of them.
+
+Preview, send and retry all come through here, so they cannot differ. No I/O.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from newsletter.compose.frozen import freeze_digest, thaw_digest
+from newsletter.deliver.message import build_message
+from newsletter.model import (
+    Digest,
+    EmailAddress,
+    Envelope,
+    Frozen,
+    Identity,
+    Kind,
+    Rendered,
+    Subscriber,
+)
+from newsletter.render import Bundle, CompiledBundle, compile_bundle, render_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One digest, ready to go. rendered is what its message says, for people to look at."""
+
+    digest: Digest
+    rendered: Rendered
+    message: bytes
+    envelope: Envelope
+    frozen: Frozen
+
+
+class MailBuilder:
+    """Renders digests with one compiled bundle of templates. secret makes Message-IDs unguessable."""
+
+    def __init__(self, templates: CompiledBundle, identity: Identity, secret: bytes) -> None:
+        self._templates = templates
+        self._identity = identity
+        self._secret = secret
+        self._former: dict[str, CompiledBundle] = {}
+
+    def build(self, digest: Digest, reader: Subscriber, address: EmailAddress) -> Mail:
+        """Return the mail of a digest to ``address`` (the reader's own, or the operator's for a trial)."""
+        return self._build(self._templates, digest, reader, address)
+
+    def rebuild(self, frozen: Frozen, reader: Subscriber) -> Mail:
+        """Return a mail as it was frozen: its entries, address and templates of that time.
+
+        Its bytes are those of the first attempt (equal content_hash) unless the code has changed since.
+        """
+        templates = self._templates
+        if frozen.bundle_hash != templates.bundle.hash:
+            if frozen.bundle_hash not in self._former:
+                self._former[frozen.bundle_hash] = compile_bundle(
+                    Bundle.from_json(frozen.bundle_json), self._identity
+                )
+            templates = self._former[frozen.bundle_hash]
+        digest = thaw_digest(frozen.digest_json, frozen.cards)
+        return self._build(templates, digest, reader, frozen.address)
+
+    def _build(
+        self, templates: CompiledBundle, digest: Digest, reader: Subscriber, address: EmailAddress
+    ) -> Mail:
+        rendered = render_digest(templates, digest, reader, self._identity)
+        message, envelope = build_message(
+            rendered,
+            address,
+            reader.name,
+            self._identity,
+            kind=Kind.DIGEST,
+            key=digest.slot.local_on.isoformat(),
+            recipient=reader.id,
+            date=digest.slot.at,
+            secret=self._secret,
+        )
+        digest_json, cards = freeze_digest(digest)
+        frozen = Frozen(
+            digest_json=digest_json,
+            cards=cards,
+            bundle_hash=templates.bundle.hash,
+            bundle_json=templates.bundle.to_json(),
+            content_hash=hashlib.sha256(message).hexdigest(),
+            address=address,
+            window=digest.window,
+            size_bytes=len(message),
+            entry_ids=tuple(
+                [
+                    (item.entry_id, section.topic, True)
+                    for section in digest.sections
+                    for item in section.items
+                ]
+                + [(entry, section.topic, False) for section in digest.sections for entry in section.overflow]
+            ),
+        )
+        return Mail(digest, rendered, message, envelope, frozen)

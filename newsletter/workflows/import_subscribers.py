@@ -1,0 +1,66 @@
+"""Import: subscribers.yaml into the store, at each run, by address.
+
+Pure: reading the file and deciding what changes (subscribers_file). I/O: the file and the store. A file
+that is wrong anywhere changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from newsletter.compose.slots import next_slot, previous_slot
+from newsletter.errors import ConfigError, Problem
+from newsletter.match.query import parse_topics
+from newsletter.model import Cadence, Subscriber, Topic
+from newsletter.ports import EntryStore, SubscriberStore
+from newsletter.subscribers_file import FileImport, choose_import, parse_subscribers
+
+
+def read_subscribers(path: Path) -> str:
+    """Return the text of subscribers.yaml. Raises ConfigError where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(
+            [Problem("there is no such file; 'newsletter init' writes one", file=str(path))]
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Problem(f"cannot be read: {error}", file=str(path))]) from error
+
+
+async def choose_subscribers(
+    path: Path,
+    subscribers: SubscriberStore,
+    entries: EntryStore,
+    library: Mapping[str, Topic],
+    everything_else: int,
+    now: datetime,
+) -> FileImport:
+    """Decide what the file changes in the store; writes nothing.
+
+    A new reader's window starts one cadence back: at the newest run before the slot that would have come last.
+    """
+    rows = parse_subscribers(
+        read_subscribers(path),
+        str(path),
+        everything_else=everything_else,
+        check_topics=lambda topics_json: parse_topics(topics_json, library) and None,
+    )
+    known = await subscribers.load_all()
+    chosen = choose_import(known, rows, now=now, counted_run=0, next_due=_next_due)
+    return replace(chosen, save=tuple([await start_window(reader, entries, now) for reader in chosen.save]))
+
+
+async def start_window(reader: Subscriber, entries: EntryStore, now: datetime) -> Subscriber:
+    """Return a new reader (id 0) with the window started one cadence back; a known reader unchanged."""
+    if reader.id:
+        return reader
+    began = previous_slot(reader.cadence, now).at
+    return replace(reader, counted_run=await entries.newest_run_before(began))
+
+
+def _next_due(cadence: Cadence, now: datetime) -> datetime:
+    return next_slot(cadence, now).at

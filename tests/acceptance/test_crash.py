@@ -1,0 +1,136 @@
+"""SIGKILL at a random moment of a send, then a restart: nobody is lost, nobody is mailed twice unseen.
+
+``make crash`` runs many rounds (ROUNDS=50); here there are ten.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.house import REPOSITORY, House
+from tests.acceptance.papers import make_day
+
+READERS = 300
+CONNECTIONS = 4
+ROUNDS = int(os.environ.get("ROUNDS", "10"))
+EDITION = "2026-06-16"
+
+_SUBSCRIBERS = "defaults: {days: daily, hour: '07:00', zone: UTC}\nsubscribers:\n" + "".join(
+    f"  - {{address: reader{number}@example.org, topics: [robot, pruning]}}\n" for number in range(READERS)
+)
+
+
+class SinkProcess:
+    """The sink in a process of its own: it writes each accepted message down before it answers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "accepted.log"
+        port_file = folder / "port"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.deliver.sink", "--port-file", port_file, "--log", self.log],
+            cwd=REPOSITORY,
+        )
+        deadline = time.monotonic() + 30
+        while not (port_file.exists() and port_file.read_text().strip()):
+            assert time.monotonic() < deadline, "the sink did not start"
+            time.sleep(0.02)
+        self.port = int(port_file.read_text())
+
+    def copies(self) -> Counter[str]:
+        """How many copies of each message were accepted, by recipient."""
+        if not self.log.exists():
+            return Counter()
+        return Counter(line.split()[1] for line in self.log.read_text().splitlines())
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+
+@pytest.fixture(scope="module")
+def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SinkProcess]:
+    process = SinkProcess(tmp_path_factory.mktemp("sink"))
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def prepared(sink: SinkProcess, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A newsletter that has collected and imported, and has sent nothing yet."""
+    folder = tmp_path_factory.mktemp("prepared")
+    (folder / "day.json").write_text(make_day())
+    house = House.build(
+        folder,
+        sources="- {kind: hf_daily_papers, location: day.json}",
+        subscribers=_SUBSCRIBERS,
+        port=sink.port,
+    )
+    done = house.run("collect")
+    assert done.returncode == 0, done.stderr
+    assert house.run("send", "--dry-run").returncode == 0
+    return house
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_after_sigkill_the_ledger_adds_up_and_nobody_has_two_unseen_copies(
+    number: int, prepared: House, sink: SinkProcess, tmp_path: Path
+) -> None:
+    chance = random.Random(number if ROUNDS <= 10 else None)
+    folder = tmp_path / "house"
+    shutil.copytree(prepared.folder, folder)
+    house = House(folder)
+    already = sink.copies()
+
+    process = house.start("send", "--edition", EDITION)
+    _wait_until(lambda: (sink.copies() - already).total() > 0 or process.poll() is not None)
+    time.sleep(chance.uniform(0, 1.5))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    killed = (sink.copies() - already).total()
+    in_data = _read_states(folder).get("in_data", 0)
+
+    finished = house.run("send", "--edition", EDITION)
+
+    states = _read_states(folder)
+    copies = sink.copies() - already
+    print(f"round {number}: {killed} accepted before the kill, {in_data} in data; then {states}")
+    assert finished.returncode in (0, 1), finished.stdout + finished.stderr
+    assert sum(states.values()) == READERS
+    assert states["accepted"] == READERS
+    assert set(copies) == {f"reader{reader}@example.org" for reader in range(READERS)}, "somebody was lost"
+    assert in_data <= CONNECTIONS, "more uncertain mails than open connections"
+    twice = {address for address, count in copies.items() if count > 1}
+    assert twice <= _read_uncertain(folder), "two copies of a mail that was never uncertain"
+    assert max(copies.values()) <= 2
+
+
+def _wait_until(condition: object) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "nothing was sent"
+        time.sleep(0.01)
+
+
+def _read_states(folder: Path) -> dict[str, int]:
+    with closing(sqlite3.connect(folder / "newsletter.db")) as connection:
+        return dict(connection.execute("SELECT state, count(*) FROM deliveries GROUP BY state").fetchall())
+
+
+def _read_uncertain(folder: Path) -> set[str]:
+    with closing(sqlite3.connect(folder / "newsletter.db")) as connection:
+        rows = connection.execute("SELECT address FROM deliveries WHERE uncertain_at IS NOT NULL").fetchall()
+    return {address for (address,) in rows}

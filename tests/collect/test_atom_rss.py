@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from newsletter.collect.atom_rss import parse
+from newsletter.errors import FeedError
+from newsletter.model import Entry, EntryKey, ParsedFeed
+from tests.builders import at
+from tests.collect.values import make_request, make_source, read_sample
+
+LOCATION = "https://meadow.example.org/feed.xml"
+
+
+def parse_feed(body: bytes | str, location: str = LOCATION) -> ParsedFeed:
+    body = body.encode() if isinstance(body, str) else body
+    return parse(body, make_source("atom_rss", location), make_request(location))
+
+
+def make_rss(*items: str) -> str:
+    return f'<rss version="2.0"><channel>{"".join(f"<item>{item}</item>" for item in items)}</channel></rss>'
+
+
+def make_atom(entry: str) -> str:
+    return f'<feed xmlns="http://www.w3.org/2005/Atom"><entry>{entry}</entry></feed>'
+
+
+def test_rss_item_is_read_whole() -> None:
+    feed = parse_feed(read_sample("blog.rss"))
+
+    first = feed.sightings[0]
+    assert (first.guid, first.listed_on, first.listing_url) == (
+        "post-17",
+        None,
+        "https://meadow.example.org/",
+    )
+    assert first.entry == Entry(
+        key=EntryKey("url:https://meadow.example.org/posts/sheep"),
+        aliases=(EntryKey("guid:papers:post-17"),),
+        title="Why sheep & goats differ",
+        summary="First paragraph. Second.",
+        authors=("Ada Example",),
+        published_at=at("2026-06-16 08:00"),
+        categories=("animals",),
+        url="https://meadow.example.org/posts/sheep?utm_source=rss",
+        discussion_url="https://meadow.example.org/posts/sheep#comments",
+        listing_url="https://meadow.example.org/",
+        sources=("papers",),
+    )
+
+
+def test_item_without_title_is_named_by_its_text_and_one_with_nothing_is_refused() -> None:
+    feed = parse_feed(read_sample("blog.rss"))
+
+    assert feed.sightings[1].entry.title == "Only a text, and when it was dated."
+    assert feed.sightings[1].entry.published_at == at("2026-06-15 08:00")
+    assert (feed.refused, feed.notes) == (1, ("item 3 refused: it has no title, text or link",))
+
+
+def test_arxiv_listing_is_named_by_the_paper_without_its_version() -> None:
+    (sighting,) = parse_feed(read_sample("arxiv-listing.rss"), "https://rss.arxiv.org/rss/cs.LG").sightings
+
+    entry = sighting.entry
+    assert entry.keys == ("arxiv:2606.01234", "guid:papers:oai:arXiv.org:2606.01234v2")
+    assert entry.summary == "We show that models which count sheep fall asleep."
+    assert entry.authors == ("Ada Example", "Émile Exemple (Meadow Lab, Hill)", "Jan van Voorbeeld")
+    assert entry.categories == ("cs.LG", "cs.AI")
+    assert entry.published_at == at("2026-06-16 04:00")
+    assert sighting.listing_url == ""
+
+
+def test_arxiv_answer_is_read_whole() -> None:
+    (sighting,) = parse_feed(read_sample("arxiv-answer.atom"), "https://export.arxiv.org/api/query").sightings
+
+    assert sighting.entry == Entry(
+        key=EntryKey("arxiv:2606.01234"),
+        aliases=(EntryKey("doi:10.1000/sheep.7"), EntryKey("guid:papers:http://arxiv.org/abs/2606.01234v1")),
+        title="Counting Sheep at Scale",
+        summary="We show that p < 0.05.",
+        authors=("Ada Example", "Émile Exemple"),
+        published_at=at("2026-06-12 17:59:59"),
+        categories=("cs.LG",),
+        note="12 pages",
+        url="https://arxiv.org/abs/2606.01234v1",
+        pdf_url="https://arxiv.org/pdf/2606.01234v1",
+        sources=("papers",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "line"),
+    [
+        ("<title>p &lt; 0.05</title>", "p < 0.05"),
+        ("<title>AT&amp;amp;T</title>", "AT&T"),
+        ("<title>&lt;b&gt;Bold&lt;/b&gt; claims</title>", "Bold claims"),
+        ("<title><![CDATA[<i>Tilted</i> &amp; sound]]></title>", "Tilted & sound"),
+        ("<title>Two\n   lines</title>", "Two lines"),
+        ("<title>Old form. (arXiv:2301.00001v2 [cs.LG] UPDATED)</title>", "Old form"),
+    ],
+)
+def test_title_reads_well(title: str, line: str) -> None:
+    assert parse_feed(make_rss(title)).sightings[0].entry.title == line
+
+
+@pytest.mark.parametrize(
+    ("date_element", "published_at"),
+    [
+        ("<published>2026-06-16T10:00:00+02:00</published>", "2026-06-16 08:00"),
+        ("<updated>2026-06-16T10:00:00Z</updated>", "2026-06-16 10:00"),
+        (
+            "<updated>2026-06-16T10:00:00Z</updated><published>2026-06-01T00:00:00Z</published>",
+            "2026-06-01 00:00",
+        ),
+        ("<published>yesterday</published><updated>2026-06-16T10:00:00Z</updated>", "2026-06-16 10:00"),
+        ("<published>yesterday</published>", ""),
+        ("", ""),
+    ],
+)
+def test_time_is_when_it_was_published_else_updated(date_element: str, published_at: str) -> None:
+    entry = parse_feed(make_atom(f"<title>x</title>{date_element}")).sightings[0].entry
+
+    assert entry.published_at == (at(published_at) if published_at else None)
+
+
+def test_relative_links_are_resolved_only_against_an_address() -> None:
+    feed = make_rss("<title>x</title><link>posts/1</link>")
+
+    assert parse_feed(feed).sightings[0].entry.url == "https://meadow.example.org/posts/1"
+    assert parse_feed(feed, "feeds/saved.xml").sightings[0].entry.url == ""
+
+
+def test_address_that_several_items_share_names_none_of_them() -> None:
+    item = "<title>{0}</title><link>https://example.org/news</link><guid isPermaLink='false'>{0}</guid>"
+
+    feed = parse_feed(make_rss(item.format("one"), item.format("two")))
+
+    assert [sighting.entry.keys for sighting in feed.sightings] == [
+        ("guid:papers:one",),
+        ("guid:papers:two",),
+    ]
+    assert {sighting.entry.url for sighting in feed.sightings} == {"https://example.org/news"}
+
+
+def test_item_without_id_and_link_has_a_steady_name() -> None:
+    feed = make_rss(
+        "<title>x</title><description>y</description>", "<title>x</title><description>z</description>"
+    )
+
+    first, second = (parse_feed(feed).sightings, parse_feed(feed).sightings)
+
+    assert first == second
+    assert len({sighting.guid for sighting in first}) == 2
+
+
+def test_feed_without_news_is_empty_and_no_failure() -> None:
+    assert parse_feed('<rss version="2.0"><channel><title>Quiet</title></channel></rss>') == ParsedFeed(())
+
+
+def test_blank_lines_before_the_declaration_do_no_harm() -> None:
+    feed = parse_feed('\n\n<?xml version="1.0"?>' + make_rss("<title>x</title>"))
+
+    assert (len(feed.sightings), feed.notes) == (1, ())
+
+
+def test_feed_that_breaks_off_gives_what_came_and_says_so() -> None:
+    feed = parse_feed(make_rss("<title>one</title>", "<title>two</title>")[:-40])
+
+    assert feed.sightings[0].entry.title == "one"
+    assert feed.notes[0].startswith("not well-formed: ")
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"", "nothing"),
+        (b"  \n", "nothing"),
+        (b"<!DOCTYPE html><html><title>Sign in</title></html>", "an HTML page"),
+        (b'<?xml version="1.0"?><OAI-PMH><record/></OAI-PMH>', "an element <OAI-PMH>"),
+        (b'{"version": "https://jsonfeed.org/version/1.1"}', "JSON"),
+        (b"Not found", "something that begins with 'Not found'"),
+        (b"\x1f\x8b\x08", "something that begins with"),
+        (make_rss("<category>x</category>").encode(), "none of 1 items has a title, text or link"),
+    ],
+)
+def test_what_is_no_feed_is_refused_with_the_reason(body: bytes, found: str) -> None:
+    with pytest.raises(FeedError) as caught:
+        parse_feed(body)
+
+    assert found in str(caught.value)
+
+
+def test_name_of_a_file_in_the_body_is_never_opened(tmp_path: Path) -> None:
+    file = tmp_path / "feed.xml"
+    file.write_text(make_rss("<title>secret</title>"))
+
+    with pytest.raises(FeedError):
+        parse_feed(str(file))
+
+
+def test_external_entity_is_not_loaded(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hidden")
+    declared = f'<!DOCTYPE rss [<!ENTITY x SYSTEM "file://{secret}">]>'
+
+    feed = parse_feed(declared + make_rss("<title>a&x;b</title>"))
+
+    assert "hidden" not in str(feed)
+
+
+def test_deep_nesting_is_survived() -> None:
+    nested = escape("<div>" * 10_000 + "text")
+
+    (sighting,) = parse_feed(make_rss(f"<title>x</title><description>{nested}</description>")).sightings
+
+    assert sighting.entry.summary == "text"
+
+
+def test_long_summary_is_cut() -> None:
+    (sighting,) = parse_feed(
+        make_rss(f"<title>x</title><description>{'word ' * 50_000}</description>")
+    ).sightings
+
+    assert len(sighting.entry.summary) <= 10_000
+
+
+@settings(max_examples=80, deadline=1_000)
+@given(
+    st.binary(max_size=60),
+    st.integers(0, 2_000),
+    st.sampled_from(["blog.rss", "arxiv-listing.rss", "arxiv-answer.atom"]),
+)
+def test_damaged_feed_is_read_or_refused(noise: bytes, place: int, sample: str) -> None:
+    body = read_sample(sample)
+
+    try:
+        feed = parse_feed(body[:place] + noise + body[place + len(noise) :])
+    except FeedError:
+        return
+    assert all(sighting.entry.title for sighting in feed.sightings)
+
+
+PIECES = [
+    "<rss>",
+    "<rss version='2.0'>",
+    "<channel>",
+    "<item>",
+    "</item>",
+    "<title>",
+    "</title>",
+    "<link>",
+    "</link>",
+]
+PIECES += [
+    "<feed xmlns='http://www.w3.org/2005/Atom'>",
+    "<entry>",
+    "</entry>",
+    "<link href='http://['/>",
+    "<id>",
+]
+PIECES += [
+    "<title type='xhtml'>",
+    "<title mode='base64'>",
+    "<pubDate>",
+    "<dc:date>",
+    "<author>",
+    "<content>",
+    "&x;",
+]
+PIECES += [
+    "<!DOCTYPE x [<!ENTITY x 'y'>]>",
+    "<![CDATA[",
+    "]]>",
+    "<media:content url='x'/>",
+    "text",
+    "2026-06-16",
+    "\x00",
+]
+PIECES += [
+    "<updated>0000-00-00T99:99:99Z</updated>",
+    "<pubDate>Fri, 31 Feb 2026 25:61:61 +9999</pubDate>",
+    "<!--",
+    "<?xml",
+]
+
+
+@settings(max_examples=80, deadline=1_000)
+@given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
+def test_any_heap_of_tags_is_read_or_refused(body: str) -> None:
+    with suppress(FeedError):
+        parse_feed(body)
+
+
+@pytest.mark.corpus
+def test_every_real_feed_is_read_or_refused(corpus: Path) -> None:
+    read = 0
+    for file in sorted([*corpus.joinpath("feeds").rglob("*"), *corpus.joinpath("arxiv").rglob("*")]):
+        if not file.is_file() or ".expected." in file.name or file.name.endswith(".serde.json"):
+            continue
+        try:
+            feed = parse_feed(file.read_bytes(), f"https://example.org/{file.name}")
+        except FeedError:
+            continue
+        read += 1
+        for sighting in feed.sightings:
+            entry = sighting.entry
+            assert entry.title == " ".join(entry.title.split())
+            assert "\n" not in entry.summary + "".join(entry.authors)
+    assert read >= 150
+
+
+@pytest.mark.corpus
+def test_real_arxiv_listing_reads_well(corpus: Path) -> None:
+    feed = parse_feed((corpus / "arxiv" / "distill__arxiv_cs_ai.xml").read_bytes())
+
+    entry = feed.sightings[0].entry
+    assert entry.key == "arxiv:2604.21935"
+    assert entry.authors == ("Michael Cooper", "Samuel Cooper")
+    assert entry.summary.startswith("Although language models")
+    assert entry.published_at is not None
+    assert entry.published_at.date() == date(2026, 4, 27)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from newsletter.collect.kinds import KINDS
+from newsletter.model import ParsedFeed, Request
+from tests.collect.values import DAY, make_source, seen
+
+HF = KINDS["hf_daily_papers"]
+FIRST = Request("https://huggingface.co/api/daily_papers?date=2026-06-16&limit=100", DAY)
+
+
+def make_feed(count: int, start: int = 0, refused: int = 0) -> ParsedFeed:
+    papers = (seen(f"arxiv:2606.{number:05}") for number in range(start, start + count))
+    return ParsedFeed(tuple(papers), DAY, refused)
+
+
+@pytest.mark.parametrize(
+    "location", ["https://huggingface.co", "https://huggingface.co/", "http://127.0.0.1:8080"]
+)
+def test_site_is_asked_for_each_of_the_newest_dates_today_first(location: str) -> None:
+    requests = HF.requests(make_source("hf_daily_papers", location, listing_dates=3), DAY)
+
+    base = location.rstrip("/")
+    assert requests == tuple(
+        Request(f"{base}/api/daily_papers?date=2026-06-{day}&limit=100", date(2026, 6, day))
+        for day in (16, 15, 14)
+    )
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "saved/api-2026-06-16.json",
+        "https://huggingface.co/papers/date/2026-06-16",
+        "https://huggingface.co/?x=1",
+    ],
+)
+def test_page_or_file_is_one_request(location: str) -> None:
+    assert HF.requests(make_source("hf_daily_papers", location), DAY) == (Request(location),)
+
+
+def test_full_page_is_followed_by_the_next() -> None:
+    second = HF.next_request(FIRST, make_feed(50), frozenset())
+    assert second == Request(FIRST.location + "&p=1", DAY, 1)
+
+    seen_before = frozenset(sighting.guid for sighting in make_feed(50).sightings)
+    assert HF.next_request(second, make_feed(50, start=50), seen_before) == Request(
+        FIRST.location + "&p=2", DAY, 2
+    )
+
+
+def test_refused_items_count_for_the_length_of_a_page() -> None:
+    assert HF.next_request(FIRST, make_feed(49, refused=1), frozenset()) is not None
+
+
+@pytest.mark.parametrize("count", [0, 1, 49])
+def test_short_page_is_the_last(count: int) -> None:
+    assert HF.next_request(FIRST, make_feed(count), frozenset()) is None
+
+
+def test_page_without_anything_new_is_the_last() -> None:
+    seen_before = frozenset(sighting.guid for sighting in make_feed(60).sightings)
+
+    assert HF.next_request(FIRST, make_feed(60), seen_before) is None
+
+
+def test_endless_listing_is_left_after_twenty_pages() -> None:
+    request: Request | None = FIRST
+    pages = 0
+    while request is not None:
+        request = HF.next_request(request, make_feed(50, start=50 * pages), frozenset())
+        pages += 1
+
+    assert pages == 20
+
+
+def test_page_or_file_has_no_next_page() -> None:
+    assert HF.next_request(Request("saved.json"), make_feed(60), frozenset()) is None
+
+
+@pytest.mark.parametrize("kind", ["hf_papers_capture", "atom_rss"])
+def test_other_kinds_ask_once(kind: str) -> None:
+    source = make_source(kind, "https://example.org/feed.xml")
+    (request,) = KINDS[kind].requests(source, DAY)
+
+    assert request == Request("https://example.org/feed.xml")
+    assert KINDS[kind].next_request(request, make_feed(60), frozenset()) is None

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from newsletter.compose.digest import choose_entries, compose_digest, may_enter
+from newsletter.compose.frozen import freeze_digest, thaw_digest
+from newsletter.compose.window import choose_window
+from newsletter.model import Digest, Entry, EntryId, Match, Slot, Standing, Topic, TopicMatches, Window
+from tests.builders import DAY, at, make_entry, make_match, make_subscriber, make_topic
+
+NOW = at("2026-06-16 07:00")
+WINDOW = Window(after_run=6, upto_run=7)
+
+
+def found(topic: Topic, *entries: Entry, match: Match | None = None) -> TopicMatches:
+    return TopicMatches(topic, tuple((entry, match or make_match()) for entry in entries))
+
+
+def compose(
+    *matches: TopicMatches,
+    everything_else: tuple[Entry, ...] = (),
+    shown: tuple[int, ...] = (),
+    standings: dict[EntryId, Standing] | None = None,
+    previous_on: date = date(2026, 6, 15),
+) -> Digest:
+    return compose_digest(
+        slot=Slot(DAY, NOW),
+        window=WINDOW,
+        found=matches,
+        everything_else=everything_else,
+        standings=standings or {},
+        shown=frozenset(EntryId(number) for number in shown),
+        previous_on=previous_on,
+        now=NOW,
+    )
+
+
+def papers(digest: Digest) -> dict[str, list[int]]:
+    return {section.topic: [item.entry_id for item in section.items] for section in digest.sections}
+
+
+def new(number: int, **facts: int | None) -> Entry:
+    return make_entry(number, first_seen_run=7, upvotes=facts.get("upvotes"))
+
+
+def test_entry_of_a_later_run_waits_for_the_next_digest() -> None:
+    late = make_entry(first_seen_run=8)
+
+    assert choose_entries([late], WINDOW, ()) == []
+
+
+def test_window_goes_from_the_last_counted_digest_to_the_newest_run() -> None:
+    assert choose_window(make_subscriber(counted_run=6), 9) == Window(6, 9)
+
+
+def test_window_of_a_database_that_went_back_is_empty_not_negative() -> None:
+    assert choose_window(make_subscriber(counted_run=6), 2) == Window(6, 6)
+
+
+def test_entry_shown_in_an_earlier_edition_is_left_out() -> None:
+    assert papers(compose(found(make_topic(), new(1), new(2)), shown=(1,))) == {"RAG": [2]}
+
+
+def test_paper_stands_once_in_the_topic_of_greater_weight() -> None:
+    light, heavy = make_topic("A"), make_topic("B", weight=1.5)
+
+    digest = compose(found(light, new(1), new(2)), found(heavy, new(1)))
+
+    assert papers(digest) == {"A": [2], "B": [1]}
+
+
+def test_paper_stands_where_its_title_was_hit() -> None:
+    digest = compose(
+        found(make_topic("A"), new(1), match=make_match(in_title=False)),
+        found(make_topic("B"), new(1), match=make_match(in_title=True)),
+    )
+
+    assert papers(digest) == {"B": [1]}
+    assert digest.quiet_topics == ("A",)
+
+
+def test_between_equal_topics_the_readers_order_decides() -> None:
+    assert papers(compose(found(make_topic("A"), new(1)), found(make_topic("B"), new(1)))) == {"A": [1]}
+
+
+def test_what_exceeds_the_limit_is_counted_with_a_link() -> None:
+    entries = [
+        make_entry(n, first_seen_run=7, listing_url="https://example.org/day" if n == 3 else "")
+        for n in (1, 2, 3)
+    ]
+
+    section = compose(found(make_topic(limit=1), *entries)).sections[0]
+
+    assert [item.entry_id for item in section.items] == [1]
+    assert section.overflow == (2, 3)
+    assert section.overflow_url == "https://example.org/day"
+
+
+def test_everything_else_holds_only_what_no_topic_took() -> None:
+    digest = compose(found(make_topic(), new(1)), everything_else=(new(1), new(2)), shown=(3,))
+
+    assert papers(digest) == {"RAG": [1], "": [2]}
+
+
+def test_digest_without_entries_is_empty_and_names_the_quiet_topics() -> None:
+    digest = compose(found(make_topic("A")), found(make_topic("B")))
+
+    assert digest.is_empty
+    assert digest.quiet_topics == ("A", "B")
+
+
+@pytest.mark.parametrize(
+    ("upvotes", "first_seen_run", "seen_at", "enters"),
+    [
+        (5, 7, "2026-06-16 06:00", True),
+        (4, 7, "2026-06-16 06:00", False),
+        (None, 7, "2026-06-16 06:00", True),  # its source has no votes
+        (5, 6, "2026-06-15 06:00", True),  # had to wait, has them now
+        (4, 6, "2026-06-15 06:00", False),
+        (None, 6, "2026-06-15 06:00", False),  # nothing to wait for: it was in an earlier digest
+        (5, 6, "2026-06-14 06:59", False),  # the wait is over
+        (5, 0, "2026-06-15 06:00", False),  # older than our first run
+        (5, 8, "2026-06-16 06:00", False),  # not in this window yet
+    ],
+)
+def test_a_paper_enters_when_it_has_the_votes_that_its_topic_asks_for(
+    upvotes: int | None, first_seen_run: int, seen_at: str, enters: bool
+) -> None:
+    topic = make_topic(min_upvotes=5, wait=timedelta(days=2))
+    entry = make_entry(upvotes=upvotes, first_seen_run=first_seen_run, first_seen_at=at(seen_at))
+
+    assert may_enter(topic, entry, WINDOW, NOW) is enters
+
+
+def test_reason_names_the_rule_and_the_standing() -> None:
+    standing = Standing(projected=110, place=2, of=31, age_hours=9)
+    digest = compose(found(make_topic(), new(1, upvotes=47)), standings={EntryId(1): standing})
+
+    reason = digest.sections[0].items[0].reason
+
+    assert (reason.rule, reason.scope, reason.upvotes) == ("RAG", "title", 47)
+    assert (reason.projected, reason.place, reason.of, reason.age_hours) == (110, 2, 31, 9)
+
+
+def test_paper_of_a_day_whose_digest_has_gone_out_is_marked_late() -> None:
+    entry = make_entry(first_seen_run=7, listed_on=date(2026, 6, 15))
+
+    assert compose(found(make_topic(), entry)).sections[0].items[0].reason.late
+    assert not compose(found(make_topic(), new(1))).sections[0].items[0].reason.late
+
+
+def test_digest_comes_back_from_its_frozen_form_as_it_was() -> None:
+    digest = compose(
+        found(make_topic("A", limit=1), new(1, upvotes=3), new(2)),
+        found(make_topic("B")),
+        everything_else=(new(3),),
+        standings={EntryId(1): Standing(5, 1, 1, 3)},
+    )
+
+    text, cards = freeze_digest(digest)
+
+    assert thaw_digest(text, cards) == digest
+    assert freeze_digest(thaw_digest(text, cards)) == (text, cards)

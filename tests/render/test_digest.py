@@ -1,0 +1,413 @@
+"""The mail as a whole, read back with an HTML parser."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from dataclasses import replace
+
+import pytest
+from bs4 import BeautifulSoup, Comment, Tag
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from newsletter.model import Identity, Reason, Rendered, Scope
+from newsletter.render import Bundle, compile_bundle, render_digest
+from newsletter.render.budget import MAX_HTML_BYTES, Cut, encoded_bytes
+from newsletter.render.context import build_context, safe_url
+from tests.render.builders import (
+    IDENTITY,
+    READER,
+    make_card,
+    make_digest,
+    make_item,
+    make_section,
+    render,
+    shipped_templates,
+)
+
+HOSTILE = {
+    "script": "<script>alert(1)</script>",
+    "expression": "{{ 7*7 }}",
+    "block": "{% include 'x' %}",
+    "comment": "{# gone #}",
+    "build-time": "[[ theme ]] [% include 'x' %]",
+    "cdata": "]]> <![CDATA[ x ]]>",
+    "outlook": "<!--[if mso]><table><![endif]-->",
+    "end of comment": "--> <b>x",
+    "quotes": "\" onmouseover='x' `y`",
+    "entity": "&lt;b&gt; &amp; &bogus;",
+    "right to left": "photo\u202egnp.exe\u202c \u2066x",
+    "control": "a\x00b\x1b[2J\ud800c",
+    "long word": "x" * 10_000,
+    "nested tags": "<b>" * 10_000,
+    "placeholder": "jinja0tag jinja1tag",
+    "style": "</style><style>body{display:none}",
+}
+
+
+def parse(rendered: Rendered) -> BeautifulSoup:
+    return BeautifulSoup(rendered.html, "lxml")
+
+
+def shape(soup: BeautifulSoup) -> list[str]:
+    """Return every element with the names of its attributes, and the comments' number, in order."""
+    tags = [f"{tag.name} {sorted(tag.attrs)}" for tag in soup.find_all(True)]
+    return [*tags, str(len(soup.find_all(string=lambda text: isinstance(text, Comment))))]
+
+
+def links_of_html(rendered: Rendered) -> list[str]:
+    return [str(link["href"]) for link in parse(rendered).find_all("a")]
+
+
+def links_of_text(rendered: Rendered) -> list[str]:
+    return [line.strip() for line in rendered.text.splitlines() if re.match(r"\s*(https?|mailto):", line)]
+
+
+FULL = (
+    make_section(
+        make_item(
+            1,
+            discussion_url="https://huggingface.co/papers/2606.00001",
+            code_url="https://github.com/example/code?a=1&b=2",
+            project_url="https://example.org/project",
+        ),
+        make_item(2, summary=""),
+        overflow=3,
+        overflow_url="https://example.org/more",
+    ),
+    make_section(make_item(3, url="", pdf_url=""), topic="pruning", overflow=2),
+    make_section(make_item(4, reason=Reason()), topic=""),
+)
+
+
+# --- content is only ever text --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_content_is_text_and_changes_no_structure(text: str) -> None:
+    def page(content: str) -> Rendered:
+        return render(
+            make_section(
+                make_item(
+                    title=content,
+                    summary=content,
+                    authors=(content, content),
+                    organization=content,
+                    reason=Reason(rule=content, scope=Scope.TITLE, expansion=content),
+                ),
+                topic=content,
+            ),
+            quiet_topics=(content,),
+        )
+
+    assert shape(parse(page(text))) == shape(parse(page("harmless")))
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "{{ 7*7 }}", "{% include 'x' %}", "<!--[if mso]>", "a]]>b", "&amp;"]
+)
+def test_hostile_title_is_shown_as_it_was_written(text: str) -> None:
+    rendered = render(make_section(make_item(title=text)))
+    heading = parse(rendered).h3
+    assert heading is not None
+    assert heading.get_text() == text
+    assert f" 1. {text}" in rendered.text
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(st.characters(exclude_categories=()), max_size=60))
+def test_any_title_keeps_the_structure_and_is_encodable(title: str) -> None:
+    rendered = render(make_section(make_item(title=title, summary=title)))
+    (rendered.subject + rendered.html + rendered.text).encode()
+    assert len(parse(rendered).find_all(["h1", "h2", "h3"])) == 3
+    assert not re.search(
+        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", rendered.html + rendered.text
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "safe"),
+    [
+        ("https://example.org/a?b=c&d=e#f", "https://example.org/a?b=c&d=e#f"),
+        ("HTTP://example.org/", "HTTP://example.org/"),
+        ("https://example.org/a b", "https://example.org/a%20b"),
+        ('https://example.org/"><script>', "https://example.org/%22%3E%3Cscript%3E"),
+        ("https://example.org/\r\nBcc: x", "https://example.org/Bcc:%20x"),
+        ("https://example.org/\u202egnp", "https://example.org/%E2%80%AEgnp"),
+        ("javascript:alert(1)", ""),
+        ("java\nscript:alert(1)", ""),
+        ("data:text/html,x", ""),
+        ("ftp://example.org", ""),
+        ("//example.org/a", ""),
+        ("https://", ""),
+        ("http://[::1", ""),
+        ("https://example.org/" + "x" * 3000, ""),
+        ("", ""),
+    ],
+)
+def test_only_web_addresses_become_links(url: str, safe: str) -> None:
+    assert safe_url(url) == safe
+
+
+def test_paper_without_a_safe_address_has_no_link() -> None:
+    rendered = render(make_section(make_item(url="javascript:alert(1)", pdf_url="data:x")))
+    assert [link for link in links_of_html(rendered) if not link.startswith("mailto:")] == []
+    assert "javascript" not in rendered.html + rendered.text
+
+
+# --- two parts, one edition -----------------------------------------------------------------
+
+
+def test_both_parts_have_the_same_links() -> None:
+    rendered = render(*FULL, quiet_topics=("agents",))
+    assert set(links_of_html(rendered)) == set(links_of_text(rendered))
+    assert "https://github.com/example/code?a=1&b=2" in links_of_text(rendered)
+
+
+def test_both_parts_have_the_same_papers_in_the_same_order() -> None:
+    rendered = render(*FULL)
+    html = [heading.get_text() for heading in parse(rendered).find_all("h3")]
+    text = re.findall(r"^ *\d+\. (.+)$", rendered.text, flags=re.MULTILINE)
+    assert html == text == [f"Paper {number} about retrieval" for number in (1, 2, 3, 4)]
+
+
+def test_words_of_the_html_are_in_the_text() -> None:
+    rendered = render(*FULL, quiet_topics=("agents",))
+    soup = parse(rendered)
+    for unseen in soup.find_all(["style", "title"]):
+        unseen.extract()
+    words = set(re.findall(r"\w{4,}", soup.get_text(" ")))
+    assert words - set(re.findall(r"\w{4,}", rendered.text)) == set()
+
+
+def test_text_has_short_lines_and_no_markup() -> None:
+    rendered = render(*FULL)
+    assert "&amp;" not in rendered.text
+    assert not re.search(r"</?[a-z]+", rendered.text)
+    long = [line for line in rendered.text.splitlines() if len(line) > 72]
+    assert all(re.fullmatch(r"\s*(https?|mailto):\S+", line) for line in long)
+
+
+def test_text_reads_like_an_edition() -> None:
+    item = make_item(1, title=r"Fast $\ell_1$ Retrieval", summary="It is fast.", authors=("Ada", "Bo"))
+    rendered = render(make_section(item))
+    assert rendered.text == textwrap.dedent(
+        """\
+        Daily Papers
+        ============
+        Thursday, 18 June 2026
+        1 paper in 1 topic
+
+        RAG (1 paper)
+        -------------
+
+         1. Fast ℓ₁ Retrieval
+            Ada and Bo
+            47 upvotes
+
+            It is fast.
+
+            Matched “RAG” in the title · 47 upvotes in 9 h, on course for about
+            110 · #2 of 31
+
+            Abstract:
+            https://arxiv.org/abs/2606.00001
+            PDF:
+            https://arxiv.org/pdf/2606.00001
+
+        ------------------------------------------------------------------------
+
+        You get this mail because ada@example.org subscribes to Daily Papers,
+        Monday to Friday at 07:30 (Europe/Berlin).
+
+        Change topics:
+        mailto:leave@news.example.org?subject=change%20topics
+        Unsubscribe:
+        mailto:leave@news.example.org?subject=unsubscribe
+
+        Example Lab, 1 Main Street
+        """
+    )
+
+
+# --- the HTML -------------------------------------------------------------------------------
+
+
+def test_headings_go_from_newsletter_to_topic_to_paper() -> None:
+    levels = [tag.name for tag in parse(render(*FULL)).find_all(re.compile(r"^h\d$"))]
+    assert levels == ["h1", "h2", "h3", "h3", "h2", "h3", "h2", "h3"]
+
+
+def test_language_direction_and_title_are_declared() -> None:
+    soup = parse(render(*FULL))
+    assert soup.html is not None
+    assert soup.title is not None
+    wrapper = soup.select_one("[role=article]")
+    assert isinstance(wrapper, Tag)
+    for tag in (soup.html, wrapper):
+        assert (tag["lang"], tag["dir"]) == ("en", "ltr")
+    assert soup.title.get_text() == render(*FULL).subject
+
+
+def test_layout_tables_are_presentation_and_nothing_is_loaded() -> None:
+    rendered = render(*FULL)
+    assert all(table.get("role") == "presentation" for table in parse(rendered).find_all("table"))
+    assert parse(rendered).find_all(["img", "script", "form", "iframe", "link", "svg"]) == []
+    assert "@import" not in rendered.html
+    assert "url(" not in rendered.html
+
+
+def test_dark_mode_is_declared_for_every_kind_of_client() -> None:
+    html = render(*FULL).html
+    for sign in (
+        "color-scheme",
+        "supported-color-schemes",
+        "prefers-color-scheme: dark",
+        "[data-ogsc]",
+        "[data-ogsb]",
+    ):
+        assert sign in html
+
+
+def test_every_colour_has_six_digits() -> None:
+    html = render(make_section(make_item())).html
+    colours = re.findall(r"color:\s*(#\w+)", html)
+    assert colours
+    assert all(len(colour) == 7 for colour in colours)
+
+
+def test_outlook_sees_balanced_tables() -> None:
+    html = re.sub(r"<!--\[if !mso\]><!-->.*?<!--<!\[endif\]-->", "", render(*FULL).html, flags=re.DOTALL)
+    html = re.sub(r"<!--\[if [^\]]*\]>|<!\[endif\]-->", "", html)
+    opened: list[str] = []
+    for closing, name in re.findall(r"<(/?)(table|tbody|tr|td|div)\b", html):
+        if closing:
+            assert opened.pop() == name
+        else:
+            opened.append(name)
+    assert opened == []
+    assert 'width="600"' in html
+
+
+def test_link_texts_say_where_they_go() -> None:
+    for paper in parse(render(*FULL)).find_all("table", class_="card"):
+        texts = {link.get_text(): link["href"] for link in paper.find_all("a")}
+        assert len(texts) == len(paper.find_all("a"))
+        assert not {text.lower() for text in texts} & {"here", "read more", "link", "more"}
+
+
+def test_preheader_is_hidden_differs_from_the_subject_and_has_its_length() -> None:
+    rendered = render(*FULL)
+    preheader = parse(rendered).find("div", style=re.compile("mso-hide:all"))
+    assert isinstance(preheader, Tag)
+    text = preheader.get_text().rstrip("\u034f\u200c\xa0")
+    assert 40 <= len(text) <= 110
+    assert text.startswith("Paper 1 about retrieval")
+    assert text != rendered.subject
+
+
+def test_footer_has_the_reason_the_links_and_the_postal_address() -> None:
+    rendered = render(*FULL)
+    for part in (rendered.html, rendered.text):
+        assert "ada@example.org" in part
+        assert "mailto:leave@news.example.org?subject=unsubscribe" in part
+        assert "mailto:leave@news.example.org?subject=change%20topics" in part
+        assert "Example Lab, 1 Main Street" in part
+
+
+def test_what_is_over_the_limit_is_one_line() -> None:
+    rendered = render(*FULL)
+    more = parse(rendered).find("a", href="https://example.org/more")
+    assert isinstance(more, Tag)
+    assert more.get_text() == "3 more on the web"
+    assert "2 more, not shown" in rendered.html
+    assert "2 more, not shown" in rendered.text
+
+
+def test_accent_is_the_identitys() -> None:
+    identity: Identity = replace(IDENTITY, accent="#0f766e")
+    compiled = compile_bundle(shipped_templates().bundle, identity)
+    html = render_digest(compiled, make_digest(*FULL), READER, identity).html
+    assert "#0f766e" in html
+    assert "#b45309" not in html
+
+
+def test_names_are_escaped_too() -> None:
+    identity = replace(IDENTITY, name='Ż, "Papers" <x>', postal_address="<b>\n{{ 7*7 }}")
+    rendered = render_digest(shipped_templates(), make_digest(*FULL), READER, identity)
+    heading = parse(rendered).h1
+    assert heading is not None
+    assert heading.get_text() == identity.name
+    assert shape(parse(rendered)) == shape(parse(render(*FULL)))
+
+
+# --- sizes and edges ------------------------------------------------------------------------
+
+
+def test_one_paper_reads_in_the_singular() -> None:
+    rendered = render(
+        make_section(
+            make_item(
+                upvotes=1, comments=1, code_stars=1, authors=(), author_count=1, reason=Reason(upvotes=1)
+            )
+        )
+    )
+    assert rendered.subject == "1 new paper on RAG · 18 June"
+    assert not re.search(r"\b1 (papers|topics|upvotes|comments|stars|authors)\b", rendered.text)
+
+
+def test_empty_digest_is_a_short_honest_note() -> None:
+    rendered = render(quiet_topics=("RAG", "pruning"))
+    assert rendered.subject == "No new papers for your topics · 18 June"
+    for part in (rendered.html, rendered.text):
+        assert "Nothing new matched your topics this time." in part
+    assert parse(rendered).find_all(["h2", "h3"]) == []
+    assert "Nothing new this time for “RAG” and “pruning”." in rendered.text
+
+
+def test_same_digest_gives_the_same_bytes() -> None:
+    again = compile_bundle(Bundle.from_json(shipped_templates().bundle.to_json()), IDENTITY)
+    assert render(*FULL) == render_digest(again, make_digest(*FULL), READER, IDENTITY)
+
+
+def test_small_digest_is_not_shortened() -> None:
+    rendered = render(make_section(*(make_item(number) for number in range(1, 16))))
+    assert encoded_bytes(rendered.html) <= MAX_HTML_BYTES
+    assert len(parse(rendered).find_all("p", class_="body", dir="auto")) == 15
+
+
+@pytest.mark.parametrize("papers", [40, 60, 200])
+def test_large_digest_keeps_the_budget_and_counts_what_it_leaves_out(papers: int) -> None:
+    items = [make_item(number) for number in range(1, papers + 1)]
+    half = papers // 2
+    rendered = render(
+        make_section(*items[:half], overflow=1, overflow_url="https://example.org/more"),
+        make_section(*items[half:], topic="pruning", overflow_url="https://example.org/more"),
+    )
+    assert encoded_bytes(rendered.html) <= MAX_HTML_BYTES
+    assert encoded_bytes(rendered.html) > MAX_HTML_BYTES * 0.9
+    shown = [heading.get_text() for heading in parse(rendered).find_all("h3")]
+    assert shown == [item.card.title for item in items[: len(shown)]]
+    said = sum(int(number) for number in re.findall(r"(\d+) more on the web", rendered.text))
+    assert said == papers - len(shown) + 1
+    assert set(links_of_html(rendered)) == set(links_of_text(rendered))
+
+
+def test_cut_shortens_from_the_tail() -> None:
+    digest = make_digest(make_section(*(make_item(number) for number in range(1, 6))))
+    context = build_context(digest, READER, IDENTITY, Cut(brief=3, bare=2, dropped=1))
+    lengths = [len(paper["summary"]) for paper in context["sections"][0]["papers"]]
+    assert lengths[0] == lengths[1] > lengths[2] > lengths[3] == 0
+    assert context["sections"][0]["more"] == "1 more, not shown"
+
+
+def test_link_that_repeats_another_is_left_out() -> None:
+    card = make_card(discussion_url="https://arxiv.org/abs/2606.00001")
+    rendered = render(make_section(make_item(discussion_url=card.discussion_url)))
+    assert "Discussion" not in rendered.text
+
+
+def test_page_that_is_no_abstract_is_named_by_its_host() -> None:
+    rendered = render(make_section(make_item(key="url:x", url="https://blog.example.com/a", pdf_url="")))
+    assert "    blog.example.com:\n    https://blog.example.com/a\n" in rendered.text

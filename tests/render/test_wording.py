@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+from datetime import date, time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from newsletter.model import Cadence, Reason, Scope
+from newsletter.render.wording import (
+    MAX_REASON_CHARS,
+    MAX_SUBJECT_CHARS,
+    PREHEADER_CHARS,
+    clean,
+    count,
+    cut_summary,
+    write_authors,
+    write_byline,
+    write_cadence,
+    write_date,
+    write_facts,
+    write_headline,
+    write_more,
+    write_overview,
+    write_preheader,
+    write_quiet,
+    write_reason,
+)
+from tests.render.builders import DAY, make_card
+
+
+@pytest.mark.parametrize(
+    ("authors", "author_count", "text"),
+    [
+        ((), 0, ""),
+        ((), 1, "1 author"),
+        ((), 5, "5 authors"),
+        (("Ada",), 0, "Ada"),
+        (("Ada", "Bo"), 2, "Ada and Bo"),
+        (("Ada", "Bo", "Cy", "Di"), 4, "Ada, Bo, Cy and Di"),
+        (("Ada", "Bo", "Cy", "Di", "Ed"), 5, "Ada, Bo, Cy and 2 more"),
+        (("Ada", "Bo"), 664, "Ada, Bo and 662 more"),
+        (tuple(f"A{number}" for number in range(40)), 40, "A0, A1, A2 and 37 more"),
+        ((r"J. M\"uller",), 1, "J. Müller"),
+    ],
+)
+def test_authors_are_shortened(authors: tuple[str, ...], author_count: int, text: str) -> None:
+    assert write_authors(make_card(authors=authors, author_count=author_count)) == text
+
+
+@pytest.mark.parametrize(
+    ("organization", "published_on", "text"),
+    [
+        ("", None, "Ada"),
+        ("Example Lab", None, "Ada · Example Lab"),
+        ("Example Lab", date(2025, 6, 9), "Ada · Example Lab · 9 June 2025"),
+    ],
+)
+def test_byline_says_who_where_and_when(organization: str, published_on: date | None, text: str) -> None:
+    card = make_card(authors=("Ada",), author_count=1, organization=organization, published_on=published_on)
+    assert write_byline(card) == text
+
+
+@pytest.mark.parametrize(
+    ("upvotes", "comments", "stars", "facts"),
+    [
+        (1, 1, 1, ("1 upvote", "1 comment", "1 star on the code")),
+        (47, 12, 1204, ("47 upvotes", "12 comments", "1,204 stars on the code")),
+        (0, 0, 0, ()),
+        (None, None, None, ()),
+    ],
+)
+def test_facts_are_counted(
+    upvotes: int | None, comments: int | None, stars: int | None, facts: tuple[str, ...]
+) -> None:
+    assert write_facts(make_card(upvotes=upvotes, comments=comments, code_stars=stars)) == facts
+
+
+@pytest.mark.parametrize(
+    ("reason", "line"),
+    [
+        (
+            Reason("RAG", Scope.TITLE, upvotes=47, age_hours=9, projected=112, place=2, of=31),
+            "Matched “RAG” in the title · 47 upvotes in 9 h, on course for about 110 · #2 of 31",
+        ),
+        (
+            Reason("RAG", Scope.TITLE, "retrieval-augmented generation", 7, 9, 16),
+            "Matched “RAG” (retrieval-augmented generation) in the title"
+            " · 7 upvotes in 9 h, on course for about 16",
+        ),
+        (Reason("RAG", Scope.TITLE, upvotes=0, age_hours=9), "Matched “RAG” in the title · no upvotes yet"),
+        (Reason("RAG", Scope.TITLE, upvotes=1), "Matched “RAG” in the title · 1 upvote"),
+        (
+            Reason("RAG", Scope.ABSTRACT, upvotes=9, age_hours=50, projected=9, late=True),
+            "Matched “RAG” in the abstract · listed on 18 June · 9 upvotes in 2 days",
+        ),
+        (
+            Reason("RAG", Scope.TITLE, reached=5),
+            "Matched “RAG” in the title · reached your 5 upvotes",
+        ),
+        (Reason("RAG", Scope.TITLE, reached=1), "Matched “RAG” in the title · reached your 1 upvote"),
+        (Reason("Li", Scope.AUTHOR), "Matched the author “Li”"),
+        (Reason("cs.CL", Scope.CATEGORY), "Matched the category “cs.CL”"),
+        (Reason("agents", Scope.TAG), "Matched the tag “agents”"),
+        (Reason("hf", Scope.SOURCE), "Matched the source “hf”"),
+        (Reason("ICML", Scope.COMMENT), "Matched “ICML” in the authors’ comment"),
+        (Reason("MIT", Scope.ORG), "Matched the organisation “MIT”"),
+        (Reason("2606.01234", Scope.ID), "Matched the id “2606.01234”"),
+        (Reason(), "Matched your topic “my topic”"),
+    ],
+)
+def test_reason_says_why(reason: Reason, line: str) -> None:
+    assert write_reason(reason, DAY, "my topic") == line
+
+
+def test_entry_of_everything_else_says_so() -> None:
+    assert write_reason(Reason(upvotes=3), DAY, "") == "Outside your topics · 3 upvotes"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.builds(
+        Reason,
+        rule=st.text(max_size=200),
+        scope=st.none() | st.sampled_from(Scope),
+        expansion=st.text(max_size=200),
+        upvotes=st.none() | st.integers(0, 10**6),
+        age_hours=st.integers(0, 10**4),
+        projected=st.none() | st.integers(0, 10**7),
+        place=st.integers(0, 500),
+        of=st.integers(0, 500),
+        late=st.booleans(),
+        reached=st.integers(0, 10**4),
+    ),
+    st.text(max_size=200),
+)
+def test_reason_is_one_line_of_at_most_110_characters(reason: Reason, topic: str) -> None:
+    line = write_reason(reason, DAY, topic)
+    assert 0 < len(line) <= MAX_REASON_CHARS
+    assert len(line.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("papers", "topics", "outside", "text"),
+    [
+        (1, 1, 0, "1 paper in 1 topic"),
+        (12, 3, 0, "12 papers in 3 topics"),
+        (12, 3, 5, "12 papers in 3 topics, and 5 more outside them"),
+        (0, 0, 1, "1 paper outside your topics"),
+        (0, 0, 0, "No new papers for your topics"),
+    ],
+)
+def test_overview_counts_in_the_right_number(papers: int, topics: int, outside: int, text: str) -> None:
+    assert write_overview(papers, topics, outside) == text
+
+
+@pytest.mark.parametrize(
+    ("papers", "topics", "outside", "text"),
+    [
+        (1, ["RAG"], 0, "1 new paper on RAG · 18 June"),
+        (12, ["RAG", "pruning"], 5, "12 new papers on RAG and pruning · 18 June"),
+        (
+            12,
+            ["RAG", "pruning", "hyperparameter tuning", "agents"],
+            0,
+            "12 new papers on RAG, pruning and 2 more topics · 18 June",
+        ),
+        (
+            12,
+            ["a topic with a name that is far too long for a subject line"],
+            0,
+            "12 new papers in 1 topic · 18 June",
+        ),
+        (0, [], 1, "1 trending paper · 18 June"),
+        (0, [], 0, "No new papers for your topics · 18 June"),
+    ],
+)
+def test_headline_says_what_is_new(papers: int, topics: list[str], outside: int, text: str) -> None:
+    headline = write_headline(papers, topics, outside, DAY)
+    assert headline == text
+    assert len(headline) <= MAX_SUBJECT_CHARS
+
+
+@pytest.mark.parametrize(
+    "titles", [[], ["AI"], ["Title"] * 9, ["word " * 60], ["x" * 300], ["AI", "long " * 50]]
+)
+def test_preheader_has_40_to_110_characters(titles: list[str]) -> None:
+    shortest, longest = PREHEADER_CHARS
+    line = write_preheader(titles, ("N for Thursday, 18 June 2026", "1 paper in 1 topic"))
+    assert shortest <= len(line) <= longest
+
+
+@pytest.mark.parametrize(
+    ("text", "max_chars", "cut"),
+    [
+        ("Short. Enough.", 20, "Short. Enough."),
+        ("First one here. Second one here.", 20, "First one here."),
+        ("A method, e.g. This one, works. And more follows.", 35, "A method, e.g. This one, works."),
+        ("By A. Smith et al. Yes we can. And so on and on.", 35, "By A. Smith et al. Yes we can."),
+        ("No sentence ends in here at all", 20, "No sentence ends in…"),
+        ("Oh! " + "a long second sentence " * 3, 40, "Oh! a long second sentence a long…"),
+        ("一二三四五。六七八九十。", 8, "一二三四五。"),
+        ("x" * 50, 10, "x" * 9 + "…"),
+        ("Is it 3.5 or 4? Nobody knows it yet.", 20, "Is it 3.5 or 4?"),
+    ],
+)
+def test_summary_is_cut_at_a_sentence(text: str, max_chars: int, cut: str) -> None:
+    assert cut_summary(text, max_chars) == cut
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [
+        (range(7), "every day at 07:05 (Asia/Kolkata)"),
+        (range(5), "Monday to Friday at 07:05 (Asia/Kolkata)"),
+        ([0], "on Mondays at 07:05 (Asia/Kolkata)"),
+        ([4, 0, 2], "on Mondays, Wednesdays and Fridays at 07:05 (Asia/Kolkata)"),
+    ],
+)
+def test_cadence_is_said_in_words(days: list[int], text: str) -> None:
+    assert write_cadence(Cadence(frozenset(days), time(7, 5), "Asia/Kolkata")) == text
+
+
+def test_date_does_not_depend_on_the_locale() -> None:
+    assert write_date(date(2025, 11, 3)) == "Monday, 3 November 2025"
+
+
+def test_more_is_only_said_to_be_on_the_web_where_it_has_an_address() -> None:
+    assert write_more(12, has_url=True) == "12 more on the web"
+    assert write_more(1, has_url=False) == "1 more, not shown"
+    assert write_more(0, has_url=True) == ""
+
+
+def test_quiet_topics_are_named_up_to_eight() -> None:
+    assert write_quiet(()) == ""
+    assert write_quiet(("RAG",)) == "Nothing new this time for “RAG”."
+    assert write_quiet([str(n) for n in range(9)]).endswith("“7” and 1 other topic.")
+    assert write_quiet([str(n) for n in range(20)]).endswith("“7” and 12 other topics.")
+
+
+def test_counts_group_their_thousands() -> None:
+    assert count(1204, "star") == "1,204 stars"
+
+
+def test_invisible_characters_do_not_reach_a_mail() -> None:
+    assert clean("a\x00b\x1b[31m\ud800 \u202egnp.exe\u2066 c\r\nd\u200be", 100) == "ab[31m gnp.exe c de"

@@ -1,0 +1,148 @@
+"""Where a test begins: readers, entries and deliveries that are in the database already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+
+from newsletter.model import (
+    Delivery,
+    EmailAddress,
+    Entry,
+    EntryChange,
+    EntryId,
+    Frozen,
+    InstanceId,
+    OnUncertain,
+    Plan,
+    PlanResult,
+    Sighting,
+    Skip,
+    Slot,
+    Subscriber,
+    Window,
+)
+from newsletter.storage import Database, SqlDeliveryStore, SqlEntryStore, SqlSubscriberStore
+from tests.builders import DAY, make_entry, make_subscriber
+
+NOW = datetime.combine(DAY, time(8), UTC)
+DUE = datetime.combine(DAY, time(7), UTC)
+
+
+def make_plan(days: int = 0, *, skipped: Sequence[int] = (), with_slot: bool = True) -> Plan:
+    """A plan for the slot so many days after DAY, the next one a day later. skipped are such days too."""
+    slot = make_slot(days)
+    return Plan(
+        slot=slot if with_slot else None,
+        skipped=tuple(Skip(make_slot(day), "the newsletter was away") for day in skipped),
+        next_due_at=slot.at + timedelta(days=1),
+        expires_at=slot.at + timedelta(hours=20) if with_slot else None,
+    )
+
+
+def make_slot(days: int = 0) -> Slot:
+    return Slot(DAY + timedelta(days=days), DUE + timedelta(days=days))
+
+
+def make_frozen(
+    window: tuple[int, int] = (0, 1), entries: Sequence[int] = (), over_limit: Sequence[int] = ()
+) -> Frozen:
+    """A frozen digest whose texts are short."""
+    shown = [(EntryId(entry), "RAG", True) for entry in entries]
+    shown += [(EntryId(entry), "RAG", False) for entry in over_limit]
+    return Frozen(
+        digest_json='{"sections":[]}',
+        cards={"card-1": '{"title":"A paper"}', "card-2": '{"title":"Another"}'},
+        bundle_hash="bundle",
+        bundle_json='{"body":"…"}',
+        content_hash="content",
+        address=EmailAddress("ada@example.org"),
+        window=Window(*window),
+        size_bytes=4_000,
+        entry_ids=tuple(shown),
+    )
+
+
+async def given_reader(
+    database: Database, address: str = "ada@example.org", *, counted_run: int = 0
+) -> Subscriber:
+    """A confirmed reader whose next digest is due."""
+    store = SqlSubscriberStore(database)
+    await store.save([make_subscriber(address, counted_run=counted_run, next_due_at=DUE)], NOW, "added")
+    return await reload(database, address)
+
+
+async def reload(database: Database, address: str = "ada@example.org") -> Subscriber:
+    """The reader as the database has them now."""
+    reader = await SqlSubscriberStore(database).load(EmailAddress(address))
+    assert reader is not None
+    return reader
+
+
+async def given_instance(database: Database, pid: int = 100) -> InstanceId:
+    return await SqlDeliveryStore(database).register_instance("host", "boot", pid, NOW)
+
+
+async def given_queued(database: Database, reader: Subscriber, days: int = 0) -> None:
+    reader = await reload(database, reader.address)
+    result = await SqlDeliveryStore(database).plan(reader, make_plan(days), NOW)
+    assert result is PlanResult.PLANNED
+
+
+async def claim_one(
+    database: Database,
+    instance: InstanceId,
+    now: datetime = NOW,
+    on_uncertain: OnUncertain = OnUncertain.RESEND_ONCE,
+) -> Delivery:
+    """Claim the only row that can be claimed."""
+    (delivery,) = await SqlDeliveryStore(database).claim(instance, now, 10, on_uncertain)
+    return delivery
+
+
+async def given_in_data(
+    database: Database,
+    reader: Subscriber,
+    instance: InstanceId,
+    *,
+    frozen: Frozen | None = None,
+    days: int = 0,
+) -> Delivery:
+    """A digest of this reader that this instance has begun to send."""
+    await given_queued(database, reader, days)
+    delivery = await claim_one(database, instance, NOW + timedelta(days=days))
+    assert await SqlDeliveryStore(database).mark_in_data(
+        delivery.id, instance, frozen or make_frozen(), NOW + timedelta(days=days)
+    )
+    return delivery
+
+
+async def load_row(database: Database, days: int = 0) -> Delivery:
+    """The only delivery of the edition so many days after DAY."""
+    edition = (DAY + timedelta(days=days)).isoformat()
+    ((delivery, _),) = await SqlDeliveryStore(database).load_edition(edition)
+    return delivery
+
+
+def make_change(number: int, source: str = "hf", *, run: int = 1, upvotes: int | None = None) -> EntryChange:
+    """A new entry that a source lists."""
+    entry = replace(make_entry(number, upvotes=upvotes, first_seen_run=run), id=EntryId(0))
+    return EntryChange(entry, (make_sighting(entry, source),), observed=upvotes is not None)
+
+
+def make_sighting(entry: Entry, source: str = "hf") -> Sighting:
+    return Sighting(entry, source, guid=entry.key.rpartition(":")[2], listed_on=DAY)
+
+
+async def save_run(database: Database, *changes: EntryChange, now: datetime = NOW) -> int:
+    """Save changes as one run; return its number."""
+    async with SqlEntryStore(database).open_run(now) as run:
+        await run.save(changes, now)
+        return run.number
+
+
+async def given_entries(database: Database, *numbers: int) -> list[Entry]:
+    """Entries that the next run brings, by id."""
+    run = await save_run(database, *(make_change(number) for number in numbers))
+    return list(await SqlEntryStore(database).load_entries(Window(run - 1, run)))

@@ -1,0 +1,772 @@
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from newsletter.model import (
+    Accepted,
+    Deferred,
+    DeliveryId,
+    EmailAddress,
+    Kind,
+    OnUncertain,
+    Outcome,
+    PlanResult,
+    Rejected,
+    State,
+    Uncertain,
+    Window,
+)
+from newsletter.storage import Database, SqlDeliveryStore, SqlSubscriberStore
+from newsletter.storage.tables import attempts, bundles, cards
+from tests.builders import DAY
+from tests.storage.given import (
+    DUE,
+    NOW,
+    claim_one,
+    given_entries,
+    given_in_data,
+    given_instance,
+    given_queued,
+    given_reader,
+    load_row,
+    make_frozen,
+    make_plan,
+    make_slot,
+    reload,
+)
+
+MINUTE = timedelta(minutes=1)
+ONE_DAY = timedelta(days=1)
+ACCEPTED = Accepted("250 2.0.0 queued as 1")
+DEFERRED = Deferred("451 4.7.1 try again later", retry_at=NOW + 5 * MINUTE)
+REJECTED = Rejected("550 5.7.1 not wanted")
+UNCERTAIN = Uncertain("no answer in 600 s")
+
+
+async def load_states(database: Database) -> dict[str, State]:
+    """The state of each delivery by edition; for tests with one reader."""
+    counts = await SqlDeliveryStore(database).load_counts()
+    return {count.edition: count.state for count in counts}
+
+
+async def load_attempts(database: Database) -> list[tuple[int, str, str]]:
+    async with database.read() as connection:
+        rows = await connection.execute(select(attempts).order_by(attempts.c.delivery, attempts.c.number))
+        return [(row.number, row.outcome, row.reply) for row in rows]
+
+
+# --- plan ---------------------------------------------------------------------------------
+
+
+async def test_plan_queues_the_digest_and_moves_the_next_due_instant(database: Database) -> None:
+    reader = await given_reader(database)
+
+    assert await SqlDeliveryStore(database).plan(reader, make_plan(), NOW) is PlanResult.PLANNED
+
+    row = await load_row(database)
+    assert (row.kind, row.key, row.recipient) == (Kind.DIGEST, DAY.isoformat(), reader.id)
+    assert (row.state, row.slot_at, row.expires_at) == (State.QUEUED, DUE, DUE + timedelta(hours=20))
+    assert (await reload(database)).next_due_at == DUE + ONE_DAY
+
+
+async def test_of_two_that_plan_the_same_slot_one_loses(database: Database) -> None:
+    reader = await given_reader(database)
+    store = SqlDeliveryStore(database)
+
+    results = await asyncio.gather(*(store.plan(reader, make_plan(), NOW) for _ in range(4)))
+
+    assert Counter(results) == {PlanResult.PLANNED: 1, PlanResult.LOST: 3}
+    assert len(await store.load_edition(DAY.isoformat())) == 1
+
+
+async def test_plan_that_loses_writes_nothing(database: Database) -> None:
+    reader = await given_reader(database)
+    stale = replace(reader, next_due_at=DUE - ONE_DAY)
+
+    assert await SqlDeliveryStore(database).plan(stale, make_plan(skipped=[-1]), NOW) is PlanResult.LOST
+
+    assert await load_states(database) == {}
+    assert (await reload(database)).next_due_at == DUE
+
+
+async def test_skipped_slots_are_written_down_with_the_reason(database: Database) -> None:
+    reader = await given_reader(database)
+    await SqlDeliveryStore(database).plan(reader, make_plan(skipped=[-2, -1]), NOW)
+
+    assert sorted((await load_states(database)).values()) == [State.QUEUED, State.SKIPPED, State.SKIPPED]
+    assert (await load_row(database, days=-1)).last_reply == "the newsletter was away"
+    assert (await reload(database)).counted_run == 0
+
+
+async def test_plan_without_a_digest_leaves_the_open_one_alone(database: Database) -> None:
+    reader = await given_reader(database)
+    await given_queued(database, reader)
+    plan = make_plan(2, skipped=[1], with_slot=False)
+
+    assert await SqlDeliveryStore(database).plan(await reload(database), plan, NOW) is PlanResult.PLANNED
+
+    assert (await load_row(database)).state is State.QUEUED
+    assert (await load_row(database, days=1)).state is State.SKIPPED
+
+
+async def test_row_that_exists_for_the_date_is_left_alone(database: Database) -> None:
+    """The second 02:30 of an autumn night: the same local date again."""
+    reader = await given_reader(database)
+    await given_queued(database, reader)
+    again = replace(make_plan(), next_due_at=DUE + 2 * ONE_DAY)
+
+    assert await SqlDeliveryStore(database).plan(await reload(database), again, NOW) is PlanResult.PLANNED
+
+    assert await load_states(database) == {DAY.isoformat(): State.QUEUED}
+    assert (await reload(database)).next_due_at == DUE + 2 * ONE_DAY
+
+
+async def test_waiting_digest_gives_its_window_to_the_next(database: Database) -> None:
+    reader = await given_reader(database, counted_run=3)
+    await given_queued(database, reader)
+    await given_queued(database, reader, days=1)
+
+    assert (await load_row(database)).state is State.EXPIRED
+    assert "digest of 2026-06-17 covers it" in (await load_row(database)).last_reply
+    assert (await load_row(database, days=1)).state is State.QUEUED
+    assert (await reload(database)).counted_run == 3
+
+
+async def test_deferred_digest_expires_with_the_relays_last_answer(database: Database) -> None:
+    reader = await given_reader(database)
+    instance = await given_instance(database)
+    delivery = await given_in_data(database, reader, instance)
+    await SqlDeliveryStore(database).save_outcome(delivery.id, instance, DEFERRED, NOW)
+    await given_queued(database, reader, days=1)
+
+    assert (await load_row(database)).state is State.EXPIRED
+    assert DEFERRED.reply in (await load_row(database)).last_reply
+
+
+@pytest.mark.parametrize("in_data", [False, True])
+async def test_digest_in_flight_makes_planning_wait(database: Database, in_data: bool) -> None:
+    reader = await given_reader(database)
+    instance = await given_instance(database)
+    if in_data:
+        await given_in_data(database, reader, instance)
+    else:
+        await given_queued(database, reader)
+        await claim_one(database, instance)
+    reader = await reload(database)
+
+    for planning in (SqlDeliveryStore(database).plan, SqlDeliveryStore(database).queue_now):
+        assert await planning(reader, make_plan(1, skipped=[2]), NOW) is PlanResult.BUSY
+
+    assert list(await load_states(database)) == [DAY.isoformat()]
+    assert await reload(database) == reader
+
+
+async def test_open_digest_of_another_reader_is_not_touched(database: Database) -> None:
+    await given_queued(database, await given_reader(database))
+    await given_queued(database, await given_reader(database, "bo@example.org"), days=1)
+
+    assert (await load_row(database)).state is State.QUEUED
+
+
+async def test_queue_now_leaves_a_later_next_due_instant_alone(database: Database) -> None:
+    reader = await given_reader(database)
+    plan = replace(make_plan(), next_due_at=DUE - ONE_DAY)
+
+    assert await SqlDeliveryStore(database).queue_now(reader, plan, NOW) is PlanResult.PLANNED
+
+    assert (await load_row(database)).state is State.QUEUED
+    assert (await reload(database)).next_due_at == DUE
+
+
+async def test_queue_now_moves_an_earlier_next_due_instant(database: Database) -> None:
+    reader = await given_reader(database)
+
+    assert await SqlDeliveryStore(database).queue_now(reader, make_plan(), NOW) is PlanResult.PLANNED
+    assert (await reload(database)).next_due_at == DUE + ONE_DAY
+
+
+async def test_queue_now_of_an_edition_that_is_there_already_changes_nothing(database: Database) -> None:
+    await given_queued(database, await given_reader(database))
+    reader = await reload(database)
+    again = replace(make_plan(), next_due_at=DUE + 2 * ONE_DAY)
+
+    assert await SqlDeliveryStore(database).queue_now(reader, again, NOW) is PlanResult.LOST
+
+    assert await load_states(database) == {DAY.isoformat(): State.QUEUED}
+    assert await reload(database) == reader
+
+
+async def test_of_two_that_queue_the_same_edition_one_loses(database: Database) -> None:
+    reader = await given_reader(database)
+    plan = replace(make_plan(), next_due_at=DUE)
+    store = SqlDeliveryStore(database)
+
+    results = await asyncio.gather(*(store.queue_now(reader, plan, NOW) for _ in range(4)))
+
+    assert Counter(results) == {PlanResult.PLANNED: 1, PlanResult.LOST: 3}
+
+
+async def test_queue_now_without_a_digest_does_nothing(database: Database) -> None:
+    reader = await given_reader(database)
+    plan = make_plan(1, skipped=[0], with_slot=False)
+
+    assert await SqlDeliveryStore(database).queue_now(reader, plan, NOW) is PlanResult.LOST
+    assert await load_states(database) == {}
+    assert await reload(database) == reader
+
+
+async def test_reader_without_a_schedule_can_be_planned_once(database: Database) -> None:
+    reader = await given_reader(database)
+    await SqlSubscriberStore(database).save([replace(reader, next_due_at=None)], NOW, "")
+    reader = await reload(database)
+    store = SqlDeliveryStore(database)
+
+    assert await store.plan(reader, make_plan(), NOW) is PlanResult.PLANNED
+    assert await store.plan(reader, make_plan(1), NOW) is PlanResult.LOST
+
+
+# --- expire -------------------------------------------------------------------------------
+
+
+async def test_waiting_rows_expire_when_their_time_is_over(database: Database) -> None:
+    reader = await given_reader(database)
+    await given_queued(database, reader)
+    store = SqlDeliveryStore(database)
+    expires_at = DUE + timedelta(hours=20)
+
+    assert await store.expire(expires_at - MINUTE) == 0
+    assert await store.expire(expires_at) == 1
+    assert (await load_row(database)).state is State.EXPIRED
+    assert (await reload(database)).counted_run == 0
+
+
+async def test_row_in_flight_does_not_expire(database: Database) -> None:
+    await given_in_data(database, await given_reader(database), await given_instance(database))
+
+    assert await SqlDeliveryStore(database).expire(NOW + 9 * ONE_DAY) == 0
+
+
+# --- claim --------------------------------------------------------------------------------
+
+
+async def test_claims_of_two_instances_never_overlap(database: Database) -> None:
+    for number in range(30):
+        await given_queued(database, await given_reader(database, f"{number}@example.org"))
+    store = SqlDeliveryStore(database)
+    claimed: list[DeliveryId] = []
+
+    async def claim_all(pid: int) -> None:
+        instance = await given_instance(database, pid)
+        while some := await store.claim(instance, NOW, 4, OnUncertain.HOLD):
+            assert len(some) <= 4
+            claimed.extend(delivery.id for delivery in some)
+
+    await asyncio.gather(*(claim_all(pid) for pid in range(4)))
+
+    assert len(claimed) == len(set(claimed)) == 30
+
+
+async def test_claims_come_by_slot_then_id(database: Database) -> None:
+    store = SqlDeliveryStore(database)
+    for name, days in [("a", 2), ("b", 1), ("c", 2), ("d", 0)]:
+        await given_queued(database, await given_reader(database, f"{name}@example.org"), days)
+    instance = await given_instance(database)
+
+    first = await store.claim(instance, NOW, 3, OnUncertain.HOLD)
+    rest = await store.claim(instance, NOW, 3, OnUncertain.HOLD)
+
+    assert [delivery.slot_at for delivery in first] == [make_slot(days).at for days in (0, 1, 2)]
+    assert [delivery.recipient for delivery in (*first, *rest)][2:] == [1, 3]
+    assert {delivery.state for delivery in first} == {State.CLAIMED}
+
+
+async def test_claim_can_be_limited_to_one_edition(database: Database) -> None:
+    for name, days in [("a", 0), ("b", 1)]:
+        await given_queued(database, await given_reader(database, f"{name}@example.org"), days)
+    store = SqlDeliveryStore(database)
+    edition = make_slot(1).local_on.isoformat()
+
+    claimed = await store.claim(await given_instance(database), NOW, 9, OnUncertain.HOLD, edition)
+
+    assert [delivery.key for delivery in claimed] == [edition]
+
+
+async def test_deferred_row_is_claimed_when_its_next_attempt_has_come(database: Database) -> None:
+    instance = await given_instance(database)
+    delivery = await given_in_data(database, await given_reader(database), instance)
+    store = SqlDeliveryStore(database)
+    await store.save_outcome(delivery.id, instance, DEFERRED, NOW)
+
+    assert await store.claim(instance, DEFERRED.retry_at - MINUTE, 9, OnUncertain.HOLD) == []
+    again = await claim_one(database, instance, DEFERRED.retry_at)
+    assert (again.id, again.attempt, again.last_reply) == (delivery.id, 1, DEFERRED.reply)
+
+
+async def test_row_whose_time_is_over_is_not_claimed(database: Database) -> None:
+    await given_queued(database, await given_reader(database))
+    instance = await given_instance(database)
+
+    assert await SqlDeliveryStore(database).claim(instance, NOW + ONE_DAY, 9, OnUncertain.HOLD) == []
+
+
+@pytest.mark.parametrize(
+    ("on_uncertain", "sends"),
+    [(OnUncertain.RESEND_ONCE, 2), (OnUncertain.HOLD, 1), (OnUncertain.DROP, 1)],
+)
+async def test_uncertain_row_is_sent_once_more_only_where_that_is_asked_for(
+    database: Database, on_uncertain: OnUncertain, sends: int
+) -> None:
+    await given_queued(database, await given_reader(database))
+    instance = await given_instance(database)
+    store = SqlDeliveryStore(database)
+    sent = 0
+    while claimed := await store.claim(instance, NOW, 9, on_uncertain):
+        assert await store.mark_in_data(claimed[0].id, instance, make_frozen(), NOW)
+        await store.save_outcome(claimed[0].id, instance, UNCERTAIN, NOW)
+        sent += 1
+
+    row = await load_row(database)
+    assert sent == sends
+    assert (row.state, row.attempt, row.resends) == (State.UNCERTAIN, sends, sends - 1)
+
+
+async def test_uncertain_row_is_not_sent_again_when_its_time_is_over(database: Database) -> None:
+    instance = await given_instance(database)
+    delivery = await given_in_data(database, await given_reader(database), instance)
+    store = SqlDeliveryStore(database)
+    await store.save_outcome(delivery.id, instance, UNCERTAIN, NOW)
+
+    assert await store.claim(instance, NOW + ONE_DAY, 9, OnUncertain.RESEND_ONCE) == []
+
+
+async def test_released_rows_are_as_they_were_before_the_claim(database: Database) -> None:
+    store = SqlDeliveryStore(database)
+    instance = await given_instance(database)
+    outcomes: list[tuple[str, Outcome]] = [("deferred", DEFERRED), ("uncertain", UNCERTAIN)]
+    for name, outcome in outcomes:
+        delivery = await given_in_data(
+            database, await given_reader(database, f"{name}@example.org"), instance
+        )
+        await store.save_outcome(delivery.id, instance, outcome, NOW)
+    await given_queued(database, await given_reader(database, "queued@example.org"))
+    before = await store.load_edition(DAY.isoformat())
+    await store.claim(instance, NOW + 10 * MINUTE, 9, OnUncertain.RESEND_ONCE)
+
+    assert await store.release(instance, NOW) == 3
+    assert await store.load_edition(DAY.isoformat()) == before
+    assert [delivery.state for delivery, _ in before] == [State.DEFERRED, State.UNCERTAIN, State.QUEUED]
+
+
+# --- in data ------------------------------------------------------------------------------
+
+
+async def test_frozen_digest_comes_back_with_the_next_claim(database: Database) -> None:
+    entries = [entry.id for entry in await given_entries(database, 1, 2, 3)]
+    # Not in the order of their ids: the order is the digest's.
+    frozen = make_frozen((0, 1), entries=[entries[2], entries[0]], over_limit=[entries[1]])
+    instance = await given_instance(database)
+    delivery = await given_in_data(database, await given_reader(database), instance, frozen=frozen)
+    await SqlDeliveryStore(database).save_outcome(delivery.id, instance, DEFERRED, NOW)
+
+    again = await claim_one(database, instance, DEFERRED.retry_at)
+
+    assert delivery.frozen is None
+    assert again.frozen == frozen
+    assert again.address == frozen.address
+
+
+async def test_what_is_frozen_stays_in_later_attempts(database: Database) -> None:
+    entries = [entry.id for entry in await given_entries(database, 1, 2)]
+    first = make_frozen(entries=entries[:1])
+    instance = await given_instance(database)
+    delivery = await given_in_data(database, await given_reader(database), instance, frozen=first)
+    store = SqlDeliveryStore(database)
+    await store.save_outcome(delivery.id, instance, DEFERRED, NOW)
+    await claim_one(database, instance, DEFERRED.retry_at)
+
+    other = replace(
+        make_frozen((0, 9), entries=entries), content_hash="other", address=EmailAddress("new@example.org")
+    )
+    assert await store.mark_in_data(delivery.id, instance, other, NOW)
+
+    row = await load_row(database)
+    assert (row.frozen, row.attempt) == (first, 2)
+
+
+async def test_cards_and_bundles_are_stored_once(database: Database) -> None:
+    instance = await given_instance(database)
+    for name in ("a", "b"):
+        await given_in_data(database, await given_reader(database, f"{name}@example.org"), instance)
+
+    async with database.read() as connection:
+        assert len((await connection.execute(select(cards))).all()) == 2
+        assert len((await connection.execute(select(bundles))).all()) == 1
+
+
+async def test_fence_refuses_a_claim_that_was_voided(database: Database) -> None:
+    await given_queued(database, await given_reader(database))
+    frozen_process, other = await given_instance(database, 1), await given_instance(database, 2)
+    delivery = await claim_one(database, frozen_process)
+    store = SqlDeliveryStore(database)
+
+    assert await store.void_claims(frozen_process, NOW) == (1, 0)
+    assert not await store.mark_in_data(delivery.id, frozen_process, make_frozen(), NOW)
+    await claim_one(database, other)
+    assert not await store.mark_in_data(delivery.id, frozen_process, make_frozen(), NOW)
+
+    row = await load_row(database)
+    assert (row.state, row.attempt, row.frozen) == (State.CLAIMED, 0, None)
+    async with database.read() as connection:
+        assert (await connection.execute(select(cards))).all() == []
+    assert await store.mark_in_data(delivery.id, other, make_frozen(), NOW)
+
+
+async def test_fence_opens_once_for_each_claim(database: Database) -> None:
+    instance = await given_instance(database)
+    delivery = await given_in_data(database, await given_reader(database), instance)
+
+    assert not await SqlDeliveryStore(database).mark_in_data(delivery.id, instance, make_frozen(), NOW)
+
+
+# --- outcome ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "state", "counted_run"),
+    [
+        ([ACCEPTED], State.ACCEPTED, 8),
+        ([DEFERRED], State.DEFERRED, 5),
+        ([DEFERRED, ACCEPTED], State.ACCEPTED, 8),
+        ([REJECTED], State.REJECTED, 5),
+        ([UNCERTAIN], State.UNCERTAIN, 8),
+        ([UNCERTAIN, ACCEPTED], State.ACCEPTED, 8),
+        ([UNCERTAIN, UNCERTAIN], State.UNCERTAIN, 8),
+        ([UNCERTAIN, REJECTED], State.REJECTED, 5),
+        ([UNCERTAIN, DEFERRED], State.DEFERRED, 8),
+        ([UNCERTAIN, DEFERRED, REJECTED], State.REJECTED, 5),
+    ],
+)
+async def test_window_counts_once_the_digest_is_accepted_or_uncertain(
+    database: Database, outcomes: list[Outcome], state: State, counted_run: int
+) -> None:
+    await given_queued(database, await given_reader(database, counted_run=5))
+    instance = await given_instance(database)
+    store = SqlDeliveryStore(database)
+    for outcome in outcomes:
+        delivery = await claim_one(database, instance, NOW + 10 * MINUTE)
+        assert await store.mark_in_data(delivery.id, instance, make_frozen((5, 8)), NOW)
+        await store.save_outcome(delivery.id, instance, outcome, NOW)
+
+    row = await load_row(database)
+    assert (row.state, row.last_reply, row.attempt) == (state, outcomes[-1].reply, len(outcomes))
+    assert (row.uncertain_at is not None) is (UNCERTAIN in outcomes)
+    assert (await reload(database)).counted_run == counted_run
+    assert [reply for _, _, reply in await load_attempts(database)] == [outcome.reply for outcome in outcomes]
+
+
+async def test_failed_resend_does_not_reopen_a_window_when_a_later_one_has_counted(
+    database: Database,
+) -> None:
+    await given_queued(database, await given_reader(database, counted_run=5))
+    instance = await given_instance(database)
+    store = SqlDeliveryStore(database)
+    digests: list[tuple[int, tuple[int, int], Outcome]] = [
+        (0, (5, 8), UNCERTAIN),
+        (1, (8, 9), ACCEPTED),
+    ]
+    for days, frozen, outcome in digests:
+        if days:
+            await given_queued(database, await reload(database), days)
+        (delivery,) = await store.claim(instance, NOW, 1, OnUncertain.HOLD)
+        assert await store.mark_in_data(delivery.id, instance, make_frozen(frozen), NOW)
+        await store.save_outcome(delivery.id, instance, outcome, NOW)
+
+    delivery = await claim_one(database, instance)
+    await store.save_outcome(delivery.id, instance, REJECTED, NOW)
+
+    assert (await load_row(database)).state is State.REJECTED
+    assert (await reload(database)).counted_run == 9
+
+
+async def test_resend_that_expires_gives_its_window_to_the_next(database: Database) -> None:
+    await given_queued(database, await given_reader(database, counted_run=5))
+    instance = await given_instance(database)
+    store = SqlDeliveryStore(database)
+    for outcome in (UNCERTAIN, DEFERRED):
+        delivery = await claim_one(database, instance)
+        assert await store.mark_in_data(delivery.id, instance, make_frozen((5, 8)), NOW)
+        await store.save_outcome(delivery.id, instance, outcome, NOW)
+
+    assert await store.expire(NOW + ONE_DAY) == 1
+    assert (await reload(database)).counted_run == 5
+
+
+@pytest.mark.parametrize("outcome", [DEFERRED, REJECTED])
+async def test_refusal_before_data_is_an_attempt_too(database: Database, outcome: Outcome) -> None:
+    await given_queued(database, await given_reader(database))
+    instance = await given_instance(database)
+    delivery = await claim_one(database, instance)
+
+    await SqlDeliveryStore(database).save_outcome(delivery.id, instance, outcome, NOW)
+
+    row = await load_row(database)
+    assert (row.attempt, row.last_reply, row.frozen) == (1, outcome.reply, None)
+    assert [(number, reply) for number, _, reply in await load_attempts(database)] == [(1, outcome.reply)]
+
+
+async def test_outcome_is_written_once(database: Database) -> None:
+    instance = await given_instance(database)
+    delivery = await given_in_data(database, await given_reader(database), instance)
+    store = SqlDeliveryStore(database)
+    # The answer to the first commit was lost, so it is written again.
+    for _ in range(2):
+        await store.save_outcome(delivery.id, instance, ACCEPTED, NOW)
+    await store.save_outcome(delivery.id, instance, REJECTED, NOW)
+
+    assert (await load_row(database)).state is State.ACCEPTED
+    assert len(await load_attempts(database)) == 1
+
+
+async def test_answer_of_a_voided_claim_settles_its_uncertain_row(database: Database) -> None:
+    thawed = await given_instance(database)
+    delivery = await given_in_data(database, await given_reader(database), thawed)
+    store = SqlDeliveryStore(database)
+    await store.void_claims(thawed, NOW)
+
+    await store.save_outcome(delivery.id, thawed, DEFERRED, NOW)
+    assert (await load_row(database)).state is State.UNCERTAIN
+    await store.save_outcome(delivery.id, thawed, ACCEPTED, NOW)
+
+    row = await load_row(database)
+    assert (row.state, row.last_reply, row.uncertain_at) == (State.ACCEPTED, ACCEPTED.reply, NOW)
+    assert await load_attempts(database) == [(1, "accepted", ACCEPTED.reply)]
+
+
+async def test_answer_of_a_voided_claim_does_not_disturb_the_next_one(database: Database) -> None:
+    thawed, other = await given_instance(database, 1), await given_instance(database, 2)
+    delivery = await given_in_data(database, await given_reader(database), thawed)
+    store = SqlDeliveryStore(database)
+    await store.void_claims(thawed, NOW)
+    await claim_one(database, other)
+
+    await store.save_outcome(delivery.id, thawed, ACCEPTED, NOW)
+
+    assert (await load_row(database)).state is State.CLAIMED
+
+
+async def test_stranger_cannot_write_an_outcome(database: Database) -> None:
+    holder, stranger = await given_instance(database, 1), await given_instance(database, 2)
+    delivery = await given_in_data(database, await given_reader(database), holder)
+    store = SqlDeliveryStore(database)
+
+    await store.save_outcome(delivery.id, stranger, ACCEPTED, NOW)
+    await store.save_outcome(DeliveryId(999), stranger, ACCEPTED, NOW)
+
+    assert (await load_row(database)).state is State.IN_DATA
+
+
+# --- close --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "window", "counted_run"),
+    [
+        (State.EMPTY, Window(5, 8), 8),
+        (State.SUPPRESSED, None, 5),
+        (State.REJECTED, None, 5),
+        (State.EXPIRED, None, 5),
+    ],
+)
+async def test_row_ends_without_a_mail(
+    database: Database, state: State, window: Window | None, counted_run: int
+) -> None:
+    await given_queued(database, await given_reader(database, counted_run=5))
+    instance = await given_instance(database)
+    delivery = await claim_one(database, instance)
+
+    await SqlDeliveryStore(database).close(delivery.id, instance, state, "because", window, NOW)
+
+    row = await load_row(database)
+    assert (row.state, row.last_reply, row.attempt) == (state, "because", 0)
+    assert (await reload(database)).counted_run == counted_run
+
+
+async def test_row_in_data_cannot_be_closed(database: Database) -> None:
+    instance = await given_instance(database)
+    delivery = await given_in_data(database, await given_reader(database), instance)
+
+    await SqlDeliveryStore(database).close(delivery.id, instance, State.EXPIRED, "", None, NOW)
+
+    assert (await load_row(database)).state is State.IN_DATA
+
+
+# --- instances ----------------------------------------------------------------------------
+
+
+async def test_rows_of_a_dead_instance_are_free_again_or_uncertain(database: Database) -> None:
+    store = SqlDeliveryStore(database)
+    dead, alive = await given_instance(database, 1), await given_instance(database, 2)
+    await given_in_data(
+        database,
+        await given_reader(database, "a@example.org", counted_run=5),
+        dead,
+        frozen=make_frozen((5, 8)),
+    )
+    await given_in_data(database, await given_reader(database, "b@example.org"), alive)
+    for name in ("c", "d"):
+        await given_queued(database, await given_reader(database, f"{name}@example.org"))
+        await claim_one(database, dead)
+
+    assert await store.void_claims(dead, NOW) == (2, 1)
+
+    states = [delivery.state for delivery, _ in await store.load_edition(DAY.isoformat())]
+    assert states == [State.UNCERTAIN, State.IN_DATA, State.QUEUED, State.QUEUED]
+    assert (await reload(database, "a@example.org")).counted_run == 8
+    assert [number for number, outcome, _ in await load_attempts(database) if outcome == "uncertain"] == [1]
+    assert await store.void_claims(dead, NOW) == (0, 0)
+
+
+async def test_instances_with_claims_are_those_that_hold_rows(database: Database) -> None:
+    store = SqlDeliveryStore(database)
+    holder = await given_instance(database, 1)
+    await given_instance(database, 2)
+    await given_in_data(database, await given_reader(database), holder)
+    await store.beat(holder, NOW + MINUTE)
+
+    (found,) = await store.load_instances_with_claims()
+
+    assert (found.id, found.host, found.boot, found.pid) == (holder, "host", "boot", 1)
+    assert found.heartbeat_at == NOW + MINUTE
+
+
+async def test_instance_that_holds_rows_is_not_forgotten(database: Database) -> None:
+    store = SqlDeliveryStore(database)
+    holder = await given_instance(database)
+    await given_in_data(database, await given_reader(database), holder)
+
+    await store.retire_instance(holder)
+
+    assert [instance.id for instance in await store.load_instances_with_claims()] == [holder]
+
+
+async def test_number_of_an_instance_is_never_given_again(database: Database) -> None:
+    first = await given_instance(database)
+    await SqlDeliveryStore(database).retire_instance(first)
+
+    assert await given_instance(database) > first
+
+
+# --- look ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("outcome", "shown"),
+    [(None, True), (ACCEPTED, True), (UNCERTAIN, True), (REJECTED, False), (DEFERRED, False)],
+)
+async def test_shown_are_the_entries_of_digests_that_count(
+    database: Database, outcome: Outcome | None, shown: bool
+) -> None:
+    entries = [entry.id for entry in await given_entries(database, 1, 2)]
+    reader = await given_reader(database)
+    other = await given_reader(database, "bo@example.org")
+    instance = await given_instance(database)
+    frozen = make_frozen(entries=entries[:1], over_limit=entries[1:])
+    delivery = await given_in_data(database, reader, instance, frozen=frozen)
+    store = SqlDeliveryStore(database)
+    if outcome is not None:
+        await store.save_outcome(delivery.id, instance, outcome, NOW)
+
+    assert await store.load_shown(reader.id) == (set(entries) if shown else set())
+    assert await store.load_shown(other.id) == frozenset()
+
+
+async def test_counts_of_an_edition_add_up_to_what_was_due(database: Database) -> None:
+    store = SqlDeliveryStore(database)
+    instance = await given_instance(database)
+    outcomes: list[Outcome] = [ACCEPTED, ACCEPTED, REJECTED, DEFERRED, UNCERTAIN]
+    for number, outcome in enumerate(outcomes):
+        delivery = await given_in_data(
+            database, await given_reader(database, f"{number}@example.org"), instance
+        )
+        await store.save_outcome(delivery.id, instance, outcome, NOW)
+    await given_queued(database, await given_reader(database, "queued@example.org"))
+    await given_queued(database, await given_reader(database, "next@example.org"), days=1)
+
+    counts = await store.load_counts()
+
+    assert [(count.edition[-2:], count.state, count.count) for count in counts] == [
+        ("17", State.QUEUED, 1),
+        ("16", State.QUEUED, 1),
+        ("16", State.DEFERRED, 1),
+        ("16", State.ACCEPTED, 2),
+        ("16", State.REJECTED, 1),
+        ("16", State.UNCERTAIN, 1),
+    ]
+    due = len(await store.load_edition(DAY.isoformat()))
+    assert due == sum(count.count for count in counts if count.edition == DAY.isoformat())
+    assert {count.edition for count in await store.load_counts(1)} == {make_slot(1).local_on.isoformat()}
+
+
+async def test_unreached_are_those_without_a_mail_in_hand(database: Database) -> None:
+    store = SqlDeliveryStore(database)
+    instance = await given_instance(database)
+    outcomes: list[tuple[str, Outcome]] = [
+        ("accepted", ACCEPTED),
+        ("rejected", REJECTED),
+        ("asked-later", DEFERRED),
+    ]
+    for name, outcome in outcomes:
+        delivery = await given_in_data(
+            database,
+            await given_reader(database, f"{name}@example.org"),
+            instance,
+            frozen=replace(make_frozen(), address=EmailAddress(f"{name}@example.org")),
+        )
+        await store.save_outcome(delivery.id, instance, outcome, NOW)
+    await given_queued(database, await given_reader(database, "nobody-home@example.org"))
+    empty = await claim_one(database, instance)
+    await store.close(empty.id, instance, State.EMPTY, "", Window(0, 1), NOW)
+
+    unreached = await store.load_unreached(DAY.isoformat())
+
+    assert [(address, delivery.last_reply) for delivery, address in unreached] == [
+        ("asked-later@example.org", DEFERRED.reply),
+        ("rejected@example.org", REJECTED.reply),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "at", "work"),
+    [
+        (None, NOW, True),  # still in data
+        (DEFERRED, NOW, False),
+        (DEFERRED, DEFERRED.retry_at, True),
+        (UNCERTAIN, NOW, True),
+        (UNCERTAIN, NOW + ONE_DAY, False),
+        (ACCEPTED, NOW, False),
+        (REJECTED, NOW, False),
+    ],
+)
+async def test_there_is_work_while_a_row_can_be_claimed_expired_or_voided(
+    database: Database, outcome: Outcome | None, at: datetime, work: bool
+) -> None:
+    store = SqlDeliveryStore(database)
+    assert not await store.has_work(at)
+    instance = await given_instance(database)
+    delivery = await given_in_data(database, await given_reader(database), instance)
+    if outcome is not None:
+        await store.save_outcome(delivery.id, instance, outcome, NOW)
+
+    assert await store.has_work(at) is work
+
+
+async def test_queued_row_is_work(database: Database) -> None:
+    await given_queued(database, await given_reader(database))
+
+    assert await SqlDeliveryStore(database).has_work(NOW)

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Executable, create_engine, insert, make_url, select, text, update
+
+from newsletter.errors import StoreError
+from newsletter.storage import Database, SqlSubscriberStore, engine, open_database
+from newsletter.storage.tables import counters, runs
+from tests.builders import make_subscriber
+from tests.storage.given import NOW
+
+
+async def save_visible_at(database: Database, at: datetime) -> None:
+    async with database.write() as connection:
+        await connection.execute(insert(runs).values(number=1, visible_at=at))
+
+
+async def load_visible_at(database: Database) -> datetime:
+    async with database.read() as connection:
+        visible_at: datetime = (await connection.scalars(select(runs.c.visible_at))).one()
+        return visible_at
+
+
+async def test_instant_comes_back_as_aware_utc(database: Database) -> None:
+    written = datetime(2026, 6, 16, 8, 30, 1, 250_000, timezone(timedelta(hours=1)))
+    await save_visible_at(database, written)
+
+    read = await load_visible_at(database)
+
+    assert read == written
+    assert read.tzinfo is UTC
+
+
+async def test_instants_of_different_zones_compare_as_instants(database: Database) -> None:
+    await save_visible_at(database, datetime(2026, 6, 16, 8, 0, tzinfo=timezone(timedelta(hours=1))))
+
+    async with database.read() as connection:
+        found = await connection.scalars(
+            select(runs.c.number).where(runs.c.visible_at <= datetime(2026, 6, 16, 7, 0, tzinfo=UTC))
+        )
+        assert found.all() == [1]
+
+
+async def test_naive_datetime_is_refused(database: Database) -> None:
+    with pytest.raises(ValueError, match="no time zone"):
+        await save_visible_at(database, datetime(2026, 6, 16, 8, 0))  # noqa: DTZ001 - the mistake in question
+
+
+async def test_concurrent_changes_are_not_lost(database: Database) -> None:
+    async def increment(times: int) -> None:
+        for _ in range(times):
+            async with database.write() as connection:
+                seen = (await connection.scalars(select(counters.c.last_run).with_for_update())).one()
+                await connection.execute(update(counters).values(last_run=seen + 1))
+
+    await asyncio.gather(*(increment(40) for _ in range(5)))
+
+    async with database.read() as connection:
+        assert await connection.scalar(select(counters.c.last_run)) == 200
+
+
+async def test_two_connections_to_one_file_do_not_lose_changes_either(database_url: str) -> None:
+    async def increment(database: Database, times: int) -> None:
+        for _ in range(times):
+            async with database.write() as connection:
+                seen = (await connection.scalars(select(counters.c.last_run).with_for_update())).one()
+                await connection.execute(update(counters).values(last_run=seen + 1))
+
+    one, other = await open_database(database_url), await open_database(database_url)
+    await asyncio.gather(increment(one, 20), increment(other, 20))
+
+    async with one.read() as connection:
+        assert await connection.scalar(select(counters.c.last_run)) == 40
+    await one.close()
+    await other.close()
+
+
+async def test_transaction_that_fails_leaves_nothing(database: Database) -> None:
+    async def fail_after_a_change() -> None:
+        async with database.write() as connection:
+            await connection.execute(update(counters).values(last_run=7))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail_after_a_change()
+
+    async with database.read() as connection:
+        assert await connection.scalar(select(counters.c.last_run)) == 0
+
+
+async def test_task_that_is_cancelled_leaves_no_lock_behind(database: Database) -> None:
+    async def change_and_wait() -> None:
+        async with database.write() as connection:
+            await connection.execute(update(counters).values(last_run=7))
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(change_and_wait())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.wait([task])
+
+    async with asyncio.timeout(5), database.write() as connection:
+        assert await connection.scalar(select(counters.c.last_run)) == 0
+
+
+async def test_database_in_memory_is_one_for_all_tasks() -> None:
+    database = await open_database("sqlite:///:memory:")
+
+    async def increment() -> None:
+        async with database.write() as connection:
+            seen = (await connection.scalars(select(counters.c.last_run))).one()
+            await connection.execute(update(counters).values(last_run=seen + 1))
+
+    await asyncio.gather(*(increment() for _ in range(20)))
+
+    async with database.read() as connection:
+        assert await connection.scalar(select(counters.c.last_run)) == 20
+    await database.close()
+
+
+async def test_sqlite_is_set_up_to_survive_a_power_cut(migrated_sqlite: Path) -> None:
+    database = await open_database(f"sqlite:///{migrated_sqlite}")
+    async with database.read() as connection:
+        read = {
+            name: await connection.scalar(text(f"PRAGMA {name}"))
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    await database.close()
+
+    assert read == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+
+
+async def test_full_disk_is_a_store_error_and_leaves_all_as_it_was(
+    migrated_sqlite: Path, tmp_path: Path
+) -> None:
+    file = Path(shutil.copy(migrated_sqlite, tmp_path / "full.db"))
+    database = await open_database(f"sqlite:///{file}")
+    store = SqlSubscriberStore(database)
+    await store.save([make_subscriber("first@example.org")], NOW, "added")
+    async with database.write() as connection:
+        # The pool has lent one connection so far, so this one is used below too.
+        pages = (await connection.scalars(text("PRAGMA page_count"))).one()
+        await connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 2}")
+
+    with pytest.raises(StoreError, match="disk is full"):
+        await store.save(
+            [make_subscriber(f"{number}@example.org", topics_json="x" * 1000) for number in range(50)],
+            NOW,
+            "added",
+        )
+
+    assert [reader.address for reader in await store.load_all()] == ["first@example.org"]
+    await database.close()
+
+
+async def execute(database: Database, statement: Executable) -> None:
+    async with database.write() as connection:
+        await connection.execute(statement)
+
+
+@contextmanager
+def locked_elsewhere(database_url: str) -> Iterator[None]:
+    """Another process is in the middle of a change of the counters."""
+    url = make_url(database_url)
+    if url.drivername == "sqlite":
+        other = sqlite3.connect(str(url.database), isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.close()
+        return
+    with create_engine(url).connect() as connection:
+        connection.execute(text("SELECT * FROM counters FOR UPDATE"))
+        yield
+
+
+async def test_lock_that_lasts_is_a_store_error(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(engine._SQLITE_OPTIONS["connect_args"], "timeout", 0.2)
+    monkeypatch.setattr(engine, "_POSTGRESQL_SETTINGS", "-c lock_timeout=200ms")
+    database = await open_database(database_url)
+
+    with locked_elsewhere(database_url), pytest.raises(StoreError, match="locked"):
+        await execute(database, update(counters).values(last_run=1))
+
+    await execute(database, update(counters).values(last_run=1))
+    await database.close()
+
+
+async def test_lost_server_is_a_store_error(database: Database) -> None:
+    if database.is_sqlite:
+        pytest.skip("SQLite has no server")
+
+    with pytest.raises(StoreError, match="stopping or starting"):
+        await execute(database, text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    await execute(database, update(counters).values(last_run=1))
+
+
+async def test_error_quotes_no_value_of_a_row(database: Database) -> None:
+    store = SqlSubscriberStore(database)
+    await store.save([make_subscriber("secret-name@example.org")], NOW, "added")
+
+    with pytest.raises(StoreError) as caught:
+        await store.save([make_subscriber("secret-name@example.org")], NOW, "added")
+
+    assert "secret-name" not in str(caught.value)
+    assert "rules" in str(caught.value)
+
+
+def folder_that_is_a_file(tmp_path: Path) -> str:
+    (tmp_path / "file").write_text("")
+    return f"sqlite:///{tmp_path}/file/newsletter.db"
+
+
+def file_that_is_no_database(tmp_path: Path) -> str:
+    (tmp_path / "notes.txt").write_text("not a database, " * 100)
+    return f"sqlite:///{tmp_path}/notes.txt"
+
+
+@pytest.mark.parametrize(
+    ("make_url_text", "advice"),
+    [
+        (lambda path: f"sqlite:///{path}/missing/newsletter.db", "its folder must exist"),
+        (folder_that_is_a_file, "its folder must exist"),
+        (file_that_is_no_database, "not a database"),
+        (lambda _: "postgresql://ada:hunter2@127.0.0.1:1/news", "look whether the server runs"),
+        (lambda _: "mysql://localhost/news", "write sqlite:///FILE or postgresql://"),
+        (lambda _: "newsletter.db", "write sqlite:///FILE or postgresql://"),
+    ],
+)
+async def test_database_that_cannot_be_opened_says_what_to_do(
+    make_url_text: Any, advice: str, tmp_path: Path
+) -> None:
+    with pytest.raises(StoreError, match=advice) as caught:
+        await open_database(make_url_text(tmp_path))
+
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_missing_driver_of_postgresql_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    with pytest.raises(StoreError, match=r"newsletter\[postgres\]"):
+        await open_database("postgresql://127.0.0.1/news")
+
+
+async def test_password_is_not_shown() -> None:
+    database = Database(make_url("postgresql+psycopg://ada:hunter2@127.0.0.1/news"))
+
+    assert repr(database) == "Database('postgresql://ada:***@127.0.0.1/news')"
+    await database.close()

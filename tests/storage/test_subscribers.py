@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import time, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from newsletter.model import Cadence, Consent, EmailAddress, Rejected, Subscriber
+from newsletter.storage import Database, SqlDeliveryStore, SqlSubscriberStore, engine
+from newsletter.storage.tables import consents
+from tests.builders import make_subscriber
+from tests.storage.given import DUE, NOW, claim_one, given_instance, given_queued, given_reader, reload
+
+
+async def load_consent_log(database: Database) -> list[tuple[str, str]]:
+    async with database.read() as connection:
+        rows = await connection.execute(select(consents.c.consent, consents.c.why).order_by(consents.c.id))
+        return [(consent, why) for consent, why in rows]
+
+
+async def test_subscriber_comes_back_as_saved(database: Database) -> None:
+    store = SqlSubscriberStore(database)
+    saved = Subscriber(
+        address=EmailAddress("ada@xn--bcher-kva.example"),
+        cadence=Cadence(frozenset({0, 3}), time(7, 30), "Europe/Berlin"),
+        topics_json='["RAG"]',
+        name="Ada Ünlü",
+        language="de",
+        everything_else=3,
+        consent=Consent.UNCONFIRMED,
+        counted_run=6,
+        next_due_at=DUE,
+        file_owned=False,
+    )
+    await store.save([saved], NOW, "signed up")
+
+    loaded = await store.load(saved.address)
+
+    assert loaded is not None
+    assert loaded == replace(saved, id=loaded.id)
+    assert await store.load_by_id(loaded.id) == loaded
+    assert await store.load(EmailAddress("nobody@example.org")) is None
+
+
+async def test_everybody_comes_by_address(database: Database) -> None:
+    store = SqlSubscriberStore(database)
+    await store.save([make_subscriber(f"{name}@example.org") for name in "cab"], NOW, "added")
+
+    assert [reader.address[0] for reader in await store.load_all()] == ["a", "b", "c"]
+
+
+async def test_update_never_touches_the_counted_run(database: Database) -> None:
+    reader = await given_reader(database, counted_run=6)
+
+    await SqlSubscriberStore(database).save([replace(reader, counted_run=0, name="New")], NOW, "edited")
+
+    assert await reload(database) == replace(reader, name="New")
+
+
+async def test_consent_log_has_what_is_new_or_changed(database: Database) -> None:
+    store = SqlSubscriberStore(database)
+    reader = await given_reader(database)
+    await store.save([replace(reader, name="New")], NOW, "renamed")
+    await store.save([replace(reader, consent=Consent.LEFT)], NOW, "left by mail")
+
+    assert await load_consent_log(database) == [("confirmed", "added"), ("left", "left by mail")]
+
+
+async def test_due_are_confirmed_readers_longest_due_first(database: Database) -> None:
+    store = SqlSubscriberStore(database)
+    hour = timedelta(hours=1)
+    await store.save(
+        [
+            make_subscriber("late@example.org", next_due_at=DUE),
+            make_subscriber("later@example.org", next_due_at=DUE - hour),
+            make_subscriber("future@example.org", next_due_at=NOW + hour),
+            make_subscriber("left@example.org", next_due_at=DUE, consent=Consent.LEFT),
+            make_subscriber("never@example.org"),
+            make_subscriber("now@example.org", next_due_at=NOW),
+        ],
+        NOW,
+        "added",
+    )
+
+    due = [reader.address.partition("@")[0] for reader in await store.load_due(NOW, limit=10)]
+
+    assert due == ["later", "late", "now"]
+    assert len(await store.load_due(NOW, limit=2)) == 2
+
+
+async def test_suppression_holds_until_it_is_lifted_and_can_come_again(database: Database) -> None:
+    subscribers, deliveries = SqlSubscriberStore(database), SqlDeliveryStore(database)
+    reader = await given_reader(database)
+    instance = await given_instance(database)
+
+    async def be_rejected(days: int) -> None:
+        await given_queued(database, reader, days)
+        delivery = await claim_one(database, instance, NOW + timedelta(days=days))
+        rejected = Rejected("550 5.1.1 no such user", suppress=True)
+        await deliveries.save_outcome(delivery.id, instance, rejected, NOW)
+
+    await be_rejected(0)
+    addresses = [reader.address, EmailAddress("other@example.org")]
+    assert await subscribers.load_suppressed(addresses) == {reader.address: "550 5.1.1 no such user"}
+
+    assert await subscribers.lift_suppression(reader.address, "asked for it", NOW)
+    assert not await subscribers.lift_suppression(reader.address, "asked for it", NOW)
+    assert await subscribers.load_suppressed(addresses) == {}
+
+    await be_rejected(1)
+    assert reader.address in await subscribers.load_suppressed(addresses)
+
+
+async def test_more_readers_than_fit_into_one_statement_are_saved(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_CHUNK", 7)
+    store = SqlSubscriberStore(database)
+    await store.save([make_subscriber(f"{n:05}@example.org") for n in range(20)], NOW, "imported")
+    everybody = await store.load_all()
+    await store.save([replace(reader, consent=Consent.PAUSED) for reader in everybody], NOW, "paused")
+
+    assert {reader.consent for reader in await store.load_all()} == {Consent.PAUSED}
+    assert len(await load_consent_log(database)) == 40

@@ -1,0 +1,97 @@
+"""A newsletter with one collected day, a relay that can be told to misbehave, and a clock that the test sets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from newsletter.config import load_config
+from newsletter.model import Delivery, State
+from newsletter.scheduler import import_file
+from newsletter.wiring import Newsletter, open_newsletter
+from newsletter.workflows.build_edition import plan_due
+from newsletter.workflows.collect_entries import CollectReport, collect_entries
+from newsletter.workflows.send_edition import SendReport
+from tests.acceptance.house import House
+from tests.acceptance.papers import make_day
+from tests.builders import at
+from tests.deliver.sink import Sink
+
+EVE = at("2026-06-15 18:00")
+MORNING = at("2026-06-16 07:00")
+
+
+@dataclass(slots=True)
+class SetClock:
+    at: datetime
+
+    def now(self) -> datetime:
+        return self.at
+
+
+@dataclass(slots=True)
+class Office:
+    """What a test of a workflow works with."""
+
+    newsletter: Newsletter
+    sink: Sink
+    clock: SetClock
+    folder: Path
+
+    def write_day(self, text: str) -> None:
+        (self.folder / "day.json").write_text(text)
+
+    def write_subscribers(self, *addresses: str, topics: str = "[robot]") -> None:
+        rows = "".join(f"  - {{address: {address}, topics: {topics}}}\n" for address in addresses)
+        (self.folder / "subscribers.yaml").write_text(
+            "defaults: {days: daily, hour: '07:00', zone: UTC}\nsubscribers:\n" + rows
+        )
+
+    async def join(self, *addresses: str, topics: str = "[robot]") -> None:
+        """Let these readers join now."""
+        self.write_subscribers(*addresses, topics=topics)
+        await import_file(self.newsletter)
+
+    async def collect(self) -> CollectReport:
+        async with self.newsletter.fetcher() as fetcher:
+            return await collect_entries(
+                self.newsletter.config.source_list, fetcher, self.newsletter.entries, self.clock
+            )
+
+    async def send(self, stop: asyncio.Event | None = None) -> SendReport:
+        """Plan and send what is due at the clock's time."""
+        await plan_due(
+            self.newsletter.subscribers, self.newsletter.deliveries, self.clock.now(), timedelta(days=2)
+        )
+        async with self.newsletter.sender(stop or asyncio.Event()) as sender:
+            return await sender.send_pending()
+
+    async def rows(self, edition: str = "2026-06-16") -> dict[str, Delivery]:
+        """The ledger's rows of an edition by address."""
+        loaded = await self.newsletter.deliveries.load_edition(edition)
+        return {address: delivery for delivery, address in loaded}
+
+    async def states(self, edition: str = "2026-06-16") -> dict[str, State]:
+        return {address: delivery.state for address, delivery in (await self.rows(edition)).items()}
+
+
+@pytest.fixture
+async def office(tmp_path: Path, database_url: str) -> AsyncIterator[Office]:
+    async with Sink() as sink:
+        House.build(
+            tmp_path,
+            sources="- {kind: hf_daily_papers, location: day.json}",
+            subscribers="subscribers: []",
+            port=sink.port,
+            database_url="${DATABASE}",
+        )
+        (tmp_path / "day.json").write_text(make_day())
+        clock = SetClock(EVE)
+        config = load_config(tmp_path / "config.yaml", {"DATABASE": database_url})
+        async with open_newsletter(config, clock=clock) as newsletter:
+            yield Office(newsletter, sink, clock, tmp_path)
