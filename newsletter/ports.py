@@ -119,7 +119,7 @@ class SubscriberStore(Protocol):
 
     async def save(self, subscribers: Sequence[Subscriber], now: datetime, why: str) -> None:
         """Insert (id 0) or update each by id, in one transaction; ``why`` goes into the consent log
-        of those whose consent is new or has changed. Never touches counted_run of a known reader."""
+        of those whose consent is new or has changed. counted_run of a known reader only moves forward."""
 
     async def load_due(self, now: datetime, limit: int) -> Sequence[Subscriber]:
         """Return confirmed readers with next_due_at <= now, the longest due first (then by id)."""

@@ -14,8 +14,8 @@ from newsletter.address import parse_address
 from newsletter.cli import DONE
 from newsletter.cli.show import build_table, console, show_fetches, show_ledger
 from newsletter.config import Config
-from newsletter.errors import ConfigError, Problem
-from newsletter.model import Consent, Subscriber
+from newsletter.errors import ConfigError, FetchError, Problem
+from newsletter.model import Consent, FetchState, Subscriber
 from newsletter.ports import Clock
 from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
 from newsletter.workflows.collect_entries import collect_entries
@@ -108,11 +108,12 @@ async def _open_for_preview(config: Config, clock: Clock, *, fresh: bool) -> Asy
     async with open_newsletter(config, clock=clock, database_url="sqlite:///:memory:") as newsletter:
         async with newsletter.fetcher() as fetcher:
             report = await collect_entries(config.source_list, fetcher, newsletter.entries, clock)
-        if report.failed:
-            # The terminal may be the preview's own way out; what failed goes beside it.
-            for record in report.records:
-                if record.message:
-                    print(f"{record.source}: {record.state}: {record.message}", file=sys.stderr)
+        # The terminal may be the preview's own way out; what failed goes beside it.
+        for record in report.records:
+            if record.message:
+                print(f"{record.source}: {record.state}: {record.message}", file=sys.stderr)
+        if all(record.state is FetchState.FAILED for record in report.records):
+            raise FetchError("no source could be read, so there is nothing to preview")
         yield newsletter
 
 

@@ -100,7 +100,12 @@ async def restore(config: Config, address: str, reason: str) -> int:
         now = newsletter.clock.now()
         await newsletter.subscribers.lift_suppression(reader.address, reason, now)
         back = replace(
-            reader, consent=Consent.CONFIRMED, next_due_at=next_slot(reader.cadence, now).at, file_owned=False
+            reader,
+            consent=Consent.CONFIRMED,
+            # What came while they were away is not sent after them.
+            counted_run=max(reader.counted_run, await newsletter.entries.newest_run()),
+            next_due_at=next_slot(reader.cadence, now).at,
+            file_owned=False,
         )
         await newsletter.subscribers.save([back], now, reason)
     console.print(f"{back.address} is back; next digest {back.next_due_at:%Y-%m-%d %H:%M} UTC")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, insert, literal, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, case, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.model import Cadence, Consent, EmailAddress, Subscriber, SubscriberId
@@ -38,15 +38,21 @@ class SqlSubscriberStore:
 
     async def save(self, subscribers: Sequence[Subscriber], now: datetime, why: str) -> None:
         """Insert (id 0) or update each by id, in one transaction; ``why`` goes into the consent log
-        of those whose consent is new or has changed. Never touches counted_run of a known reader."""
+        of those whose consent is new or has changed. counted_run of a known reader only moves forward."""
         known = [person for person in subscribers if person.id]
         new = [person for person in subscribers if not person.id]
         async with self._database.write() as connection:
             changed = await _find_changed_consents(connection, known)
             if known:
+                # A digest may have been counted since these readers were loaded.
+                given = bindparam("given_run", type_=readers.c.counted_run.type)
+                forward = case((readers.c.counted_run < given, given), else_=readers.c.counted_run)
                 await connection.execute(
-                    update(readers).where(readers.c.id == bindparam("reader_id")),
-                    [{"reader_id": person.id, **_preferences_row(person)} for person in known],
+                    update(readers).where(readers.c.id == bindparam("reader_id")).values(counted_run=forward),
+                    [
+                        {"reader_id": person.id, "given_run": person.counted_run, **_preferences_row(person)}
+                        for person in known
+                    ],
                 )
             if new:
                 await connection.execute(

@@ -43,7 +43,7 @@ class _Look:
     started_at: datetime
     sightings: list[Sighting] = field(default_factory=list)
     validators: dict[str, Validators] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    problems: list[SourceError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unknown_fields: set[str] = field(default_factory=set)
     requests: int = 0
@@ -144,7 +144,7 @@ async def _follow_pages(
             # Parsers are plain functions and some take long; the other sources go on meanwhile.
             feed = await asyncio.to_thread(kind.parse, fetched.body, look.source, request)
         except SourceError as error:
-            look.problems.append(str(error))
+            look.problems.append(error)
             return
         look.answered += 1
         look.sightings += feed.sightings
@@ -158,8 +158,20 @@ async def _follow_pages(
     look.validators |= validators
 
 
+def _tell_problems(problems: Sequence[SourceError]) -> list[str]:
+    """Return each reason once, with the first address that it happened at and how often it did."""
+    by_reason: dict[str, list[SourceError]] = {}
+    for problem in problems:
+        reason = str(problem).replace(problem.url, "").strip(": ") if problem.url else str(problem)
+        by_reason.setdefault(reason, []).append(problem)
+    return [
+        str(same[0]) + (f" (and {len(same) - 1} more requests)" if len(same) > 1 else "")
+        for same in by_reason.values()
+    ]
+
+
 def _build_record(look: _Look, now: datetime) -> FetchRecord:
-    message = [*look.problems, *look.notes]
+    message = [*_tell_problems(look.problems), *look.notes]
     if look.unknown_fields:
         message.append("unknown fields: " + ", ".join(sorted(look.unknown_fields)))
     return FetchRecord(

@@ -12,23 +12,11 @@ from datetime import datetime
 from pathlib import Path
 
 from newsletter.compose.slots import next_slot, previous_slot
-from newsletter.errors import ConfigError, Problem
 from newsletter.match.query import parse_topics
 from newsletter.model import Cadence, Subscriber, Topic
 from newsletter.ports import EntryStore, SubscriberStore
 from newsletter.subscribers_file import FileImport, choose_import, parse_subscribers
-
-
-def read_subscribers(path: Path) -> str:
-    """Return the text of subscribers.yaml. Raises ConfigError where it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(
-            [Problem("there is no such file; 'newsletter init' writes one", file=str(path))]
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Problem(f"cannot be read: {error}", file=str(path))]) from error
+from newsletter.yaml_text import read_text
 
 
 async def choose_subscribers(
@@ -42,15 +30,16 @@ async def choose_subscribers(
     """Decide what the file changes in the store; writes nothing.
 
     A new reader's window starts one cadence back: at the newest run before the slot that would have come last.
+    Readers who come back into the file begin with what is new from now on.
     """
     rows = parse_subscribers(
-        read_subscribers(path),
+        read_text(path),
         str(path),
         everything_else=everything_else,
         check_topics=lambda topics_json: parse_topics(topics_json, library) and None,
     )
     known = await subscribers.load_all()
-    chosen = choose_import(known, rows, now=now, counted_run=0, next_due=_next_due)
+    chosen = choose_import(known, rows, now=now, counted_run=await entries.newest_run(), next_due=_next_due)
     return replace(chosen, save=tuple([await start_window(reader, entries, now) for reader in chosen.save]))
 
 

@@ -50,7 +50,7 @@ async def test_everybody_comes_by_address(database: Database) -> None:
     assert [reader.address[0] for reader in await store.load_all()] == ["a", "b", "c"]
 
 
-async def test_update_never_touches_the_counted_run(database: Database) -> None:
+async def test_update_moves_the_counted_run_only_forward(database: Database) -> None:
     reader = await given_reader(database, counted_run=6)
 
     await SqlSubscriberStore(database).save([replace(reader, counted_run=0, name="New")], NOW, "edited")
