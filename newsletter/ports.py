@@ -231,7 +231,7 @@ class SettingStore(Protocol):
     """A few facts about this database."""
 
     async def load_secret(self) -> bytes:
-        """Return the secret of this newsletter: 32 random bytes, made at first use and kept in the database."""
+        """Return the secret of this newsletter: 32 random bytes, made with the database and kept in it."""
 
     async def load_hold(self) -> str:
         """Return why nothing may be sent now, empty where sending is allowed."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
-
 from sqlalchemy import select
 
-from newsletter.storage.engine import Database, insert_or_ignore, insert_or_update
+from newsletter.storage.engine import Database, insert_or_update
 from newsletter.storage.tables import settings
 
 _SECRET = "secret"
 _HOLD = "hold"
-_SECRET_BYTES = 32
 
 
 class SqlSettingStore:
@@ -21,18 +18,8 @@ class SqlSettingStore:
         self._database = database
 
     async def load_secret(self) -> bytes:
-        """Return the secret of this newsletter: 32 random bytes, made at first use and kept for ever."""
-        secret = await self._load(_SECRET)
-        if not secret:
-            async with self._database.write() as connection:
-                # Of two processes that both find none, the first one's is kept.
-                await connection.execute(
-                    insert_or_ignore(connection, settings).values(
-                        key=_SECRET, value=secrets.token_hex(_SECRET_BYTES)
-                    )
-                )
-            secret = await self._load(_SECRET)
-        return bytes.fromhex(secret)
+        """Return the secret of this newsletter: 32 random bytes, made with the database and kept for ever."""
+        return bytes.fromhex(await self._load(_SECRET))
 
     async def load_hold(self) -> str:
         """Return why nothing may be sent now, empty where sending is allowed."""

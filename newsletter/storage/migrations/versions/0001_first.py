@@ -1,4 +1,6 @@
-"""The first tables."""
+"""The first tables, and the secret of this newsletter."""
+
+import secrets
 
 import sqlalchemy as sa
 from alembic import op
@@ -80,12 +82,13 @@ def upgrade() -> None:
         sa.CheckConstraint("number > 0", name=op.f("ck_runs_number")),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_runs")),
     )
-    op.create_table(
+    settings = op.create_table(
         "settings",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_settings")),
     )
+    op.bulk_insert(settings, [{"key": "secret", "value": secrets.token_hex(32)}])
     op.create_table(
         "subscribers",
         sa.Column("id", _id(), nullable=False),
