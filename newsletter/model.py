@@ -582,6 +582,19 @@ class Uncertain:
 Outcome = Accepted | Deferred | Rejected | Uncertain
 
 
+def state_of(outcome: Outcome) -> State:
+    """Return the ledger's word for an outcome."""
+    match outcome:
+        case Accepted():
+            return State.ACCEPTED
+        case Deferred():
+            return State.DEFERRED
+        case Rejected():
+            return State.REJECTED
+        case Uncertain():
+            return State.UNCERTAIN
+
+
 @dataclass(frozen=True, slots=True)
 class Frozen:
     """What the ``in_data`` commit keeps, so that every later attempt sends the same mail.

@@ -115,7 +115,8 @@ class SubscriberStore(Protocol):
 
     async def load(self, address: EmailAddress) -> Subscriber | None: ...
 
-    async def load_by_id(self, subscriber: SubscriberId) -> Subscriber | None: ...
+    async def load_many(self, subscribers: Collection[SubscriberId]) -> Mapping[SubscriberId, Subscriber]:
+        """Return those of these readers that there are, by id."""
 
     async def save(self, subscribers: Sequence[Subscriber], now: datetime, why: str) -> None:
         """Insert (id 0) or update each by id, in one transaction; ``why`` goes into the consent log
@@ -210,8 +211,10 @@ class DeliveryStore(Protocol):
     async def release(self, instance: InstanceId, now: datetime) -> int:
         """Put this instance's rows in ``claimed`` back as they were; return how many."""
 
-    async def load_shown(self, subscriber: SubscriberId) -> frozenset[EntryId]:
-        """Return the entries of this reader's counted digests, those over a limit included."""
+    async def load_shown(
+        self, subscribers: Collection[SubscriberId]
+    ) -> Mapping[SubscriberId, frozenset[EntryId]]:
+        """Return the entries of each reader's counted digests, those over a limit included; by each id given."""
 
     async def load_counts(self, editions: int | None = None) -> Sequence[LedgerCount]:
         """Return the counts of the newest ``editions`` editions (all with None), newest first."""

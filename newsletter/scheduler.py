@@ -17,7 +17,6 @@ from newsletter.errors import ConfigError, NewsletterError
 from newsletter.wiring import Newsletter
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.collect_entries import collect_entries
-from newsletter.workflows.import_subscribers import choose_subscribers
 
 log = structlog.get_logger()
 
@@ -42,9 +41,11 @@ async def run_forever(newsletter: Newsletter, stop: asyncio.Event, tick: timedel
     scheduler.start()
     log.info("running", newsletter=newsletter.identity.name, tick_s=tick.total_seconds())
     await stop.wait()
-    scheduler.shutdown(wait=False)
-    async with busy:  # a tick under way finishes its mails in flight
-        log.info("stopped")
+    # Not shut down yet: that would cancel the tick under way, in the middle of a message perhaps.
+    scheduler.remove_all_jobs()
+    async with busy:
+        scheduler.shutdown(wait=False)
+    log.info("stopped")
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
@@ -58,7 +59,7 @@ async def run_tick(newsletter: Newsletter, stop: asyncio.Event) -> None:
     """Do once all that is due: read subscribers.yaml, collect, plan, send. An error is logged; the next tick
     tries again."""
     try:
-        await _import_file_or_go_on(newsletter)
+        await _import_or_go_on(newsletter)
         await _collect_if_due(newsletter)
         if stop.is_set():
             return
@@ -69,31 +70,13 @@ async def run_tick(newsletter: Newsletter, stop: asyncio.Event) -> None:
         log.exception("this tick failed; the next one tries again")
 
 
-async def _import_file_or_go_on(newsletter: Newsletter) -> None:
+async def _import_or_go_on(newsletter: Newsletter) -> None:
     """A file that is wrong, perhaps half edited, must not keep those from their mail who are known."""
     try:
-        await import_file(newsletter)
+        for note in await newsletter.import_subscribers():
+            log.info(note)
     except ConfigError as error:
         log.error("subscribers.yaml is not taken over; the readers stay as they were", error=str(error))
-
-
-async def import_file(newsletter: Newsletter) -> None:
-    """Take over what subscribers.yaml says. Raises ConfigError where it is wrong; then nothing changes."""
-    config = newsletter.config
-    if config.subscribers_path is None:
-        return
-    now = newsletter.clock.now()
-    chosen = await choose_subscribers(
-        config.subscribers_path,
-        newsletter.subscribers,
-        newsletter.entries,
-        newsletter.library,
-        config.everything_else,
-        now,
-    )
-    for note in chosen.notes:
-        log.info(note)
-    await newsletter.subscribers.save(chosen.save, now, f"file {config.subscribers_path.name}")
 
 
 async def _collect_if_due(newsletter: Newsletter) -> None:

@@ -21,14 +21,21 @@ from newsletter.model import Delivery, Identity, State, Topic
 from newsletter.ports import Clock, Mailer
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
 from newsletter.shipped import find_shipped
-from newsletter.storage.deliveries import SqlDeliveryStore
-from newsletter.storage.engine import Database, open_database
-from newsletter.storage.entries import SqlEntryStore
-from newsletter.storage.lease import Heartbeat, boot_id, is_dead
-from newsletter.storage.settings import SqlSettingStore
-from newsletter.storage.subscribers import SqlSubscriberStore
+from newsletter.storage import (
+    Database,
+    Heartbeat,
+    SqlDeliveryStore,
+    SqlEntryStore,
+    SqlSettingStore,
+    SqlSubscriberStore,
+    boot_id,
+    is_dead,
+    open_database,
+)
+from newsletter.subscribers_file import FileImport
 from newsletter.workflows.build_edition import DigestBuilder
 from newsletter.workflows.build_mail import MailBuilder
+from newsletter.workflows.import_subscribers import choose_subscribers
 from newsletter.workflows.send_edition import Sender
 
 
@@ -63,6 +70,25 @@ class Newsletter:
     deliveries: SqlDeliveryStore
     settings: SqlSettingStore
     clock: Clock
+
+    async def choose_import(self) -> FileImport:
+        """Decide what subscribers.yaml changes in the store; writes nothing. Raises ConfigError."""
+        if self.config.subscribers_path is None:
+            return FileImport((), ())
+        return await choose_subscribers(
+            self.config.subscribers_path,
+            self.subscribers,
+            self.entries,
+            self.library,
+            self.config.everything_else,
+            self.clock.now(),
+        )
+
+    async def import_subscribers(self) -> tuple[str, ...]:
+        """Take over what subscribers.yaml says; return notes. Raises ConfigError; then nothing has changed."""
+        chosen = await self.choose_import()
+        await self.subscribers.save(chosen.save, self.clock.now(), "subscribers file")
+        return chosen.notes
 
     async def new_digest_builder(self) -> DigestBuilder:
         """Return a builder over the newest run that is visible now."""

@@ -118,9 +118,7 @@ def collect(config: ConfigPath = DEFAULT_CONFIG, log_json: LogJson = False) -> N
 
 @app.command()
 def preview(
-    address: Annotated[
-        str, typer.Argument(help="Whose digest; without it, a trial reader with the configured topics.")
-    ] = "",
+    address: Annotated[str, typer.Argument(help="Whose digest; the first reader's if left out.")] = "",
     config: ConfigPath = DEFAULT_CONFIG,
     at: Annotated[str, typer.Option("--at", help="An instant instead of now: 2026-06-16T20:00Z.")] = "",
     topic: Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from newsletter.address import parse_address
+from newsletter.checked_yaml import to_json
 from newsletter.cli import DONE
 from newsletter.cli.show import build_table, console, show_fetches, show_ledger
 from newsletter.config import Config
@@ -19,7 +19,7 @@ from newsletter.model import Consent, FetchState, Subscriber
 from newsletter.ports import Clock
 from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
 from newsletter.workflows.collect_entries import collect_entries
-from newsletter.workflows.import_subscribers import choose_subscribers, start_window
+from newsletter.workflows.import_subscribers import start_window
 from newsletter.workflows.preview import (
     FORMATS,
     choose_preview_bytes,
@@ -79,7 +79,8 @@ async def preview(config: Config, request: PreviewRequest) -> int:
     found = ", ".join(
         f"{section.topic or 'everything else'} {len(section.items)}" for section in mail.digest.sections
     )
-    console.print(f"wrote {request.out}: {mail.rendered.subject}\n{found or 'nothing new in these topics'}")
+    whose = reader.address if reader.id or not request.topics else "these topics"
+    console.print(f"wrote {request.out}: {mail.rendered.subject}\nfor {whose}: {found or 'nothing new'}")
     return DONE
 
 
@@ -118,32 +119,22 @@ async def _open_for_preview(config: Config, clock: Clock, *, fresh: bool) -> Asy
 
 
 async def _choose_preview_reader(newsletter: Newsletter, request: PreviewRequest) -> Subscriber:
-    """Return whom to preview: the one named, a trial reader with --topic or the configured topics, or the first
-    of the file."""
-    topics: object = list(request.topics) or list(newsletter.config.topics)
-    if request.address and not request.topics:
-        return await choose_reader(newsletter, request.address)
-    if topics:
-        topics_json = json.dumps(topics, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        trial = make_trial_reader(topics_json, newsletter.config.everything_else)
-        return await start_window(trial, newsletter.entries, newsletter.clock.now())
-    return await choose_reader(newsletter, "")
+    """Return whom to preview: with --topic a trial reader of those; else the reader named, or the first one;
+    where there are no readers yet, a trial reader of the configured topics."""
+    topics: list[object] = list(request.topics)
+    if not topics:
+        if request.address or await load_readers(newsletter) or not newsletter.config.topics:
+            return await choose_reader(newsletter, request.address)
+        topics = list(newsletter.config.topics)
+    trial = make_trial_reader(to_json(topics), newsletter.config.everything_else)
+    return await start_window(trial, newsletter.entries, newsletter.clock.now())
 
 
 async def load_readers(newsletter: Newsletter) -> list[Subscriber]:
     """Return everybody as they are in the store with subscribers.yaml laid over them, by address; writes nothing."""
-    config = newsletter.config
     readers = {reader.address: reader for reader in await newsletter.subscribers.load_all()}
-    if config.subscribers_path is not None and config.subscribers_path.exists():
-        chosen = await choose_subscribers(
-            config.subscribers_path,
-            newsletter.subscribers,
-            newsletter.entries,
-            newsletter.library,
-            config.everything_else,
-            newsletter.clock.now(),
-        )
-        readers |= {reader.address: reader for reader in chosen.save}
+    if newsletter.config.subscribers_path is not None and newsletter.config.subscribers_path.exists():
+        readers |= {reader.address: reader for reader in (await newsletter.choose_import()).save}
     mailed = (reader for reader in readers.values() if reader.consent is Consent.CONFIRMED)
     return sorted(mailed, key=lambda reader: reader.address)
 

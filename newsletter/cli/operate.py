@@ -15,8 +15,8 @@ from newsletter.cli.show import build_table, console, sending_progress, show_fet
 from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
 from newsletter.model import PENDING, LedgerCount, SmtpReply, State
-from newsletter.scheduler import import_file, run_forever, stop_on_signals
-from newsletter.storage.backup import backup
+from newsletter.scheduler import run_forever, stop_on_signals
+from newsletter.storage import backup
 from newsletter.wiring import Newsletter, build_mailer, open_newsletter
 from newsletter.workflows.build_edition import plan_date, plan_due
 from newsletter.workflows.collect_entries import collect_entries
@@ -37,7 +37,8 @@ async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: 
     """Send what is due; or one date's digests; or one digest to somewhere else."""
     local_on = parse_edition(edition)
     async with open_newsletter(config) as newsletter:
-        await import_file(newsletter)
+        for note in await newsletter.import_subscribers():
+            console.print(note)
         if to:
             return await _send_trial(newsletter, to, reader)
         if dry_run:

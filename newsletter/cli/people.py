@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 
 from newsletter.address import parse_address
+from newsletter.checked_yaml import to_json
 from newsletter.cli import DONE, WRONG_INPUT
 from newsletter.cli.show import build_table, console
 from newsletter.compose.slots import next_slot
@@ -63,7 +63,7 @@ async def add(
         if await newsletter.subscribers.load(checked) is not None:
             console.print(f"{checked} is known already; see 'newsletter subscribers list'")
             return WRONG_INPUT
-        topics_json = json.dumps(list(topics), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        topics_json = to_json(list(topics))
         parse_topics(topics_json, newsletter.library)
         now = newsletter.clock.now()
         reader = Subscriber(

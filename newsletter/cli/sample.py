@@ -16,7 +16,6 @@ from newsletter.config import Config, load_config
 from newsletter.deliver.mailbox_server import MailboxServer
 from newsletter.model import State
 from newsletter.sample_day import SAMPLE_DAY, sample_file
-from newsletter.scheduler import import_file
 from newsletter.shipped import find_shipped
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_due
@@ -54,7 +53,7 @@ async def run_demo(out: Path) -> int:
         port = server.port
         config = _write_config(out, port)
         async with open_newsletter(config, clock=FixedClock(_JOINED)) as newsletter:
-            await import_file(newsletter)
+            await newsletter.import_subscribers()
         async with open_newsletter(config, clock=FixedClock(_NOW)) as newsletter:
             async with newsletter.fetcher() as fetcher:
                 report = await collect_entries(
@@ -93,10 +92,10 @@ async def _show(newsletter: Newsletter, folder: Path) -> Path:
     sent = []
     counts = await newsletter.deliveries.load_counts()
     for edition in sorted({count.edition for count in counts}):
-        for delivery, address in await newsletter.deliveries.load_edition(edition):
-            reader = await newsletter.subscribers.load_by_id(delivery.recipient)
-            if reader is None or delivery.state is State.SKIPPED:
-                continue
+        rows = await newsletter.deliveries.load_edition(edition)
+        readers = await newsletter.subscribers.load_many([delivery.recipient for delivery, _ in rows])
+        for delivery, address in rows:
+            reader = readers[delivery.recipient]
             found = ""
             if delivery.frozen is not None:
                 mail = mails.rebuild(delivery.frozen, reader)

@@ -10,10 +10,9 @@ from newsletter.cli.show import console, show_fetches
 from newsletter.config import Config
 from newsletter.errors import MailerError
 from newsletter.shipped import find_shipped
-from newsletter.storage.engine import open_database
+from newsletter.storage import open_database
 from newsletter.wiring import Newsletter, build_mailer, build_relay, open_newsletter
 from newsletter.workflows.collect_entries import collect_entries
-from newsletter.workflows.import_subscribers import choose_subscribers
 
 _FILES = {"config.yaml": "config.example.yaml", "subscribers.yaml": "subscribers.yaml"}
 
@@ -68,19 +67,12 @@ async def _check_database(config: Config) -> None:
 
 
 async def _check_subscribers(newsletter: Newsletter) -> None:
-    config = newsletter.config
-    if config.subscribers_path is None:
+    path = newsletter.config.subscribers_path
+    if path is None:
         console.print("subscribers    no file configured")
         return
-    chosen = await choose_subscribers(
-        config.subscribers_path,
-        newsletter.subscribers,
-        newsletter.entries,
-        newsletter.library,
-        config.everything_else,
-        newsletter.clock.now(),
-    )
-    console.print(f"subscribers    {config.subscribers_path}: {len(chosen.save)} readers")
+    chosen = await newsletter.choose_import()
+    console.print(f"subscribers    {path}: {len(chosen.save)} readers")
     for note in chosen.notes:
         console.print(f"               {note}")
 

@@ -5,9 +5,10 @@
 
 from newsletter.storage.backup import backup
 from newsletter.storage.deliveries import SqlDeliveryStore
-from newsletter.storage.engine import Database, open_database
+from newsletter.storage.engine import Database
 from newsletter.storage.entries import SqlEntryStore
 from newsletter.storage.lease import Heartbeat, boot_id, is_dead
+from newsletter.storage.schema import open_database
 from newsletter.storage.settings import SqlSettingStore
 from newsletter.storage.subscribers import SqlSubscriberStore
 

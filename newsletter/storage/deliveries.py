@@ -31,7 +31,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.model import (
     COUNTED,
-    Accepted,
     Deferred,
     Delivery,
     DeliveryId,
@@ -52,6 +51,7 @@ from newsletter.model import (
     SubscriberId,
     Uncertain,
     Window,
+    state_of,
 )
 from newsletter.storage.engine import Database, in_chunks, insert_or_ignore, insert_or_update
 from newsletter.storage.tables import (
@@ -76,6 +76,8 @@ class SqlDeliveryStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # The hashes of cards and bundles that are known to be in the database: nothing takes them out.
+        self._kept: set[str] = set()
 
     # --- who sends ------------------------------------------------------------------------
 
@@ -261,7 +263,9 @@ class SqlDeliveryStore:
             again = await connection.execute(fence.where(deliveries.c.content_hash.is_not(None)))
             if again.rowcount:
                 return True
-            await _save_shared_content(connection, frozen)
+            fresh = {frozen.bundle_hash, *frozen.cards} - self._kept
+            if fresh:
+                await _save_shared_content(connection, frozen)
             first = await connection.execute(
                 fence.where(deliveries.c.content_hash.is_(None)).values(_frozen_row(frozen))
             )
@@ -269,7 +273,8 @@ class SqlDeliveryStore:
                 await connection.rollback()
                 return False
             await _save_delivery_entries(connection, delivery, frozen)
-            return True
+        self._kept |= fresh
+        return True
 
     async def save_outcome(
         self, delivery: DeliveryId, instance: InstanceId, outcome: Outcome, now: datetime
@@ -284,7 +289,7 @@ class SqlDeliveryStore:
         A claim that was voided meanwhile is over, whatever the relay said, but for one case: Accepted settles
         the uncertain row that this instance had in data.
         """
-        state = _state_of(outcome)
+        state = state_of(outcome)
         async with self._database.write() as connection:
             row = (
                 await connection.execute(
@@ -355,21 +360,27 @@ class SqlDeliveryStore:
 
     # --- look -----------------------------------------------------------------------------
 
-    async def load_shown(self, subscriber: SubscriberId) -> frozenset[EntryId]:
-        """Return the entries of this reader's counted digests, those over a limit included.
+    async def load_shown(
+        self, subscribers: Collection[SubscriberId]
+    ) -> Mapping[SubscriberId, frozenset[EntryId]]:
+        """Return the entries of each reader's counted digests, those over a limit included; by each id given.
 
         One that is in data counts already: nobody can say any more that it will not arrive.
         """
+        shown: dict[SubscriberId, set[EntryId]] = {subscriber: set() for subscriber in subscribers}
         async with self._database.read() as connection:
-            rows = await connection.scalars(
-                select(delivery_entries.c.entry)
-                .join(deliveries)
-                .where(
-                    deliveries.c.recipient == subscriber,
-                    deliveries.c.state.in_([*COUNTED, State.IN_DATA]),
+            for ids in in_chunks(subscribers):
+                rows = await connection.execute(
+                    select(deliveries.c.recipient, delivery_entries.c.entry)
+                    .join(deliveries, deliveries.c.id == delivery_entries.c.delivery)
+                    .where(
+                        deliveries.c.recipient.in_(ids),
+                        deliveries.c.state.in_([*COUNTED, State.IN_DATA]),
+                    )
                 )
-            )
-            return frozenset(EntryId(entry) for entry in rows)
+                for recipient, entry in rows:
+                    shown[SubscriberId(recipient)].add(EntryId(entry))
+        return {subscriber: frozenset(entries) for subscriber, entries in shown.items()}
 
     async def load_counts(self, editions: int | None = None) -> Sequence[LedgerCount]:
         """Return the counts of the newest ``editions`` editions (all with None), newest first, the states of
@@ -618,18 +629,6 @@ async def _save_delivery_entries(connection: AsyncConnection, delivery: Delivery
 
 
 # --- rows and values ----------------------------------------------------------------------
-
-
-def _state_of(outcome: Outcome) -> State:
-    match outcome:
-        case Accepted():
-            return State.ACCEPTED
-        case Deferred():
-            return State.DEFERRED
-        case Rejected():
-            return State.REJECTED
-        case Uncertain():
-            return State.UNCERTAIN
 
 
 def _frozen_row(frozen: Frozen) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Date, DateTime, Dialect, Engine, Table, create_engine, event, make_url
+from sqlalchemy import URL, Date, DateTime, Dialect, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, StatementError
+from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
@@ -28,7 +28,6 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 from newsletter.errors import StoreError
-from newsletter.storage.schema import migrate
 
 LOCK_PATIENCE_S = 30
 """How long a statement waits for another process before it fails."""
@@ -163,6 +162,18 @@ class Database:
         """The URL as an operator wrote it, its password hidden."""
         return self._url.set(drivername=self._url.get_backend_name()).render_as_string(hide_password=True)
 
+    def check_file(self) -> None:
+        """Raise StoreError where the SQLite file can neither be opened nor made.
+
+        The asynchronous driver would say so too, but leave a thread behind that complains at exit.
+        """
+        if self.file is None:
+            return
+        try:
+            sqlite3.connect(self.file).close()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.shown_url}: {_find_sqlite_advice(error)} ({error})") from error
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Lend a connection for reading: on SQLite all its statements see the same state."""
@@ -243,34 +254,6 @@ class Database:
         return f"{advice} ({said})"
 
 
-async def open_database(url: str) -> Database:
-    """Open ``sqlite:///file``, ``sqlite:///:memory:`` or ``postgresql://…`` and bring its tables up to date.
-
-    Raises StoreError where it cannot be opened, or belongs to a newer version of the newsletter.
-    """
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise StoreError("the database URL cannot be read; write sqlite:///FILE or postgresql://…") from error
-    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
-    if parsed.drivername not in drivers:
-        raise StoreError(
-            f"{parsed.drivername!r} is no database we know; write sqlite:///FILE or postgresql://…"
-        )
-    try:
-        database = Database(parsed.set(drivername=drivers[parsed.drivername]))
-    except ImportError as error:
-        raise StoreError(
-            "PostgreSQL needs its driver; install it with: pip install 'newsletter[postgres]'"
-        ) from error
-    try:
-        await migrate(database)
-    except BaseException:
-        await database.close()
-        raise
-    return database
-
-
 _SQLITE_OPTIONS: dict[str, Any] = {
     # isolation_level None: the driver begins nothing on its own, we do (_prepare_sqlite).
     "connect_args": {"timeout": LOCK_PATIENCE_S, "isolation_level": None},
@@ -302,16 +285,11 @@ def _prepare_sqlite(engine: Engine) -> None:
     """Set up each new connection, and say how its transactions begin."""
 
     def set_up(connection: Any, _: object) -> None:
-        try:
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.execute("PRAGMA synchronous=FULL")
-            cursor.execute("PRAGMA foreign_keys=ON")
-            cursor.close()
-        except BaseException:
-            # The pool forgets a connection that could not be set up, but its thread would go on.
-            connection.close()
-            raise
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
 
     def begin(connection: Any) -> None:
         writes = connection.get_execution_options().get("writes", False)

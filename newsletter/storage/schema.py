@@ -1,21 +1,49 @@
-"""The version of the tables: brings a database up to date, and refuses one that is ahead of us."""
+"""Opening a database: its tables are brought up to date, and one that is ahead of us is refused."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError
 
 from newsletter.errors import StoreError
-
-if TYPE_CHECKING:
-    from newsletter.storage.engine import Database
+from newsletter.storage.engine import Database
 
 SCHEMA_VERSION = "0001"
 """The newest migration. Known without looking, so that opening a current database does not load Alembic."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+async def open_database(url: str) -> Database:
+    """Open ``sqlite:///file``, ``sqlite:///:memory:`` or ``postgresql://…`` and bring its tables up to date.
+
+    Raises StoreError where it cannot be opened, or belongs to a newer version of the newsletter.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError("the database URL cannot be read; write sqlite:///FILE or postgresql://…") from error
+    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+    if parsed.drivername not in drivers:
+        raise StoreError(
+            f"{parsed.drivername!r} is no database we know; write sqlite:///FILE or postgresql://…"
+        )
+    try:
+        database = Database(parsed.set(drivername=drivers[parsed.drivername]))
+    except ImportError as error:
+        raise StoreError(
+            "PostgreSQL needs its driver; install it with: pip install 'newsletter[postgres]'"
+        ) from error
+    try:
+        database.check_file()
+        await migrate(database)
+    except BaseException:
+        await database.close()
+        raise
+    return database
 
 
 async def migrate(database: Database) -> None:

@@ -32,9 +32,14 @@ class SqlSubscriberStore:
         """Return the reader with this address."""
         return await self._load_one(readers.c.address == address)
 
-    async def load_by_id(self, subscriber: SubscriberId) -> Subscriber | None:
-        """Return the reader with this id."""
-        return await self._load_one(readers.c.id == subscriber)
+    async def load_many(self, subscribers: Collection[SubscriberId]) -> Mapping[SubscriberId, Subscriber]:
+        """Return those of these readers that there are, by id."""
+        found: dict[SubscriberId, Subscriber] = {}
+        async with self._database.read() as connection:
+            for ids in in_chunks(subscribers):
+                rows = await connection.execute(select(readers).where(readers.c.id.in_(ids)))
+                found |= {SubscriberId(row.id): _read_subscriber(row) for row in rows}
+        return found
 
     async def save(self, subscribers: Sequence[Subscriber], now: datetime, why: str) -> None:
         """Insert (id 0) or update each by id, in one transaction; ``why`` goes into the consent log

@@ -48,8 +48,8 @@ async def preview_reader(
     to: EmailAddress | None = None,
 ) -> Mail:
     """Return the mail that this reader would get next; addressed to ``to``, where somebody else tries it."""
-    shown = await deliveries.load_shown(reader.id) if reader.id else frozenset()
-    digest = await digests.build(reader, choose_preview_slot(reader, clock), shown)
+    shown = await deliveries.load_shown([reader.id])
+    digest = await digests.build(reader, choose_preview_slot(reader, clock), shown[reader.id])
     return mails.build(digest, reader, to or reader.address)
 
 

@@ -20,20 +20,20 @@ import structlog
 from newsletter.deliver.outcome import choose_outcome
 from newsletter.errors import MailerError, StoreError
 from newsletter.model import (
-    Accepted,
     Consent,
-    Deferred,
     Delivery,
+    EmailAddress,
+    EntryId,
     Instance,
     InstanceId,
     OnUncertain,
     Outcome,
-    Rejected,
     Silence,
     Slot,
     SmtpReply,
     State,
     Subscriber,
+    state_of,
 )
 from newsletter.ports import Clock, DeliveryStore, Mailer, SettingStore, SubscriberStore
 from newsletter.workflows.build_edition import DigestBuilder
@@ -42,6 +42,7 @@ from newsletter.workflows.build_mail import Mail, MailBuilder
 log = structlog.get_logger()
 
 _OUTCOME_WAITS_S = (0.5, 2.0, 8.0)
+_CLAIM_AT_ONCE = 50
 
 
 @dataclass(slots=True)
@@ -56,6 +57,19 @@ class SendReport:
         """Whether anybody who should have a mail has none for certain."""
         unlucky = (State.REJECTED, State.DEFERRED, State.UNCERTAIN)
         return bool(self.stopped) or any(self.states[state] for state in unlucky)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """One claimed delivery with what must be fresh at the claim: the reader, and what they were shown before.
+
+    refusal says why the reader must not be mailed, empty where nothing forbids it.
+    """
+
+    delivery: Delivery
+    reader: Subscriber | None
+    shown: frozenset[EntryId]
+    refusal: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +125,18 @@ class Sender:
 
     async def _drain(self, report: SendReport, edition: str | None) -> int:
         """Claim and send until no row can be claimed; return how many deliveries were taken."""
-        claimed: deque[Delivery] = deque()
+        claimed: deque[_Claimed] = deque()
         claiming = asyncio.Lock()
         taken = 0
 
-        async def take() -> Delivery | None:
+        async def take() -> _Claimed | None:
             nonlocal taken
             async with claiming:
                 if not claimed and not report.stopped and not self.stop.is_set():
-                    report.stopped = await self.settings.load_hold()
+                    held = await self.settings.load_hold()
+                    report.stopped = (
+                        report.stopped or held
+                    )  # another worker may have met a dead relay meanwhile
                     if not report.stopped:
                         claimed.extend(await self._claim(edition))
                 if not claimed or report.stopped or self.stop.is_set():
@@ -128,16 +145,16 @@ class Sender:
                 return claimed.popleft()
 
         async def work() -> None:
-            while (delivery := await take()) is not None:
+            while (one := await take()) is not None:
                 try:
-                    state = await self._send_one(delivery)
+                    state = await self._send_one(one)
                 except MailerError as error:
                     log.error("the relay cannot be used", error=str(error))
                     report.stopped = report.stopped or str(error)
                     return
                 if state is not None:
                     report.states[state] += 1
-                    self.progress(delivery, state)
+                    self.progress(one.delivery, state)
 
         workers = [asyncio.create_task(work()) for _ in range(self.mailer.connections)]
         try:
@@ -149,20 +166,32 @@ class Sender:
             raise
         return taken
 
-    async def _claim(self, edition: str | None) -> list[Delivery]:
-        limit = 4 * self.mailer.connections
-        return list(
-            await self.deliveries.claim(self.instance, self.clock.now(), limit, self.on_uncertain, edition)
-        )
+    async def _claim(self, edition: str | None) -> list[_Claimed]:
+        """Claim a handful, and look their readers up together: consent and suppression as they are now."""
+        now = self.clock.now()
+        rows = await self.deliveries.claim(self.instance, now, _CLAIM_AT_ONCE, self.on_uncertain, edition)
+        readers = await self.subscribers.load_many([row.recipient for row in rows])
+        shown = await self.deliveries.load_shown([row.recipient for row in rows])
+        addresses = {row.id: _address_of(row, readers.get(row.recipient)) for row in rows}
+        suppressed = await self.subscribers.load_suppressed([name for name in addresses.values() if name])
+        claimed = []
+        for row in rows:
+            reader, address = readers.get(row.recipient), addresses[row.id]
+            refusal = suppressed.get(address, "") if address else ""
+            if reader is None:
+                refusal = "the subscriber was erased"
+            elif reader.consent is not Consent.CONFIRMED:
+                refusal = f"the subscriber is {reader.consent}"
+            claimed.append(_Claimed(row, reader, shown[row.recipient], refusal))
+        return claimed
 
-    async def _send_one(self, delivery: Delivery) -> State | None:
+    async def _send_one(self, one: _Claimed) -> State | None:
         """Bring one claimed delivery as far as it comes; return its new state, None where the claim was lost."""
-        reader = await self.subscribers.load_by_id(delivery.recipient)
-        refusal = await self._why_not(reader, delivery)
-        if refusal or reader is None:
-            return await self._close(delivery, State.SUPPRESSED, refusal)
+        delivery = one.delivery
+        if one.refusal or one.reader is None:
+            return await self._close(delivery, State.SUPPRESSED, one.refusal)
         try:
-            mail = await self._build(delivery, reader)
+            mail = await self._build(delivery, one.reader, one.shown)
         except StoreError:
             raise
         except Exception as error:
@@ -181,20 +210,9 @@ class Sender:
             return State.EMPTY
         return await self._hand_over(delivery, mail)
 
-    async def _why_not(self, reader: Subscriber | None, delivery: Delivery) -> str:
-        """Return why this reader must not be mailed now, empty where nothing forbids it."""
-        if reader is None:
-            return "the subscriber was erased"
-        if reader.consent is not Consent.CONFIRMED:
-            return f"the subscriber is {reader.consent}"
-        address = delivery.frozen.address if delivery.frozen else reader.address
-        suppressed = await self.subscribers.load_suppressed([address])
-        return suppressed.get(address, "")
-
-    async def _build(self, delivery: Delivery, reader: Subscriber) -> Mail:
+    async def _build(self, delivery: Delivery, reader: Subscriber, shown: frozenset[EntryId]) -> Mail:
         if delivery.frozen is None:
             slot = Slot(date.fromisoformat(delivery.key), delivery.slot_at)
-            shown = await self.deliveries.load_shown(reader.id)
             return self.mails.build(await self.digests.build(reader, slot, shown), reader, reader.address)
         mail = self.mails.rebuild(delivery.frozen, reader)
         if mail.frozen.content_hash != delivery.frozen.content_hash:
@@ -237,20 +255,15 @@ class Sender:
                 if wait_s is None:
                     raise
                 await asyncio.sleep(wait_s)
-        return _state_of(outcome)
+        return state_of(outcome)
 
     async def _close(self, delivery: Delivery, state: State, why: str) -> State:
         await self.deliveries.close(delivery.id, self.instance, state, why, None, self.clock.now())
         return state
 
 
-def _state_of(outcome: Outcome) -> State:
-    match outcome:
-        case Accepted():
-            return State.ACCEPTED
-        case Deferred():
-            return State.DEFERRED
-        case Rejected():
-            return State.REJECTED
-        case _:
-            return State.UNCERTAIN
+def _address_of(delivery: Delivery, reader: Subscriber | None) -> EmailAddress | None:
+    """Return where a delivery goes: a frozen one keeps the address of its first attempt."""
+    if delivery.frozen:
+        return delivery.frozen.address
+    return reader.address if reader else None

@@ -16,7 +16,7 @@ import pytest
 
 from newsletter.config import load_config
 from newsletter.model import FetchState, State, Window
-from newsletter.scheduler import import_file, send_due
+from newsletter.scheduler import send_due
 from newsletter.wiring import open_newsletter
 from newsletter.workflows.collect_entries import collect_entries
 from tests.acceptance.house import House
@@ -99,7 +99,7 @@ async def test_every_archived_day_is_stored_and_mailed_to_those_who_asked_for_it
         # Joined on the eve of the first day, so that every archived day is new to them.
         clock = SetClock(datetime.combine(date.fromisoformat(min(days)), time(), UTC))
         async with open_newsletter(config, clock=clock) as newsletter, newsletter.fetcher() as fetcher:
-            await import_file(newsletter)
+            await newsletter.import_subscribers()
             for day in sorted(days):
                 clock.at = datetime.combine(date.fromisoformat(day), time(20), UTC)
                 report = await collect_entries(config.source_list, fetcher, newsletter.entries, clock)

@@ -682,8 +682,10 @@ async def test_shown_are_the_entries_of_digests_that_count(
     if outcome is not None:
         await store.save_outcome(delivery.id, instance, outcome, NOW)
 
-    assert await store.load_shown(reader.id) == (set(entries) if shown else set())
-    assert await store.load_shown(other.id) == frozenset()
+    assert await store.load_shown([reader.id, other.id]) == {
+        reader.id: set(entries) if shown else set(),
+        other.id: set(),
+    }
 
 
 async def test_counts_of_an_edition_add_up_to_what_was_due(database: Database) -> None:

@@ -39,7 +39,7 @@ async def test_subscriber_comes_back_as_saved(database: Database) -> None:
 
     assert loaded is not None
     assert loaded == replace(saved, id=loaded.id)
-    assert await store.load_by_id(loaded.id) == loaded
+    assert await store.load_many([loaded.id]) == {loaded.id: loaded}
     assert await store.load(EmailAddress("nobody@example.org")) is None
 
 

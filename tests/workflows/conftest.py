@@ -12,7 +12,6 @@ import pytest
 
 from newsletter.config import load_config
 from newsletter.model import Delivery, State
-from newsletter.scheduler import import_file
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
@@ -55,7 +54,7 @@ class Office:
     async def join(self, *addresses: str, topics: str = "[robot]") -> None:
         """Let these readers join now."""
         self.write_subscribers(*addresses, topics=topics)
-        await import_file(self.newsletter)
+        await self.newsletter.import_subscribers()
 
     async def collect(self) -> CollectReport:
         async with self.newsletter.fetcher() as fetcher:
