@@ -165,8 +165,7 @@ def _tell_problems(problems: Sequence[SourceError]) -> list[str]:
         reason = str(problem).replace(problem.url, "").strip(": ") if problem.url else str(problem)
         by_reason.setdefault(reason, []).append(problem)
     return [
-        str(same[0]) + (f" (and {len(same) - 1} more requests)" if len(same) > 1 else "")
-        for same in by_reason.values()
+        str(same[0]) + (f" ({len(same)} requests)" if len(same) > 1 else "") for same in by_reason.values()
     ]
 
 
