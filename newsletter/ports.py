@@ -262,7 +262,7 @@ class Mailer(Protocol):
     async def begin(self, envelope: Envelope) -> MailSession | SmtpReply:
         """Open a session for one envelope; the reply where MAIL or RCPT was refused.
 
-        Raises MailerError where the relay cannot be used at all (connection, TLS, login).
+        Raises MailerError where the relay cannot be used at all (connection, TLS, login, our sender).
         """
 
     async def close(self) -> None: ...

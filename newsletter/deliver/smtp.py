@@ -105,7 +105,7 @@ class SmtpMailer:
         Waits while ``connections`` sessions are open. A connection that the relay has closed while it
         was idle is replaced. A relay that breaks off at RCPT on a new connection gives a 451 of ours:
         it may be this recipient, and others must not wait for that.
-        Raises MailerError where the relay cannot be used at all (connection, TLS, login).
+        Raises MailerError where the relay cannot be used at all (connection, TLS, login, our sender address).
         """
         await self._places.acquire()
         try:
@@ -197,6 +197,12 @@ class SmtpMailer:
             if error.code == _LOGIN_WANTED:
                 raise MailerError(
                     f"relay {self._relay} wants a login ({_reply(error)}): set relay.username and password"
+                ) from error
+            if error.code >= 500:
+                # It says nothing about this recipient: the next one would be refused just the same.
+                raise MailerError(
+                    f"relay {self._relay} refuses the sender {envelope.mail_from} ({_reply(error)}): "
+                    "check newsletter.from and newsletter.bounce_address"
                 ) from error
             return self._refused(connection, "MAIL", error)
         try:

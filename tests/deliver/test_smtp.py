@@ -170,7 +170,15 @@ async def test_a_refusal_is_the_reply_and_the_connection_serves_the_next(local: 
     assert [message.rcpt_to for message in sink.messages] == ["bob@example.org"]
 
 
-async def test_a_refused_sender_is_the_reply() -> None:
+async def test_a_sender_that_is_refused_for_good_stops_the_relay_and_charges_nobody() -> None:
+    async with Sink(mail="550 5.7.1 not yours to send from") as sink:
+        mailer = SmtpMailer(relay_of(sink))
+        with pytest.raises(MailerError, match=r"refuses the sender .*check newsletter\.from"):
+            await mailer.begin(envelope_to("ada"))
+        await mailer.close()
+
+
+async def test_a_sender_that_is_refused_for_now_is_the_reply() -> None:
     async with Sink(mail="451 4.3.0 not now") as sink:
         mailer = SmtpMailer(relay_of(sink))
         assert await send(mailer) == SmtpReply(451, "4.3.0 not now")
