@@ -280,7 +280,7 @@ class Hit:
 class Match:
     """An entry belongs to a topic, and these hits are why. Hits stand in the order of the text, title first.
 
-    strength is 1.0 where a title was hit, .7 otherwise (relevance rule: a title says what a paper is about).
+    strength is 1.0 where a title was hit, .7 otherwise (a title says what a paper is about).
     """
 
     hits: tuple[Hit, ...]

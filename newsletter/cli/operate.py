@@ -93,6 +93,10 @@ def parse_edition(text: str) -> date | None:
 async def _send_trial(newsletter: Newsletter, to: str, whose: str) -> int:
     """Send one reader's next digest to another address; the ledger does not know of it."""
     address = parse_address(to)
+    why = await newsletter.settings.load_hold()
+    if why:
+        console.print(f"nothing was sent: held, {why}")
+        return COULD_NOT_RUN
     reader = await choose_reader(newsletter, whose)
     mail = await preview_reader(
         reader,

@@ -58,10 +58,9 @@ def choose_plan(subscriber: Subscriber, now: datetime, catch_up: timedelta) -> P
             Skip(slot, "the newsletter was not running then; too late to catch up") for slot in due
         )
         return Plan(slot=None, skipped=skipped, next_due_at=following)
-    covered = f"the newsletter was not running then; covered by the digest of {newest.local_on}"
     return Plan(
         slot=newest,
-        skipped=tuple(Skip(slot, covered) for slot in due[:-1]),
+        skipped=tuple(Skip(slot, _covered_by(newest)) for slot in due[:-1]),
         next_due_at=following,
         expires_at=now + catch_up,
     )
@@ -70,19 +69,27 @@ def choose_plan(subscriber: Subscriber, now: datetime, catch_up: timedelta) -> P
 def choose_plan_for_date(
     subscriber: Subscriber, local_on: date, now: datetime, catch_up: timedelta
 ) -> Plan | None:
-    """Plan one date's digest now, whatever the hour; None where the reader's cadence has no slot on that date.
+    """Plan one date's digest now, whatever the hour; None where the reader has no slot on that date that
+    could be sent: the cadence leaves it out, it is still to come there, or it is older than catch_up.
 
-    A slot that is still to come is thereby used up: next_due_at moves behind it.
+    The slot is thereby used up, and earlier ones that were missed are covered by it.
     """
-    if not _is_slot(subscriber.cadence, local_on):
+    cadence = subscriber.cadence
+    slot = build_slot(cadence, local_on)
+    today = now.astimezone(ZoneInfo(cadence.zone)).date()
+    if not _is_slot(cadence, local_on) or local_on > today or now - slot.at > catch_up:
         return None
-    slot = build_slot(subscriber.cadence, local_on)
+    missed = _slots_between(cadence, subscriber.next_due_at or slot.at, slot.at)
     return Plan(
         slot=slot,
-        skipped=(),
-        next_due_at=next_slot(subscriber.cadence, max(now, slot.at)).at,
+        skipped=tuple(Skip(one, _covered_by(slot)) for one in missed if one != slot),
+        next_due_at=next_slot(cadence, max(now, slot.at)).at,
         expires_at=now + catch_up,
     )
+
+
+def _covered_by(slot: Slot) -> str:
+    return f"the newsletter was not running then; covered by the digest of {slot.local_on}"
 
 
 def _slots_between(cadence: Cadence, first: datetime, last: datetime) -> Iterator[Slot]:

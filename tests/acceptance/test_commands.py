@@ -122,6 +122,19 @@ async def test_an_edition_goes_to_those_who_have_a_slot_on_its_date_once(tmp_pat
     assert [message.rcpt_to for message in sink.messages] == ["ada@example.org"]
 
 
+def test_without_a_relay_mails_are_filed_into_a_maildir(tmp_path: Path) -> None:
+    house = make_house(tmp_path)
+    config = (tmp_path / "config.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(re.sub(r"relay: .*", "maildir: outbox", config))
+    house.run("collect")
+
+    sent = house.run("send", "--edition", "2026-06-16")
+
+    assert sent.returncode == 0, sent.stderr
+    (filed,) = (tmp_path / "outbox" / "new").iterdir()
+    assert b"\r\nTo: " in filed.read_bytes()
+
+
 def test_fresh_preview_works_before_anything_else(tmp_path: Path) -> None:
     house = make_house(tmp_path)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import shlex
 import shutil
 import socket
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -167,6 +169,38 @@ def test_full_disk_stops_the_run_and_leaves_the_database_as_it_was(tmp_path: Pat
     assert "892" in again.stdout
 
 
+def test_nothing_is_sent_that_cannot_be_recorded(tmp_path: Path) -> None:
+    asyncio.run(_send_on_a_full_disk(tmp_path))
+
+
+async def _send_on_a_full_disk(folder: Path) -> None:
+    many = "defaults: {days: daily, hour: '07:00', zone: UTC}\nsubscribers:\n" + "".join(
+        f"  - {{address: reader{number}@example.org, topics: [robot, pruning]}}\n" for number in range(60)
+    )
+    async with Sink() as sink:
+        house = make_house(folder, subscribers=many, port=sink.port)
+        for command in ("collect", "hold", "send --edition 2026-06-16", "release"):  # queued, and not sent
+            await asyncio.to_thread(house.run, *command.split())
+        room = (folder / "newsletter.db").stat().st_size + 700_000  # for some of the mails
+        limited = f"ulimit -f {room // 1024} && exec {shlex.join(house.command('send'))}"
+        full = await asyncio.to_thread(
+            subprocess.run,
+            ["bash", "-c", limited],
+            cwd=folder,
+            env=house.environment(),
+            capture_output=True,
+            text=True,
+        )
+        assert full.returncode == 3, full.stdout + full.stderr
+        assert 0 < len(sink.messages) < 60, full.stdout + full.stderr
+        done = await asyncio.to_thread(house.run, "send")
+        assert done.returncode in (0, 1), done.stdout + done.stderr
+    copies = Counter(message.rcpt_to for message in sink.messages)
+    assert len(copies) == 60
+    # Only a mail whose answer found no room any more may come twice.
+    assert sum(copies.values()) - 60 <= 4
+
+
 def test_nothing_is_sent_while_held(tmp_path: Path) -> None:
     asyncio.run(_hold_and_release(tmp_path))
 
@@ -179,6 +213,8 @@ async def _hold_and_release(folder: Path) -> None:
         held = await asyncio.to_thread(house.run, "send", "--edition", "2026-06-16")
         assert held.returncode == 3
         assert "moving house" in held.stdout
+        trial = await asyncio.to_thread(house.run, "send", "--to", "me@example.org")
+        assert trial.returncode == 3
         assert sink.messages == []
         await asyncio.to_thread(house.run, "release")
         sent = await asyncio.to_thread(house.run, "send")

@@ -143,10 +143,28 @@ def test_an_edition_that_is_sent_early_uses_its_slot_up() -> None:
     assert plan.next_due_at == at("2026-06-17 07:00")
 
 
-def test_a_date_outside_the_cadence_has_no_plan() -> None:
-    reader = make_subscriber(cadence=make_cadence(days=frozenset({2})))
+def test_an_edition_covers_the_slots_that_were_missed_before_it() -> None:
+    reader = make_subscriber(next_due_at=at("2026-06-15 07:00"))
 
-    assert choose_plan_for_date(reader, date(2026, 6, 16), at("2026-06-16 05:00"), CATCH_UP) is None
+    plan = choose_plan_for_date(reader, date(2026, 6, 16), at("2026-06-16 09:00"), CATCH_UP)
+
+    assert plan is not None
+    assert [skip.slot.local_on for skip in plan.skipped] == [date(2026, 6, 15)]
+
+
+@pytest.mark.parametrize(
+    ("local_on", "now"),
+    [
+        (date(2026, 6, 15), "2026-06-16 05:00"),  # not a day of this cadence
+        (date(2026, 6, 16), "2026-06-15 22:00"),  # still to come in this zone
+        (date(2026, 6, 9), "2026-06-16 05:00"),  # too long ago
+    ],
+)
+def test_a_date_that_cannot_be_sent_has_no_plan(local_on: date, now: str) -> None:
+    tuesdays = make_cadence(days=frozenset({1}))
+    reader = make_subscriber(cadence=tuesdays, next_due_at=at("2026-06-16 07:00"))
+
+    assert choose_plan_for_date(reader, local_on, at(now), CATCH_UP) is None
 
 
 def test_the_zones_of_this_table_are_real() -> None:
