@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test lint format crash clean
+.PHONY: help demo test lint format crash bench clean
 
 help:
 	@echo "make demo    run the whole way over a sample day, with no network"
@@ -12,6 +12,7 @@ help:
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make format  let ruff put the code in form"
 	@echo "make crash   kill the sender at random, many rounds (ROUNDS=50)"
+	@echo "make bench   speed, as ratios against named peers"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("newsletter needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; say make PYTHON=python3.12") if sys.version_info < (3, 11) else 0'
@@ -38,6 +39,9 @@ format: $(READY)
 
 crash: $(READY)
 	ROUNDS=$(or $(ROUNDS),50) $(BIN)/pytest -s tests/acceptance/test_crash.py
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.render
 
 clean:
 	rm -rf .venv demo-out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
