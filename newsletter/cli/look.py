@@ -163,7 +163,7 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
     async with open_newsletter(config) as newsletter:
         why = await newsletter.settings.load_hold()
         if why:
-            console.print(f"[red]held[/red]: {why}. 'newsletter release' lets mail go out again.")
+            console.print(f"held: {why}. 'newsletter release' lets mail go out again.", style="red")
         counts = await newsletter.deliveries.load_counts(editions)
         show_ledger(counts)
         if not counts:

@@ -70,7 +70,7 @@ async def send_pending(newsletter: Newsletter, edition: str | None = None) -> in
     )
     show_ledger(await newsletter.deliveries.load_counts(editions=3))
     if report.stopped:
-        console.print(f"[red]stopped[/red]: {report.stopped}; the rest stays queued", markup=True)
+        console.print(f"stopped: {report.stopped}; the rest stays queued", style="red")
         return DONE_WITH_FAILURES if done[State.ACCEPTED] else COULD_NOT_RUN
     return DONE_WITH_FAILURES if report.failed else DONE
 
@@ -118,7 +118,7 @@ async def _send_trial(newsletter: Newsletter, to: str, whose: str) -> int:
     if isinstance(reply, SmtpReply) and 200 <= reply.code < 300:
         console.print(f"sent the digest of {reader.address} to {address}: {reply}")
         return DONE
-    console.print(f"[red]not sent[/red] to {address}: {reply}")
+    console.print(f"not sent to {address}: {reply}", style="red")
     return DONE_WITH_FAILURES
 
 

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from newsletter.model import PENDING, Delivery, FetchRecord, FetchState, LedgerCount, State
 
-# In a log or a pipe there is no edge to break lines at.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+# No markup: what a source or a relay says may hold brackets. In a pipe there is no edge to break lines at.
+console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 200)
 
 _GOOD = (FetchState.OK, FetchState.UNCHANGED, FetchState.EMPTY_AS_EXPECTED)
 FINAL = (
@@ -45,7 +46,7 @@ def show_fetches(records: Sequence[FetchRecord]) -> None:
         colour = "green" if record.state in _GOOD else "red"
         table.add_row(
             record.source,
-            f"[{colour}]{record.state}[/{colour}]",
+            Text(record.state, style=colour),
             str(record.listed),
             str(record.new),
             f"{record.finished_at:%Y-%m-%d %H:%M}",

@@ -97,6 +97,6 @@ async def _check_relay(config: Config) -> bool:
     try:
         console.print(f"relay          {await build_relay(config).check()}")
     except MailerError as error:
-        console.print(f"relay          [red]{error}[/red]")
+        console.print(f"relay          {error}", style="red")
         return False
     return True
