@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from newsletter.model import Card, Digest, EntryId, EntryKey, Item, Reason, Scope, Section, Slot, Window
@@ -22,8 +23,7 @@ def freeze_digest(digest: Digest) -> tuple[str, dict[str, str]]:
     for section in digest.sections:
         items = []
         for item in section.items:
-            card = _to_json(asdict(item.card))
-            card_hash = hashlib.sha256(card.encode()).hexdigest()
+            card_hash, card = _freeze_card(item.card)
             cards[card_hash] = card
             items.append({"entry": item.entry_id, "card": card_hash, "reason": asdict(item.reason)})
         sections.append(
@@ -41,6 +41,13 @@ def freeze_digest(digest: Digest) -> tuple[str, dict[str, str]]:
         "quiet_topics": digest.quiet_topics,
     }
     return _to_json(frozen), cards
+
+
+@lru_cache(maxsize=4096)
+def _freeze_card(card: Card) -> tuple[str, str]:
+    """Return the hash and the JSON of a card. Remembered: the cards of an edition are shared by its readers."""
+    text = _to_json(asdict(card))
+    return hashlib.sha256(text.encode()).hexdigest(), text
 
 
 def thaw_digest(digest_json: str, cards: Mapping[str, str]) -> Digest:

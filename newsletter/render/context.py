@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TypedDict
 from urllib.parse import quote, urlsplit
 
@@ -154,17 +155,24 @@ def _summary_chars(from_end: int, cut: Cut) -> int:
 
 
 def _build_paper(item: Item, section: Section, number: int, summary_chars: int) -> PaperView:
-    card = item.card
+    paper = _read_card(item.card, summary_chars)
+    reason = write_reason(item.reason, item.card.listed_on, section.topic)
+    return PaperView(**{**paper, "number": number, "reason": reason})
+
+
+@lru_cache(maxsize=4096)
+def _read_card(card: Card, summary_chars: int) -> PaperView:
+    """Return what a paper looks like to every reader. Remembered: the cards of an edition are shared by its readers."""
     links = build_links(card)
     summary = read_tex(clean(card.summary, 10_000)) if summary_chars else ""
     return PaperView(
-        number=number,
+        number=0,
         title=clean(read_tex(clean(card.title, 2_000)), _MAX_TITLE_CHARS) or "(without a title)",
         url=links[0]["url"] if links else "",
         byline=write_byline(card),
         facts=list(write_facts(card)),
         summary=cut_summary(summary, summary_chars) if summary_chars else "",
-        reason=write_reason(item.reason, card.listed_on, section.topic),
+        reason="",
         links=links,
     )
 
