@@ -201,7 +201,9 @@ def write_overview(papers: int, topics: int, outside: int) -> str:
             f"{count(outside, 'paper')} outside your topics" if outside else "No new papers for your topics"
         )
     overview = f"{count(papers, 'paper')} in {count(topics, 'topic')}"
-    return f"{overview}, and {outside:,} more outside them" if outside else overview
+    return (
+        f"{overview}, and {outside:,} more outside {'it' if topics == 1 else 'them'}" if outside else overview
+    )
 
 
 def write_headline(papers: int, topics: Sequence[str], outside: int, day: date) -> str:

@@ -146,6 +146,7 @@ def test_reason_is_one_line_of_at_most_110_characters(reason: Reason, topic: str
         (1, 1, 0, "1 paper in 1 topic"),
         (12, 3, 0, "12 papers in 3 topics"),
         (12, 3, 5, "12 papers in 3 topics, and 5 more outside them"),
+        (1, 1, 5, "1 paper in 1 topic, and 5 more outside it"),
         (0, 0, 1, "1 paper outside your topics"),
         (0, 0, 0, "No new papers for your topics"),
     ],
