@@ -126,13 +126,12 @@ async def _look_at(
 async def _follow_pages(
     request: Request | None, look: _Look, kind: SourceKind, fetcher: Fetcher, store: EntryStore
 ) -> None:
-    """Ask for one listing, page after page. An unchanged first page stands for the whole listing.
+    """Ask for one listing, page after page.
 
-    The validators of a listing are kept only if all its pages were read: a page that failed must not
-    hide behind an unchanged first page in the next pass.
+    Validators are kept only of a listing that is one page: then an unchanged page is an unchanged listing.
+    What stands on a second page, or failed there, must not hide behind an unchanged first one.
     """
     seen: frozenset[str] = frozenset()
-    validators: dict[str, Validators] = {}
     while request is not None:
         look.requests += 1
         try:
@@ -150,12 +149,11 @@ async def _follow_pages(
         look.sightings += feed.sightings
         look.notes += feed.notes
         look.unknown_fields |= set(feed.unknown_fields)
-        if not request.page:
-            validators[request.location] = fetched.validators
         following = kind.next_request(request, feed, seen)
+        if following is None and not request.page:
+            look.validators[request.location] = fetched.validators
         seen |= {sighting.guid for sighting in feed.sightings}
         request = following
-    look.validators |= validators
 
 
 def _tell_problems(problems: Sequence[SourceError]) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -117,6 +118,16 @@ async def test_a_listing_whose_second_page_failed_is_read_whole_next_time(databa
 
     assert url("2026-06-16", 1) in shelf.asked
     assert again.records[0].state is FetchState.OK
+
+
+async def test_a_paper_on_the_second_page_is_found_though_the_first_is_unchanged(database: Database) -> None:
+    full = json.loads(make_day(51))
+    days = {url("2026-06-16"): json.dumps(full[:50]), url("2026-06-16", 1): "[]", url("2026-06-15"): "[]"}
+    await collect(database, days)
+
+    report, _ = await collect(database, {**days, url("2026-06-16", 1): json.dumps(full[50:])})
+
+    assert report.records[0].new == 1
 
 
 async def test_one_broken_source_does_not_keep_the_others_back(database: Database) -> None:
