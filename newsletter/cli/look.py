@@ -123,8 +123,9 @@ async def _choose_preview_reader(newsletter: Newsletter, request: PreviewRequest
     where there are no readers yet, a trial reader of the configured topics."""
     topics: list[object] = list(request.topics)
     if not topics:
-        if request.address or await load_readers(newsletter) or not newsletter.config.topics:
-            return await choose_reader(newsletter, request.address)
+        readers = await load_readers(newsletter)
+        if request.address or readers or not newsletter.config.topics:
+            return pick_reader(readers, request.address)
         topics = list(newsletter.config.topics)
     trial = make_trial_reader(to_json(topics), newsletter.config.everything_else)
     return await start_window(trial, newsletter.entries, newsletter.clock.now())
@@ -139,9 +140,8 @@ async def load_readers(newsletter: Newsletter) -> list[Subscriber]:
     return sorted(mailed, key=lambda reader: reader.address)
 
 
-async def choose_reader(newsletter: Newsletter, whose: str) -> Subscriber:
+def pick_reader(readers: Sequence[Subscriber], whose: str) -> Subscriber:
     """Return one reader by address, the first one for an empty text. Raises ConfigError where there is none."""
-    readers = await load_readers(newsletter)
     if not whose:
         if not readers:
             raise ConfigError(

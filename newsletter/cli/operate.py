@@ -10,7 +10,7 @@ from pathlib import Path
 
 from newsletter.address import parse_address
 from newsletter.cli import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
-from newsletter.cli.look import choose_reader
+from newsletter.cli.look import load_readers, pick_reader
 from newsletter.cli.show import build_table, console, sending_progress, show_fetches, show_ledger
 from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
@@ -97,7 +97,7 @@ async def _send_trial(newsletter: Newsletter, to: str, whose: str) -> int:
     if why:
         console.print(f"nothing was sent: held, {why}")
         return COULD_NOT_RUN
-    reader = await choose_reader(newsletter, whose)
+    reader = pick_reader(await load_readers(newsletter), whose)
     mail = await preview_reader(
         reader,
         await newsletter.new_digest_builder(),

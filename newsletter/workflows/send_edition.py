@@ -134,9 +134,8 @@ class Sender:
             async with claiming:
                 if not claimed and not report.stopped and not self.stop.is_set():
                     held = await self.settings.load_hold()
-                    report.stopped = (
-                        report.stopped or held
-                    )  # another worker may have met a dead relay meanwhile
+                    # Not simply "= held": another worker may have met a dead relay meanwhile.
+                    report.stopped = report.stopped or held
                     if not report.stopped:
                         claimed.extend(await self._claim(edition))
                 if not claimed or report.stopped or self.stop.is_set():
