@@ -16,12 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, create_engine, make_url, text
 
 from newsletter.storage import Database, open_database
 
 _ROOM_FOR_A_SERVER_BYTES = 2 << 30
 _DEBIAN_SERVERS = Path("/usr/lib/postgresql")
+
+# How quickly examples are made says something about the machine, not about the promise.
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")
 
 
 @pytest.fixture(scope="session")
@@ -169,9 +174,12 @@ def _make_reachable(programs: Path, folder: Path, as_user: dict[str, Any]) -> Pa
     try:
         _run(programs / "initdb", "--version", **as_user)
     except (OSError, subprocess.CalledProcessError):
-        copy = folder / "programs"
-        shutil.copytree(programs.parent, copy)
-        return copy / programs.name
+        # The wheel's libraries lie beside its package, and the programs look for them from where they are.
+        package = programs.parent.parent
+        for part in package.parent.glob(f"{package.name}*"):
+            if part.is_dir():
+                shutil.copytree(part, folder / "programs" / part.name)
+        return folder / "programs" / programs.relative_to(package.parent)
     return programs
 
 
