@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test lint format crash bench clean
+.PHONY: help demo test lint format crash fuzz bench clean
 
 help:
 	@echo "make demo    run the whole way over a sample day, with no network"
@@ -12,6 +12,7 @@ help:
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make format  let ruff put the code in form"
 	@echo "make crash   kill the sender at random, many rounds (ROUNDS=50)"
+	@echo "make fuzz    feed mutated files to every parser (COUNT=20000, DATA=../shared/data)"
 	@echo "make bench   speed, as ratios against named peers"
 
 $(READY): pyproject.toml constraints.txt
@@ -40,8 +41,12 @@ format: $(READY)
 crash: $(READY)
 	ROUNDS=$(or $(ROUNDS),50) $(BIN)/pytest -s tests/acceptance/test_crash.py
 
+fuzz: $(READY)
+	$(BIN)/python -m tests.collect.fuzz --count $(or $(COUNT),20000) --data $(or $(DATA),../shared/data)
+
 bench: $(READY)
 	$(BIN)/python -m benchmarks.render
+	$(BIN)/python -m benchmarks.collect
 
 clean:
 	rm -rf .venv demo-out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

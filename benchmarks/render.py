@@ -31,6 +31,7 @@ from newsletter.model import (
     Digest,
     EmailAddress,
     EntryId,
+    Fetched,
     Identity,
     Item,
     Reason,
@@ -65,7 +66,9 @@ class Job(NamedTuple):
 def build_jobs(readers: int, papers: int) -> list[Job]:
     """Return a digest for each reader: so many papers of the sample day, drawn for this reader."""
     source = Source("sample", "hf_daily_papers", str(sample_file()))
-    feed = hf_daily_papers.parse(sample_file().read_bytes(), source, Request(source.location, SAMPLE_DAY))
+    feed = hf_daily_papers.parse(
+        Fetched(sample_file().read_bytes(), source.location), source, Request(source.location, SAMPLE_DAY)
+    )
     cards = [build_card(sighting.entry) for sighting in feed.sightings]
     slot = Slot(SAMPLE_DAY, datetime(2026, 6, 16, 7, tzinfo=UTC))
     chance = random.Random(1)

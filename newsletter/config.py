@@ -11,13 +11,21 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from newsletter.address import parse_address
 from newsletter.checked_yaml import (
@@ -36,16 +44,17 @@ from newsletter.checked_yaml import (
     validate,
     whole_number,
 )
+from newsletter.collect.kinds import KINDS
 from newsletter.errors import AddressError, ConfigError, Problem
 from newsletter.model import EmailAddress, Identity, OnUncertain, Source
 from newsletter.yaml_text import Document, Value, load_yaml, read_text
 
 KNOWN_VARIABLES = ("NEWSLETTER_CONFIG", "NEWSLETTER_TEST_DATABASE_URL")
-HF_URL = "https://huggingface.co"
-SOURCE_KINDS = ("hf_daily_papers", "hf_papers_capture", "atom_rss")
+SOURCE_KINDS = tuple(KINDS)
 
 _MAY_NAME_VARIABLES = (("relay", "password"), ("database", "url"))
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
+_CATEGORY = re.compile(r"[a-z]{2,9}(?:-[a-z]{2,4})?(?:\.(?:[A-Za-z]{2}|[a-z]{2,6}-[a-z]{2,4}|[a-z]{3,8}))?")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -89,18 +98,46 @@ def _parse_folder(value: object, info: ValidationInfo) -> Path:
 
 
 def _parse_location(value: object, info: ValidationInfo) -> str:
-    """Return a web address or an absolute path; empty where hf_daily_papers asks its base_url instead."""
+    """Return a web address or an absolute path; empty where the kind has a site of its own."""
     kind = info.data.get("kind")
     if value == "":
-        if kind in (None, "hf_daily_papers"):
+        if kind is None or KINDS[kind].site:
             return ""
         raise ValueError(f"is missing: {kind} reads a file or a web address (https://…)")
     text = parse_line(value)
-    if info.data.get("base_url", HF_URL) != HF_URL:
+    if info.data.get("base_url"):
         raise ValueError("base_url and location cannot both be given; keep one of them")
     if "://" in text:
         return _parse_web_address(text)
     return str(_parse_path(text, info))
+
+
+def _parse_base_url(value: object) -> str:
+    text = _parse_web_address(value)
+    if text.startswith("http:") and not is_loopback(urlsplit(text).hostname or ""):
+        raise ValueError(f"{text!r} is not encrypted; write https:// (http:// only to this machine)")
+    return text
+
+
+def _parse_names(value: object) -> tuple[str, ...]:
+    """Return the names of a list, or of a text with commas between them, each once."""
+    names = value if isinstance(value, list) else parse_line(value).split(",")
+    return tuple(dict.fromkeys(parse_line(name) for name in names))
+
+
+def _parse_categories(value: object) -> tuple[str, ...]:
+    names = _parse_names(value)
+    for name in names:
+        if not _CATEGORY.fullmatch(name):
+            raise ValueError(f"{name!r} is no category of arXiv; write cs.CL, or cs for the whole archive")
+    return names
+
+
+def _parse_switch(value: object) -> bool:
+    text = parse_line(value)
+    if text not in ("on", "off"):
+        raise ValueError(f"{text!r} is unknown; write on or off")
+    return text == "on"
 
 
 def _parse_web_address(value: object) -> str:
@@ -112,8 +149,6 @@ def _parse_web_address(value: object) -> str:
         )
     if parts.scheme not in ("https", "http") or not host:
         raise ValueError(f"{text!r} is not a web address; write https://host/path")
-    if parts.scheme == "http" and not is_loopback(host):
-        raise ValueError(f"{text!r} is not encrypted; write https:// (http:// only to this machine)")
     return text
 
 
@@ -275,30 +310,62 @@ class SourceSettings(Section):
 
     kind: Annotated[str, one_of(SOURCE_KINDS)] = Field(description=f"one of {', '.join(SOURCE_KINDS)}")
     name: Line = Field(default_factory=lambda earlier: earlier["kind"])
-    base_url: Annotated[str, BeforeValidator(_parse_web_address)] = HF_URL
+    base_url: Annotated[str, BeforeValidator(_parse_base_url)] = ""
     location: Annotated[str, BeforeValidator(_parse_location)] = Field(default="", validate_default=True)
     listing_dates: Annotated[int, whole_number(1, 31)] = 7
     captured_on: Day | None = None
+    categories: Annotated[tuple[str, ...], BeforeValidator(_parse_categories)] = ()
+    authors: Annotated[tuple[str, ...], BeforeValidator(_parse_names)] = ()
+    search: Line = ""
+    days_back: Annotated[int, whole_number(1, 60)] = 7
+    cross_lists: Annotated[bool, BeforeValidator(_parse_switch)] = True
 
-    @field_validator("base_url", "listing_dates")
+    @field_validator("base_url")
     @classmethod
-    def _is_for_hf(cls, value: str | int, info: ValidationInfo) -> str | int:
-        if info.data.get("kind", "hf_daily_papers") != "hf_daily_papers":
-            raise ValueError(f"is only for hf_daily_papers, not for {info.data['kind']}; leave it out")
+    def _has_a_site(cls, value: str, info: ValidationInfo) -> str:
+        kind = info.data.get("kind")
+        if kind is not None and not KINDS[kind].site:
+            raise ValueError(f"is not for {kind}, which has no site of its own; write 'location'")
         return value
 
-    @field_validator("captured_on")
+    @field_validator(
+        "listing_dates", "captured_on", "categories", "authors", "search", "days_back", "cross_lists"
+    )
     @classmethod
-    def _is_for_capture(cls, value: date | None, info: ValidationInfo) -> date | None:
-        if info.data.get("kind", "hf_papers_capture") != "hf_papers_capture":
-            raise ValueError(f"is only for hf_papers_capture, not for {info.data['kind']}; leave it out")
+    def _is_for_this_kind(cls, value: object, info: ValidationInfo) -> object:
+        kind = info.data.get("kind")
+        if kind is not None and info.field_name not in KINDS[kind].options:
+            others = [other.name for other in KINDS.values() if info.field_name in other.options]
+            raise ValueError(f"is only for {' and '.join(others)}, not for {kind}; leave it out")
         return value
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> SourceSettings:
+        asks = [name for name in ("categories", "authors", "search") if name in KINDS[self.kind].options]
+        if asks and not self.location and not any(getattr(self, name) for name in asks):
+            raise ValueError(f"asks for nothing; {self.kind} needs {' or '.join(asks)}")
+        return self
 
     @property
     def source(self) -> Source:
         return Source(
-            self.name, self.kind, self.location or self.base_url, self.listing_dates, self.captured_on
+            name=self.name,
+            kind=self.kind,
+            location=self.location or self.base_url or KINDS[self.kind].site,
+            listing_dates=self.listing_dates,
+            captured_on=self.captured_on,
+            categories=self.categories,
+            authors=self.authors,
+            search=self.search,
+            days_back=self.days_back,
+            cross_lists=self.cross_lists,
         )
+
+
+class FetchSettings(Section):
+    """How sources are fetched."""
+
+    allow_private_hosts: Annotated[bool, BeforeValidator(_parse_switch)] = False
 
 
 class RelaySettings(Section):
@@ -355,6 +422,7 @@ class Config(Section):
     sources: tuple[SourceSettings, ...] = Field(
         description="where papers come from: a list with at least '- kind: hf_daily_papers'"
     )
+    fetch: FetchSettings = FetchSettings()
     topics: tuple[Any, ...] = ()
     everything_else: EverythingElse = 0
     subscribers: SubscribersSettings = Field(default={}, validate_default=True)

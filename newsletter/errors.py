@@ -87,10 +87,16 @@ class SourceError(NewsletterError):
 
 
 class FetchError(SourceError):
-    """A source could not be fetched. status is the HTTP status, 0 where there was no answer."""
+    """A source could not be fetched. status is the HTTP status, 0 where there was no answer.
 
-    def __init__(self, message: str, *, url: str = "", status: int = 0) -> None:
+    retry_after_s is how long the server asks us to stay away, None where it does not ask.
+    """
+
+    def __init__(
+        self, message: str, *, url: str = "", status: int = 0, retry_after_s: float | None = None
+    ) -> None:
         self.status = status
+        self.retry_after_s = retry_after_s
         super().__init__(message, url=url)
 
 

@@ -31,9 +31,12 @@ EmailAddress = NewType("EmailAddress", str)
 class Source:
     """Something that we poll, as the operator configured it.
 
-    location is an ``https:`` URL or a file path; for ``hf_daily_papers`` it may be the base URL of the site.
-    listing_dates says how many of the newest listing dates each run reads again (HF only).
-    captured_on is the day on which a text capture was made, if the operator knows it.
+    location is a web address or a file path; for kinds that have a site of their own it may be the base URL of it.
+    The others are options of some kinds (``collect.kinds`` says of which):
+    listing_dates: how many of the newest listing dates each run reads again.
+    captured_on: the day on which a text capture was made, if the operator knows it.
+    categories, authors, search: what is asked for. days_back: how old an entry may be that a search brings.
+    cross_lists: whether entries whose primary category is none of ``categories`` are taken.
     """
 
     name: str
@@ -41,6 +44,11 @@ class Source:
     location: str
     listing_dates: int = 7
     captured_on: date | None = None
+    categories: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    search: str = ""
+    days_back: int = 7
+    cross_lists: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,8 @@ class Entry:
     authors are the names in order, without hidden ones; author_count says how many there are where
     the source names only their number. upvotes and comments are the newest observation, None where
     the source has no such thing. listed_on is the date of the listing that brought it first.
+    ai_summary and ai_keywords were written by a model, not by the authors. version is the newest one that a
+    source named (arXiv counts from 1), 0 where none did. withdrawn: that version takes the work back.
     first_seen_run is the run that first saw it; 0 means that it was there before our first run.
     """
 
@@ -63,9 +73,12 @@ class Entry:
     published_at: datetime | None = None
     listed_on: date | None = None
     categories: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
+    primary_category: str = ""
     ai_summary: str = ""
+    ai_keywords: tuple[str, ...] = ()
     note: str = ""
+    version: int = 0
+    withdrawn: bool = False
     upvotes: int | None = None
     comments: int | None = None
     code_stars: int | None = None
@@ -74,6 +87,8 @@ class Entry:
     discussion_url: str = ""
     code_url: str = ""
     project_url: str = ""
+    thumbnail_url: str = ""
+    media_urls: tuple[str, ...] = ()
     listing_url: str = ""
     aliases: tuple[EntryKey, ...] = ()
     sources: tuple[str, ...] = ()
@@ -85,6 +100,15 @@ class Entry:
     def keys(self) -> tuple[EntryKey, ...]:
         """All the names of this work, the strongest first."""
         return (self.key, *self.aliases)
+
+
+class Announce(StrEnum):
+    """As what a source lists an entry; the values are arXiv's ``announce_type``."""
+
+    NEW = "new"
+    CROSS = "cross"  # known elsewhere, new in this category
+    REPLACE = "replace"  # a new version: never a new paper
+    REPLACE_CROSS = "replace-cross"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +125,49 @@ class Sighting:
     guid: str
     listed_on: date | None = None
     listing_url: str = ""
+    announce: Announce = Announce.NEW
+
+    @property
+    def place(self) -> Place:
+        """Where the entry was seen; the same place is one sighting, however often it is read."""
+        return (self.source, self.guid, self.listed_on.isoformat() if self.listed_on else "")
+
+
+Place = tuple[str, str, str]
+"""Source, guid, listing date (ISO, or empty)."""
+
+
+class EventKind(StrEnum):
+    """What can happen to a work after it was first listed."""
+
+    NEW_VERSION = "new-version"
+    CROSS_LISTED = "cross-listed"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryEvent:
+    """Something that happened to a work that is no new entry. detail: ``v2``, ``cs.LG``, or empty.
+
+    source is the one that told us. at is when we saw it, None until the store writes it.
+    """
+
+    kind: EventKind
+    detail: str = ""
+    source: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedFeed:
     """One answer of a source, read. sightings are in the source's order.
 
-    refused counts items that lacked what an entry needs (each is a line in notes).
-    unknown_fields names fields that this version does not know, sorted.
+    refused counts items that lacked what an entry needs (each is a line in notes); left_out those that the
+    source's options do not want. unknown_fields names fields that this version does not know, sorted.
+    listed_on is the date that the answer gives itself: of the listing, or of the batch of a feed that comes in
+    batches. quiet_days are the days of the week on which it says that it brings nothing (0 is Monday).
+    total is how many items the whole listing has, None where the source does not say.
+    found_feeds: the answer is a page, and these are the feeds that it names, the best first.
     """
 
     sightings: tuple[Sighting, ...]
@@ -116,6 +175,10 @@ class ParsedFeed:
     refused: int = 0
     unknown_fields: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    left_out: int = 0
+    quiet_days: frozenset[int] = frozenset()
+    total: int | None = None
+    found_feeds: tuple[str, ...] = ()
 
 
 class FetchState(StrEnum):
@@ -132,14 +195,19 @@ class FetchState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What a conditional request needs to know of the last answer that was parsed well.
+    """What is known of the last answer of one location that was parsed well.
 
     content_hash is the SHA-256 of the body, so that an equal answer need not be parsed again.
+    following is where that answer led (its next page, the feed of a site), so that an unchanged answer leads
+    there too. listed_on is the date that it gave itself, listed how many items it had.
     """
 
     etag: str = ""
     last_modified: str = ""
     content_hash: str = ""
+    following: str = ""
+    listed_on: date | None = None
+    listed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +223,25 @@ class FetchRecord:
     requests: int = 0
     message: str = ""
     run: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHealth:
+    """When a source may be asked again, and why not earlier. failures counts the looks in a row that failed."""
+
+    source: str
+    failures: int = 0
+    not_before: datetime | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A location has answered with a permanent redirect to target, each time since then."""
+
+    location: str
+    target: str
+    since: datetime
 
 
 # --- match --------------------------------------------------------------------------------
@@ -654,11 +741,24 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer of a source: its body as sent (decompressed), the final address and the new validators."""
+    """An answer of a source: its body as sent (decompressed), the final address and the new validators.
+
+    content_type is the header of that name, "" for a file. moved_to is the final address where every redirect
+    on the way there was a permanent one, else "".
+    """
 
     body: bytes
     url: str
-    validators: Validators
+    validators: Validators = Validators()
+    content_type: str = ""
+    moved_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """A source says, or its bytes show, that nothing has changed. moved_to as in Fetched."""
+
+    moved_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -667,12 +767,14 @@ class EntryChange:
 
     absorbs are other entries that turned out to be the same work: their keys, sightings, votes and
     "already sent" pass to this one. observed: its votes or comments differ from the newest observation.
+    sightings are those in places that are new. events: what happened to a work that was known.
     """
 
     entry: Entry
     sightings: tuple[Sighting, ...] = ()
     absorbs: tuple[EntryId, ...] = ()
     observed: bool = False
+    events: tuple[EntryEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -722,3 +824,45 @@ class LedgerCount:
     edition: str
     state: State
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeenIn:
+    """One place where an entry was seen: a source, a listing date, and when we first saw it there."""
+
+    source: str
+    guid: str
+    listed_on: date | None
+    listing_url: str
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The votes and comments of an entry at one moment."""
+
+    observed_at: datetime
+    upvotes: int | None
+    comments: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryHistory:
+    """What happened to one entry, each part the oldest first."""
+
+    seen_in: tuple[SeenIn, ...]
+    events: tuple[EntryEvent, ...]
+    observations: tuple[Observation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDelivery:
+    """One digest that has an entry: whose, of which edition, in which topic; not shown: over the limit."""
+
+    address: EmailAddress
+    subscriber: SubscriberId
+    edition: str
+    state: State
+    topic: str
+    shown: bool
+    last_reply: str = ""

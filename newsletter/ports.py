@@ -17,6 +17,8 @@ from newsletter.model import (
     EmailAddress,
     Entry,
     EntryChange,
+    EntryDelivery,
+    EntryHistory,
     EntryId,
     EntryKey,
     Envelope,
@@ -26,12 +28,16 @@ from newsletter.model import (
     Instance,
     InstanceId,
     LedgerCount,
+    Move,
+    NotModified,
     OnUncertain,
     Outcome,
+    Place,
     Plan,
     PlanResult,
     Silence,
     SmtpReply,
+    SourceHealth,
     State,
     Subscriber,
     SubscriberId,
@@ -50,8 +56,8 @@ class Clock(Protocol):
 
 
 class Fetcher(Protocol):
-    async def fetch(self, location: str, known: Validators | None) -> Fetched | None:
-        """Return the answer of a URL or the bytes of a file; None where it has not changed since ``known``.
+    async def fetch(self, location: str, known: Validators | None) -> Fetched | NotModified:
+        """Return the answer of a URL or the bytes of a file; NotModified where it is as it was at ``known``.
 
         Raises FetchError with the URL and the HTTP status.
         """
@@ -65,26 +71,61 @@ class RunTransaction(Protocol):
     async def load_known(self, keys: Collection[EntryKey]) -> Sequence[Entry]:
         """Return the entries that have one of the keys among theirs, by id."""
 
+    async def load_known_places(self, entries: Collection[EntryId]) -> Mapping[EntryId, frozenset[Place]]:
+        """Return where each of these entries was seen in earlier runs, by each id given."""
+
     async def load_known_sources(self) -> frozenset[str]:
         """Return the names of the sources that have brought a sighting in an earlier run."""
 
     async def save(self, changes: Sequence[EntryChange], now: datetime) -> None:
-        """Write entries, aliases, sightings and vote observations."""
+        """Write entries, aliases, sightings, events and vote observations."""
 
-    async def save_fetches(self, records: Sequence[FetchRecord]) -> None: ...
-
-    async def save_validators(self, validators: Mapping[str, Validators]) -> None:
-        """Write the validators of each location that was parsed well."""
+    async def save_looks(
+        self,
+        records: Sequence[FetchRecord],
+        health: Sequence[SourceHealth],
+        moves: Sequence[Move],
+        validators: Mapping[str, Validators],
+    ) -> None:
+        """Write how each look ended. health, moves and validators replace what was known of the same source and
+        location; a Move with an empty target is forgotten."""
 
 
 class EntryStore(Protocol):
     def open_run(self, now: datetime) -> AbstractAsyncContextManager[RunTransaction]:
         """Open the one serialised transaction that gives a run the next number; commits on a clean exit."""
 
-    async def save_fetches(self, records: Sequence[FetchRecord]) -> None:
-        """Write fetch records of a collect pass that brought nothing new (run 0)."""
+    async def save_looks(
+        self,
+        records: Sequence[FetchRecord],
+        health: Sequence[SourceHealth],
+        moves: Sequence[Move],
+        validators: Mapping[str, Validators],
+    ) -> None:
+        """As in RunTransaction, for a collect pass that brought nothing to write (run 0)."""
 
     async def load_validators(self, locations: Collection[str]) -> Mapping[str, Validators]: ...
+
+    async def load_known_sources(self) -> frozenset[str]:
+        """Return the names of the sources that have ever brought a sighting."""
+
+    async def load_health(self) -> Mapping[str, SourceHealth]:
+        """Return what is known of the sources that were asked before, by source name."""
+
+    async def load_moves(self) -> Mapping[str, Move]:
+        """Return the permanent redirects that were seen, by location."""
+
+    async def load_fetches(self, since: datetime) -> Sequence[FetchRecord]:
+        """Return the fetch records that finished at or after ``since``, by source name, then the oldest first."""
+
+    async def load_known(self, keys: Collection[EntryKey]) -> Sequence[Entry]:
+        """Return the entries that have one of the keys among theirs, by id."""
+
+    async def find_titles(self, words: str, limit: int) -> Sequence[Entry]:
+        """Return entries whose title contains the words as they stand, case aside, the newest first."""
+
+    async def load_history(self, entry: EntryId) -> EntryHistory:
+        """Return what happened to one entry."""
 
     async def newest_run(self) -> int:
         """Return the number of the newest visible run, 0 before the first."""
@@ -102,8 +143,9 @@ class EntryStore(Protocol):
     async def load_last_pass_at(self) -> datetime | None:
         """Return when the newest collect pass ended (newest finished_at of all fetch records)."""
 
-    async def thin_observations(self, now: datetime) -> int:
-        """Keep one vote observation a day (the last) of those older than 30 days; return how many went."""
+    async def thin(self, now: datetime) -> int:
+        """Keep one vote observation a day (the last) of those older than 30 days, and fetch records for
+        90 days; return how many rows went."""
 
 
 # --- subscribers --------------------------------------------------------------------------
@@ -215,6 +257,10 @@ class DeliveryStore(Protocol):
         self, subscribers: Collection[SubscriberId]
     ) -> Mapping[SubscriberId, frozenset[EntryId]]:
         """Return the entries of each reader's counted digests, those over a limit included; by each id given."""
+
+    async def load_entry_deliveries(self, entry: EntryId) -> Sequence[EntryDelivery]:
+        """Return the digests that have this entry, shown or over a limit, the newest edition first, then by
+        address."""
 
     async def load_counts(self, editions: int | None = None) -> Sequence[LedgerCount]:
         """Return the counts of the newest ``editions`` editions (all with None), newest first."""

@@ -16,7 +16,6 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.wiring import Newsletter
 from newsletter.workflows.build_edition import plan_due
-from newsletter.workflows.collect_entries import collect_entries
 
 log = structlog.get_logger()
 
@@ -83,15 +82,12 @@ async def _collect_if_due(newsletter: Newsletter) -> None:
     last = await newsletter.entries.load_last_pass_at()
     if not is_collect_due(last, newsletter.clock.now(), newsletter.config.schedule.collect_every):
         return
-    async with newsletter.fetcher() as fetcher:
-        report = await collect_entries(
-            newsletter.config.source_list, fetcher, newsletter.entries, newsletter.clock
-        )
+    report = await newsletter.collect()
     for record in report.records:
         log.info(
             "collected", source=record.source, state=str(record.state), new=record.new, note=record.message
         )
-    await newsletter.entries.thin_observations(newsletter.clock.now())
+    await newsletter.entries.thin(newsletter.clock.now())
 
 
 def is_collect_due(last: datetime | None, now: datetime, every: timedelta) -> bool:

@@ -35,6 +35,7 @@ from newsletter.storage import (
 from newsletter.subscribers_file import FileImport
 from newsletter.workflows.build_edition import DigestBuilder
 from newsletter.workflows.build_mail import MailBuilder
+from newsletter.workflows.collect_entries import CollectReport, collect_entries
 from newsletter.workflows.import_subscribers import choose_subscribers
 from newsletter.workflows.send_edition import Sender
 
@@ -101,12 +102,30 @@ class Newsletter:
     async def fetcher(self) -> AsyncIterator[HttpFetcher]:
         """Open the fetcher; file sources are relative to the configuration's folder."""
         fetcher = HttpFetcher(
-            version=__version__, contact=self.config.contact_text, base_folder=self.config.folder
+            version=__version__,
+            contact=self.config.contact_text,
+            base_folder=self.config.folder,
+            allow_private_hosts=self.config.fetch.allow_private_hosts,
         )
         try:
             yield fetcher
         finally:
             await fetcher.close()
+
+    async def collect(
+        self, *, at_once: bool = False, progress: Callable[[str], None] = lambda _source: None
+    ) -> CollectReport:
+        """Look at every source once, with at_once also at those for which it is too early."""
+        async with self.fetcher() as fetcher:
+            return await collect_entries(
+                self.config.source_list,
+                fetcher,
+                self.entries,
+                self.clock,
+                self.config.schedule.collect_every,
+                at_once=at_once,
+                progress=progress,
+            )
 
     @asynccontextmanager
     async def sender(

@@ -124,7 +124,7 @@ def test_sources_are_web_addresses_or_files_beside_the_configuration(file: Path)
         + "- {kind: hf_daily_papers, base_url: 'http://127.0.0.1:8080', listing_dates: 3}\n"
         + "- {kind: hf_daily_papers, name: sample, location: day.json}\n"
         + "- {kind: hf_papers_capture, location: ../page.txt, captured_on: 2025-11-03}\n"
-        + "- {kind: atom_rss, location: 'https://rss.example.org/cs.CL'}\n",
+        + "- {kind: feed, location: 'https://rss.example.org/cs.CL'}\n",
     )
 
     assert config.source_list == (
@@ -136,7 +136,34 @@ def test_sources_are_web_addresses_or_files_beside_the_configuration(file: Path)
             str(file.parent / "../page.txt"),
             captured_on=date(2025, 11, 3),
         ),
-        Source("atom_rss", "atom_rss", "https://rss.example.org/cs.CL"),
+        Source("feed", "feed", "https://rss.example.org/cs.CL"),
+    )
+
+
+def test_a_feed_may_be_unencrypted_and_arxiv_is_asked_for_what_is_named(file: Path) -> None:
+    config = load(
+        file,
+        WHO
+        + "sources:\n"
+        + "- {kind: feed, location: 'http://blog.example.org/feed'}\n"
+        + "- {kind: arxiv_listing, categories: 'cs.CL, math, physics.med-ph, cs.CL', cross_lists: off}\n"
+        + "- {kind: arxiv_search, authors: [Ada Lovelace], search: 'ti:robots', days_back: 3}\n",
+    )
+
+    feed, listing, search = config.source_list
+    assert feed.location == "http://blog.example.org/feed"
+    assert listing.location == "https://rss.arxiv.org"
+    assert (listing.categories, listing.cross_lists) == (("cs.CL", "math", "physics.med-ph"), False)
+    assert search.location == "https://export.arxiv.org"
+    assert (search.authors, search.search, search.days_back) == (("Ada Lovelace",), "ti:robots", 3)
+
+
+@pytest.mark.parametrize(("text", "allowed"), [("on", True), ("off", False)])
+def test_private_hosts_are_only_read_where_the_operator_says_so(file: Path, text: str, allowed: bool) -> None:
+    assert load(file, WHO + SOURCES).fetch.allow_private_hosts is False
+    assert (
+        load(file, WHO + SOURCES + f"fetch: {{allow_private_hosts: {text}}}\n").fetch.allow_private_hosts
+        is allowed
     )
 
 
@@ -261,7 +288,7 @@ def test_a_secret_that_stands_in_the_file_is_refused_and_not_repeated(text: str,
     ["https://u:hunter2@example.org/f", "http://hunter2@127.0.0.1/", "ftp://u:hunter2@example.org/"],
 )
 def test_a_login_in_the_address_of_a_source_is_refused_and_not_repeated(location: str, file: Path) -> None:
-    [problem] = problems(file, WHO + f"sources: [{{kind: atom_rss, location: '{location}'}}]\n")
+    [problem] = problems(file, WHO + f"sources: [{{kind: feed, location: '{location}'}}]\n")
 
     assert "a login does not belong" in problem.message
     assert "hunter2" not in str(problem)
@@ -357,8 +384,8 @@ def source(given: str) -> str:
             "is unknown",
             "did you mean 'hf_daily_papers'?",
         ),
-        (source("kind: rss"), 3, "sources[0].kind", "'rss' is unknown", "did you mean 'atom_rss'?"),
-        (source("kind: atom_rss"), 3, "sources[0].location", "is missing", "a file or a web address"),
+        (source("kind: rss"), 3, "sources[0].kind", "'rss' is unknown", "known here: hf_daily_papers"),
+        (source("kind: feed"), 3, "sources[0].location", "is missing", "a file or a web address"),
         (
             source("kind: hf_papers_capture"),
             3,
@@ -367,28 +394,63 @@ def source(given: str) -> str:
             "a file or a web address",
         ),
         (
-            source("kind: atom_rss, location: 'http://x.example'"),
+            source("kind: feed, location: x, base_url: 'https://x.example'"),
             3,
-            "sources[0].location",
-            "not encrypted",
-            "https://",
+            "sources[0].base_url",
+            "has no site of its own",
+            "write 'location'",
         ),
         (
-            source("kind: atom_rss, location: 'ftp://x.example'"),
+            source("kind: arxiv_listing"),
+            3,
+            "sources[0]",
+            "asks for nothing",
+            "needs categories",
+        ),
+        (
+            source("kind: arxiv_search, days_back: 3"),
+            3,
+            "sources[0]",
+            "asks for nothing",
+            "needs categories or authors or search",
+        ),
+        (
+            source("kind: arxiv_listing, categories: [cs.CL, 'computer science']"),
+            3,
+            "sources[0].categories",
+            "'computer science' is no category of arXiv",
+            "write cs.CL, or cs for the whole archive",
+        ),
+        (
+            source("kind: arxiv_listing, categories: cs.CL, cross_lists: no"),
+            3,
+            "sources[0].cross_lists",
+            "'no' is unknown",
+            "write on or off",
+        ),
+        (
+            source("kind: arxiv_listing, categories: cs.CL, search: robots"),
+            3,
+            "sources[0].search",
+            "only for arxiv_search",
+            "leave it out",
+        ),
+        (
+            source("kind: feed, location: 'ftp://x.example'"),
             3,
             "sources[0].location",
             "not a web address",
             "https://",
         ),
         (
-            source("kind: atom_rss, location: 'https://'"),
+            source("kind: feed, location: 'https://'"),
             3,
             "sources[0].location",
             "not a web address",
             "https://host/path",
         ),
         (
-            source("kind: atom_rss, location: 'https://[::1/'"),
+            source("kind: feed, location: 'https://[::1/'"),
             3,
             "sources[0].location",
             "not a web address",
@@ -423,14 +485,14 @@ def source(given: str) -> str:
             "1 to 31",
         ),
         (
-            source("kind: atom_rss, location: x, listing_dates: 3"),
+            source("kind: feed, location: x, listing_dates: 3"),
             3,
             "sources[0].listing_dates",
             "only for hf_daily_papers",
             "leave it out",
         ),
         (
-            source("kind: atom_rss, location: x, captured_on: 2026-01-01"),
+            source("kind: feed, location: x, captured_on: 2026-01-01"),
             3,
             "sources[0].captured_on",
             "only for hf_papers_capture",
@@ -695,7 +757,9 @@ def test_the_example_loads_with_all_its_settings_switched_on(file: Path) -> None
 
     assert [source.kind for source in config.source_list] == [
         "hf_daily_papers",
-        "atom_rss",
+        "arxiv_listing",
+        "arxiv_search",
+        "feed",
         "hf_papers_capture",
     ]
     assert config.relay is not None

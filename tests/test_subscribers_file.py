@@ -16,7 +16,16 @@ from newsletter.compose.slots import build_slot, next_slot
 from newsletter.errors import ConfigError, Problem, QueryError
 from newsletter.match.matcher import fold_entry, match_topic
 from newsletter.match.query import parse_topics
-from newsletter.model import Cadence, Consent, EmailAddress, Request, Source, Subscriber, SubscriberId
+from newsletter.model import (
+    Cadence,
+    Consent,
+    EmailAddress,
+    Fetched,
+    Request,
+    Source,
+    Subscriber,
+    SubscriberId,
+)
 from newsletter.sample_day import SAMPLE_DAY, sample_file
 from newsletter.shipped import find_shipped
 from newsletter.subscribers_file import (
@@ -565,7 +574,9 @@ def test_at_least_four_sample_readers_have_a_slot_on_the_sample_day() -> None:
 
 def test_the_sample_day_has_papers_for_the_sample_readers_and_one_topic_without_any() -> None:
     source = Source("sample", "hf_daily_papers", str(sample_file()))
-    feed = hf_daily_papers.parse(sample_file().read_bytes(), source, Request(source.location))
+    feed = hf_daily_papers.parse(
+        Fetched(sample_file().read_bytes(), source.location), source, Request(source.location)
+    )
     entries = [fold_entry(sighting.entry) for sighting in feed.sightings]
 
     found = {
@@ -580,7 +591,9 @@ def test_the_sample_day_has_papers_for_the_sample_readers_and_one_topic_without_
 
 def test_every_record_of_the_sample_day_is_a_paper_with_a_summary_and_authors() -> None:
     source = Source("sample", "hf_daily_papers", str(sample_file()))
-    feed = hf_daily_papers.parse(sample_file().read_bytes(), source, Request(source.location))
+    feed = hf_daily_papers.parse(
+        Fetched(sample_file().read_bytes(), source.location), source, Request(source.location)
+    )
 
     assert (len(feed.sightings), feed.refused, feed.unknown_fields) == (26, 0, ())
     assert SAMPLE_DAY.strftime("%A") == "Tuesday"

@@ -109,11 +109,37 @@ def demo(
 
 
 @app.command()
-def collect(config: ConfigPath = DEFAULT_CONFIG, log_json: LogJson = False) -> None:
+def collect(
+    config: ConfigPath = DEFAULT_CONFIG,
+    at_once: Annotated[
+        bool, typer.Option("--now", help="Also ask sources that failed or asked us to wait.")
+    ] = False,
+    log_json: LogJson = False,
+) -> None:
     """Look at every source once and store what is new."""
     from newsletter.cli import operate
 
-    _finish(operate.collect(_load(config, log_json)))
+    _finish(operate.collect(_load(config, log_json), at_once=at_once))
+
+
+@app.command()
+def sources(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Show how each source has been: its last looks, what it brought a day, and when it is asked next."""
+    from newsletter.cli import incoming
+
+    _finish(incoming.show_sources(_load(config)))
+
+
+@app.command()
+def explain(
+    paper: Annotated[str, typer.Argument(help="An arXiv id, a DOI, an address, or words of a title.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    reader: Annotated[str, typer.Option("--reader", help="Only what became of it for this reader.")] = "",
+) -> None:
+    """Say where a paper was seen, when, and what became of it for each reader."""
+    from newsletter.cli import incoming
+
+    _finish(incoming.explain(_load(config), paper, reader))
 
 
 @app.command()

@@ -18,7 +18,6 @@ from newsletter.errors import ConfigError, FetchError, Problem
 from newsletter.model import Consent, FetchState, Subscriber
 from newsletter.ports import Clock
 from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
-from newsletter.workflows.collect_entries import collect_entries
 from newsletter.workflows.import_subscribers import start_window
 from newsletter.workflows.preview import (
     FORMATS,
@@ -107,8 +106,7 @@ async def _open_for_preview(config: Config, clock: Clock, *, fresh: bool) -> Asy
             yield newsletter
         return
     async with open_newsletter(config, clock=clock, database_url="sqlite:///:memory:") as newsletter:
-        async with newsletter.fetcher() as fetcher:
-            report = await collect_entries(config.source_list, fetcher, newsletter.entries, clock)
+        report = await newsletter.collect()
         # The terminal may be the preview's own way out; what failed goes beside it.
         for record in report.records:
             if record.message:

@@ -11,7 +11,14 @@ from pathlib import Path
 from newsletter.address import parse_address
 from newsletter.cli import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
 from newsletter.cli.look import load_readers, pick_reader
-from newsletter.cli.show import build_table, console, sending_progress, show_fetches, show_ledger
+from newsletter.cli.show import (
+    build_table,
+    collecting_progress,
+    console,
+    sending_progress,
+    show_fetches,
+    show_ledger,
+)
 from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
 from newsletter.model import PENDING, LedgerCount, SmtpReply, State
@@ -19,17 +26,21 @@ from newsletter.scheduler import run_forever, stop_on_signals
 from newsletter.storage import backup
 from newsletter.wiring import Newsletter, build_mailer, open_newsletter
 from newsletter.workflows.build_edition import plan_date, plan_due
-from newsletter.workflows.collect_entries import collect_entries
 from newsletter.workflows.preview import preview_reader
 
 
-async def collect(config: Config) -> int:
+async def collect(config: Config, *, at_once: bool) -> int:
     """Look at every source once."""
-    async with open_newsletter(config) as newsletter, newsletter.fetcher() as fetcher:
-        with console.status("collecting"):
-            report = await collect_entries(config.source_list, fetcher, newsletter.entries, newsletter.clock)
-        await newsletter.entries.thin_observations(newsletter.clock.now())
+    async with open_newsletter(config) as newsletter:
+        with collecting_progress(len(config.source_list)) as progress:
+            report = await newsletter.collect(at_once=at_once, progress=progress)
+        await newsletter.entries.thin(newsletter.clock.now())
     show_fetches(report.records)
+    for source in report.waiting:
+        console.print(
+            f"{source.source}: not asked before {source.not_before:%Y-%m-%d %H:%M} UTC ({source.why}); "
+            "'newsletter collect --now' asks all the same"
+        )
     return DONE_WITH_FAILURES if report.failed else DONE
 
 

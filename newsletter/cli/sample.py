@@ -19,7 +19,6 @@ from newsletter.sample_day import SAMPLE_DAY, sample_file
 from newsletter.shipped import find_shipped
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_due
-from newsletter.workflows.collect_entries import collect_entries
 from newsletter.workflows.preview import save_previews
 
 # Readers joined on the evening before (UTC), so that everybody's slot of the sample day, morning in Auckland
@@ -55,10 +54,7 @@ async def run_demo(out: Path) -> int:
         async with open_newsletter(config, clock=FixedClock(_JOINED)) as newsletter:
             await newsletter.import_subscribers()
         async with open_newsletter(config, clock=FixedClock(_NOW)) as newsletter:
-            async with newsletter.fetcher() as fetcher:
-                report = await collect_entries(
-                    config.source_list, fetcher, newsletter.entries, newsletter.clock
-                )
+            report = await newsletter.collect()
             show_fetches(report.records)
             sent = await _send(newsletter)
             pages = await _show(newsletter, out / "previews")

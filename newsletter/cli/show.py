@@ -11,12 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from newsletter.model import PENDING, Delivery, FetchRecord, FetchState, LedgerCount, State
+from newsletter.collect.health import GOOD_STATES
+from newsletter.model import PENDING, Delivery, FetchRecord, LedgerCount, State
 
 # No markup: what a source or a relay says may hold brackets. In a pipe there is no edge to break lines at.
 console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 200)
 
-_GOOD = (FetchState.OK, FetchState.UNCHANGED, FetchState.EMPTY_AS_EXPECTED)
 FINAL = (
     State.ACCEPTED,
     State.REJECTED,
@@ -43,7 +43,7 @@ def show_fetches(records: Sequence[FetchRecord]) -> None:
         return
     table = build_table("source", "state", "listed#", "new#", "at (UTC)", "note")
     for record in records:
-        colour = "green" if record.state in _GOOD else "red"
+        colour = "green" if record.state in GOOD_STATES else "red"
         table.add_row(
             record.source,
             Text(record.state, style=colour),
@@ -71,6 +71,34 @@ def show_ledger(counts: Sequence[LedgerCount]) -> None:
         editions.setdefault(count.edition, {})[count.state] = count.count
     for edition, states in editions.items():
         console.print(f"{edition}: {build_equation(states)}")
+
+
+def draw_bars(numbers: Sequence[int]) -> str:
+    """Return a small bar chart of one line; a zero is a dot, so that it differs from little."""
+    most = max(numbers, default=0)
+    steps = "▁▂▃▄▅▆▇█"
+    return "".join(steps[(number * len(steps) - 1) // most] if number > 0 else "·" for number in numbers)
+
+
+@contextmanager
+def collecting_progress(total: int) -> Iterator[Callable[[str], None]]:
+    """Show a bar while sources are looked at; in a log, a line for every hundredth of them."""
+    done = 0
+    if console.is_terminal:
+        with Progress(
+            TextColumn("collecting"), BarColumn(), MofNCompleteColumn(), console=console, transient=True
+        ) as bar:
+            task = bar.add_task("collect", total=total)
+            yield lambda _source: bar.advance(task)
+        return
+
+    def tell(_source: str) -> None:
+        nonlocal done
+        done += 1
+        if done % 100 == 0:
+            console.print(f"looked at {done} of {total} sources")
+
+    yield tell
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from newsletter.errors import MailerError
 from newsletter.shipped import find_shipped
 from newsletter.storage import open_database
 from newsletter.wiring import Newsletter, build_mailer, build_relay, open_newsletter
-from newsletter.workflows.collect_entries import collect_entries
 
 _FILES = {"config.yaml": "config.example.yaml", "subscribers.yaml": "subscribers.yaml"}
 
@@ -78,10 +77,7 @@ async def _check_subscribers(newsletter: Newsletter) -> None:
 
 
 async def _check_sources(newsletter: Newsletter) -> bool:
-    async with newsletter.fetcher() as fetcher:
-        report = await collect_entries(
-            newsletter.config.source_list, fetcher, newsletter.entries, newsletter.clock
-        )
+    report = await newsletter.collect(at_once=True)
     show_fetches(report.records)
     return not report.failed
 

@@ -20,6 +20,7 @@ import feedparser
 
 from newsletter.collect.identity import choose_keys
 from newsletter.collect.plain import (
+    MAX_ITEMS,
     MAX_NAME_CHARS,
     MAX_SUMMARY_CHARS,
     MAX_TITLE_CHARS,
@@ -29,10 +30,13 @@ from newsletter.collect.plain import (
     parse_markup,
 )
 from newsletter.errors import FeedError
-from newsletter.model import Entry, EntryKey, ParsedFeed, Request, Sighting, Source
+from newsletter.model import Entry, EntryKey, Fetched, ParsedFeed, Request, Sighting, Source
 
 _TITLE_FROM_SUMMARY_CHARS = 100
 _MARKUP = frozenset(["text/html", "application/xhtml+xml"])
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_SKIP_DAYS = re.compile(rb"<skipDays>(.*?)</skipDays>", re.DOTALL)
+_SINGLE_BYTE = re.compile(r"charset=[\"']?(iso-8859-\d+|windows-125\d|latin-?1|us-ascii)\b", re.IGNORECASE)
 
 # arXiv's listings put these around the text itself (https://info.arxiv.org/help/rss.html).
 _ARXIV_BEFORE_SUMMARY = re.compile(r"arXiv:\S+\s+Announce Type:\s+\S+\s+Abstract:\s+")
@@ -41,44 +45,50 @@ _ARXIV_AFTER_TITLE = re.compile(r"\.?\s+\(arXiv:\S+(?:\s+\[[^\]]*\])?(?:\s+UPDAT
 _Item = Mapping[str, Any]
 
 
-def parse(body: bytes, source: Source, request: Request) -> ParsedFeed:
-    """Return the items of a feed in its order; relative links are resolved against the request's address.
+def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
+    """Return the items of a feed in its order; relative links are resolved against the final address.
 
-    An item without title, text and link is refused and counted. Raises FeedError for what is no feed:
-    nothing that a feed says of itself is in it, or it cannot be read, or none of its items can be used.
+    Only the first 2,000 items are read. An item without title, text and link is refused and counted. Raises
+    FeedError for what is no feed: nothing that a feed says of itself is in it, or it cannot be read.
     """
-    body = body.lstrip()  # blanks before an XML declaration make it malformed, and are common
-    if body[:1] in (b"{", b"["):
-        raise FeedError("expected an RSS or Atom feed, found JSON")
-    feed = _read(body, request)
+    feed = read_feed(fetched)
     items: list[_Item] = feed.get("entries", [])
-    if not items and not feed.get("version"):
-        raise FeedError(f"expected an RSS or Atom feed, found {_describe(body)}")
     page = _listing_url(feed.get("feed", {}), request)
     entries: list[tuple[Entry, str]] = []
     notes: list[str] = []
-    for place, item in enumerate(items):
-        entry, guid = _parse_item(item, source, page)
+    for place, item in enumerate(items[:MAX_ITEMS]):
+        entry, guid = parse_item(item, source, page)
         if entry.title:
             entries.append((entry, guid))
         else:
             notes.append(f"item {place + 1} refused: it has no title, text or link")
-    if items and not entries:
-        raise FeedError(f"expected an RSS or Atom feed, none of {len(items)} items has a title, text or link")
+    refused = len(notes)
+    if len(items) > MAX_ITEMS:
+        notes.append(f"only the first {MAX_ITEMS} of {len(items)} items were read")
     sightings = (
-        Sighting(entry, source.name, guid, listing_url=page) for entry, guid in _split_shared(entries)
+        Sighting(entry, source.name, guid, listing_url=page) for entry, guid in split_shared(entries)
     )
-    return ParsedFeed(tuple(sightings), refused=len(notes), notes=(*_problems(feed), *notes))
+    return ParsedFeed(
+        tuple(sightings),
+        refused=refused,
+        notes=(*_problems(feed), *notes),
+        quiet_days=read_quiet_days(fetched.body),
+    )
 
 
-def _read(body: bytes, request: Request) -> Mapping[str, Any]:
-    # Never the bytes themselves: feedparser would open a file of that name.
-    is_url = urlsplit(clean_url(request.location)).scheme
-    # What was declared is gone by now; without a type the XML declaration counts, as it should.
-    headers = {"content-type": "application/xml"}
-    if is_url:
-        headers["content-location"] = request.location
+def read_feed(fetched: Fetched) -> Mapping[str, Any]:
+    """Return what feedparser makes of an answer: ``feed`` is what it says of itself, ``entries`` are its items.
+
+    Raises FeedError for what is no feed.
+    """
+    body = fetched.body.lstrip()  # blanks before an XML declaration make it malformed, and are common
+    if body[:1] in (b"{", b"["):
+        raise FeedError("expected an RSS or Atom feed, found JSON")
+    headers = {"content-type": _choose_content_type(fetched.content_type, body)}
+    if urlsplit(clean_url(fetched.url)).scheme:
+        headers["content-location"] = fetched.url
     try:
+        # Never the bytes themselves: feedparser would open a file of that name.
         feed: Mapping[str, Any] = feedparser.parse(
             BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
         )
@@ -86,7 +96,33 @@ def _read(body: bytes, request: Request) -> Mapping[str, Any]:
         raise FeedError(
             f"the feed cannot be read: {type(error).__name__}: {clean_line(str(error), 200)}"
         ) from error
+    if not feed.get("entries") and not feed.get("version"):
+        raise FeedError(f"expected an RSS or Atom feed, found {describe(body)}")
     return feed
+
+
+def _choose_content_type(content_type: str, body: bytes) -> str:
+    """Return what feedparser is told of the encoding: the header's charset, unless the bytes belie it.
+
+    Any bytes can be read as ISO 8859, and servers claim it for whatever they send: bytes that are good UTF-8 are
+    UTF-8. Without a charset the XML declaration and the content decide (for text/xml too: RFC 7303 section 3.2).
+    """
+    if "charset=" not in content_type.casefold():
+        return "application/xml"
+    if _SINGLE_BYTE.search(content_type):
+        try:
+            body.decode("utf-8")
+        except UnicodeDecodeError:
+            return content_type
+        return "application/xml; charset=utf-8"
+    return content_type
+
+
+def read_quiet_days(body: bytes) -> frozenset[int]:
+    """Return the days of the week on which a feed says that it brings nothing (RSS ``skipDays``; 0 is Monday)."""
+    found = _SKIP_DAYS.search(body[:20_000])  # feedparser keeps only the last of the days
+    named = found[1].decode("utf-8", "replace").casefold() if found else ""
+    return frozenset(number for number, day in enumerate(_DAYS) if day in named)
 
 
 def _problems(feed: Mapping[str, Any]) -> Iterator[str]:
@@ -96,7 +132,8 @@ def _problems(feed: Mapping[str, Any]) -> Iterator[str]:
         yield f"not well-formed: {clean_line(str(error), 200)}"
 
 
-def _describe(body: bytes) -> str:
+def describe(body: bytes) -> str:
+    """Return in a few words what a body is that is no feed."""
     if not body:
         return "nothing"
     if re.match(rb"<(?:!doctype html|html)", body, re.IGNORECASE):
@@ -106,8 +143,8 @@ def _describe(body: bytes) -> str:
     return f"something that begins with {clean_line(body[:40].decode('utf-8', 'replace'), 40)!r}"
 
 
-def _parse_item(item: _Item, source: Source, listing_url: str) -> tuple[Entry, str]:
-    """Return the entry (its title empty if there is none to be had) and its guid."""
+def parse_item(item: _Item, source: Source, listing_url: str) -> tuple[Entry, str]:
+    """Return one item of what feedparser read: the entry (its title empty if there is none to be had) and its guid."""
     summary = _ARXIV_BEFORE_SUMMARY.sub("", _read_summary(item), count=1)
     title = _ARXIV_AFTER_TITLE.sub("", _detail(item, "title", MAX_TITLE_CHARS))
     url = _text_url(item, "link")
@@ -195,7 +232,7 @@ def _pdf_urls(item: _Item) -> Iterator[str]:
             yield url
 
 
-def _split_shared(entries: Sequence[tuple[Entry, str]]) -> Iterator[tuple[Entry, str]]:
+def split_shared(entries: Sequence[tuple[Entry, str]]) -> Iterator[tuple[Entry, str]]:
     """Yield the entries; an address that several differently titled items share names none of them."""
     titles: defaultdict[EntryKey, set[str]] = defaultdict(set)
     for entry, _ in entries:

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from functools import reduce
 
-from newsletter.collect.identity import merge_entries
-from newsletter.model import Entry, EntryChange, EntryKey, Sighting
+from newsletter.collect.identity import merge_versions, update_entry
+from newsletter.model import (
+    Announce,
+    Entry,
+    EntryChange,
+    EntryEvent,
+    EntryId,
+    EntryKey,
+    EventKind,
+    Place,
+    Sighting,
+)
+
+_REPLACED = frozenset([Announce.REPLACE, Announce.REPLACE_CROSS])
+
+# https://arxiv.org/category_taxonomy; other sources call their own tags categories.
+_ARXIV_CATEGORY = re.compile(
+    r"(?:astro-ph|cond-mat|cs|econ|eess|math|nlin|physics|q-bio|q-fin|stat)\.[A-Za-z-]{2,}"
+    r"|gr-qc|hep-(?:ex|lat|ph|th)|math-ph|nucl-(?:ex|th)|quant-ph"
+)
 
 
 def choose_changes(
@@ -18,57 +36,129 @@ def choose_changes(
     run: int,
     now: datetime,
     known_sources: frozenset[str],
+    known_places: Mapping[EntryId, frozenset[Place]],
 ) -> tuple[EntryChange, ...]:
     """Return one change for each work that differs from what is known, in the order of the sightings.
 
     Sightings that share a key are one work, also where only a known entry links them; of a work that is
     known under two ids the older id stays and absorbs the others. known holds every entry that
-    has a key of one of the sightings. A new entry gets run and now as its first sight.
+    has a key of one of the sightings, known_places where these were seen. A known entry in a new place is a
+    change too, and a change has only the sightings in new places.
 
-    A source that is not in known_sources has its first run, the baseline: of it only the newest listing
-    date is new, everything older gets first_seen_run 0.
+    A new entry gets run and now as its first sight. It gets first_seen_run 0 if it is not new to the
+    world: if it is only listed as replaced, or stands in the baseline. That is what a source lists in its first
+    run (it is not in known_sources) under another than its newest listing date.
+
+    Events: a known work has a higher version than before, arXiv categories that it did not have, or was
+    withdrawn. The version of a work that is listed as replaced is an event from 2 on, though none was known.
     """
     baseline = _choose_baseline(sightings, known_sources, now.date())
     changes = []
     for entries, seen in _group(known, sightings):
         if entries:
-            change = _choose_known(entries, seen)
+            places = frozenset[Place]().union(*(known_places.get(entry.id, ()) for entry in entries))
+            change = _choose_known(entries, seen, places)
         else:
-            is_new = any(sighting not in baseline for sighting in seen)
+            is_new = any(sighting not in baseline and sighting.announce not in _REPLACED for sighting in seen)
             change = _build_new(seen, run if is_new else 0, now)
         if change is not None:
             changes.append(change)
     return tuple(changes)
 
 
-def _choose_known(known: Sequence[Entry], seen: Sequence[Sighting]) -> EntryChange | None:
+def is_stale_batch(
+    sightings: Sequence[Sighting],
+    known: Sequence[Entry],
+    known_places: Mapping[EntryId, frozenset[Place]],
+    source: str,
+) -> bool:
+    """Tell whether a source that lists in batches serves an earlier one again, under a later date.
+
+    So it is if it has listed every one of these items under an earlier date and none of them yet under this one, and
+    if nothing has a higher version or another category than we know (replacements are known papers, too).
+    False where it lists nothing. known and known_places as for ``choose_changes``.
+    """
+    by_key = {key: entry for entry in known for key in entry.keys}
+    listed = [sighting for sighting in sightings if sighting.source == source]
+    return bool(listed) and all(
+        any(
+            _is_repeated(sighting, entry, known_places.get(entry.id, frozenset()))
+            for entry in (by_key[key] for key in sighting.entry.keys if key in by_key)
+        )
+        for sighting in listed
+    )
+
+
+def _is_repeated(sighting: Sighting, entry: Entry, places: frozenset[Place]) -> bool:
+    dates = [on for source, guid, on in places if (source, guid) == (sighting.source, sighting.guid) and on]
+    listed_on = sighting.listed_on.isoformat() if sighting.listed_on else ""
+    return (
+        any(on < listed_on for on in dates)
+        and listed_on not in dates
+        and sighting.entry.version <= entry.version
+        and {*sighting.entry.categories} <= {*entry.categories}
+    )
+
+
+def _choose_known(
+    known: Sequence[Entry], seen: Sequence[Sighting], places: frozenset[Place]
+) -> EntryChange | None:
     """Return what the sightings change in entries that are known and one work; None for nothing."""
     first, *others = sorted(known, key=lambda entry: entry.id)
-    before = reduce(merge_entries, others, merge_entries(first, first))
-    after = reduce(merge_entries, (sighting.entry for sighting in seen), before)
-    if after == before and not others:
+    # Merged also where it is one: the names get their order.
+    before = merge_versions([first, first, *others])
+    after = update_entry(before, merge_versions(sighting.entry for sighting in seen))
+    newly = tuple(sighting for sighting in _without_repeats(seen) if sighting.place not in places)
+    if after == before and not others and not newly:
         return None
     return EntryChange(
         entry=after,
-        sightings=_without_repeats(seen),
+        sightings=newly,
         absorbs=tuple(entry.id for entry in others),
         observed=(after.upvotes, after.comments) != (before.upvotes, before.comments),
+        events=_choose_events(before, after, seen),
     )
 
 
 def _build_new(seen: Sequence[Sighting], run: int, now: datetime) -> EntryChange:
-    entry = reduce(merge_entries, (sighting.entry for sighting in seen))
+    entry = merge_versions(sighting.entry for sighting in seen)
+    replaced = [sighting for sighting in seen if sighting.announce in _REPLACED]
+    nothing = replace(entry, version=0, withdrawn=False, categories=(), primary_category="")
     return EntryChange(
         entry=replace(entry, first_seen_run=run, first_seen_at=now),
         sightings=_without_repeats(seen),
         observed=entry.upvotes is not None or entry.comments is not None,
+        events=_choose_events(nothing, entry, seen) if replaced else (),
     )
+
+
+def _choose_events(before: Entry, after: Entry, seen: Sequence[Sighting]) -> tuple[EntryEvent, ...]:
+    """Return what has happened to a work, each with the first source that tells of it."""
+    events = []
+    if after.version > max(before.version, 1):
+        tellers = [sighting for sighting in seen if sighting.entry.version == after.version]
+        if not before.version:  # we only learn now which version it is, unless it is said to be a new one
+            tellers = [sighting for sighting in tellers if sighting.announce in _REPLACED]
+        if tellers:
+            events.append(EntryEvent(EventKind.NEW_VERSION, f"v{after.version}", tellers[0].source))
+    if after.key.startswith("arxiv:") and any(map(_ARXIV_CATEGORY.fullmatch, _categories(before))):
+        for category in after.categories:
+            if category not in _categories(before) and _ARXIV_CATEGORY.fullmatch(category):
+                source = next(one.source for one in seen if category in _categories(one.entry))
+                events.append(EntryEvent(EventKind.CROSS_LISTED, category, source))
+    if after.withdrawn and not before.withdrawn:
+        source = next(one.source for one in seen if one.entry.withdrawn)
+        events.append(EntryEvent(EventKind.WITHDRAWN, "", source))
+    return tuple(events)
+
+
+def _categories(entry: Entry) -> tuple[str, ...]:
+    return (entry.primary_category, *entry.categories)
 
 
 def _without_repeats(seen: Iterable[Sighting]) -> tuple[Sighting, ...]:
     """Return the sightings, of several in the same place the last one (pages of a listing overlap)."""
-    places = {(sighting.source, sighting.guid, sighting.listed_on): sighting for sighting in seen}
-    return tuple(places.values())
+    return tuple({sighting.place: sighting for sighting in seen}.values())
 
 
 def _choose_baseline(

@@ -1,30 +1,60 @@
-"""I/O: the answer of a URL or the bytes of a file, within limits of time, size and redirects."""
+"""I/O: the answer of a URL or the bytes of a file, within limits of time, size, redirects and addresses."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import itertools
 import os
+import random
+import socket
 from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
+from newsletter.collect.guard import why_refused
 from newsletter.errors import FetchError
-from newsletter.model import Fetched, Validators
+from newsletter.model import Fetched, NotModified, Validators
 
 MAX_REDIRECTS = 5
-_LOOPBACK = frozenset(["127.0.0.1", "::1", "localhost"])
 _REDIRECTS = frozenset([301, 302, 303, 307, 308])
+_PERMANENT = frozenset([301, 308])
+_TRY_AGAIN = frozenset([429, 500, 502, 503, 504])
+_USUAL_PORTS = frozenset([None, 80, 443])
 _CHUNK_BYTES = 64 * 1024
+_LONGEST_WAIT_S = 86_400.0
+
+# arXiv asks for three seconds between requests: https://info.arxiv.org/help/api/tou.html
+COURTESY_S: Mapping[str, float] = {"arxiv.org": 3.0}
+
+
+@dataclass(slots=True)
+class _Host:
+    """One at a time: who may speak with a host, and when again."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    quiet_until_s: float = 0.0
+    in_trouble: bool = False
 
 
 class HttpFetcher:
     """Fetches one thing at a time from each host; implements ports.Fetcher. Close it in the end.
 
     contact is an address or page where a site's owner reaches us. File paths are relative to base_folder.
-    deadline_s is for a whole fetch with its redirects, without the wait for the same host's other fetches.
+    deadline_s is for a whole fetch with its redirects and repeats, without the wait for the same host's other
+    fetches. What fails for a moment (429, 5xx, no connection) is tried ``attempts`` times, backoff_s and then
+    twice as long apart; a host on which all of them failed is not tried again by this fetcher, only asked.
+    courtesy_s are the pauses between requests to a host and all below it. resolver is aiohttp's, for tests.
     """
 
     def __init__(
@@ -35,81 +65,156 @@ class HttpFetcher:
         base_folder: Path,
         deadline_s: float = 60.0,
         max_body_bytes: int = 20_000_000,
+        allow_private_hosts: bool = False,
+        attempts: int = 3,
+        backoff_s: float = 1.0,
+        courtesy_s: Mapping[str, float] = COURTESY_S,
+        resolver: AbstractResolver | None = None,
     ) -> None:
         self._user_agent = f"newsletter/{version} (+{contact})"
         self._base_folder = base_folder
         self._deadline_s = deadline_s
         self._max_body_bytes = max_body_bytes
-        self._hosts: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._allow_private_hosts = allow_private_hosts
+        self._attempts = attempts
+        self._backoff_s = backoff_s
+        self._courtesy_s = courtesy_s
+        self._resolver = resolver
+        self._hosts: defaultdict[str, _Host] = defaultdict(_Host)
         self._session: aiohttp.ClientSession | None = None
 
-    async def fetch(self, location: str, known: Validators | None) -> Fetched | None:
-        """Return the answer, None where it has not changed since ``known``.
+    async def fetch(self, location: str, known: Validators | None) -> Fetched | NotModified:
+        """Return the answer, NotModified where it is as it was at ``known``.
 
-        URLs are https; http only to this machine. Raises FetchError, which says what happened.
+        Raises FetchError, which says what happened; its retry_after_s, how long the server asks us to stay away.
         """
         scheme = _scheme(location)
         if scheme in ("http", "https"):
-            fetched = await self._fetch_url(location, known)
+            answer = await self._fetch_url(location, known)
         elif scheme:
             raise FetchError(f"{location}: use an https: URL or a file path, not {scheme}:", url=location)
         else:
             body = await asyncio.to_thread(_load_file, self._base_folder / location, self._max_body_bytes)
-            fetched = Fetched(body, location, Validators(content_hash=_hash(body)))
-        if fetched and known and fetched.validators.content_hash == known.content_hash:
-            return None
-        return fetched
+            answer = Fetched(body, location, Validators(content_hash=_hash(body)))
+        if isinstance(answer, Fetched) and known and answer.validators.content_hash == known.content_hash:
+            return NotModified(answer.moved_to)
+        return answer
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
             self._session = None
 
-    async def _fetch_url(self, location: str, known: Validators | None) -> Fetched | None:
-        url, left_s = location, self._deadline_s
-        for _ in range(MAX_REDIRECTS + 1):
-            _check_url(url, location)
-            async with self._hosts[_host(url)]:
-                started_s = asyncio.get_running_loop().time()
-                try:
-                    async with asyncio.timeout(left_s):
-                        answer = await self._ask(url, known)
-                except TimeoutError as error:
-                    message = f"{_shown(url)}: not finished after {self._deadline_s:g} s"
-                    raise FetchError(message, url=location) from error
-                except (aiohttp.ClientError, OSError, ValueError) as error:
-                    raise FetchError(f"{_shown(url)}: {_why(error)}", url=location) from error
-                left_s -= asyncio.get_running_loop().time() - started_s
-            if not isinstance(answer, str):
-                return answer
+    async def _fetch_url(self, location: str, known: Validators | None) -> Fetched | NotModified:
+        """Follow the redirects of a location, and try again what fails for a moment."""
+        budget = _Budget(self._deadline_s)
+        for attempt in itertools.count(1):
             try:
-                url = urljoin(url, answer)
-            except ValueError as error:
-                raise FetchError(f"{_shown(url)}: redirects to {answer[:200]!r}", url=location) from error
+                return await self._follow_redirects(location, known, budget)
+            except _Momentary as error:
+                host = self._host_of(error.url)
+                pause_s = self._choose_pause(error.failure, attempt)
+                if attempt >= self._attempts or pause_s >= budget.left_s or host.in_trouble:
+                    host.in_trouble = True
+                    raise error.failure from error.__cause__
+                budget.left_s -= pause_s
+                await asyncio.sleep(pause_s)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _choose_pause(self, failure: FetchError, attempt: int) -> float:
+        """Return how long to wait before the next attempt: what the server asks for, else longer each time."""
+        if failure.retry_after_s is not None:
+            return failure.retry_after_s
+        return self._backoff_s * 2.0 ** (attempt - 1) * random.uniform(0.75, 1.25)
+
+    async def _follow_redirects(
+        self, location: str, known: Validators | None, budget: _Budget
+    ) -> Fetched | NotModified:
+        url, is_permanent = location, True
+        seen = {location}
+        for _ in range(MAX_REDIRECTS + 1):
+            self._check_url(url, location)
+            async with self._turn(url):
+                answer = await self._ask_in_time(url, known, location, budget)
+            if isinstance(answer, _Redirect):
+                is_permanent &= answer.is_permanent
+                try:
+                    url = urljoin(url, answer.target)
+                except ValueError as error:
+                    message = f"{_shown(url)}: redirects to {answer.target[:200]!r}"
+                    raise FetchError(message, url=location) from error
+                if url in seen:
+                    raise FetchError(f"{_shown(location)}: redirects in a circle", url=location)
+                seen.add(url)
+                continue
+            moved_to = url if is_permanent and url != location else ""
+            return NotModified(moved_to) if answer is None else replace(answer, moved_to=moved_to)
         raise FetchError(f"{_shown(location)}: more than {MAX_REDIRECTS} redirects", url=location)
 
-    async def _ask(self, url: str, known: Validators | None) -> Fetched | str | None:
+    async def _ask_in_time(
+        self, url: str, known: Validators | None, location: str, budget: _Budget
+    ) -> Fetched | _Redirect | None:
+        """Ask once, within what is left of the budget; every error of the network becomes one of ours."""
+        began_s = _clock_s()
+        try:
+            async with asyncio.timeout(budget.left_s):
+                answer = await self._ask(url, known)
+        except TimeoutError as error:
+            raise FetchError(
+                f"{_shown(url)}: not finished after {self._deadline_s:g} s", url=location
+            ) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            if refusal := _find_refusal(error):
+                message = f"{refusal}; 'fetch: {{allow_private_hosts: on}}' allows it"
+                raise FetchError(f"{_shown(url)}: {message}", url=location) from error
+            failure = FetchError(f"{_shown(url)}: {_why(error)}", url=location)
+            if isinstance(error, aiohttp.ClientSSLError | ValueError):
+                raise failure from error
+            raise _Momentary(failure, url) from error
+        finally:
+            budget.left_s -= _clock_s() - began_s
+        self._host_of(url).in_trouble = False
+        return answer
+
+    @asynccontextmanager
+    async def _turn(self, url: str) -> AsyncIterator[None]:
+        """Wait until it is our turn to speak with a host, and for the pause that it asks for."""
+        host = self._host_of(url)
+        async with host.lock:
+            await asyncio.sleep(max(0.0, host.quiet_until_s - _clock_s()))
+            try:
+                yield
+            finally:
+                host.quiet_until_s = _clock_s() + self._courtesy_s.get(self._family(url), 0.0)
+
+    def _host_of(self, url: str) -> _Host:
+        return self._hosts[self._family(url)]
+
+    def _family(self, url: str) -> str:
+        """Return the name under which a host is treated: of one that asks for pauses, the same for all below it."""
+        name = _host(url)
+        return next((one for one in self._courtesy_s if name == one or name.endswith(f".{one}")), name)
+
+    async def _ask(self, url: str, known: Validators | None) -> Fetched | _Redirect | None:
         """Return one answer, the address that it redirects to, or None for 'not modified'."""
         headers = _conditions(known)
         async with self._open_session().get(url, headers=headers, allow_redirects=False) as response:
             if response.status in _REDIRECTS and (target := response.headers.get("Location")):
-                return target
+                return _Redirect(target, response.status in _PERMANENT)
             if response.status == 304 and headers:
                 return None
             if response.status != 200:
-                raise FetchError(
-                    f"{_shown(url)}: answered {response.status} {response.reason or ''}".rstrip()
-                    + _retry_note(response.headers.get("Retry-After")),
-                    url=url,
-                    status=response.status,
-                )
+                failure = _tell_status(response, url)
+                if response.status in _TRY_AGAIN:
+                    raise _Momentary(failure, url)
+                raise failure
             body = await self._read(response, url)
             validators = Validators(
                 etag=response.headers.get("ETag", ""),
                 last_modified=response.headers.get("Last-Modified", ""),
                 content_hash=_hash(body),
             )
-            return Fetched(body, url, validators)
+            return Fetched(body, url, validators, response.headers.get("Content-Type", ""))
 
     async def _read(self, response: aiohttp.ClientResponse, url: str) -> bytes:
         body = bytearray()
@@ -121,11 +226,35 @@ class HttpFetcher:
                 )
         return bytes(body)
 
+    def _check_url(self, url: str, location: str) -> None:
+        """Refuse other schemes than http and https, the way back from https to http, and unusual ports, except
+        the one that the operator wrote."""
+        try:
+            parts, first = urlsplit(url), urlsplit(location)
+            port, host = parts.port, parts.hostname or ""
+            first_port = first.port
+        except ValueError as error:
+            raise FetchError(f"{_shown(url)}: {error}", url=location) from error
+        if parts.scheme not in ("http", "https"):
+            raise FetchError(f"{_shown(url)}: only https: and http: are fetched", url=location)
+        if parts.scheme == "http" and first.scheme == "https":
+            raise FetchError(f"{_shown(url)}: https: must not lead to http:", url=location)
+        if not host:
+            raise FetchError(f"{_shown(url)}: the address has no host", url=location)
+        if port not in _USUAL_PORTS and port != first_port and not self._allow_private_hosts:
+            raise FetchError(f"{_shown(url)}: redirects to the unusual port {port}", url=location)
+
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
+            connector = aiohttp.TCPConnector(
+                # Each address is checked where it is dialled: there is no moment in which a name could change.
+                socket_factory=None if self._allow_private_hosts else _open_public_socket,
+                resolver=self._resolver,
+                use_dns_cache=self._resolver is None,
+            )
             self._session = aiohttp.ClientSession(
-                connector=_build_connector(),
-                headers={"User-Agent": self._user_agent},
+                connector=connector,
+                headers={"User-Agent": self._user_agent, "Accept": _ACCEPT},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),  # the deadline is ours
                 trust_env=False,
@@ -133,9 +262,90 @@ class HttpFetcher:
         return self._session
 
 
-def _build_connector() -> aiohttp.BaseConnector:
-    """Return what opens the connections: the one place where an address can be refused."""
-    return aiohttp.TCPConnector()
+_ACCEPT = (
+    "application/atom+xml, application/rss+xml, application/feed+json, application/json, application/xml;q=0.9,"
+    " text/xml;q=0.9, text/html;q=0.5, */*;q=0.1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Redirect:
+    """Where an answer sends us."""
+
+    target: str
+    is_permanent: bool
+
+
+@dataclass(slots=True)
+class _Budget:
+    """What is left of a fetch's deadline. The wait for other fetches does not count."""
+
+    left_s: float
+
+
+class _Momentary(Exception):
+    """A failure at an address that may be over in a moment."""
+
+    def __init__(self, failure: FetchError, url: str) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+        self.url = url
+
+
+def _open_public_socket(address: tuple[Any, ...]) -> socket.socket:
+    """Return the socket for an address that aiohttp is about to dial. Raises for one that is not public."""
+    family, kind, protocol, _, where = address
+    if reason := why_refused(str(where[0])):
+        raise OSError(errno.EACCES, f"{where[0]} {reason}")
+    return socket.socket(family=family, type=kind, proto=protocol)
+
+
+def _find_refusal(error: BaseException | None) -> str:
+    """Return why addresses were refused, "" where none was. aiohttp wraps that error, of several addresses as one."""
+    while error is not None:
+        inner = getattr(error, "os_error", None)
+        if inner is None and isinstance(error, OSError) and error.errno == errno.EACCES:
+            return str(error.strerror)
+        error = inner or error.__cause__
+    return ""
+
+
+def _tell_status(response: aiohttp.ClientResponse, url: str) -> FetchError:
+    retry_after_s = _read_retry_after(
+        response.headers.get("Retry-After", ""), response.headers.get("Date", "")
+    )
+    note = f"; asks to come back after {retry_after_s:.0f} s" if retry_after_s is not None else ""
+    if response.status == 410:
+        note = "; it is gone for ever: take the source out of the configuration"
+    return FetchError(
+        f"{_shown(url)}: answered {response.status} {response.reason or ''}".rstrip() + note,
+        url=url,
+        status=response.status,
+        retry_after_s=retry_after_s,
+    )
+
+
+def _read_retry_after(text: str, date: str) -> float | None:
+    """Return Retry-After in seconds, a day at most; None without. A date counts from the answer's own.
+
+    Source: RFC 9110 section 10.2.3.
+    """
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), _LONGEST_WAIT_S)
+    until = _read_date(text)
+    if until is None:
+        return None
+    seconds = (until - (_read_date(date) or datetime.now(UTC))).total_seconds()
+    return min(max(seconds, 0.0), _LONGEST_WAIT_S)
+
+
+def _read_date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _load_file(path: Path, max_body_bytes: int) -> bytes:
@@ -152,19 +362,6 @@ def _load_file(path: Path, max_body_bytes: int) -> bytes:
     return body
 
 
-def _check_url(url: str, location: str) -> None:
-    """Refuse what is no https: URL, except plain http where the source itself is on this machine."""
-    try:
-        host, first = _host(url), _host(location)
-    except ValueError as error:
-        raise FetchError(f"{_shown(url)}: {error}", url=location) from error
-    is_local = _scheme(url) == "http" and host in _LOOPBACK and first in _LOOPBACK
-    if _scheme(url) != "https" and not is_local:
-        raise FetchError(f"{_shown(url)}: only https: is fetched", url=location)
-    if not host:
-        raise FetchError(f"{_shown(url)}: the address has no host", url=location)
-
-
 def _conditions(known: Validators | None) -> dict[str, str]:
     headers = {}
     if known and known.etag:
@@ -172,13 +369,6 @@ def _conditions(known: Validators | None) -> dict[str, str]:
     if known and known.last_modified:
         headers["If-Modified-Since"] = known.last_modified
     return headers
-
-
-def _retry_note(retry_after: str | None) -> str:
-    if not retry_after:
-        return ""
-    unit = " s" if retry_after.strip().isdigit() else ""
-    return f"; asks to come back after {retry_after.strip()[:60]}{unit}"
 
 
 def _scheme(location: str) -> str:
@@ -209,6 +399,10 @@ def _why(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
         return f"cannot connect: {os.strerror(error.os_error.errno)}"
     return str(error) or type(error).__name__
+
+
+def _clock_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _megabytes(count: int) -> str:

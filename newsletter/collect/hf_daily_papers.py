@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -17,6 +18,7 @@ from bs4 import BeautifulSoup
 from bs4.filter import SoupStrainer
 
 from newsletter.collect.identity import choose_keys, parse_arxiv_id
+from newsletter.collect.kind import SourceKind
 from newsletter.collect.plain import (
     MAX_NAME_CHARS,
     MAX_SUMMARY_CHARS,
@@ -26,7 +28,7 @@ from newsletter.collect.plain import (
     clean_url,
 )
 from newsletter.errors import FeedError
-from newsletter.model import Entry, ParsedFeed, Request, Sighting, Source
+from newsletter.model import Entry, Fetched, ParsedFeed, Request, Sighting, Source
 
 _SITE = "https://huggingface.co"
 _MAX_COUNT = 2**31 - 1
@@ -58,12 +60,13 @@ _AUTHOR_FIELDS = frozenset(["_id", "name", "hidden", "user", "status", "statusLa
 _Record = Mapping[str, Any]
 
 
-def parse(body: bytes, source: Source, request: Request) -> ParsedFeed:
+def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
     """Return the papers of one answer in its order; JSON or page is told by the first byte that is not blank.
 
     An item without an id or a title is refused and counted. Raises FeedError where all of them are, where
     the body is neither form, and where a page is of another date than the one that was asked for.
     """
+    body = fetched.body
     start = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if start in (b"[", b"{"):
         listed_on, records = request.listed_on, _read_api(body)
@@ -162,7 +165,7 @@ def _parse_record(record: Any, source: Source, listed_on: date | None) -> Sighti
         organization=_organization(paper) or _organization(record),
         published_at=_read_time(paper.get("publishedAt")),
         listed_on=listed_on,
-        tags=clean_names([word for word in _list(paper, "ai_keywords") if isinstance(word, str)]),
+        ai_keywords=clean_names([word for word in _list(paper, "ai_keywords") if isinstance(word, str)]),
         ai_summary=_line(paper, "ai_summary", MAX_SUMMARY_CHARS),
         upvotes=_count(paper, "upvotes"),
         comments=_count(record, "numComments"),
@@ -172,6 +175,8 @@ def _parse_record(record: Any, source: Source, listed_on: date | None) -> Sighti
         discussion_url=page,
         code_url=_url(paper, "githubRepo"),
         project_url=_url(paper, "projectPage"),
+        thumbnail_url=_url(record, "thumbnail"),
+        media_urls=_media_urls(record) or _media_urls(paper),
         listing_url=listing_url,
         sources=(source.name,),
     )
@@ -191,6 +196,13 @@ def _author_names(paper: _Record) -> Iterator[str]:
 def _organization(record: _Record) -> str:
     organization = _mapping(record, "organization")
     return _line(organization, "fullname", MAX_NAME_CHARS) or _line(organization, "name", MAX_NAME_CHARS)
+
+
+def _media_urls(record: _Record) -> tuple[str, ...]:
+    """Return the addresses of videos and images, in order; old records have one under another name."""
+    named = [*_list(record, "mediaUrls"), record.get("mediaUrl")]
+    urls = (clean_url(url) for url in named if isinstance(url, str))
+    return tuple(dict.fromkeys(url for url in urls if url))
 
 
 def _listing_url(source: Source, listed_on: date | None) -> str:
@@ -255,3 +267,59 @@ def _kind(value: object) -> str:
 
 def _shown(names: list[str]) -> str:
     return clean_line(", ".join(names), 200)
+
+
+# --- how it is asked ----------------------------------------------------------------------
+
+# 50 is what the server gives by default; it may do so although 100 were asked for, its maximum.
+_FULL_PAGE = 50
+_MAX_PAGES = 20
+_SATURDAY = 5
+
+
+def choose_requests(source: Source, now: datetime) -> tuple[Request, ...]:
+    """Return a request for each of the newest listing dates, today's (UTC) first; one for a page or file."""
+    base = source.location.rstrip("/")
+    parts = urlsplit(base)
+    if parts.scheme not in ("http", "https") or parts.path or parts.query:
+        return (Request(source.location),)
+    today = now.astimezone(UTC).date()
+    dates = (today - timedelta(days=back) for back in range(source.listing_dates))
+    return tuple(Request(f"{base}/api/daily_papers?date={on.isoformat()}&limit=100", on) for on in dates)
+
+
+def choose_next(source: Source, request: Request, feed: ParsedFeed, seen: frozenset[str]) -> Request | None:
+    """Return the request for the next page; None after a short page, a whole one and one without anything new."""
+    is_short = len(feed.sightings) + feed.refused < _FULL_PAGE
+    is_repeated = all(sighting.guid in seen for sighting in feed.sightings)
+    page = request.page + 1
+    if request.listed_on is None or is_short or is_repeated or page >= _MAX_PAGES:
+        return None
+    if "/api/daily_papers?" not in request.location:
+        return None
+    return replace(request, location=f"{request.location.partition('&p=')[0]}&p={page}", page=page)
+
+
+def choose_fallback(request: Request) -> Request | None:
+    """Return the request for the page of the same date, which shows the whole listing; None for what is one."""
+    base, api, _ = request.location.partition("/api/daily_papers?")
+    if not api or request.listed_on is None:
+        return None
+    return Request(f"{base}/papers/date/{request.listed_on.isoformat()}", request.listed_on)
+
+
+def is_quiet(day: date) -> bool:
+    """Tell whether a date is a Saturday or Sunday: no paper was ever listed on one in two years."""
+    return day.weekday() >= _SATURDAY
+
+
+KIND = SourceKind(
+    "hf_daily_papers",
+    parse,
+    requests=choose_requests,
+    next_request=choose_next,
+    fallback=choose_fallback,
+    is_quiet=is_quiet,
+    options=frozenset(["listing_dates"]),
+    site=_SITE,
+)

@@ -23,9 +23,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from urllib.parse import urlencode
 
 from newsletter.collect.identity import choose_keys
+from newsletter.collect.kind import SourceKind
 from newsletter.collect.plain import MAX_SUMMARY_CHARS, MAX_TITLE_CHARS, clean_line
 from newsletter.errors import FeedError
-from newsletter.model import Entry, ParsedFeed, Request, Sighting, Source
+from newsletter.model import Entry, Fetched, ParsedFeed, Request, Sighting, Source
 
 _PAGE = "https://huggingface.co/papers"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -55,14 +56,14 @@ class _Paper:
     date: _Date | None = None
 
 
-def parse(body: bytes, source: Source, request: Request) -> ParsedFeed:
+def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
     """Return the papers of a capture in its order, all listed on the page's own date.
 
     The year of that date: the latest such day up to source.captured_on, if that is given; else the year after
     the latest one that is written out. A date without a year is the latest such day not after the page's.
     Raises FeedError for anything that has not a page date and a paper with its number of authors.
     """
-    paragraphs = list(_paragraphs(_decode(body)))
+    paragraphs = list(_paragraphs(_decode(fetched.body)))
     page, papers = _read_papers(paragraphs)
     listed_on = _resolve_page_date(page, [paper.date for paper in papers if paper.date], source.captured_on)
     sightings = tuple(_build_sighting(paper, source, listed_on) for paper in papers)
@@ -218,3 +219,6 @@ def _build_date(year: int, found: _Date) -> date | None:
         return date(year, found.month, found.day)
     except ValueError:
         return None
+
+
+KIND = SourceKind("hf_papers_capture", parse, options=frozenset(["captured_on"]))

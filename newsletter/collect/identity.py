@@ -1,13 +1,19 @@
-"""When two entries are one work: arXiv id without its version, DOI, canonical URL, source and its guid.
+"""When two entries are one work, and what is known of it then.
 
-Keys are what identity is decided on; an entry has all the keys under which it was ever seen.
+Identity is decided on keys: arXiv id without its version, DOI, canonical URL, source and its guid. An entry has
+all the keys under which it was ever seen. Entries of one work are merged by rules on values, so that it
+does not matter which source was first; only ``update_entry`` knows of time.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import reduce
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from newsletter.collect.plain import clean_line, clean_url
@@ -15,6 +21,14 @@ from newsletter.model import Entry, EntryId, EntryKey
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _STRENGTH = ("arxiv", "doi", "url", "guid")
+_ARXIV_URL = re.compile(r"https?://(?:www\.)?arxiv\.org/", re.IGNORECASE)
+
+# What one side of a merge says as a whole, in update_entry and merge_versions; the categories besides.
+_FACTS = (
+    *("title", "summary", "authors", "author_count", "organization", "published_at", "note"),
+    *("ai_summary", "ai_keywords", "url", "pdf_url", "discussion_url", "code_url", "project_url"),
+    *("thumbnail_url", "media_urls"),
+)
 
 # A database index has a limit of 2,704 bytes for one value (PostgreSQL); 4 bytes a character fit in.
 _MAX_KEY_CHARS = 600
@@ -25,24 +39,93 @@ _ARXIV_ID = (
     r"|(?P<archive>(?:acc-phys|adap-org|alg-geom|ao-sci|astro-ph|atom-ph|bayes-an|chao-dyn|chem-ph|cmp-lg|comp-gas"
     r"|cond-mat|cs|dg-ga|funct-an|gr-qc|hep-ex|hep-lat|hep-ph|hep-th|math|math-ph|mtrl-th|nlin|nucl-ex|nucl-th"
     r"|patt-sol|physics|plasm-ph|q-alg|q-bio|quant-ph|solv-int|supr-con))(?:\.[a-z]{2})?/(?P<number>\d{7}))"
-    r"(?:v\d+)?"
+    r"(?:v(?P<version>\d{1,4}))?"
 )
-_ARXIV_TEXT = re.compile(rf"(?:arxiv:|oai:arxiv\.org:)?\s*{_ARXIV_ID}", re.IGNORECASE | re.ASCII)
-_ARXIV_DOI = re.compile(rf"10\.48550/arxiv\.{_ARXIV_ID}", re.IGNORECASE | re.ASCII)
-_ARXIV_PATHS = re.compile(
-    rf"/(?:abs|pdf|html|format|ps|src|e-print|papers|overview)/{_ARXIV_ID}(?:\.pdf)?/?",
-    re.IGNORECASE | re.ASCII,
-)
-_ARXIV_HOSTS = frozenset(["arxiv.org", "ar5iv.org", "alphaxiv.org", "huggingface.co", "hf.co"])
+
+
+def _arxiv_pattern(before: str, after: str = "") -> re.Pattern[str]:
+    return re.compile(before + _ARXIV_ID + after, re.IGNORECASE | re.ASCII)
+
+
+_ARXIV_TEXT = _arxiv_pattern(r"(?:arxiv:|oai:arxiv\.org:)?\s*")
+_ARXIV_DOI = _arxiv_pattern(r"10\.48550/arxiv\.")
+
+# Sites that show arXiv papers under addresses with the id; what they have besides is no paper.
+# https://info.arxiv.org/help/arxiv_identifier_for_services.html names arXiv's own forms.
+_ARXIV_PATH = _arxiv_pattern(r"/(?:abs|pdf|html|format|ps|dvi|src|e-print)/", r"(?:\.pdf)?/?")
+_ARXIV_MIRRORS = {
+    "arxiv.org": _ARXIV_PATH,
+    "xxx.lanl.gov": _ARXIV_PATH,
+    "ar5iv.org": _ARXIV_PATH,
+    # Also in other languages: /zh/overview/…
+    "alphaxiv.org": _arxiv_pattern(r"(?:/[a-z]{2})?/(?:abs|pdf|overview|resources)/", r"(?:\.pdf)?/?"),
+    "huggingface.co": _arxiv_pattern("/papers/", "/?"),
+    "hf.co": _arxiv_pattern("/papers/", "/?"),
+    "api.semanticscholar.org": _arxiv_pattern("/arxiv:", "/?"),
+    "ui.adsabs.harvard.edu": _arxiv_pattern("/abs/arxiv:", "(?:/abstract)?/?"),
+    "arxiv-vanity.com": _arxiv_pattern("/papers/", "/?"),
+    "papers.cool": _arxiv_pattern("/arxiv/", "/?"),
+    "scirate.com": _arxiv_pattern("/arxiv/", "/?"),
+    "hjfy.top": _arxiv_pattern("/arxiv/", "/?"),
+    "emergentmind.com": _arxiv_pattern("/papers/", "/?"),
+    "catalyzex.com": _arxiv_pattern("/paper/arxiv:", "/?"),
+    # paperswithcode.com had names in its addresses, not ids.
+    "paperswithcode.co": _arxiv_pattern("/paper/(?:arxiv/)?", "/?"),
+}
+
 _DOI_HOSTS = frozenset(["doi.org", "dx.doi.org"])
 _DOI = re.compile(
     r"(?:doi:\s*|https?://(?:dx\.|www\.)?doi\.org/)?(10\.\d{4,9}/\S+)", re.IGNORECASE | re.ASCII
 )
 
+
+def _doi_pattern(before: str, doi: str, after: str = "") -> re.Pattern[str]:
+    return re.compile(rf"{before}(?P<doi>{doi}){after}/?", re.IGNORECASE | re.ASCII)
+
+
+# Publishers that have the DOI in the addresses of their articles.
+_DOI_PATH = _doi_pattern(
+    r"/doi/(?:(?:abs|abstract|full|fullhtml|pdf|epdf|pdfplus|pdfdirect|epub|reader)/)?",
+    r"10\.\d{4,9}/\S+?",
+    r"(?:/(?:abstract|full|pdf|epdf))?",
+)
+# The version of a preprint (…v2.full.pdf) is no part of its DOI.
+_RXIV_PATH = _doi_pattern(
+    "/content/", r"10\.(?:1101|64898)/\d(?:[\d.]*\d)?", r"(?:v\d+)?(?:\.[a-z][a-z.+-]*)?"
+)
+_DOI_PLACES = {
+    "dl.acm.org": _DOI_PATH,
+    "onlinelibrary.wiley.com": _DOI_PATH,
+    "tandfonline.com": _DOI_PATH,
+    "journals.sagepub.com": _DOI_PATH,
+    "pubs.acs.org": _DOI_PATH,
+    "epubs.siam.org": _DOI_PATH,
+    "pubsonline.informs.org": _DOI_PATH,
+    "science.org": _DOI_PATH,
+    "pnas.org": _DOI_PATH,
+    "link.springer.com": _doi_pattern(
+        "/(?:article|chapter|content/pdf)/", r"10\.\d{4,9}/[^\s/]+?", r"(?:\.pdf|/fulltext\.html)?"
+    ),
+    "biorxiv.org": _RXIV_PATH,
+    "medrxiv.org": _RXIV_PATH,
+}
+
+# Pages on which many works stand.
+_LISTINGS = {
+    "arxiv.org": re.compile(r"/list/.*"),
+    "huggingface.co": re.compile(r"/papers(?:/(?:date|week|month|trending)(?:/.*)?)?"),
+    "hf.co": re.compile(r"/papers(?:/(?:date|week|month|trending)(?:/.*)?)?"),
+}
+
 # Parameters that say where a reader came from, not what the page is.
 _TRACKING = re.compile(
-    r"(?:utm_\w+|mtm_\w+|pk_\w+|fbclid|gclid|dclid|msclkid|yclid|twclid|igshid|mc_cid|mc_eid|_hsenc|_hsmi"
-    r"|ref_src|at_medium|at_campaign)(?:=.*)?",
+    r"(?:utm_\w+|mtm_\w+|matomo_\w+|piwik_\w+|pk_\w+|hsa_\w+|__hs\w+|_hsenc|_hsmi|hsctatracking"
+    r"|fbclid|fb_(?:action_ids|action_types|ref|source)|gclid|gclsrc|gbraid|wbraid|dclid|_ga|_gl|srsltid"
+    r"|msclkid|yclid|ysclid|ymclid|_openstat|twclid|ttclid|li_fat_id|igsh|igshid|mc_cid|mc_eid|mkt_tok"
+    r"|vero_id|vero_conv|oly_anon_id|oly_enc_id|ml_subscriber(?:_hash)?|wt_mc|wt_zmc|cmpid|s_cid|ref_src|ref_url"
+    r"|at_(?:medium|campaign|bbc_team|custom\d|link_\w+))(?:=.*)?"
+    # What Medium and others add to the addresses in their feeds.
+    r"|(?:source|ref)=rss(?:-.*)?",
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
 
@@ -65,59 +148,119 @@ def choose_keys(
 
 def parse_arxiv_id(text: str) -> EntryKey | None:
     """Return the key of a bare arXiv id, ``arXiv:…``, ``oai:arXiv.org:…`` or an address, else None."""
-    text = text.strip()
-    match = _ARXIV_TEXT.fullmatch(text)
-    if match is None and (parts := _split(text)):
-        host, path = _host(parts), unquote(parts.path)
-        if host in _ARXIV_HOSTS or host.endswith(".arxiv.org"):
-            match = _ARXIV_PATHS.fullmatch(path)
-        elif host in _DOI_HOSTS:
-            match = _ARXIV_DOI.fullmatch(path.lstrip("/"))
-    if match is None:
-        return None
-    return EntryKey(f"arxiv:{match['new'] or match['archive'].lower() + '/' + match['number']}")
+    match = _match_arxiv(text)
+    return _arxiv_key(match) if match else None
 
 
-def merge_entries(old: Entry, new: Entry) -> Entry:
-    """Return what is known of one work after ``new`` was seen.
+def parse_arxiv_version(text: str) -> int:
+    """Return the version that an arXiv id names, in any form that ``parse_arxiv_id`` reads; 0 where it names none."""
+    match = _match_arxiv(text)
+    return int(match["version"] or 0) if match else 0
 
-    Keys and sources are the union, the strongest key is the key; id, first_seen_run and first_seen_at
-    are the earlier ones, listed_on the earliest: these do not depend on the order of merging. Votes,
-    comments and stars are the newer ones. Other facts stay as they are and are filled where they
-    were missing; only where all of ``old`` came from the one source of ``new`` does that source correct it.
+
+def merge_entries(one: Entry, other: Entry) -> Entry:
+    """Return what two entries of one work tell together; associative, commutative and idempotent.
+
+    Keys, sources and categories are unions (strongest key first; primary category first, then sorted).
+    Of the others one value is taken, whoever says it. What is missing never wins; further:
+
+    - id the smallest; first sight (time and run) and listing (date and address) the earliest; published_at too;
+    - title: not cut, then the shortest; summaries, note, organization: the longest;
+    - names, keywords, media: the most, then the longest; counts and votes: the highest;
+    - version with its withdrawn: the highest; addresses: arXiv's own for url, then the shortest.
+
+    What is still equal is decided by the order of the text.
     """
-    keys = sorted({*old.keys, *new.keys}, key=_strength)
-    seen = _first_sight(old, new)
-    first, second = (new, old) if old.sources == new.sources and len(new.sources) == 1 else (old, new)
-    listed = min(first, second, key=lambda entry: entry.listed_on or date.max)
+    keys = sorted({*one.keys, *other.keys}, key=_strength)
+    seen = min(one, other, key=lambda entry: (entry.first_seen_at or _NEVER, entry.first_seen_run))
+    listed = min(one, other, key=_listing_order)
+    newest = max(one, other, key=lambda entry: (entry.version, entry.withdrawn))
+    categories, primary = _merge_categories(one, other)
     return Entry(
         key=keys[0],
         aliases=tuple(keys[1:]),
-        sources=tuple(sorted({*old.sources, *new.sources})),
-        id=min((known for known in (old.id, new.id) if known), default=EntryId(0)),
+        sources=tuple(sorted({*one.sources, *other.sources})),
+        id=min((known for known in (one.id, other.id) if known), default=EntryId(0)),
         first_seen_run=seen.first_seen_run,
         first_seen_at=seen.first_seen_at,
-        listed_on=min((day for day in (old.listed_on, new.listed_on) if day), default=None),
-        upvotes=_newest(old.upvotes, new.upvotes),
-        comments=_newest(old.comments, new.comments),
-        code_stars=_newest(old.code_stars, new.code_stars),
-        title=first.title or second.title,
-        summary=first.summary or second.summary,
-        authors=first.authors or second.authors,
-        author_count=first.author_count or second.author_count,
-        organization=first.organization or second.organization,
-        published_at=first.published_at or second.published_at,
-        categories=first.categories or second.categories,
-        tags=first.tags or second.tags,
-        ai_summary=first.ai_summary or second.ai_summary,
-        note=first.note or second.note,
-        url=first.url or second.url,
-        pdf_url=first.pdf_url or second.pdf_url,
-        discussion_url=first.discussion_url or second.discussion_url,
-        code_url=first.code_url or second.code_url,
-        project_url=first.project_url or second.project_url,
-        listing_url=listed.listing_url or first.listing_url or second.listing_url,
+        listed_on=listed.listed_on,
+        listing_url=listed.listing_url,
+        published_at=min((at for at in (one.published_at, other.published_at) if at), default=None),
+        title=min(one.title, other.title, key=_title_order),
+        summary=_longest(one.summary, other.summary),
+        authors=_most(one.authors, other.authors),
+        author_count=max(one.author_count, other.author_count),
+        organization=_longest(one.organization, other.organization),
+        categories=categories,
+        primary_category=primary,
+        ai_summary=_longest(one.ai_summary, other.ai_summary),
+        ai_keywords=_most(one.ai_keywords, other.ai_keywords),
+        note=_longest(one.note, other.note),
+        version=newest.version,
+        withdrawn=newest.withdrawn,
+        upvotes=_highest(one.upvotes, other.upvotes),
+        comments=_highest(one.comments, other.comments),
+        code_stars=_highest(one.code_stars, other.code_stars),
+        url=min(one.url, other.url, key=lambda url: (not url, not _ARXIV_URL.match(url), len(url), url)),
+        pdf_url=_shortest(one.pdf_url, other.pdf_url),
+        discussion_url=_shortest(one.discussion_url, other.discussion_url),
+        code_url=_shortest(one.code_url, other.code_url),
+        project_url=_shortest(one.project_url, other.project_url),
+        thumbnail_url=_shortest(one.thumbnail_url, other.thumbnail_url),
+        media_urls=_most(one.media_urls, other.media_urls),
     )
+
+
+def merge_versions(entries: Iterable[Entry]) -> Entry:
+    """Return what one or more entries of one work tell together, in whatever order they come.
+
+    As ``merge_entries``, but facts of an older version only fill what those of the newest one leave open.
+    An entry without a version counts as the first one.
+    """
+    works = list(entries)
+    newest = max(map(_version, works))
+    current = reduce(merge_entries, (work for work in works if _version(work) == newest))
+    older = [work for work in works if _version(work) < newest]
+    return _prefer(current, reduce(merge_entries, older)) if older else current
+
+
+def update_entry(known: Entry, seen: Entry) -> Entry:
+    """Return what a later look makes of a work that is known. seen is all that this look tells of it.
+
+    Votes, comments and stars are the new ones where there are any. Identity, first sight and listing are as in
+    ``merge_entries``. Other facts: the higher version has the word (none counts as the first one). In the same
+    version the new ones count if all sources of ``known`` have spoken again, and else those that ``merge_entries``
+    would take. What the chosen side leaves open is filled from the other.
+    """
+    if _version(known) > _version(seen):
+        updated = _prefer(known, seen)
+    elif _version(known) < _version(seen) or {*known.sources} <= {*seen.sources}:
+        updated = _prefer(seen, known)
+    else:
+        updated = merge_entries(known, seen)
+    return replace(
+        updated,
+        upvotes=_newest(known.upvotes, seen.upvotes),
+        comments=_newest(known.comments, seen.comments),
+        code_stars=_newest(known.code_stars, seen.code_stars),
+    )
+
+
+def _match_arxiv(text: str) -> re.Match[str] | None:
+    text = text.strip()
+    if match := _ARXIV_TEXT.fullmatch(text):
+        return match
+    if (parts := _split(text)) is None:
+        return None
+    host, path = _host(parts), unquote(parts.path)
+    if host in _DOI_HOSTS:
+        return _ARXIV_DOI.fullmatch(path.lstrip("/"))
+    pattern = _ARXIV_MIRRORS.get("arxiv.org" if host.endswith(".arxiv.org") else host)
+    return pattern.fullmatch(path) if pattern else None
+
+
+def _arxiv_key(match: re.Match[str]) -> EntryKey:
+    return EntryKey(f"arxiv:{match['new'] or match['archive'].lower() + '/' + match['number']}")
 
 
 def _parse_doi(text: str) -> EntryKey | None:
@@ -127,14 +270,14 @@ def _parse_doi(text: str) -> EntryKey | None:
         return None
     doi = unquote(match[1]).lower() if "://" in text else match[1].lower()
     if arxiv := _ARXIV_DOI.fullmatch(doi):
-        return parse_arxiv_id(arxiv["new"] or f"{arxiv['archive']}/{arxiv['number']}")
+        return _arxiv_key(arxiv)
     return _bound("doi", doi)
 
 
 def _parse_address(url: str) -> EntryKey | None:
     """Return the arXiv or DOI key that an address stands for, else its canonical form.
 
-    None for a site's front page and for a search on Hugging Face: many works stand there.
+    None for a site's front page, for arXiv's listings and for those of Hugging Face: many works stand there.
     """
     parts = _split(url)
     if parts is None:
@@ -142,17 +285,28 @@ def _parse_address(url: str) -> EntryKey | None:
     if key := parse_arxiv_id(url):
         return key
     host, path = _host(parts), parts.path.rstrip("/")
-    if host in _DOI_HOSTS and (key := _parse_doi(url.partition("?")[0])):
+    if key := _parse_doi(_doi_in(host, unquote(parts.path))):
         return key
     query = "&".join(
         sorted(part for part in parts.query.split("&") if part and not _TRACKING.fullmatch(part))
     )
-    fragment = "" if _TRACKING.match(parts.fragment) or parts.fragment.startswith(":~:") else parts.fragment
+    is_tracking = "=" in parts.fragment and _TRACKING.fullmatch(parts.fragment)
+    fragment = "" if is_tracking or parts.fragment.startswith(":~:") else parts.fragment
     if not path and not query and not fragment:
         return None
-    if host in ("huggingface.co", "hf.co") and path == "/papers":
+    if host in _LISTINGS and _LISTINGS[host].fullmatch(path):
         return None
     return _bound("url", urlunsplit(("https", _authority(parts), path, query, fragment)))
+
+
+def _doi_in(host: str, path: str) -> str:
+    """Return the DOI that the path of an address carries, "" where none is known to."""
+    if host in _DOI_HOSTS:
+        return path.lstrip("/")
+    # Societies have their journals on names of their own below Wiley's.
+    host = "onlinelibrary.wiley.com" if host.endswith(".onlinelibrary.wiley.com") else host
+    match = pattern.fullmatch(path) if (pattern := _DOI_PLACES.get(host)) else None
+    return match["doi"] if match else ""
 
 
 def _split(url: str) -> SplitResult | None:
@@ -183,9 +337,56 @@ def _strength(key: EntryKey) -> tuple[int, str]:
     return _STRENGTH.index(key.partition(":")[0]), key
 
 
-def _first_sight(old: Entry, new: Entry) -> Entry:
-    """Return the one that was seen earlier; what no run has seen yet comes after everything else."""
-    return min(old, new, key=lambda entry: (entry.first_seen_at or _NEVER, entry.first_seen_run))
+def _version(entry: Entry) -> int:
+    return max(entry.version, 1)
+
+
+def _prefer(first: Entry, second: Entry) -> Entry:
+    """Return the merge of both, with the facts of the first one where it has them."""
+    facts: dict[str, Any] = {name: getattr(first, name) or getattr(second, name) for name in _FACTS}
+    filed = first if first.categories or first.primary_category else second
+    facts |= {"categories": filed.categories, "primary_category": filed.primary_category}
+    return replace(merge_entries(first, second), **facts)
+
+
+def _merge_categories(one: Entry, other: Entry) -> tuple[tuple[str, ...], str]:
+    """Return the categories of both and the primary one; in the source's order where only one has any."""
+    said = {(entry.categories, entry.primary_category) for entry in (one, other)}
+    if len(said) == 1 or ((), "") in said:
+        return max(said)
+    primary = min(one.primary_category, other.primary_category, key=lambda text: (not text, text))
+    found = {*one.categories, *other.categories, one.primary_category, other.primary_category} - {"", primary}
+    return ((primary,) if primary else ()) + tuple(sorted(found)), primary
+
+
+def _listing_order(entry: Entry) -> tuple[bool, date, bool, int, str]:
+    url = entry.listing_url
+    return entry.listed_on is None, entry.listed_on or date.max, not url, len(url), url
+
+
+def _title_order(title: str) -> tuple[bool, bool, int, str]:
+    return not title, title.endswith("…"), len(title), title
+
+
+def _longest(one: str, other: str) -> str:
+    return one if one == other else min(one, other, key=lambda text: (-len(text), text))
+
+
+def _shortest(one: str, other: str) -> str:
+    """Return the shortest that is not empty."""
+    return one if one == other else min(one, other, key=lambda text: (not text, len(text), text))
+
+
+def _most(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    if one == other:
+        return one
+    return min(one, other, key=lambda texts: (-len(texts), -sum(map(len, texts)), texts))
+
+
+def _highest(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return max(one, other)
 
 
 def _newest(old: int | None, new: int | None) -> int | None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup
 
+MAX_ITEMS = 2_000
 MAX_TITLE_CHARS = 1_000
 MAX_SUMMARY_CHARS = 10_000
 MAX_NAME_CHARS = 300

@@ -27,11 +27,13 @@ from newsletter.model import (
 
 
 def choose_entries(entries: Sequence[Entry], window: Window, shown: Collection[EntryId]) -> list[Entry]:
-    """Return the entries that are new to a reader: first seen in the window and never shown before."""
+    """Return the entries that are new to a reader: first seen in the window, never shown before, not withdrawn."""
     return [
         entry
         for entry in entries
-        if window.after_run < entry.first_seen_run <= window.upto_run and entry.id not in shown
+        if window.after_run < entry.first_seen_run <= window.upto_run
+        and entry.id not in shown
+        and not entry.withdrawn
     ]
 
 
@@ -39,8 +41,11 @@ def may_enter(topic: Topic, entry: Entry, window: Window, now: datetime) -> bool
     """Decide whether a matching entry may enter this digest under the topic's min_upvotes and wait.
 
     A new entry enters when it has the votes, or when its source has none. An entry of an earlier
-    window enters only if it had to wait for votes, has them now, and the wait is not over.
+    window enters only if it had to wait for votes, has them now, and the wait is not over. What is withdrawn
+    never enters.
     """
+    if entry.withdrawn:
+        return False
     has_votes = entry.upvotes is None or entry.upvotes >= topic.min_upvotes
     if window.after_run < entry.first_seen_run <= window.upto_run:
         return has_votes

@@ -58,7 +58,7 @@ def fold_entry(entry: Entry) -> FoldedEntry:
         Scope.ABSTRACT: (entry.summary,),
         Scope.AUTHOR: entry.authors,
         Scope.CATEGORY: entry.categories,
-        Scope.TAG: entry.tags,
+        Scope.TAG: entry.ai_keywords,
         Scope.SOURCE: entry.sources,
         Scope.COMMENT: (entry.note,),
         Scope.ORG: (entry.organization,),

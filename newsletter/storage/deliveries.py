@@ -35,6 +35,7 @@ from newsletter.model import (
     Delivery,
     DeliveryId,
     EmailAddress,
+    EntryDelivery,
     EntryId,
     Frozen,
     Instance,
@@ -403,6 +404,38 @@ class SqlDeliveryStore:
             ]
         counts.sort(key=lambda count: _ORDER_OF_STATES[count.state])
         return sorted(counts, key=lambda count: count.edition, reverse=True)
+
+    async def load_entry_deliveries(self, entry: EntryId) -> Sequence[EntryDelivery]:
+        """Return the digests that have this entry, shown or over a limit, the newest edition first, then by
+        address."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(
+                    deliveries.c.recipient,
+                    deliveries.c.key,
+                    deliveries.c.state,
+                    deliveries.c.last_reply,
+                    delivery_entries.c.topic,
+                    delivery_entries.c.shown,
+                    subscribers.c.address,
+                )
+                .join(deliveries, deliveries.c.id == delivery_entries.c.delivery)
+                .join(subscribers, subscribers.c.id == deliveries.c.recipient)
+                .where(delivery_entries.c.entry == entry, deliveries.c.kind == Kind.DIGEST)
+                .order_by(deliveries.c.key.desc(), subscribers.c.address)
+            )
+            return [
+                EntryDelivery(
+                    address=EmailAddress(row.address),
+                    subscriber=SubscriberId(row.recipient),
+                    edition=row.key,
+                    state=State(row.state),
+                    topic=row.topic,
+                    shown=row.shown,
+                    last_reply=row.last_reply,
+                )
+                for row in rows
+            ]
 
     async def load_unreached(self, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
         """Return the rows of an edition that are neither accepted nor empty, with the address, by address."""

@@ -6,8 +6,8 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, fields
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -30,11 +30,19 @@ from newsletter.errors import StoreError
 from newsletter.model import (
     Entry,
     EntryChange,
+    EntryEvent,
+    EntryHistory,
     EntryId,
     EntryKey,
+    EventKind,
     FetchRecord,
     FetchState,
+    Move,
+    Observation,
+    Place,
+    SeenIn,
     Sighting,
+    SourceHealth,
     Validators,
     Window,
 )
@@ -43,21 +51,25 @@ from newsletter.storage.tables import (
     counters,
     delivery_entries,
     entries,
+    entry_events,
     entry_keys,
     fetches,
+    moves,
     observations,
     runs,
     settings,
     sightings,
+    source_health,
     sources,
 )
 from newsletter.storage.tables import validators as known_answers
 
 _FULL_OBSERVATIONS = timedelta(days=30)
+_FETCHES_KEPT = timedelta(days=90)
 _THINNED_BEFORE = "observations_thinned_before"
 
 # Lists are JSON text, the rest are columns of the same name. Keys and sources stand in tables of their own.
-_LISTS = ("authors", "categories", "tags")
+_LISTS = ("authors", "categories", "ai_keywords", "media_urls")
 _ELSEWHERE = ("id", "aliases", "sources")
 _PLAIN = tuple(field.name for field in fields(Entry) if field.name not in (*_LISTS, *_ELSEWHERE))
 
@@ -71,11 +83,20 @@ class SqlRunTransaction:
 
     async def load_known(self, keys: Collection[EntryKey]) -> Sequence[Entry]:
         """Return the entries that have one of the keys among theirs, by id."""
-        found: list[Entry] = []
-        for some in in_chunks(keys):
-            named = select(entry_keys.c.entry).where(entry_keys.c.key.in_(some))
-            found += await _load_entries(self._connection, entries.c.id.in_(named))
-        return sorted({entry.id: entry for entry in found}.values(), key=lambda entry: entry.id)
+        return await _load_known(self._connection, keys)
+
+    async def load_known_places(self, known: Collection[EntryId]) -> Mapping[EntryId, frozenset[Place]]:
+        """Return where each of these entries was seen in earlier runs, by each id given."""
+        places: dict[EntryId, set[Place]] = {entry: set() for entry in known}
+        for some in in_chunks(known):
+            rows = await self._connection.execute(
+                select(sightings.c.entry, sightings.c.source, sightings.c.guid, sightings.c.listed_on).where(
+                    sightings.c.entry.in_(some)
+                )
+            )
+            for row in rows:
+                places[row.entry].add((row.source, row.guid, row.listed_on))
+        return {entry: frozenset(seen) for entry, seen in places.items()}
 
     async def load_known_sources(self) -> frozenset[str]:
         """Return the names of the sources that have brought a sighting in an earlier run."""
@@ -83,7 +104,7 @@ class SqlRunTransaction:
         return frozenset(rows)
 
     async def save(self, changes: Sequence[EntryChange], now: datetime) -> None:
-        """Write entries, aliases, sightings and vote observations.
+        """Write entries, aliases, sightings, events and vote observations.
 
         Raises StoreError where a key belongs to an entry that is not absorbed.
         """
@@ -91,29 +112,19 @@ class SqlRunTransaction:
             await self._absorb(change)
         ids = await self._save_entries(changes, now)
         await self._save_keys(changes, ids)
-        await self._save_sightings(changes, ids)
+        await self._save_sightings(changes, ids, now)
+        await self._save_events(changes, ids, now)
         await self._save_observations(changes, ids, now)
 
-    async def save_fetches(self, records: Sequence[FetchRecord]) -> None:
-        """Write how each look at a source ended."""
-        await _save_fetches(self._connection, records)
-
-    async def save_validators(self, validators: Mapping[str, Validators]) -> None:
-        """Write the validators of each location that was parsed well, over those of the last time."""
-        if not validators:
-            return
-        await self._connection.execute(
-            insert_or_update(self._connection, known_answers),
-            [
-                {
-                    "location": location,
-                    "etag": known.etag,
-                    "last_modified": known.last_modified,
-                    "content_hash": known.content_hash,
-                }
-                for location, known in validators.items()
-            ],
-        )
+    async def save_looks(
+        self,
+        records: Sequence[FetchRecord],
+        health: Sequence[SourceHealth],
+        moved: Sequence[Move],
+        answers: Mapping[str, Validators],
+    ) -> None:
+        """Write how each look ended, and what replaces what was known of sources and locations."""
+        await _save_looks(self._connection, records, health, moved, answers)
 
     async def _absorb(self, change: EntryChange) -> None:
         """Pass all that hangs on the absorbed entries to the survivor, and delete them.
@@ -125,6 +136,7 @@ class SqlRunTransaction:
         for absorbed in change.absorbs:
             await self._move(entry_keys, absorbed, change.entry.id)
             await self._move(sightings, absorbed, change.entry.id, "source", "guid", "listed_on")
+            await self._move(entry_events, absorbed, change.entry.id, "kind", "detail")
             await self._move(observations, absorbed, change.entry.id, "observed_at")
             await self._move(delivery_entries, absorbed, change.entry.id, "delivery")
             await self._connection.execute(delete(entries).where(entries.c.id == absorbed))
@@ -178,10 +190,12 @@ class SqlRunTransaction:
         if rows:
             await self._connection.execute(insert_or_update(self._connection, entry_keys), rows)
 
-    async def _save_sightings(self, changes: Sequence[EntryChange], ids: Sequence[EntryId]) -> None:
+    async def _save_sightings(
+        self, changes: Sequence[EntryChange], ids: Sequence[EntryId], now: datetime
+    ) -> None:
         """Write where each entry was seen, once, and the sources that bring their first sighting."""
         rows = [
-            _sighting_row(sighting, entry)
+            _sighting_row(sighting, entry, now)
             for change, entry in zip(changes, ids, strict=True)
             for sighting in change.sightings
         ]
@@ -192,6 +206,18 @@ class SqlRunTransaction:
             insert_or_ignore(self._connection, sources),
             [{"name": name, "first_run": self.number} for name in sorted({row["source"] for row in rows})],
         )
+
+    async def _save_events(
+        self, changes: Sequence[EntryChange], ids: Sequence[EntryId], now: datetime
+    ) -> None:
+        """Write what happened to works, each thing once."""
+        rows = [
+            {"entry": entry, "kind": event.kind, "detail": event.detail, "source": event.source, "at": now}
+            for change, entry in zip(changes, ids, strict=True)
+            for event in change.events
+        ]
+        if rows:
+            await self._connection.execute(insert_or_ignore(self._connection, entry_events), rows)
 
     async def _save_observations(
         self, changes: Sequence[EntryChange], ids: Sequence[EntryId], now: datetime
@@ -232,10 +258,16 @@ class SqlEntryStore:
             await connection.execute(insert(runs).values(number=number, visible_at=now))
             yield SqlRunTransaction(connection, number)
 
-    async def save_fetches(self, records: Sequence[FetchRecord]) -> None:
-        """Write fetch records of a collect pass that brought nothing new (run 0)."""
+    async def save_looks(
+        self,
+        records: Sequence[FetchRecord],
+        health: Sequence[SourceHealth],
+        moved: Sequence[Move],
+        answers: Mapping[str, Validators],
+    ) -> None:
+        """Write how each look of a pass ended that brought nothing to write (run 0)."""
         async with self._database.write() as connection:
-            await _save_fetches(connection, records)
+            await _save_looks(connection, records, health, moved, answers)
 
     async def load_validators(self, locations: Collection[str]) -> Mapping[str, Validators]:
         """Return what the last answers of these locations left, for those that have been read."""
@@ -245,8 +277,96 @@ class SqlEntryStore:
                 for row in await connection.execute(
                     select(known_answers).where(known_answers.c.location.in_(some))
                 ):
-                    found[row.location] = Validators(row.etag, row.last_modified, row.content_hash)
+                    found[row.location] = Validators(
+                        etag=row.etag,
+                        last_modified=row.last_modified,
+                        content_hash=row.content_hash,
+                        following=row.following,
+                        listed_on=row.listed_on,
+                        listed=row.listed,
+                    )
         return found
+
+    async def load_known_sources(self) -> frozenset[str]:
+        """Return the names of the sources that have ever brought a sighting."""
+        async with self._database.read() as connection:
+            return frozenset(await connection.scalars(select(sources.c.name)))
+
+    async def load_health(self) -> Mapping[str, SourceHealth]:
+        """Return what is known of the sources that were asked before, by source name."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(source_health))
+            return {
+                row.source: SourceHealth(row.source, row.failures, row.not_before, row.why) for row in rows
+            }
+
+    async def load_moves(self) -> Mapping[str, Move]:
+        """Return the permanent redirects that were seen, by location."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(moves))
+            return {row.location: Move(row.location, row.target, row.since) for row in rows}
+
+    async def load_fetches(self, since: datetime) -> Sequence[FetchRecord]:
+        """Return the fetch records that finished at or after ``since``, by source name, then the oldest first."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(fetches)
+                .where(fetches.c.finished_at >= since)
+                .order_by(fetches.c.source, fetches.c.finished_at, fetches.c.id)
+            )
+            return [_read_fetch(row) for row in rows]
+
+    async def load_known(self, keys: Collection[EntryKey]) -> Sequence[Entry]:
+        """Return the entries that have one of the keys among theirs, by id."""
+        async with self._database.read() as connection:
+            return await _load_known(connection, keys)
+
+    async def find_titles(self, words: str, limit: int) -> Sequence[Entry]:
+        """Return entries whose title contains the words as they stand, case aside, the newest first."""
+        title = func.lower(entries.c.title)
+        async with self._database.read() as connection:
+            ids = await connection.scalars(
+                select(entries.c.id)
+                .where(title.contains(words.lower(), autoescape=True))
+                .order_by(entries.c.first_seen_at.desc(), entries.c.id.desc())
+                .limit(limit)
+            )
+            order = {entry: place for place, entry in enumerate(ids)}
+            found = await _load_entries(connection, entries.c.id.in_(list(order)))
+        return sorted(found, key=lambda entry: order[entry.id])
+
+    async def load_history(self, entry: EntryId) -> EntryHistory:
+        """Return where one entry was seen, what happened to it and its votes, each part the oldest first."""
+        async with self._database.read() as connection:
+            seen_in = await connection.execute(
+                select(sightings)
+                .where(sightings.c.entry == entry)
+                .order_by(sightings.c.seen_at, sightings.c.id)
+            )
+            events = await connection.execute(
+                select(entry_events)
+                .where(entry_events.c.entry == entry)
+                .order_by(entry_events.c.at, entry_events.c.id)
+            )
+            votes = await connection.execute(
+                select(observations).where(observations.c.entry == entry).order_by(observations.c.observed_at)
+            )
+            return EntryHistory(
+                seen_in=tuple(
+                    SeenIn(
+                        source=row.source,
+                        guid=row.guid,
+                        listed_on=date.fromisoformat(row.listed_on) if row.listed_on else None,
+                        listing_url=row.listing_url,
+                        seen_at=row.seen_at,
+                    )
+                    for row in seen_in
+                ),
+                events=tuple(
+                    EntryEvent(EventKind(row.kind), row.detail, row.source, row.at) for row in events
+                ),
+                observations=tuple(Observation(row.observed_at, row.upvotes, row.comments) for row in votes),
+            )
 
     async def newest_run(self) -> int:
         """Return the number of the newest visible run, 0 before the first."""
@@ -277,20 +397,7 @@ class SqlEntryStore:
             rows = await connection.execute(
                 select(fetches).where(fetches.c.id.in_(newest)).order_by(fetches.c.source)
             )
-            return [
-                FetchRecord(
-                    source=row.source,
-                    state=FetchState(row.state),
-                    started_at=row.started_at,
-                    finished_at=row.finished_at,
-                    listed=row.listed,
-                    new=row.new,
-                    requests=row.requests,
-                    message=row.message,
-                    run=row.run or 0,
-                )
-                for row in rows
-            ]
+            return [_read_fetch(row) for row in rows]
 
     async def load_last_pass_at(self) -> datetime | None:
         """Return when the newest collect pass ended (newest finished_at of all fetch records)."""
@@ -298,10 +405,12 @@ class SqlEntryStore:
             ended_at: datetime | None = await connection.scalar(select(func.max(fetches.c.finished_at)))
             return ended_at
 
-    async def thin_observations(self, now: datetime) -> int:
-        """Keep one vote observation a day (the last) of those older than 30 days; return how many went.
+    async def thin(self, now: datetime) -> int:
+        """Keep one vote observation a day (the last) of those older than 30 days, and fetch records for 90 days;
+        return how many rows went.
 
-        Whole UTC days only, and each day once: the database remembers how far it came.
+        Of observations whole UTC days only, and each day once: the database remembers how far it came. The
+        newest record of each source stays.
         """
         before = (now - _FULL_OBSERVATIONS).astimezone(UTC)
         before = before.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -319,10 +428,45 @@ class SqlEntryStore:
             if done is not None:
                 outdated = outdated.where(observations.c.observed_at >= datetime.fromisoformat(done))
             gone = (await connection.execute(outdated)).rowcount
+            newest = select(func.max(fetches.c.id)).group_by(fetches.c.source)
+            old = delete(fetches).where(
+                fetches.c.finished_at < now - _FETCHES_KEPT, fetches.c.id.not_in(newest)
+            )
+            gone += (await connection.execute(old)).rowcount
             await connection.execute(
                 insert_or_update(connection, settings).values(key=_THINNED_BEFORE, value=before.isoformat())
             )
             return gone
+
+
+async def _load_known(connection: AsyncConnection, keys: Collection[EntryKey]) -> list[Entry]:
+    found: list[Entry] = []
+    for some in in_chunks(keys):
+        named = select(entry_keys.c.entry).where(entry_keys.c.key.in_(some))
+        found += await _load_entries(connection, entries.c.id.in_(named))
+    return sorted({entry.id: entry for entry in found}.values(), key=lambda entry: entry.id)
+
+
+async def _save_looks(
+    connection: AsyncConnection,
+    records: Sequence[FetchRecord],
+    health: Sequence[SourceHealth],
+    moved: Sequence[Move],
+    answers: Mapping[str, Validators],
+) -> None:
+    await _save_fetches(connection, records)
+    rows: list[dict[str, Any]] = [asdict(one) for one in health]
+    if rows:
+        await connection.execute(insert_or_update(connection, source_health), rows)
+    rows = [asdict(move) for move in moved if move.target]
+    if rows:
+        await connection.execute(insert_or_update(connection, moves), rows)
+    gone = [move.location for move in moved if not move.target]
+    if gone:
+        await connection.execute(delete(moves).where(moves.c.location.in_(gone)))
+    rows = [{"location": location, **asdict(known)} for location, known in answers.items()]
+    if rows:
+        await connection.execute(insert_or_update(connection, known_answers), rows)
 
 
 async def _save_fetches(connection: AsyncConnection, records: Sequence[FetchRecord]) -> None:
@@ -382,11 +526,26 @@ def _read_entry(row: Row[Any], aliases: Iterable[EntryKey], seen_in: Iterable[st
     return Entry(**values, id=EntryId(row.id), aliases=tuple(aliases), sources=tuple(seen_in))
 
 
-def _sighting_row(sighting: Sighting, entry: EntryId) -> dict[str, Any]:
+def _read_fetch(row: Row[Any]) -> FetchRecord:
+    return FetchRecord(
+        source=row.source,
+        state=FetchState(row.state),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        listed=row.listed,
+        new=row.new,
+        requests=row.requests,
+        message=row.message,
+        run=row.run or 0,
+    )
+
+
+def _sighting_row(sighting: Sighting, entry: EntryId, now: datetime) -> dict[str, Any]:
     return {
         "entry": entry,
         "source": sighting.source,
         "guid": sighting.guid,
         "listed_on": sighting.listed_on.isoformat() if sighting.listed_on else "",
         "listing_url": sighting.listing_url,
+        "seen_at": now,
     }

@@ -23,7 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from newsletter.model import Consent, FetchState, Kind, State
+from newsletter.model import Consent, EventKind, FetchState, Kind, State
 from newsletter.storage.engine import UtcDateTime
 
 metadata = MetaData(
@@ -89,6 +89,9 @@ validators = Table(
     Column("etag", Text, nullable=False),
     Column("last_modified", Text, nullable=False),
     Column("content_hash", Text, nullable=False),
+    Column("following", Text, nullable=False),
+    Column("listed_on", Date),
+    Column("listed", Integer, nullable=False),
 )
 
 # The sources that have brought a sighting, and the run that brought the first.
@@ -97,6 +100,26 @@ sources = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("first_run", ForeignKey("runs.number"), nullable=False),
+)
+
+# When a source may be asked again. No row: at any time.
+source_health = Table(
+    "source_health",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("not_before", UtcDateTime),
+    Column("why", Text, nullable=False),
+    CheckConstraint("failures >= 0", name="failures"),
+)
+
+# The permanent redirects that locations answer with.
+moves = Table(
+    "moves",
+    metadata,
+    Column("location", Text, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
 )
 
 # upvotes, comments and code_stars are the newest observation.
@@ -113,9 +136,12 @@ entries = Table(
     Column("published_at", UtcDateTime),
     Column("listed_on", Date),
     Column("categories", Text, nullable=False),
-    Column("tags", Text, nullable=False),
+    Column("primary_category", Text, nullable=False),
     Column("ai_summary", Text, nullable=False),
+    Column("ai_keywords", Text, nullable=False),
     Column("note", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("withdrawn", Boolean, nullable=False),
     Column("upvotes", Integer),
     Column("comments", Integer),
     Column("code_stars", Integer),
@@ -124,6 +150,8 @@ entries = Table(
     Column("discussion_url", Text, nullable=False),
     Column("code_url", Text, nullable=False),
     Column("project_url", Text, nullable=False),
+    Column("thumbnail_url", Text, nullable=False),
+    Column("media_urls", Text, nullable=False),
     Column("listing_url", Text, nullable=False),
     Column("first_seen_run", Integer, nullable=False),
     Column("first_seen_at", UtcDateTime, nullable=False),
@@ -152,7 +180,22 @@ sightings = Table(
     Column("guid", Text, nullable=False),
     Column("listed_on", String(10), nullable=False),
     Column("listing_url", Text, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
     UniqueConstraint("entry", "source", "guid", "listed_on"),
+)
+
+# What happened to a work after it was first listed, each thing once.
+entry_events = Table(
+    "entry_events",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("entry", ForeignKey("entries.id"), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    UniqueConstraint("entry", "kind", "detail"),
+    CheckConstraint(_one_of("kind", EventKind), name="kind"),
 )
 
 observations = Table(

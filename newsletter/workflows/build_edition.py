@@ -129,6 +129,11 @@ class DigestBuilder:
             now=self._now,
         )
 
+    def find_topics(self, reader: Subscriber, entry: Entry) -> list[Topic]:
+        """Return the reader's topics that an entry fits, in the reader's order; votes do not count here."""
+        topics = parse_topics(reader.topics_json, self._library)
+        return [topic for topic in topics if self._find(topic, [entry]).ranked]
+
     async def _load(self, window: Window, wait: timedelta) -> Sequence[Entry]:
         key = (window.after_run, wait)
         if key not in self._loaded:

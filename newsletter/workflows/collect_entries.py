@@ -1,38 +1,68 @@
 """Collect: look at every source once, and make what is new visible as one numbered run.
 
-Pure: what a fetch's end is called (choose_state), which entries change (collect.changes). I/O: the
-fetcher and the store. What can go wrong: a request fails (the source is partial or failed, what was
-known stays), an answer is not its format (likewise), the store is away (StoreError; nothing is half written).
+Pure: what a look's end is called and when the next one may be (collect.health), which entries change
+(collect.changes). I/O: the fetcher and the store. What can go wrong: a request fails (its fallback is asked;
+else the source is partial or failed, what was known stays), an answer is not its format (likewise), a source
+never ends (a look has a deadline), the store is away (StoreError; nothing is half written).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
-from newsletter.collect.changes import choose_changes
-from newsletter.collect.kinds import KINDS, SourceKind
-from newsletter.errors import SourceError
-from newsletter.model import FetchRecord, FetchState, Request, Sighting, Source, Validators
-from newsletter.ports import Clock, EntryStore, Fetcher
+from newsletter.collect.changes import choose_changes, is_stale_batch
+from newsletter.collect.health import (
+    GOOD_STATES,
+    LookFacts,
+    choose_health,
+    choose_location,
+    choose_move,
+    choose_state,
+)
+from newsletter.collect.kind import SourceKind
+from newsletter.collect.kinds import KINDS
+from newsletter.errors import FeedError, FetchError, SourceError
+from newsletter.model import (
+    Entry,
+    EntryChange,
+    EntryId,
+    Fetched,
+    FetchRecord,
+    FetchState,
+    Move,
+    NotModified,
+    ParsedFeed,
+    Place,
+    Request,
+    Sighting,
+    Source,
+    SourceHealth,
+    Validators,
+)
+from newsletter.ports import Clock, EntryStore, Fetcher, RunTransaction
 
-_SATURDAY = 5
+_LOOK_DEADLINE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class CollectReport:
-    """What one pass did: a record for each source in the order of the configuration; run is 0 where nothing was new."""
+    """What one pass did: a record for each source in the order of the configuration; run is 0 where nothing was new.
+
+    waiting are the sources that were not looked at, because it is too early.
+    """
 
     records: tuple[FetchRecord, ...]
     run: int = 0
+    waiting: tuple[SourceHealth, ...] = ()
 
     @property
     def failed(self) -> bool:
-        """Whether any source did not give all that it should."""
-        return any(record.state in (FetchState.FAILED, FetchState.PARTIAL) for record in self.records)
+        """Whether any source did not give what it should."""
+        return any(record.state not in GOOD_STATES for record in self.records)
 
 
 @dataclass(slots=True)
@@ -40,35 +70,53 @@ class _Look:
     """What one look at one source has brought so far."""
 
     source: Source
+    kind: SourceKind
     started_at: datetime
     sightings: list[Sighting] = field(default_factory=list)
     validators: dict[str, Validators] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
     problems: list[SourceError] = field(default_factory=list)
+    replaced: list[SourceError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unknown_fields: set[str] = field(default_factory=set)
     requests: int = 0
     answered: int = 0
-    unchanged: int = 0
+    left_out: int = 0
+    listed_before: int = 0
+    batch_on: date | None = None
+    quiet_days: frozenset[int] = frozenset()
+    found_none: bool = False
     asked_on: list[date] = field(default_factory=list)
+    empty_on: list[date] = field(default_factory=list)
+
+    def take(self, feed: ParsedFeed) -> None:
+        """Add one answer that was parsed."""
+        self.answered += 1
+        self.sightings += feed.sightings
+        self.left_out += feed.left_out
+        self.notes += feed.notes
+        self.unknown_fields |= set(feed.unknown_fields)
+        self.quiet_days |= feed.quiet_days
+        self.found_none |= feed.total == 0
+        self._see_batch(feed.listed_on)
+
+    def take_unchanged(self, known: Validators) -> None:
+        """Add one answer that is as it was."""
+        self.answered += 1
+        self.listed_before += known.listed
+        self._see_batch(known.listed_on)
+
+    def _see_batch(self, listed_on: date | None) -> None:
+        self.batch_on = max((day for day in (self.batch_on, listed_on) if day), default=None)
 
 
-def choose_state(
-    *, listed: int, answered: int, unchanged: int, failed: int, asked_on: Sequence[date], today: date
-) -> FetchState:
-    """Name the end of one look at a source.
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the store knew of the sources when the pass began."""
 
-    failed: no request was answered. partial: some were. unchanged: every answer was as before. Nothing
-    listed is expected when each date asked for (today, where none was) is a Saturday or Sunday.
-    """
-    if failed:
-        return FetchState.PARTIAL if answered or unchanged else FetchState.FAILED
-    if listed:
-        return FetchState.OK
-    if unchanged:
-        return FetchState.UNCHANGED
-    if all(day.weekday() >= _SATURDAY for day in asked_on or [today]):
-        return FetchState.EMPTY_AS_EXPECTED
-    return FetchState.EMPTY_UNEXPECTED
+    sources: frozenset[str]
+    health: Mapping[str, SourceHealth]
+    moves: Mapping[str, Move]
 
 
 async def collect_entries(
@@ -76,84 +124,258 @@ async def collect_entries(
     fetcher: Fetcher,
     store: EntryStore,
     clock: Clock,
+    every: timedelta,
+    *,
+    at_once: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> CollectReport:
-    """Look at every source once; return how each look ended. progress is told of each source that is done."""
+    """Look at every source once; return how each look ended. progress is told of each source that is done.
+
+    every is the rhythm of these passes, from which waiting times are counted. With at_once those sources are
+    asked too for which it is too early.
+    """
+    known = _Known(await store.load_known_sources(), await store.load_health(), await store.load_moves())
+    waiting = {} if at_once else _choose_waiting(known.health, clock.now())
 
     async def look(source: Source) -> _Look:
-        done = await _look_at(source, KINDS[source.kind], fetcher, store, clock)
+        done = await _look_at(source, KINDS[source.kind], fetcher, store, clock, known.moves)
         progress(source.name)
         return done
 
-    looks = await asyncio.gather(*(look(source) for source in sources))
-    records = tuple(_build_record(done, clock.now()) for done in looks)
-    sightings = [sighting for done in looks for sighting in done.sightings]
-    if not sightings:
-        await store.save_fetches(records)
-        return CollectReport(records)
+    looks = await asyncio.gather(*(look(source) for source in sources if source.name not in waiting))
+    held = tuple(waiting[source.name] for source in sources if source.name in waiting)
     now = clock.now()
+    if not any(look.sightings for look in looks):
+        records, health = _build_records(looks, frozenset(), known, every, now)
+        await store.save_looks(records, health, _all_moves(looks), _all_validators(looks))
+        return CollectReport(records, waiting=held)
     async with store.open_run(now) as run:
-        known = await run.load_known({key for sighting in sightings for key in sighting.entry.keys})
-        changes = choose_changes(
-            known,
-            sightings,
-            run=run.number,
-            now=now,
-            known_sources=await run.load_known_sources(),
-        )
+        changes, repeated = await _choose_changes(run, looks, now)
         await run.save(changes, now)
+        records, health = _build_records(looks, repeated, known, every, now)
         brought = [change for change in changes if not change.entry.id and change.entry.first_seen_run]
         new = Counter(name for change in brought for name in {s.source for s in change.sightings})
         records = tuple(replace(record, run=run.number, new=new[record.source]) for record in records)
-        await run.save_fetches(records)
-        for done in looks:
-            await run.save_validators(done.validators)
-    return CollectReport(records, run.number)
+        fresh = [look for look in looks if look.source.name not in repeated]
+        await run.save_looks(records, health, _all_moves(looks), _all_validators(fresh))
+    return CollectReport(records, run.number, held)
+
+
+async def _choose_changes(
+    run: RunTransaction, looks: Sequence[_Look], now: datetime
+) -> tuple[tuple[EntryChange, ...], frozenset[str]]:
+    """Return what is to be written, and the names of the sources that serve an earlier batch again.
+
+    Nothing is taken from those: what they list would stand under a date on which it was not listed.
+    """
+    keys = {key for look in looks for sighting in look.sightings for key in sighting.entry.keys}
+    known: Sequence[Entry] = await run.load_known(keys)
+    places: Mapping[EntryId, frozenset[Place]] = await run.load_known_places([entry.id for entry in known])
+    repeated = frozenset(
+        look.source.name
+        for look in looks
+        if look.kind.batch_due(now) is not None
+        and is_stale_batch(look.sightings, known, places, look.source.name)
+    )
+    changes = choose_changes(
+        known,
+        [sighting for look in looks if look.source.name not in repeated for sighting in look.sightings],
+        run=run.number,
+        now=now,
+        known_sources=await run.load_known_sources(),
+        known_places=places,
+    )
+    return changes, repeated
+
+
+def _choose_waiting(health: Mapping[str, SourceHealth], now: datetime) -> dict[str, SourceHealth]:
+    """Return the sources for which it is too early, by name."""
+    return {name: one for name, one in health.items() if one.not_before is not None and one.not_before > now}
 
 
 async def _look_at(
-    source: Source, kind: SourceKind, fetcher: Fetcher, store: EntryStore, clock: Clock
+    source: Source,
+    kind: SourceKind,
+    fetcher: Fetcher,
+    store: EntryStore,
+    clock: Clock,
+    moves: Mapping[str, Move],
 ) -> _Look:
     now = clock.now()
-    look = _Look(source, started_at=now)
-    for first in kind.requests(source, now.astimezone(UTC).date()):
-        if first.listed_on:
-            look.asked_on.append(first.listed_on)
-        await _follow_pages(first, look, kind, fetcher, store)
+    look = _Look(source, kind, started_at=now)
+    try:
+        async with asyncio.timeout(_LOOK_DEADLINE_S):
+            for first in kind.requests(source, now):
+                if first.listed_on:
+                    look.asked_on.append(first.listed_on)
+                await _follow(first, look, fetcher, store, moves)
+    except TimeoutError:
+        look.problems.append(
+            SourceError(f"not finished after {_LOOK_DEADLINE_S:g} s; the rest was not asked")
+        )
     return look
 
 
-async def _follow_pages(
-    request: Request | None, look: _Look, kind: SourceKind, fetcher: Fetcher, store: EntryStore
+async def _follow(
+    request: Request | None, look: _Look, fetcher: Fetcher, store: EntryStore, moves: Mapping[str, Move]
 ) -> None:
-    """Ask for one listing, page after page.
+    """Ask for one listing, page after page; for its other address where one fails.
 
-    Validators are kept only of a listing that is one page: then an unchanged page is an unchanged listing.
-    What stands on a second page, or failed there, must not hide behind an unchanged first one.
+    An unchanged page leads to where it led when it was read, so that what is new on a second page cannot hide
+    behind an unchanged first one.
     """
     seen: frozenset[str] = frozenset()
+    listed = 0
+    stood_in_for: SourceError | None = None
     while request is not None:
-        look.requests += 1
+        known = (await store.load_validators([request.location])).get(request.location)
         try:
-            known = {} if request.page else await store.load_validators([request.location])
-            fetched = await fetcher.fetch(request.location, known.get(request.location))
-            if fetched is None:
-                look.unchanged += 1
-                return
-            # Parsers are plain functions and some take long; the other sources go on meanwhile.
-            feed = await asyncio.to_thread(kind.parse, fetched.body, look.source, request)
+            answer = await _ask(request, known, look, fetcher, moves)
+            if isinstance(answer, NotModified):
+                assert known is not None, "only what was known can be unchanged"
+                look.take_unchanged(known)
+                listed += known.listed
+                following = _page_after(request, known.following)
+            else:
+                # Parsers are plain functions and some take long; the other sources go on meanwhile.
+                feed = await asyncio.to_thread(look.kind.parse, answer, look.source, request)
+                following = _choose_following(request, feed, seen, known, look)
+                look.take(feed)
+                listed += len(feed.sightings) + feed.left_out
+                look.validators[request.location] = replace(
+                    answer.validators,
+                    following=following.location if following else "",
+                    listed_on=feed.listed_on,
+                    listed=len(feed.sightings) + feed.left_out,
+                )
+                seen |= {sighting.guid for sighting in feed.sightings}
         except SourceError as error:
-            look.problems.append(error)
-            return
-        look.answered += 1
-        look.sightings += feed.sightings
-        look.notes += feed.notes
-        look.unknown_fields |= set(feed.unknown_fields)
-        following = kind.next_request(request, feed, seen)
-        if following is None and not request.page:
-            look.validators[request.location] = fetched.validators
-        seen |= {sighting.guid for sighting in feed.sightings}
-        request = following
+            following = look.kind.fallback(request)
+            if following is None:
+                look.problems += [stood_in_for, error] if stood_in_for else [error]
+                return
+            stood_in_for = error
+        else:
+            look.replaced += [stood_in_for] if stood_in_for else []
+            stood_in_for = None
+        last, request = request, following
+    if not listed and last.listed_on:
+        look.empty_on.append(last.listed_on)
+
+
+async def _ask(
+    request: Request, known: Validators | None, look: _Look, fetcher: Fetcher, moves: Mapping[str, Move]
+) -> Fetched | NotModified:
+    """Fetch one request, at the address that its location has moved to if it has for long."""
+    look.requests += 1
+    move = moves.get(request.location)
+    location = choose_location(request.location, move, look.started_at)
+    try:
+        answer = await fetcher.fetch(location, known)
+    except FetchError:
+        if location != request.location:
+            look.moves.append(Move(request.location, "", look.started_at))  # next time the old address again
+        raise
+    changed = choose_move(request.location, move, answer.moved_to, look.started_at)
+    if changed:
+        look.moves.append(changed)
+    return answer
+
+
+def _page_after(request: Request, location: str) -> Request | None:
+    return replace(request, location=location, page=request.page + 1) if location else None
+
+
+def _choose_following(
+    request: Request, feed: ParsedFeed, seen: frozenset[str], known: Validators | None, look: _Look
+) -> Request | None:
+    """Return the request after a parsed answer.
+
+    Raises FeedError where a feed has turned into a page, and where no item of an answer could be used.
+    """
+    if feed.refused and not feed.sightings and not feed.left_out:
+        raise FeedError(
+            f"{request.location}: none of {feed.refused} items can be used: {feed.notes[-1]}",
+            url=request.location,
+        )
+    if feed.found_feeds and known is not None and not known.following:
+        # A site that is down for an hour may show any page, with links to any of its feeds.
+        raise FeedError(
+            f"{request.location}: was a feed until now and is an HTML page; if it stays so, look whether "
+            f"{feed.found_feeds[0]} should be its new location",
+            url=request.location,
+        )
+    return look.kind.next_request(look.source, request, feed, seen)
+
+
+def _all_moves(looks: Sequence[_Look]) -> tuple[Move, ...]:
+    return tuple({move.location: move for look in looks for move in look.moves}.values())
+
+
+def _all_validators(looks: Sequence[_Look]) -> dict[str, Validators]:
+    return {location: known for look in looks for location, known in look.validators.items()}
+
+
+def _build_records(
+    looks: Sequence[_Look], repeated: frozenset[str], known: _Known, every: timedelta, now: datetime
+) -> tuple[tuple[FetchRecord, ...], tuple[SourceHealth, ...]]:
+    """Return a record of each look, and the health of those sources where it has changed."""
+    records, health = [], []
+    for look in looks:
+        name = look.source.name
+        facts = LookFacts(
+            listed=len(look.sightings) + look.left_out,
+            listed_before=look.listed_before,
+            answered=look.answered,
+            failed=len(look.problems),
+            asked_on=look.asked_on,
+            quiet_days=look.quiet_days,
+            batch_on=look.batch_on,
+            found_none=look.found_none,
+            has_listed=name in known.sources,
+            is_repeated=name in repeated,
+        )
+        record = _build_record(look, choose_state(facts, look.kind, now), now)
+        records.append(record)
+        before = known.health.get(name, SourceHealth(name))
+        asked_to_wait = [
+            error.retry_after_s
+            for error in (*look.problems, *look.replaced)
+            if isinstance(error, FetchError) and error.retry_after_s is not None
+        ]
+        after = choose_health(
+            before,
+            record.state,
+            retry_after_s=max(asked_to_wait, default=None),
+            why=next(iter(_tell_problems(look.problems)), ""),
+            every=every,
+            now=now,
+        )
+        if after != before:
+            health.append(after)
+    return tuple(records), tuple(health)
+
+
+def _build_record(look: _Look, state: FetchState, now: datetime) -> FetchRecord:
+    message = _tell_problems(look.problems)
+    message += [f"{problem}; its page was read instead" for problem in _tell_problems(look.replaced)]
+    if state is FetchState.STALE:
+        message.append(f"still the batch of {look.batch_on}" if look.batch_on else "still an earlier batch")
+    missing = [day for day in look.empty_on if not look.kind.is_quiet(day) and day < _today(now)]
+    if missing and len(missing) < len(look.asked_on):
+        message.append(f"nothing is listed for {', '.join(f'{day:%a} {day}' for day in sorted(missing))}")
+    message += dict.fromkeys(look.notes)
+    if look.unknown_fields:
+        message.append("unknown fields: " + ", ".join(sorted(look.unknown_fields)))
+    return FetchRecord(
+        source=look.source.name,
+        state=state,
+        started_at=look.started_at,
+        finished_at=now,
+        listed=len(look.sightings),
+        requests=look.requests,
+        message="; ".join(message),
+    )
 
 
 def _tell_problems(problems: Sequence[SourceError]) -> list[str]:
@@ -167,23 +389,5 @@ def _tell_problems(problems: Sequence[SourceError]) -> list[str]:
     ]
 
 
-def _build_record(look: _Look, now: datetime) -> FetchRecord:
-    message = [*_tell_problems(look.problems), *look.notes]
-    if look.unknown_fields:
-        message.append("unknown fields: " + ", ".join(sorted(look.unknown_fields)))
-    return FetchRecord(
-        source=look.source.name,
-        state=choose_state(
-            listed=len(look.sightings),
-            answered=look.answered,
-            unchanged=look.unchanged,
-            failed=len(look.problems),
-            asked_on=look.asked_on,
-            today=now.date(),
-        ),
-        started_at=look.started_at,
-        finished_at=now,
-        listed=len(look.sightings),
-        requests=look.requests,
-        message="; ".join(message),
-    )
+def _today(now: datetime) -> date:
+    return now.astimezone(UTC).date()

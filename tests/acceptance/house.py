@@ -38,6 +38,7 @@ class House:
             "  from: Test Papers <digest@news.example.org>\n"
             f"database:\n  url: {database_url}\n"
             f"sources:\n{indent(dedent(sources).strip(), '  ')}\n"
+            "fetch: {allow_private_hosts: on}\n"
             f"relay: {{host: 127.0.0.1, port: {port}, security: none}}\n" + dedent(more),
             encoding="utf-8",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from html import escape
 from typing import Any
 
 from aiohttp import web
@@ -40,6 +41,15 @@ def make_day(count: int = 8, on: str = "2026-06-16") -> str:
     return json.dumps(records)
 
 
+def make_page(count: int, on: str) -> str:
+    """The web page of a day, with its records in an attribute as the real one has them."""
+    props = {"dateString": on, "dailyPapers": json.loads(make_day(count, on))}
+    return (
+        "<!doctype html><html><body>"
+        f'<div data-target="DailyPapers" data-props="{escape(json.dumps(props))}"></div></body></html>'
+    )
+
+
 @asynccontextmanager
 async def replay(days: Mapping[str, Sequence[object]]) -> AsyncIterator[str]:
     """Serve ``/api/daily_papers?date=…&p=…`` page by page on 127.0.0.1; yield the base URL."""
@@ -51,12 +61,12 @@ async def replay(days: Mapping[str, Sequence[object]]) -> AsyncIterator[str]:
 
     app = web.Application()
     app.router.add_get("/api/daily_papers", answer)
-    async with _serving(app) as url:
+    async with serving(app) as url:
         yield url
 
 
 @asynccontextmanager
-async def _serving(app: web.Application) -> AsyncIterator[str]:
+async def serving(app: web.Application) -> AsyncIterator[str]:
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -81,12 +81,11 @@ def test_wrong_subscribers_are_refused_before_any_mail(
     ("location", "said"),
     [
         ("ftp://example.org/feed", "https"),
-        ("http://example.org/feed", "https"),
         ("https://", "https"),
     ],
 )
 def test_wrong_address_of_a_source_is_refused(tmp_path: Path, location: str, said: str) -> None:
-    done = make_house(tmp_path, sources=f"- {{kind: atom_rss, location: '{location}'}}").run("check")
+    done = make_house(tmp_path, sources=f"- {{kind: feed, location: '{location}'}}").run("check")
 
     assert done.returncode == 2
     assert "sources[0].location" in done.stderr
@@ -94,7 +93,7 @@ def test_wrong_address_of_a_source_is_refused(tmp_path: Path, location: str, sai
 
 
 def test_a_missing_source_file_fails_alone(tmp_path: Path) -> None:
-    house = make_house(tmp_path, sources=SOURCES + "\n- {kind: atom_rss, name: gone, location: gone.xml}")
+    house = make_house(tmp_path, sources=SOURCES + "\n- {kind: feed, name: gone, location: gone.xml}")
 
     done = house.run("collect")
 

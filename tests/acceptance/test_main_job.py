@@ -18,7 +18,6 @@ from newsletter.config import load_config
 from newsletter.model import FetchState, State, Window
 from newsletter.scheduler import send_due
 from newsletter.wiring import open_newsletter
-from newsletter.workflows.collect_entries import collect_entries
 from tests.acceptance.house import House
 from tests.acceptance.papers import replay
 from tests.deliver.sink import Received, Sink
@@ -98,11 +97,11 @@ async def test_every_archived_day_is_stored_and_mailed_to_those_who_asked_for_it
         config = load_config(tmp_path / "config.yaml", {"DATABASE": database_url})
         # Joined on the eve of the first day, so that every archived day is new to them.
         clock = SetClock(datetime.combine(date.fromisoformat(min(days)), time(), UTC))
-        async with open_newsletter(config, clock=clock) as newsletter, newsletter.fetcher() as fetcher:
+        async with open_newsletter(config, clock=clock) as newsletter:
             await newsletter.import_subscribers()
             for day in sorted(days):
                 clock.at = datetime.combine(date.fromisoformat(day), time(20), UTC)
-                report = await collect_entries(config.source_list, fetcher, newsletter.entries, clock)
+                report = await newsletter.collect()
                 assert [record.state for record in report.records] == [FetchState.OK], report
                 assert report.records[0].listed == len(days[day])
                 await send_due(newsletter, asyncio.Event())

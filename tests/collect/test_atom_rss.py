@@ -13,14 +13,14 @@ from newsletter.collect.atom_rss import parse
 from newsletter.errors import FeedError
 from newsletter.model import Entry, EntryKey, ParsedFeed
 from tests.builders import at
-from tests.collect.values import make_request, make_source, read_sample
+from tests.collect.values import make_fetched, make_request, make_source, read_sample
 
 LOCATION = "https://meadow.example.org/feed.xml"
 
 
 def parse_feed(body: bytes | str, location: str = LOCATION) -> ParsedFeed:
     body = body.encode() if isinstance(body, str) else body
-    return parse(body, make_source("atom_rss", location), make_request(location))
+    return parse(make_fetched(body, location), make_source("feed", location), make_request(location))
 
 
 def make_rss(*items: str) -> str:
@@ -185,7 +185,6 @@ def test_feed_that_breaks_off_gives_what_came_and_says_so() -> None:
         (b'{"version": "https://jsonfeed.org/version/1.1"}', "JSON"),
         (b"Not found", "something that begins with 'Not found'"),
         (b"\x1f\x8b\x08", "something that begins with"),
-        (make_rss("<category>x</category>").encode(), "none of 1 items has a title, text or link"),
     ],
 )
 def test_what_is_no_feed_is_refused_with_the_reason(body: bytes, found: str) -> None:
@@ -193,6 +192,51 @@ def test_what_is_no_feed_is_refused_with_the_reason(body: bytes, found: str) -> 
         parse_feed(body)
 
     assert found in str(caught.value)
+
+
+def test_item_that_cannot_be_used_is_refused_and_counted() -> None:
+    feed = parse_feed(make_rss("<category>x</category>", "<title>y</title>"))
+
+    assert (len(feed.sightings), feed.refused) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "encoding", "declared"),
+    [
+        ("", "utf-8", ""),
+        ("text/xml", "utf-8", ""),
+        ("text/xml; charset=utf-8", "utf-8", "iso-8859-1"),
+        ("application/rss+xml; charset=ISO-8859-1", "utf-8", "utf-8"),
+        ("application/rss+xml; charset=ISO-8859-1", "iso-8859-1", ""),
+        ("application/rss+xml; charset=utf-8", "iso-8859-1", "iso-8859-1"),
+        ("text/xml", "windows-1252", "windows-1252"),
+        ("application/xml; charset=nonsense", "utf-8", "utf-8"),
+        ("", "utf-16", "utf-16"),
+    ],
+)
+def test_charset_is_the_one_that_the_bytes_bear_out(content_type: str, encoding: str, declared: str) -> None:
+    declaration = f'<?xml version="1.0" encoding="{declared}"?>' if declared else ""
+    body = (declaration + make_rss("<title>Füße – ganz</title>".replace("–", "-"))).encode(encoding)
+    fetched = make_fetched(body, LOCATION, content_type)
+
+    feed = parse(fetched, make_source("feed", LOCATION), make_request(LOCATION))
+
+    assert feed.sightings[0].entry.title == "Füße - ganz"
+
+
+def test_days_without_news_are_told() -> None:
+    body = make_rss("<title>x</title>").replace(
+        "<item>", "<skipDays><day>Sunday</day><day> saturday </day></skipDays><item>", 1
+    )
+
+    assert parse_feed(body).quiet_days == {5, 6}
+
+
+def test_endless_feed_is_read_in_part() -> None:
+    feed = parse_feed(make_rss(*(f"<title>{number}</title>" for number in range(2_003))))
+
+    assert len(feed.sightings) == 2_000
+    assert feed.notes == ("only the first 2000 of 2003 items were read",)
 
 
 def test_name_of_a_file_in_the_body_is_never_opened(tmp_path: Path) -> None:

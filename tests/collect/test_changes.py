@@ -1,14 +1,25 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.collect.changes import choose_changes
-from newsletter.model import Entry, EntryChange, EntryId, EntryKey, Sighting
+from newsletter.collect.changes import choose_changes, is_stale_batch
+from newsletter.model import (
+    Announce,
+    Entry,
+    EntryChange,
+    EntryEvent,
+    EntryId,
+    EventKind,
+    Place,
+    Sighting,
+)
 from tests.builders import at
 from tests.collect.values import DAY, seen
 
@@ -20,8 +31,18 @@ def choose(
     sightings: list[Sighting],
     run: int = 5,
     known_sources: tuple[str, ...] = ("hf", "arxiv"),
+    places: dict[EntryId, frozenset[Place]] | None = None,
 ) -> tuple[EntryChange, ...]:
-    return choose_changes(known, sightings, run=run, now=NOW, known_sources=frozenset(known_sources))
+    """Without places, everything was seen where it is seen now."""
+    everywhere = frozenset(sighting.place for sighting in sightings)
+    return choose_changes(
+        known,
+        sightings,
+        run=run,
+        now=NOW,
+        known_sources=frozenset(known_sources),
+        known_places={entry.id: everywhere for entry in known} if places is None else places,
+    )
 
 
 def stored(sighting: Sighting, number: int = 1, **facts: Any) -> Entry:
@@ -86,7 +107,7 @@ def test_sighting_in_another_source_is_a_change() -> None:
     known = stored(seen("arxiv:2606.00001"))
     other = seen("arxiv:2606.00001", source="arxiv")
 
-    (change,) = choose([known], [other])
+    (change,) = choose([known], [other], places={})
 
     assert change.entry.sources == ("arxiv", "hf")
     assert change.sightings == (other,)
@@ -106,11 +127,31 @@ def test_sightings_are_one_work_where_only_a_known_entry_links_them() -> None:
     known = stored(seen("arxiv:2606.00001", "doi:10.1000/x"))
 
     (change,) = choose(
-        [known], [seen("arxiv:2606.00001", source="hf"), seen("doi:10.1000/x", source="arxiv", upvotes=1)]
+        [known],
+        [seen("arxiv:2606.00001", source="hf"), seen("doi:10.1000/x", source="arxiv", upvotes=1)],
+        places={},
     )
 
     assert change.entry.id == 1
     assert len(change.sightings) == 2
+
+
+def test_known_entry_in_a_new_place_is_a_change_with_only_that_place() -> None:
+    before = seen("arxiv:2606.00001", listed_on=date(2026, 6, 10), upvotes=4)
+    again = seen("arxiv:2606.00001", listed_on=DAY, upvotes=4)
+    known = stored(before)
+
+    (change,) = choose([known], [again, before], places={known.id: frozenset([before.place])})
+
+    assert (change.entry, change.sightings, change.observed) == (known, (again,), False)
+
+
+def test_changed_entry_in_known_places_has_no_sightings() -> None:
+    known = stored(seen("arxiv:2606.00001"))
+
+    (change,) = choose([known], [seen("arxiv:2606.00001", summary="New.")])
+
+    assert change.sightings == ()
 
 
 def test_older_entry_absorbs_the_younger_one_when_they_turn_out_to_be_one_work() -> None:
@@ -228,32 +269,271 @@ def test_paper_that_is_new_in_one_source_is_new_though_it_is_old_in_a_new_one() 
     assert [change.entry.first_seen_run for change in changes] == [5, 5]
 
 
+# --- new, or only new to us -----------------------------------------------------------------
+
+
+def announced(
+    announce: Announce,
+    number: int = 1,
+    *,
+    source: str = "arxiv",
+    categories: tuple[str, ...] = ("cs.CL",),
+    **facts: Any,
+) -> Sighting:
+    """A paper as arXiv lists it."""
+    paper = seen(f"arxiv:2606.{number:05}", source=source, categories=categories, **facts)
+    return replace(paper, announce=announce)
+
+
+NEW, CROSS, REPLACE, REPLACE_CROSS = Announce
+
+
+@pytest.mark.parametrize(
+    ("announces", "first_seen_run"),
+    [
+        ([NEW], 5),
+        ([CROSS], 5),
+        ([REPLACE], 0),
+        ([REPLACE_CROSS], 0),
+        ([REPLACE, REPLACE_CROSS], 0),
+        ([REPLACE, NEW], 5),
+        ([REPLACE_CROSS, CROSS], 5),
+    ],
+)
+def test_unknown_work_is_new_unless_it_is_only_listed_as_replaced(
+    announces: list[Announce], first_seen_run: int
+) -> None:
+    (change,) = choose([], [announced(announce) for announce in announces])
+
+    assert (change.entry.first_seen_run, change.entry.first_seen_at) == (first_seen_run, NOW)
+
+
+def test_replaced_paper_is_new_if_another_source_lists_it_as_new() -> None:
+    (change,) = choose([], [announced(REPLACE, version=2), seen("arxiv:2606.00001")])
+
+    assert change.entry.first_seen_run == 5
+
+
+# --- events ---------------------------------------------------------------------------------
+
+
+def events_of(known: Entry | None, *sightings: Sighting) -> list[tuple[EventKind, str]]:
+    changes = choose([known] if known else [], list(sightings), places={})
+    return [(event.kind, event.detail) for change in changes for event in change.events]
+
+
+@pytest.mark.parametrize(
+    ("known", "announce", "version", "detail"),
+    [
+        (1, NEW, 2, "v2"),
+        (1, REPLACE, 3, "v3"),
+        (0, REPLACE, 2, "v2"),
+        (0, REPLACE_CROSS, 4, "v4"),
+        (0, NEW, 2, None),  # we only learn which version it is
+        (0, REPLACE, 1, None),
+        (1, REPLACE, 1, None),
+        (2, REPLACE, 2, None),
+        (3, REPLACE, 2, None),
+        (2, NEW, 0, None),
+    ],
+)
+def test_higher_version_of_a_known_work_is_an_event(
+    known: int, announce: Announce, version: int, detail: str | None
+) -> None:
+    entry = stored(announced(NEW, version=known))
+
+    events = events_of(entry, announced(announce, version=version))
+
+    assert events == ([(EventKind.NEW_VERSION, detail)] if detail else [])
+
+
+def test_event_names_the_source_that_told() -> None:
+    known = stored(announced(NEW, version=1))
+
+    (change,) = choose(
+        [known],
+        [seen("arxiv:2606.00001"), announced(REPLACE, version=2), announced(NEW, source="api", version=2)],
+    )
+
+    assert change.events == (EntryEvent(EventKind.NEW_VERSION, "v2", "arxiv"),)
+
+
+def test_unknown_work_that_is_listed_as_replaced_has_its_version_as_event() -> None:
+    assert events_of(None, announced(REPLACE, version=2)) == [(EventKind.NEW_VERSION, "v2")]
+    assert events_of(None, announced(NEW, version=2)) == []
+
+
+@pytest.mark.parametrize("announce", [CROSS, REPLACE_CROSS, NEW])
+def test_each_category_that_is_added_is_an_event(announce: Announce) -> None:
+    known = stored(announced(NEW, categories=("cs.CL",)))
+
+    events = events_of(known, announced(announce, categories=("cs.CL", "cs.LG", "quant-ph")))
+
+    assert events == [(EventKind.CROSS_LISTED, "cs.LG"), (EventKind.CROSS_LISTED, "quant-ph")]
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ((), ("cs.CL", "cs.LG")),
+        (("cs.CL", "cs.LG"), ("cs.LG",)),
+        (("cs.CL",), ("cs.CL", "Announcements")),
+        (("Announcements",), ("cs.CL",)),
+    ],
+)
+def test_categories_that_were_not_known_or_are_not_arxivs_are_no_event(
+    before: tuple[str, ...], now: tuple[str, ...]
+) -> None:
+    assert events_of(stored(announced(NEW, categories=before)), announced(CROSS, categories=now)) == []
+
+
+def test_category_of_a_work_elsewhere_is_no_event() -> None:
+    known = stored(seen("guid:hf:1", categories=("cs.CL",)))
+
+    assert events_of(known, seen("guid:hf:1", categories=("cs.CL", "cs.LG"))) == []
+
+
+def test_withdrawal_is_an_event_once() -> None:
+    known = stored(announced(NEW, version=1))
+    withdrawn = announced(REPLACE, version=2, withdrawn=True)
+
+    (change,) = choose([known], [withdrawn])
+
+    assert change.events == (
+        EntryEvent(EventKind.NEW_VERSION, "v2", "arxiv"),
+        EntryEvent(EventKind.WITHDRAWN, "", "arxiv"),
+    )
+    after = replace(change.entry, id=known.id)
+    assert choose([after], [withdrawn]) == ()
+    assert events_of(after, withdrawn) == []
+
+
+def test_old_answer_takes_nothing_back() -> None:
+    known = stored(announced(REPLACE, version=2, withdrawn=True, categories=("cs.CL", "cs.LG")))
+
+    assert choose([known], [announced(NEW, version=1)]) == ()
+
+
+# --- batches --------------------------------------------------------------------------------
+
+YESTERDAY = DAY - timedelta(days=1)
+
+
+def is_stale(listed: Sequence[Sighting], known: Sequence[Sighting], *, source: str = "arxiv") -> bool:
+    """known: where the works were seen before, each with what is known of it since."""
+    entries = [stored(one, number) for number, one in enumerate(known, start=1)]
+    places = {entry.id: frozenset([one.place]) for entry, one in zip(entries, known, strict=True)}
+    return is_stale_batch(listed, entries, places, source)
+
+
+def batch(on: date | None, *numbers: int) -> list[Sighting]:
+    return [announced(NEW, number, version=1, listed_on=on) for number in numbers]
+
+
+def test_earlier_batch_under_a_later_date_is_stale() -> None:
+    assert is_stale(batch(DAY, 1, 2), batch(YESTERDAY, 1, 2))
+    assert is_stale(batch(DAY, 1), batch(YESTERDAY, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("listed", "known"),
+    [
+        ([], batch(YESTERDAY, 1)),
+        (batch(DAY, 1, 2), batch(YESTERDAY, 1)),
+        (batch(DAY, 1), batch(DAY, 1)),
+        (batch(YESTERDAY, 1), batch(DAY, 1)),
+        (batch(None, 1), batch(YESTERDAY, 1)),
+        (batch(DAY, 1), batch(None, 1)),
+    ],
+    ids=["empty", "one is unknown", "same date", "earlier date", "no date", "no known date"],
+)
+def test_batch_with_anything_else_is_not_stale(listed: list[Sighting], known: list[Sighting]) -> None:
+    assert not is_stale(listed, known)
+
+
+def test_papers_that_only_another_source_has_listed_are_no_earlier_batch() -> None:
+    known = [replace(one, source="hf") for one in batch(YESTERDAY, 1)]
+
+    assert not is_stale(batch(DAY, 1), known)
+    assert not is_stale(batch(DAY, 1), batch(YESTERDAY, 1), source="hf")
+
+
+def test_batch_of_replacements_is_not_stale() -> None:
+    replaced = announced(REPLACE, version=2, listed_on=DAY)
+    crossed = announced(CROSS, version=1, categories=("cs.CL", "cs.LG"), listed_on=DAY)
+
+    assert not is_stale([replaced], batch(YESTERDAY, 1))
+    assert not is_stale([crossed], batch(YESTERDAY, 1))
+
+
+def test_batch_of_replacements_that_was_read_under_this_date_is_not_stale() -> None:
+    known = stored(announced(REPLACE, version=2))
+    (before,), again = batch(YESTERDAY, 1), announced(REPLACE, version=2, listed_on=DAY)
+
+    assert not is_stale_batch([again], [known], {known.id: frozenset([before.place, again.place])}, "arxiv")
+
+
+# --- whatever comes ---------------------------------------------------------------------------
+
 KEYS = ["arxiv:2606.00001", "arxiv:2606.00002", "doi:10.1000/x", "guid:hf:1", "guid:arxiv:1"]
 
 sightings = st.builds(
-    lambda keys, source, listed_on, upvotes, title: seen(
-        *sorted(keys), source=source, listed_on=listed_on, upvotes=upvotes, title=title
-    ),
+    lambda keys, announce, **facts: replace(seen(*sorted(keys), **facts), announce=announce),
     st.lists(st.sampled_from(KEYS), min_size=1, max_size=3, unique=True),
-    st.sampled_from(["hf", "arxiv"]),
-    st.none() | st.dates(date(2026, 6, 10), date(2026, 6, 12)),
-    st.none() | st.integers(0, 2),
-    st.sampled_from(["One", "Two"]),
+    st.sampled_from(Announce),
+    source=st.sampled_from(["hf", "arxiv"]),
+    listed_on=st.none() | st.dates(date(2026, 6, 10), date(2026, 6, 12)),
+    upvotes=st.none() | st.integers(0, 2),
+    title=st.sampled_from(["One", "Two", "Three…"]),
+    summary=st.sampled_from(["", "Short.", "Longer."]),
+    categories=st.lists(st.sampled_from(["cs.CL", "cs.LG", "tag"]), unique=True).map(tuple),
+    primary_category=st.sampled_from(["", "cs.CL", "cs.LG"]),
+    version=st.integers(0, 3),
+    withdrawn=st.booleans(),
 )
+
+
+class Shelf:
+    """What a store would know after these runs."""
+
+    def __init__(self) -> None:
+        self.entries: dict[EntryId, Entry] = {}
+        self.places: dict[EntryId, frozenset[Place]] = {}
+
+    def collect(self, answers: list[Sighting], run: int) -> tuple[EntryChange, ...]:
+        changes = choose(list(self.entries.values()), answers, run=run, places=self.places)
+        for change in changes:
+            number = change.entry.id or EntryId(max(self.entries, default=0) + 1)
+            self.entries[number] = replace(change.entry, id=number)
+            seen_in = self.places.get(number, frozenset()) | {one.place for one in change.sightings}
+            for absorbed in change.absorbs:
+                del self.entries[absorbed]
+                seen_in |= self.places.pop(absorbed)
+            self.places[number] = seen_in
+        return changes
 
 
 @settings(max_examples=80)
 @given(st.lists(sightings, max_size=6), st.lists(sightings, max_size=6))
 def test_second_look_at_the_same_answers_writes_nothing(before: list[Sighting], now: list[Sighting]) -> None:
-    known: dict[EntryId, Entry] = {}
-    for run, answers in enumerate([before, now], start=1):
-        for change in choose(list(known.values()), answers, run=run):
-            number = change.entry.id or EntryId(max(known, default=0) + 1)
-            known[number] = replace(change.entry, id=number)
-            for absorbed in change.absorbs:
-                del known[absorbed]
+    shelf = Shelf()
+    shelf.collect(before, run=1)
+    shelf.collect(now, run=2)
 
-    assert choose(list(known.values()), now, run=3) == ()
-    names = [key for entry in known.values() for key in entry.keys]
+    assert shelf.collect(now, run=3) == ()
+    names = [key for entry in shelf.entries.values() for key in entry.keys]
     assert len(names) == len(set(names))
-    assert set(names) == {EntryKey(key) for sighting in before + now for key in sighting.entry.keys}
+    assert set(names) == {key for sighting in before + now for key in sighting.entry.keys}
+    assert {place for places in shelf.places.values() for place in places} == {
+        sighting.place for sighting in before + now
+    }
+
+
+@settings(max_examples=80)
+@given(st.lists(sightings, min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_order_of_the_sightings_of_one_run_makes_no_difference(listed: list[Sighting], random: Any) -> None:
+    shuffled = random.sample(listed, len(listed))
+
+    assert {change.entry for change in choose([], listed)} == {
+        change.entry for change in choose([], shuffled)
+    }

@@ -5,19 +5,36 @@ import gzip
 import hashlib
 import os
 import socket
+import ssl
+import sys
+import time
+import tracemalloc
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import brotli
 import pytest
-from aiohttp import TCPConnector, web
+from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
-from newsletter.collect import fetch
+from newsletter.collect import fetch, guard
 from newsletter.collect.fetch import HttpFetcher
 from newsletter.errors import FetchError
-from newsletter.model import Fetched, Validators
+from newsletter.model import Fetched, NotModified, Validators
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 BODY = b'[{"paper": 1}]'
+BIG_BOMB = gzip.compress(bytes(200_000_000), compresslevel=1)
 HASH = hashlib.sha256(BODY).hexdigest()
 
 
@@ -62,7 +79,19 @@ class Site:
         return web.Response(status=429, headers={"Retry-After": "120"})
 
     async def on_down(self, request: web.Request) -> web.Response:
-        return web.Response(status=503, headers={"Retry-After": "Tue, 16 Jun 2026 08:00:00 GMT"})
+        return web.Response(status=503)
+
+    async def on_busy_for_a_moment(self, request: web.Request) -> web.Response:
+        if self.requests.count(request) and len(self.requests) < 3:
+            return web.Response(status=429, headers={"Retry-After": "0"})
+        return web.Response(body=BODY)
+
+    async def on_busy_until_a_date(self, request: web.Request) -> web.Response:
+        headers = {"Date": "Tue, 16 Jun 2026 08:00:00 GMT", "Retry-After": "Tue, 16 Jun 2026 09:00:00 GMT"}
+        return web.Response(status=429, headers=headers)
+
+    async def on_busy_for_ever(self, request: web.Request) -> web.Response:
+        return web.Response(status=429, headers={"Retry-After": "999999999999"})
 
     async def on_gone(self, request: web.Request) -> web.Response:
         return web.Response(status=410)
@@ -75,6 +104,9 @@ class Site:
 
     async def on_bomb(self, request: web.Request) -> web.Response:
         return web.Response(body=gzip.compress(bytes(50_000_000)), headers={"Content-Encoding": "gzip"})
+
+    async def on_big_bomb(self, request: web.Request) -> web.Response:
+        return web.Response(body=BIG_BOMB, headers={"Content-Encoding": "gzip"})
 
     async def on_endless(self, request: web.Request) -> web.StreamResponse:
         return await self._stream(request, b"x" * 100_000, pause_s=0)
@@ -92,6 +124,31 @@ class Site:
 
     async def on_moved(self, request: web.Request) -> web.Response:
         return web.Response(status=301, headers={"Location": "/papers"})
+
+    async def on_moved_for_good(self, request: web.Request) -> web.Response:
+        return web.Response(status=308, headers={"Location": "/moved"})
+
+    async def on_moved_for_now(self, request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": "/moved"})
+
+    async def on_moved_and_cached(self, request: web.Request) -> web.Response:
+        return web.Response(status=301, headers={"Location": "/cached"})
+
+    async def on_far(self, request: web.Request) -> web.Response:
+        number = int(request.query.get("n", "0"))
+        return web.Response(status=302, headers={"Location": f"/far?n={number + 1}"})
+
+    async def on_to(self, request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": request.query["url"]})
+
+    async def on_brotli(self, request: web.Request) -> web.Response:
+        return web.Response(body=brotli.compress(BODY), headers={"Content-Encoding": "br"})
+
+    async def on_zstd(self, request: web.Request) -> web.Response:
+        return web.Response(body=zstd.compress(BODY), headers={"Content-Encoding": "zstd"})
+
+    async def on_closing(self, request: web.Request) -> web.Response:
+        return web.Response(body=BODY, headers={"Connection": "close"})
 
     async def on_loop(self, request: web.Request) -> web.Response:
         return web.Response(status=302, headers={"Location": "/loop"})
@@ -136,6 +193,19 @@ async def fetcher(tmp_path: Path) -> AsyncIterator[HttpFetcher]:
         base_folder=tmp_path,
         deadline_s=1.0,
         max_body_bytes=1_000_000,
+        allow_private_hosts=True,
+        backoff_s=0.01,
+    )
+    yield fetcher
+    await fetcher.close()
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpFetcher]:
+    """A fetcher with the guard on, for which only 127.0.0.1 counts as public: there the tests' site is."""
+    monkeypatch.setattr(fetch, "why_refused", lambda ip: "" if ip == "127.0.0.1" else guard.why_refused(ip))
+    fetcher = HttpFetcher(
+        version="1", contact="", base_folder=tmp_path, deadline_s=2.0, backoff_s=0.01, resolver=Names()
     )
     yield fetcher
     await fetcher.close()
@@ -145,7 +215,10 @@ async def test_answer_comes_with_its_validators(site: Site, fetcher: HttpFetcher
     fetched = await fetcher.fetch(site.url + "papers", None)
 
     assert fetched == Fetched(
-        BODY, site.url + "papers", Validators('"7"', "Tue, 16 Jun 2026 08:00:00 GMT", content_hash=HASH)
+        BODY,
+        site.url + "papers",
+        Validators('"7"', "Tue, 16 Jun 2026 08:00:00 GMT", content_hash=HASH),
+        content_type="application/octet-stream",
     )
 
 
@@ -157,9 +230,9 @@ async def test_we_say_who_we_are_and_keep_no_cookies(site: Site, fetcher: HttpFe
     assert "Cookie" not in site.requests[1].headers
 
 
-async def test_unchanged_answer_is_none(site: Site, fetcher: HttpFetcher) -> None:
-    assert await fetcher.fetch(site.url + "cached", Validators(etag='"7"')) is None
-    assert await fetcher.fetch(site.url + "cached", Validators(etag='"6"')) is not None
+async def test_unchanged_answer_is_told(site: Site, fetcher: HttpFetcher) -> None:
+    assert await fetcher.fetch(site.url + "cached", Validators(etag='"7"')) == NotModified()
+    assert isinstance(await fetcher.fetch(site.url + "cached", Validators(etag='"6"')), Fetched)
 
 
 async def test_both_validators_are_sent(site: Site, fetcher: HttpFetcher) -> None:
@@ -169,22 +242,44 @@ async def test_both_validators_are_sent(site: Site, fetcher: HttpFetcher) -> Non
     assert site.requests[0].headers["If-Modified-Since"] == "Mon, 15 Jun 2026 08:00:00 GMT"
 
 
-async def test_equal_body_of_a_server_without_validators_is_none(site: Site, fetcher: HttpFetcher) -> None:
-    assert await fetcher.fetch(site.url + "zipped", Validators(content_hash=HASH)) is None
+async def test_equal_body_of_a_server_without_validators_is_unchanged(
+    site: Site, fetcher: HttpFetcher
+) -> None:
+    assert await fetcher.fetch(site.url + "zipped", Validators(content_hash=HASH)) == NotModified()
 
 
-async def test_compressed_answer_is_unpacked(site: Site, fetcher: HttpFetcher) -> None:
-    fetched = await fetcher.fetch(site.url + "zipped", None)
+@pytest.mark.parametrize("path", ["zipped", "brotli", "zstd"])
+async def test_compressed_answer_is_unpacked(site: Site, fetcher: HttpFetcher, path: str) -> None:
+    fetched = await fetcher.fetch(site.url + path, None)
 
-    assert fetched is not None
+    assert isinstance(fetched, Fetched)
     assert fetched.body == BODY
 
 
 async def test_redirect_is_followed_and_the_final_address_told(site: Site, fetcher: HttpFetcher) -> None:
     fetched = await fetcher.fetch(site.url + "moved", None)
 
-    assert fetched is not None
+    assert isinstance(fetched, Fetched)
     assert (fetched.body, fetched.url) == (BODY, site.url + "papers")
+
+
+@pytest.mark.parametrize(
+    ("path", "moved_to"),
+    [("moved", "papers"), ("moved-for-good", "papers"), ("moved-for-now", ""), ("papers", "")],
+)
+async def test_only_permanent_redirects_are_a_new_address(
+    site: Site, fetcher: HttpFetcher, path: str, moved_to: str
+) -> None:
+    fetched = await fetcher.fetch(site.url + path, None)
+
+    assert isinstance(fetched, Fetched)
+    assert fetched.moved_to == (site.url + moved_to if moved_to else "")
+
+
+async def test_validators_are_sent_through_a_redirect(site: Site, fetcher: HttpFetcher) -> None:
+    answer = await fetcher.fetch(site.url + "moved-and-cached", Validators(etag='"7"'))
+
+    assert answer == NotModified(site.url + "cached")
 
 
 @pytest.mark.parametrize(
@@ -192,21 +287,18 @@ async def test_redirect_is_followed_and_the_final_address_told(site: Site, fetch
     [
         ("broken", 500, "answered 500 Internal Server Error"),
         ("busy", 429, "answered 429 Too Many Requests; asks to come back after 120 s"),
-        (
-            "down",
-            503,
-            "answered 503 Service Unavailable; asks to come back after Tue, 16 Jun 2026 08:00:00 GMT",
-        ),
-        ("gone", 410, "answered 410 Gone"),
+        ("busy-until-a-date", 429, "answered 429 Too Many Requests; asks to come back after 3600 s"),
+        ("down", 503, "answered 503 Service Unavailable"),
+        ("gone", 410, "answered 410 Gone; it is gone for ever"),
         ("always-304", 304, "answered 304 Not Modified"),
         ("endless", 200, "more than 1 MB"),
         ("bomb", 200, "more than 1 MB"),
         ("drip", 0, "not finished after 1 s"),
         ("cut", 0, ""),
         ("not-zipped", 0, ""),
-        ("loop", 0, "more than 5 redirects"),
-        ("to-file", 0, "only https: is fetched"),
-        ("to-plain", 0, "http://plain.example.org/: only https: is fetched"),
+        ("loop", 0, "redirects in a circle"),
+        ("far", 0, "more than 5 redirects"),
+        ("to-file", 0, "only https: and http: are fetched"),
         ("to-nowhere", 0, ""),
     ],
 )
@@ -232,8 +324,6 @@ async def test_closed_port_is_a_fetch_error(fetcher: HttpFetcher) -> None:
 @pytest.mark.parametrize(
     ("location", "message"),
     [
-        ("http://example.org/feed.xml", "only https: is fetched"),
-        ("http://127.0.0.1.example.org/", "only https: is fetched"),
         ("ftp://example.org/feed.xml", "use an https: URL or a file path, not ftp:"),
         ("file:///etc/hostname", "not file:"),
         ("file:/etc/hostname", "not file:"),
@@ -264,16 +354,17 @@ class NoNames(AbstractResolver):
         pass
 
 
-async def test_unknown_name_is_a_fetch_error(fetcher: HttpFetcher, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "_build_connector", lambda: TCPConnector(resolver=NoNames()))
+async def test_unknown_name_is_a_fetch_error(tmp_path: Path) -> None:
+    fetcher = HttpFetcher(version="1", contact="", base_folder=tmp_path, backoff_s=0.01, resolver=NoNames())
 
     with pytest.raises(FetchError, match=r"the name papers\.invalid cannot be resolved"):
         await fetcher.fetch("https://papers.invalid/", None)
+    await fetcher.close()
 
 
-async def test_login_in_an_address_is_not_shown(fetcher: HttpFetcher) -> None:
+async def test_login_in_an_address_is_not_shown(site: Site, fetcher: HttpFetcher) -> None:
     with pytest.raises(FetchError) as caught:
-        await fetcher.fetch("http://reader:geheim@example.org/", None)
+        await fetcher.fetch(f"http://reader:geheim@{site.url.removeprefix('http://')}broken", None)
 
     assert "geheim" not in str(caught.value)
 
@@ -285,7 +376,9 @@ async def test_one_host_is_asked_one_thing_at_a_time(site: Site, fetcher: HttpFe
 
 
 async def test_wait_for_the_host_does_not_count_against_the_deadline(site: Site, tmp_path: Path) -> None:
-    fetcher = HttpFetcher(version="1", contact="", base_folder=tmp_path, deadline_s=0.3)
+    fetcher = HttpFetcher(
+        version="1", contact="", base_folder=tmp_path, deadline_s=0.3, allow_private_hosts=True
+    )
 
     results = await asyncio.gather(
         fetcher.fetch(site.url + "drip", None),
@@ -298,6 +391,219 @@ async def test_wait_for_the_host_does_not_count_against_the_deadline(site: Site,
     assert isinstance(results[1], Fetched)
 
 
+# --- patience -----------------------------------------------------------------------------
+
+
+async def test_what_fails_for_a_moment_is_tried_again(site: Site, fetcher: HttpFetcher) -> None:
+    answer = await fetcher.fetch(site.url + "busy-for-a-moment", None)
+
+    assert isinstance(answer, Fetched)
+    assert len(site.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("broken", 3),
+        ("down", 3),
+        ("busy", 1),
+        ("busy-until-a-date", 1),
+        ("gone", 1),
+        ("bomb", 1),
+        ("loop", 1),
+    ],
+)
+async def test_only_what_may_be_over_soon_is_tried_again(
+    site: Site, fetcher: HttpFetcher, path: str, asked: int
+) -> None:
+    with pytest.raises(FetchError):
+        await fetcher.fetch(site.url + path, None)
+
+    assert len(site.requests) == asked
+
+
+async def test_a_host_in_trouble_is_asked_but_not_again_and_again(site: Site, fetcher: HttpFetcher) -> None:
+    for _ in range(3):
+        with pytest.raises(FetchError):
+            await fetcher.fetch(site.url + "broken", None)
+    assert len(site.requests) == 3 + 1 + 1
+
+    await fetcher.fetch(site.url + "papers", None)
+    with pytest.raises(FetchError):
+        await fetcher.fetch(site.url + "broken", None)
+    assert len(site.requests) == 3 + 1 + 1 + 1 + 3
+
+
+@pytest.mark.parametrize(
+    ("path", "retry_after_s"),
+    [("busy", 120), ("busy-until-a-date", 3600), ("busy-for-ever", 86_400), ("broken", None)],
+)
+async def test_a_server_that_asks_us_to_stay_away_is_told(
+    site: Site, fetcher: HttpFetcher, path: str, retry_after_s: float | None
+) -> None:
+    with pytest.raises(FetchError) as caught:
+        await fetcher.fetch(site.url + path, None)
+
+    assert caught.value.retry_after_s == retry_after_s
+
+
+async def test_hosts_that_ask_for_pauses_get_them(site: Site, tmp_path: Path) -> None:
+    fetcher = HttpFetcher(
+        version="1", contact="", base_folder=tmp_path, allow_private_hosts=True, courtesy_s={"127.0.0.1": 0.1}
+    )
+    began = time.monotonic()
+    await asyncio.gather(*(fetcher.fetch(site.url + "papers", None) for _ in range(4)))
+    await fetcher.close()
+
+    assert time.monotonic() - began >= 0.3
+
+
+async def test_arxiv_is_asked_every_three_seconds_under_all_its_names() -> None:
+    assert fetch.COURTESY_S == {"arxiv.org": 3.0}
+
+
+# --- the guard ----------------------------------------------------------------------------
+
+
+class Names(AbstractResolver):
+    """A name server whose answers the test writes; without any, it says that a name is 127.0.0.1."""
+
+    def __init__(self) -> None:
+        self.answers: list[list[str]] = []
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        addresses = self.answers.pop(0) if self.answers else ["127.0.0.1"]
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in addresses
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_this_machine_is_refused_unless_the_operator_allows_it(site: Site, tmp_path: Path) -> None:
+    fetcher = HttpFetcher(version="1", contact="", base_folder=tmp_path)
+    with pytest.raises(FetchError, match=r"127\.0\.0\.1 is this machine; 'fetch: {allow_private_hosts: on}'"):
+        await fetcher.fetch(site.url + "papers", None)
+    await fetcher.close()
+
+    assert site.requests == []
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://10.0.0.1/",
+        "http://127.0.0.2/",
+        "http://0.0.0.0/",
+        "http://169.254.169.254/latest/meta-data",
+        "http://100.64.0.1/",
+        "http://192.168.1.1/",
+        "http://172.16.0.1/",
+        "http://198.18.0.1/",
+        "http://224.0.0.1/",
+        "http://255.255.255.255/",
+        "http://[::1]/",
+        "http://[::]/",
+        "http://[fe80::1]/",
+        "http://[fd00::1]/",
+        "http://[fec0::1]/",
+        "http://[ff02::1]/",
+        "http://[::ffff:10.0.0.1]/",
+        "http://[::10.0.0.1]/",
+        "http://[64:ff9b::a00:1]/",
+        "http://[2002:a00:1::]/",
+        "http://[2001:0:a00:1::]/",
+    ],
+)
+async def test_a_redirect_to_an_address_that_is_not_public_is_refused(
+    site: Site, guarded: HttpFetcher, target: str
+) -> None:
+    with pytest.raises(FetchError, match=r"(is|stands for) .*allow_private_hosts"):
+        await guarded.fetch(f"{site.url}to?url={target}", None)
+
+    assert len(site.requests) == 1
+
+
+async def test_a_redirect_to_another_port_is_refused(site: Site, guarded: HttpFetcher) -> None:
+    with pytest.raises(FetchError, match="unusual port 22"):
+        await guarded.fetch(f"{site.url}to?url=http://127.0.0.1:22/", None)
+
+
+async def test_a_name_that_changes_its_mind_is_refused_the_second_time(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "why_refused", lambda ip: "" if ip == "127.0.0.1" else guard.why_refused(ip))
+    names = Names()
+    names.answers = [["127.0.0.1"], ["127.0.0.2", "10.0.0.1"]]
+    fetcher = HttpFetcher(version="1", contact="", base_folder=tmp_path, resolver=names)
+    url = site.url.replace("127.0.0.1", "papers.example.org") + "closing"
+
+    assert isinstance(await fetcher.fetch(url, None), Fetched)
+    with pytest.raises(FetchError, match=r"(is this machine|is a private network).*allow_private_hosts"):
+        await fetcher.fetch(url, None)
+    await fetcher.close()
+
+
+async def test_a_bomb_is_left_before_it_fills_the_memory(site: Site, fetcher: HttpFetcher) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(FetchError, match="more than 1 MB"):
+            await fetcher.fetch(site.url + "big-bomb", None)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 12_000_000
+
+
+async def test_a_certificate_of_another_name_is_refused(tmp_path: Path) -> None:
+    context = make_tls_context(tmp_path, "other.example.org")
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    fetcher = HttpFetcher(version="1", contact="", base_folder=tmp_path, allow_private_hosts=True)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(FetchError, match="no secure connection"):
+        await fetcher.fetch(f"https://localhost:{port}/", None)
+    await fetcher.close()
+    server.close()
+
+
+def make_tls_context(folder: Path, name: str) -> ssl.SSLContext:
+    """Return a server's context with a certificate that it signed itself for another name."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "server.pem"
+    file.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + certificate.public_bytes(Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
 # --- files --------------------------------------------------------------------------------
 
 
@@ -307,13 +613,13 @@ async def test_file_is_read_relative_to_the_base_folder(fetcher: HttpFetcher, tm
     assert await fetcher.fetch("papers.json", None) == Fetched(
         BODY, "papers.json", Validators(content_hash=HASH)
     )
-    assert await fetcher.fetch(str(tmp_path / "papers.json"), None) is not None
+    assert isinstance(await fetcher.fetch(str(tmp_path / "papers.json"), None), Fetched)
 
 
-async def test_unchanged_file_is_none(fetcher: HttpFetcher, tmp_path: Path) -> None:
+async def test_unchanged_file_is_told(fetcher: HttpFetcher, tmp_path: Path) -> None:
     (tmp_path / "papers.json").write_bytes(BODY)
 
-    assert await fetcher.fetch("papers.json", Validators(content_hash=HASH)) is None
+    assert await fetcher.fetch("papers.json", Validators(content_hash=HASH)) == NotModified()
 
 
 @pytest.mark.parametrize(

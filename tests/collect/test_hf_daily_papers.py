@@ -15,13 +15,13 @@ from newsletter.collect.hf_daily_papers import parse
 from newsletter.errors import FeedError
 from newsletter.model import Entry, EntryKey, ParsedFeed
 from tests.builders import at
-from tests.collect.values import DAY, make_request, make_source, read_sample
+from tests.collect.values import DAY, make_fetched, make_request, make_source, read_sample
 
 SOURCE = make_source("hf_daily_papers", "https://huggingface.co")
 
 
 def parse_json(records: object, listed_on: date | None = None) -> ParsedFeed:
-    return parse(json.dumps(records).encode(), SOURCE, make_request(listed_on=listed_on))
+    return parse(make_fetched(json.dumps(records).encode()), SOURCE, make_request(listed_on=listed_on))
 
 
 def make_page(**props: object) -> bytes:
@@ -34,7 +34,7 @@ def make_record(**paper: object) -> dict[str, Any]:
 
 
 def test_every_field_that_a_mail_can_use_is_kept() -> None:
-    feed = parse(read_sample("daily.json"), SOURCE, make_request())
+    feed = parse(make_fetched(read_sample("daily.json")), SOURCE, make_request())
 
     sighting = feed.sightings[0]
     assert (sighting.source, sighting.guid, sighting.listed_on) == ("papers", "2606.01234", DAY)
@@ -48,7 +48,7 @@ def test_every_field_that_a_mail_can_use_is_kept() -> None:
         organization="Meadow Lab",
         published_at=at("2026-06-12 17:59:59"),
         listed_on=DAY,
-        tags=("sheep counting", "transformers"),
+        ai_keywords=("sheep counting", "transformers"),
         ai_summary="Models that count sheep fall asleep.",
         upvotes=12,
         comments=3,
@@ -64,7 +64,7 @@ def test_every_field_that_a_mail_can_use_is_kept() -> None:
 
 
 def test_id_and_title_are_enough() -> None:
-    feed = parse(read_sample("daily.json"), SOURCE, make_request(listed_on=date(2026, 6, 15)))
+    feed = parse(make_fetched(read_sample("daily.json")), SOURCE, make_request(listed_on=date(2026, 6, 15)))
 
     entry = feed.sightings[1].entry
     assert (entry.title, entry.upvotes, entry.published_at) == ("A Small Paper", None, None)
@@ -73,13 +73,13 @@ def test_id_and_title_are_enough() -> None:
 
 
 def test_unknown_fields_are_named_once() -> None:
-    feed = parse(read_sample("daily.json"), SOURCE, make_request())
+    feed = parse(make_fetched(read_sample("daily.json")), SOURCE, make_request())
 
     assert feed.unknown_fields == ("colour", "paper.authors.mood", "paper.readingTime")
 
 
 def test_page_of_2026_is_read_as_the_api_is() -> None:
-    feed = parse(read_sample("page-2026.html"), SOURCE, make_request(listed_on=DAY))
+    feed = parse(make_fetched(read_sample("page-2026.html")), SOURCE, make_request(listed_on=DAY))
 
     (sighting,) = feed.sightings
     assert (feed.listed_on, sighting.entry.title) == (DAY, "Counting <Sheep> &amp; Goats")
@@ -87,7 +87,7 @@ def test_page_of_2026_is_read_as_the_api_is() -> None:
 
 
 def test_page_of_2024_has_its_date_under_another_name() -> None:
-    feed = parse(read_sample("page-2024.html"), SOURCE, make_request())
+    feed = parse(make_fetched(read_sample("page-2024.html")), SOURCE, make_request())
 
     assert feed.listed_on == feed.sightings[0].listed_on == date(2024, 8, 1)
 
@@ -96,7 +96,7 @@ def test_page_of_another_date_than_the_one_asked_for_is_refused() -> None:
     with pytest.raises(
         FeedError, match="asked for the papers of 2026-06-20, the page shows those of 2026-06-16"
     ):
-        parse(read_sample("page-2026.html"), SOURCE, make_request(listed_on=date(2026, 6, 20)))
+        parse(make_fetched(read_sample("page-2026.html")), SOURCE, make_request(listed_on=date(2026, 6, 20)))
 
 
 def test_day_without_papers_is_an_empty_feed() -> None:
@@ -131,7 +131,7 @@ def test_day_without_papers_is_an_empty_feed() -> None:
 )
 def test_what_is_not_the_format_is_refused_with_the_reason(body: bytes, message: str) -> None:
     with pytest.raises(FeedError) as caught:
-        parse(body, SOURCE, make_request())
+        parse(make_fetched(body), SOURCE, make_request())
 
     assert message in str(caught.value)
 
@@ -193,7 +193,7 @@ def test_field_of_any_type_never_stops_the_parser(paper: dict[str, Any], as_page
     records = [{"paper": {"id": "2606.01234", "title": "A paper"} | paper}, make_record()]
     body = make_page(dailyPapers=records) if as_page else json.dumps(records).encode()
 
-    feed = parse(body, SOURCE, make_request())
+    feed = parse(make_fetched(body), SOURCE, make_request())
 
     assert len(feed.sightings) + feed.refused == 2
 
@@ -204,7 +204,7 @@ def test_damaged_answer_is_read_or_refused(noise: bytes, place: int, sample: str
     body = read_sample(sample)
 
     with suppress(FeedError):
-        parse(body[:place] + noise + body[place + len(noise) :], SOURCE, make_request())
+        parse(make_fetched(body[:place] + noise + body[place + len(noise) :]), SOURCE, make_request())
 
 
 @pytest.mark.corpus
@@ -231,7 +231,7 @@ def test_every_record_of_the_saved_pages_is_read_with_all_its_fields(corpus: Pat
 
 def compare_with_records(file: Path, records: list[dict[str, Any]]) -> int:
     """Compare what the parser gave with each field of each record, read the plain way."""
-    feed = parse(file.read_bytes(), SOURCE, make_request())
+    feed = parse(make_fetched(file.read_bytes()), SOURCE, make_request())
     assert (feed.refused, feed.unknown_fields) == (0, ())
     assert [sighting.guid for sighting in feed.sightings] == [record["paper"]["id"] for record in records]
     for sighting, record in zip(feed.sightings, records, strict=True):
@@ -249,7 +249,9 @@ def compare_with_records(file: Path, records: list[dict[str, Any]]) -> int:
         assert entry.project_url == paper.get("projectPage", "").strip()
         assert entry.organization == paper.get("organization", {}).get("fullname", "").strip()
         assert entry.ai_summary == " ".join(paper.get("ai_summary", "").split())
-        assert len(entry.tags) == len({" ".join(word.split()) for word in paper.get("ai_keywords", [])})
+        assert len(entry.ai_keywords) == len(
+            {" ".join(word.split()) for word in paper.get("ai_keywords", [])}
+        )
         if "submittedOnDailyAt" in paper:
             assert str(sighting.listed_on) == paper["submittedOnDailyAt"][:10]
     return len(records)
@@ -265,6 +267,6 @@ def compare_with_records(file: Path, records: list[dict[str, Any]]) -> int:
 )
 def test_damaged_archive_file_is_refused(corpus: Path, name: str, message: str) -> None:
     with pytest.raises(FeedError) as caught:
-        parse((corpus / "hf-daily-papers-json" / name).read_bytes(), SOURCE, make_request())
+        parse(make_fetched((corpus / "hf-daily-papers-json" / name).read_bytes()), SOURCE, make_request())
 
     assert message in str(caught.value)

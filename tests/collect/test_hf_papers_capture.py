@@ -11,13 +11,15 @@ from newsletter.collect.hf_papers_capture import parse
 from newsletter.errors import FeedError
 from newsletter.model import Entry, ParsedFeed
 from tests.builders import at
-from tests.collect.values import make_request, make_source, read_sample
+from tests.collect.values import make_fetched, make_request, make_source, read_sample
 
 
 def parse_text(text: str | bytes, captured_on: date | None = None) -> ParsedFeed:
     body = text.encode() if isinstance(text, str) else text
     return parse(
-        body, make_source("hf_papers_capture", "capture.txt", captured_on=captured_on), make_request()
+        make_fetched(body),
+        make_source("hf_papers_capture", "capture.txt", captured_on=captured_on),
+        make_request(),
     )
 
 

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import date
 
 import pytest
 
 from newsletter.collect.kinds import KINDS
-from newsletter.model import ParsedFeed, Request
+from newsletter.model import ParsedFeed, Request, Source
+from tests.builders import at
 from tests.collect.values import DAY, make_source, seen
 
 HF = KINDS["hf_daily_papers"]
+SITE = make_source("hf_daily_papers", "https://huggingface.co")
+NOW = at("2026-06-16 20:00")
 FIRST = Request("https://huggingface.co/api/daily_papers?date=2026-06-16&limit=100", DAY)
 
 
@@ -21,7 +25,7 @@ def make_feed(count: int, start: int = 0, refused: int = 0) -> ParsedFeed:
     "location", ["https://huggingface.co", "https://huggingface.co/", "http://127.0.0.1:8080"]
 )
 def test_site_is_asked_for_each_of_the_newest_dates_today_first(location: str) -> None:
-    requests = HF.requests(make_source("hf_daily_papers", location, listing_dates=3), DAY)
+    requests = HF.requests(make_source("hf_daily_papers", location, listing_dates=3), NOW)
 
     base = location.rstrip("/")
     assert requests == tuple(
@@ -39,52 +43,78 @@ def test_site_is_asked_for_each_of_the_newest_dates_today_first(location: str) -
     ],
 )
 def test_page_or_file_is_one_request(location: str) -> None:
-    assert HF.requests(make_source("hf_daily_papers", location), DAY) == (Request(location),)
+    assert HF.requests(make_source("hf_daily_papers", location), NOW) == (Request(location),)
 
 
 def test_full_page_is_followed_by_the_next() -> None:
-    second = HF.next_request(FIRST, make_feed(50), frozenset())
+    second = HF.next_request(SITE, FIRST, make_feed(50), frozenset())
     assert second == Request(FIRST.location + "&p=1", DAY, 1)
 
     seen_before = frozenset(sighting.guid for sighting in make_feed(50).sightings)
-    assert HF.next_request(second, make_feed(50, start=50), seen_before) == Request(
+    assert HF.next_request(SITE, second, make_feed(50, start=50), seen_before) == Request(
         FIRST.location + "&p=2", DAY, 2
     )
 
 
 def test_refused_items_count_for_the_length_of_a_page() -> None:
-    assert HF.next_request(FIRST, make_feed(49, refused=1), frozenset()) is not None
+    assert HF.next_request(SITE, FIRST, make_feed(49, refused=1), frozenset()) is not None
 
 
 @pytest.mark.parametrize("count", [0, 1, 49])
 def test_short_page_is_the_last(count: int) -> None:
-    assert HF.next_request(FIRST, make_feed(count), frozenset()) is None
+    assert HF.next_request(SITE, FIRST, make_feed(count), frozenset()) is None
 
 
 def test_page_without_anything_new_is_the_last() -> None:
     seen_before = frozenset(sighting.guid for sighting in make_feed(60).sightings)
 
-    assert HF.next_request(FIRST, make_feed(60), seen_before) is None
+    assert HF.next_request(SITE, FIRST, make_feed(60), seen_before) is None
 
 
 def test_endless_listing_is_left_after_twenty_pages() -> None:
     request: Request | None = FIRST
     pages = 0
     while request is not None:
-        request = HF.next_request(request, make_feed(50, start=50 * pages), frozenset())
+        request = HF.next_request(SITE, request, make_feed(50, start=50 * pages), frozenset())
         pages += 1
 
     assert pages == 20
 
 
 def test_page_or_file_has_no_next_page() -> None:
-    assert HF.next_request(Request("saved.json"), make_feed(60), frozenset()) is None
+    assert HF.next_request(SITE, Request("saved.json"), make_feed(60), frozenset()) is None
 
 
-@pytest.mark.parametrize("kind", ["hf_papers_capture", "atom_rss"])
+@pytest.mark.parametrize("kind", ["hf_papers_capture", "feed"])
 def test_other_kinds_ask_once(kind: str) -> None:
     source = make_source(kind, "https://example.org/feed.xml")
-    (request,) = KINDS[kind].requests(source, DAY)
+    (request,) = KINDS[kind].requests(source, NOW)
 
     assert request == Request("https://example.org/feed.xml")
-    assert KINDS[kind].next_request(request, make_feed(60), frozenset()) is None
+    assert KINDS[kind].next_request(source, request, make_feed(60), frozenset()) is None
+
+
+def test_page_of_the_same_date_is_the_fallback_of_each_page_of_the_api() -> None:
+    page = Request("https://huggingface.co/papers/date/2026-06-16", DAY)
+
+    assert HF.fallback(FIRST) == page
+    assert HF.fallback(Request(FIRST.location + "&p=1", DAY, 1)) == page
+
+
+@pytest.mark.parametrize(
+    "request_", [Request("https://huggingface.co/papers/date/2026-06-16", DAY), Request("saved.json")]
+)
+def test_page_or_file_has_no_fallback(request_: Request) -> None:
+    assert HF.fallback(request_) is None
+
+
+def test_a_page_is_the_whole_listing() -> None:
+    page = Request("https://huggingface.co/papers/date/2026-06-16", DAY)
+
+    assert HF.next_request(SITE, page, make_feed(71), frozenset()) is None
+
+
+def test_every_option_of_a_kind_is_one_of_a_source() -> None:
+    options = {field.name for field in fields(Source)}
+
+    assert all(kind.options <= options for kind in KINDS.values())

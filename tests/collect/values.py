@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from newsletter.model import Entry, EntryKey, Request, Sighting, Source
+from newsletter.model import Entry, EntryKey, Fetched, Request, Sighting, Source
 
 SAMPLES = Path(__file__).parent / "samples"
 DAY = date(2026, 6, 16)
@@ -22,6 +22,10 @@ def make_source(kind: str, location: str = "https://example.org/", **options: An
 
 def make_request(location: str = "https://example.org/", listed_on: date | None = None) -> Request:
     return Request(location, listed_on)
+
+
+def make_fetched(body: bytes, url: str = "https://example.org/", content_type: str = "") -> Fetched:
+    return Fetched(body, url, content_type=content_type)
 
 
 def seen(*keys: str, source: str = "hf", listed_on: date | None = DAY, **facts: Any) -> Sighting:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -49,6 +50,13 @@ def test_entry_of_a_later_run_waits_for_the_next_digest() -> None:
     late = make_entry(first_seen_run=8)
 
     assert choose_entries([late], WINDOW, ()) == []
+
+
+def test_withdrawn_entry_enters_no_digest() -> None:
+    withdrawn = replace(new(1), withdrawn=True)
+
+    assert choose_entries([withdrawn], WINDOW, ()) == []
+    assert compose(found(make_topic(), withdrawn), everything_else=(withdrawn,)).is_empty
 
 
 def test_window_goes_from_the_last_counted_digest_to_the_newest_run() -> None:

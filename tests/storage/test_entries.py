@@ -43,8 +43,11 @@ FULL = Entry(
     published_at=datetime(2026, 6, 15, 12, tzinfo=UTC),
     listed_on=date(2026, 6, 16),
     categories=("cs.LG",),
-    tags=("rag", "eval"),
+    primary_category="cs.LG",
+    ai_keywords=("rag", "eval"),
     ai_summary="Shorter.",
+    version=3,
+    withdrawn=True,
     note="12 pages",
     upvotes=3,
     comments=0,
@@ -54,6 +57,8 @@ FULL = Entry(
     discussion_url="https://example.org/1#d",
     code_url="https://example.org/code",
     project_url="https://example.org/project",
+    thumbnail_url="https://example.org/small.png",
+    media_urls=("https://example.org/film.mp4", "https://example.org/film.gif"),
     listing_url="https://example.org/day",
     aliases=(EntryKey("doi:10.1000/182"), EntryKey("url:https://example.org/1")),
     first_seen_run=1,
@@ -295,9 +300,9 @@ async def test_thinning_keeps_the_last_observation_of_each_day(database: Databas
     await observe(database, entry.id, *(midnight + timedelta(hours=hour) for hour in hours))
     store = SqlEntryStore(database)
 
-    assert await store.thin_observations(midnight + timedelta(days=60)) == 3
+    assert await store.thin(midnight + timedelta(days=60)) == 3
     assert await load_votes(database) == [2, 4, 5]
-    assert await store.thin_observations(midnight + timedelta(days=60)) == 0
+    assert await store.thin(midnight + timedelta(days=60)) == 0
 
 
 async def test_thinning_leaves_the_last_thirty_days_alone(database: Database) -> None:
@@ -305,8 +310,8 @@ async def test_thinning_leaves_the_last_thirty_days_alone(database: Database) ->
     await observe(database, entry.id, NOW, NOW + timedelta(hours=1))
     store = SqlEntryStore(database)
 
-    assert await store.thin_observations(NOW + timedelta(days=30)) == 0
-    assert await store.thin_observations(NOW + timedelta(days=31)) == 1
+    assert await store.thin(NOW + timedelta(days=30)) == 0
+    assert await store.thin(NOW + timedelta(days=31)) == 1
 
 
 def make_record(source: str, minutes: int, *, run: int = 0) -> FetchRecord:
@@ -319,10 +324,10 @@ def make_record(source: str, minutes: int, *, run: int = 0) -> FetchRecord:
 async def test_last_fetches_are_the_newest_of_each_source(database: Database) -> None:
     store = SqlEntryStore(database)
     assert await store.load_last_pass_at() is None
-    await store.save_fetches([make_record("hf", 0), make_record("arxiv", 1)])
+    await store.save_looks([make_record("hf", 0), make_record("arxiv", 1)], [], [], {})
     async with store.open_run(NOW) as run:
-        await run.save_fetches([make_record("hf", 2, run=run.number)])
-    await store.save_fetches([])
+        await run.save_looks([make_record("hf", 2, run=run.number)], [], [], {})
+    await store.save_looks([], [], [], {})
 
     assert await store.load_last_fetches() == [make_record("arxiv", 1), make_record("hf", 2, run=1)]
     assert await store.load_last_pass_at() == NOW + timedelta(minutes=2)
@@ -332,7 +337,7 @@ async def test_validators_are_those_of_the_last_answer(database: Database) -> No
     store = SqlEntryStore(database)
     for etag in ("old", "new"):
         async with store.open_run(NOW) as run:
-            await run.save_validators({"https://example.org/feed": Validators(etag=etag)})
+            await run.save_looks([], [], [], {"https://example.org/feed": Validators(etag=etag)})
 
     known = await store.load_validators(["https://example.org/feed", "https://example.org/other"])
 

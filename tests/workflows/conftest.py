@@ -14,7 +14,7 @@ from newsletter.config import load_config
 from newsletter.model import Delivery, State
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_due
-from newsletter.workflows.collect_entries import CollectReport, collect_entries
+from newsletter.workflows.collect_entries import CollectReport
 from newsletter.workflows.send_edition import SendReport
 from tests.acceptance.house import House
 from tests.acceptance.papers import make_day
@@ -57,10 +57,7 @@ class Office:
         await self.newsletter.import_subscribers()
 
     async def collect(self) -> CollectReport:
-        async with self.newsletter.fetcher() as fetcher:
-            return await collect_entries(
-                self.newsletter.config.source_list, fetcher, self.newsletter.entries, self.clock
-            )
+        return await self.newsletter.collect()
 
     async def send(self, stop: asyncio.Event | None = None) -> SendReport:
         """Plan and send what is due at the clock's time."""

@@ -1,0 +1,337 @@
+"""arXiv: what it announces each working day (RSS and Atom listings), and what a search of its API finds.
+
+A listing is a batch with a date, made anew at midnight US Eastern, Monday to Friday. It announces new papers,
+cross-listings and replacements; only the first two can be new here. Both services answer with status 200 and a
+feed where they mean an error. https://info.arxiv.org/help/rss.html, https://info.arxiv.org/help/api/user-manual.html
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import timegm
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+from zoneinfo import ZoneInfo
+
+from newsletter.collect.atom_rss import parse_item, read_feed, read_quiet_days
+from newsletter.collect.identity import parse_arxiv_id, parse_arxiv_version
+from newsletter.collect.kind import SourceKind
+from newsletter.collect.plain import MAX_SUMMARY_CHARS, MAX_TITLE_CHARS, clean_line, clean_names
+from newsletter.errors import FeedError
+from newsletter.model import Announce, Entry, Fetched, ParsedFeed, Request, Sighting, Source
+
+_EASTERN = ZoneInfo("America/New_York")
+_SATURDAY = 5
+
+# The feeds are made anew at midnight; after some releases it took until the early morning.
+_GRACE = timedelta(hours=6)
+
+_PAGE = 100
+_MAX_PAGES = 20
+
+# Archives that have classes below them: "cs" means every cs.XX (https://arxiv.org/category_taxonomy).
+_WITH_CLASSES = frozenset(
+    ["astro-ph", "cond-mat", "cs", "econ", "eess", "math", "nlin", "physics", "q-bio", "q-fin", "stat"]
+)
+
+_WITHDRAWN = re.compile(
+    r"\bthis\s+(?:\w+\s+)?(?:has\s+been|is|was)\s+(?:temporarily\s+)?withdrawn\b"
+    r"|^\W*(?:paper\s+|article\s+|submission\s+)?withdrawn\b"
+    r"|\bwithdrawn\s+by\s+(?:the\s+)?(?:authors?|arxiv)\b",
+    re.IGNORECASE,
+)
+_WITHDRAWN_SUMMARY = re.compile(
+    r"^\W*this\s+(?:\w+\s+)?(?:has\s+been|is|was)\s+(?:temporarily\s+)?withdrawn\b"
+    r"|^\W*(?:paper\s+|article\s+|submission\s+)?withdrawn\s+by\s+(?:the\s+)?(?:authors?|arxiv)\b",
+    re.IGNORECASE,
+)
+
+# What a listing puts around the text itself; before 2024 the id and "UPDATED" stood in the title.
+_BEFORE_SUMMARY = re.compile(r"arXiv:(\S+)\s+Announce Type:\s+(\S+)\s+Abstract:\s*")
+_AFTER_TITLE = re.compile(r"\.?\s+\((arXiv:\S+)(?:\s+\[([^\]]*)\])?(\s+UPDATED)?\)$")
+
+_Item = Mapping[str, Any]
+
+
+# --- listings -----------------------------------------------------------------------------
+
+
+def parse_listing(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
+    """Return what one listing announces, in its order, under the date of its batch (US Eastern).
+
+    With cross_lists off, what is primary in another category is left out and counted. Raises FeedError for what
+    is no feed, and for a feed that is arXiv's way to tell an error.
+    """
+    feed = read_feed(fetched)
+    about: _Item = feed.get("feed", {})
+    title = clean_line(str(about.get("title", "")), MAX_TITLE_CHARS)
+    if title.casefold().startswith("feed error"):
+        raise FeedError(f"arXiv says: {title}{_more(about)}")
+    batch_on = _read_batch_date(about)
+    page = _listing_page(source)
+    sightings: list[Sighting] = []
+    notes: list[str] = []
+    left_out = 0
+    for place, item in enumerate(feed.get("entries", [])):
+        sighting = _parse_announcement(item, source, batch_on, page)
+        if sighting is None:
+            notes.append(f"item {place + 1} refused: it has no arXiv id or no title")
+        elif not source.cross_lists and not _is_primary(sighting, source.categories):
+            left_out += 1
+        else:
+            sightings.append(sighting)
+    if left_out:
+        notes.append(f"{left_out} cross-lists left out")
+    if feed.get("entries") and not sightings and not left_out:
+        raise FeedError(f"expected a listing of arXiv, none of {len(notes)} items has an arXiv id")
+    return ParsedFeed(
+        tuple(sightings),
+        listed_on=batch_on,
+        refused=len(notes) - bool(left_out),
+        notes=tuple(notes),
+        left_out=left_out,
+        quiet_days=read_quiet_days(fetched.body),
+    )
+
+
+def choose_listing_request(source: Source, now: datetime) -> tuple[Request, ...]:
+    """Return the request for the listing of all the categories at once; of a page or file itself."""
+    base = source.location.rstrip("/")
+    parts = urlsplit(base)
+    if parts.scheme not in ("http", "https") or parts.path or parts.query:
+        return (Request(source.location),)
+    return (Request(f"{base}/atom/{'+'.join(quote(name) for name in source.categories)}"),)
+
+
+def is_weekend(day: date) -> bool:
+    """Tell whether nothing is announced on a date."""
+    return day.weekday() >= _SATURDAY
+
+
+def choose_batch_due(now: datetime) -> date | None:
+    """Return the date of the newest batch that must be out: a weekday whose midnight is six hours past."""
+    day = (now.astimezone(_EASTERN) - _GRACE).date()
+    while is_weekend(day):
+        day -= timedelta(days=1)
+    return day
+
+
+def _parse_announcement(item: _Item, source: Source, batch_on: date | None, page: str) -> Sighting | None:
+    entry, guid = parse_item(item, source, page)
+    raw_title = clean_line(_text(item, "title"), MAX_TITLE_CHARS)
+    raw_summary = clean_line(_text(item, "summary"), MAX_SUMMARY_CHARS)
+    old_form = _AFTER_TITLE.search(raw_title)
+    new_form = _BEFORE_SUMMARY.match(raw_summary)
+    named = [_text(item, "id"), new_form[1] if new_form else "", old_form[1] if old_form else "", entry.url]
+    key = next((key for text in named if (key := parse_arxiv_id(text))), None)
+    if key is None or not entry.title:
+        return None
+    type_ = _text(item, "arxiv_announce_type") or (new_form[2] if new_form else "")
+    if not type_ and old_form and old_form[3]:
+        type_ = Announce.REPLACE
+    categories = entry.categories or (clean_names([old_form[2]]) if old_form and old_form[2] else ())
+    entry = replace(
+        _complete(entry, key.removeprefix("arxiv:")),
+        # What the listing gives is the day of the announcement.
+        published_at=None,
+        listed_on=batch_on,
+        categories=categories,
+        primary_category=categories[0] if categories else "",
+        version=max(parse_arxiv_version(text) for text in named),
+        withdrawn=is_withdrawn(entry.note, entry.summary),
+    )
+    announce = Announce(type_) if type_ in tuple(Announce) else Announce.NEW
+    return Sighting(entry, source.name, guid, batch_on, page, announce)
+
+
+def _read_batch_date(about: _Item) -> date | None:
+    for name in ("published_parsed", "updated_parsed"):
+        if moment := about.get(name):
+            return datetime.fromtimestamp(timegm(moment), UTC).astimezone(_EASTERN).date()
+    return None
+
+
+def _listing_page(source: Source) -> str:
+    """Return arXiv's own page of the newest announcements; it has one for a single category only."""
+    if len(source.categories) != 1:
+        return ""
+    return f"https://arxiv.org/list/{source.categories[0]}/new"
+
+
+# --- searches -----------------------------------------------------------------------------
+
+
+def parse_search(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
+    """Return the papers of one page of a search, in its order.
+
+    A paper whose first version is older than days_back, counted from the answer's own time, is not announced as
+    new: a search may find it because of a new version. Raises FeedError for arXiv's error answers, and for an
+    empty page of a search that has results (a known fault of the API: asking again helps).
+    """
+    feed = read_feed(fetched)
+    about: _Item = feed.get("feed", {})
+    items: Sequence[_Item] = feed.get("entries", [])
+    for item in items:
+        if "/api/errors" in _text(item, "id"):
+            raise FeedError(f"arXiv says: {clean_line(_text(item, 'summary'), 300) or 'error'}")
+    total = _read_count(about, "opensearch_totalresults")
+    start = _read_count(about, "opensearch_startindex") or 0
+    if not items and total and start < total:
+        raise FeedError(f"an empty page although arXiv has {total} results; this passes, ask again later")
+    answered_at = _read_time(about, "updated_parsed")
+    sightings: list[Sighting] = []
+    notes: list[str] = []
+    left_out = 0
+    for place, item in enumerate(items):
+        sighting = _parse_result(item, source, answered_at)
+        if sighting is None:
+            notes.append(f"item {place + 1} refused: it has no arXiv id or no title")
+        elif not source.cross_lists and not _is_primary(sighting, source.categories):
+            left_out += 1
+        else:
+            sightings.append(sighting)
+    if items and not sightings and not left_out:
+        raise FeedError(f"expected an answer of arXiv's API, none of {len(items)} items has an arXiv id")
+    return ParsedFeed(
+        tuple(sightings), refused=len(notes), notes=tuple(notes), left_out=left_out, total=total
+    )
+
+
+def choose_search_request(source: Source, now: datetime) -> tuple[Request, ...]:
+    """Return the request for the first page of the papers that were submitted in the last days_back days."""
+    base = source.location.rstrip("/")
+    parts = urlsplit(base)
+    if parts.scheme not in ("http", "https") or parts.path or parts.query:
+        return (Request(source.location),)
+    return (Request(_search_url(base, build_search_query(source, now), 0)),)
+
+
+def build_search_query(source: Source, now: datetime) -> str:
+    """Return the query in the language of arXiv's API: what is given is joined by AND, names by OR."""
+    since = (now.astimezone(UTC) - timedelta(days=source.days_back)).strftime("%Y%m%d0000")
+    until = now.astimezone(UTC).strftime("%Y%m%d2359")
+    parts = [
+        " OR ".join(
+            f"cat:{name}.*" if name in _WITH_CLASSES else f"cat:{name}" for name in source.categories
+        ),
+        " OR ".join('au:"{}"'.format(name.replace('"', "")) for name in source.authors),
+        source.search,
+    ]
+    asked = [f"({part})" for part in parts if part]
+    return " AND ".join([*asked, f"submittedDate:[{since} TO {until}]"])
+
+
+def choose_next_page(
+    source: Source, request: Request, feed: ParsedFeed, seen: frozenset[str]
+) -> Request | None:
+    """Return the request for the next page; None at the end and after twenty pages."""
+    page = request.page + 1
+    done = page * _PAGE
+    if "start=" not in request.location or feed.total is None or done >= feed.total or page >= _MAX_PAGES:
+        return None
+    location = re.sub(r"start=\d+", f"start={done}", request.location)
+    return replace(request, location=location, page=page)
+
+
+def _search_url(base: str, query: str, start: int) -> str:
+    parameters = {
+        "search_query": query,
+        "sortBy": "submittedDate",
+        "sortOrder": "descending",
+        "start": start,
+        "max_results": _PAGE,
+    }
+    return f"{base}/api/query?{urlencode(parameters)}"
+
+
+def _parse_result(item: _Item, source: Source, answered_at: datetime | None) -> Sighting | None:
+    entry, guid = parse_item(item, source, "")
+    key = parse_arxiv_id(_text(item, "id")) or parse_arxiv_id(entry.url)
+    if key is None or not entry.title:
+        return None
+    published_at = _read_time(item, "published_parsed")
+    primary = item.get("arxiv_primary_category")
+    term = primary.get("term", "") if isinstance(primary, Mapping) else ""
+    entry = replace(
+        _complete(entry, key.removeprefix("arxiv:")),
+        authors=clean_names([_text(author, "name") for author in item.get("authors", [])]),
+        published_at=published_at,
+        primary_category=term or (entry.categories[0] if entry.categories else ""),
+        version=max(parse_arxiv_version(_text(item, "id")), parse_arxiv_version(entry.url)),
+        withdrawn=is_withdrawn(entry.note, entry.summary),
+    )
+    is_old = (
+        published_at is not None
+        and answered_at is not None
+        and answered_at - published_at > timedelta(days=source.days_back + 1)
+    )
+    announce = Announce.REPLACE if is_old and entry.version > 1 else Announce.NEW
+    return Sighting(entry, source.name, guid, announce=announce)
+
+
+# --- both ---------------------------------------------------------------------------------
+
+
+def is_withdrawn(note: str, summary: str) -> bool:
+    """Tell whether the authors' comment or the abstract says that the paper is withdrawn (not: what it is about)."""
+    return bool(_WITHDRAWN.search(note) or _WITHDRAWN_SUMMARY.search(summary))
+
+
+def _complete(entry: Entry, arxiv_id: str) -> Entry:
+    """Return the entry with the addresses that every paper of arXiv has, without a version."""
+    return replace(
+        entry, url=f"https://arxiv.org/abs/{arxiv_id}", pdf_url=f"https://arxiv.org/pdf/{arxiv_id}"
+    )
+
+
+def _is_primary(sighting: Sighting, categories: Sequence[str]) -> bool:
+    """Tell whether an entry is at home in one of the categories, or in an archive that is named among them."""
+    if sighting.announce in (Announce.CROSS, Announce.REPLACE_CROSS):
+        return False
+    primary = sighting.entry.primary_category
+    return not categories or any(primary == name or primary.startswith(f"{name}.") for name in categories)
+
+
+def _more(about: _Item) -> str:
+    text = clean_line(_text(about, "subtitle") or _text(about, "description"), 300)
+    return f" ({text})" if text else ""
+
+
+def _read_count(about: _Item, name: str) -> int | None:
+    text = _text(about, name)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _read_time(item: _Item, name: str) -> datetime | None:
+    moment = item.get(name)
+    try:
+        return datetime.fromtimestamp(timegm(moment), UTC) if moment else None
+    except (ValueError, OverflowError, OSError, TypeError):
+        return None
+
+
+def _text(item: _Item, name: str) -> str:
+    value = item.get(name)
+    return value if isinstance(value, str) else ""
+
+
+LISTING = SourceKind(
+    "arxiv_listing",
+    parse_listing,
+    requests=choose_listing_request,
+    is_quiet=is_weekend,
+    batch_due=choose_batch_due,
+    options=frozenset(["categories", "cross_lists"]),
+    site="https://rss.arxiv.org",
+)
+SEARCH = SourceKind(
+    "arxiv_search",
+    parse_search,
+    requests=choose_search_request,
+    next_request=choose_next_page,
+    options=frozenset(["categories", "authors", "search", "days_back", "cross_lists"]),
+    site="https://export.arxiv.org",
+)

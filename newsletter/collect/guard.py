@@ -1,0 +1,87 @@
+"""Which addresses may be dialled: a feed or a redirect must not be able to make us read what is not public.
+
+``ipaddress.is_global`` is not enough: it lets multicast through, and IPv4 addresses that are embedded in IPv6
+ones (NAT64, 6to4, Teredo, mapped). So here is an explicit list, and what is embedded is unpacked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+_REFUSED: tuple[tuple[IPv4Network | IPv6Network, str], ...] = tuple(
+    (ip_network(network), reason)
+    for network, reason in [
+        # https://www.iana.org/assignments/iana-ipv4-special-registry
+        ("0.0.0.0/8", "this machine"),
+        ("10.0.0.0/8", "a private network"),
+        ("100.64.0.0/10", "a network shared inside of a provider"),
+        ("127.0.0.0/8", "this machine"),
+        ("169.254.0.0/16", "the link's own network"),
+        ("172.16.0.0/12", "a private network"),
+        ("192.0.0.0/24", "reserved"),
+        ("192.0.2.0/24", "for documentation"),
+        ("192.88.99.0/24", "reserved"),
+        ("192.168.0.0/16", "a private network"),
+        ("198.18.0.0/15", "for benchmarks"),
+        ("198.51.100.0/24", "for documentation"),
+        ("203.0.113.0/24", "for documentation"),
+        ("224.0.0.0/4", "multicast"),
+        ("240.0.0.0/4", "reserved"),
+        # https://www.iana.org/assignments/iana-ipv6-special-registry
+        ("::/128", "this machine"),
+        ("::1/128", "this machine"),
+        ("100::/64", "reserved"),
+        ("2001:2::/48", "for benchmarks"),
+        ("2001:10::/28", "reserved"),
+        ("2001:20::/28", "reserved"),
+        ("2001:db8::/32", "for documentation"),
+        ("3fff::/20", "for documentation"),
+        ("5f00::/16", "reserved"),
+        ("64:ff9b:1::/48", "a private network"),
+        ("fc00::/7", "a private network"),
+        ("fe80::/10", "the link's own network"),
+        ("fec0::/10", "a private network"),
+        ("ff00::/8", "multicast"),
+    ]
+)
+_MAPPED = ip_network("::ffff:0:0/96")
+_COMPATIBLE = ip_network("::/96")
+_TRANSLATED = ip_network("::ffff:0:0:0/96")
+_NAT64 = ip_network("64:ff9b::/96")
+_6TO4 = ip_network("2002::/16")
+_TEREDO = ip_network("2001::/32")
+_ISATAP = frozenset({0x00005EFE, 0x02005EFE})
+
+
+def why_refused(address: str) -> str:
+    """Return why an IP address must not be dialled, "" where it may.
+
+    A zone (``fe80::1%eth0``) does not count. What is no IP address at all is refused.
+    """
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return "is no IP address"
+    for one in (ip, *_embedded(ip)):
+        for network, reason in _REFUSED:
+            if one.version == network.version and one in network:
+                return f"is {reason}" if one == ip else f"stands for {one}, which is {reason}"
+    return ""
+
+
+def _embedded(ip: IPv4Address | IPv6Address) -> Iterator[IPv4Address]:
+    """Yield the IPv4 addresses that an IPv6 address stands for."""
+    if isinstance(ip, IPv4Address):
+        return
+    number = int(ip)
+    last = IPv4Address(number & 0xFFFFFFFF)
+    if any(ip in network for network in (_MAPPED, _COMPATIBLE, _TRANSLATED, _NAT64)) and number > 1:
+        yield last
+    if ip in _6TO4:
+        yield IPv4Address(number >> 80 & 0xFFFFFFFF)
+    if ip in _TEREDO:
+        yield IPv4Address(number >> 64 & 0xFFFFFFFF)  # the server
+        yield IPv4Address(~number & 0xFFFFFFFF)  # the client
+    if number >> 32 & 0xFFFFFFFF in _ISATAP:
+        yield last

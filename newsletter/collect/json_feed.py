@@ -1,0 +1,162 @@
+"""JSON Feed 1.0 and 1.1: https://www.jsonfeed.org/version/1.1/
+
+As tolerant as the other parsers: of an item only a title, a text or an address is needed, and what has another
+type than it should is treated as missing. ``next_url`` is not followed: the newest items are on the first page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urljoin
+
+from newsletter.collect.atom_rss import split_shared
+from newsletter.collect.identity import choose_keys
+from newsletter.collect.plain import (
+    MAX_ITEMS,
+    MAX_SUMMARY_CHARS,
+    MAX_TITLE_CHARS,
+    clean_line,
+    clean_names,
+    clean_url,
+    parse_markup,
+)
+from newsletter.errors import FeedError
+from newsletter.model import Entry, Fetched, ParsedFeed, Request, Sighting, Source
+
+_TITLE_FROM_SUMMARY_CHARS = 100
+
+_Item = Mapping[str, Any]
+
+
+def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
+    """Return the items of a feed in its order; relative addresses are resolved against the final address.
+
+    Only the first 2,000 items are read. Raises FeedError for what is no JSON Feed.
+    """
+    feed = _read(fetched.body)
+    page = _url(feed, "home_page_url", fetched.url)
+    items = [item if isinstance(item, dict) else {} for item in _list(feed, "items")]
+    entries: list[tuple[Entry, str]] = []
+    notes: list[str] = []
+    for place, item in enumerate(items[:MAX_ITEMS]):
+        entry, guid = _parse_item(item, feed, source, fetched.url, page)
+        if entry.title:
+            entries.append((entry, guid))
+        else:
+            notes.append(f"item {place + 1} refused: it has no title, text or address")
+    refused = len(notes)
+    if len(items) > MAX_ITEMS:
+        notes.append(f"only the first {MAX_ITEMS} of {len(items)} items were read")
+    sightings = (
+        Sighting(entry, source.name, guid, listing_url=page) for entry, guid in split_shared(entries)
+    )
+    return ParsedFeed(tuple(sightings), refused=refused, notes=tuple(notes))
+
+
+def _read(body: bytes) -> _Item:
+    try:
+        feed = json.loads(body)
+    except RecursionError as error:
+        raise FeedError("the feed is nested too deeply") from error
+    except ValueError as error:
+        raise FeedError(
+            f"expected a JSON Feed, and this is not JSON: {clean_line(str(error), 200)}"
+        ) from error
+    if not isinstance(feed, dict):
+        raise FeedError("expected a JSON Feed, found JSON of another form: it is no object")
+    if not isinstance(feed.get("items"), list):
+        keys = clean_line(", ".join(sorted(feed)), 200) or "none"
+        raise FeedError(f"expected a JSON Feed, found an object without 'items'; its keys: {keys}")
+    return feed
+
+
+def _parse_item(item: _Item, feed: _Item, source: Source, base: str, page: str) -> tuple[Entry, str]:
+    """Return the entry (its title empty if there is none to be had) and its guid."""
+    text = _line(item, "content_text", MAX_SUMMARY_CHARS)
+    content = text or parse_markup(_text(item, "content_html"), MAX_SUMMARY_CHARS)
+    summary = _line(item, "summary", MAX_SUMMARY_CHARS) or content
+    url = _url(item, "url", base) or _url(item, "external_url", base)
+    title = parse_markup(_text(item, "title"), MAX_TITLE_CHARS)
+    title = title or clean_line(summary, _TITLE_FROM_SUMMARY_CHARS) or url
+    guid = clean_line(_id(item), 2_000) or url or hashlib.sha256(f"{title}\n{summary}".encode()).hexdigest()
+    keys = choose_keys(url=url or clean_url(guid), guid=guid, source=source.name)
+    entry = Entry(
+        key=keys[0],
+        aliases=keys[1:],
+        title=title,
+        summary=summary,
+        authors=clean_names(list(_author_names(item) or _author_names(feed))),
+        published_at=_read_time(item.get("date_published")) or _read_time(item.get("date_modified")),
+        categories=clean_names([tag for tag in _list(item, "tags") if isinstance(tag, str)]),
+        url=url,
+        thumbnail_url=_url(item, "image", base) or _url(item, "banner_image", base),
+        media_urls=tuple(dict.fromkeys(_media_urls(item, base))),
+        listing_url=page,
+        sources=(source.name,),
+    )
+    return entry, guid
+
+
+def _id(item: _Item) -> str:
+    """Return the id; version 1.0 allowed numbers."""
+    value = item.get("id")
+    return value if isinstance(value, str) else str(value) if type(value) in (int, float) else ""
+
+
+def _author_names(item: _Item) -> list[str]:
+    """Return the names of ``authors`` (1.1), or of the one ``author`` (1.0)."""
+    people = (
+        [*_list(item, "authors"), item.get("author")]
+        if not _list(item, "authors")
+        else _list(item, "authors")
+    )
+    return [
+        person["name"]
+        for person in people
+        if isinstance(person, dict) and isinstance(person.get("name"), str)
+    ]
+
+
+def _media_urls(item: _Item, base: str) -> Iterator[str]:
+    for attachment in _list(item, "attachments"):
+        if isinstance(attachment, dict) and _text(attachment, "mime_type").startswith(("image/", "video/")):
+            url = _url(attachment, "url", base)
+            if url:
+                yield url
+
+
+def _read_time(value: object) -> datetime | None:
+    """Return an RFC 3339 time in UTC, None for anything else."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip())
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _text(item: _Item, name: str) -> str:
+    value = item.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _line(item: _Item, name: str, max_chars: int) -> str:
+    return clean_line(_text(item, name), max_chars)
+
+
+def _url(item: _Item, name: str, base: str) -> str:
+    text = _text(item, name).strip()
+    try:
+        return clean_url(urljoin(base, text)) if text else ""
+    except ValueError:
+        return ""
+
+
+def _list(item: _Item, name: str) -> list[Any]:
+    value = item.get(name)
+    return value if isinstance(value, list) else []

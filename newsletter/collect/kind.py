@@ -1,0 +1,60 @@
+"""What a kind of sources is: how it is asked, how its answers are read, and what may be expected of it.
+
+Everything here is pure. ``collect.kinds`` lists the kinds; docs/sources.md shows how one is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from newsletter.model import Fetched, ParsedFeed, Request, Source
+
+
+def ask_once(source: Source, now: datetime) -> tuple[Request, ...]:
+    """Return the one request of a kind whose location is all there is to ask."""
+    return (Request(source.location),)
+
+
+def end_here(source: Source, request: Request, feed: ParsedFeed, seen: frozenset[str]) -> Request | None:
+    """Return None: one answer is the whole listing."""
+    return None
+
+
+def without_fallback(request: Request) -> Request | None:
+    """Return None: there is no second address of the same listing."""
+    return None
+
+
+def never_quiet(day: date) -> bool:
+    """Return False: entries may come on any day."""
+    return False
+
+
+def without_batches(now: datetime) -> date | None:
+    """Return None: entries come one by one."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKind:
+    """How one kind of source is asked and read.
+
+    parse: one answer → its sightings, or FeedError. requests: the first requests of one look.
+    next_request: what follows an answer, None at the end; seen are the guids of the earlier pages of the
+    same listing. fallback: another address of the same listing, to be asked where the first one failed.
+    is_quiet: whether nothing is listed on that date as a rule (a weekend). batch_due: of a source that lists
+    in batches, the date of the newest one that must be out by then.
+    options: the names of the options of ``Source`` that it uses. site: its base URL where none is configured.
+    """
+
+    name: str
+    parse: Callable[[Fetched, Source, Request], ParsedFeed]
+    requests: Callable[[Source, datetime], tuple[Request, ...]] = ask_once
+    next_request: Callable[[Source, Request, ParsedFeed, frozenset[str]], Request | None] = end_here
+    fallback: Callable[[Request], Request | None] = without_fallback
+    is_quiet: Callable[[date], bool] = never_quiet
+    batch_due: Callable[[datetime], date | None] = without_batches
+    options: frozenset[str] = frozenset()
+    site: str = ""

@@ -1,0 +1,123 @@
+"""What became of one entry for one reader, or why it did not reach them: the rules of composing, told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from newsletter.model import (
+    COUNTED,
+    PENDING,
+    Consent,
+    Digest,
+    EmailAddress,
+    Entry,
+    EntryDelivery,
+    Subscriber,
+    Topic,
+)
+
+
+class FateKind(StrEnum):
+    """The ways in which an entry can meet a reader, or miss them."""
+
+    SENT = "sent"
+    OVER_LIMIT = "over a limit"
+    COMING = "coming"
+    WAITING = "waiting for votes"
+    TOO_FEW_VOTES = "too few votes"
+    NO_TOPIC = "fits no topic"
+    OLD = "not new"
+    PASSED = "came too early"
+    WITHDRAWN = "withdrawn"
+    NOT_MAILED = "reader gets no mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of an entry for the reader with this address. why is one sentence without a full stop."""
+
+    kind: FateKind
+    address: EmailAddress
+    why: str
+
+
+def choose_fate(
+    entry: Entry,
+    reader: Subscriber,
+    *,
+    deliveries: Sequence[EntryDelivery],
+    suppressed: str,
+    matched: Sequence[Topic],
+    digest: Digest,
+    now: datetime,
+) -> Fate:
+    """Decide what became of an entry for a reader.
+
+    deliveries are the reader's digests that have it, the newest first. suppressed is why the address gets no
+    mail, empty where it does. matched are the reader's topics that the entry fits. digest is the reader's next
+    one, as it would be composed now.
+    """
+
+    def fate(kind: FateKind, why: str) -> Fate:
+        return Fate(kind, reader.address, why)
+
+    for delivery in deliveries:
+        if delivery.state in COUNTED | PENDING:
+            where = f"digest of {delivery.edition}, {_topic(delivery.topic)}: {delivery.state}"
+            if delivery.shown:
+                return fate(FateKind.SENT, where)
+            return fate(FateKind.OVER_LIMIT, f"{where}; counted there as one of those over the topic's limit")
+    if reader.consent is not Consent.CONFIRMED:
+        return fate(FateKind.NOT_MAILED, f"the reader is {reader.consent}")
+    if suppressed:
+        return fate(FateKind.NOT_MAILED, f"the address is suppressed: {suppressed}")
+    if entry.withdrawn:
+        return fate(FateKind.WITHDRAWN, "it was withdrawn before it could be sent")
+    for section in digest.sections:
+        where = f"in the next digest, due {digest.slot.at:%Y-%m-%d %H:%M} UTC, {_topic(section.topic)}"
+        if any(item.entry_id == entry.id for item in section.items):
+            return fate(FateKind.COMING, where)
+        if entry.id in section.overflow:
+            return fate(FateKind.COMING, f"{where}, over the topic's limit: it will only be counted there")
+    if not entry.first_seen_run:
+        return fate(
+            FateKind.OLD,
+            "it was there before our first look at its source, or came as a new version of an old paper",
+        )
+    if not matched:
+        return fate(FateKind.NO_TOPIC, "none of the reader's topics matches it")
+    return _explain_votes(entry, reader, matched, digest, now)
+
+
+def _explain_votes(
+    entry: Entry, reader: Subscriber, matched: Sequence[Topic], digest: Digest, now: datetime
+) -> Fate:
+    """Tell why an entry that fits a topic is not in the next digest: it lacks votes, or its turn is over."""
+    votes = entry.upvotes
+    is_new = entry.first_seen_run > digest.window.after_run
+    for topic in matched:
+        if votes is None or votes >= topic.min_upvotes:
+            continue
+        asked = f"it has {votes} votes, the topic {topic.name} asks for {topic.min_upvotes}"
+        until = (entry.first_seen_at or now) + topic.wait
+        if topic.wait > timedelta() and now <= until:
+            return Fate(
+                FateKind.WAITING, reader.address, f"{asked}; it waits until {until:%Y-%m-%d %H:%M} UTC"
+            )
+        if topic.wait > timedelta() and not is_new:
+            return Fate(FateKind.TOO_FEW_VOTES, reader.address, f"{asked}, and its wait is over")
+        return Fate(FateKind.TOO_FEW_VOTES, reader.address, asked)
+    topics = ", ".join(topic.name for topic in matched)
+    return Fate(
+        FateKind.PASSED,
+        reader.address,
+        f"it fits {topics} now, but it was seen before this reader's window began: they joined later, or the topic, "
+        "or what is known of it, changed after the digest that covered it",
+    )
+
+
+def _topic(name: str) -> str:
+    return f"under {name}" if name else "under everything else"

@@ -1,0 +1,68 @@
+"""Explain: where a paper was seen, when, and what became of it for each reader. Only reads.
+
+Whether it is in a reader's next digest is asked of the very builder that composes digests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from newsletter.collect.identity import choose_keys
+from newsletter.compose.fate import Fate, choose_fate
+from newsletter.compose.slots import next_slot
+from newsletter.model import Entry, EntryDelivery, EntryHistory, EntryKey, Subscriber, SubscriberId
+from newsletter.ports import DeliveryStore, EntryStore, SubscriberStore
+from newsletter.workflows.build_edition import DigestBuilder
+
+_KEY_KINDS = ("arxiv:", "doi:", "url:", "guid:")
+_MOST_TITLES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What is known of one entry. fates are in the order of the readers."""
+
+    entry: Entry
+    history: EntryHistory
+    fates: tuple[Fate, ...]
+
+
+async def find_entries(text: str, entries: EntryStore) -> Sequence[Entry]:
+    """Return the entries that are meant by an arXiv id, a DOI, an address, a key, or words of a title."""
+    keys = set(choose_keys(url=text, arxiv_id=text, doi=text))
+    if text.startswith(_KEY_KINDS):
+        keys.add(EntryKey(text))
+    found = await entries.load_known(keys) if keys else ()
+    return found or await entries.find_titles(text, _MOST_TITLES)
+
+
+async def explain_entry(
+    entry: Entry,
+    readers: Sequence[Subscriber],
+    digests: DigestBuilder,
+    entries: EntryStore,
+    subscribers: SubscriberStore,
+    deliveries: DeliveryStore,
+    now: datetime,
+) -> Explanation:
+    """Return where an entry was seen and what became of it for these readers."""
+    sent: dict[SubscriberId, list[EntryDelivery]] = {}
+    for delivery in await deliveries.load_entry_deliveries(entry.id):
+        sent.setdefault(delivery.subscriber, []).append(delivery)
+    suppressed = await subscribers.load_suppressed([reader.address for reader in readers])
+    shown = await deliveries.load_shown([reader.id for reader in readers])
+    fates = [
+        choose_fate(
+            entry,
+            reader,
+            deliveries=sent.get(reader.id, []),
+            suppressed=suppressed.get(reader.address, ""),
+            matched=digests.find_topics(reader, entry),
+            digest=await digests.build(reader, next_slot(reader.cadence, now), shown[reader.id]),
+            now=now,
+        )
+        for reader in readers
+    ]
+    return Explanation(entry, await entries.load_history(entry.id), tuple(fates))

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+
+from newsletter.collect.feed import choose_next, parse
+from newsletter.errors import FeedError
+from newsletter.model import ParsedFeed, Request
+from tests.collect.values import make_fetched, make_request, make_source
+
+SITE = "https://blog.example.org/articles/"
+SOURCE = make_source("feed", SITE)
+
+
+def parse_body(body: str, url: str = SITE) -> ParsedFeed:
+    return parse(make_fetched(body.encode(), url), SOURCE, make_request(SITE))
+
+
+def page(*links: str, head: str = "") -> str:
+    return f"<!doctype html><html><head>{head}{''.join(links)}</head><body><p>Hello</body></html>"
+
+
+def link(href: str, type_: str = "application/rss+xml", more: str = "") -> str:
+    return f'<link rel="alternate" type="{type_}" href="{href}" {more}>'
+
+
+@pytest.mark.parametrize(
+    ("body", "title"),
+    [
+        ('<rss version="2.0"><channel><item><title>RSS</title></item></channel></rss>', "RSS"),
+        ('<feed xmlns="http://www.w3.org/2005/Atom"><entry><title>Atom</title></entry></feed>', "Atom"),
+        ('{"items": [{"id": "1", "title": "JSON"}]}', "JSON"),
+        ('\ufeff {"items": [{"id": "1", "title": "JSON"}]}', "JSON"),
+    ],
+)
+def test_content_decides_how_a_feed_is_read(body: str, title: str) -> None:
+    if body.startswith("\ufeff"):
+        body = body.removeprefix("\ufeff").strip()
+    assert [sighting.entry.title for sighting in parse_body(body).sightings] == [title]
+
+
+@pytest.mark.parametrize(
+    ("html", "found"),
+    [
+        (page(link("/feed.xml")), ("https://blog.example.org/feed.xml",)),
+        (page(link("feed.xml")), ("https://blog.example.org/articles/feed.xml",)),
+        (page(link("feed.xml"), head='<base href="/other/">'), ("https://blog.example.org/other/feed.xml",)),
+        (
+            page(
+                link("/comments/feed", more='title="Comments"'), link("/feed.json", "application/feed+json")
+            ),
+            ("https://blog.example.org/feed.json", "https://blog.example.org/comments/feed"),
+        ),
+        (
+            page(link("/wp-json", "application/json"), link("/atom", "application/atom+xml; charset=utf-8")),
+            ("https://blog.example.org/atom", "https://blog.example.org/wp-json"),
+        ),
+        (page(link("/a"), link("/a")), ("https://blog.example.org/a",)),
+        ('<?xml version="1.0"?>\n<html>' + link("/a") + "</html>", ("https://blog.example.org/a",)),
+    ],
+)
+def test_page_tells_the_feeds_that_it_names_the_best_first(html: str, found: tuple[str, ...]) -> None:
+    feed = parse_body(html)
+
+    assert feed.sightings == ()
+    assert feed.found_feeds == found
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        page(),
+        page('<link rel="stylesheet" href="/a.css">'),
+        page('<link rel="alternate" hreflang="de" href="/de">'),
+        page(link("javascript:alert(1)")),
+        page(link("http://[")),
+        page(link("mailto:editor@example.org")),
+        "<html>" + "<div>" * 50_000,
+    ],
+)
+def test_page_that_names_no_feed_is_refused(html: str) -> None:
+    with pytest.raises(FeedError, match="an HTML page that names none"):
+        parse_body(html)
+
+
+@pytest.mark.parametrize("body", ["", "   ", "<svg/>", "hello", "Rate exceeded."])
+def test_what_is_no_feed_is_refused(body: str) -> None:
+    with pytest.raises(FeedError, match="expected an RSS or Atom feed"):
+        parse_body(body)
+
+
+def test_page_leads_to_its_first_feed_and_a_feed_to_nothing() -> None:
+    found = ParsedFeed((), found_feeds=("https://blog.example.org/a", "https://blog.example.org/b"))
+    first = Request(SITE)
+
+    following = choose_next(SOURCE, first, found, frozenset())
+
+    assert following == Request("https://blog.example.org/a", page=1)
+    assert choose_next(SOURCE, following, found, frozenset()) is None
+    assert choose_next(SOURCE, first, ParsedFeed(()), frozenset()) is None

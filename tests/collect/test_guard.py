@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+
+from newsletter.collect.guard import why_refused
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("127.0.0.1", "is this machine"),
+        ("127.255.255.254", "is this machine"),
+        ("0.0.0.0", "is this machine"),
+        ("10.1.2.3", "is a private network"),
+        ("172.31.0.1", "is a private network"),
+        ("192.168.0.1", "is a private network"),
+        ("100.127.0.1", "is a network shared inside of a provider"),
+        ("169.254.169.254", "is the link's own network"),
+        ("192.0.0.170", "is reserved"),
+        ("192.0.2.1", "is for documentation"),
+        ("198.51.100.7", "is for documentation"),
+        ("203.0.113.9", "is for documentation"),
+        ("198.19.255.1", "is for benchmarks"),
+        ("224.0.0.251", "is multicast"),
+        ("239.255.255.250", "is multicast"),
+        ("240.0.0.1", "is reserved"),
+        ("255.255.255.255", "is reserved"),
+        ("::", "is this machine"),
+        ("::1", "is this machine"),
+        ("fe80::1%eth0", "is the link's own network"),
+        ("fd12:3456::1", "is a private network"),
+        ("fec0::1", "is a private network"),
+        ("ff02::1", "is multicast"),
+        ("2001:db8::1", "is for documentation"),
+        ("64:ff9b:1::1", "is a private network"),
+        ("::ffff:127.0.0.1", "stands for 127.0.0.1, which is this machine"),
+        ("::ffff:0:10.0.0.1", "stands for 10.0.0.1, which is a private network"),
+        ("::127.0.0.1", "stands for 127.0.0.1, which is this machine"),
+        ("64:ff9b::7f00:1", "stands for 127.0.0.1, which is this machine"),
+        ("64:ff9b::a9fe:a9fe", "stands for 169.254.169.254, which is the link's own network"),
+        ("2002:7f00:1::", "stands for 127.0.0.1, which is this machine"),
+        ("2002:c0a8:101::1", "stands for 192.168.1.1, which is a private network"),
+        ("2001:0:7f00:1::", "stands for 127.0.0.1, which is this machine"),
+        ("2001:0:808:808::80ff:fffe", "stands for 127.0.0.1, which is this machine"),
+        ("2a00:1450::5efe:10.0.0.1", "stands for 10.0.0.1, which is a private network"),
+        ("2a00:1450::200:5efe:10.0.0.1", "stands for 10.0.0.1, which is a private network"),
+        ("", "is no IP address"),
+        ("localhost", "is no IP address"),
+        ("2130706433", "is no IP address"),
+    ],
+)
+def test_address_that_is_not_public_is_refused_with_the_reason(address: str, reason: str) -> None:
+    assert why_refused(address) == reason
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "8.8.8.8",
+        "151.101.3.42",
+        "100.63.0.1",
+        "172.32.0.1",
+        "2a04:4e42::644",
+        "::ffff:8.8.8.8",
+        "64:ff9b::808:808",
+    ],
+)
+def test_public_address_may_be_dialled(address: str) -> None:
+    assert why_refused(address) == ""

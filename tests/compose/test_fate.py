@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from newsletter.compose.digest import compose_digest
+from newsletter.compose.fate import Fate, FateKind, choose_fate
+from newsletter.model import (
+    Consent,
+    Digest,
+    EmailAddress,
+    Entry,
+    EntryDelivery,
+    Slot,
+    State,
+    Subscriber,
+    SubscriberId,
+    Topic,
+    TopicMatches,
+    Window,
+)
+from tests.builders import DAY, at, make_entry, make_match, make_subscriber, make_topic
+
+NOW = at("2026-06-16 08:00")
+WINDOW = Window(after_run=6, upto_run=7)
+READER = make_subscriber()
+NEW, SEEN_BEFORE = make_entry(first_seen_run=7), make_entry(first_seen_run=5)
+
+
+def make_delivery(state: State = State.ACCEPTED, *, shown: bool = True, topic: str = "RAG") -> EntryDelivery:
+    return EntryDelivery(EmailAddress(READER.address), SubscriberId(1), "2026-06-15", state, topic, shown)
+
+
+def compose(entry: Entry, topics: Sequence[Topic]) -> Digest:
+    return compose_digest(
+        slot=Slot(date(2026, 6, 17), at("2026-06-17 07:00")),
+        window=WINDOW,
+        found=[TopicMatches(topic, ((entry, make_match()),)) for topic in topics],
+        everything_else=(),
+        standings={},
+        shown=frozenset(),
+        previous_on=DAY,
+        now=NOW,
+    )
+
+
+def fate(
+    entry: Entry,
+    *topics: Topic,
+    reader: Subscriber = READER,
+    deliveries: Sequence[EntryDelivery] = (),
+    suppressed: str = "",
+) -> Fate:
+    return choose_fate(
+        entry,
+        reader,
+        deliveries=deliveries,
+        suppressed=suppressed,
+        matched=topics,
+        digest=compose(entry, topics),
+        now=NOW,
+    )
+
+
+ASKS_FIVE = make_topic(min_upvotes=5)
+WAITS = make_topic(min_upvotes=5, wait=timedelta(days=2))
+
+
+@pytest.mark.parametrize(
+    ("entry", "topics", "kind", "why"),
+    [
+        (NEW, [make_topic()], FateKind.COMING, "in the next digest, due 2026-06-17 07:00 UTC, under RAG"),
+        (NEW, [make_topic(limit=0)], FateKind.COMING, "over the topic's limit"),
+        (NEW, [], FateKind.NO_TOPIC, "none of the reader's topics"),
+        (make_entry(first_seen_run=0), [make_topic()], FateKind.OLD, "before our first look"),
+        (make_entry(first_seen_run=0), [], FateKind.OLD, "before our first look"),
+        (replace(NEW, withdrawn=True), [make_topic()], FateKind.WITHDRAWN, "withdrawn before"),
+        (SEEN_BEFORE, [make_topic()], FateKind.PASSED, "before this reader's window began"),
+        (
+            make_entry(first_seen_run=7, upvotes=2),
+            [ASKS_FIVE],
+            FateKind.TOO_FEW_VOTES,
+            "2 votes, the topic RAG asks for 5",
+        ),
+        (
+            make_entry(first_seen_run=7, upvotes=2),
+            [WAITS],
+            FateKind.WAITING,
+            "it waits until 2026-06-18 06:00 UTC",
+        ),
+        (
+            make_entry(first_seen_run=5, upvotes=2),
+            [WAITS],
+            FateKind.WAITING,
+            "it waits until 2026-06-18 06:00 UTC",
+        ),
+        (make_entry(first_seen_run=5, upvotes=7), [WAITS], FateKind.COMING, "under RAG"),
+        (
+            make_entry(first_seen_run=5, upvotes=2, first_seen_at=at("2026-06-10 06:00")),
+            [WAITS],
+            FateKind.TOO_FEW_VOTES,
+            "its wait is over",
+        ),
+    ],
+)
+def test_fate_is_told_with_the_rule_that_decided(
+    entry: Entry, topics: list[Topic], kind: FateKind, why: str
+) -> None:
+    told = fate(entry, *topics)
+
+    assert told.kind is kind
+    assert why in told.why
+
+
+@pytest.mark.parametrize(
+    ("delivery", "kind", "why"),
+    [
+        (make_delivery(), FateKind.SENT, "digest of 2026-06-15, under RAG: accepted"),
+        (make_delivery(topic=""), FateKind.SENT, "under everything else"),
+        (make_delivery(State.UNCERTAIN), FateKind.SENT, "uncertain"),
+        (make_delivery(State.DEFERRED), FateKind.SENT, "deferred"),
+        (make_delivery(shown=False), FateKind.OVER_LIMIT, "one of those over the topic's limit"),
+        (make_delivery(State.REJECTED), FateKind.COMING, "in the next digest"),
+        (make_delivery(State.EXPIRED), FateKind.COMING, "in the next digest"),
+    ],
+)
+def test_digest_that_counts_is_the_fate_and_one_that_failed_is_not(
+    delivery: EntryDelivery, kind: FateKind, why: str
+) -> None:
+    told = fate(NEW, make_topic(), deliveries=[delivery])
+
+    assert told.kind is kind
+    assert why in told.why
+
+
+@pytest.mark.parametrize("consent", [Consent.PAUSED, Consent.LEFT, Consent.UNCONFIRMED])
+def test_reader_who_gets_no_mail_gets_this_entry_neither(consent: Consent) -> None:
+    told = fate(NEW, make_topic(), reader=replace(READER, consent=consent))
+
+    assert (told.kind, told.why) == (FateKind.NOT_MAILED, f"the reader is {consent}")
+
+
+def test_suppressed_address_gets_no_mail() -> None:
+    assert fate(NEW, make_topic(), suppressed="5.1.1 no such mailbox").why.endswith("5.1.1 no such mailbox")
+
+
+def test_what_was_sent_before_the_reader_left_was_sent() -> None:
+    told = fate(NEW, reader=replace(READER, consent=Consent.LEFT), deliveries=[make_delivery()])
+
+    assert told.kind is FateKind.SENT

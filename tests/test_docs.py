@@ -1,0 +1,72 @@
+"""What the documents promise is tried."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from newsletter.collect import kinds
+from newsletter.collect.kind import SourceKind
+from newsletter.config import load_config
+from newsletter.errors import FeedError
+from newsletter.model import FetchState, Request, Source
+from newsletter.wiring import open_newsletter
+from newsletter.workflows import collect_entries as collecting
+from tests.collect.values import make_fetched
+
+SOURCES = (Path(__file__).parent.parent / "docs" / "sources.md").read_text("utf-8")
+
+
+@pytest.fixture
+def example() -> SourceKind:
+    """The worked example of a new kind, as it stands in the document."""
+    code = next(
+        block for block in re.findall(r"```python\n(.*?)```", SOURCES, re.DOTALL) if "KIND =" in block
+    )
+    module = ModuleType("reading_list")
+    exec(compile(code, "docs/sources.md", "exec"), module.__dict__)
+    kind = module.__dict__["KIND"]
+    assert isinstance(kind, SourceKind)
+    return kind
+
+
+async def test_the_worked_example_of_a_new_kind_collects(
+    example: SourceKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {**kinds.KINDS, example.name: example}
+    monkeypatch.setattr(collecting, "KINDS", known)
+    items = [
+        {"title": "A paper", "link": "https://arxiv.org/abs/2606.01234v2", "added": "2026-06-16"},
+        {"title": "?"},
+    ]
+    (tmp_path / "list.json").write_text(json.dumps(items))
+    (tmp_path / "config.yaml").write_text(
+        "newsletter: {name: Test, from: digest@example.org}\n"
+        "sources: [{kind: feed, location: unused.xml}]\nsubscribers: {path: off}\nmaildir: outbox\n"
+    )
+    config = load_config(tmp_path / "config.yaml", {})
+    source = Source("list", example.name, str(tmp_path / "list.json"))
+    async with open_newsletter(config) as newsletter, newsletter.fetcher() as fetcher:
+        report = await collecting.collect_entries(
+            [source], fetcher, newsletter.entries, newsletter.clock, config.schedule.collect_every
+        )
+
+    assert (report.records[0].state, report.records[0].new) == (FetchState.OK, 1)
+    assert "item 2 refused" in report.records[0].message
+
+
+def test_the_worked_example_refuses_what_is_no_list(example: SourceKind) -> None:
+    for body in (b"<html>", b"{}"):
+        with pytest.raises(FeedError):
+            example.parse(make_fetched(body), Source("list", "reading_list", "x"), Request("x"))
+
+
+def test_every_kind_and_every_state_has_its_place_in_the_document() -> None:
+    for kind in kinds.KINDS:
+        assert f"### `{kind}`" in SOURCES
+    for state in FetchState:
+        assert f"| `{state}` |" in SOURCES
