@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
-from newsletter.collect.atom_rss import parse_item, read_feed, read_quiet_days
+from newsletter.collect.atom_rss import is_cut, parse_item, read_feed, read_quiet_days
 from newsletter.collect.identity import parse_arxiv_id, parse_arxiv_version
 from newsletter.collect.kind import SourceKind
 from newsletter.collect.plain import MAX_SUMMARY_CHARS, MAX_TITLE_CHARS, clean_line, clean_names
@@ -94,6 +94,7 @@ def parse_listing(fetched: Fetched, source: Source, request: Request) -> ParsedF
         notes=tuple(notes),
         left_out=left_out,
         quiet_days=read_quiet_days(fetched.body),
+        is_cut=is_cut(feed, fetched.body),
     )
 
 
@@ -196,7 +197,12 @@ def parse_search(fetched: Fetched, source: Source, request: Request) -> ParsedFe
     if items and not sightings and not left_out:
         raise FeedError(f"expected an answer of arXiv's API, none of {len(items)} items has an arXiv id")
     return ParsedFeed(
-        tuple(sightings), refused=len(notes), notes=tuple(notes), left_out=left_out, total=total
+        tuple(sightings),
+        refused=len(notes),
+        notes=tuple(notes),
+        left_out=left_out,
+        total=total,
+        is_cut=is_cut(feed, fetched.body),
     )
 
 

@@ -35,6 +35,7 @@ from newsletter.model import Entry, EntryKey, Fetched, ParsedFeed, Request, Sigh
 _TITLE_FROM_SUMMARY_CHARS = 100
 _MARKUP = frozenset(["text/html", "application/xhtml+xml"])
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_END = re.compile(rb"</(?:\w+:)?(?:rss|feed|rdf|channel)\s*>", re.IGNORECASE)
 _SKIP_DAYS = re.compile(rb"<skipDays>(.*?)</skipDays>", re.DOTALL)
 _SINGLE_BYTE = re.compile(r"charset=[\"']?(iso-8859-\d+|windows-125\d|latin-?1|us-ascii)\b", re.IGNORECASE)
 
@@ -73,6 +74,7 @@ def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
         refused=refused,
         notes=(*_problems(feed), *notes),
         quiet_days=read_quiet_days(fetched.body),
+        is_cut=is_cut(feed, fetched.body),
     )
 
 
@@ -116,6 +118,11 @@ def _choose_content_type(content_type: str, body: bytes) -> str:
             return content_type
         return "application/xml; charset=utf-8"
     return content_type
+
+
+def is_cut(feed: Mapping[str, Any], body: bytes) -> bool:
+    """Tell whether a feed that is not well-formed lacks its end: it was cut on its way or by its server."""
+    return bool(feed.get("bozo")) and not _END.search(body[-2_000:])
 
 
 def read_quiet_days(body: bytes) -> frozenset[int]:

@@ -46,6 +46,8 @@ from newsletter.model import (
 from newsletter.ports import Clock, EntryStore, Fetcher, RunTransaction
 
 _LOOK_DEADLINE_S = 600.0
+_GONE = 410
+_A_DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,12 +244,18 @@ async def _follow(
                 following = _choose_following(request, feed, seen, known, look)
                 look.take(feed)
                 listed += len(feed.sightings) + feed.left_out
-                look.validators[request.location] = replace(
-                    answer.validators,
-                    following=following.location if following else "",
-                    listed_on=feed.listed_on,
-                    listed=len(feed.sightings) + feed.left_out,
-                )
+                if feed.is_cut:
+                    # Without validators: the next look reads it whole.
+                    look.problems.append(
+                        FeedError(f"{request.location}: ends in the middle", url=request.location)
+                    )
+                else:
+                    look.validators[request.location] = replace(
+                        answer.validators,
+                        following=following.location if following else "",
+                        listed_on=feed.listed_on,
+                        listed=len(feed.sightings) + feed.left_out,
+                    )
                 seen |= {sighting.guid for sighting in feed.sightings}
         except SourceError as error:
             following = look.kind.fallback(request)
@@ -339,14 +347,14 @@ def _build_records(
         records.append(record)
         before = known.health.get(name, SourceHealth(name))
         asked_to_wait = [
-            error.retry_after_s
+            _A_DAY_S if error.status == _GONE else error.retry_after_s
             for error in (*look.problems, *look.replaced)
-            if isinstance(error, FetchError) and error.retry_after_s is not None
+            if isinstance(error, FetchError) and (error.status == _GONE or error.retry_after_s is not None)
         ]
         after = choose_health(
             before,
             record.state,
-            retry_after_s=max(asked_to_wait, default=None),
+            retry_after_s=max((wait for wait in asked_to_wait if wait is not None), default=None),
             why=next(iter(_tell_problems(look.problems)), ""),
             every=every,
             now=now,
