@@ -149,10 +149,8 @@ def _parse_announcement(item: _Item, source: Source, batch_on: date | None, page
 
 
 def _read_batch_date(about: _Item) -> date | None:
-    for name in ("published_parsed", "updated_parsed"):
-        if moment := about.get(name):
-            return datetime.fromtimestamp(timegm(moment), UTC).astimezone(_EASTERN).date()
-    return None
+    moment = _read_time(about, "published_parsed") or _read_time(about, "updated_parsed")
+    return moment.astimezone(_EASTERN).date() if moment else None
 
 
 def _listing_page(source: Source) -> str:
@@ -312,7 +310,8 @@ def _read_count(about: _Item, name: str) -> int | None:
 
 
 def _read_time(item: _Item, name: str) -> datetime | None:
-    moment = item.get(name)
+    # Not item.get: feedparser gives one time where another is asked for and missing.
+    moment = dict(item.items()).get(name)
     try:
         return datetime.fromtimestamp(timegm(moment), UTC) if moment else None
     except (ValueError, OverflowError, OSError, TypeError):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from urllib.parse import urljoin
 
-from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
+from bs4 import BeautifulSoup
 from bs4.filter import SoupStrainer
 
 from newsletter.collect import atom_rss, json_feed
@@ -61,9 +60,7 @@ def _find_feeds(fetched: Fetched) -> Iterator[str]:
     """
     # lxml finds its way through deep nesting; only the two tags that matter are kept.
     wanted = SoupStrainer(["link", "base"])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)  # a page may begin with an XML declaration
-        page = BeautifulSoup(fetched.body[:_MAX_PAGE_BYTES], "lxml", parse_only=wanted)
+    page = BeautifulSoup(fetched.body[:_MAX_PAGE_BYTES], "lxml", parse_only=wanted)
     base = fetched.url
     if (named := page.find("base", href=True)) is not None:
         base = _join(base, str(named["href"])) or base

@@ -6,9 +6,15 @@ What every parser uses for titles, summaries, names and addresses. Leaves escapi
 from __future__ import annotations
 
 import re
+import warnings
 from urllib.parse import urlsplit
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
+
+# Pages that begin with an XML declaration, texts that look like an address: both are read as they should be.
+# For the whole process, because parsers run in threads and filters cannot be set for one.
+warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)
+warnings.filterwarnings("ignore", category=MarkupResemblesLocatorWarning)
 
 MAX_ITEMS = 2_000
 MAX_TITLE_CHARS = 1_000

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -222,6 +223,17 @@ def test_charset_is_the_one_that_the_bytes_bear_out(content_type: str, encoding:
     feed = parse(fetched, make_source("feed", LOCATION), make_request(LOCATION))
 
     assert feed.sightings[0].entry.title == "Füße - ganz"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_endless_name_takes_no_endless_time(encoding: str) -> None:
+    author = "a" * 100_001
+    feed = make_rss(f"<title>x</title><author>{author}</author>", "<title>y</title>")
+    body = f'<?xml version="1.0" encoding="{encoding}"?>{feed}'.encode(encoding)
+    began = time.process_time()
+
+    assert [sighting.entry.title for sighting in parse_feed(body).sightings] == ["x", "y"]
+    assert time.process_time() - began < 2
 
 
 def test_days_without_news_are_told() -> None:
