@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from newsletter.collect.atom_rss import is_cut, parse_item, read_feed, read_quiet_days
 from newsletter.collect.identity import parse_arxiv_id, parse_arxiv_version
 from newsletter.collect.kind import SourceKind
-from newsletter.collect.plain import MAX_SUMMARY_CHARS, MAX_TITLE_CHARS, clean_line, clean_names
+from newsletter.collect.plain import MAX_ITEMS, MAX_SUMMARY_CHARS, MAX_TITLE_CHARS, clean_line, clean_names
 from newsletter.errors import FeedError
 from newsletter.model import Announce, Entry, Fetched, ParsedFeed, Request, Sighting, Source
 
@@ -75,7 +75,7 @@ def parse_listing(fetched: Fetched, source: Source, request: Request) -> ParsedF
     sightings: list[Sighting] = []
     notes: list[str] = []
     left_out = 0
-    for place, item in enumerate(feed.get("entries", [])):
+    for place, item in enumerate(feed.get("entries", [])[:MAX_ITEMS]):
         sighting = _parse_announcement(item, source, batch_on, page)
         if sighting is None:
             notes.append(f"item {place + 1} refused: it has no arXiv id or no title")
@@ -172,7 +172,7 @@ def parse_search(fetched: Fetched, source: Source, request: Request) -> ParsedFe
     """
     feed = read_feed(fetched)
     about: _Item = feed.get("feed", {})
-    items: Sequence[_Item] = feed.get("entries", [])
+    items: Sequence[_Item] = feed.get("entries", [])[:MAX_ITEMS]
     for item in items:
         if "/api/errors" in _text(item, "id"):
             raise FeedError(f"arXiv says: {clean_line(_text(item, 'summary'), 300) or 'error'}")

@@ -5,6 +5,7 @@ Summaries become plain text. An item is named by its arXiv id or DOI where its i
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 from calendar import timegm
@@ -14,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import feedparser
 
@@ -40,7 +41,9 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 _LONG_WORD = re.compile(rb"[\w.+\x00-]{1000,}", re.ASCII)
 _END = re.compile(rb"</(?:\w+:)?(?:rss|feed|rdf|channel)\s*>", re.IGNORECASE)
 _SKIP_DAYS = re.compile(rb"<skipDays>(.*?)</skipDays>", re.DOTALL)
-_SINGLE_BYTE = re.compile(r"charset=[\"']?(iso-8859-\d+|windows-125\d|latin-?1|us-ascii)\b", re.IGNORECASE)
+_ITEM_TAG = re.compile(rb"<(/?)(?:\w+:)?(?:item|entry)(?:\s[^<>]*)?>", re.IGNORECASE)
+_CLAIM = re.compile(r"charset=[\"']?(?:iso-8859-1|latin-?1|windows-1252|us-ascii)\b", re.IGNORECASE)
+_DECLARED = re.compile(rb"<\?xml\s[^<>]{,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})[\"']")
 
 # arXiv's listings put these around the text itself (https://info.arxiv.org/help/rss.html).
 _ARXIV_BEFORE_SUMMARY = re.compile(r"arXiv:\S+\s+Announce Type:\s+\S+\s+Abstract:\s+")
@@ -63,7 +66,7 @@ def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
     for place, item in enumerate(items[:MAX_ITEMS]):
         entry, guid = parse_item(item, source, page)
         if entry.title:
-            entries.append((entry, guid))
+            entries.append((_inherit_authors(entry, item, feed), guid))
         else:
             notes.append(f"item {place + 1} refused: it has no title, text or link")
     refused = len(notes)
@@ -84,18 +87,20 @@ def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
 def read_feed(fetched: Fetched) -> Mapping[str, Any]:
     """Return what feedparser makes of an answer: ``feed`` is what it says of itself, ``entries`` are its items.
 
-    Raises FeedError for what is no feed.
+    An item in whose middle the answer ends is not among them: without its link and id it would be another one
+    than when it is read whole. Raises FeedError for what is no feed.
     """
     body = fetched.body.lstrip()  # blanks before an XML declaration make it malformed, and are common
     if body[:1] in (b"{", b"["):
         raise FeedError("expected an RSS or Atom feed, found JSON")
     body = _LONG_WORD.sub(_shorten_word, body)
-    headers = {"content-type": _choose_content_type(fetched.content_type, body)}
+    body, content_type = _settle_encoding(body, fetched.content_type)
+    headers = {"content-type": content_type}
     if urlsplit(clean_url(fetched.url)).scheme:
         headers["content-location"] = fetched.url
     try:
         # Never the bytes themselves: feedparser would open a file of that name.
-        feed: Mapping[str, Any] = feedparser.parse(
+        feed: dict[str, Any] = feedparser.parse(
             BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
         )
     except Exception as error:  # a library of 20 years of special cases: whatever it raises, the body did it
@@ -104,6 +109,8 @@ def read_feed(fetched: Fetched) -> Mapping[str, Any]:
         ) from error
     if not feed.get("entries") and not feed.get("version"):
         raise FeedError(f"expected an RSS or Atom feed, found {describe(body)}")
+    if is_cut(feed, body) and _ends_in_item(body):
+        del feed["entries"][-1:]
     return feed
 
 
@@ -112,26 +119,47 @@ def _shorten_word(word: re.Match[bytes]) -> bytes:
     return word[0][: 1_000 + len(word[0]) % 2]
 
 
-def _choose_content_type(content_type: str, body: bytes) -> str:
-    """Return what feedparser is told of the encoding: the header's charset, unless the bytes belie it.
+def _settle_encoding(body: bytes, content_type: str) -> tuple[bytes, str]:
+    """Return the body and the content type that feedparser is told.
 
-    Any bytes can be read as ISO 8859, and servers claim it for whatever they send: bytes that are good UTF-8 are
-    UTF-8. Without a charset the XML declaration and the content decide (for text/xml too: RFC 7303 section 3.2).
+    Bytes that read as UTF-8 are UTF-8, whatever header and declaration say: in another encoding more sequences
+    are bad than good. A few bad ones become replacement signs, and half a character at the end goes; for either
+    feedparser would take the whole for another encoding. Else the header decides (RFC 7303 section 3), and without
+    a charset there the declaration and the content. Servers claim ISO 8859-1 for whatever they send, and any bytes
+    can be read as that: then a declaration that decodes is believed rather.
     """
+    if not body.isascii() and b"\0" not in body:
+        text = codecs.getincrementaldecoder("utf-8")("replace").decode(body)
+        bad = text.count("\ufffd")
+        good = len(text) - len(text.encode("ascii", "ignore")) - bad
+        if good > bad:
+            return text.encode(), "application/xml; charset=utf-8"
     if "charset=" not in content_type.casefold():
-        return "application/xml"
-    if _SINGLE_BYTE.search(content_type):
-        try:
-            body.decode("utf-8")
-        except UnicodeDecodeError:
-            return content_type
-        return "application/xml; charset=utf-8"
-    return content_type
+        return body, "application/xml"
+    declared = _DECLARED.match(body)
+    if _CLAIM.search(content_type) and declared and _decodes(body, declared[1].decode("ascii", "replace")):
+        return body, "application/xml"
+    return body, content_type
+
+
+def _decodes(body: bytes, encoding: str) -> bool:
+    try:
+        body.decode(encoding)
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def is_cut(feed: Mapping[str, Any], body: bytes) -> bool:
     """Tell whether a feed that is not well-formed lacks its end: it was cut on its way or by its server."""
     return bool(feed.get("bozo")) and not _END.search(body[-2_000:])
+
+
+def _ends_in_item(body: bytes) -> bool:
+    last = None
+    for last in _ITEM_TAG.finditer(body):  # noqa: B007 — the last one is what is looked for
+        pass
+    return last is not None and not last[1]
 
 
 def read_quiet_days(body: bytes) -> frozenset[int]:
@@ -182,7 +210,9 @@ def parse_item(item: _Item, source: Source, listing_url: str) -> tuple[Entry, st
         note=clean_line(_text(item, "arxiv_comment"), MAX_SUMMARY_CHARS),
         url=url,
         pdf_url=next(_pdf_urls(item), ""),
-        discussion_url=_text_url(item, "comments"),
+        discussion_url=_text_url(item, "comments") or next(_reply_urls(item), ""),
+        thumbnail_url=next(_thumbnail_urls(item), ""),
+        media_urls=tuple(dict.fromkeys(_media_urls(item))),
         listing_url=listing_url,
         sources=(source.name,),
     )
@@ -224,6 +254,22 @@ def _read_authors(item: _Item, *, is_arxiv: bool) -> tuple[str, ...]:
     return clean_names(names)
 
 
+def _inherit_authors(entry: Entry, item: _Item, feed: _Item) -> Entry:
+    """Return an Atom entry that names no authors with those of its source or feed (RFC 4287 section 4.2.1).
+
+    Who makes a feed of papers did not write them.
+    """
+    if (
+        entry.authors
+        or not _text(feed, "version").startswith("atom")
+        or entry.key.startswith(("arxiv:", "doi:"))
+    ):
+        return entry
+    origins = (origin for origin in (item.get("source"), feed.get("feed")) if isinstance(origin, Mapping))
+    authors = (_read_authors(origin, is_arxiv=False) for origin in origins)
+    return replace(entry, authors=next((names for names in authors if names), ()))
+
+
 def _read_time(item: _Item) -> datetime | None:
     """Return when the item was published; RSS with dc:date and old Atom say only when it was updated."""
     # Not item.get: feedparser gives "published" where "updated" is asked for and missing.
@@ -242,10 +288,45 @@ def _read_doi(item: _Item) -> str:
     return next((doi for doi in named if doi), "")
 
 
+def _reply_urls(item: _Item) -> Iterator[str]:
+    """Yield where an Atom entry is answered, for people (RFC 4685); a feed of the answers is none."""
+    for link in _list(item, "links"):
+        if link.get("rel") == "replies" and link.get("type") in _MARKUP and (url := _text_url(link, "href")):
+            yield url
+
+
+def _thumbnail_urls(item: _Item) -> Iterator[str]:
+    for thumbnail in _list(item, "media_thumbnail"):
+        if url := _join(item, _text(thumbnail, "url")):
+            yield url
+    image = item.get("image")  # of a podcast's episode
+    if isinstance(image, Mapping) and (url := _join(item, _text(image, "href"))):
+        yield url
+
+
+def _media_urls(item: _Item) -> Iterator[str]:
+    """Yield the addresses of an item's pictures and films, enclosed or in Media RSS."""
+    for enclosure in (*_list(item, "enclosures"), *_list(item, "media_content")):
+        is_media = _text(enclosure, "type").startswith(("image/", "video/"))
+        url = _join(item, _text(enclosure, "href") or _text(enclosure, "url"))
+        if url and (is_media or enclosure.get("medium") in ("image", "video")):
+            yield url
+
+
 def _pdf_urls(item: _Item) -> Iterator[str]:
     for link in _list(item, "links"):
-        if link.get("type") == "application/pdf" and (url := _text_url(link, "href")):
+        if link.get("type") == "application/pdf" and (url := _join(item, _text(link, "href"))):
             yield url
+
+
+def _join(item: _Item, href: str) -> str:
+    """Return an address that feedparser leaves as it stands (of enclosures and Media RSS), absolute."""
+    details = (item.get(name) for name in ("title_detail", "summary_detail"))
+    base = next((_text(detail, "base") for detail in details if isinstance(detail, Mapping)), "")
+    try:
+        return clean_url(urljoin(base, href.strip())) if href.strip() else ""
+    except ValueError:
+        return ""
 
 
 def split_shared(entries: Sequence[tuple[Entry, str]]) -> Iterator[tuple[Entry, str]]:

@@ -6,19 +6,21 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urljoin
 
-from bs4 import BeautifulSoup
 from bs4.filter import SoupStrainer
 
 from newsletter.collect import atom_rss, json_feed
 from newsletter.collect.kind import SourceKind
-from newsletter.collect.plain import clean_url
+from newsletter.collect.plain import clean_url, parse_page
 from newsletter.errors import FeedError
 from newsletter.model import Fetched, ParsedFeed, Request, Source
 
 _MAX_PAGE_BYTES = 1_000_000
 _PAGE = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.I | re.S
+    # A comment has one end only: without (?>…) the ways to read many of them multiply.
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?>(?:<!--.*?-->\s*))*+<(?:!doctype\s+html|html)\b",
+    re.I | re.S,
 )
+_LANGUAGE = re.compile(rb"<html\b[^>]{,500}?\slang=[\"']?([a-z]+)", re.I)
 _FEED = re.compile(rb"<(?:rss|feed|rdf:RDF)\b", re.I)  # some feeds begin with the document type of a page
 _TYPES = (
     "application/atom+xml",
@@ -55,15 +57,17 @@ def choose_next(source: Source, request: Request, feed: ParsedFeed, seen: frozen
 def _find_feeds(fetched: Fetched) -> Iterator[str]:
     """Yield the addresses of the feeds that a page names, the best first.
 
-    The page's order counts (a site's main feed comes first), but feeds of comments come last.
+    The page's order counts (a site's main feed comes first), but feeds of comments come last, after those in
+    another language than the page's.
     Source: https://html.spec.whatwg.org/multipage/links.html#rel-alternate
     """
     # lxml finds its way through deep nesting; only the two tags that matter are kept.
     wanted = SoupStrainer(["link", "base"])
-    page = BeautifulSoup(fetched.body[:_MAX_PAGE_BYTES], "lxml", parse_only=wanted)
+    page = parse_page(fetched.body[:_MAX_PAGE_BYTES], wanted)
     base = fetched.url
     if (named := page.find("base", href=True)) is not None:
         base = _join(base, str(named["href"])) or base
+    language = _LANGUAGE.search(fetched.body[:10_000])
     links = []
     for link in page.find_all("link", href=True):
         rel = {word.lower() for word in link.get_attribute_list("rel") if isinstance(word, str)}
@@ -71,9 +75,11 @@ def _find_feeds(fetched: Fetched) -> Iterator[str]:
         if "alternate" in rel and "stylesheet" not in rel and type_ in _TYPES:
             url = _join(base, str(link["href"]))
             is_comments = "comment" in f"{link.get('title', '')} {url}".lower()
+            spoken = str(link.get("hreflang", "")).partition("-")[0].strip().lower()
+            is_foreign = bool(spoken and language) and spoken != language[1].decode().lower()
             # JSON of any kind may be an API of the site: such a link counts only where nothing else does.
-            links.append((is_comments, type_ == "application/json", url))
-    yield from (url for _, _, url in sorted(links, key=lambda link: link[:2]) if url)
+            links.append(((is_comments, type_ == "application/json", is_foreign), url))
+    yield from (url for _, url in sorted(links, key=lambda link: link[0]) if url)
 
 
 def _join(base: str, href: str) -> str:

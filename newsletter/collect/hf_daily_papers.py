@@ -14,7 +14,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from bs4 import BeautifulSoup
 from bs4.filter import SoupStrainer
 
 from newsletter.collect.identity import choose_keys, parse_arxiv_id
@@ -26,6 +25,7 @@ from newsletter.collect.plain import (
     clean_line,
     clean_names,
     clean_url,
+    parse_page,
 )
 from newsletter.errors import FeedError
 from newsletter.model import Entry, Fetched, ParsedFeed, Request, Sighting, Source
@@ -96,7 +96,7 @@ def _read_api(body: bytes) -> list[Any]:
 def _read_page(body: bytes) -> tuple[date | None, list[Any]]:
     """Return the date and the records that a page carries as escaped JSON in an attribute."""
     wanted = SoupStrainer(attrs={"data-target": "DailyPapers"})
-    node = BeautifulSoup(body, "lxml", parse_only=wanted).select_one('[data-target="DailyPapers"]')
+    node = parse_page(body, wanted).select_one('[data-target="DailyPapers"]')
     if node is None or not isinstance(props := node.get("data-props"), str):
         raise FeedError('the page has no element with data-target="DailyPapers" and data-props')
     data = _load_json(props, "data-props")

@@ -109,11 +109,7 @@ def _id(item: _Item) -> str:
 
 def _author_names(item: _Item) -> list[str]:
     """Return the names of ``authors`` (1.1), or of the one ``author`` (1.0)."""
-    people = (
-        [*_list(item, "authors"), item.get("author")]
-        if not _list(item, "authors")
-        else _list(item, "authors")
-    )
+    people = _list(item, "authors") or [item.get("author")]
     return [
         person["name"]
         for person in people

@@ -10,6 +10,9 @@ import warnings
 from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
+from bs4.filter import SoupStrainer
+
+from newsletter.errors import FeedError
 
 # Pages that begin with an XML declaration, texts that look like an address: both are read as they should be.
 # For the whole process, because parsers run in threads and filters cannot be set for one.
@@ -93,6 +96,14 @@ def parse_markup(markup: str, max_chars: int) -> str:
         tag.insert(0, " ")
         tag.append(" ")
     return clean_line(soup.get_text(), max_chars)
+
+
+def parse_page(body: bytes, only: SoupStrainer) -> BeautifulSoup:
+    """Return those elements of a web page that the strainer names. Raises FeedError where it cannot be read."""
+    try:
+        return BeautifulSoup(body, "lxml", parse_only=only)
+    except ValueError as error:  # the name of its charset holds control characters
+        raise FeedError(f"the page cannot be read: {clean_line(str(error), 200)}") from error
 
 
 def _is_deep(markup: str) -> bool:

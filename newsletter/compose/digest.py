@@ -137,7 +137,7 @@ def build_card(entry: Entry) -> Card:
     return Card(
         key=entry.key,
         title=entry.title,
-        summary=entry.summary or entry.ai_summary,
+        summary=entry.summary or (f"AI summary: {entry.ai_summary}" if entry.ai_summary else ""),
         authors=entry.authors,
         author_count=max(entry.author_count, len(entry.authors)),
         organization=entry.organization,

@@ -236,6 +236,30 @@ def test_endless_name_takes_no_endless_time(encoding: str) -> None:
     assert time.process_time() - began < 2
 
 
+def test_each_of_several_links_has_its_place() -> None:
+    entry = (
+        parse_feed(
+            make_atom(
+                "<title>x</title>"
+                '<link rel="self" href="https://meadow.example.org/1.atom"/>'
+                '<link rel="replies" type="text/html" href="https://meadow.example.org/1#comments"/>'
+                '<link rel="enclosure" type="video/mp4" href="https://meadow.example.org/1.mp4"/>'
+                '<link rel="enclosure" type="application/pdf" href="https://meadow.example.org/1.pdf"/>'
+                '<link rel="alternate" type="text/html" href="https://meadow.example.org/1"/>'
+                '<media:thumbnail xmlns:media="http://search.yahoo.com/mrss/" url="https://meadow.example.org/1.png"/>'
+            )
+        )
+        .sightings[0]
+        .entry
+    )
+
+    assert entry.url == "https://meadow.example.org/1"
+    assert entry.discussion_url == "https://meadow.example.org/1#comments"
+    assert entry.pdf_url == "https://meadow.example.org/1.pdf"
+    assert entry.media_urls == ("https://meadow.example.org/1.mp4",)
+    assert entry.thumbnail_url == "https://meadow.example.org/1.png"
+
+
 def test_days_without_news_are_told() -> None:
     body = make_rss("<title>x</title>").replace(
         "<item>", "<skipDays><day>Sunday</day><day> saturday </day></skipDays><item>", 1

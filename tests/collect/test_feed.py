@@ -82,6 +82,11 @@ def test_page_that_names_no_feed_is_refused(html: str) -> None:
         parse_body(html)
 
 
+def test_page_with_a_malformed_charset_is_refused() -> None:
+    with pytest.raises(FeedError, match="the page cannot be read"):
+        parse_body(page(link("/a"), head="<meta charset='ut\x01f'>"))
+
+
 @pytest.mark.parametrize("body", ["", "   ", "<svg/>", "hello", "Rate exceeded."])
 def test_what_is_no_feed_is_refused(body: str) -> None:
     with pytest.raises(FeedError, match="expected an RSS or Atom feed"):

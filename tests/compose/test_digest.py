@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from newsletter.compose.digest import choose_entries, compose_digest, may_enter
+from newsletter.compose.digest import build_card, choose_entries, compose_digest, may_enter
 from newsletter.compose.frozen import freeze_digest, thaw_digest
 from newsletter.compose.window import choose_window
 from newsletter.model import Digest, Entry, EntryId, Match, Slot, Standing, Topic, TopicMatches, Window
@@ -50,6 +50,14 @@ def test_entry_of_a_later_run_waits_for_the_next_digest() -> None:
     late = make_entry(first_seen_run=8)
 
     assert choose_entries([late], WINDOW, ()) == []
+
+
+def test_summary_that_a_model_wrote_is_marked_and_only_stands_in() -> None:
+    written = replace(new(1), ai_summary="Robots rest.")
+
+    assert build_card(written).summary == written.summary
+    assert build_card(replace(written, summary="")).summary == "AI summary: Robots rest."
+    assert build_card(replace(written, summary="", ai_summary="")).summary == ""
 
 
 def test_withdrawn_entry_enters_no_digest() -> None:
