@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from newsletter.collect.atom_rss import is_cut, parse_item, read_feed, read_quiet_days
+from newsletter.collect.fields import read_text
 from newsletter.collect.identity import parse_arxiv_id, parse_arxiv_version
 from newsletter.collect.kind import SourceKind
 from newsletter.collect.plain import MAX_ITEMS, MAX_SUMMARY_CHARS, MAX_TITLE_CHARS, clean_line, clean_names
@@ -29,25 +30,34 @@ _SATURDAY = 5
 # The feeds are made anew at midnight; after some releases it took until the early morning.
 _GRACE = timedelta(hours=6)
 
+# A feed of arXiv ends after so many items, without a word: what is new may be among those that are left out.
+_FEED_LIMIT = 2_000
+
 _PAGE = 100
 _MAX_PAGES = 20
+_START = re.compile(r"(?<=[?&]start=)\d+")
 
 # Archives that have classes below them: "cs" means every cs.XX (https://arxiv.org/category_taxonomy).
 _WITH_CLASSES = frozenset(
     ["astro-ph", "cond-mat", "cs", "econ", "eess", "math", "nlin", "physics", "q-bio", "q-fin", "stat"]
 )
 
+# The words of authors and of arXiv's administrators. "Withdrawn from" a venue is not withdrawn from arXiv, and "an
+# earlier version of this paper was withdrawn" stands on one that is not.
+_PAPER = r"(?:(?:e-?print|preprint|paper|article|manuscript|submission|version|work|note|draft|letter)\b)"
+_TAKEN_BACK = r"withdrawn\b(?! (?:from|at|in) (?!(?:the )?arxiv))"
+_SAID = (
+    rf"(?:this|the|our) (?:\w+ )?{_PAPER}[^.;]{{0,100}}? (?:has been|is|was|being) (?:\w+ )?{_TAKEN_BACK}"
+    rf"|(?:the )?(?:authors?|we) (?:(?:has|have|had|wish to|would like to|decided to) )*"
+    rf"(?:withdraw|withdrew|withdrawn) (?:this|the|our) {_PAPER}"
+    rf"|(?:(?:this|the) )?(?:{_PAPER} )?(?:withdrawn|removed) by (?:the )?(?:\w+ )?(?:authors?|submitter|arxiv)\b"
+)
 _WITHDRAWN = re.compile(
-    r"\bthis\s+(?:\w+\s+)?(?:has\s+been|is|was)\s+(?:temporarily\s+)?withdrawn\b"
-    r"|^\W*(?:paper\s+|article\s+|submission\s+)?withdrawn\b"
-    r"|\bwithdrawn\s+by\s+(?:the\s+)?(?:authors?|arxiv)\b",
+    rf"(?<!of )\b(?:{_SAID})"
+    rf"|(?:^|[.;,:(\[])\W*(?:{_PAPER} )?{_TAKEN_BACK}(?=\W*$|[.:;,)\]]| (?:due|because|as|since|for|until|pending)\b)",
     re.IGNORECASE,
 )
-_WITHDRAWN_SUMMARY = re.compile(
-    r"^\W*this\s+(?:\w+\s+)?(?:has\s+been|is|was)\s+(?:temporarily\s+)?withdrawn\b"
-    r"|^\W*(?:paper\s+|article\s+|submission\s+)?withdrawn\s+by\s+(?:the\s+)?(?:authors?|arxiv)\b",
-    re.IGNORECASE,
-)
+_WITHDRAWN_SUMMARY = re.compile(rf"^\W*(?:{_SAID}|(?:{_PAPER} )?withdrawn(?=\W*$|[.:]))", re.IGNORECASE)
 
 # What a listing puts around the text itself; before 2024 the id and "UPDATED" stood in the title.
 _BEFORE_SUMMARY = re.compile(r"arXiv:(\S+)\s+Announce Type:\s+(\S+)\s+Abstract:\s*")
@@ -62,20 +72,23 @@ _Item = Mapping[str, Any]
 def parse_listing(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
     """Return what one listing announces, in its order, under the date of its batch (US Eastern).
 
-    With cross_lists off, what is primary in another category is left out and counted. Raises FeedError for what
-    is no feed, and for a feed that is arXiv's way to tell an error.
+    With cross_lists off, what is primary in another category is left out and counted. A feed that is as long as
+    arXiv makes them counts as cut. Raises FeedError for what is no feed, and for a feed that is arXiv's way to tell
+    an error.
     """
     feed = read_feed(fetched)
     about: _Item = feed.get("feed", {})
     title = clean_line(str(about.get("title", "")), MAX_TITLE_CHARS)
     if title.casefold().startswith("feed error"):
         raise FeedError(f"arXiv says: {title}{_more(about)}")
+    items: Sequence[_Item] = feed.get("entries", [])
+    is_full = len(items) >= _FEED_LIMIT
     batch_on = _read_batch_date(about)
     page = _listing_page(source)
     sightings: list[Sighting] = []
     notes: list[str] = []
     left_out = 0
-    for place, item in enumerate(feed.get("entries", [])[:MAX_ITEMS]):
+    for place, item in enumerate(items[:MAX_ITEMS]):
         sighting = _parse_announcement(item, source, batch_on, page)
         if sighting is None:
             notes.append(f"item {place + 1} refused: it has no arXiv id or no title")
@@ -83,18 +96,24 @@ def parse_listing(fetched: Fetched, source: Source, request: Request) -> ParsedF
             left_out += 1
         else:
             sightings.append(sighting)
+    refused = len(notes)
+    if items and not sightings and not left_out:
+        raise FeedError(f"expected a listing of arXiv, none of {refused} items has an arXiv id")
     if left_out:
         notes.append(f"{left_out} cross-lists left out")
-    if feed.get("entries") and not sightings and not left_out:
-        raise FeedError(f"expected a listing of arXiv, none of {len(notes)} items has an arXiv id")
+    if is_full:
+        notes.append(
+            f"{len(items)} items are all that arXiv puts into one feed, and new papers may be missing: "
+            "ask for fewer categories in each source"
+        )
     return ParsedFeed(
         tuple(sightings),
         listed_on=batch_on,
-        refused=len(notes) - bool(left_out),
+        refused=refused,
         notes=tuple(notes),
         left_out=left_out,
         quiet_days=read_quiet_days(fetched.body),
-        is_cut=is_cut(feed, fetched.body),
+        is_cut=is_full or is_cut(feed, fetched.body),
     )
 
 
@@ -122,15 +141,20 @@ def choose_batch_due(now: datetime) -> date | None:
 
 def _parse_announcement(item: _Item, source: Source, batch_on: date | None, page: str) -> Sighting | None:
     entry, guid = parse_item(item, source, page)
-    raw_title = clean_line(_text(item, "title"), MAX_TITLE_CHARS)
-    raw_summary = clean_line(_text(item, "summary"), MAX_SUMMARY_CHARS)
+    raw_title = clean_line(read_text(item, "title"), MAX_TITLE_CHARS)
+    raw_summary = clean_line(read_text(item, "summary"), MAX_SUMMARY_CHARS)
     old_form = _AFTER_TITLE.search(raw_title)
     new_form = _BEFORE_SUMMARY.match(raw_summary)
-    named = [_text(item, "id"), new_form[1] if new_form else "", old_form[1] if old_form else "", entry.url]
+    named = [
+        read_text(item, "id"),
+        new_form[1] if new_form else "",
+        old_form[1] if old_form else "",
+        entry.url,
+    ]
     key = next((key for text in named if (key := parse_arxiv_id(text))), None)
     if key is None or not entry.title:
         return None
-    type_ = _text(item, "arxiv_announce_type") or (new_form[2] if new_form else "")
+    type_ = read_text(item, "arxiv_announce_type") or (new_form[2] if new_form else "")
     if not type_ and old_form and old_form[3]:
         type_ = Announce.REPLACE
     categories = entry.categories or (clean_names([old_form[2]]) if old_form and old_form[2] else ())
@@ -174,8 +198,8 @@ def parse_search(fetched: Fetched, source: Source, request: Request) -> ParsedFe
     about: _Item = feed.get("feed", {})
     items: Sequence[_Item] = feed.get("entries", [])[:MAX_ITEMS]
     for item in items:
-        if "/api/errors" in _text(item, "id"):
-            raise FeedError(f"arXiv says: {clean_line(_text(item, 'summary'), 300) or 'error'}")
+        if "/api/errors" in read_text(item, "id"):
+            raise FeedError(f"arXiv says: {clean_line(read_text(item, 'summary'), 300) or 'error'}")
     total = _read_count(about, "opensearch_totalresults")
     start = _read_count(about, "opensearch_startindex") or 0
     if not items and total and start < total:
@@ -192,11 +216,17 @@ def parse_search(fetched: Fetched, source: Source, request: Request) -> ParsedFe
             left_out += 1
         else:
             sightings.append(sighting)
+    refused = len(notes)
     if items and not sightings and not left_out:
-        raise FeedError(f"expected an answer of arXiv's API, none of {len(items)} items has an arXiv id")
+        raise FeedError(f"expected an answer of arXiv's API, none of {refused} items has an arXiv id")
+    if left_out:
+        notes.append(f"{left_out} cross-lists left out")
+    read = start + len(items)
+    if request.page + 1 >= _MAX_PAGES and total is not None and read < total:
+        notes.append(f"only the newest {read} of {total} results were read; narrow the search or days_back")
     return ParsedFeed(
         tuple(sightings),
-        refused=len(notes),
+        refused=refused,
         notes=tuple(notes),
         left_out=left_out,
         total=total,
@@ -205,7 +235,12 @@ def parse_search(fetched: Fetched, source: Source, request: Request) -> ParsedFe
 
 
 def choose_search_request(source: Source, now: datetime) -> tuple[Request, ...]:
-    """Return the request for the first page of the papers that were submitted in the last days_back days."""
+    """Return the request for the first page of the papers that were submitted in the last days_back days.
+
+    They are sorted by the day of their first version: what comes in while pages are read stands before them, so that
+    a page repeats papers of the last one but none is passed over. By the day of the newest version each
+    replacement of an old paper would stand among them.
+    """
     base = source.location.rstrip("/")
     parts = urlsplit(base)
     if parts.scheme not in ("http", "https") or parts.path or parts.query:
@@ -214,7 +249,11 @@ def choose_search_request(source: Source, now: datetime) -> tuple[Request, ...]:
 
 
 def build_search_query(source: Source, now: datetime) -> str:
-    """Return the query in the language of arXiv's API: what is given is joined by AND, names by OR."""
+    """Return the query in the language of arXiv's API: what is given is joined by AND, names by OR.
+
+    An author's name is a phrase. The days are those of a paper's first version, in UTC.
+    Source: https://info.arxiv.org/help/api/user-manual.html#query_details
+    """
     since = (now.astimezone(UTC) - timedelta(days=source.days_back)).strftime("%Y%m%d0000")
     until = now.astimezone(UTC).strftime("%Y%m%d2359")
     parts = [
@@ -231,13 +270,18 @@ def build_search_query(source: Source, now: datetime) -> str:
 def choose_next_page(
     source: Source, request: Request, feed: ParsedFeed, seen: frozenset[str]
 ) -> Request | None:
-    """Return the request for the next page; None at the end and after twenty pages."""
+    """Return the request for the next page; None at the end and after twenty pages.
+
+    The API sometimes answers with fewer results than were asked for: the next page begins where this one ended.
+    """
     page = request.page + 1
-    done = page * _PAGE
-    if "start=" not in request.location or feed.total is None or done >= feed.total or page >= _MAX_PAGES:
+    start = _START.search(request.location)
+    if start is None or feed.total is None or page >= _MAX_PAGES:
         return None
-    location = re.sub(r"start=\d+", f"start={done}", request.location)
-    return replace(request, location=location, page=page)
+    following = int(start[0]) + len(feed.sightings) + feed.left_out + feed.refused
+    if following >= feed.total:
+        return None
+    return replace(request, location=_START.sub(str(following), request.location, count=1), page=page)
 
 
 def _search_url(base: str, query: str, start: int) -> str:
@@ -253,7 +297,7 @@ def _search_url(base: str, query: str, start: int) -> str:
 
 def _parse_result(item: _Item, source: Source, answered_at: datetime | None) -> Sighting | None:
     entry, guid = parse_item(item, source, "")
-    key = parse_arxiv_id(_text(item, "id")) or parse_arxiv_id(entry.url)
+    key = parse_arxiv_id(read_text(item, "id")) or parse_arxiv_id(entry.url)
     if key is None or not entry.title:
         return None
     published_at = _read_time(item, "published_parsed")
@@ -261,10 +305,10 @@ def _parse_result(item: _Item, source: Source, answered_at: datetime | None) -> 
     term = primary.get("term", "") if isinstance(primary, Mapping) else ""
     entry = replace(
         _complete(entry, key.removeprefix("arxiv:")),
-        authors=clean_names([_text(author, "name") for author in item.get("authors", [])]),
+        authors=clean_names([read_text(author, "name") for author in item.get("authors", [])]),
         published_at=published_at,
         primary_category=term or (entry.categories[0] if entry.categories else ""),
-        version=max(parse_arxiv_version(_text(item, "id")), parse_arxiv_version(entry.url)),
+        version=max(parse_arxiv_version(read_text(item, "id")), parse_arxiv_version(entry.url)),
         withdrawn=is_withdrawn(entry.note, entry.summary),
     )
     is_old = (
@@ -300,12 +344,12 @@ def _is_primary(sighting: Sighting, categories: Sequence[str]) -> bool:
 
 
 def _more(about: _Item) -> str:
-    text = clean_line(_text(about, "subtitle") or _text(about, "description"), 300)
+    text = clean_line(read_text(about, "subtitle") or read_text(about, "description"), 300)
     return f" ({text})" if text else ""
 
 
 def _read_count(about: _Item, name: str) -> int | None:
-    text = _text(about, name)
+    text = read_text(about, name)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
@@ -316,11 +360,6 @@ def _read_time(item: _Item, name: str) -> datetime | None:
         return datetime.fromtimestamp(timegm(moment), UTC) if moment else None
     except (ValueError, OverflowError, OSError, TypeError):
         return None
-
-
-def _text(item: _Item, name: str) -> str:
-    value = item.get(name)
-    return value if isinstance(value, str) else ""
 
 
 LISTING = SourceKind(

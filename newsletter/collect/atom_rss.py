@@ -19,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 
 import feedparser
 
+from newsletter.collect.fields import read_text
 from newsletter.collect.identity import choose_keys
 from newsletter.collect.plain import (
     MAX_ITEMS,
@@ -194,7 +195,7 @@ def parse_item(item: _Item, source: Source, listing_url: str) -> tuple[Entry, st
     url = _text_url(item, "link")
     title = title or clean_line(summary, _TITLE_FROM_SUMMARY_CHARS) or url
     guid = (
-        clean_line(_text(item, "id"), 2_000)
+        clean_line(read_text(item, "id"), 2_000)
         or url
         or hashlib.sha256(f"{title}\n{summary}".encode()).hexdigest()
     )
@@ -206,8 +207,8 @@ def parse_item(item: _Item, source: Source, listing_url: str) -> tuple[Entry, st
         summary=summary,
         authors=_read_authors(item, is_arxiv=keys[0].startswith("arxiv:")),
         published_at=_read_time(item),
-        categories=clean_names([_text(tag, "term") for tag in _list(item, "tags")]),
-        note=clean_line(_text(item, "arxiv_comment"), MAX_SUMMARY_CHARS),
+        categories=clean_names([read_text(tag, "term") for tag in _list(item, "tags")]),
+        note=clean_line(read_text(item, "arxiv_comment"), MAX_SUMMARY_CHARS),
         url=url,
         pdf_url=next(_pdf_urls(item), ""),
         discussion_url=_text_url(item, "comments") or next(_reply_urls(item), ""),
@@ -241,12 +242,12 @@ def _detail(item: _Item, name: str, max_chars: int) -> str:
 
 
 def _markup_or_text(detail: _Item, max_chars: int) -> str:
-    value = _text(detail, "value")
+    value = read_text(detail, "value")
     return parse_markup(value, max_chars) if detail.get("type") in _MARKUP else clean_line(value, max_chars)
 
 
 def _read_authors(item: _Item, *, is_arxiv: bool) -> tuple[str, ...]:
-    names = [_text(author, "name") for author in _list(item, "authors")]
+    names = [read_text(author, "name") for author in _list(item, "authors")]
     names = [parse_markup(name, MAX_NAME_CHARS * 100) for name in names]
     if is_arxiv and len(names) == 1:
         # dc:creator of a listing holds all of them.
@@ -259,11 +260,8 @@ def _inherit_authors(entry: Entry, item: _Item, feed: _Item) -> Entry:
 
     Who makes a feed of papers did not write them.
     """
-    if (
-        entry.authors
-        or not _text(feed, "version").startswith("atom")
-        or entry.key.startswith(("arxiv:", "doi:"))
-    ):
+    is_paper = entry.key.startswith(("arxiv:", "doi:"))
+    if entry.authors or is_paper or not read_text(feed, "version").startswith("atom"):
         return entry
     origins = (origin for origin in (item.get("source"), feed.get("feed")) if isinstance(origin, Mapping))
     authors = (_read_authors(origin, is_arxiv=False) for origin in origins)
@@ -284,7 +282,7 @@ def _read_time(item: _Item) -> datetime | None:
 
 
 def _read_doi(item: _Item) -> str:
-    named = (_text(item, name) for name in ("arxiv_doi", "prism_doi", "dc_identifier"))
+    named = (read_text(item, name) for name in ("arxiv_doi", "prism_doi", "dc_identifier"))
     return next((doi for doi in named if doi), "")
 
 
@@ -297,32 +295,32 @@ def _reply_urls(item: _Item) -> Iterator[str]:
 
 def _thumbnail_urls(item: _Item) -> Iterator[str]:
     for thumbnail in _list(item, "media_thumbnail"):
-        if url := _join(item, _text(thumbnail, "url")):
+        if url := _join(item, read_text(thumbnail, "url")):
             yield url
     image = item.get("image")  # of a podcast's episode
-    if isinstance(image, Mapping) and (url := _join(item, _text(image, "href"))):
+    if isinstance(image, Mapping) and (url := _join(item, read_text(image, "href"))):
         yield url
 
 
 def _media_urls(item: _Item) -> Iterator[str]:
     """Yield the addresses of an item's pictures and films, enclosed or in Media RSS."""
     for enclosure in (*_list(item, "enclosures"), *_list(item, "media_content")):
-        is_media = _text(enclosure, "type").startswith(("image/", "video/"))
-        url = _join(item, _text(enclosure, "href") or _text(enclosure, "url"))
+        is_media = read_text(enclosure, "type").startswith(("image/", "video/"))
+        url = _join(item, read_text(enclosure, "href") or read_text(enclosure, "url"))
         if url and (is_media or enclosure.get("medium") in ("image", "video")):
             yield url
 
 
 def _pdf_urls(item: _Item) -> Iterator[str]:
     for link in _list(item, "links"):
-        if link.get("type") == "application/pdf" and (url := _join(item, _text(link, "href"))):
+        if link.get("type") == "application/pdf" and (url := _join(item, read_text(link, "href"))):
             yield url
 
 
 def _join(item: _Item, href: str) -> str:
     """Return an address that feedparser leaves as it stands (of enclosures and Media RSS), absolute."""
     details = (item.get(name) for name in ("title_detail", "summary_detail"))
-    base = next((_text(detail, "base") for detail in details if isinstance(detail, Mapping)), "")
+    base = next((read_text(detail, "base") for detail in details if isinstance(detail, Mapping)), "")
     try:
         return clean_url(urljoin(base, href.strip())) if href.strip() else ""
     except ValueError:
@@ -342,13 +340,8 @@ def split_shared(entries: Sequence[tuple[Entry, str]]) -> Iterator[tuple[Entry, 
         yield entry, guid
 
 
-def _text(item: _Item, name: str) -> str:
-    value = item.get(name)
-    return value if isinstance(value, str) else ""
-
-
 def _text_url(item: _Item, name: str) -> str:
-    return clean_url(_text(item, name))
+    return clean_url(read_text(item, name))
 
 
 def _list(item: _Item, name: str) -> list[_Item]:

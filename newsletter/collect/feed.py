@@ -16,8 +16,8 @@ from newsletter.model import Fetched, ParsedFeed, Request, Source
 
 _MAX_PAGE_BYTES = 1_000_000
 _PAGE = re.compile(
-    # A comment has one end only: without (?>…) the ways to read many of them multiply.
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?>(?:<!--.*?-->\s*))*+<(?:!doctype\s+html|html)\b",
+    # A comment has one end only: without *+ the ways to read many of them multiply.
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*+<(?:!doctype\s+html|html)\b",
     re.I | re.S,
 )
 _LANGUAGE = re.compile(rb"<html\b[^>]{,500}?\slang=[\"']?([a-z]+)", re.I)
@@ -67,7 +67,8 @@ def _find_feeds(fetched: Fetched) -> Iterator[str]:
     base = fetched.url
     if (named := page.find("base", href=True)) is not None:
         base = _join(base, str(named["href"])) or base
-    language = _LANGUAGE.search(fetched.body[:10_000])
+    found = _LANGUAGE.search(fetched.body[:10_000])
+    language = found[1].decode().lower() if found else ""
     links = []
     for link in page.find_all("link", href=True):
         rel = {word.lower() for word in link.get_attribute_list("rel") if isinstance(word, str)}
@@ -76,7 +77,7 @@ def _find_feeds(fetched: Fetched) -> Iterator[str]:
             url = _join(base, str(link["href"]))
             is_comments = "comment" in f"{link.get('title', '')} {url}".lower()
             spoken = str(link.get("hreflang", "")).partition("-")[0].strip().lower()
-            is_foreign = bool(spoken and language) and spoken != language[1].decode().lower()
+            is_foreign = bool(spoken and language) and spoken != language
             # JSON of any kind may be an API of the site: such a link counts only where nothing else does.
             links.append(((is_comments, type_ == "application/json", is_foreign), url))
     yield from (url for _, url in sorted(links, key=lambda link: link[0]) if url)

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from bs4.filter import SoupStrainer
 
+from newsletter.collect.fields import parse_iso_time, read_line, read_list
 from newsletter.collect.identity import choose_keys, parse_arxiv_id
 from newsletter.collect.kind import SourceKind
 from newsletter.collect.plain import (
@@ -103,7 +104,7 @@ def _read_page(body: bytes) -> tuple[date | None, list[Any]]:
     if not isinstance(data, dict) or not isinstance(records := data.get("dailyPapers"), list):
         raise FeedError("data-props of the page has no list dailyPapers")
     # dateString since 2026; before that an ISO time.
-    moment = _read_time(data.get("dateString") or data.get("date"))
+    moment = parse_iso_time(data.get("dateString") or data.get("date"))
     return moment.date() if moment else None, records
 
 
@@ -145,13 +146,13 @@ def _parse_record(record: Any, source: Source, listed_on: date | None) -> Sighti
     if not isinstance(record, dict):
         raise _Refused(f"expected an object, found {_kind(record)}")
     paper = _mapping(record, "paper")
-    paper_id = _line(paper, "id", MAX_NAME_CHARS)
-    title = _line(paper, "title", MAX_TITLE_CHARS) or _line(record, "title", MAX_TITLE_CHARS)
+    paper_id = read_line(paper, "id", MAX_NAME_CHARS)
+    title = read_line(paper, "title", MAX_TITLE_CHARS) or read_line(record, "title", MAX_TITLE_CHARS)
     if not paper_id:
         raise _Refused("it has no paper.id")
     if not title:
         raise _Refused(f"paper {paper_id} has no title")
-    listed_at = _read_time(paper.get("submittedOnDailyAt"))
+    listed_at = parse_iso_time(paper.get("submittedOnDailyAt"))
     listed_on = listed_at.date() if listed_at else listed_on
     listing_url = _listing_url(source, listed_on)
     page = f"{_SITE}/papers/{quote(paper_id)}"
@@ -160,13 +161,14 @@ def _parse_record(record: Any, source: Source, listed_on: date | None) -> Sighti
         key=keys[0],
         aliases=keys[1:],
         title=title,
-        summary=_line(paper, "summary", MAX_SUMMARY_CHARS) or _line(record, "summary", MAX_SUMMARY_CHARS),
+        summary=read_line(paper, "summary", MAX_SUMMARY_CHARS)
+        or read_line(record, "summary", MAX_SUMMARY_CHARS),
         authors=clean_names(list(_author_names(paper))),
         organization=_organization(paper) or _organization(record),
-        published_at=_read_time(paper.get("publishedAt")),
+        published_at=parse_iso_time(paper.get("publishedAt")),
         listed_on=listed_on,
-        ai_keywords=clean_names([word for word in _list(paper, "ai_keywords") if isinstance(word, str)]),
-        ai_summary=_line(paper, "ai_summary", MAX_SUMMARY_CHARS),
+        ai_keywords=clean_names([word for word in read_list(paper, "ai_keywords") if isinstance(word, str)]),
+        ai_summary=read_line(paper, "ai_summary", MAX_SUMMARY_CHARS),
         upvotes=_count(paper, "upvotes"),
         comments=_count(record, "numComments"),
         code_stars=_count(paper, "githubStars"),
@@ -184,7 +186,7 @@ def _parse_record(record: Any, source: Source, listed_on: date | None) -> Sighti
 
 
 def _author_names(paper: _Record) -> Iterator[str]:
-    for author in _list(paper, "authors"):
+    for author in read_list(paper, "authors"):
         if (
             isinstance(author, dict)
             and author.get("hidden") is not True
@@ -195,12 +197,14 @@ def _author_names(paper: _Record) -> Iterator[str]:
 
 def _organization(record: _Record) -> str:
     organization = _mapping(record, "organization")
-    return _line(organization, "fullname", MAX_NAME_CHARS) or _line(organization, "name", MAX_NAME_CHARS)
+    return read_line(organization, "fullname", MAX_NAME_CHARS) or read_line(
+        organization, "name", MAX_NAME_CHARS
+    )
 
 
 def _media_urls(record: _Record) -> tuple[str, ...]:
     """Return the addresses of videos and images, in order; old records have one under another name."""
-    named = [*_list(record, "mediaUrls"), record.get("mediaUrl")]
+    named = [*read_list(record, "mediaUrls"), record.get("mediaUrl")]
     urls = (clean_url(url) for url in named if isinstance(url, str))
     return tuple(dict.fromkeys(url for url in urls if url))
 
@@ -217,7 +221,7 @@ def _unknown_fields(record: _Record) -> Iterator[str]:
     paper = _mapping(record, "paper")
     yield from (clean_line(name, 80) for name in record.keys() - _RECORD_FIELDS)
     yield from (clean_line(f"paper.{name}", 80) for name in paper.keys() - _PAPER_FIELDS)
-    for author in _list(paper, "authors"):
+    for author in read_list(paper, "authors"):
         if isinstance(author, dict):
             yield from (clean_line(f"paper.authors.{name}", 80) for name in author.keys() - _AUTHOR_FIELDS)
 
@@ -225,16 +229,6 @@ def _unknown_fields(record: _Record) -> Iterator[str]:
 def _mapping(record: _Record, name: str) -> _Record:
     value = record.get(name)
     return value if isinstance(value, dict) else {}
-
-
-def _list(record: _Record, name: str) -> list[Any]:
-    value = record.get(name)
-    return value if isinstance(value, list) else []
-
-
-def _line(record: _Record, name: str, max_chars: int) -> str:
-    value = record.get(name)
-    return clean_line(value, max_chars) if isinstance(value, str) else ""
 
 
 def _url(record: _Record, name: str) -> str:
@@ -246,17 +240,6 @@ def _count(record: _Record, name: str) -> int | None:
     """Return a number of votes or the like; None for anything that cannot be one."""
     value = record.get(name)
     return value if type(value) is int and 0 <= value <= _MAX_COUNT else None
-
-
-def _read_time(value: object) -> datetime | None:
-    """Return an ISO time in UTC (UTC is meant where none is named), None for anything else."""
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value.strip())
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _kind(value: object) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin
 
 from newsletter.collect.atom_rss import split_shared
+from newsletter.collect.fields import parse_iso_time, read_line, read_list, read_text
 from newsletter.collect.identity import choose_keys
 from newsletter.collect.plain import (
     MAX_ITEMS,
@@ -39,7 +39,7 @@ def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
     """
     feed = _read(fetched.body)
     page = _url(feed, "home_page_url", fetched.url)
-    items = [item if isinstance(item, dict) else {} for item in _list(feed, "items")]
+    items = [item if isinstance(item, dict) else {} for item in read_list(feed, "items")]
     entries: list[tuple[Entry, str]] = []
     notes: list[str] = []
     for place, item in enumerate(items[:MAX_ITEMS]):
@@ -76,22 +76,24 @@ def _read(body: bytes) -> _Item:
 
 def _parse_item(item: _Item, feed: _Item, source: Source, base: str, page: str) -> tuple[Entry, str]:
     """Return the entry (its title empty if there is none to be had) and its guid."""
-    text = _line(item, "content_text", MAX_SUMMARY_CHARS)
-    content = text or parse_markup(_text(item, "content_html"), MAX_SUMMARY_CHARS)
-    summary = _line(item, "summary", MAX_SUMMARY_CHARS) or content
+    text = read_line(item, "content_text", MAX_SUMMARY_CHARS)
+    content = text or parse_markup(read_text(item, "content_html"), MAX_SUMMARY_CHARS)
+    summary = read_line(item, "summary", MAX_SUMMARY_CHARS) or content
     url = _url(item, "url", base) or _url(item, "external_url", base)
-    title = parse_markup(_text(item, "title"), MAX_TITLE_CHARS)
+    title = parse_markup(read_text(item, "title"), MAX_TITLE_CHARS)
     title = title or clean_line(summary, _TITLE_FROM_SUMMARY_CHARS) or url
     guid = clean_line(_id(item), 2_000) or url or hashlib.sha256(f"{title}\n{summary}".encode()).hexdigest()
     keys = choose_keys(url=url or clean_url(guid), guid=guid, source=source.name)
+    # Who makes a feed of papers did not write them.
+    is_paper = keys[0].startswith(("arxiv:", "doi:"))
     entry = Entry(
         key=keys[0],
         aliases=keys[1:],
         title=title,
         summary=summary,
-        authors=clean_names(list(_author_names(item) or _author_names(feed))),
-        published_at=_read_time(item.get("date_published")) or _read_time(item.get("date_modified")),
-        categories=clean_names([tag for tag in _list(item, "tags") if isinstance(tag, str)]),
+        authors=clean_names(_author_names(item) or ([] if is_paper else _author_names(feed))),
+        published_at=parse_iso_time(item.get("date_published")) or parse_iso_time(item.get("date_modified")),
+        categories=clean_names([tag for tag in read_list(item, "tags") if isinstance(tag, str)]),
         url=url,
         thumbnail_url=_url(item, "image", base) or _url(item, "banner_image", base),
         media_urls=tuple(dict.fromkeys(_media_urls(item, base))),
@@ -109,7 +111,7 @@ def _id(item: _Item) -> str:
 
 def _author_names(item: _Item) -> list[str]:
     """Return the names of ``authors`` (1.1), or of the one ``author`` (1.0)."""
-    people = _list(item, "authors") or [item.get("author")]
+    people = read_list(item, "authors") or [item.get("author")]
     return [
         person["name"]
         for person in people
@@ -118,41 +120,18 @@ def _author_names(item: _Item) -> list[str]:
 
 
 def _media_urls(item: _Item, base: str) -> Iterator[str]:
-    for attachment in _list(item, "attachments"):
-        if isinstance(attachment, dict) and _text(attachment, "mime_type").startswith(("image/", "video/")):
+    for attachment in read_list(item, "attachments"):
+        if isinstance(attachment, dict) and read_text(attachment, "mime_type").startswith(
+            ("image/", "video/")
+        ):
             url = _url(attachment, "url", base)
             if url:
                 yield url
 
 
-def _read_time(value: object) -> datetime | None:
-    """Return an RFC 3339 time in UTC, None for anything else."""
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value.strip())
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _text(item: _Item, name: str) -> str:
-    value = item.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _line(item: _Item, name: str, max_chars: int) -> str:
-    return clean_line(_text(item, name), max_chars)
-
-
 def _url(item: _Item, name: str, base: str) -> str:
-    text = _text(item, name).strip()
+    text = read_text(item, name).strip()
     try:
         return clean_url(urljoin(base, text)) if text else ""
     except ValueError:
         return ""
-
-
-def _list(item: _Item, name: str) -> list[Any]:
-    value = item.get(name)
-    return value if isinstance(value, list) else []

@@ -177,6 +177,29 @@ def test_feed_that_breaks_off_gives_what_came_and_says_so() -> None:
 
 
 @pytest.mark.parametrize(
+    ("whole", "end"),
+    [
+        (
+            make_rss(
+                *(f"<title>{n}</title><link>https://example.org/{n}</link><guid>{n}</guid>" for n in (1, 2))
+            ),
+            "</item>",
+        ),
+        (make_atom("<title>1</title></entry><entry><title>2</title><link href='/2'/><id>2</id>"), "</entry>"),
+    ],
+)
+def test_item_in_whose_middle_a_feed_ends_waits_until_it_is_whole(whole: str, end: str) -> None:
+    known = parse_feed(whole).sightings
+    tail = whole.rindex(end) + len(end)
+
+    for length in range(whole.index(end), tail + 1):
+        feed = parse_feed(whole[:length])
+
+        assert feed.is_cut
+        assert feed.sightings == known[: whole[:length].count(end)]
+
+
+@pytest.mark.parametrize(
     ("body", "found"),
     [
         (b"", "nothing"),
@@ -211,6 +234,10 @@ def test_item_that_cannot_be_used_is_refused_and_counted() -> None:
         ("application/rss+xml; charset=ISO-8859-1", "iso-8859-1", ""),
         ("application/rss+xml; charset=utf-8", "iso-8859-1", "iso-8859-1"),
         ("text/xml", "windows-1252", "windows-1252"),
+        ("text/xml", "utf-8", "iso-8859-1"),
+        ("text/xml; charset=koi8-r", "utf-8", ""),
+        ("text/xml; charset=gbk", "utf-8", "utf-8"),
+        ("text/xml; charset=utf-8", "utf-16", "utf-16"),
         ("application/xml; charset=nonsense", "utf-8", "utf-8"),
         ("", "utf-16", "utf-16"),
     ],
@@ -223,6 +250,45 @@ def test_charset_is_the_one_that_the_bytes_bear_out(content_type: str, encoding:
     feed = parse(fetched, make_source("feed", LOCATION), make_request(LOCATION))
 
     assert feed.sightings[0].entry.title == "Füße - ganz"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "encoding", "title"),
+    [
+        ("text/xml; charset=iso-8859-1", "windows-1251", "Счёт овец"),
+        ("text/xml; charset=us-ascii", "euc-kr", "양을 세다"),
+        ("text/xml; charset=koi8-r", "koi8-r", "Счет овец"),
+        ("application/xml", "shift_jis", "羊を数える"),
+        ("", "gb2312", "数羊的人"),
+    ],
+)
+def test_declared_encoding_goes_before_what_servers_claim_for_all(
+    content_type: str, encoding: str, title: str
+) -> None:
+    body = f'<?xml version="1.0" encoding="{encoding}"?>{make_rss(f"<title>{title}</title>")}'.encode(
+        encoding
+    )
+
+    feed = parse(
+        make_fetched(body, LOCATION, content_type), make_source("feed", LOCATION), make_request(LOCATION)
+    )
+
+    assert feed.sightings[0].entry.title == title
+
+
+@pytest.mark.parametrize("content_type", ["", "text/xml; charset=utf-8", "text/xml; charset=iso-8859-1"])
+def test_stray_byte_or_half_a_character_spoils_no_other(content_type: str) -> None:
+    body = make_rss("<title>Füße</title>", "<title>Schäfchen</title>", "<title>Ähre</title>").encode()
+    half = body[: body.index("Ä".encode()) + 1]
+    stray = body.replace("ä".encode(), b"\xe4")
+
+    def read_titles(body: bytes) -> list[str]:
+        fetched = make_fetched(body, LOCATION, content_type)
+        feed = parse(fetched, make_source("feed", LOCATION), make_request(LOCATION))
+        return [sighting.entry.title for sighting in feed.sightings]
+
+    assert read_titles(half) == ["Füße", "Schäfchen"]
+    assert read_titles(stray) == ["Füße", "Sch\ufffdfchen", "Ähre"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
@@ -258,6 +324,82 @@ def test_each_of_several_links_has_its_place() -> None:
     assert entry.pdf_url == "https://meadow.example.org/1.pdf"
     assert entry.media_urls == ("https://meadow.example.org/1.mp4",)
     assert entry.thumbnail_url == "https://meadow.example.org/1.png"
+
+
+def test_feed_of_the_answers_is_no_page_to_discuss_on() -> None:
+    links = (
+        '<link rel="replies" type="application/atom+xml" href="/1.atom"/><link rel="replies" href="/1#talk"/>'
+    )
+
+    entry = parse_feed(make_atom(f"<title>x</title>{links}")).sightings[0].entry
+
+    assert entry.discussion_url == "https://meadow.example.org/1#talk"
+
+
+def test_relative_media_are_resolved_as_links_are() -> None:
+    body = (
+        '<rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/"><channel><item><title>x</title>'
+        '<enclosure url="1.jpg" type="image/jpeg" length="1"/><enclosure url="1.mp3" type="audio/mpeg" length="1"/>'
+        '<media:group><media:content url="/1.webm" medium="video"/><media:thumbnail url="/s.png"/></media:group>'
+        '<enclosure url="1.pdf" type="application/pdf" length="1"/></item></channel></rss>'
+    )
+
+    entry = parse_feed(body, "https://meadow.example.org/feeds/all.xml").sightings[0].entry
+
+    assert entry.media_urls == (
+        "https://meadow.example.org/feeds/1.jpg",
+        "https://meadow.example.org/1.webm",
+    )
+    assert entry.thumbnail_url == "https://meadow.example.org/s.png"
+    assert entry.pdf_url == "https://meadow.example.org/feeds/1.pdf"
+
+
+def test_picture_of_a_podcast_episode_is_its_thumbnail() -> None:
+    itunes = "http://www.itunes.com/dtds/podcast-1.0.dtd"
+    item = f'<title>x</title><itunes:image xmlns:itunes="{itunes}" href="https://meadow.example.org/1.png"/>'
+
+    assert parse_feed(make_rss(item)).sightings[0].entry.thumbnail_url == "https://meadow.example.org/1.png"
+
+
+@pytest.mark.parametrize(
+    ("element", "authors"),
+    [
+        ("<author>ada@example.org (Ada Example)</author>", ("Ada Example",)),
+        ("<author>Ada Example &lt;ada@example.org&gt;</author>", ("Ada Example",)),
+        ("<author>ada@example.org</author>", ()),
+        (
+            "<dc:creator>Ada Example</dc:creator><dc:creator>Bo Example</dc:creator>",
+            ("Ada Example", "Bo Example"),
+        ),
+        ("<itunes:author>Ada Example</itunes:author>", ("Ada Example",)),
+        ("<author>&lt;b&gt;Ada&lt;/b&gt; Example</author>", ("Ada Example",)),
+        ("<dc:creator><![CDATA[ ]]></dc:creator>", ()),
+    ],
+)
+def test_authors_are_names(element: str, authors: tuple[str, ...]) -> None:
+    spaces = 'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"'
+    body = make_rss(f"<title>x</title>{element}").replace("<rss ", f"<rss {spaces} ")
+
+    assert parse_feed(body).sightings[0].entry.authors == authors
+
+
+@pytest.mark.parametrize(
+    ("entry", "authors"),
+    [
+        ("", ("Ada Example",)),
+        ("<author><name>Bo Example</name></author>", ("Bo Example",)),
+        ("<source><author><name>Cy Example</name></author></source>", ("Cy Example",)),
+        ("<id>http://arxiv.org/abs/2606.01234v1</id>", ()),
+    ],
+)
+def test_authors_of_an_atom_feed_are_those_of_an_entry_that_names_none(
+    entry: str, authors: tuple[str, ...]
+) -> None:
+    body = make_atom(f"<title>x</title>{entry}").replace(
+        "<entry>", "<author><name>Ada Example</name></author><entry>"
+    )
+
+    assert parse_feed(body).sightings[0].entry.authors == authors
 
 
 def test_days_without_news_are_told() -> None:

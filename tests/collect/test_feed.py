@@ -54,6 +54,12 @@ def test_content_decides_how_a_feed_is_read(body: str, title: str) -> None:
             page(link("/wp-json", "application/json"), link("/atom", "application/atom+xml; charset=utf-8")),
             ("https://blog.example.org/atom", "https://blog.example.org/wp-json"),
         ),
+        (
+            page(link("/de", more='hreflang="de-AT"'), link("/en", more='hreflang="EN"'), link("/x")).replace(
+                "<html>", '<html class="x" lang="en-GB">'
+            ),
+            ("https://blog.example.org/en", "https://blog.example.org/x", "https://blog.example.org/de"),
+        ),
         (page(link("/a"), link("/a")), ("https://blog.example.org/a",)),
         ('<?xml version="1.0"?>\n<html>' + link("/a") + "</html>", ("https://blog.example.org/a",)),
     ],
@@ -91,6 +97,11 @@ def test_page_with_a_malformed_charset_is_refused() -> None:
 def test_what_is_no_feed_is_refused(body: str) -> None:
     with pytest.raises(FeedError, match="expected an RSS or Atom feed"):
         parse_body(body)
+
+
+def test_comments_without_end_take_no_endless_time() -> None:
+    with pytest.raises(FeedError, match="expected an RSS or Atom feed"):
+        parse_body("<!-- x -->\n" * 700 + "<svg/>")
 
 
 def test_page_leads_to_its_first_feed_and_a_feed_to_nothing() -> None:

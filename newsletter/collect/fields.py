@@ -1,0 +1,37 @@
+"""Fields of what somebody else wrote: whatever has another type than it should is treated as missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from newsletter.collect.plain import clean_line
+
+
+def read_text(item: Mapping[str, Any], name: str) -> str:
+    """Return a text as it stands, "" where there is none."""
+    value = item.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def read_line(item: Mapping[str, Any], name: str, max_chars: int) -> str:
+    """Return a text in one clean line, cut to max_chars."""
+    return clean_line(read_text(item, name), max_chars)
+
+
+def read_list(item: Mapping[str, Any], name: str) -> list[Any]:
+    """Return a list, an empty one where there is none. Its values may be anything."""
+    value = item.get(name)
+    return value if isinstance(value, list) else []
+
+
+def parse_iso_time(value: object) -> datetime | None:
+    """Return an ISO 8601 time in UTC (UTC is meant where none is named), None for anything else."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip())
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
