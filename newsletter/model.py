@@ -168,7 +168,7 @@ class ParsedFeed:
     batches. quiet_days are the days of the week on which it says that it brings nothing (0 is Monday).
     total is how many items the whole listing has, None where the source does not say.
     found_feeds: the answer is a page, and these are the feeds that it names, the best first.
-    is_cut: the answer ends in the middle, so more may be listed than is here.
+    is_cut: the answer ends in the middle, or at the limit of its source, so more may be listed than is here.
     """
 
     sightings: tuple[Sighting, ...]

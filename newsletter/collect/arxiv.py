@@ -44,17 +44,19 @@ _WITH_CLASSES = frozenset(
 
 # The words of authors and of arXiv's administrators. "Withdrawn from" a venue is not withdrawn from arXiv, and "an
 # earlier version of this paper was withdrawn" stands on one that is not.
-_PAPER = r"(?:(?:e-?print|preprint|paper|article|manuscript|submission|version|work|note|draft|letter)\b)"
-_TAKEN_BACK = r"withdrawn\b(?! (?:from|at|in) (?!(?:the )?arxiv))"
+_PAPER = r"(?:e-?print|preprint|paper|article|manuscript|submission|version|work|note|draft|letter)\b"
+_WITHDRAWN_HERE = r"withdrawn\b(?! (?:by (?:the )?authors? )?(?:from|at|in) (?!(?:the )?arxiv))"
 _SAID = (
-    rf"(?:this|the|our) (?:\w+ )?{_PAPER}[^.;]{{0,100}}? (?:has been|is|was|being) (?:\w+ )?{_TAKEN_BACK}"
-    rf"|(?:the )?(?:authors?|we) (?:(?:has|have|had|wish to|would like to|decided to) )*"
-    rf"(?:withdraw|withdrew|withdrawn) (?:this|the|our) {_PAPER}"
-    rf"|(?:(?:this|the) )?(?:{_PAPER} )?(?:withdrawn|removed) by (?:the )?(?:\w+ )?(?:authors?|submitter|arxiv)\b"
+    rf"(?:this|the|our) (?:\w+ )?{_PAPER}(?:,[^.;]{{1,100}},| \([^)]{{1,100}}\))?"
+    rf" (?:has been|is|was|is being) (?:(?!not|never)\w+ )?{_WITHDRAWN_HERE}"
+    rf"|(?:the authors?|authors|we|i) (?:(?:has|have) )?(?:withdraw|withdrew|withdrawn) (?:this|the|our) {_PAPER}"
+    rf"|(?:(?:this|the) )?(?:{_PAPER} )?{_WITHDRAWN_HERE} by (?:the )?(?:\w+ )?(?:authors?|submitter|arxiv)\b"
+    rf"|(?:(?:this|the) )?(?:{_PAPER} )?(?:has been )?removed by arxiv\b"
 )
-_WITHDRAWN = re.compile(
+_WITHDRAWN_NOTE = re.compile(
     rf"(?<!of )\b(?:{_SAID})"
-    rf"|(?:^|[.;,:(\[])\W*(?:{_PAPER} )?{_TAKEN_BACK}(?=\W*$|[.:;,)\]]| (?:due|because|as|since|for|until|pending)\b)",
+    rf"|(?:^|[.;,:])\W{{0,3}}(?:{_PAPER} )?{_WITHDRAWN_HERE}"
+    r"(?=\W{0,3}$|[.:;,)\]]| (?:and|because|due|for|since|until|pending)\b)",
     re.IGNORECASE,
 )
 _WITHDRAWN_SUMMARY = re.compile(rf"^\W*(?:{_SAID}|(?:{_PAPER} )?withdrawn(?=\W*$|[.:]))", re.IGNORECASE)
@@ -100,7 +102,7 @@ def parse_listing(fetched: Fetched, source: Source, request: Request) -> ParsedF
     if items and not sightings and not left_out:
         raise FeedError(f"expected a listing of arXiv, none of {refused} items has an arXiv id")
     if left_out:
-        notes.append(f"{left_out} cross-lists left out")
+        notes.append(f"{left_out} cross-list{'s' * (left_out > 1)} left out")
     if is_full:
         notes.append(
             f"{len(items)} items are all that arXiv puts into one feed, and new papers may be missing: "
@@ -220,7 +222,7 @@ def parse_search(fetched: Fetched, source: Source, request: Request) -> ParsedFe
     if items and not sightings and not left_out:
         raise FeedError(f"expected an answer of arXiv's API, none of {refused} items has an arXiv id")
     if left_out:
-        notes.append(f"{left_out} cross-lists left out")
+        notes.append(f"{left_out} cross-list{'s' * (left_out > 1)} left out")
     read = start + len(items)
     if request.page + 1 >= _MAX_PAGES and total is not None and read < total:
         notes.append(f"only the newest {read} of {total} results were read; narrow the search or days_back")
@@ -279,7 +281,7 @@ def choose_next_page(
     if start is None or feed.total is None or page >= _MAX_PAGES:
         return None
     following = int(start[0]) + len(feed.sightings) + feed.left_out + feed.refused
-    if following >= feed.total:
+    if not int(start[0]) < following < feed.total:
         return None
     return replace(request, location=_START.sub(str(following), request.location, count=1), page=page)
 
@@ -325,7 +327,7 @@ def _parse_result(item: _Item, source: Source, answered_at: datetime | None) -> 
 
 def is_withdrawn(note: str, summary: str) -> bool:
     """Tell whether the authors' comment or the abstract says that the paper is withdrawn (not: what it is about)."""
-    return bool(_WITHDRAWN.search(note) or _WITHDRAWN_SUMMARY.search(summary))
+    return bool(_WITHDRAWN_NOTE.search(note) or _WITHDRAWN_SUMMARY.search(summary))
 
 
 def _complete(entry: Entry, arxiv_id: str) -> Entry:

@@ -247,7 +247,7 @@ async def _follow(
                 if feed.is_cut:
                     # Without validators: the next look reads it whole.
                     look.problems.append(
-                        FeedError(f"{request.location}: ends in the middle", url=request.location)
+                        FeedError(f"{request.location}: ends before its end", url=request.location)
                     )
                 else:
                     look.validators[request.location] = replace(

@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
+from time import process_time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -112,6 +114,42 @@ def test_cross_lists_are_left_out_where_the_operator_wants_only_primary_ones() -
     assert len(parse_listing(body).sightings) == 5
 
 
+def test_atom_listing_says_the_same_as_the_rss_one() -> None:
+    [sighting] = parse_listing(
+        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:arxiv="http://arxiv.org/schemas/atom"'
+        ' xmlns:dc="http://purl.org/dc/elements/1.1/" xml:lang="en-us">'
+        "<id>http://rss.arxiv.org/atom/hep-th</id><title>hep-th updates on arXiv.org</title>"
+        "<updated>2026-06-16T04:00:14.123456+00:00</updated>"
+        '<link href="http://rss.arxiv.org/atom/hep-th" rel="self" type="application/atom+xml"/>'
+        "<entry><id>oai:arXiv.org:hep-th/9901001v3</id><title>Strings\n that rest</title>"
+        "<updated>2026-06-16T04:00:15.123456+00:00</updated>"
+        '<link href="https://arxiv.org/abs/hep-th/9901001" rel="alternate" type="text/html"/>'
+        "<summary>arXiv:hep-th/9901001v3 Announce Type: replace-cross \nAbstract: They do.</summary>"
+        '<category term="hep-th"/><category term="math.AG"/><published>2026-06-16T00:00:00-04:00</published>'
+        "<arxiv:announce_type>replace-cross</arxiv:announce_type><arxiv:DOI>10.1000/182</arxiv:DOI>"
+        "<dc:creator>Ada Example, Bo Example</dc:creator></entry></feed>"
+    ).sightings
+    entry = sighting.entry
+
+    assert (sighting.announce, sighting.listed_on) == (Announce.REPLACE_CROSS, date(2026, 6, 16))
+    assert (entry.keys[:2], entry.version) == (("arxiv:hep-th/9901001", "doi:10.1000/182"), 3)
+    assert (entry.title, entry.summary) == ("Strings that rest", "They do.")
+    assert (entry.authors, entry.categories) == (("Ada Example", "Bo Example"), ("hep-th", "math.AG"))
+    assert (entry.url, entry.published_at) == ("https://arxiv.org/abs/hep-th/9901001", None)
+
+
+@pytest.mark.parametrize(("count", "is_cut"), [(2, False), (3, True)])
+def test_listing_as_long_as_arxiv_makes_them_may_lack_new_papers(
+    count: int, is_cut: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arxiv, "_FEED_LIMIT", 3)
+
+    feed = parse_listing(make_rss(*(make_item(number) for number in range(count))))
+
+    assert (len(feed.sightings), feed.refused, feed.is_cut) == (count, 0, is_cut)
+    assert any("new papers may be missing" in note for note in feed.notes) == is_cut
+
+
 def test_titles_of_before_2024_lose_what_stood_around_them() -> None:
     item = (
         '<item rdf:about="http://arxiv.org/abs/2301.00001">'
@@ -119,11 +157,13 @@ def test_titles_of_before_2024_lose_what_stood_around_them() -> None:
         "<link>http://arxiv.org/abs/2301.00001</link><description>&lt;p&gt;We look back.&lt;/p&gt;</description></item>"
     )
     [sighting] = parse_listing(
-        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/">'
-        f"<channel><title>cs.CL updates on arXiv.org</title></channel>{item}</rdf:RDF>"
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"'
+        ' xmlns:dc="http://purl.org/dc/elements/1.1/"><channel><title>cs.CL updates on arXiv.org</title>'
+        f"<dc:date>2023-01-02T20:30:00-05:00</dc:date></channel>{item}</rdf:RDF>"
     ).sightings
 
-    assert sighting.entry.title == "Old paper"
+    assert (sighting.entry.title, sighting.entry.summary) == ("Old paper", "We look back.")
+    assert sighting.listed_on == date(2023, 1, 2)
     assert (sighting.announce, sighting.entry.version) == (Announce.REPLACE, 2)
     assert sighting.entry.categories == ("cs.CL",)
 
@@ -199,19 +239,48 @@ def test_what_is_given_is_joined(options: dict[str, Any], query: str) -> None:
     )
 
 
+def next_page(request: Request, read: int, total: int) -> Request | None:
+    feed = ParsedFeed((), left_out=read, total=total)
+    return arxiv.choose_next_page(SEARCH, request, feed, frozenset())
+
+
+def start_of(request: Request) -> int:
+    return int(parse_qs(urlsplit(request.location).query)["start"][0])
+
+
 def test_search_is_asked_page_after_page_the_newest_first() -> None:
     [first] = arxiv.choose_search_request(SEARCH, NOW)
     asked = parse_qs(urlsplit(first.location).query)
     assert first.location.startswith("https://export.arxiv.org/api/query?")
     assert (asked["start"], asked["max_results"], asked["sortOrder"]) == (["0"], ["100"], ["descending"])
 
-    page = ParsedFeed((), total=250)
-    second = arxiv.choose_next_page(SEARCH, first, page, frozenset())
+    second = next_page(first, read=100, total=250)
     assert second is not None
-    assert parse_qs(urlsplit(second.location).query)["start"] == ["100"]
-    third = arxiv.choose_next_page(SEARCH, second, page, frozenset())
+    assert start_of(second) == 100
+    third = next_page(second, read=100, total=250)
     assert third is not None
-    assert arxiv.choose_next_page(SEARCH, third, page, frozenset()) is None
+    assert (start_of(third), third.page) == (200, 2)
+    assert next_page(third, read=50, total=250) is None
+
+
+def test_page_with_fewer_results_than_asked_for_is_followed_from_where_it_ended() -> None:
+    [first] = arxiv.choose_search_request(SEARCH, NOW)
+
+    second = next_page(first, read=60, total=250)
+
+    assert second is not None
+    assert start_of(second) == 60
+
+
+def test_word_in_a_query_that_looks_like_the_place_of_a_page_stays() -> None:
+    source = make_source("arxiv_search", "https://export.arxiv.org", search='all:"start=5"')
+    [first] = arxiv.choose_search_request(source, NOW)
+
+    second = next_page(first, read=100, total=250)
+
+    assert second is not None
+    assert start_of(second) == 100
+    assert parse_qs(urlsplit(second.location).query)["search_query"][0].startswith('(all:"start=5")')
 
 
 def test_endless_search_is_left_after_twenty_pages() -> None:
@@ -219,10 +288,29 @@ def test_endless_search_is_left_after_twenty_pages() -> None:
     pages = 0
     following: Request | None = request
     while following is not None:
-        following = arxiv.choose_next_page(SEARCH, following, ParsedFeed((), total=10**6), frozenset())
+        following = next_page(following, read=100, total=10**6)
         pages += 1
 
     assert pages == 20
+
+
+def test_search_that_finds_too_much_says_how_much_was_read() -> None:
+    source = make_source("arxiv_search", "https://export.arxiv.org")
+    body = make_answer(make_result("2026-06-15T08:00:00Z"), total=5_000, start=1_999)
+
+    feed = arxiv.parse_search(make_fetched(body.encode()), source, Request("x", page=19))
+
+    assert feed.notes == ("only the newest 2000 of 5000 results were read; narrow the search or days_back",)
+    assert feed.refused == 0
+
+
+def test_cross_lists_of_a_search_are_left_out_by_their_first_category() -> None:
+    body = make_answer(make_result("2026-06-15T08:00:00Z"))
+
+    assert len(parse_search(body, categories=("cs.RO",), cross_lists=False).sightings) == 1
+    feed = parse_search(body, categories=("cs.AI",), cross_lists=False)
+    assert (feed.sightings, feed.left_out, feed.refused) == ((), 1, 0)
+    assert feed.notes == ("1 cross-list left out",)
 
 
 def make_answer(*entries: str, total: int = 1, start: int = 0) -> str:
@@ -276,6 +364,7 @@ def test_old_paper_with_a_new_version_is_not_announced_as_new() -> None:
         ),
         (make_answer(total=300, start=100), "an empty page although arXiv has 300 results"),
         ("<html>Service Unavailable</html>", "found an HTML page"),
+        ("Rate exceeded.", "begins with 'Rate exceeded.'"),
     ],
 )
 def test_answer_that_is_an_error_is_refused_with_arxivs_words(body: str, message: str) -> None:
@@ -297,6 +386,18 @@ def test_search_without_results_says_so() -> None:
         ("12 pages; withdrawn by arXiv administrators", ""),
         ("", "This paper has been withdrawn by the authors."),
         ("", "This paper was withdrawn"),
+        ("This submission has been removed by arXiv administrators: the license was wrong", ""),
+        ("This version withdrawn by arXiv administrators", ""),
+        ("[Withdrawn]", ""),
+        ("12 pages, 3 figures. Withdrawn due to a gap in the proof", ""),
+        ("The authors have withdrawn this paper", ""),
+        ("We withdraw this paper because of an error", ""),
+        ("This paper, titled A Rest, has been withdrawn by the first author", ""),
+        ("This paper (v2) has been withdrawn", ""),
+        ("This paper has been withdrawn from arXiv", ""),
+        ("This work has been withdrawn and replaced by 2606.00002", ""),
+        ("", "Withdrawn."),
+        ("", "[This manuscript has been withdrawn]"),
     ],
 )
 def test_withdrawn_paper_is_known_by_its_words(note: str, summary: str) -> None:
@@ -310,10 +411,53 @@ def test_withdrawn_paper_is_known_by_its_words(note: str, summary: str) -> None:
         ("12 pages, 3 figures", "We study why drugs are withdrawn from the market."),
         ("Accepted at ICML", "Papers that were withdrawn by the authors of a venue are counted."),
         ("Code available", "Users have withdrawn by the thousands, and this platform was abandoned."),
+        ("", "This drug was withdrawn in 1998."),
+        ("", "This paper studies how consent, once given, is withdrawn by users."),
+        (
+            "",
+            "Once a paper has been withdrawn, who cites it? This paper has been withdrawn, one reads, and yet.",
+        ),
+        ("", "Withdrawn papers on arXiv are rarely studied."),
+        ("", "We withdraw a ball from an urn."),
+        ("This paper was withdrawn from a conference and accepted at another", ""),
+        ("Withdrawn by the authors from ICLR, now at ACL", ""),
+        ("An earlier version of this paper was withdrawn; this one is right", ""),
+        ("Replaces the withdrawn paper 2601.00001", ""),
+        ("This paper has not been withdrawn", ""),
+        ("Figure 3 was removed by the authors", ""),
+        ("Withdrawn submissions of a conference, as a dataset", ""),
     ],
 )
 def test_paper_about_withdrawal_is_not_withdrawn(note: str, summary: str) -> None:
     assert not arxiv.is_withdrawn(note, summary)
+
+
+CATEGORIES = ["cs.CL", "cs.LG", "math.CO", ""]
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(Announce)), st.sampled_from(CATEGORIES)), max_size=6))
+def test_each_announcement_is_taken_or_counted(kinds: list[tuple[Announce, str]]) -> None:
+    body = make_rss(
+        *(make_item(place, kind, categories) for place, (kind, categories) in enumerate(kinds, 1))
+    )
+
+    everything = parse_listing(body)
+    primary = parse_listing(body, categories=("cs.CL", "math"), cross_lists=False)
+
+    assert [sighting.announce for sighting in everything.sightings] == [kind for kind, _ in kinds]
+    assert len(primary.sightings) + primary.left_out == len(kinds)
+    assert all(one.announce in (Announce.NEW, Announce.REPLACE) for one in primary.sightings)
+    assert all(one.entry.primary_category in ("cs.CL", "math.CO") for one in primary.sightings)
+
+
+@pytest.mark.parametrize("words", [". ", "(", "this paper, ", "the paper (", "withdrawn ", "we have "])
+def test_long_comment_is_judged_at_once(words: str) -> None:
+    comment = words * (10_000 // len(words))
+    began = process_time()
+
+    arxiv.is_withdrawn(comment, comment)
+
+    assert process_time() - began < 1
 
 
 @given(st.integers(0, 3_000), st.binary(max_size=20))
@@ -355,7 +499,11 @@ def test_every_result_of_real_searches_is_read_as_it_stands(corpus: Path) -> Non
     compared = 0
     for name, body in real_answers(corpus):
         root = etree.fromstring(body)
-        if root.tag != f"{ATOM}feed" or root.find(f"{ATOM}id").text.endswith("arxiv.org/"):
+        if root.tag != f"{ATOM}feed":
+            continue
+        if "/api/errors" in body.decode():
+            with pytest.raises(FeedError, match="arXiv says"):
+                parse_search(body)
             continue
         feed = arxiv.parse_search(make_fetched(body), Source("a", "arxiv_search", "x"), make_request())
         entries = root.findall(f"{ATOM}entry")
@@ -369,6 +517,12 @@ def test_every_result_of_real_searches_is_read_as_it_stands(corpus: Path) -> Non
             authors = [words(person.text) for person in element.iterfind(f"{ATOM}author/{ATOM}name")]
             assert [words(name) for name in entry.authors] == list(dict.fromkeys(authors))
             assert list(entry.categories) == [one.get("term") for one in element.findall(f"{ATOM}category")]
+            primary = element.find(f"{SCHEMA}primary_category")
+            assert primary is None or entry.primary_category == primary.get("term")
+            assert words(entry.note) == words(element.findtext(f"{SCHEMA}comment"))
+            doi = words(element.findtext(f"{SCHEMA}doi"))
+            assert not doi or f"doi:{doi.lower()}" in entry.keys
+            assert entry.url == f"https://arxiv.org/abs/{id_.rpartition('v')[0]}"
             published = element.findtext(f"{ATOM}published")
             assert entry.published_at == datetime.fromisoformat(published.replace("Z", "+00:00"))
             compared += 1
@@ -391,6 +545,9 @@ def test_every_announcement_of_real_listings_is_read_as_it_stands(corpus: Path) 
             assert ", ".join(sighting.entry.authors) == creators
             assert list(sighting.entry.categories) == [one.text for one in element.findall("category")]
             assert sighting.announce == element.findtext(f"{SCHEMA}announce_type")
+            batch_on = parsedate_to_datetime(root.findtext("channel/pubDate")).date()
+            assert sighting.listed_on == feed.listed_on == batch_on
+            assert str(sighting.entry.version) == element.findtext("guid").rpartition("v")[2]
             compared += 1
     assert compared >= 6
 

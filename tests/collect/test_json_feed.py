@@ -82,9 +82,10 @@ def test_first_version_had_one_author_and_numbers_as_ids() -> None:
 
 
 def test_authors_of_the_feed_are_those_of_an_item_that_names_none() -> None:
-    feed = parse_feed({"authors": [{"name": "Ada Example"}], "items": [{"id": "1", "title": "x"}]})
+    paper = {"id": "2", "title": "y", "url": "https://arxiv.org/abs/2606.01234"}
+    feed = parse_feed({"authors": [{"name": "Ada Example"}], "items": [{"id": "1", "title": "x"}, paper]})
 
-    assert feed.sightings[0].entry.authors == ("Ada Example",)
+    assert [sighting.entry.authors for sighting in feed.sightings] == [("Ada Example",), ()]
 
 
 def test_arxiv_id_is_found_in_an_external_address() -> None:

@@ -50,7 +50,7 @@ TROUBLE: dict[str, tuple[bytes, FetchState, str]] = {
     ),
     "500": (http("500 Oh"), FetchState.FAILED, "answered 500"),
     "503": (http("503 Later"), FetchState.FAILED, "answered 503"),
-    "cut XML": (http("200 OK", FEED[: FEED.index(b"Two") + 3]), FetchState.PARTIAL, "ends in the middle"),
+    "cut XML": (http("200 OK", FEED[: FEED.index(b"Two") + 3]), FetchState.PARTIAL, "ends before its end"),
     "HTML": (http("200 OK", b"<!doctype html><html><p>Sorry</p></html>"), FetchState.FAILED, "an HTML page"),
     "empty": (http("200 OK"), FetchState.FAILED, "found nothing"),
     "no items": (http("200 OK", make_rss().encode()), FetchState.EMPTY_UNEXPECTED, ""),
