@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import itertools
 import os
 import random
+import re
 import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from newsletter.collect.guard import why_refused
+from newsletter.collect.unpack import CODINGS, Unpacker
 from newsletter.errors import FetchError
 from newsletter.model import Fetched, NotModified, Validators
 
@@ -74,6 +75,7 @@ class HttpFetcher:
         self._user_agent = f"newsletter/{version} (+{contact})"
         self._base_folder = base_folder
         self._deadline_s = deadline_s
+        self._connect_s = deadline_s / (attempts + 1)  # so that the last attempt can still bring an answer
         self._max_body_bytes = max_body_bytes
         self._allow_private_hosts = allow_private_hosts
         self._attempts = attempts
@@ -131,25 +133,25 @@ class HttpFetcher:
         self, location: str, known: Validators | None, budget: _Budget
     ) -> Fetched | NotModified:
         url, is_permanent = location, True
-        seen = {location}
+        seen = [location]
         for _ in range(MAX_REDIRECTS + 1):
-            self._check_url(url, location)
+            self._check_url(url, seen)
             async with self._turn(url):
                 answer = await self._ask_in_time(url, known, location, budget)
             if isinstance(answer, _Redirect):
                 is_permanent &= answer.is_permanent
                 try:
-                    url = urljoin(url, answer.target)
+                    url = urljoin(url, _UNDECODED.sub(_percent_encode, answer.target))
                 except ValueError as error:
                     message = f"{_shown(url)}: redirects to {answer.target[:200]!r}"
-                    raise FetchError(message, url=location) from error
+                    raise FetchError(message, url=_shown(location)) from error
                 if url in seen:
-                    raise FetchError(f"{_shown(location)}: redirects in a circle", url=location)
-                seen.add(url)
+                    raise FetchError(f"{_shown(location)}: redirects in a circle", url=_shown(location))
+                seen.append(url)
                 continue
             moved_to = url if is_permanent and url != location else ""
             return NotModified(moved_to) if answer is None else replace(answer, moved_to=moved_to)
-        raise FetchError(f"{_shown(location)}: more than {MAX_REDIRECTS} redirects", url=location)
+        raise FetchError(f"{_shown(location)}: more than {MAX_REDIRECTS} redirects", url=_shown(location))
 
     async def _ask_in_time(
         self, url: str, known: Validators | None, location: str, budget: _Budget
@@ -159,6 +161,9 @@ class HttpFetcher:
         try:
             async with asyncio.timeout(budget.left_s):
                 answer = await self._ask(url, known)
+        except aiohttp.ConnectionTimeoutError as error:
+            message = f"cannot connect: no answer after {self._connect_s:g} s"
+            raise _Momentary(FetchError(f"{_shown(url)}: {message}", url=_shown(location)), url) from error
         except TimeoutError as error:
             raise FetchError(
                 f"{_shown(url)}: not finished after {self._deadline_s:g} s", url=location
@@ -166,8 +171,8 @@ class HttpFetcher:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if refusal := _find_refusal(error):
                 message = f"{refusal}; 'fetch: {{allow_private_hosts: on}}' allows it"
-                raise FetchError(f"{_shown(url)}: {message}", url=location) from error
-            failure = FetchError(f"{_shown(url)}: {_why(error)}", url=location)
+                raise FetchError(f"{_shown(url)}: {message}", url=_shown(location)) from error
+            failure = FetchError(f"{_shown(url)}: {_why(error)}", url=_shown(location))
             if isinstance(error, aiohttp.ClientSSLError | ValueError):
                 raise failure from error
             raise _Momentary(failure, url) from error
@@ -210,39 +215,51 @@ class HttpFetcher:
                 raise failure
             body = await self._read(response, url)
             validators = Validators(
-                etag=response.headers.get("ETag", ""),
-                last_modified=response.headers.get("Last-Modified", ""),
+                etag=_header(response, "ETag"),
+                last_modified=_header(response, "Last-Modified"),
                 content_hash=_hash(body),
             )
-            return Fetched(body, url, validators, response.headers.get("Content-Type", ""))
+            # Links in the answer are relative to its address, so a login in there would reach the readers.
+            return Fetched(body, _shown(url), validators, _header(response, "Content-Type"))
 
     async def _read(self, response: aiohttp.ClientResponse, url: str) -> bytes:
-        body = bytearray()
+        """Return the body, unpacked. Neither as sent nor unpacked may it be larger than allowed."""
+        unpacker = Unpacker(_header(response, "Content-Encoding"))
+        body, received = bytearray(), 0
         async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-            body += chunk
-            if len(body) > self._max_body_bytes:
+            received += len(chunk)
+            for piece in unpacker.unpack(chunk):
+                body += piece
+                if len(body) > self._max_body_bytes:
+                    break
+            if max(len(body), received) > self._max_body_bytes:
                 raise FetchError(
-                    f"{_shown(url)}: more than {_megabytes(self._max_body_bytes)}", url=url, status=200
+                    f"{_shown(url)}: more than {_megabytes(self._max_body_bytes)}",
+                    url=_shown(url),
+                    status=200,
                 )
+        if not unpacker.is_whole:
+            raise aiohttp.ClientPayloadError("the packed body is cut")
         return bytes(body)
 
-    def _check_url(self, url: str, location: str) -> None:
+    def _check_url(self, url: str, seen: Sequence[str]) -> None:
         """Refuse other schemes than http and https, the way back from https to http, and unusual ports, except
-        the one that the operator wrote."""
+        the one that the operator wrote. seen are the addresses that led here, the operator's first."""
+        location = seen[0]
         try:
-            parts, first = urlsplit(url), urlsplit(location)
+            parts = urlsplit(url)
             port, host = parts.port, parts.hostname or ""
-            first_port = first.port
+            first_port = urlsplit(location).port
         except ValueError as error:
-            raise FetchError(f"{_shown(url)}: {error}", url=location) from error
+            raise FetchError(f"{_shown(url)}: {error}", url=_shown(location)) from error
         if parts.scheme not in ("http", "https"):
-            raise FetchError(f"{_shown(url)}: only https: and http: are fetched", url=location)
-        if parts.scheme == "http" and first.scheme == "https":
-            raise FetchError(f"{_shown(url)}: https: must not lead to http:", url=location)
+            raise FetchError(f"{_shown(url)}: only https: and http: are fetched", url=_shown(location))
+        if parts.scheme == "http" and any(_scheme(one) == "https" for one in seen):
+            raise FetchError(f"{_shown(url)}: https: must not lead to http:", url=_shown(location))
         if not host:
-            raise FetchError(f"{_shown(url)}: the address has no host", url=location)
+            raise FetchError(f"{_shown(url)}: the address has no host", url=_shown(location))
         if port not in _USUAL_PORTS and port != first_port and not self._allow_private_hosts:
-            raise FetchError(f"{_shown(url)}: redirects to the unusual port {port}", url=location)
+            raise FetchError(f"{_shown(url)}: redirects to the unusual port {port}", url=_shown(location))
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -251,12 +268,21 @@ class HttpFetcher:
                 socket_factory=None if self._allow_private_hosts else _open_public_socket,
                 resolver=self._resolver,
                 use_dns_cache=self._resolver is None,
+                # A kept connection may be gone when it is needed again, which looks like a server in trouble.
+                force_close=True,
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,
-                headers={"User-Agent": self._user_agent, "Accept": _ACCEPT},
+                headers={
+                    "User-Agent": self._user_agent,
+                    "Accept": _ACCEPT,
+                    "Accept-Encoding": ", ".join(CODINGS),
+                },
+                auto_decompress=False,  # it takes a gzip that is cut for a whole one
+                middlewares=[_ask_only_once],
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),  # the deadline is ours
+                # No total: the deadline is ours.
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_s),
                 trust_env=False,
             )
         return self._session
@@ -292,11 +318,32 @@ class _Momentary(Exception):
         self.url = url
 
 
+async def _ask_only_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Have aiohttp leave it to us to ask again after a lost connection: it would do so without any pause."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError):
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError("the server closed the connection") from error
+
+
+class _RefusedError(OSError):
+    """An address is not dialled. Its errno is none of the system's, so that it is not taken for one of those."""
+
+    ERRNO = -1
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
 def _open_public_socket(address: tuple[Any, ...]) -> socket.socket:
     """Return the socket for an address that aiohttp is about to dial. Raises for one that is not public."""
     family, kind, protocol, _, where = address
     if reason := why_refused(str(where[0])):
-        raise OSError(errno.EACCES, f"{where[0]} {reason}")
+        raise _RefusedError(_RefusedError.ERRNO, f"{where[0]} {reason}")
     return socket.socket(family=family, type=kind, proto=protocol)
 
 
@@ -304,7 +351,7 @@ def _find_refusal(error: BaseException | None) -> str:
     """Return why addresses were refused, "" where none was. aiohttp wraps that error, of several addresses as one."""
     while error is not None:
         inner = getattr(error, "os_error", None)
-        if inner is None and isinstance(error, OSError) and error.errno == errno.EACCES:
+        if inner is None and isinstance(error, OSError) and error.errno == _RefusedError.ERRNO:
             return str(error.strerror)
         error = inner or error.__cause__
     return ""
@@ -318,8 +365,8 @@ def _tell_status(response: aiohttp.ClientResponse, url: str) -> FetchError:
     if response.status == 410:
         note = "; it is gone for ever: take the source out of the configuration"
     return FetchError(
-        f"{_shown(url)}: answered {response.status} {response.reason or ''}".rstrip() + note,
-        url=url,
+        f"{_shown(url)}: answered {response.status} {_decode(response.reason or '')}".rstrip() + note,
+        url=_shown(url),
         status=response.status,
         retry_after_s=retry_after_s,
     )
@@ -379,16 +426,33 @@ def _scheme(location: str) -> str:
 
 
 def _host(url: str) -> str:
-    return urlsplit(url).hostname or ""
+    return (urlsplit(url).hostname or "").rstrip(".")
 
 
 def _shown(url: str) -> str:
-    """Return the address without login, for messages."""
+    """Return the address without login, for messages and readers."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    login, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=host)) if login else url
+
+
+# What aiohttp makes of bytes in a header that are no UTF-8: no database and no mail takes these.
+_UNDECODED = re.compile("[\udc80-\udcff]")
+
+
+def _percent_encode(byte: re.Match[str]) -> str:
+    return f"%{ord(byte[0]) - 0xDC00:02X}"
+
+
+def _header(response: aiohttp.ClientResponse, name: str) -> str:
+    return _decode(response.headers.get(name, ""))
+
+
+def _decode(text: str) -> str:
+    return _UNDECODED.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _why(error: Exception) -> str:
@@ -398,6 +462,12 @@ def _why(error: Exception) -> str:
         return f"no secure connection: {error}"
     if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
         return f"cannot connect: {os.strerror(error.os_error.errno)}"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the answer ends in the middle"
+    if isinstance(error, aiohttp.InvalidURL):
+        return "is no address that can be asked"  # its own text has the login
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"the answer is no proper HTTP: {' '.join(error.message.split())[:200]}"
     return str(error) or type(error).__name__
 
 

@@ -33,8 +33,7 @@ _REFUSED: tuple[tuple[IPv4Network | IPv6Network, str], ...] = tuple(
         ("::1/128", "this machine"),
         ("100::/64", "reserved"),
         ("2001:2::/48", "for benchmarks"),
-        ("2001:10::/28", "reserved"),
-        ("2001:20::/28", "reserved"),
+        ("2001::/23", "reserved"),
         ("2001:db8::/32", "for documentation"),
         ("3fff::/20", "for documentation"),
         ("5f00::/16", "reserved"),
@@ -45,10 +44,15 @@ _REFUSED: tuple[tuple[IPv4Network | IPv6Network, str], ...] = tuple(
         ("ff00::/8", "multicast"),
     ]
 )
-_MAPPED = ip_network("::ffff:0:0/96")
-_COMPATIBLE = ip_network("::/96")
-_TRANSLATED = ip_network("::ffff:0:0:0/96")
-_NAT64 = ip_network("64:ff9b::/96")
+_UNICAST = ip_network(
+    "2000::/3"
+)  # all that was ever given out: https://www.iana.org/assignments/ipv6-address-space
+_IPV4_AT_THE_END = (
+    ip_network("::/96"),  # compatible
+    ip_network("::ffff:0:0/96"),  # mapped
+    ip_network("::ffff:0:0:0/96"),  # translated
+    ip_network("64:ff9b::/96"),  # NAT64
+)
 _6TO4 = ip_network("2002::/16")
 _TEREDO = ip_network("2001::/32")
 _ISATAP = frozenset({0x00005EFE, 0x02005EFE})
@@ -63,11 +67,12 @@ def why_refused(address: str) -> str:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
         return "is no IP address"
-    for one in (ip, *_embedded(ip)):
+    for one in (*_embedded(ip), ip):
         for network, reason in _REFUSED:
             if one.version == network.version and one in network:
                 return f"is {reason}" if one == ip else f"stands for {one}, which is {reason}"
-    return ""
+    is_known = ip.version == 4 or any(ip in network for network in (_UNICAST, *_IPV4_AT_THE_END))
+    return "" if is_known else "is reserved"
 
 
 def _embedded(ip: IPv4Address | IPv6Address) -> Iterator[IPv4Address]:
@@ -76,7 +81,7 @@ def _embedded(ip: IPv4Address | IPv6Address) -> Iterator[IPv4Address]:
         return
     number = int(ip)
     last = IPv4Address(number & 0xFFFFFFFF)
-    if any(ip in network for network in (_MAPPED, _COMPATIBLE, _TRANSLATED, _NAT64)) and number > 1:
+    if any(ip in network for network in _IPV4_AT_THE_END) and number > 1:
         yield last
     if ip in _6TO4:
         yield IPv4Address(number >> 80 & 0xFFFFFFFF)

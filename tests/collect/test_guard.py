@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from newsletter.collect.guard import why_refused
 
@@ -32,7 +36,13 @@ from newsletter.collect.guard import why_refused
         ("fec0::1", "is a private network"),
         ("ff02::1", "is multicast"),
         ("2001:db8::1", "is for documentation"),
+        ("2001:1::1", "is reserved"),
+        ("2001:1ff::1", "is reserved"),
+        ("2001:0:808:808::f7f7:f7f7", "is reserved"),
         ("64:ff9b:1::1", "is a private network"),
+        ("200::1", "is reserved"),
+        ("4000::5efe:8.8.8.8", "is reserved"),
+        ("fe00::1", "is reserved"),
         ("::ffff:127.0.0.1", "stands for 127.0.0.1, which is this machine"),
         ("::ffff:0:10.0.0.1", "stands for 10.0.0.1, which is a private network"),
         ("::127.0.0.1", "stands for 127.0.0.1, which is this machine"),
@@ -67,3 +77,23 @@ def test_address_that_is_not_public_is_refused_with_the_reason(address: str, rea
 )
 def test_public_address_may_be_dialled(address: str) -> None:
     assert why_refused(address) == ""
+
+
+@given(address=st.ip_addresses())
+def test_what_python_calls_not_global_is_refused(address: IPv4Address | IPv6Address) -> None:
+    assert address.is_global or why_refused(str(address))
+
+
+@pytest.mark.parametrize("prefix", ["::ffff:0:0", "::ffff:0:0:0", "64:ff9b::", "2a00:1450::5efe:0:0"])
+@given(inner=st.ip_addresses(v=4))
+def test_an_embedded_address_is_judged_as_if_it_stood_alone(prefix: str, inner: IPv4Address) -> None:
+    outer = IPv6Address(int(IPv6Address(prefix)) | int(inner))
+
+    assert bool(why_refused(str(outer))) == bool(why_refused(str(inner)))
+
+
+@given(inner=st.ip_addresses(v=4))
+def test_6to4_is_judged_by_its_router(inner: IPv4Address) -> None:
+    assert bool(why_refused(str(IPv6Address(0x2002 << 112 | int(inner) << 80)))) == bool(
+        why_refused(str(inner))
+    )
