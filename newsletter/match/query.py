@@ -27,7 +27,8 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from newsletter.errors import QueryError
-from newsletter.match.fold import fold, word_forms
+from newsletter.match.fold import fold
+from newsletter.match.spelling import word_forms
 from newsletter.model import AllOf, AnyOf, Compare, Measure, Not, Query, Rank, Scope, Spelling, Topic, Words
 
 NO_LIBRARY: Mapping[str, Topic] = MappingProxyType({})

@@ -13,9 +13,10 @@ from datetime import date, datetime, timedelta
 from newsletter.compose.digest import compose_digest
 from newsletter.compose.slots import choose_plan, choose_plan_for_date, previous_slot
 from newsletter.compose.window import choose_window
-from newsletter.match.matcher import FoldedEntry, fold_entry, match_topic
+from newsletter.match.matcher import match_topic
 from newsletter.match.query import parse_topics
 from newsletter.match.rank import rank_entries, stand_entries
+from newsletter.match.words import FoldedEntry, fold_entry
 from newsletter.model import (
     Consent,
     Digest,

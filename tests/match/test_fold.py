@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from newsletter.match.fold import Gap, fold, stem, word_forms
+from newsletter.match.fold import Gap, fold
+from newsletter.match.spelling import stem, word_forms
 
 
 def words(text: str) -> list[str]:
