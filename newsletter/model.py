@@ -261,6 +261,7 @@ class Scope(StrEnum):
     COMMENT = "comment"
     ORG = "org"
     ID = "id"
+    PRIMARY = "primary"  # the first of the categories
 
 
 class Spelling(StrEnum):
@@ -270,6 +271,8 @@ class Spelling(StrEnum):
     PREFIX = "prefix"  # robot*
     INFLECTED = "inflected"  # agent~
     EXACT = "exact"  # =RAG
+    NEAR = "near"  # "model editing"~5
+    REGEX = "regex"  # /fine-?tun\w+/
 
 
 class Measure(StrEnum):
@@ -283,11 +286,15 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A word or phrase in one of the scopes. Authors and categories follow the rules of their scope."""
+    """A word or phrase in one of the scopes. Authors and categories follow the rules of their scope.
+
+    within counts for words that are NEAR each other: at most so many others may stand between them.
+    """
 
     text: str
     where: tuple[Scope, ...] = (Scope.TITLE, Scope.ABSTRACT)
     spelling: Spelling = Spelling.FOLDED
+    within: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,11 @@ A topic is written as a name, as one line under a name, or in long form:
       none: [survey, "title:benchmark"]
 
 All three become the same tree: AllOf(AnyOf(any), all…, Not(none)…). Commas separate words; quotes protect
-them. A word may carry one mark (``robot*``, ``=RAG``, ``agent~``) and one scope (``title:``), or be a
-comparison (``upvotes>=3``).
+them. A word may carry one mark (``robot*``, ``=RAG``, ``agent~``, ``"a b"~5``), be a regular expression
+(``/fine-?tun\\w+/``) or a comparison (``upvotes>=3``), and have a scope (``title:``).
+
+``query`` takes a boolean query string instead (match/query.lark): ``(alignment OR jailbreak~) AND NOT title:survey``.
+`parse_query` and `print_query` are each other's inverse.
 """
 
 from __future__ import annotations
@@ -26,6 +29,9 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NoReturn
 
+import re2
+from lark import Lark, Token, Tree, UnexpectedInput
+
 from newsletter.errors import QueryError
 from newsletter.match.fold import fold
 from newsletter.match.spelling import word_forms
@@ -36,9 +42,10 @@ NO_LIBRARY: Mapping[str, Topic] = MappingProxyType({})
 _DEFAULT_WHERE = (Scope.TITLE, Scope.ABSTRACT)
 _SCOPES = {scope.value: scope for scope in Scope} | {"cat": Scope.CATEGORY}
 _GROUPS = ("any", "all", "none")
-_KEYS = ("name", *_GROUPS, "where", "min_upvotes", "wait", "limit", "weight", "rank")
-_LATER_KEYS = ("query", "about", "like", "unlike")
-_LATER_SCOPES = ("primary", "near")
+_KEYS = ("name", *_GROUPS, "query", "where", "min_upvotes", "wait", "limit", "weight", "rank")
+_LATER_KEYS = ("about", "like", "unlike")
+_CODES = frozenset({Scope.CATEGORY, Scope.PRIMARY})
+_CODE_SCOPES = ((Scope.CATEGORY,), (Scope.PRIMARY,))
 _MIN_PREFIX = 3
 _MAX_WAIT = timedelta(days=90)
 
@@ -168,14 +175,17 @@ def _parse_long(
 
     _check_keys(form, path)
     name = _parse_name(form.get("name"), path_of("name"))
-    topic = _find_in(library, name) if not any(key in form for key in (*_GROUPS, "where")) else None
+    topic = _find_in(library, name) if not any(key in form for key in (*_GROUPS, "query", "where")) else None
     if topic is None:
         where = _parse_where(form["where"], path_of("where")) if "where" in form else _DEFAULT_WHERE
         groups = {key: _parse_group(form[key], where, path_of(key)) for key in _GROUPS if key in form}
+        if "query" in form:
+            whole = _parse_query(_scalar(form["query"], path_of("query")), where)
+            groups["all"] = (whole, *groups.get("all", ()))
         if "any" not in groups and "all" not in groups:
             groups["any"] = _parse_group(name, where, path_of("name") if len(form) > 1 else path)
         query = _build_query(groups)
-        problem = _find_contradiction(groups)
+        problem = find_contradiction(query)
         if problem:
             _text_of(name, path).fail(
                 f"nothing can match: {problem}", hint="take it out of 'none', or out of the rest"
@@ -229,11 +239,17 @@ def _parse_group(value: object, where: tuple[Scope, ...], path: str) -> tuple[Qu
     return tuple(_parse_item(item, where) for line in lines for item in _split_at_commas(line))
 
 
+_PATTERN_ITEM = re.compile(r"(?:\A|,)\s*(?:[^\W\d|]+:\s*)?(/(?:\\.|[^/\\])+/)(?=\s*(?:,|\Z))")
+
+
 def _split_at_commas(line: _Text) -> list[_Text]:
-    """Return the items of a line. Commas in quotes and in braces do not separate."""
+    """Return the items of a line. Commas in quotes, in braces and in a regular expression do not separate."""
     cuts = [-1]
     quote = brace = -1
+    patterns = [found.span(1) for found in _PATTERN_ITEM.finditer(line.value)]
     for index, char in enumerate(line.value):
+        if any(begin <= index < end for begin, end in patterns):
+            continue
         if char == '"':
             quote = index if quote < 0 else -1
         elif quote >= 0:
@@ -262,20 +278,61 @@ def _build_query(groups: Mapping[str, tuple[Query, ...]]) -> Query:
     return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
 
-def _find_contradiction(groups: Mapping[str, tuple[Query, ...]]) -> str:
-    """Return what a topic both needs and forbids, or an empty text."""
-    forbidden = [part for part in groups.get("none", ()) if isinstance(part, Words)]
+def find_contradiction(query: Query) -> str:
+    """Return why nothing at all can match a query, or an empty text where something can."""
+    return _why_dead(query, ())
 
-    def is_forbidden(part: Query) -> bool:
-        return isinstance(part, Words) and any(_covers(words, part) for words in forbidden)
 
-    for part in groups.get("all", ()):
-        if is_forbidden(part):
-            return f"{_shown(part)} is both needed and forbidden"
-    wanted = groups.get("any", ())
-    if wanted and all(is_forbidden(part) for part in wanted):
-        return f"{', '.join(_shown(part) for part in wanted)}: all that is wanted is also forbidden"
+def _why_dead(query: Query, forbidden: Sequence[Words]) -> str:
+    match query:
+        case Words():
+            return f"{_shown(query)} is both needed and forbidden" if _is_covered(query, forbidden) else ""
+        case AnyOf():
+            reasons = [_why_dead(part, forbidden) for part in query.parts]
+            if not reasons or not all(reasons):
+                return ""
+            return f"{', '.join(_shown(part) for part in query.parts)}: all that is wanted is also forbidden"
+        case AllOf():
+            return _why_all_dead(query, forbidden)
+        case _:
+            return ""
+
+
+def _why_all_dead(query: AllOf, forbidden: Sequence[Words]) -> str:
+    banned = [*forbidden]
+    for part in query.parts:
+        if isinstance(part, Not):
+            inner = part.part.parts if isinstance(part.part, AnyOf) else (part.part,)
+            banned += [words for words in inner if isinstance(words, Words)]
+    for part in query.parts:
+        reason = _why_dead(part, banned)
+        if reason:
+            return reason
+    return _why_out_of_range([part for part in query.parts if isinstance(part, Compare)])
+
+
+def _why_out_of_range(comparisons: Sequence[Compare]) -> str:
+    """Return which two comparisons leave no number between them, or an empty text."""
+    for low in comparisons:
+        for high in comparisons:
+            if low.measure is not high.measure or low.operator not in (">", ">=", "=") or low is high:
+                continue
+            from_, to = _ordinal(low), _ordinal(high)
+            from_ += low.operator == ">"
+            to -= high.operator == "<"
+            if high.operator in ("<", "<=", "=") and from_ > to:
+                return f"{_shown(low)} and {_shown(high)} exclude each other"
     return ""
+
+
+def _ordinal(comparison: Compare) -> int:
+    if comparison.measure is Measure.DATE:
+        return date.fromisoformat(comparison.value).toordinal()
+    return int(comparison.value)
+
+
+def _is_covered(needed: Words, forbidden: Sequence[Words]) -> bool:
+    return any(_covers(words, needed) for words in forbidden)
 
 
 def _covers(forbidden: Words, needed: Words) -> bool:
@@ -287,7 +344,7 @@ def _covers(forbidden: Words, needed: Words) -> bool:
     return (
         forbidden.spelling is Spelling.FOLDED
         and needed.spelling is Spelling.FOLDED
-        and Scope.CATEGORY not in forbidden.where
+        and _CODES.isdisjoint(forbidden.where)
         and not _forms(forbidden.text).isdisjoint(_forms(needed.text))
     )
 
@@ -299,14 +356,171 @@ def _forms(text: str) -> frozenset[str]:
 
 
 def written(words: Words) -> str:
-    """Return a word with its mark, as the reader wrote it: ``robot*``, ``=RAG``, ``agent~``."""
-    if words.spelling is Spelling.EXACT:
-        return f"={words.text}"
-    return words.text + {Spelling.PREFIX: "*", Spelling.INFLECTED: "~"}.get(words.spelling, "")
+    """Return a word with its mark, as the reader wrote it: ``robot*``, ``=RAG``, ``agent~``, ``/rag/``."""
+    match words.spelling:
+        case Spelling.EXACT:
+            return f"={words.text}"
+        case Spelling.REGEX:
+            return f"/{words.text}/"
+        case Spelling.NEAR:
+            return f'"{words.text}"~{words.within}'
+        case Spelling.PREFIX:
+            return words.text + "*"
+        case Spelling.INFLECTED:
+            return words.text + "~"
+        case Spelling.FOLDED:
+            return words.text
+
+
+def print_query(query: Query) -> str:
+    """Return a query in the language of query strings, such that `parse_query` gives the same tree again.
+
+    Scopes that are not the usual two stand before a word, joined by "|". A query that takes everything is an
+    empty text, which is no query string.
+    """
+    match query:
+        case Words():
+            return _print_words(query)
+        case Compare():
+            return f"{query.measure}{query.operator}{query.value}"
+        case Not():
+            return f"NOT {_print_part(query.part)}"
+        case AllOf():
+            return " AND ".join(map(_print_part, query.parts))
+        case AnyOf():
+            return " OR ".join(map(_print_part, query.parts))
+
+
+def _print_part(query: Query) -> str:
+    text = print_query(query)
+    return f"({text})" if isinstance(query, AllOf | AnyOf) else text
+
+
+_BARE = re.compile(r"[^\W_](?:[\w.+#-]*[\w+#])?")
+
+
+def _print_words(words: Words) -> str:
+    scope = "" if words.where == _DEFAULT_WHERE else "|".join(words.where) + ":"
+    if words.where in _CODE_SCOPES:
+        return scope + words.text
+    text = f'"{words.text}"'
+    if _BARE.fullmatch(words.text) and words.text not in ("AND", "OR", "NOT", "and", "or", "not"):
+        text = words.text
+    match words.spelling:
+        case Spelling.EXACT:
+            return f"{scope}={text}"
+        case Spelling.PREFIX:
+            return f"{scope}{words.text}*" if text == words.text else f'{scope}"{words.text}*"'
+        case Spelling.INFLECTED:
+            return f"{scope}{text}~"
+        case Spelling.FOLDED:
+            return scope + text
+        case _:
+            return scope + written(words)
 
 
 def _shown(part: Query) -> str:
-    return repr(written(part)) if isinstance(part, Words) else str(part)
+    return repr(written(part)) if isinstance(part, Words) else print_query(part)
+
+
+# --- query strings ------------------------------------------------------------------------
+
+_MAX_QUERY_CHARS = 4000
+_MAX_DEPTH = 20
+_SKIPPED = re.compile(r'"[^"]*"|(?<![^\s(:])/(?:\\.|[^/\\])+/(?=[\s()]|$)')
+
+
+def parse_query(text: str, where: tuple[Scope, ...] = (Scope.TITLE, Scope.ABSTRACT)) -> Query:
+    """Return the tree of a query string such as ``(alignment OR "red team*") AND NOT title:survey``.
+
+    where is where words without a scope are looked for. Raises QueryError with the position of the mistake.
+    """
+    return _parse_query(_text_of(text, ""), where)
+
+
+def _parse_query(text: _Text, where: tuple[Scope, ...]) -> Query:
+    if not text.value:
+        text.fail("the query is empty", hint='write words, such as: "small language model" OR SLM')
+    if len(text.value) > _MAX_QUERY_CHARS:
+        text.fail(f"the query is longer than {_MAX_QUERY_CHARS} characters", hint="make several topics of it")
+    _check_brackets(text)
+    try:
+        tree = _grammar().parse(text.value)
+    except UnexpectedInput as error:
+        _fail_at(text, error)
+    query = _build_tree(tree, text, where)
+    problem = find_contradiction(query)
+    if problem:
+        text.fail(f"nothing can match: {problem}")
+    return query
+
+
+@lru_cache(maxsize=1)
+def _grammar() -> Lark:
+    return Lark.open("query.lark", rel_to=__file__, parser="lalr", maybe_placeholders=False)
+
+
+def _check_brackets(text: _Text) -> None:
+    """Raise QueryError for quotes and parentheses without their partners, and for too many in each other."""
+    blanked = _SKIPPED.sub(lambda found: " " * len(found[0]), text.value)
+    if '"' in blanked:
+        text.fail("this quote is not closed", at=blanked.index('"'))
+    opened: list[int] = []
+    for index, char in enumerate(blanked):
+        if char == "(":
+            opened.append(index)
+            if len(opened) > _MAX_DEPTH:
+                text.fail(f"parentheses stand more than {_MAX_DEPTH} deep", at=index)
+        elif char == ")":
+            if not opened:
+                text.fail("this parenthesis was never opened", at=index)
+            if not blanked[opened[-1] + 1 : index].strip() and not text.value[opened[-1] + 1 : index].strip():
+                text.fail("the group is empty", at=opened[-1], hint="put words into it or take it out")
+            opened.pop()
+    if opened:
+        text.fail("this parenthesis is not closed", at=opened[-1])
+    if re.search(r"(?:NOT\s+){20}", blanked):
+        text.fail("there are too many NOT in a row", at=blanked.index("NOT"))
+
+
+def _fail_at(text: _Text, error: UnexpectedInput) -> NoReturn:
+    at: int | None = getattr(error, "pos_in_stream", None)
+    is_end = at is None or at < 0 or getattr(getattr(error, "token", None), "type", "") == "$END"
+    position = len(text.value) if is_end or at is None else at
+    rest = text.value[position:]
+    operator = re.match(r"AND|OR", rest)
+    if not rest or rest.startswith(")"):
+        text.fail("a word is missing here", at=position, hint="an operator stands between two words")
+    if operator:
+        hint = f'put quotes around it if it is text: "{operator[0]}"'
+        text.fail(f"a word is missing before {operator[0]}", at=position, hint=hint)
+    text.fail(f"{rest[:20]!r} was not expected here", at=position, hint="put quotes around text")
+
+
+def _build_tree(tree: Tree[Token] | Token, text: _Text, where: tuple[Scope, ...]) -> Query:
+    if isinstance(tree, Token):
+        begin = tree.start_pos or 0
+        return _parse_term(text.part(begin, begin + len(tree)), where)
+    if tree.data == "negated":
+        return Not(_build_tree(tree.children[0], text, where))
+    if tree.data == "scoped":
+        scope, inner = tree.children
+        begin = int(getattr(scope, "start_pos", 0) or 0)
+        name = text.part(begin, begin + len(str(scope)) - 1)
+        return _build_tree(inner, text, _parse_scopes(name))
+    parts = tuple(_build_tree(child, text, where) for child in tree.children)
+    return AnyOf(parts) if tree.data == "or_" else AllOf(parts)
+
+
+def _parse_term(item: _Text, where: tuple[Scope, ...]) -> Query:
+    if item.value in ("and", "or", "not"):
+        hint = f'write {item.value.upper()}, or "{item.value}" if you look for the word'
+        item.fail("operators are written in capitals", hint=hint)
+    if item.value.startswith("-"):
+        item.fail("a word cannot begin with '-'", hint=f"write NOT {item.value[1:]}")
+    if item.value.endswith(",") or item.value.startswith(","):
+        item.fail("a comma means nothing in a query", at=item.value.index(","), hint="write OR between words")
+    return _parse_item(item, where)
 
 
 # --- one item -----------------------------------------------------------------------------
@@ -315,7 +529,8 @@ _COMPARISON = re.compile(r"([^\W\d]+)\s*(<=|>=|==|!=|<|>|=)\s*(.*)", re.DOTALL)
 _SCOPED = re.compile(r'([^":]*):(.*)', re.DOTALL)
 _OPERATOR = re.compile(r"(?<!\S)(?:AND|OR|NOT)(?!\S)")
 _QUOTED = re.compile(r'"([^"]*)"(.*)', re.DOTALL)
-_NEAR = re.compile(r"~\s*\d+")
+_NEAR = re.compile(r"~\s*([0-9]{1,9})")
+_MAX_WITHIN = 50
 
 
 def _parse_item(item: _Text, where: tuple[Scope, ...]) -> Query:
@@ -326,22 +541,28 @@ def _parse_item(item: _Text, where: tuple[Scope, ...]) -> Query:
     comparison = _COMPARISON.fullmatch(item.value)
     if comparison:
         return _parse_comparison(item, comparison)
-    scoped = _SCOPED.fullmatch(item.value)
+    scoped = None if item.value.startswith("/") else _SCOPED.fullmatch(item.value)
     if scoped:
-        scope = _parse_scope(item, scoped[1].rstrip())
-        return _parse_words(item.part(scoped.start(2)), (scope,))
+        scopes = _parse_scopes(item.part(0, scoped.end(1)))
+        return _parse_words(item.part(scoped.start(2)), scopes)
     return _parse_words(item, where)
+
+
+def _parse_scopes(names: _Text) -> tuple[Scope, ...]:
+    """Return the scopes of ``title`` or ``title|tag``."""
+    found: dict[Scope, None] = {}
+    for name in names.value.split("|"):
+        found[_parse_scope(names, name.strip())] = None
+    return tuple(found)
 
 
 def _parse_scope(item: _Text, name: str) -> Scope:
     found = _SCOPES.get(name.casefold())
     if found:
         return found
-    if name.casefold() in _LATER_SCOPES:
-        item.fail(f"'{name}:' is not supported yet")
     nearest = _nearest(name, _SCOPES)
     hint = f"did you mean '{nearest}:'? If it is text, put" if nearest else "if it is text, put"
-    return item.fail(f"unknown scope {name!r}", hint=f'{hint} quotes around it: "{item.value}"')
+    return item.fail(f"unknown scope {name!r}", hint=f'{hint} quotes around it: "{item.whole.strip()}"')
 
 
 def _parse_comparison(item: _Text, found: re.Match[str]) -> Compare:
@@ -376,16 +597,19 @@ def _parse_date(value: _Text) -> date:
 
 
 def _parse_words(item: _Text, where: tuple[Scope, ...]) -> Words:
-    if where == (Scope.CATEGORY,):
-        return _parse_category(item)
+    if where in _CODE_SCOPES:
+        return _parse_category(item, where)
+    if len(item.value) > 1 and item.value.startswith("/") and item.value.endswith("/"):
+        return _parse_pattern(item, where)
     body, spelling = item, Spelling.FOLDED
     if body.value.startswith("="):
         body, spelling = body.part(1), Spelling.EXACT
     quoted = _QUOTED.fullmatch(body.value)
     if quoted:
         inner, mark = body.part(*quoted.span(1)), body.part(quoted.start(2))
-        if _NEAR.fullmatch(mark.value):
-            mark.fail('nearness ("a b"~5) is not supported yet')
+        near = _NEAR.fullmatch(mark.value)
+        if near:
+            return _parse_near(item, inner, int(near[1]), where, spelling)
         if mark.value not in ("", "~"):
             mark.fail("nothing may follow a closing quote", hint="separate words with commas")
     else:
@@ -406,20 +630,53 @@ def _parse_words(item: _Text, where: tuple[Scope, ...]) -> Words:
 
 
 def _check_unquoted(body: _Text) -> None:
-    if len(body.value) > 2 and body.value.startswith("/") and body.value.endswith("/"):
-        body.fail("regular expressions are not supported yet")
     operator = _OPERATOR.search(body.value)
     if operator:
         body.fail(
-            f"{operator[0]} is not supported yet",
+            f"{operator[0]} has no meaning in a list of words",
             at=operator.start(),
-            hint="use 'any', 'all' and 'none', or quotes if it is text",
+            hint="put the whole under 'query', or quotes around it if it is text",
         )
     if '"' in body.value:
         body.fail("a quote must stand at the beginning", at=body.value.index('"'))
     near = re.search(r"~\s*\d+\Z", body.value)
     if near:
-        body.fail("nearness (~5) is not supported yet", at=near.start())
+        body.fail("nearness is for words in quotes", at=near.start(), hint='write it as "a b"~5')
+
+
+def _parse_near(
+    item: _Text, inner: _Text, within: int, where: tuple[Scope, ...], spelling: Spelling
+) -> Words:
+    words = inner.value.split()
+    if spelling is Spelling.EXACT or "*" in inner.value:
+        item.fail("words that are near each other take neither '=' nor '*'")
+    if len(words) < 2 or not all(fold(word).tokens for word in words):
+        item.fail("nearness needs two words at least", hint='write it as "a b"~5')
+    if not 1 <= within <= _MAX_WITHIN:
+        item.fail(f"~{within} is out of range", hint=f"write ~1 to ~{_MAX_WITHIN}")
+    return Words(" ".join(words), where, Spelling.NEAR, within)
+
+
+def _parse_pattern(item: _Text, where: tuple[Scope, ...]) -> Words:
+    pattern = item.value[1:-1]
+    try:
+        compiled = compile_pattern(pattern)
+    except re2.error as error:
+        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error.args[0])
+        return item.fail(f"not a regular expression: {reason}", at=1, hint="RE2 knows no look-around, no \\1")
+    if compiled.search("") is not None:
+        item.fail("this regular expression matches the empty text", hint="it would match everything")
+    return Words(pattern, where, Spelling.REGEX)
+
+
+@lru_cache(maxsize=4096)
+def compile_pattern(pattern: str) -> Any:
+    """Return the compiled RE2 pattern, case aside; RE2 reads any text in linear time. Raises re2.error."""
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.max_mem = 1 << 20
+    return re2.compile(pattern, options)
 
 
 def _check_words(item: _Text, inner: _Text, words: Words) -> Words:
@@ -440,7 +697,7 @@ def _check_words(item: _Text, inner: _Text, words: Words) -> Words:
 _CATEGORY = re.compile(r"[\w.-]*(?:\{[\w.,\s-]*\}[\w.-]*)?\*?", re.ASCII)
 
 
-def _parse_category(item: _Text) -> Words:
+def _parse_category(item: _Text, where: tuple[Scope, ...]) -> Words:
     text = item.value.removeprefix('"').removesuffix('"').strip()
     if not text:
         item.fail("a category is missing here", hint="write one as cs.CL, cs.* or cs.{CL,LG}")
@@ -448,7 +705,7 @@ def _parse_category(item: _Text) -> Words:
         item.fail("a star alone would match everything", hint="write cs.* for all of cs")
     if not _CATEGORY.fullmatch(text) or re.search(r"[{,]\s*[,}]", text):
         item.fail(f"{text!r} is not a category", hint="write one as cs.CL, cs.* or cs.{CL,LG}")
-    return Words("".join(text.split()), (Scope.CATEGORY,))
+    return Words("".join(text.split()), where)
 
 
 # --- settings -----------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from itertools import takewhile
 
 from newsletter.match.acronyms import GROUPS
 from newsletter.match.fold import Folded, Gap, fold
-from newsletter.match.query import written
+from newsletter.match.query import compile_pattern, written
 from newsletter.match.spelling import count_capitals, is_capital_plural, stem, word_forms
 from newsletter.model import Entry, Hit, Scope, Spelling, Words
 
@@ -36,18 +36,39 @@ class FoldedEntry:
 
 def fold_entry(entry: Entry) -> FoldedEntry:
     """Return the entry with all its fields folded, to be matched against any number of topics."""
-    texts: Mapping[Scope, Iterable[str]] = {
-        Scope.TITLE: (entry.title,),
-        Scope.ABSTRACT: (entry.summary,),
-        Scope.AUTHOR: entry.authors,
-        Scope.CATEGORY: entry.categories,
-        Scope.TAG: entry.ai_keywords,
-        Scope.SOURCE: entry.sources,
-        Scope.COMMENT: (entry.note,),
-        Scope.ORG: (entry.organization,),
-        Scope.ID: entry.keys,
-    }
+    texts = {scope: items_of(entry, scope) for scope in Scope}
     return FoldedEntry(entry, {scope: tuple(map(fold, items)) for scope, items in texts.items()})
+
+
+def items_of(entry: Entry, scope: Scope) -> tuple[str, ...]:
+    """Return the original texts of a scope: one for a title, one for each author, tag and so on."""
+    match scope:
+        case Scope.TITLE:
+            return (entry.title,)
+        case Scope.ABSTRACT:
+            return (entry.summary,)
+        case Scope.AUTHOR:
+            return entry.authors
+        case Scope.CATEGORY:
+            return entry.categories
+        case Scope.PRIMARY:
+            return _primary(entry)
+        case Scope.TAG:
+            return entry.ai_keywords
+        case Scope.SOURCE:
+            return entry.sources
+        case Scope.COMMENT:
+            return (entry.note,)
+        case Scope.ORG:
+            return (entry.organization,)
+        case Scope.ID:
+            return entry.keys
+
+
+def _primary(entry: Entry) -> tuple[str, ...]:
+    """Return the primary category; where a source does not say which it is, the first one."""
+    primary = entry.primary_category or next(iter(entry.categories), "")
+    return (primary,) if primary else ()
 
 
 # --- words --------------------------------------------------------------------------------
@@ -267,6 +288,12 @@ def _category_pattern(text: str) -> re.Pattern[str]:
 def find_words(words: Words, scope: Scope, entry: FoldedEntry) -> Iterator[Hit]:
     if scope is Scope.CATEGORY:
         yield from _find_items(words, scope, entry.entry.categories)
+    elif scope is Scope.PRIMARY:
+        yield from _find_items(words, scope, _primary(entry.entry))
+    elif words.spelling is Spelling.REGEX:
+        yield from _find_pattern(words, scope, entry)
+    elif words.spelling is Spelling.NEAR:
+        yield from _find_near(words, scope, entry)
     elif scope is Scope.AUTHOR and words.spelling is Spelling.FOLDED:
         yield from _find_items(words, scope, entry.entry.authors)
     else:
@@ -282,9 +309,52 @@ def _find_items(words: Words, scope: Scope, items: tuple[str, ...]) -> Iterator[
     """Yield a hit for each whole author or category that the words mean."""
     star = "*" if words.spelling is Spelling.PREFIX else ""
     for item, text in enumerate(items):
-        if scope is Scope.CATEGORY:
+        if scope in (Scope.CATEGORY, Scope.PRIMARY):
             found = _category_pattern(words.text + star).fullmatch(text) is not None
         else:
             found = _is_author(words.text, text)
         if found:
             yield Hit(written(words), scope, 0, len(text), "", item)
+
+
+def _find_pattern(words: Words, scope: Scope, entry: FoldedEntry) -> Iterator[Hit]:
+    """Yield where a regular expression matches the original text; matches of nothing are none."""
+    pattern = compile_pattern(words.text)
+    for item, text in enumerate(items_of(entry.entry, scope)):
+        for found in pattern.finditer(text):
+            if found.end() > found.start():
+                yield Hit(written(words), scope, found.start(), found.end(), "", item)
+
+
+def _find_near(words: Words, scope: Scope, entry: FoldedEntry) -> Iterator[Hit]:
+    """Yield the words of the first run of tokens that has them all, in any order, with at most ``within``
+    others between them; a sentence's end does not matter here."""
+    parts = [Words(text, (scope,)) for text in words.text.split()]
+    for item, field in enumerate(entry.fields[scope]):
+        runs = sorted(
+            (first, last, part)
+            for part, wanted in enumerate(parts)
+            for needle in compile_words(wanted)
+            for first, last in _find(needle, field)
+        )
+        for first, last, part in _nearest_runs(runs, len(parts), words.within):
+            del part
+            yield Hit(written(words), scope, field.tokens[first].start, field.tokens[last].end, "", item)
+
+
+def _nearest_runs(runs: list[tuple[int, int, int]], parts: int, within: int) -> list[tuple[int, int, int]]:
+    """Return the first choice of one run for each part that stands near enough; none where there is no such."""
+    for begin, (first, last, part) in enumerate(runs):
+        chosen = {part: (first, last, part)}
+        taken, end = last - first + 1, last
+        for run in runs[begin + 1 :]:
+            if run[2] in chosen or run[0] <= end:
+                continue
+            chosen[run[2]] = run
+            taken += run[1] - run[0] + 1
+            end = run[1]
+            if end - first + 1 - taken > within:
+                break
+            if len(chosen) == parts:
+                return list(chosen.values())
+    return []
