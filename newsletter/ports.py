@@ -137,6 +137,10 @@ class EntryStore(Protocol):
         """Return the entries first seen in the window, and those first seen at or after
         ``waiting_since`` in an earlier run (> 0), each with its newest votes, by id."""
 
+    async def load_since(self, since: datetime) -> Sequence[Entry]:
+        """Return the entries listed on or after the day of ``since`` (first seen after it, where they have no
+        listing date), by id."""
+
     async def load_last_fetches(self) -> Sequence[FetchRecord]:
         """Return the newest fetch record of each source, by source name."""
 

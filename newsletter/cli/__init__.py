@@ -28,6 +28,8 @@ app = typer.Typer(
 )
 subscribers_app = typer.Typer(help="Who gets a digest.", no_args_is_help=True)
 app.add_typer(subscribers_app, name="subscribers")
+topics_app = typer.Typer(help="What readers asked for, and what it finds.", no_args_is_help=True)
+app.add_typer(topics_app, name="topics")
 
 ConfigPath = Annotated[
     Path,
@@ -35,6 +37,9 @@ ConfigPath = Annotated[
 ]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Write logs as JSON lines.")]
 Address = Annotated[str, typer.Argument(help="The subscriber's e-mail address.")]
+TopicOrQuery = Annotated[
+    str, typer.Argument(help="A topic's name, or a query: 'robot* AND NOT title:survey'.")
+]
 DEFAULT_CONFIG = Path("config.yaml")
 
 
@@ -244,6 +249,35 @@ def backup(
     from newsletter.cli import operate
 
     _finish(operate.back_up(_load(config), file))
+
+
+@topics_app.command("list")
+def list_topics(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Show each topic: its readers, how many papers of the last 30 days it takes, and their share."""
+    from newsletter.cli import topics
+
+    _finish(topics.show_list(_load(config)))
+
+
+@topics_app.command("explain")
+def explain_topic(query: TopicOrQuery, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Show what a topic means in long form."""
+    from newsletter.cli import topics
+
+    _finish(topics.explain_topic(_load(config), query))
+
+
+@topics_app.command("try")
+def try_topic(
+    query: TopicOrQuery,
+    config: ConfigPath = DEFAULT_CONFIG,
+    days: Annotated[int, typer.Option("--days", min=1, max=365, help="How far to look back.")] = 30,
+    diff: Annotated[str, typer.Option("--diff", help="An edited query: what would it change?")] = "",
+) -> None:
+    """Show what a topic would have found in the stored papers, what it just missed, and why."""
+    from newsletter.cli import topics
+
+    _finish(topics.try_query(_load(config), query, days, diff))
 
 
 @subscribers_app.command("list")

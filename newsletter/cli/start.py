@@ -7,6 +7,7 @@ from pathlib import Path
 
 from newsletter.cli import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES, WRONG_INPUT
 from newsletter.cli.show import console, show_fetches
+from newsletter.cli.topics import find_odd_topics
 from newsletter.config import Config
 from newsletter.errors import MailerError
 from newsletter.shipped import find_shipped
@@ -51,6 +52,7 @@ async def check(config: Config, *, relay: bool, sources: bool) -> int:
         if sources and not await _check_sources(newsletter):
             code = DONE_WITH_FAILURES
     await _check_database(config)
+    await _check_topics(config)
     if relay and not await _check_relay(config):
         code = COULD_NOT_RUN
     return code
@@ -63,6 +65,15 @@ async def _check_database(config: Config) -> None:
     database = await open_database(config.database_url)
     await database.close()
     console.print("database       opened")
+
+
+async def _check_topics(config: Config) -> None:
+    """Warn of topics that found nothing, or nearly everything, in what is stored."""
+    if config.database_file is not None and not config.database_file.exists():
+        return
+    async with open_newsletter(config) as newsletter:
+        for line in await find_odd_topics(newsletter):
+            console.print(f"topic          {line}", style="yellow")
 
 
 async def _check_subscribers(newsletter: Newsletter) -> None:

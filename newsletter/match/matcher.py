@@ -30,7 +30,12 @@ def match_topic(topic: Topic, entry: FoldedEntry) -> Match | None:
     Only the query decides: min_upvotes, wait and limit are for those who compose the digest. What is
     forbidden and what is compared leaves no hits, so a match may have none.
     """
-    hits = _evaluate(topic.query, entry)
+    return match_query(topic.query, entry)
+
+
+def match_query(query: Query, entry: FoldedEntry) -> Match | None:
+    """Return why a query holds for the entry, None where it does not."""
+    hits = _evaluate(query, entry)
     if hits is None:
         return None
     ordered = sorted(dict.fromkeys(hits), key=_hit_order)

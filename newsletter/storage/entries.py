@@ -390,6 +390,15 @@ class SqlEntryStore:
         async with self._database.read() as connection:
             return await _load_entries(connection, wanted)
 
+    async def load_since(self, since: datetime) -> Sequence[Entry]:
+        """Return the entries listed on or after the day of ``since`` (first seen after it, where they have no
+        listing date), by id."""
+        undated = and_(entries.c.listed_on.is_(None), entries.c.first_seen_at >= since)
+        async with self._database.read() as connection:
+            return await _load_entries(
+                connection, or_(entries.c.listed_on >= since.astimezone(UTC).date(), undated)
+            )
+
     async def load_last_fetches(self) -> Sequence[FetchRecord]:
         """Return the newest fetch record of each source, by source name."""
         newest = select(func.max(fetches.c.id)).group_by(fetches.c.source)

@@ -1,0 +1,193 @@
+"""The commands about topics: list, explain and try."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from rich.text import Text
+
+from newsletter.cli import DONE
+from newsletter.cli.look import load_readers
+from newsletter.cli.show import build_table, console, draw_bars
+from newsletter.config import Config
+from newsletter.errors import ConfigError, Problem
+from newsletter.match.query import parse_query, parse_topic, parse_topics, print_query
+from newsletter.match.rank import dated_on
+from newsletter.match.trial import Trial, count_by_day, try_topic
+from newsletter.match.words import compile_words
+from newsletter.model import AllOf, AnyOf, Entry, Hit, Match, Not, Query, Scope, Topic, Words
+from newsletter.wiring import Newsletter, open_newsletter
+from newsletter.workflows.try_topics import HISTORY, load_folded, use_topics, warn_of
+
+_SHOWN = 10
+_BARS = 60
+_LIST_DAYS = 30
+
+
+async def show_list(config: Config) -> int:
+    """Show each topic: its readers, how many entries of the last 30 days it takes, and their share."""
+    async with open_newsletter(config) as newsletter:
+        folded = await load_folded(newsletter.entries, newsletter.clock.now(), _LIST_DAYS)
+        uses = use_topics(await load_readers(newsletter), newsletter.library, folded)
+    if not uses:
+        console.print("there are no topics yet: name some under 'topics', or in subscribers.yaml")
+        return DONE
+    table = build_table("topic", "readers#", f"hits in {_LIST_DAYS} days#", "share#", "")
+    for use in uses:
+        trial = use.trial
+        table.add_row(
+            trial.topic.name, str(use.readers), str(len(trial.matches)), f"{trial.share:.1%}", warn_of(trial)
+        )
+    console.print(table)
+    return DONE
+
+
+async def explain_topic(config: Config, text: str) -> int:
+    """Show what a topic means in long form, with the other forms that its words stand for."""
+    async with open_newsletter(config) as newsletter:
+        topic = await _find_topic(newsletter, text)
+    console.print(f"name:        {topic.name}")
+    console.print(f"query:       {print_query(topic.query)}")
+    hours = int(topic.wait.total_seconds() // 3600)
+    console.print(
+        f"min_upvotes: {topic.min_upvotes}\nwait:        {hours}h\nlimit:       {topic.limit}\n"
+        f"weight:      {topic.weight:g}\nrank:        {topic.rank}"
+    )
+    for words in _words_in(topic.query):
+        if words.where in ((Scope.CATEGORY,), (Scope.PRIMARY,)):
+            continue
+        others = [needle.expansion for needle in compile_words(words) if needle.expansion]
+        if others:
+            console.print(f"also found:  {words.text} as {', '.join(others)}")
+    return DONE
+
+
+def _words_in(query: Query) -> Sequence[Words]:
+    match query:
+        case Words():
+            return [query]
+        case Not():
+            return _words_in(query.part)
+        case AllOf() | AnyOf():
+            return list(dict.fromkeys(words for part in query.parts for words in _words_in(part)))
+        case _:
+            return []
+
+
+async def try_query(config: Config, text: str, days: int, other: str) -> int:
+    """Show what a topic or query would have found in the stored history, and what an edit would change."""
+    async with open_newsletter(config) as newsletter:
+        topic = await _find_topic(newsletter, text)
+        folded = await load_folded(newsletter.entries, newsletter.clock.now(), days)
+        today = newsletter.clock.now().date()
+        edited = await _find_topic(newsletter, other) if other else None
+    if not folded:
+        console.print(f"nothing is stored of the last {days} days: run 'newsletter collect' first")
+        return DONE
+    trial = try_topic(topic, folded)
+    _show_trial(trial, today, days)
+    if edited is not None:
+        _show_diff(trial, try_topic(edited, folded))
+    return DONE
+
+
+async def _find_topic(newsletter: Newsletter, text: str) -> Topic:
+    """Return the topic of that name, of the configuration or of a reader; else the text read as a query string.
+
+    Raises QueryError with the place of the mistake.
+    """
+    wanted = " ".join(text.split()).casefold()
+    if not wanted:
+        raise ConfigError([Problem("name a topic, or write a query")])
+    named = dict(newsletter.library)
+    for reader in await load_readers(newsletter):
+        for topic in parse_topics(reader.topics_json, newsletter.library):
+            named.setdefault(topic.name, topic)
+    for name, topic in named.items():
+        if name.casefold() == wanted:
+            return topic
+    parse_query(text)
+    return parse_topic({"name": text, "query": text})
+
+
+def _show_trial(trial: Trial, today: date, days: int) -> None:
+    found = [entry for entry, _ in trial.matches]
+    counts = count_by_day(found, today, days)
+    console.print(f"{print_query(trial.topic.query)}")
+    console.print(
+        f"{len(found)} of {trial.looked_at} entries of the last {days} days ({trial.share:.1%}), "
+        f"{sum(counts) / days:.1f} a day, at most {max(counts)}"
+    )
+    step = -(-days // _BARS)
+    bars = [sum(counts[max(0, end - step) : end]) for end in range(days, 0, -step)][::-1]
+    each = "a bar a day" if step == 1 else f"a bar for {step} days"
+    console.print(f"{today - timedelta(days=days - 1)} {draw_bars(bars)} {today}, {each}")
+    warning = warn_of(trial)
+    if warning:
+        console.print(f"warning: {warning}", style="yellow")
+    if found:
+        console.print("\nnewest matches:")
+    for entry, match in trial.matches[:_SHOWN]:
+        console.print(Text(f"  {_day(entry)}  ") + _mark_title(entry, match))
+        console.print(f"              {_tell_hits(entry, match)}", style="dim")
+    if trial.near_misses:
+        console.print(f"\nnear misses ({len(trial.near_misses)}):")
+    for miss in trial.near_misses[:_SHOWN]:
+        console.print(f"  {_day(miss.entry)}  {miss.entry.title}\n              {miss.why}")
+
+
+def _day(entry: Entry) -> str:
+    return str(dated_on(entry) or "no date   ")
+
+
+def _mark_title(entry: Entry, match: Match) -> Text:
+    """Return the title with the words that hit in bold on a terminal, in [brackets] in a log."""
+    text = Text()
+    done = 0
+    for hit in match.hits:
+        if hit.scope is Scope.TITLE and hit.start >= done:
+            words = entry.title[hit.start : hit.end]
+            text.append(entry.title[done : hit.start])
+            text.append(words if console.is_terminal else f"[{words}]", style="bold green")
+            done = hit.end
+    return text.append(entry.title[done:])
+
+
+def _tell_hits(entry: Entry, match: Match) -> str:
+    """Return the first few rules that held, each with its scope and the words that stood there."""
+    told: dict[str, None] = {}
+    for hit in match.hits:
+        words = _hit_text(entry, hit)
+        told[f"{hit.rule} ({hit.scope}{f': {words}' if words else ''})"] = None
+    return ", ".join(list(told)[:3]) or "by what it lacks or how it compares"
+
+
+def _hit_text(entry: Entry, hit: Hit) -> str:
+    return entry.summary[hit.start : hit.end] if hit.scope is Scope.ABSTRACT else ""
+
+
+def _show_diff(before: Trial, after: Trial) -> None:
+    old, new = (
+        {entry.id: entry for entry, _ in before.matches},
+        {entry.id: entry for entry, _ in after.matches},
+    )
+    added = [entry for entry, _ in after.matches if entry.id not in old]
+    gone = [entry for entry, _ in before.matches if entry.id not in new]
+    console.print(f"\nwith {print_query(after.topic.query)}: {len(added)} more, {len(gone)} fewer")
+    for sign, entries in (("+", added), ("-", gone)):
+        for entry in entries[:_SHOWN]:
+            console.print(f"  {sign} {_day(entry)}  {entry.title}")
+        if len(entries) > _SHOWN:
+            console.print(f"  {sign} and {len(entries) - _SHOWN} others")
+
+
+async def find_odd_topics(newsletter: Newsletter) -> list[str]:
+    """Return a line for each topic that matched nothing, or nearly everything, in the last 90 days."""
+    folded = await load_folded(newsletter.entries, newsletter.clock.now(), HISTORY.days)
+    uses = use_topics(await load_readers(newsletter), newsletter.library, folded)
+    return [
+        f"{use.trial.topic.name}: {warn_of(use.trial)} in the last {HISTORY.days} days"
+        for use in uses
+        if warn_of(use.trial)
+    ]

@@ -1,0 +1,118 @@
+"""What a topic would have found in a stored history: its matches, what it just missed and why, and what an edit
+would change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from newsletter.match.fold import fold
+from newsletter.match.matcher import match_query
+from newsletter.match.query import print_query
+from newsletter.match.rank import dated_on
+from newsletter.match.words import FoldedEntry, find_words
+from newsletter.model import AllOf, AnyOf, Entry, Match, Not, Query, Scope, Spelling, Topic, Words
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """An entry that one rule alone kept out of a topic. why says which."""
+
+    entry: Entry
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a topic finds in some entries: matches and near misses, each the newest first, then by key."""
+
+    topic: Topic
+    looked_at: int
+    matches: tuple[tuple[Entry, Match], ...]
+    near_misses: tuple[NearMiss, ...]
+
+    @property
+    def share(self) -> float:
+        """The part of the entries that match, 0 to 1."""
+        return len(self.matches) / self.looked_at if self.looked_at else 0.0
+
+
+def try_topic(topic: Topic, entries: Iterable[FoldedEntry]) -> Trial:
+    """Return what a topic finds. Votes count as they are now; limits do not count."""
+    matches: list[tuple[Entry, Match]] = []
+    missed: list[NearMiss] = []
+    looked_at = 0
+    for folded in entries:
+        looked_at += 1
+        match = match_query(topic.query, folded)
+        entry = folded.entry
+        lacks_votes = entry.upvotes is not None and entry.upvotes < topic.min_upvotes
+        if match and lacks_votes:
+            missed.append(NearMiss(entry, f"min_upvotes: {topic.min_upvotes} (it has {entry.upvotes})"))
+        elif match:
+            matches.append((entry, match))
+        else:
+            why = find_obstacle(topic.query, folded)
+            if why:
+                missed.append(NearMiss(entry, why))
+    return Trial(
+        topic,
+        looked_at,
+        tuple(sorted(matches, key=lambda pair: _newest_first(pair[0]))),
+        tuple(sorted(missed, key=lambda miss: _newest_first(miss.entry))),
+    )
+
+
+def _newest_first(entry: Entry) -> tuple[int, str]:
+    listed_on = dated_on(entry)
+    return (-listed_on.toordinal() if listed_on else 0, entry.key)
+
+
+def find_obstacle(query: Query, folded: FoldedEntry) -> str:
+    """Return the one rule that kept an entry out of a query, or an empty text where it is no near miss.
+
+    It is one where all other rules that are needed hold and one of them found words, or where the words of a
+    phrase all stand in one field, but not as the phrase.
+    """
+    if isinstance(query, AllOf):
+        failing = [part for part in query.parts if match_query(part, folded) is None]
+        found = [part for part in query.parts if (match := match_query(part, folded)) and match.hits]
+        return _tell(failing[0], folded) if len(failing) == 1 and found else ""
+    return _find_scattered(query, folded)
+
+
+def _tell(rule: Query, folded: FoldedEntry) -> str:
+    if isinstance(rule, Not):
+        match = match_query(rule.part, folded)
+        hit = match.hits[0] if match and match.hits else None
+        return f"none: {hit.rule} ({hit.scope})" if hit else f"none: {print_query(rule.part)}"
+    return _find_scattered(rule, folded) or f"not there: {print_query(rule)}"
+
+
+def _find_scattered(query: Query, folded: FoldedEntry) -> str:
+    """Return the phrase whose words all stand in one field, apart from each other."""
+    parts = query.parts if isinstance(query, AnyOf) else (query,)
+    for phrase in parts:
+        if not isinstance(phrase, Words) or phrase.spelling is not Spelling.FOLDED:
+            continue
+        words = [token.surface for token in fold(phrase.text).tokens]
+        for scope in phrase.where:
+            if len(words) > 1 and scope in (Scope.TITLE, Scope.ABSTRACT) and _stand_in(words, scope, folded):
+                return f'its words stand apart: "{phrase.text}" ({scope})'
+    return ""
+
+
+def _stand_in(words: Sequence[str], scope: Scope, folded: FoldedEntry) -> bool:
+    return all(any(True for _ in find_words(Words(word, (scope,)), scope, folded)) for word in words)
+
+
+def count_by_day(entries: Iterable[Entry], last: date, days: int) -> list[int]:
+    """Return how many entries are dated on each of the ``days`` days up to ``last``, the oldest first."""
+    first = last - timedelta(days=days - 1)
+    counts = [0] * days
+    for entry in entries:
+        listed_on = dated_on(entry)
+        if listed_on is not None and first <= listed_on <= last:
+            counts[(listed_on - first).days] += 1
+    return counts
