@@ -51,14 +51,15 @@ def choose_fate(
     deliveries: Sequence[EntryDelivery],
     suppressed: str,
     matched: Sequence[Topic],
+    obstacles: Sequence[str],
     digest: Digest,
     now: datetime,
 ) -> Fate:
     """Decide what became of an entry for a reader.
 
     deliveries are the reader's digests that have it, the newest first. suppressed is why the address gets no
-    mail, empty where it does. matched are the reader's topics that the entry fits. digest is the reader's next
-    one, as it would be composed now.
+    mail, empty where it does. matched are the reader's topics that the entry fits; obstacles name the one rule
+    that kept it out of each topic that it just misses. digest is the reader's next one, as it would be composed now.
     """
 
     def fate(kind: FateKind, why: str) -> Fate:
@@ -88,7 +89,8 @@ def choose_fate(
             "it was there before our first look at its source, or came as a new version of an old paper",
         )
     if not matched:
-        return fate(FateKind.NO_TOPIC, "none of the reader's topics matches it")
+        missed = f"; it just misses {', '.join(obstacles)}" if obstacles else ""
+        return fate(FateKind.NO_TOPIC, f"none of the reader's topics matches it{missed}")
     return _explain_votes(entry, reader, matched, digest, now)
 
 

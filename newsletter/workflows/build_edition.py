@@ -16,6 +16,7 @@ from newsletter.compose.window import choose_window
 from newsletter.match.matcher import match_topic
 from newsletter.match.query import parse_topics
 from newsletter.match.rank import rank_entries, stand_entries
+from newsletter.match.trial import find_obstacle
 from newsletter.match.words import FoldedEntry, fold_entry
 from newsletter.model import (
     Consent,
@@ -134,6 +135,16 @@ class DigestBuilder:
         """Return the reader's topics that an entry fits, in the reader's order; votes do not count here."""
         topics = parse_topics(reader.topics_json, self._library)
         return [topic for topic in topics if self._find(topic, [entry]).ranked]
+
+    def find_obstacles(self, reader: Subscriber, entry: Entry) -> list[str]:
+        """Return ``topic (rule)`` for each of the reader's topics that one rule alone kept the entry out of."""
+        found = []
+        for topic in parse_topics(reader.topics_json, self._library):
+            folded = self._fold(entry)
+            why = "" if match_topic(topic, folded) else find_obstacle(topic.query, folded)
+            if why:
+                found.append(f"{topic.name} ({why})")
+        return found
 
     async def _load(self, window: Window, wait: timedelta) -> Sequence[Entry]:
         key = (window.after_run, wait)

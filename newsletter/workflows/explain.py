@@ -60,6 +60,7 @@ async def explain_entry(
             deliveries=sent.get(reader.id, []),
             suppressed=suppressed.get(reader.address, ""),
             matched=digests.find_topics(reader, entry),
+            obstacles=digests.find_obstacles(reader, entry),
             digest=await digests.build(reader, next_slot(reader.cadence, now), shown[reader.id]),
             now=now,
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.house import House
+from tests.acceptance.papers import make_day
 from tests.acceptance.test_explain import make_house
 
 NOON = "2026-06-16T12:00:00+00:00"
@@ -54,3 +55,16 @@ def test_check_warns_of_topics_that_find_nothing_or_nearly_everything(house: Hou
     done = house.run("check", at=NOON)
     assert done.returncode == 0, done.stderr
     assert "zymurgy: matched nothing in the last 90 days" in done.stdout
+
+
+def test_explain_names_the_rule_that_kept_a_paper_out(tmp_path: Path) -> None:
+    (tmp_path / "day.json").write_text(make_day())
+    topic = "{name: Hands, any: robot, none: 'title:laundry'}"
+    rows = f"subscribers: [{{address: ada@example.org, topics: [{topic}]}}]"
+    house = House.build(
+        tmp_path, sources="- {kind: hf_daily_papers, location: day.json}", subscribers=rows, port=1
+    )
+    assert house.run("collect", at="2026-06-16T06:00:00+00:00").returncode == 0
+    done = house.run("explain", "2606.00002", at=NOON)
+    assert done.returncode == 0, done.stderr
+    assert "it just misses Hands (none: laundry (title))" in done.stdout

@@ -60,6 +60,7 @@ def fate(
         deliveries=deliveries,
         suppressed=suppressed,
         matched=topics,
+        obstacles=[],
         digest=compose(entry, topics),
         now=NOW,
     )
