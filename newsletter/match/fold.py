@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import NamedTuple
 
 
 class Gap(Enum):
@@ -27,8 +28,7 @@ class Gap(Enum):
     GLUED = "glued"  # nothing: two CJK characters, or "C++" and "11"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A word. original[start:end] is where it stood, surface its folded spelling with its capitals."""
 
     surface: str
@@ -66,9 +66,12 @@ _TOKEN = re.compile(
     rf"[{_CJK}]|{_WORD}+(?:(?<=\d)\.(?=\d){_WORD}+|['’]{_WORD}+)*(?:(?<=[^\W\d_])(?:\+\+|\#))?",
 )
 
-# Conjoining jamo are one syllable together; any other character takes the marks that follow it along.
+# Plain text comes as one piece; conjoining jamo are one syllable together; any other character takes the marks
+# that follow it along.
 _CLUSTER = re.compile(
-    "[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?|.[\u0300-\u036f\u3099\u309a\uff9e\uff9f]*", re.DOTALL
+    "[\x00-\x7f]+(?![\u0300-\u036f\u3099\u309a\uff9e\uff9f])"
+    "|[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?|.[\u0300-\u036f\u3099\u309a\uff9e\uff9f]*",
+    re.DOTALL,
 )
 
 _DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212")
@@ -179,7 +182,10 @@ def _without_latex(draft: _Draft) -> _Draft:
 
 def _without_accents(draft: _Draft) -> _Draft:
     clusters = _CLUSTER.finditer(draft.text)
-    return _rewritten(draft, [(*match.span(), _fold_cluster(match[0])) for match in clusters])
+    pieces = [
+        (*match.span(), match[0] if match[0].isascii() else _fold_cluster(match[0])) for match in clusters
+    ]
+    return _rewritten(draft, pieces)
 
 
 # --- tokens -------------------------------------------------------------------------------
@@ -217,14 +223,21 @@ def fold(text: str) -> Folded:
     tokens: list[Token] = []
     letters: list[str] = []
     offsets = [0]
-    done = 0
-    for match in _TOKEN.finditer(draft.text):
+    whole, starts, ends = draft.text, draft.starts, draft.ends
+    done = length = 0
+    gap_of = _GAPS.get
+    for match in _TOKEN.finditer(whole):
         begin, end = match.span()
-        gap = _gap_of(draft.text[done:begin]) if tokens else Gap.BREAK
-        word = _POSSESSIVE.sub("", match[0])
-        surface = word.replace("'", "").replace("’", "")
-        tokens.append(Token(surface, draft.starts[begin], draft.ends[begin + len(word) - 1], gap))
-        letters.append(surface.casefold())
-        offsets.append(offsets[-1] + len(letters[-1]))
+        between = whole[done:begin]
+        gap = (gap_of(between) or _gap_of(between)) if tokens else Gap.BREAK
+        word = surface = match[0]
+        if "'" in word or "’" in word:
+            word = _POSSESSIVE.sub("", word)
+            surface = word.replace("'", "").replace("’", "")
+        tokens.append(Token(surface, starts[begin], ends[begin + len(word) - 1], gap))
+        folded = surface.casefold()
+        letters.append(folded)
+        length += len(folded)
+        offsets.append(length)
         done = end
     return Folded(tuple(tokens), "".join(letters), tuple(offsets))
