@@ -87,22 +87,8 @@ def parse_listing(fetched: Fetched, source: Source, request: Request) -> ParsedF
     is_full = len(items) >= _FEED_LIMIT
     batch_on = _read_batch_date(about)
     page = _listing_page(source)
-    sightings: list[Sighting] = []
-    notes: list[str] = []
-    left_out = 0
-    for place, item in enumerate(items[:MAX_ITEMS]):
-        sighting = _parse_announcement(item, source, batch_on, page)
-        if sighting is None:
-            notes.append(f"item {place + 1} refused: it has no arXiv id or no title")
-        elif not source.cross_lists and not _is_primary(sighting, source.categories):
-            left_out += 1
-        else:
-            sightings.append(sighting)
-    refused = len(notes)
-    if items and not sightings and not left_out:
-        raise FeedError(f"expected a listing of arXiv, none of {refused} items has an arXiv id")
-    if left_out:
-        notes.append(f"{left_out} cross-list{'s' * (left_out > 1)} left out")
+    parsed = [_parse_announcement(item, source, batch_on, page) for item in items[:MAX_ITEMS]]
+    sightings, refused, left_out, notes = _take(parsed, source, "a listing of arXiv")
     if is_full:
         notes.append(
             f"{len(items)} items are all that arXiv puts into one feed, and new papers may be missing: "
@@ -207,22 +193,8 @@ def parse_search(fetched: Fetched, source: Source, request: Request) -> ParsedFe
     if not items and total and start < total:
         raise FeedError(f"an empty page although arXiv has {total} results; this passes, ask again later")
     answered_at = _read_time(about, "updated_parsed")
-    sightings: list[Sighting] = []
-    notes: list[str] = []
-    left_out = 0
-    for place, item in enumerate(items):
-        sighting = _parse_result(item, source, answered_at)
-        if sighting is None:
-            notes.append(f"item {place + 1} refused: it has no arXiv id or no title")
-        elif not source.cross_lists and not _is_primary(sighting, source.categories):
-            left_out += 1
-        else:
-            sightings.append(sighting)
-    refused = len(notes)
-    if items and not sightings and not left_out:
-        raise FeedError(f"expected an answer of arXiv's API, none of {refused} items has an arXiv id")
-    if left_out:
-        notes.append(f"{left_out} cross-list{'s' * (left_out > 1)} left out")
+    parsed = [_parse_result(item, source, answered_at) for item in items]
+    sightings, refused, left_out, notes = _take(parsed, source, "an answer of arXiv's API")
     read = start + len(items)
     if request.page + 1 >= _MAX_PAGES and total is not None and read < total:
         notes.append(f"only the newest {read} of {total} results were read; narrow the search or days_back")
@@ -335,6 +307,29 @@ def _complete(entry: Entry, arxiv_id: str) -> Entry:
     return replace(
         entry, url=f"https://arxiv.org/abs/{arxiv_id}", pdf_url=f"https://arxiv.org/pdf/{arxiv_id}"
     )
+
+
+def _take(
+    parsed: Sequence[Sighting | None], source: Source, expected: str
+) -> tuple[list[Sighting], int, int, list[str]]:
+    """Return the sightings that a source wants, how many items were refused and left out, and a note on each.
+
+    parsed holds None for what has no id or no title. Raises FeedError where that is all there is.
+    """
+    notes = [
+        f"item {place} refused: it has no arXiv id or no title"
+        for place, sighting in enumerate(parsed, 1)
+        if sighting is None
+    ]
+    refused = len(notes)
+    if parsed and refused == len(parsed):
+        raise FeedError(f"expected {expected}, none of {refused} items has an arXiv id")
+    found = [sighting for sighting in parsed if sighting is not None]
+    wanted = [one for one in found if source.cross_lists or _is_primary(one, source.categories)]
+    left_out = len(found) - len(wanted)
+    if left_out:
+        notes.append(f"{left_out} cross-list{'s' * (left_out > 1)} left out")
+    return wanted, refused, left_out, notes
 
 
 def _is_primary(sighting: Sighting, categories: Sequence[str]) -> bool:

@@ -132,6 +132,7 @@ _WHERE = {
     Scope.ABSTRACT: "Matched {} in the abstract",
     Scope.AUTHOR: "Matched the author {}",
     Scope.CATEGORY: "Matched the category {}",
+    Scope.PRIMARY: "Matched the primary category {}",
     Scope.TAG: "Matched the tag {}",
     Scope.SOURCE: "Matched the source {}",
     Scope.COMMENT: "Matched {} in the authors’ comment",

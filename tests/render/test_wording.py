@@ -245,3 +245,8 @@ def test_counts_group_their_thousands() -> None:
 
 def test_invisible_characters_do_not_reach_a_mail() -> None:
     assert clean("a\x00b\x1b[31m\ud800 \u202egnp.exe\u2066 c\r\nd\u200be", 100) == "ab[31m gnp.exe c de"
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_every_scope_can_be_a_reason(scope: Scope) -> None:
+    assert "“cs.CL”" in write_reason(Reason(rule="cs.CL", scope=scope), None, "NLP")
