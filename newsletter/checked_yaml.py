@@ -250,6 +250,7 @@ def _empty_values(value: Value, steps: Steps) -> Iterator[Steps]:
 # --- topics -------------------------------------------------------------------------------
 
 _TOPIC_PLACE = re.compile(r"topics\[(\d+)\](.*?): (.*)", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 
 
 def _check_forms(
@@ -261,7 +262,7 @@ def _check_forms(
     except QueryError as error:
         index, below, message = _split_message(str(error))
         topic = (*steps, first + index)
-        problem = _place_in_topic(document, topic, error, message)
+        problem = _place_in_topic(document, _find_steps(document, topic, below), error, message)
         return replace(problem, path=format_steps(topic) + below)
     return None
 
@@ -272,11 +273,19 @@ def _split_message(message: str) -> tuple[int, str, str]:
     return (int(found[1]), found[2], found[3]) if found else (0, "", message)
 
 
-def _place_in_topic(document: Document, topic: Steps, error: QueryError, message: str) -> Problem:
-    for steps, text in document.texts_below(topic):
+def _place_in_topic(document: Document, steps: Steps, error: QueryError, message: str) -> Problem:
+    for below, text in document.texts_below(steps):
         if text == error.text:
-            return document.problem(steps, message, offset=error.position)
-    for steps in document.key_places:
-        if steps[: len(topic)] == topic and steps[-1] == error.text:
-            return document.problem(steps, message, at_key=True)
-    return document.problem(topic, message)
+            return document.problem(below, message, offset=error.position)
+    for below in document.key_places:
+        if below[: len(steps)] == steps and below[-1] == error.text:
+            return document.problem(below, message, at_key=True)
+    return document.problem(steps, message)
+
+
+def _find_steps(document: Document, topic: Steps, below: str) -> Steps:
+    """Return the steps that ``.any[0]`` means below a topic, those of the topic where it has no such place."""
+    steps = topic
+    for key, index in _STEP.findall(below):
+        steps = (*steps, key or int(index))
+    return steps if steps in document.places else topic

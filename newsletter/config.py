@@ -529,7 +529,7 @@ def load_config(path: Path, environ: Mapping[str, str], *, check_topics: CheckTo
 
 
 def _default_check() -> CheckTopics:
-    from newsletter.match.query import parse_topics
+    from newsletter.match.topics import parse_topics
 
     return parse_topics
 

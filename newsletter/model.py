@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 EntryKey = NewType("EntryKey", str)
 """The name of one work: ``arxiv:2606.01234``, ``doi:10.1000/182``, ``url:https://…`` or ``guid:SOURCE:…``."""
@@ -345,10 +345,16 @@ class Topic:
 
     wait: how long an entry that lacks only votes stays a candidate.
     limit: at most so many entries a digest; the others are counted in one line.
+    about describes what the reader wants; like and unlike name papers that they liked and did not (arXiv ids, DOIs
+    or addresses, as written). These rank; where the topic has no words (is_described), the best ``limit`` come.
     """
 
     name: str
     query: Query
+    about: str = ""
+    like: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
+    is_described: bool = False
     min_upvotes: int = 0
     wait: timedelta = timedelta()
     limit: int = 10
@@ -373,14 +379,39 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Likeness:
+    """How near an entry is to what a topic describes, and to the papers that its reader liked.
+
+    value is 0 to 1; .5 is the average of the entries of the last 30 days. share is the part of these entries that are
+    at least as near: .03 is among the nearest 3 %. words are those of the entry that say most for it, as they stand
+    there, at most three; paper is the title of the liked paper that it is nearest to, or empty.
+    """
+
+    value: float
+    share: float
+    words: tuple[str, ...] = ()
+    paper: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """An entry belongs to a topic, and these hits are why. Hits stand in the order of the text, title first.
 
-    strength is 1.0 where a title was hit, .7 otherwise (a title says what a paper is about).
+    strength is 0 to 1: by its words 1.0 where a title was hit, .7 otherwise (a title says what a paper is about);
+    likeness, where the topic has a description or liked papers, moves it.
     """
 
     hits: tuple[Hit, ...]
     strength: float
+    likeness: Likeness | None = None
+
+
+class Candidate(NamedTuple):
+    """An entry in the order of a topic. score is 0 to 1: how much that order speaks for it."""
+
+    entry: Entry
+    match: Match
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,7 +433,7 @@ class TopicMatches:
     """What one topic of a reader found, best first."""
 
     topic: Topic
-    ranked: tuple[tuple[Entry, Match], ...]
+    ranked: tuple[Candidate, ...]
 
 
 # --- compose ------------------------------------------------------------------------------
@@ -438,7 +469,7 @@ class Slot:
 class Subscriber:
     """A person with an address: consent, one cadence, many topics.
 
-    topics_json is the list of topics as the reader wrote them, canonical JSON; ``match.query.parse_topics``
+    topics_json is the list of topics as the reader wrote them, canonical JSON; ``match.topics.parse_topics``
     reads it. everything_else is how many unmatched entries a digest may add, 0 for none.
     counted_run is the upper bound of the last counted digest: what later runs brought is still to come.
     file_owned: subscribers.yaml decides the preferences until the reader changes them by link.
@@ -496,6 +527,7 @@ class Reason:
     place of ``of``: its place in the trending order of all entries of the window that have votes, 0 where it has none.
     late: it was listed before the reader's previous digest went out, but we saw it only afterwards.
     reached: the number of votes that it had to wait for, 0 where it did not wait.
+    share, words and paper as in Likeness, where no word hit and likeness chose it; share is 0 otherwise.
     """
 
     rule: str = ""
@@ -508,6 +540,9 @@ class Reason:
     of: int = 0
     late: bool = False
     reached: int = 0
+    share: float = 0.0
+    words: tuple[str, ...] = ()
+    paper: str = ""
 
 
 @dataclass(frozen=True, slots=True)

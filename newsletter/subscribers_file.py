@@ -199,7 +199,7 @@ def parse_subscribers(
 
 
 def _default_check() -> CheckTopics:
-    from newsletter.match.query import parse_topics
+    from newsletter.match.topics import parse_topics
 
     return parse_topics
 

@@ -16,7 +16,7 @@ from newsletter.config import Config, build_identity
 from newsletter.deliver.maildir import MaildirMailer
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
 from newsletter.errors import ConfigError, MailerError, Problem
-from newsletter.match.query import parse_topic
+from newsletter.match.topics import parse_topic
 from newsletter.model import Delivery, Identity, State, Topic
 from newsletter.ports import Clock, Mailer
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle

@@ -15,7 +15,7 @@ from newsletter.collect import hf_daily_papers
 from newsletter.compose.slots import build_slot, next_slot
 from newsletter.errors import ConfigError, Problem, QueryError
 from newsletter.match.matcher import match_topic
-from newsletter.match.query import parse_topics
+from newsletter.match.topics import parse_topics
 from newsletter.match.words import fold_entry
 from newsletter.model import (
     Cadence,

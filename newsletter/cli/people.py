@@ -12,7 +12,7 @@ from newsletter.cli.show import build_table, console
 from newsletter.compose.slots import next_slot
 from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
-from newsletter.match.query import parse_topics
+from newsletter.match.topics import parse_topics
 from newsletter.model import Consent, Subscriber
 from newsletter.subscribers_file import parse_cadence
 from newsletter.wiring import Newsletter, open_newsletter

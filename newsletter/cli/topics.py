@@ -12,33 +12,35 @@ from newsletter.cli.look import load_readers
 from newsletter.cli.show import build_table, console, draw_bars
 from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
-from newsletter.match.query import parse_query, parse_topic, parse_topics, print_query
+from newsletter.match.query import parse_query, print_query
 from newsletter.match.rank import dated_on
-from newsletter.match.trial import Trial, count_by_day, try_topic
+from newsletter.match.topics import parse_topic, parse_topics
+from newsletter.match.trial import Trial, count_by_day
 from newsletter.match.words import compile_words
 from newsletter.model import AllOf, AnyOf, Entry, Hit, Match, Not, Query, Scope, Topic, Words
 from newsletter.wiring import Newsletter, open_newsletter
-from newsletter.workflows.try_topics import HISTORY, load_folded, use_topics, warn_of
+from newsletter.workflows.try_topics import count_topics, find_oddities, open_trier, use_topics
 
 _SHOWN = 10
 _BARS = 60
 _LIST_DAYS = 30
+_CHECK_DAYS = 90
 
 
 async def show_list(config: Config) -> int:
     """Show each topic: its readers, how many entries of the last 30 days it takes, and their share."""
     async with open_newsletter(config) as newsletter:
-        folded = await load_folded(newsletter.entries, newsletter.clock.now(), _LIST_DAYS)
-        uses = use_topics(await load_readers(newsletter), newsletter.library, folded)
+        counts = count_topics(await load_readers(newsletter), newsletter.library)
+        trier = await open_trier(newsletter.entries, counts, newsletter.clock.now(), _LIST_DAYS)
+    uses = use_topics(counts, trier)
     if not uses:
         console.print("there are no topics yet: name some under 'topics', or in subscribers.yaml")
         return DONE
     table = build_table("topic", "readers#", f"hits in {_LIST_DAYS} days#", "share#", "")
     for use in uses:
         trial = use.trial
-        table.add_row(
-            trial.topic.name, str(use.readers), str(len(trial.matches)), f"{trial.share:.1%}", warn_of(trial)
-        )
+        odd = "; ".join(find_oddities(trial, trier))
+        table.add_row(trial.topic.name, str(use.readers), str(len(trial.matches)), f"{trial.share:.1%}", odd)
     console.print(table)
     return DONE
 
@@ -48,7 +50,16 @@ async def explain_topic(config: Config, text: str) -> int:
     async with open_newsletter(config) as newsletter:
         topic = await _find_topic(newsletter, text)
     console.print(f"name:        {topic.name}")
-    console.print(f"query:       {print_query(topic.query)}")
+    console.print(f"query:       {print_query(topic.query) or 'everything'}")
+    for key, value in (
+        ("about", topic.about),
+        ("like", ", ".join(topic.like)),
+        ("unlike", ", ".join(topic.unlike)),
+    ):
+        if value:
+            console.print(f"{key + ':':12} {value}")
+    if topic.is_described:
+        console.print(f"             no words: the best {topic.limit} come")
     hours = int(topic.wait.total_seconds() // 3600)
     console.print(
         f"min_upvotes: {topic.min_upvotes}\nwait:        {hours}h\nlimit:       {topic.limit}\n"
@@ -78,17 +89,16 @@ def _words_in(query: Query) -> Sequence[Words]:
 async def try_query(config: Config, text: str, days: int, other: str) -> int:
     """Show what a topic or query would have found in the stored history, and what an edit would change."""
     async with open_newsletter(config) as newsletter:
-        topic = await _find_topic(newsletter, text)
-        folded = await load_folded(newsletter.entries, newsletter.clock.now(), days)
-        today = newsletter.clock.now().date()
-        edited = await _find_topic(newsletter, other) if other else None
-    if not folded:
+        topics = [await _find_topic(newsletter, name) for name in (text, other) if name]
+        now = newsletter.clock.now()
+        trier = await open_trier(newsletter.entries, topics, now, days)
+    if not trier.looked_at:
         console.print(f"nothing is stored of the last {days} days: run 'newsletter collect' first")
         return DONE
-    trial = try_topic(topic, folded)
-    _show_trial(trial, today, days)
-    if edited is not None:
-        _show_diff(trial, try_topic(edited, folded))
+    trial, *edited = map(trier.try_topic, topics)
+    _show_trial(trial, find_oddities(trial, trier), now.date(), days)
+    for after in edited:
+        _show_diff(trial, after)
     return DONE
 
 
@@ -111,10 +121,10 @@ async def _find_topic(newsletter: Newsletter, text: str) -> Topic:
     return parse_topic({"name": text, "query": text})
 
 
-def _show_trial(trial: Trial, today: date, days: int) -> None:
+def _show_trial(trial: Trial, odd: Sequence[str], today: date, days: int) -> None:
     found = [entry for entry, _ in trial.matches]
     counts = count_by_day(found, today, days)
-    console.print(f"{print_query(trial.topic.query)}")
+    console.print(_name_query(trial.topic))
     console.print(
         f"{len(found)} of {trial.looked_at} entries of the last {days} days ({trial.share:.1%}), "
         f"{sum(counts) / days:.1f} a day, at most {max(counts)}"
@@ -123,8 +133,7 @@ def _show_trial(trial: Trial, today: date, days: int) -> None:
     bars = [sum(counts[max(0, end - step) : end]) for end in range(days, 0, -step)][::-1]
     each = "a bar a day" if step == 1 else f"a bar for {step} days"
     console.print(f"{today - timedelta(days=days - 1)} {draw_bars(bars)} {today}, {each}")
-    warning = warn_of(trial)
-    if warning:
+    for warning in odd:
         console.print(f"warning: {warning}", style="yellow")
     if found:
         console.print("\nnewest matches:")
@@ -135,6 +144,13 @@ def _show_trial(trial: Trial, today: date, days: int) -> None:
         console.print(f"\nnear misses ({len(trial.near_misses)}):")
     for miss in trial.near_misses[:_SHOWN]:
         console.print(f"  {_day(miss.entry)}  {miss.entry.title}\n              {miss.why}")
+
+
+def _name_query(topic: Topic) -> str:
+    """Return the words of a topic, or what stands in their place."""
+    if topic.is_described:
+        return topic.about or f"like {', '.join(topic.like)}"
+    return print_query(topic.query)
 
 
 def _day(entry: Entry) -> str:
@@ -160,6 +176,9 @@ def _tell_hits(entry: Entry, match: Match) -> str:
     for hit in match.hits:
         words = _hit_text(entry, hit)
         told[f"{hit.rule} ({hit.scope}{f': {words}' if words else ''})"] = None
+    if not told and match.likeness:
+        near = f"top {match.likeness.share:.1%} in nearness"
+        return f"{near}: {', '.join(match.likeness.words)}" if match.likeness.words else near
     return ", ".join(list(told)[:3]) or "by what it lacks or how it compares"
 
 
@@ -174,7 +193,7 @@ def _show_diff(before: Trial, after: Trial) -> None:
     )
     added = [entry for entry, _ in after.matches if entry.id not in old]
     gone = [entry for entry, _ in before.matches if entry.id not in new]
-    console.print(f"\nwith {print_query(after.topic.query)}: {len(added)} more, {len(gone)} fewer")
+    console.print(f"\nwith {_name_query(after.topic)}: {len(added)} more, {len(gone)} fewer")
     for sign, entries in (("+", added), ("-", gone)):
         for entry in entries[:_SHOWN]:
             console.print(f"  {sign} {_day(entry)}  {entry.title}")
@@ -183,11 +202,13 @@ def _show_diff(before: Trial, after: Trial) -> None:
 
 
 async def find_odd_topics(newsletter: Newsletter) -> list[str]:
-    """Return a line for each topic that matched nothing, or nearly everything, in the last 90 days."""
-    folded = await load_folded(newsletter.entries, newsletter.clock.now(), HISTORY.days)
-    uses = use_topics(await load_readers(newsletter), newsletter.library, folded)
+    """Return a line for each thing that is odd about a topic, judged by the last 90 days."""
+    counts = count_topics(await load_readers(newsletter), newsletter.library)
+    trier = await open_trier(newsletter.entries, counts, newsletter.clock.now(), _CHECK_DAYS)
     return [
-        f"{use.trial.topic.name}: {warn_of(use.trial)} in the last {HISTORY.days} days"
-        for use in uses
-        if warn_of(use.trial)
+        f"{use.trial.topic.name}: {odd} in the last {_CHECK_DAYS} days"
+        if odd.startswith("matched")
+        else f"{use.trial.topic.name}: {odd}"
+        for use in use_topics(counts, trier)
+        for odd in find_oddities(use.trial, trier)
     ]

@@ -146,6 +146,15 @@ def choose_keys(
     return tuple(sorted((key for key in found if key), key=_strength))
 
 
+_KEY_KINDS = ("arxiv:", "doi:", "url:", "guid:")
+
+
+def name_keys(text: str) -> frozenset[EntryKey]:
+    """Return the keys that a person may mean by an arXiv id, a DOI, an address or a key; none for other words."""
+    keys = frozenset(choose_keys(url=text, arxiv_id=text, doi=text))
+    return keys | {EntryKey(text)} if text.startswith(_KEY_KINDS) else keys
+
+
 def parse_arxiv_id(text: str) -> EntryKey | None:
     """Return the key of a bare arXiv id, ``arXiv:…``, ``oai:arXiv.org:…`` or an address, else None."""
     match = _match_arxiv(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
+from newsletter.compose.diversity import Comparison, diversify
 from newsletter.model import (
     Card,
     Digest,
@@ -16,6 +17,7 @@ from newsletter.model import (
     EntryId,
     Item,
     Match,
+    Rank,
     Reason,
     Section,
     Slot,
@@ -65,7 +67,9 @@ def compose_digest(
     window: Window,
     found: Sequence[TopicMatches],
     everything_else: Sequence[Entry],
+    everything_else_limit: int,
     standings: Mapping[EntryId, Standing],
+    compare: Comparison,
     shown: Collection[EntryId],
     previous_on: date,
     now: datetime,
@@ -73,59 +77,74 @@ def compose_digest(
     """Return what the reader gets in this slot.
 
     found holds the reader's topics in the reader's order, each with its matches in the topic's order.
-    everything_else are unmatched entries in their order, already cut to the reader's number.
-    previous_on is the date of the reader's slot before this one.
+    everything_else are the entries that the words of no topic match, in their order; so many of them may come as
+    everything_else_limit says. previous_on is the date of the reader's slot before this one.
     """
-    best = _choose_best_topics(found, window, shown, now)
+    offered = [_take_offers(matches, window, shown, now) for matches in found]
+    best = _choose_best_topics(offered)
     sections = []
     quiet = []
-    for index, matches in enumerate(found):
-        mine = [(entry, match) for entry, match in matches.ranked if best.get(entry.id) == index]
+    for index, matches in enumerate(offered):
+        topic = matches.topic
+        mine = [candidate for candidate in matches.ranked if best[candidate.entry.id] == index]
         if not mine:
-            quiet.append(matches.topic.name)
+            quiet.append(topic.name)
             continue
-        limit = matches.topic.limit
+        if topic.rank in _DIVERSE:
+            mine = diversify(mine, compare, topic.limit)
         items = tuple(
             Item(
                 entry.id,
                 build_card(entry),
-                build_reason(entry, match, matches.topic, standings.get(entry.id), window, previous_on),
+                build_reason(entry, match, topic, standings.get(entry.id), window, previous_on),
             )
-            for entry, match in mine[:limit]
+            for entry, match, _ in mine[: topic.limit]
         )
-        overflow = [entry for entry, _ in mine[limit:]]
+        overflow = [candidate.entry for candidate in mine[topic.limit :]]
         sections.append(
             Section(
-                topic=matches.topic.name,
+                topic=topic.name,
                 items=items,
                 overflow=tuple(entry.id for entry in overflow),
                 overflow_url=next((entry.listing_url for entry in overflow if entry.listing_url), ""),
             )
         )
     rest = [entry for entry in choose_entries(everything_else, window, shown) if entry.id not in best]
-    if rest:
+    if rest and everything_else_limit:
         items = tuple(
             Item(
                 entry.id,
                 build_card(entry),
                 build_reason(entry, None, None, standings.get(entry.id), window, previous_on),
             )
-            for entry in rest
+            for entry in rest[:everything_else_limit]
         )
         sections.append(Section(topic="", items=items))
     return Digest(slot=slot, window=window, sections=tuple(sections), quiet_topics=tuple(quiet))
 
 
-def _choose_best_topics(
-    found: Sequence[TopicMatches], window: Window, shown: Collection[EntryId], now: datetime
-) -> dict[EntryId, int]:
-    """Return for each entry that may enter the index of its best topic: weight times strength, then the
-    reader's order."""
+# The other two orders are what the reader asked for to the letter.
+_DIVERSE = frozenset({Rank.TRENDING, Rank.MATCH})
+
+
+def _take_offers(
+    matches: TopicMatches, window: Window, shown: Collection[EntryId], now: datetime
+) -> TopicMatches:
+    """Return what a topic may bring into this digest: of a described topic only the best ``limit``."""
+    topic = matches.topic
+    ranked = tuple(
+        candidate
+        for candidate in matches.ranked
+        if candidate.entry.id not in shown and may_enter(topic, candidate.entry, window, now)
+    )
+    return TopicMatches(topic, ranked[: topic.limit] if topic.is_described else ranked)
+
+
+def _choose_best_topics(offered: Sequence[TopicMatches]) -> dict[EntryId, int]:
+    """Return for each offered entry the index of its best topic: weight times strength, then the reader's order."""
     best: dict[EntryId, tuple[float, int]] = {}
-    for index, matches in enumerate(found):
-        for entry, match in matches.ranked:
-            if entry.id in shown or not may_enter(matches.topic, entry, window, now):
-                continue
+    for index, matches in enumerate(offered):
+        for entry, match, _ in matches.ranked:
             claim = (round(matches.topic.weight * match.strength, 9), -index)
             if entry.id not in best or claim > best[entry.id]:
                 best[entry.id] = claim
@@ -164,6 +183,7 @@ def build_reason(
 ) -> Reason:
     """Return why an entry is in a digest. late: it was listed on a day whose digest had already gone out."""
     hit = match.hits[0] if match and match.hits else None
+    likeness = match.likeness if match and not hit else None
     waited = entry.first_seen_run <= window.after_run
     return Reason(
         rule=hit.rule if hit else "",
@@ -176,4 +196,7 @@ def build_reason(
         of=standing.of if standing else 0,
         late=entry.listed_on is not None and entry.listed_on <= previous_on,
         reached=topic.min_upvotes if topic and waited else 0,
+        share=likeness.share if likeness else 0.0,
+        words=likeness.words if likeness else (),
+        paper=likeness.paper if likeness else "",
     )

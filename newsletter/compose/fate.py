@@ -29,6 +29,7 @@ class FateKind(StrEnum):
     WAITING = "waiting for votes"
     TOO_FEW_VOTES = "too few votes"
     NO_TOPIC = "fits no topic"
+    NOT_BEST = "not among the best"
     OLD = "not new"
     PASSED = "came too early"
     WITHDRAWN = "withdrawn"
@@ -91,13 +92,14 @@ def choose_fate(
     if not matched:
         missed = f"; it just misses {', '.join(obstacles)}" if obstacles else ""
         return fate(FateKind.NO_TOPIC, f"none of the reader's topics matches it{missed}")
-    return _explain_votes(entry, reader, matched, digest, now)
+    return _explain_absence(entry, reader, matched, digest, now)
 
 
-def _explain_votes(
+def _explain_absence(
     entry: Entry, reader: Subscriber, matched: Sequence[Topic], digest: Digest, now: datetime
 ) -> Fate:
-    """Tell why an entry that fits a topic is not in the next digest: it lacks votes, or its turn is over."""
+    """Tell why an entry that fits a topic is not in the next digest: it lacks votes, others are nearer to a
+    description, or its turn is over."""
     votes = entry.upvotes
     is_new = entry.first_seen_run > digest.window.after_run
     for topic in matched:
@@ -112,6 +114,10 @@ def _explain_votes(
         if topic.wait > timedelta() and not is_new:
             return Fate(FateKind.TOO_FEW_VOTES, reader.address, f"{asked}, and its wait is over")
         return Fate(FateKind.TOO_FEW_VOTES, reader.address, asked)
+    described = next((topic for topic in matched if topic.is_described), None)
+    if described and is_new:
+        why = f"it is near {described.name}, but others are nearer: the best {described.limit} come"
+        return Fate(FateKind.NOT_BEST, reader.address, why)
     topics = ", ".join(topic.name for topic in matched)
     return Fate(
         FateKind.PASSED,

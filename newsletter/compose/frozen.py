@@ -85,7 +85,8 @@ def _thaw_card(card: dict[str, Any]) -> Card:
 
 
 def _thaw_reason(reason: dict[str, Any]) -> Reason:
-    return Reason(**{**reason, "scope": Scope(reason["scope"]) if reason["scope"] else None})
+    scope = Scope(reason["scope"]) if reason["scope"] else None
+    return Reason(**{**reason, "scope": scope, "words": tuple(reason.get("words", ()))})
 
 
 def _thaw_date(text: str | None) -> date | None:

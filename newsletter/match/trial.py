@@ -3,16 +3,33 @@ would change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 
 from newsletter.match.fold import fold
 from newsletter.match.matcher import match_query
 from newsletter.match.query import print_query
 from newsletter.match.rank import dated_on
+from newsletter.match.similarity import weigh_match
 from newsletter.match.words import FoldedEntry, find_words
-from newsletter.model import AllOf, AnyOf, Entry, Match, Not, Query, Scope, Spelling, Topic, Words
+from newsletter.model import (
+    AllOf,
+    AnyOf,
+    Entry,
+    EntryKey,
+    Likeness,
+    Match,
+    Not,
+    Query,
+    Scope,
+    Spelling,
+    Topic,
+    Words,
+)
+
+_NOWHERE: Mapping[EntryKey, Likeness] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,30 +55,48 @@ class Trial:
         return len(self.matches) / self.looked_at if self.looked_at else 0.0
 
 
-def try_topic(topic: Topic, entries: Iterable[FoldedEntry]) -> Trial:
-    """Return what a topic finds. Votes count as they are now; limits do not count."""
+def try_topic(
+    topic: Topic, entries: Iterable[FoldedEntry], near: Mapping[EntryKey, Likeness] = _NOWHERE
+) -> Trial:
+    """Return what a topic finds. Votes count as they are now; limits do not count, except that of a described topic
+    only the best of each day are its matches. near says how near each entry is to the description, if there is one.
+    """
     matches: list[tuple[Entry, Match]] = []
     missed: list[NearMiss] = []
     looked_at = 0
     for folded in entries:
         looked_at += 1
-        match = match_query(topic.query, folded)
+        found = match_query(topic.query, folded)
         entry = folded.entry
+        match = found and weigh_match(topic, found, near.get(entry.key))
         lacks_votes = entry.upvotes is not None and entry.upvotes < topic.min_upvotes
         if match and lacks_votes:
             missed.append(NearMiss(entry, f"min_upvotes: {topic.min_upvotes} (it has {entry.upvotes})"))
         elif match:
             matches.append((entry, match))
-        else:
+        elif not found:
             why = find_obstacle(topic.query, folded)
             if why:
                 missed.append(NearMiss(entry, why))
+    if topic.is_described:
+        matches = _choose_nearest(matches, topic.limit)
     return Trial(
         topic,
         looked_at,
         tuple(sorted(matches, key=lambda pair: _newest_first(pair[0]))),
         tuple(sorted(missed, key=lambda miss: _newest_first(miss.entry))),
     )
+
+
+def _choose_nearest(matches: Sequence[tuple[Entry, Match]], limit: int) -> list[tuple[Entry, Match]]:
+    """Return the ``limit`` strongest matches of each day."""
+    by_day: dict[date | None, list[tuple[Entry, Match]]] = {}
+    for entry, match in matches:
+        by_day.setdefault(dated_on(entry), []).append((entry, match))
+    strongest = (
+        sorted(day, key=lambda pair: (-pair[1].strength, pair[0].key))[:limit] for day in by_day.values()
+    )
+    return [pair for day in strongest for pair in day]
 
 
 def _newest_first(entry: Entry) -> tuple[int, str]:
@@ -75,11 +110,12 @@ def find_obstacle(query: Query, folded: FoldedEntry) -> str:
     It is one where all other rules that are needed hold and one of them found words, or where the words of a
     phrase all stand in one field, but not as the phrase.
     """
-    if isinstance(query, AllOf):
-        failing = [part for part in query.parts if match_query(part, folded) is None]
-        found = [part for part in query.parts if (match := match_query(part, folded)) and match.hits]
-        return _tell(failing[0], folded) if len(failing) == 1 and found else ""
-    return _find_scattered(query, folded)
+    if not isinstance(query, AllOf):
+        return _find_scattered(query, folded)
+    matches = [match_query(part, folded) for part in query.parts]
+    failing = [part for part, match in zip(query.parts, matches, strict=True) if match is None]
+    found_words = any(match and match.hits for match in matches)
+    return _tell(failing[0], folded) if len(failing) == 1 and found_words else ""
 
 
 def _tell(rule: Query, folded: FoldedEntry) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date
+from math import ceil
 
 from newsletter.model import Cadence, Card, Reason, Scope
 from newsletter.render.tex import read_tex
@@ -167,6 +168,8 @@ def write_reason(reason: Reason, listed_on: date | None, topic: str) -> str:
 def _write_match(reason: Reason, topic: str) -> str:
     if not topic:
         return "Outside your topics"
+    if reason.share:
+        return _write_likeness(reason, topic)
     if reason.scope is None or not reason.rule:
         return f"Matched your topic “{clean(topic, 60)}”"
     hit = f"“{clean(reason.rule, 60)}”"
@@ -174,6 +177,19 @@ def _write_match(reason: Reason, topic: str) -> str:
     expansion = clean(reason.expansion, 80)
     longer = where.format(f"{hit} ({expansion})")
     return longer if expansion and len(longer) <= MAX_REASON_CHARS else where.format(hit)
+
+
+def _write_likeness(reason: Reason, topic: str) -> str:
+    """Return ``Like “BitNet”, which you liked (top 3 %): ternary, 1-bit``, or that it is close to the topic."""
+    share = f"(top {max(1, ceil(reason.share * 100))} %)"
+    near = f"Close to your topic “{clean(topic, 40)}” {share}"
+    if reason.paper:
+        near = f"Like “{clean(reason.paper, 50)}”, which you liked {share}"
+    for taken in range(len(reason.words), 0, -1):
+        line = f"{near}: {', '.join(clean(word, 30) for word in reason.words[:taken])}"
+        if len(line) <= MAX_REASON_CHARS:
+            return line
+    return near
 
 
 def _write_votes(reason: Reason) -> str:

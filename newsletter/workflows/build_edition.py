@@ -14,8 +14,9 @@ from newsletter.compose.digest import compose_digest
 from newsletter.compose.slots import choose_plan, choose_plan_for_date, previous_slot
 from newsletter.compose.window import choose_window
 from newsletter.match.matcher import match_topic
-from newsletter.match.query import parse_topics
-from newsletter.match.rank import rank_entries, stand_entries
+from newsletter.match.rank import VoteScale, build_scale, order_by_votes, rank_entries, stand_entries
+from newsletter.match.similarity import LexicalSimilarity, weigh_match
+from newsletter.match.topics import parse_topics
 from newsletter.match.trial import find_obstacle
 from newsletter.match.words import FoldedEntry, fold_entry
 from newsletter.model import (
@@ -26,7 +27,6 @@ from newsletter.model import (
     Match,
     PlanResult,
     Query,
-    Rank,
     Slot,
     Subscriber,
     Topic,
@@ -34,8 +34,11 @@ from newsletter.model import (
     Window,
 )
 from newsletter.ports import DeliveryStore, EntryStore, SubscriberStore
+from newsletter.workflows.liked_papers import build_interest, find_named, load_papers
 
 _BATCH = 500
+_MOST_COMPARED = 3000
+HISTORY = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,8 @@ async def plan_date(
 
 
 class DigestBuilder:
-    """Composes digests, sharing what readers have in common: entries are loaded and folded once, and
-    each distinct query is evaluated once per entry, however many readers have it."""
+    """Composes digests, sharing what readers have in common: entries are loaded and folded once, each distinct query
+    is evaluated once per entry, and each description is measured once, however many readers have it."""
 
     def __init__(
         self, entries: EntryStore, library: Mapping[str, Topic], newest_run: int, now: datetime
@@ -105,6 +108,10 @@ class DigestBuilder:
         self._folded: dict[EntryId, FoldedEntry] = {}
         self._matches: dict[Query, dict[EntryId, Match | None]] = {}
         self._loaded: dict[tuple[int, timedelta], tuple[Entry, ...]] = {}
+        self._history: tuple[Entry, ...] | None = None
+        self._scale: VoteScale | None = None
+        self._similarity: LexicalSimilarity | None = None
+        self._papers: dict[str, Entry] = {}
 
     async def build(self, reader: Subscriber, slot: Slot, shown: frozenset[EntryId]) -> Digest:
         """Return the reader's digest. shown are the entries that this reader was shown before."""
@@ -112,36 +119,40 @@ class DigestBuilder:
         topics = parse_topics(reader.topics_json, self._library)
         wait = max((topic.wait for topic in topics), default=timedelta())
         entries = await self._load(window, wait)
+        await self._learn(topics)
         found = [self._find(topic, entries) for topic in topics]
-        matched = {entry.id for matches in found for entry, _ in matches.ranked}
+        matched = {
+            candidate.entry.id
+            for matches in found
+            if not matches.topic.is_described
+            for candidate in matches.ranked
+        }
         new = [entry for entry in entries if entry.first_seen_run > window.after_run]
-        rest = rank_entries(
-            [(entry, None) for entry in new if entry.id not in matched and entry.id not in shown],
-            Rank.TRENDING,
-            self._now,
-        )
         return compose_digest(
             slot=slot,
             window=window,
             found=found,
-            everything_else=[entry for entry, _ in rest[: reader.everything_else]],
+            everything_else=order_by_votes((entry for entry in new if entry.id not in matched), self._now),
+            everything_else_limit=reader.everything_else,
             standings=stand_entries(new, self._now),
+            compare=self._compare,
             shown=shown,
             previous_on=previous_slot(reader.cadence, slot.at).local_on,
             now=self._now,
         )
 
-    def find_topics(self, reader: Subscriber, entry: Entry) -> list[Topic]:
-        """Return the reader's topics that an entry fits, in the reader's order; votes do not count here."""
+    async def find_topics(self, reader: Subscriber, entry: Entry) -> list[Topic]:
+        """Return the reader's topics that an entry fits, in the reader's order; votes do not count here, nor does
+        whether it is among the best of a described topic."""
         topics = parse_topics(reader.topics_json, self._library)
+        await self._learn(topics)
         return [topic for topic in topics if self._find(topic, [entry]).ranked]
 
     def find_obstacles(self, reader: Subscriber, entry: Entry) -> list[str]:
         """Return ``topic (rule)`` for each of the reader's topics that one rule alone kept the entry out of."""
         found = []
         for topic in parse_topics(reader.topics_json, self._library):
-            folded = self._fold(entry)
-            why = "" if match_topic(topic, folded) else find_obstacle(topic.query, folded)
+            why = "" if self._match(topic, entry) else find_obstacle(topic.query, self._fold(entry))
             if why:
                 found.append(f"{topic.name} ({why})")
         return found
@@ -150,22 +161,49 @@ class DigestBuilder:
         key = (window.after_run, wait)
         if key not in self._loaded:
             since = self._now - wait if wait else None
-            loaded = await self._entries.load_entries(window, since)
-            # One object per entry: the caches below are shared between windows.
-            self._loaded[key] = tuple(self._known.setdefault(entry.id, entry) for entry in loaded)
+            self._loaded[key] = self._share(await self._entries.load_entries(window, since))
         return self._loaded[key]
 
+    def _share(self, loaded: Sequence[Entry]) -> tuple[Entry, ...]:
+        """Return one object per entry: the caches are shared between windows."""
+        return tuple(self._known.setdefault(entry.id, entry) for entry in loaded)
+
+    async def _learn(self, topics: Sequence[Topic]) -> None:
+        """Load what these topics are judged by: the last 30 days, and the papers that they name."""
+        if self._history is None:
+            self._history = self._share(await self._entries.load_since(self._now - HISTORY))
+            self._scale = build_scale(self._history, self._now)
+        self._papers |= await load_papers(find_named(topics).difference(self._papers), self._entries)
+
     def _find(self, topic: Topic, entries: Sequence[Entry]) -> TopicMatches:
+        hits = [(entry, match) for entry in entries if (match := self._match(topic, entry))]
+        interest = build_interest(topic, self._papers)
+        if interest:
+            named = (self._papers[paper] for paper in find_named([topic]) if paper in self._papers)
+            similarity = self._similarity_of(*(entry for entry, _ in hits), *named)
+            near = similarity.measure(interest, [entry.key for entry, _ in hits])
+            weighed = [(entry, weigh_match(topic, match, near.get(entry.key))) for entry, match in hits]
+            hits = [(entry, match) for entry, match in weighed if match]
+        assert self._scale is not None
+        return TopicMatches(topic, tuple(rank_entries(hits, topic.rank, self._now, self._scale)))
+
+    def _match(self, topic: Topic, entry: Entry) -> Match | None:
         matches = self._matches.setdefault(topic.query, {})
-        hits = []
+        if entry.id not in matches:
+            matches[entry.id] = match_topic(topic, self._fold(entry))
+        return matches[entry.id]
+
+    def _compare(self, one: Entry, other: Entry) -> float:
+        return self._similarity_of(one, other).compare(one.key, other.key)
+
+    def _similarity_of(self, *entries: Entry) -> LexicalSimilarity:
+        """Return the similarity over the newest of the last 30 days, which knows these entries, too."""
+        if self._similarity is None:
+            newest = sorted(self._history or (), key=lambda entry: (-entry.first_seen_run, entry.key))
+            self._similarity = LexicalSimilarity(self._fold(entry) for entry in newest[:_MOST_COMPARED])
         for entry in entries:
-            if entry.id not in matches:
-                matches[entry.id] = match_topic(topic, self._fold(entry))
-            match = matches[entry.id]
-            if match is not None:
-                hits.append((entry, match))
-        ranked = rank_entries(hits, topic.rank, self._now)
-        return TopicMatches(topic, tuple((entry, match) for entry, match in ranked if match is not None))
+            self._similarity.add(self._fold(entry))
+        return self._similarity
 
     def _fold(self, entry: Entry) -> FoldedEntry:
         if entry.id not in self._folded:

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from newsletter.collect.identity import choose_keys
+from newsletter.collect.identity import name_keys
 from newsletter.compose.fate import Fate, choose_fate
 from newsletter.compose.slots import next_slot
-from newsletter.model import Entry, EntryDelivery, EntryHistory, EntryKey, Subscriber, SubscriberId
+from newsletter.model import Entry, EntryDelivery, EntryHistory, Subscriber, SubscriberId
 from newsletter.ports import DeliveryStore, EntryStore, SubscriberStore
 from newsletter.workflows.build_edition import DigestBuilder
 
-_KEY_KINDS = ("arxiv:", "doi:", "url:", "guid:")
 _MOST_TITLES = 20
 
 
@@ -31,9 +30,7 @@ class Explanation:
 
 async def find_entries(text: str, entries: EntryStore) -> Sequence[Entry]:
     """Return the entries that are meant by an arXiv id, a DOI, an address, a key, or words of a title."""
-    keys = set(choose_keys(url=text, arxiv_id=text, doi=text))
-    if text.startswith(_KEY_KINDS):
-        keys.add(EntryKey(text))
+    keys = name_keys(text)
     found = await entries.load_known(keys) if keys else ()
     return found or await entries.find_titles(text, _MOST_TITLES)
 
@@ -59,7 +56,7 @@ async def explain_entry(
             reader,
             deliveries=sent.get(reader.id, []),
             suppressed=suppressed.get(reader.address, ""),
-            matched=digests.find_topics(reader, entry),
+            matched=await digests.find_topics(reader, entry),
             obstacles=digests.find_obstacles(reader, entry),
             digest=await digests.build(reader, next_slot(reader.cadence, now), shown[reader.id]),
             now=now,

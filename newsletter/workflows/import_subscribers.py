@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from newsletter.compose.slots import next_slot, previous_slot
-from newsletter.match.query import parse_topics
+from newsletter.match.topics import parse_topics
 from newsletter.model import Cadence, Subscriber, Topic
 from newsletter.ports import EntryStore, SubscriberStore
 from newsletter.subscribers_file import FileImport, choose_import, parse_subscribers

@@ -6,9 +6,22 @@ from datetime import date, timedelta
 import pytest
 
 from newsletter.compose.digest import build_card, choose_entries, compose_digest, may_enter
+from newsletter.compose.diversity import Comparison
 from newsletter.compose.frozen import freeze_digest, thaw_digest
 from newsletter.compose.window import choose_window
-from newsletter.model import Digest, Entry, EntryId, Match, Slot, Standing, Topic, TopicMatches, Window
+from newsletter.model import (
+    Candidate,
+    Digest,
+    Entry,
+    EntryId,
+    Likeness,
+    Match,
+    Slot,
+    Standing,
+    Topic,
+    TopicMatches,
+    Window,
+)
 from tests.builders import DAY, at, make_entry, make_match, make_subscriber, make_topic
 
 NOW = at("2026-06-16 07:00")
@@ -16,7 +29,7 @@ WINDOW = Window(after_run=6, upto_run=7)
 
 
 def found(topic: Topic, *entries: Entry, match: Match | None = None) -> TopicMatches:
-    return TopicMatches(topic, tuple((entry, match or make_match()) for entry in entries))
+    return TopicMatches(topic, tuple(Candidate(entry, match or make_match(), 0.5) for entry in entries))
 
 
 def compose(
@@ -31,6 +44,8 @@ def compose(
         window=WINDOW,
         found=matches,
         everything_else=everything_else,
+        everything_else_limit=9,
+        compare=lambda _one, _other: 0.0,
         standings=standings or {},
         shown=frozenset(EntryId(number) for number in shown),
         previous_on=previous_on,
@@ -179,3 +194,42 @@ def test_digest_comes_back_from_its_frozen_form_as_it_was() -> None:
 
     assert thaw_digest(text, cards) == digest
     assert freeze_digest(thaw_digest(text, cards)) == (text, cards)
+
+
+def test_described_topic_takes_its_best_and_leaves_the_others_to_other_topics() -> None:
+    described = replace(make_topic("Small models", limit=1, weight=9), is_described=True)
+    near = [Candidate(new(number), Match((), 0.9, Likeness(0.9, 0.01, ("phone",))), 0.9) for number in (1, 2)]
+
+    digest = compose(
+        TopicMatches(described, tuple(near)), found(make_topic(), new(2)), everything_else=(new(1), new(3))
+    )
+
+    assert papers(digest) == {"Small models": [1], "RAG": [2], "": [3]}
+    assert digest.sections[0].overflow == ()
+    reason = digest.sections[0].items[0].reason
+    assert (reason.share, reason.words) == (0.01, ("phone",))
+    assert thaw_digest(*freeze_digest(digest)) == digest
+
+
+def test_topic_that_is_too_full_leaves_out_what_is_like_what_it_has() -> None:
+    ranked = tuple(Candidate(new(number), make_match(), 1 - number / 100) for number in range(1, 6))
+    topic = make_topic(limit=4)
+
+    def digest(compare: Comparison) -> Digest:
+        return compose_digest(
+            slot=Slot(DAY, NOW),
+            window=WINDOW,
+            found=[TopicMatches(topic, ranked)],
+            everything_else=(),
+            everything_else_limit=0,
+            standings={},
+            compare=compare,
+            shown=frozenset(),
+            previous_on=date(2026, 6, 15),
+            now=NOW,
+        )
+
+    assert papers(digest(lambda one, other: 0.9 if {one.id, other.id} == {3, 4} else 0.0)) == {
+        "RAG": [1, 2, 3, 5]
+    }
+    assert digest(lambda _one, _other: 0.0).sections[0].overflow == (5,)

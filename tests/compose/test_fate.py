@@ -9,6 +9,7 @@ import pytest
 from newsletter.compose.digest import compose_digest
 from newsletter.compose.fate import Fate, FateKind, choose_fate
 from newsletter.model import (
+    Candidate,
     Consent,
     Digest,
     EmailAddress,
@@ -38,8 +39,10 @@ def compose(entry: Entry, topics: Sequence[Topic]) -> Digest:
     return compose_digest(
         slot=Slot(date(2026, 6, 17), at("2026-06-17 07:00")),
         window=WINDOW,
-        found=[TopicMatches(topic, ((entry, make_match()),)) for topic in topics],
+        found=[TopicMatches(topic, (Candidate(entry, make_match(), 0.5),)) for topic in topics],
         everything_else=(),
+        everything_else_limit=0,
+        compare=lambda _one, _other: 0.0,
         standings={},
         shown=frozenset(),
         previous_on=DAY,
@@ -152,3 +155,23 @@ def test_what_was_sent_before_the_reader_left_was_sent() -> None:
     told = fate(NEW, reader=replace(READER, consent=Consent.LEFT), deliveries=[make_delivery()])
 
     assert told.kind is FateKind.SENT
+
+
+def test_entry_that_is_near_a_description_is_told_that_others_are_nearer() -> None:
+    described = replace(make_topic("Small models"), is_described=True, limit=1)
+    other = replace(make_entry(2, first_seen_run=7))
+    digest = compose(other, [described])
+
+    told = choose_fate(
+        NEW,
+        READER,
+        deliveries=(),
+        suppressed="",
+        matched=[described],
+        obstacles=[],
+        digest=digest,
+        now=NOW,
+    )
+
+    assert told.kind is FateKind.NOT_BEST
+    assert told.why == "it is near Small models, but others are nearer: the best 1 come"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from newsletter.match.acronyms import GROUPS
 from newsletter.match.fold import fold
 from newsletter.match.matcher import match_topic
-from newsletter.match.query import parse_topic
+from newsletter.match.topics import parse_topic
 from newsletter.match.words import fold_entry
 from newsletter.model import Entry, EntryKey, Hit, Match, Scope, Topic, Words
 from tests.builders import make_entry

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.errors import QueryError
-from newsletter.match.query import check_names, parse_topic, parse_topics, written
+from newsletter.match.query import written
+from newsletter.match.topics import check_names, parse_topic, parse_topics
 from newsletter.model import (
     AllOf,
     AnyOf,
@@ -162,8 +163,17 @@ def test_numbers_may_come_as_numbers() -> None:
         ({"name": "x", "query": "upvote>=5"}, "query: unknown measure 'upvote'; did you mean 'upvotes'?"),
         ({"name": "x", "query": "/a(/"}, "query: not a regular expression"),
         ({"name": "x", "query": "/a*/"}, "query: this regular expression matches the empty text"),
-        ({"name": "x", "about": "b"}, "'about' is not supported yet"),
-        ({"name": "x", "like": []}, "'like' is not supported yet"),
+        ({"name": "x", "about": " "}, "about: the description is empty"),
+        ({"name": "x", "about": "robots " * 300}, "about: the description is longer than 2000 characters"),
+        ({"name": "x", "about": ["a"]}, "about: must be a single value"),
+        ({"name": "x", "like": []}, "like: names no paper"),
+        ({"name": "x", "like": ["BitNet"]}, "like[0]: 'BitNet' is no paper"),
+        ({"name": "x", "unlike": "2402.17764, none"}, "unlike: 'none' is no paper"),
+        (
+            {"name": "x", "like": [2402.17764], "unlike": ["2402.17764"]},
+            "2402.17764 is both liked and disliked",
+        ),
+        ({"name": "x", "like": [f"2402.{n:05}" for n in range(201)]}, "like: more than 200 papers"),
         ({"name": "x", "any": []}, "any: the group is empty"),
         ({"name": "x", "any": None}, "any: the group is empty"),
         ({"name": "x", "none": " "}, "none: the group is empty"),
@@ -358,3 +368,30 @@ def test_any_line_is_a_query_or_an_error_inside_the_line(line: str) -> None:
     mistake = mistake_of({"name": "x", "any": line})
 
     assert mistake is None or 0 <= mistake.position <= len(line)
+
+
+def test_description_or_papers_alone_choose_and_beside_words_only_rank() -> None:
+    described = parse_topic({"name": "Small", "about": "models that fit\n  a phone", "none": "survey"})
+    ranked = parse_topic({"name": "Small", "like": ["2402.17764"], "any": "SLM"})
+
+    assert (described.about, described.is_described) == ("models that fit a phone", True)
+    assert described.query == Not(Words("survey"))
+    assert (ranked.like, ranked.is_described, ranked.query) == (("2402.17764",), False, Words("SLM"))
+
+
+@pytest.mark.parametrize(
+    ("written", "paper"),
+    [
+        (2402.1, "2402.10000"),
+        (1501.00001, "1501.00001"),
+        (1412.6980, "1412.6980"),
+        (704.0001, "0704.0001"),
+        ("arXiv:2402.17764v2", "arXiv:2402.17764v2"),
+        ("math/0211159", "math/0211159"),
+        ("10.1000/182", "10.1000/182"),
+        ("https://example.org/paper", "https://example.org/paper"),
+    ],
+)
+def test_paper_may_be_an_arxiv_id_a_doi_or_an_address(written: object, paper: str) -> None:
+    """YAML reads an arXiv id without quotes as a number, and drops the zeros at its end."""
+    assert parse_topic({"name": "x", "like": [written]}).like == (paper,)

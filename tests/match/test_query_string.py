@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from newsletter.errors import QueryError
 from newsletter.match.matcher import match_topic
-from newsletter.match.query import find_contradiction, parse_query, parse_topic, print_query
+from newsletter.match.query import find_contradiction, parse_query, print_query
+from newsletter.match.topics import parse_topic
 from newsletter.match.words import fold_entry
 from newsletter.model import (
     AllOf,

@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.match.rank import page_day_hours, projected_votes, rank_entries, stand_entries
-from newsletter.model import Entry, EntryId, EntryKey, Match, Rank
+from newsletter.match.rank import (
+    VoteScale,
+    build_scale,
+    order_by_votes,
+    page_day_hours,
+    projected_votes,
+    rank_entries,
+    stand_entries,
+)
+from newsletter.model import Entry, EntryId, EntryKey, Likeness, Match, Rank
 from tests.builders import at, make_entry
 
 NOW = at("2026-06-17 08:00")
@@ -16,8 +24,9 @@ TODAY, YESTERDAY = date(2026, 6, 17), date(2026, 6, 16)
 TITLE_HIT, ABSTRACT_HIT = Match((), 1.0), Match((), 0.7)
 
 
-def order(entries: list[tuple[Entry, Match | None]], rank: Rank) -> list[int]:
-    return [entry.id for entry, _ in rank_entries(entries, rank, NOW)]
+def order(entries: list[tuple[Entry, Match]], rank: Rank, scale: VoteScale | None = None) -> list[int]:
+    ranked = rank_entries(entries, rank, NOW, scale) if scale else rank_entries(entries, rank, NOW)
+    return [candidate.entry.id for candidate in ranked]
 
 
 @pytest.mark.parametrize(
@@ -51,8 +60,8 @@ def test_trending_puts_the_votes_to_expect_before_the_votes_there_are() -> None:
     young = make_entry(1, upvotes=20, listed_on=TODAY)
     old = make_entry(2, upvotes=30, listed_on=YESTERDAY)
 
-    assert order([(old, None), (young, None)], Rank.TRENDING) == [1, 2]
-    assert order([(old, None), (young, None)], Rank.VOTES) == [2, 1]
+    assert order([(old, TITLE_HIT), (young, TITLE_HIT)], Rank.TRENDING) == [1, 2]
+    assert order([(old, TITLE_HIT), (young, TITLE_HIT)], Rank.VOTES) == [2, 1]
 
 
 def test_trending_ties_end_in_comments_then_date_then_key() -> None:
@@ -61,7 +70,7 @@ def test_trending_ties_end_in_comments_then_date_then_key() -> None:
     newer = replace(make_entry(3, upvotes=5), published_at=at("2026-06-15 18:00"))
     twin = make_entry(4, upvotes=5)
 
-    assert order([(entry, None) for entry in (twin, base, newer, talked)], Rank.TRENDING) == [2, 3, 1, 4]
+    assert order([(entry, TITLE_HIT) for entry in (twin, base, newer, talked)], Rank.TRENDING) == [2, 3, 1, 4]
 
 
 def test_entries_without_votes_follow_by_match_then_date_then_key() -> None:
@@ -87,11 +96,53 @@ def test_match_puts_the_stronger_match_first_then_trending() -> None:
     assert order([(liked, ABSTRACT_HIT), (loved, ABSTRACT_HIT), (titled, TITLE_HIT)], Rank.MATCH) == [3, 1, 2]
 
 
+def from_source(entry: Entry, source: str) -> Entry:
+    return replace(entry, sources=(source,))
+
+
+def test_percentile_counts_what_the_votes_exceed_in_the_same_source() -> None:
+    small = [from_source(make_entry(n, upvotes=n), "small") for n in range(4)]
+    large = [from_source(make_entry(n, upvotes=100 * n), "large") for n in range(10, 14)]
+    scale = build_scale([*small, *large], NOW)
+
+    assert [scale.find_percentile(entry, NOW) for entry in small] == [0.125, 0.375, 0.625, 0.875]
+    assert scale.find_percentile(large[3], NOW) == scale.find_percentile(small[3], NOW)
+    assert scale.find_percentile(from_source(make_entry(9, upvotes=99), "new"), NOW) == 0.5
+    assert not scale.is_mixed
+
+
+def test_entries_with_and_without_votes_compete_by_match_and_percentile() -> None:
+    voted = [from_source(make_entry(n, upvotes=10 * n), "votes") for n in range(1, 6)]
+    silent_title, silent_abstract = (from_source(make_entry(n), "silent") for n in (6, 7))
+    scale = build_scale([*voted, silent_title, silent_abstract], NOW)
+
+    matched = [(entry, TITLE_HIT) for entry in (*voted, silent_title)] + [(silent_abstract, ABSTRACT_HIT)]
+
+    assert scale.is_mixed
+    # Among title hits a source without votes stands in the middle; a hit in the abstract outdoes only few votes.
+    assert order(matched, Rank.TRENDING, scale) == [5, 4, 3, 6, 2, 7, 1]
+    assert order(matched, Rank.VOTES, scale) == [5, 4, 3, 2, 1, 6, 7]
+
+
+def test_nearness_to_a_description_decides_with_the_votes() -> None:
+    voted = [from_source(make_entry(n, upvotes=10 * n), "votes") for n in range(1, 4)]
+    scale = build_scale(voted, NOW)
+    near, far = Match((), 0.95, Likeness(0.95, 0.01)), Match((), 0.1, Likeness(0.1, 0.9))
+
+    assert order([(voted[0], near), (voted[1], far), (voted[2], far)], Rank.TRENDING, scale) == [1, 3, 2]
+
+
+def test_unmatched_entries_stand_by_their_votes_alone() -> None:
+    entries = [make_entry(1), make_entry(2, upvotes=3), make_entry(3, upvotes=9)]
+
+    assert [entry.id for entry in order_by_votes(entries, NOW)] == [3, 2, 1]
+
+
 def test_newest_puts_the_newer_first_then_trending() -> None:
     loved, liked = make_entry(1, upvotes=50), make_entry(2, upvotes=5)
     newer = make_entry(3, listed_on=TODAY)
 
-    assert order([(liked, None), (loved, None), (newer, None)], Rank.NEWEST) == [3, 1, 2]
+    assert order([(liked, TITLE_HIT), (loved, TITLE_HIT), (newer, TITLE_HIT)], Rank.NEWEST) == [3, 1, 2]
 
 
 def test_entry_without_any_date_can_be_ranked() -> None:
@@ -99,7 +150,7 @@ def test_entry_without_any_date_can_be_ranked() -> None:
     voted = replace(undated, key=EntryKey("guid:blog:2"), id=EntryId(2), upvotes=3)
 
     for rank in Rank:
-        assert order([(undated, None), (voted, None)], rank) == [2, 1]
+        assert order([(undated, TITLE_HIT), (voted, TITLE_HIT)], rank) == [2, 1]
 
 
 ENTRIES = st.lists(
@@ -117,7 +168,7 @@ ENTRIES = st.lists(
 @settings(max_examples=80, deadline=None)
 @given(ENTRIES, st.sampled_from(Rank), st.randoms(use_true_random=False))
 def test_order_does_not_depend_on_arrival(entries: list[Entry], rank: Rank, random: object) -> None:
-    matched: list[tuple[Entry, Match | None]] = [(entry, None) for entry in entries]
+    matched: list[tuple[Entry, Match]] = [(entry, TITLE_HIT) for entry in entries]
     shuffled = list(reversed(matched))
     random.shuffle(shuffled)  # type: ignore[attr-defined]
 

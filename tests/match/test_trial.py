@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.match.query import parse_query, parse_topic
+from newsletter.match.query import parse_query
+from newsletter.match.topics import parse_topic
 from newsletter.match.trial import count_by_day, find_obstacle, try_topic
 from newsletter.match.words import fold_entry
 from tests.builders import DAY, make_entry

@@ -107,6 +107,14 @@ def test_facts_are_counted(
         (Reason("MIT", Scope.ORG), "Matched the organisation “MIT”"),
         (Reason("2606.01234", Scope.ID), "Matched the id “2606.01234”"),
         (Reason(), "Matched your topic “my topic”"),
+        (
+            Reason(share=0.021, words=("on-device", "4-bit"), upvotes=0),
+            "Close to your topic “my topic” (top 3 %): on-device, 4-bit · no upvotes yet",
+        ),
+        (
+            Reason(share=0.001, words=("ternary weights",), paper="BitNet b1.58"),
+            "Like “BitNet b1.58”, which you liked (top 1 %): ternary weights",
+        ),
     ],
 )
 def test_reason_says_why(reason: Reason, line: str) -> None:
@@ -131,6 +139,9 @@ def test_entry_of_everything_else_says_so() -> None:
         of=st.integers(0, 500),
         late=st.booleans(),
         reached=st.integers(0, 10**4),
+        share=st.just(0.0) | st.floats(0.001, 1),
+        words=st.lists(st.text(max_size=60), max_size=3).map(tuple),
+        paper=st.text(max_size=200),
     ),
     st.text(max_size=200),
 )

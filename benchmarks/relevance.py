@@ -1,0 +1,517 @@
+"""Do the right papers come, in the right order? The product's matcher and rankers on labels that others gave.
+
+    python -m benchmarks.relevance --data DIR [--json FILE]
+
+DIR has the files author_keywords.jsonl, hf_daily.jsonl, arxiv_categories.jsonl, arxiv_taxonomy.json,
+ijcai_topics.jsonl, csfcube_queries.jsonl, csfcube_docs.jsonl and upvote_series.jsonl; what needs a missing one is left
+out. Each measure says how it is taken. nDCG and MAP are means over topics, F1 is the mean of the topics' own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from math import log2
+from pathlib import Path
+from statistics import mean
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from newsletter.compose.diversity import diversify
+from newsletter.match.acronyms import GROUPS
+from newsletter.match.fold import fold
+from newsletter.match.matcher import match_topic
+from newsletter.match.rank import build_scale, order_by_votes, rank_entries
+from newsletter.match.similarity import Interest, LexicalSimilarity
+from newsletter.match.topics import parse_topic
+from newsletter.match.words import FoldedEntry, fold_entry
+from newsletter.model import Candidate, Entry, EntryId, EntryKey, Match, Rank
+
+_LEAST_PAPERS = 10
+_SEEDS = (0, 1, 2)
+_LIKED_TOPICS = 14
+_TOP = 10
+
+Row = Mapping[str, Any]
+Say = Callable[[str], None]
+
+
+class Measured(NamedTuple):
+    """One line of the table. ours and peer are None where the data is not there."""
+
+    name: str
+    ours: float | None
+    peer: float | None = None
+    note: str = ""
+
+
+# --- data and measures --------------------------------------------------------------------
+
+
+def load(folder: Path, name: str) -> list[Row]:
+    """Return the rows of a file, none where it is not there."""
+    path = folder / name
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def make_entries(rows: Iterable[Row]) -> list[FoldedEntry]:
+    """Return the folded title and abstract of each row."""
+    return [
+        fold_entry(Entry(EntryKey(str(row["id"])), row["title"], row["abstract"], id=EntryId(number)))
+        for number, row in enumerate(rows, start=1)
+    ]
+
+
+def ndcg(order: Sequence[bool], relevant: int, most: int = _TOP) -> float:
+    """Return the nDCG of the first ``most`` of an order, in which ``relevant`` are relevant altogether."""
+    gain = sum(1 / log2(place + 1) for place, hit in enumerate(order[:most], start=1) if hit)
+    best = sum(1 / log2(place + 1) for place in range(1, min(relevant, most) + 1))
+    return gain / best if best else 0.0
+
+
+def average_precision(order: Sequence[bool]) -> float:
+    """Return the mean of the precision at each relevant place."""
+    hits = [place for place, hit in enumerate(order, start=1) if hit]
+    return mean(found / place for found, place in enumerate(hits, start=1)) if hits else 0.0
+
+
+def spearman(order: Sequence[float]) -> float | None:
+    """Return the rank correlation of an order with what came of it, None where there is nothing to compare."""
+    if len(order) < 3 or len(set(order)) < 2:
+        return None
+    ascending = sorted(order)
+    ranks = [(ascending.index(value) + len(order) - 1 - ascending[::-1].index(value)) / 2 for value in order]
+    places = range(len(order) - 1, -1, -1)
+    middle = (len(order) - 1) / 2
+    covariance = sum((place - middle) * (rank - middle) for place, rank in zip(places, ranks, strict=True))
+    spread = sum((place - middle) ** 2 for place in places) * sum((rank - middle) ** 2 for rank in ranks)
+    return float(covariance / spread**0.5)
+
+
+def order_by(scores: Mapping[EntryKey, float]) -> list[EntryKey]:
+    """Return keys, the highest score first, then by key."""
+    return sorted(scores, key=lambda key: (-scores[key], key))
+
+
+# --- keywords -----------------------------------------------------------------------------
+
+
+def measure_keywords(rows: Sequence[Row], field: str, name: str) -> list[Measured]:
+    """Each keyword that ten papers were given is a topic of one quoted word; its papers are the gold."""
+    entries = make_entries(rows)
+    gold: dict[str, set[int]] = defaultdict(set)
+    spelled: dict[str, Counter[str]] = defaultdict(Counter)
+    for number, row in enumerate(rows):
+        for keyword in row[field]:
+            folded = fold(keyword).letters
+            if folded:
+                gold[folded].add(number)
+                spelled[folded][keyword] += 1
+    topics = {
+        key: min(spelled[key], key=lambda word: (-spelled[key][word], word))
+        for key, papers in gold.items()
+        if len(papers) >= _LEAST_PAPERS
+    }
+    texts = [f"{row['title']}\n{row['abstract']}".lower() for row in rows]
+
+    def find_ours(word: str) -> set[int]:
+        topic = parse_topic({"name": word, "any": [f'"{word}"']})
+        return {number for number, entry in enumerate(entries) if match_topic(topic, entry)}
+
+    def find_substring(word: str) -> set[int]:
+        return {number for number, text in enumerate(texts) if word.lower() in text}
+
+    measured = []
+    scores = {}
+    for finder in (find_ours, find_substring):
+        each = []
+        for key, word in topics.items():
+            found = finder(word)
+            hits = len(found & gold[key])
+            precision, recall = hits / len(found) if found else 0.0, hits / len(gold[key])
+            f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
+            each.append((precision, recall, f1))
+        scores[finder] = [mean(column) for column in zip(*each, strict=True)]
+    for place, what in enumerate(("precision", "recall", "F1")):
+        note = f"{len(topics)} topics, {len(rows)} papers; beside substrings"
+        measured.append(
+            Measured(f"{name}: {what}", scores[find_ours][place], scores[find_substring][place], note)
+        )
+    return measured
+
+
+_TERM = re.compile(r"[A-Za-z]{2,5}")
+
+
+def measure_short_terms(rows: Sequence[Row]) -> list[Measured]:
+    """Of the hits of short terms in capitals, how many are the term in capitals or its long form?"""
+    entries = make_entries(rows)
+    terms = [group for group in GROUPS if _TERM.fullmatch(group[0]) and sum(map(str.isupper, group[0])) >= 2]
+    hits = confirmed = 0
+    for short, *long in terms:
+        topic = parse_topic({"name": short, "any": [f'"{short}"']})
+        own = re.compile(rf"(?<![A-Za-z0-9]){re.escape(short)}s?(?![A-Za-z0-9])")
+        meant = [fold(form).letters for form in long]
+        for entry in entries:
+            match = match_topic(topic, entry)
+            if match is None:
+                continue
+            hits += 1
+            text = f"{entry.entry.title}\n{entry.entry.summary}"
+            folded = fold(text).letters
+            confirmed += bool(own.search(text)) or any(form in folded for form in meant)
+    return [
+        Measured("short capital terms: precision", confirmed / hits if hits else None, None, f"{hits} hits")
+    ]
+
+
+# --- descriptions and liked papers --------------------------------------------------------
+
+
+def measure_described(
+    entries: Sequence[FoldedEntry], topics: Sequence[tuple[Interest, set[EntryKey]]], name: str
+) -> Measured:
+    """A topic's name and description rank all papers; those with its label are relevant. Peer: shared words."""
+    similarity = LexicalSimilarity(entries)
+    keys = [folded.entry.key for folded in entries]
+    words = {
+        folded.entry.key: set(f"{folded.entry.title} {folded.entry.summary}".lower().split())
+        for folded in entries
+    }
+    ours, peer = [], []
+    for interest, relevant in topics:
+        likeness = similarity.measure(interest, keys)
+        scores = {key: likeness[key].value if key in likeness else 0.0 for key in keys}
+        ours.append(ndcg([key in relevant for key in order_by(scores)], len(relevant)))
+        asked = set(f"{interest.name} {interest.about}".lower().split())
+        shared = {key: float(len(asked & words[key])) for key in keys}
+        peer.append(ndcg([key in relevant for key in order_by(shared)], len(relevant)))
+    note = f"{len(topics)} topics, {len(entries)} papers; beside words in common"
+    return Measured(name, mean(ours) if ours else None, mean(peer) if peer else None, note)
+
+
+def find_labelled(rows: Sequence[Row], field: str) -> dict[str, set[EntryKey]]:
+    """Return for each label the papers that have it."""
+    labelled: dict[str, set[EntryKey]] = defaultdict(set)
+    for row in rows:
+        for label in row[field]:
+            labelled[label].add(EntryKey(str(row["id"])))
+    return labelled
+
+
+def describe_categories(
+    rows: Sequence[Row], taxonomy: Mapping[str, Row]
+) -> list[tuple[Interest, set[EntryKey]]]:
+    """Return arXiv's categories that ten papers and at most half of them have, by arXiv's own words."""
+    return [
+        (Interest(taxonomy[label]["name"], taxonomy[label]["description"]), papers)
+        for label, papers in sorted(find_labelled(rows, "categories").items())
+        if label in taxonomy
+        and _LEAST_PAPERS <= len(papers) <= len(rows) / 2
+        and "is an alias" not in taxonomy[label]["description"]
+    ]
+
+
+def describe_phrases(rows: Sequence[Row]) -> list[tuple[Interest, set[EntryKey]]]:
+    """Return the topic phrases of a conference that five papers have: ``Area: CODE: Topic``, the last part."""
+    return [
+        (Interest(label.rpartition(": ")[2], label.rpartition(": ")[2]), papers)
+        for label, papers in sorted(find_labelled(rows, "labels").items())
+        if len(papers) >= 5
+    ]
+
+
+def split_liked(
+    rows: Sequence[Row], field: str, liked: int
+) -> Iterator[tuple[tuple[EntryKey, ...], list[EntryKey], set[EntryKey]]]:
+    """Yield liked papers of a topic, the papers to rank, and those of them that have the topic.
+
+    Half of the papers are history, the others are ranked; the fourteen topics with most papers (at most half of all),
+    three times.
+    """
+    labelled = find_labelled(rows, field)
+    topics = [label for label in labelled if 2 * _LEAST_PAPERS <= len(labelled[label]) <= len(rows) / 2]
+    topics = sorted(topics, key=lambda label: (-len(labelled[label]), label))[:_LIKED_TOPICS]
+    for seed in _SEEDS:
+        keys = [EntryKey(str(row["id"])) for row in rows]
+        random.Random(seed).shuffle(keys)
+        history, ranked = keys[: len(keys) // 2], keys[len(keys) // 2 :]
+        for label in topics:
+            known = [key for key in history if key in labelled[label]]
+            relevant = labelled[label].intersection(ranked)
+            if len(known) >= liked and relevant:
+                yield tuple(known[:liked]), ranked, relevant
+
+
+def measure_liked(rows: Sequence[Row], field: str, liked: int, similarity: LexicalSimilarity) -> float | None:
+    """A few liked papers rank the papers of the other half."""
+    scores = []
+    for like, ranked, relevant in split_liked(rows, field, liked):
+        likeness = similarity.measure(Interest(like=like), ranked)
+        order = order_by({key: likeness[key].value for key in ranked})
+        scores.append(ndcg([key in relevant for key in order], len(relevant)))
+    return mean(scores) if scores else None
+
+
+def measure_csfcube(queries: Sequence[Row], docs: Sequence[Row]) -> Measured:
+    """One paper ranks its candidates; those that experts graded 2 or 3 are relevant (MAP)."""
+    similarity = LexicalSimilarity(make_entries(docs))
+    known = {str(doc["id"]) for doc in docs}
+    scores = []
+    for query in queries:
+        grades = {EntryKey(key): grade for key, grade in query["relevance"].items() if key in known}
+        grades.pop(EntryKey(query["query"]), None)
+        likeness = similarity.measure(Interest(like=(EntryKey(query["query"]),)), list(grades))
+        order = order_by({key: likeness[key].value for key in grades})
+        scores.append(average_precision([grades[key] >= 2 for key in order]))
+    return Measured("CSFCube: MAP", mean(scores) if scores else None, None, f"{len(queries)} queries")
+
+
+# --- votes --------------------------------------------------------------------------------
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
+
+
+def _votes_at(row: Row, moment: datetime) -> int | None:
+    """Return the newest reading at a moment that is at most a day old."""
+    readings = [(_at(row["t0"]), row["up0"]), *((_at(at), votes) for at, votes, *_ in row["later"])]
+    known = [reading for reading in readings if moment - timedelta(days=1) <= reading[0] <= moment]
+    return max(known)[1] if known else None
+
+
+def _paper(row: Row, number: int, votes: int, comments: int = 0) -> Entry:
+    return Entry(
+        EntryKey(str(row["id"])),
+        row["title"],
+        upvotes=votes,
+        comments=comments,
+        listed_on=date.fromisoformat(row["page"]),
+        id=EntryId(number),
+        sources=("hf",),
+    )
+
+
+def measure_votes(rows: Sequence[Row]) -> list[Measured]:
+    """Order within a page day at about 08 UTC beside the votes at the next midnight; the papers of the last four
+    page days together beside their final votes. Peer: the votes of the moment alone."""
+    days: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        days[row["page"]].append(row)
+    ahead, few, mixed, mixed_by_votes = [], [], [], []
+    for page, papers in sorted(days.items()):
+        midnight = datetime.combine(date.fromisoformat(page), datetime.min.time(), UTC) + timedelta(days=1)
+        seen_at = max(_at(row["t0"]) for row in papers)
+        if 6 <= (seen_at - midnight + timedelta(days=1)).total_seconds() / 3600 <= 10:
+            came = {str(row["id"]): _nearest(row, midnight) for row in papers}
+            known = [row for row in papers if came[str(row["id"])] is not None]
+            ahead.append(_correlate(known, seen_at, came))
+            few.append(_correlate([row for row in known if row["up0"] <= 2], seen_at, came))
+        pool = [
+            row
+            for back in range(4)
+            for row in days.get((date.fromisoformat(page) - timedelta(days=back)).isoformat(), ())
+        ]
+        now = {str(row["id"]): _votes_at(row, seen_at) for row in pool}
+        final = {str(row["id"]): _final(row, seen_at) for row in pool}
+        pool = [row for row in pool if now[str(row["id"])] is not None and final[str(row["id"])] is not None]
+        if len({row["page"] for row in pool}) >= 3 and len(pool) >= 20:
+            entries = [_paper(row, n, now[str(row["id"])] or 0) for n, row in enumerate(pool, 1)]
+            mixed.append(spearman([final[e.key] or 0 for e in order_by_votes(entries, seen_at)]))
+            plain = sorted(entries, key=lambda entry: (-(entry.upvotes or 0), entry.key))
+            mixed_by_votes.append(spearman([final[entry.key] or 0 for entry in plain]))
+    return [
+        Measured("votes 16 h ahead: Spearman", _mean(ahead), None, f"{len(ahead)} days"),
+        Measured("votes, at most 2 yet: Spearman", _mean(few), None, f"{len(few)} days"),
+        Measured(
+            "votes, four days mixed: Spearman",
+            _mean(mixed),
+            _mean(mixed_by_votes),
+            f"{len(mixed)} pools; beside the votes alone",
+        ),
+    ]
+
+
+def _nearest(row: Row, moment: datetime) -> int | None:
+    """Return the reading nearest to a moment, at most six hours away."""
+    near = [(abs(_at(at) - moment), votes) for at, votes, *_ in row["later"]]
+    near = [reading for reading in near if reading[0] <= timedelta(hours=6)]
+    return min(near)[1] if near else None
+
+
+def _final(row: Row, after: datetime) -> int | None:
+    """Return the last reading, at least 60 hours after the page day began and later than ``after``."""
+    least = datetime.combine(date.fromisoformat(row["page"]), datetime.min.time(), UTC) + timedelta(hours=60)
+    late = [(_at(at), votes) for at, votes, *_ in row["later"] if _at(at) >= max(least, after)]
+    return max(late)[1] if late else None
+
+
+def _correlate(rows: Sequence[Row], now: datetime, came: Mapping[str, int | None]) -> float | None:
+    entries = [
+        _paper(row, number, row["up0"], row.get("comments0") or 0) for number, row in enumerate(rows, 1)
+    ]
+    return spearman([came[entry.key] or 0 for entry in order_by_votes(entries, now)])
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return mean(known) if known else None
+
+
+# --- diversity ----------------------------------------------------------------------------
+
+
+def measure_diversity(rows: Sequence[Row]) -> list[Measured]:
+    """The ten papers of each month with and without diversity: pairs that are more alike than 99 % of all pairs, and
+    the votes that are kept (as percentiles)."""
+    months: dict[str, list[FoldedEntry]] = defaultdict(list)
+    for row, folded in zip(rows, make_entries(rows), strict=True):
+        entry = Entry(
+            folded.entry.key,
+            row["title"],
+            row["abstract"],
+            organization=row.get("org") or "",
+            upvotes=row["upvotes_last"],
+            listed_on=_at(row["submitted"]).date(),
+            sources=("hf",),
+            id=folded.entry.id,
+        )
+        months[row["submitted"][:7]].append(FoldedEntry(entry, folded.fields))
+    alike: dict[bool, list[int]] = {True: [], False: []}
+    kept: dict[bool, list[float]] = {True: [], False: []}
+    for papers in months.values():
+        if len(papers) < 3 * _TOP:
+            continue
+        similarity = LexicalSimilarity(papers)
+        keys = [folded.entry.key for folded in papers]
+        every = sorted(similarity.compare(a, b) for n, a in enumerate(keys) for b in keys[:n])
+        edge = every[int(len(every) * 0.99)]
+        entries = [folded.entry for folded in papers]
+        now = datetime.combine(max(e.listed_on for e in entries if e.listed_on), datetime.max.time(), UTC)
+        scale = build_scale(entries, now)
+        ranked = rank_entries([(entry, Match((), 1.0)) for entry in entries], Rank.TRENDING, now, scale)
+        diverse = diversify(ranked, lambda a, b: similarity.compare(a.key, b.key), _TOP)  # noqa: B023
+        for is_diverse, order in ((True, diverse), (False, ranked)):
+            top: list[Candidate] = list(order[:_TOP])
+            pairs = [similarity.compare(a.entry.key, b.entry.key) for n, a in enumerate(top) for b in top[:n]]
+            alike[is_diverse].append(sum(cosine > edge for cosine in pairs))
+            kept[is_diverse].append(mean(candidate.score for candidate in top))
+    if not alike[True]:
+        return [Measured("near-duplicates in ten", None), Measured("votes kept", None)]
+    note = f"{len(alike[True])} months; beside the order of votes alone"
+    return [
+        Measured("near-duplicates in ten", mean(alike[True]), mean(alike[False]), note),
+        Measured("votes kept", mean(kept[True]), mean(kept[False]), note),
+    ]
+
+
+# --- the whole ----------------------------------------------------------------------------
+
+
+def measure_all(folder: Path, say: Say) -> dict[str, list[Measured]]:
+    """Return all measures by group; groups whose data is missing have none."""
+    found: dict[str, list[Measured]] = {}
+
+    def run(group: str, needed: Sequence[str], measure: Callable[..., list[Measured]]) -> None:
+        say(group)
+        data = [load(folder, name) for name in needed]
+        if all(data):
+            found[group] = measure(*data)
+        else:
+            say(
+                f"  not there: {', '.join(name for name, rows in zip(needed, data, strict=True) if not rows)}"
+            )
+
+    authors, hf, arxiv = "author_keywords.jsonl", "hf_daily.jsonl", "arxiv_categories.jsonl"
+    ijcai = "ijcai_topics.jsonl"
+    run("authors", [authors], lambda rows: measure_keywords(rows, "keywords", "authors' keywords"))
+    run("hf", [hf], lambda rows: measure_keywords(rows, "ai_keywords", "HF keywords"))
+    run("short", [authors], measure_short_terms)
+    taxonomy = folder / "arxiv_taxonomy.json"
+    if taxonomy.exists():
+        names = json.loads(taxonomy.read_text(encoding="utf-8"))
+        run(
+            "about",
+            [arxiv],
+            lambda rows: [
+                measure_described(make_entries(rows), describe_categories(rows, names), "about: nDCG@10")
+            ],
+        )
+    run(
+        "phrase",
+        [ijcai],
+        lambda rows: [measure_described(make_entries(rows), describe_phrases(rows), "phrase: nDCG@10")],
+    )
+    run("like", [ijcai, arxiv], measure_both_liked)
+    run("csfcube", ["csfcube_queries.jsonl", "csfcube_docs.jsonl"], lambda q, d: [measure_csfcube(q, d)])
+    run("votes", ["upvote_series.jsonl"], measure_votes)
+    run("diversity", [hf], measure_diversity)
+    return found
+
+
+def measure_both_liked(ijcai: Sequence[Row], arxiv: Sequence[Row]) -> list[Measured]:
+    """The mean of both sets at one, three and ten liked papers."""
+    sets = [
+        (rows, field, LexicalSimilarity(make_entries(rows)))
+        for rows, field in ((ijcai, "labels"), (arxiv, "categories"))
+    ]
+    measured = []
+    for liked in (1, 3, 10):
+        each = [measure_liked(rows, field, liked, similarity) for rows, field, similarity in sets]
+        note = "topics {}, categories {}".format(
+            *("-" if value is None else f"{value:.3f}" for value in each)
+        )
+        measured.append(Measured(f"like {liked}: nDCG@10", _mean(each), None, note))
+    return measured
+
+
+def to_json(found: Mapping[str, Sequence[Measured]]) -> dict[str, Any]:
+    """Return the figures by name; None for what was not measured."""
+
+    def value(group: str, place: int = 0) -> float | None:
+        return found[group][place].ours if group in found else None
+
+    return {
+        "keyword_f1": {"authors": value("authors", 2), "hf": value("hf", 2)},
+        "about_ndcg10": {"core": value("about"), "semantic": None},
+        "phrase_ndcg10": {"core": value("phrase"), "semantic": None},
+        "like_ndcg10": {
+            "core": {"1": value("like", 0), "3": value("like", 1), "10": value("like", 2)},
+            "semantic": {"1": None, "3": None, "10": None},
+        },
+        "csfcube_map": {"core": value("csfcube"), "semantic": None},
+        "votes": {"h16": value("votes", 0), "mixed": value("votes", 2), "few": value("votes", 1)},
+        "short_terms_precision": value("short"),
+        "diversity": {"near_duplicates": value("diversity", 0), "votes_kept": value("diversity", 1)},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="the folder with the labelled papers")
+    parser.add_argument("--json", type=Path, help="write the figures here, too")
+    options = parser.parse_args()
+    console = Console(width=120)
+    found = measure_all(options.data, lambda line: console.print(line, style="dim"))
+    table = Table("measure", "ours", "peer", "on")
+    for lines in found.values():
+        for line in lines:
+            figures = ("-" if figure is None else f"{figure:.3f}" for figure in (line.ours, line.peer))
+            table.add_row(line.name, *figures, line.note)
+    console.print(table)
+    if options.json:
+        options.json.write_text(json.dumps(to_json(found), indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

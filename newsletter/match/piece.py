@@ -1,0 +1,51 @@
+"""A piece of what a reader wrote, with its place, so that every mistake can be shown where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import NoReturn
+
+from newsletter.errors import QueryError
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of what the reader wrote: whole[start:], stripped, and the path of whole inside the topic."""
+
+    value: str
+    whole: str
+    start: int
+    path: str
+
+    def part(self, begin: int, end: int | None = None) -> Piece:
+        """Return value[begin:end] without the spaces around it, as a piece with its own place."""
+        raw = self.value[begin:end]
+        return replace(self, value=raw.strip(), start=self.start + begin + len(raw) - len(raw.lstrip()))
+
+    def fail(self, message: str, *, at: int = 0, hint: str = "") -> NoReturn:
+        text = f"{self.path}: {message}" if self.path else message
+        raise QueryError(text, text=self.whole, position=self.start + at, hint=hint)
+
+
+def piece_of(raw: str, path: str) -> Piece:
+    """Return a whole text that stands at a path of a topic, without the spaces around it."""
+    return Piece(raw, raw, 0, path).part(0)
+
+
+def nearest_of(word: str, known: Iterable[str]) -> str:
+    """Return the known word that was probably meant, or an empty text."""
+    names = sorted(known)
+    word = word.casefold()[:40]
+    close = get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return close[0]
+    begun = [name for name in names if len(word) >= 2 and name.startswith(word)]
+    return begun[0] if begun else ""
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Return a question with the nearest known word, or the known words where none is near."""
+    nearest = nearest_of(word, known)
+    return f"did you mean '{nearest}'?" if nearest else f"known: {', '.join(known)}"

@@ -1,0 +1,356 @@
+"""What a reader wrote becomes a Topic, or a QueryError.
+
+A topic is written as a name, as one line under a name, or in long form:
+
+    - RAG
+    - robotics: "robot*, manipulation, category:cs.RO"
+    - name: Small models
+      any: ["small language model", SLM]
+      none: [survey, "title:benchmark"]
+
+All three become the same tree: AllOf(AnyOf(any), all…, Not(none)…). Commas separate words; quotes protect them; what a
+word says is read by `match.query`. ``query`` takes a boolean query string instead. ``about`` describes what is wanted,
+``like`` and ``unlike`` name papers; without any words these alone choose.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from newsletter.errors import QueryError
+from newsletter.match.fold import fold
+from newsletter.match.piece import Piece, did_you_mean, piece_of
+from newsletter.match.query import (
+    DEFAULT_WHERE,
+    SCOPES,
+    find_contradiction,
+    parse_item,
+    parse_query_piece,
+    parse_whole,
+    split_at_commas,
+)
+from newsletter.model import AllOf, AnyOf, Not, Query, Rank, Scope, Topic
+
+NO_LIBRARY: Mapping[str, Topic] = MappingProxyType({})
+
+_GROUPS = ("any", "all", "none")
+_OWN = (*_GROUPS, "query", "where", "about", "like", "unlike")
+_KEYS = ("name", *_OWN, "min_upvotes", "wait", "limit", "weight", "rank")
+_MAX_WAIT = timedelta(days=90)
+
+
+# --- topics -------------------------------------------------------------------------------
+
+
+def parse_topics(topics_json: str, library: Mapping[str, Topic] = NO_LIBRARY) -> tuple[Topic, ...]:
+    """Return the topics of a reader, in the reader's order, from a JSON list of forms (see parse_topic).
+
+    Results are remembered, since most readers have the topics of others.
+    Raises QueryError; its message begins with the place: ``topics[1].any[0]: …``.
+    """
+    return _parse_topics_once(topics_json, tuple(library.items()))
+
+
+@lru_cache(maxsize=4096)
+def _parse_topics_once(topics_json: str, library: tuple[tuple[str, Topic], ...]) -> tuple[Topic, ...]:
+    try:
+        forms = json.loads(topics_json)
+    except (ValueError, RecursionError) as error:
+        position = error.pos if isinstance(error, json.JSONDecodeError) else 0
+        raise QueryError(f"topics are not JSON: {error}", text=topics_json, position=position) from error
+    if not isinstance(forms, list):
+        raise QueryError("topics must be a list", text=topics_json)
+    known = dict(library)
+    topics = tuple(_parse_form(form, known, f"topics[{index}]") for index, form in enumerate(forms))
+    check_names(topics)
+    return topics
+
+
+def parse_topic(form: object, library: Mapping[str, Topic] = NO_LIBRARY) -> Topic:
+    """Return the topic of one YAML or JSON form: a name, ``{name: line}``, or the long form with ``name``.
+
+    A name that stands alone (or with limits, but without words) means the topic of the library with
+    that name, and otherwise is itself the word looked for. Scalars may be text, int or float.
+    Raises QueryError with the text and position of the mistake; its message begins with the path
+    inside the topic: ``any[2]: …``.
+    """
+    return _parse_form(form, library, "")
+
+
+def check_names(topics: Sequence[Topic]) -> None:
+    """Raise QueryError where two topics of a reader have the same name (case and spaces aside)."""
+    seen: dict[str, int] = {}
+    for index, topic in enumerate(topics):
+        first = seen.setdefault(topic.name.casefold(), index)
+        if first != index:
+            raise QueryError(
+                f"topics[{index}]: there are two topics with the name {topic.name!r}",
+                text=topic.name,
+                hint=f"rename or remove one (the other is topics[{first}])",
+            )
+
+
+def _parse_form(form: object, library: Mapping[str, Topic], path: str) -> Topic:
+    if isinstance(form, Mapping):
+        return _parse_mapping(form, library, path)
+    if _is_scalar(form):
+        return _parse_long({"name": form}, library, path)
+    return piece_of("", path).fail(
+        "a topic must be a name, 'name: words', or a mapping with 'name'",
+        hint="write it without brackets: - RAG",
+    )
+
+
+def _parse_mapping(form: Mapping[Any, object], library: Mapping[str, Topic], path: str) -> Topic:
+    if "name" in form or len(form) != 1:
+        return _parse_long(form, library, path)
+    name, line = next(iter(form.items()))
+    if name in _KEYS:
+        return _parse_long(form, library, path)
+    if isinstance(line, Mapping):
+        return piece_of(str(name), path).fail(
+            f"the words of {str(name)!r} must be a line or a list",
+            hint=f"long form: 'name: {name}' beside its keys",
+        )
+    return _parse_long({"name": name, "any": line}, library, path, {"any": str(name)})
+
+
+def _parse_long(
+    form: Mapping[Any, object],
+    library: Mapping[str, Topic],
+    path: str,
+    shown_as: Mapping[str, str] = MappingProxyType({}),
+) -> Topic:
+    """Parse the long form. shown_as names keys as the reader wrote them, for messages."""
+
+    def path_of(key: str) -> str:
+        return ".".join(part for part in (path, shown_as.get(key, key)) if part)
+
+    _check_keys(form, path)
+    name = _parse_name(form.get("name"), path_of("name"))
+    topic = None if any(key in form for key in _OWN) else _find_in(library, name)
+    if topic is None:
+        topic = _parse_own(form, name, path, path_of)
+    settings = {key: parse(form[key], path_of(key)) for key, parse in _SETTINGS.items() if key in form}
+    return replace(topic, **settings)
+
+
+def _parse_own(form: Mapping[Any, object], name: str, path: str, path_of: Callable[[str], str]) -> Topic:
+    """Return the topic that the form's own words, description and papers make."""
+    where = _parse_where(form["where"], path_of("where")) if "where" in form else DEFAULT_WHERE
+    groups = {key: _parse_group(form[key], where, path_of(key)) for key in _GROUPS if key in form}
+    if "query" in form:
+        whole = parse_query_piece(_scalar(form["query"], path_of("query")), where)
+        groups["all"] = (whole, *groups.get("all", ()))
+    about = _parse_about(form["about"], path_of("about")) if "about" in form else ""
+    like, unlike = (
+        _parse_papers(form[key], path_of(key)) if key in form else () for key in ("like", "unlike")
+    )
+    twice = sorted(set(like) & set(unlike))
+    if twice:
+        piece_of(twice[0], path_of("unlike")).fail(
+            f"{twice[0]} is both liked and disliked", hint="take one out"
+        )
+    has_words = "any" in groups or "all" in groups
+    is_described = bool(about or like) and not has_words
+    if not has_words and not is_described:
+        groups["any"] = _parse_group(name, where, path_of("name") if len(form) > 1 else path)
+    query = _build_query(groups)
+    problem = find_contradiction(query)
+    if problem:
+        piece_of(name, path).fail(
+            f"nothing can match: {problem}", hint="take it out of 'none', or out of the rest"
+        )
+    return Topic(name, query, about=about, like=like, unlike=unlike, is_described=is_described)
+
+
+def _check_keys(form: Mapping[Any, object], path: str) -> None:
+    for key in form:
+        if key in _KEYS:
+            continue
+        piece_of(str(key), path).fail(f"unknown key {str(key)!r}", hint=did_you_mean(str(key), _KEYS))
+
+
+def _parse_name(value: object, path: str) -> str:
+    if not _is_scalar(value):
+        piece_of("", path).fail("a topic needs a name, in one line of text", hint="write name: RAG")
+    name = " ".join(str(value).split())
+    if not name:
+        piece_of("", path).fail("the name is empty", hint="write what the topic is called")
+    return name
+
+
+def _find_in(library: Mapping[str, Topic], name: str) -> Topic | None:
+    wanted = name.casefold()
+    return next((topic for key, topic in library.items() if key.casefold() == wanted), None)
+
+
+# --- groups of words ----------------------------------------------------------------------
+
+
+def _parse_group(value: object, where: tuple[Scope, ...], path: str) -> tuple[Query, ...]:
+    """Return the items of ``any``, ``all`` or ``none``: a line with commas, or a list of such lines."""
+    lines: list[Piece] = []
+    if isinstance(value, list | tuple):
+        for index, line in enumerate(value):
+            if not _is_scalar(line):
+                piece_of("", f"{path}[{index}]").fail(
+                    "a word must be text", hint="write each word as a line of its own"
+                )
+            lines.append(piece_of(str(line), f"{path}[{index}]"))
+    elif _is_scalar(value):
+        lines.append(piece_of(str(value), path))
+    elif value is not None:
+        piece_of("", path).fail("must be a line of words or a list of words", hint="such as [robot, drone]")
+    if not any(line.value for line in lines):
+        piece_of("", path).fail("the group is empty", hint="add words or leave the key out")
+    return tuple(parse_item(item, where) for line in lines for item in split_at_commas(line))
+
+
+def _build_query(groups: Mapping[str, tuple[Query, ...]]) -> Query:
+    parts: list[Query] = []
+    wanted = groups.get("any", ())
+    if wanted:
+        parts.append(wanted[0] if len(wanted) == 1 else AnyOf(wanted))
+    parts.extend(groups.get("all", ()))
+    parts.extend(Not(part) for part in groups.get("none", ()))
+    return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+
+
+# --- descriptions and papers --------------------------------------------------------------
+
+_MAX_ABOUT_CHARS = 2000
+_MAX_PAPERS = 200
+_PAPER = re.compile(
+    r"(?:arxiv:\s*)?(?:[0-9]{4}\.[0-9]{4,5}|[a-z-]+(?:\.[a-z]{2})?/[0-9]{7})(?:v[0-9]{1,2})?"
+    r"|(?:doi:\s*)?10\.[0-9]{4,9}/\S+|https?://\S+",
+    re.IGNORECASE,
+)
+
+
+def _parse_about(value: object, path: str) -> str:
+    text = _scalar(value, path)
+    if not fold(text.value).tokens:
+        text.fail("the description is empty", hint="write a sentence on what you want to read about")
+    if len(text.value) > _MAX_ABOUT_CHARS:
+        text.fail(
+            f"the description is longer than {_MAX_ABOUT_CHARS} characters",
+            at=_MAX_ABOUT_CHARS,
+            hint="a few sentences say enough",
+        )
+    return " ".join(text.value.split())
+
+
+def _parse_papers(value: object, path: str) -> tuple[str, ...]:
+    """Return the papers of ``like`` or ``unlike``: a line with commas, or a list of identifiers."""
+    items = value if isinstance(value, list | tuple) else [value]
+    papers: dict[str, None] = {}
+    for index, item in enumerate(items):
+        place = f"{path}[{index}]" if isinstance(value, list | tuple) else path
+        if not _is_scalar(item):
+            piece_of("", place).fail(
+                "a paper must be an arXiv id, a DOI or an address", hint="such as 2402.17764"
+            )
+        line = piece_of(_write_arxiv_id(item) if isinstance(item, float) else str(item), place)
+        for name in split_at_commas(line):
+            if not _PAPER.fullmatch(name.value):
+                name.fail(
+                    f"{name.value[:60]!r} is no paper",
+                    hint="write an arXiv id (2402.17764), a DOI (10.1000/182) or an address (https://…)",
+                )
+            papers[name.value] = None
+    if not papers:
+        piece_of("", path).fail("names no paper", hint="add one or leave the key out")
+    if len(papers) > _MAX_PAPERS:
+        piece_of("", path).fail(f"more than {_MAX_PAPERS} papers", hint="the newest say most")
+    return tuple(papers)
+
+
+def _write_arxiv_id(number: float) -> str:
+    """Return the arXiv id that YAML read as a number: 2402.1 was 2402.10000.
+
+    Ids have five digits after the dot since January 2015, and four before
+    (https://info.arxiv.org/help/arxiv_identifier.html).
+    """
+    digits = 5 if number >= 1501 else 4
+    return f"{number:0{digits + 5}.{digits}f}"
+
+
+# --- settings -----------------------------------------------------------------------------
+
+
+def _is_scalar(value: object) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+def _scalar(value: object, path: str) -> Piece:
+    if not _is_scalar(value):
+        piece_of("", path).fail("must be a single value", hint="write it without brackets")
+    return piece_of(str(value), path)
+
+
+def _parse_where(value: object, path: str) -> tuple[Scope, ...]:
+    names = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value or "")
+    whole = piece_of(names, path)
+    found: dict[Scope, None] = {}
+    for name in split_at_commas(whole):
+        scope = SCOPES.get(name.value.casefold())
+        if scope is None:
+            name.fail(f"unknown scope {name.value!r}", hint=did_you_mean(name.value, tuple(SCOPES)))
+        found[scope] = None
+    return tuple(found)
+
+
+def _parse_min_upvotes(value: object, path: str) -> int:
+    return parse_whole(_scalar(value, path))
+
+
+def _parse_limit(value: object, path: str) -> int:
+    text = _scalar(value, path)
+    limit = parse_whole(text)
+    if limit < 1:
+        text.fail("must be at least 1", hint="to have none, take the topic out")
+    return limit
+
+
+def _parse_weight(value: object, path: str) -> float:
+    text = _scalar(value, path)
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text.value) or float(text.value) == 0:
+        text.fail(f"{text.value!r} is not a number above 0", hint="write it as 1.5")
+    return float(text.value)
+
+
+def _parse_wait(value: object, path: str) -> timedelta:
+    text = _scalar(value, path)
+    found = re.fullmatch(r"([0-9]{1,4})\s*([dh])", text.value)
+    if not found:
+        return text.fail(f"{text.value!r} is not a duration", hint="write days or hours as 2d or 12h")
+    count = int(found[1])
+    wait = timedelta(days=count) if found[2] == "d" else timedelta(hours=count)
+    if wait > _MAX_WAIT:
+        text.fail(f"{text.value!r} is too long", hint=f"at most {_MAX_WAIT.days}d")
+    return wait
+
+
+def _parse_rank(value: object, path: str) -> Rank:
+    text = _scalar(value, path)
+    known = [rank.value for rank in Rank]
+    if text.value.casefold() not in known:
+        text.fail(f"unknown rank {text.value!r}", hint=did_you_mean(text.value, known))
+    return Rank(text.value.casefold())
+
+
+_SETTINGS: Mapping[str, Callable[[object, str], Any]] = {
+    "min_upvotes": _parse_min_upvotes,
+    "wait": _parse_wait,
+    "limit": _parse_limit,
+    "weight": _parse_weight,
+    "rank": _parse_rank,
+}

@@ -1,0 +1,32 @@
+"""The papers that topics name under like and unlike: which entries of the store they are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from newsletter.collect.identity import name_keys
+from newsletter.match.similarity import Interest
+from newsletter.model import Entry, Topic
+from newsletter.ports import EntryStore
+
+
+def find_named(topics: Iterable[Topic]) -> frozenset[str]:
+    """Return the papers that topics name, as they are written there."""
+    return frozenset(paper for topic in topics for paper in (*topic.like, *topic.unlike))
+
+
+async def load_papers(papers: Collection[str], entries: EntryStore) -> dict[str, Entry]:
+    """Return the entries of these papers, by the names that were given; without those that are not stored."""
+    wanted = {key: paper for paper in sorted(papers) for key in name_keys(paper)}
+    found = await entries.load_known(wanted.keys()) if wanted else ()
+    return {wanted[key]: entry for entry in found for key in entry.keys if key in wanted}
+
+
+def build_interest(topic: Topic, papers: Mapping[str, Entry]) -> Interest | None:
+    """Return what a topic asks for beside its words; None where it does not."""
+    if not (topic.about or topic.like or topic.unlike):
+        return None
+    like, unlike = (
+        tuple(papers[paper].key for paper in names if paper in papers) for names in (topic.like, topic.unlike)
+    )
+    return Interest(topic.name if topic.about else "", topic.about, like, unlike)
