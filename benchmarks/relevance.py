@@ -13,28 +13,30 @@ import argparse
 import json
 import random
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from math import log2
 from pathlib import Path
-from statistics import mean
+from statistics import correlation, mean
 from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
 from newsletter.compose.diversity import diversify
-from newsletter.match.acronyms import GROUPS
+from newsletter.match.acronyms import GROUPS, learn_acronyms
 from newsletter.match.fold import fold
 from newsletter.match.matcher import match_topic
-from newsletter.match.rank import build_scale, order_by_votes, rank_entries
+from newsletter.match.rank import build_scale, page_day_hours, projected_votes, rank_entries
 from newsletter.match.similarity import Interest, LexicalSimilarity
 from newsletter.match.topics import parse_topic
 from newsletter.match.words import FoldedEntry, fold_entry
 from newsletter.model import Candidate, Entry, EntryId, EntryKey, Match, Rank
 
 _LEAST_PAPERS = 10
+_LEAST_OF_DAY = 20  # the order of a few papers says little
 _SEEDS = (0, 1, 2)
 _LIKED_TOPICS = 14
 _TOP = 10
@@ -84,17 +86,16 @@ def average_precision(order: Sequence[bool]) -> float:
     return mean(found / place for found, place in enumerate(hits, start=1)) if hits else 0.0
 
 
-def spearman(order: Sequence[float]) -> float | None:
-    """Return the rank correlation of an order with what came of it, None where there is nothing to compare."""
-    if len(order) < 3 or len(set(order)) < 2:
+def spearman(scores: Sequence[Any], came: Sequence[float]) -> float | None:
+    """Return the rank correlation of scores with what came, equal ones sharing a rank; None for nothing to compare."""
+    if len(scores) < 3 or len(set(came)) < 2 or len(set(scores)) < 2:
         return None
-    ascending = sorted(order)
-    ranks = [(ascending.index(value) + len(order) - 1 - ascending[::-1].index(value)) / 2 for value in order]
-    places = range(len(order) - 1, -1, -1)
-    middle = (len(order) - 1) / 2
-    covariance = sum((place - middle) * (rank - middle) for place, rank in zip(places, ranks, strict=True))
-    spread = sum((place - middle) ** 2 for place in places) * sum((rank - middle) ** 2 for rank in ranks)
-    return float(covariance / spread**0.5)
+    return correlation(_ranks(scores), _ranks(came))
+
+
+def _ranks(values: Sequence[Any]) -> list[float]:
+    ascending = sorted(values)
+    return [(bisect_left(ascending, value) + bisect_right(ascending, value)) / 2 for value in values]
 
 
 def order_by(scores: Mapping[EntryKey, float]) -> list[EntryKey]:
@@ -105,27 +106,36 @@ def order_by(scores: Mapping[EntryKey, float]) -> list[EntryKey]:
 # --- keywords -----------------------------------------------------------------------------
 
 
-def measure_keywords(rows: Sequence[Row], field: str, name: str) -> list[Measured]:
-    """Each keyword that ten papers were given is a topic of one quoted word; its papers are the gold."""
-    entries = make_entries(rows)
-    gold: dict[str, set[int]] = defaultdict(set)
+def find_keywords(rows: Sequence[Row], field: str) -> list[str]:
+    """Return the keywords that ten papers were given, each as most of them write it; case, blanks and hyphens aside."""
+    given: Counter[str] = Counter()
     spelled: dict[str, Counter[str]] = defaultdict(Counter)
-    for number, row in enumerate(rows):
-        for keyword in row[field]:
-            folded = fold(keyword).letters
-            if folded:
-                gold[folded].add(number)
-                spelled[folded][keyword] += 1
-    topics = {
-        key: min(spelled[key], key=lambda word: (-spelled[key][word], word))
-        for key, papers in gold.items()
-        if len(papers) >= _LEAST_PAPERS
-    }
+    for row in rows:
+        keywords = {keyword: fold(keyword).letters for keyword in row[field]}
+        given.update({letters for letters in keywords.values() if letters})
+        for keyword, letters in keywords.items():
+            spelled[letters][keyword] += 1
+    often = [letters for letters, papers in given.items() if papers >= _LEAST_PAPERS]
+    return sorted(min(spelled[letters].items(), key=lambda pair: (-pair[1], pair[0]))[0] for letters in often)
+
+
+def measure_keywords(rows: Sequence[Row], field: str, name: str) -> list[Measured]:
+    """Each keyword that ten papers were given is a topic of one quoted word. A paper is right where one of its keywords
+    has that word, by the same spelling rules; so precision and recall say what its text adds and hides."""
+    entries = make_entries(rows)
+    acronyms = learn_acronyms(f"{row['title']}. {row['abstract']}" for row in rows)
+    listed = [
+        fold_entry(Entry(EntryKey(str(row["id"])), "; ".join(row[field]), id=EntryId(1))) for row in rows
+    ]
     texts = [f"{row['title']}\n{row['abstract']}".lower() for row in rows]
+    topics = {word: parse_topic({"name": word, "any": [f'"{word}"']}) for word in find_keywords(rows, field)}
+    right = {
+        word: {number for number, entry in enumerate(listed) if match_topic(topic, entry, acronyms)}
+        for word, topic in topics.items()
+    }
 
     def find_ours(word: str) -> set[int]:
-        topic = parse_topic({"name": word, "any": [f'"{word}"']})
-        return {number for number, entry in enumerate(entries) if match_topic(topic, entry)}
+        return {number for number, entry in enumerate(entries) if match_topic(topics[word], entry, acronyms)}
 
     def find_substring(word: str) -> set[int]:
         return {number for number, text in enumerate(texts) if word.lower() in text}
@@ -134,10 +144,10 @@ def measure_keywords(rows: Sequence[Row], field: str, name: str) -> list[Measure
     scores = {}
     for finder in (find_ours, find_substring):
         each = []
-        for key, word in topics.items():
+        for word, gold in right.items():
             found = finder(word)
-            hits = len(found & gold[key])
-            precision, recall = hits / len(found) if found else 0.0, hits / len(gold[key])
+            hits = len(found & gold)
+            precision, recall = hits / len(found) if found else 0.0, hits / len(gold)
             f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
             each.append((precision, recall, f1))
         scores[finder] = [mean(column) for column in zip(*each, strict=True)]
@@ -283,84 +293,78 @@ def _at(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
 
 
-def _votes_at(row: Row, moment: datetime) -> int | None:
-    """Return the newest reading at a moment that is at most a day old."""
+class Series(NamedTuple):
+    """The votes of one paper at several moments, the first capture first."""
+
+    row: Row
+    began_at: datetime
+    readings: tuple[tuple[datetime, int], ...]
+
+    def nearest(self, moment: datetime, most: timedelta) -> int | None:
+        """Return the votes at the reading nearest to a moment, None where it is further away than ``most``."""
+        distance, votes = min((abs(at - moment), votes) for at, votes in self.readings)
+        return votes if distance <= most else None
+
+    def final(self, after: datetime) -> int | None:
+        """Return the last reading, at least 60 hours after the page day began, and later than ``after``."""
+        at, votes = self.readings[-1]
+        return votes if at >= self.began_at + timedelta(hours=60) and at > after else None
+
+    def score(self, votes: int, now: datetime) -> tuple[float, int]:
+        """Return what decides the product's order first: the projected votes, then the comments."""
+        hours = page_day_hours(self.began_at.date(), now)
+        return round(projected_votes(votes, hours), 6), self.row.get("comments0") or 0
+
+
+def read_series(row: Row) -> Series:
+    """Return the series of one row."""
     readings = [(_at(row["t0"]), row["up0"]), *((_at(at), votes) for at, votes, *_ in row["later"])]
-    known = [reading for reading in readings if moment - timedelta(days=1) <= reading[0] <= moment]
-    return max(known)[1] if known else None
-
-
-def _paper(row: Row, number: int, votes: int, comments: int = 0) -> Entry:
-    return Entry(
-        EntryKey(str(row["id"])),
-        row["title"],
-        upvotes=votes,
-        comments=comments,
-        listed_on=date.fromisoformat(row["page"]),
-        id=EntryId(number),
-        sources=("hf",),
-    )
+    began_at = datetime.combine(date.fromisoformat(row["page"]), datetime.min.time(), UTC)
+    return Series(row, began_at, tuple(sorted(readings)))
 
 
 def measure_votes(rows: Sequence[Row]) -> list[Measured]:
     """Order within a page day at about 08 UTC beside the votes at the next midnight; the papers of the last four
     page days together beside their final votes. Peer: the votes of the moment alone."""
-    days: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        days[row["page"]].append(row)
-    ahead, few, mixed, mixed_by_votes = [], [], [], []
+    days: dict[str, list[Series]] = defaultdict(list)
+    for series in map(read_series, rows):
+        days[series.row["page"]].append(series)
+    ahead, few, mixed, by_votes = [], [], [], []
     for page, papers in sorted(days.items()):
-        midnight = datetime.combine(date.fromisoformat(page), datetime.min.time(), UTC) + timedelta(days=1)
-        seen_at = max(_at(row["t0"]) for row in papers)
-        if 6 <= (seen_at - midnight + timedelta(days=1)).total_seconds() / 3600 <= 10:
-            came = {str(row["id"]): _nearest(row, midnight) for row in papers}
-            known = [row for row in papers if came[str(row["id"])] is not None]
-            ahead.append(_correlate(known, seen_at, came))
-            few.append(_correlate([row for row in known if row["up0"] <= 2], seen_at, came))
+        seen_at = max(paper.readings[0][0] for paper in papers)
+        midnight = papers[0].began_at + timedelta(days=1)
+        later = [(paper, paper.nearest(midnight, timedelta(hours=5))) for paper in papers]
+        known = [(paper, votes) for paper, votes in later if votes is not None]
+        if len(known) >= _LEAST_OF_DAY and seen_at < midnight - timedelta(hours=12):
+            ahead.append(_correlate(known, seen_at))
+            few.append(_correlate([pair for pair in known if pair[0].row["up0"] <= 2], seen_at))
         pool = [
-            row
+            (paper, now, final)
             for back in range(4)
-            for row in days.get((date.fromisoformat(page) - timedelta(days=back)).isoformat(), ())
+            for paper in days.get((date.fromisoformat(page) - timedelta(days=back)).isoformat(), ())
+            if (now := paper.nearest(seen_at, timedelta(hours=12))) is not None
+            and (final := paper.final(seen_at)) is not None
         ]
-        now = {str(row["id"]): _votes_at(row, seen_at) for row in pool}
-        final = {str(row["id"]): _final(row, seen_at) for row in pool}
-        pool = [row for row in pool if now[str(row["id"])] is not None and final[str(row["id"])] is not None]
-        if len({row["page"] for row in pool}) >= 3 and len(pool) >= 20:
-            entries = [_paper(row, n, now[str(row["id"])] or 0) for n, row in enumerate(pool, 1)]
-            mixed.append(spearman([final[e.key] or 0 for e in order_by_votes(entries, seen_at)]))
-            plain = sorted(entries, key=lambda entry: (-(entry.upvotes or 0), entry.key))
-            mixed_by_votes.append(spearman([final[entry.key] or 0 for entry in plain]))
+        if len({paper.row["page"] for paper, _, _ in pool}) >= 2 and len(pool) >= 10:
+            came = [float(final) for _, _, final in pool]
+            mixed.append(spearman([paper.score(now, seen_at)[0] for paper, now, _ in pool], came))
+            by_votes.append(spearman([now for _, now, _ in pool], came))
     return [
         Measured("votes 16 h ahead: Spearman", _mean(ahead), None, f"{len(ahead)} days"),
         Measured("votes, at most 2 yet: Spearman", _mean(few), None, f"{len(few)} days"),
         Measured(
-            "votes, four days mixed: Spearman",
+            "votes, days mixed: Spearman",
             _mean(mixed),
-            _mean(mixed_by_votes),
+            _mean(by_votes),
             f"{len(mixed)} pools; beside the votes alone",
         ),
     ]
 
 
-def _nearest(row: Row, moment: datetime) -> int | None:
-    """Return the reading nearest to a moment, at most six hours away."""
-    near = [(abs(_at(at) - moment), votes) for at, votes, *_ in row["later"]]
-    near = [reading for reading in near if reading[0] <= timedelta(hours=6)]
-    return min(near)[1] if near else None
-
-
-def _final(row: Row, after: datetime) -> int | None:
-    """Return the last reading, at least 60 hours after the page day began and later than ``after``."""
-    least = datetime.combine(date.fromisoformat(row["page"]), datetime.min.time(), UTC) + timedelta(hours=60)
-    late = [(_at(at), votes) for at, votes, *_ in row["later"] if _at(at) >= max(least, after)]
-    return max(late)[1] if late else None
-
-
-def _correlate(rows: Sequence[Row], now: datetime, came: Mapping[str, int | None]) -> float | None:
-    entries = [
-        _paper(row, number, row["up0"], row.get("comments0") or 0) for number, row in enumerate(rows, 1)
-    ]
-    return spearman([came[entry.key] or 0 for entry in order_by_votes(entries, now)])
+def _correlate(known: Sequence[tuple[Series, int]], now: datetime) -> float | None:
+    return spearman(
+        [paper.score(paper.row["up0"], now) for paper, _ in known], [float(votes) for _, votes in known]
+    )
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -49,6 +49,7 @@ async def explain_topic(config: Config, text: str) -> int:
     """Show what a topic means in long form, with the other forms that its words stand for."""
     async with open_newsletter(config) as newsletter:
         topic = await _find_topic(newsletter, text)
+        trier = await open_trier(newsletter.entries, [topic], newsletter.clock.now(), _LIST_DAYS)
     console.print(f"name:        {topic.name}")
     console.print(f"query:       {print_query(topic.query) or 'everything'}")
     for key, value in (
@@ -68,7 +69,7 @@ async def explain_topic(config: Config, text: str) -> int:
     for words in _words_in(topic.query):
         if words.where in ((Scope.CATEGORY,), (Scope.PRIMARY,)):
             continue
-        others = [needle.expansion for needle in compile_words(words) if needle.expansion]
+        others = [needle.expansion for needle in compile_words(words, trier.acronyms) if needle.expansion]
         if others:
             console.print(f"also found:  {words.text} as {', '.join(others)}")
     return DONE

@@ -7,6 +7,14 @@ found in capitals (see the matcher), so that "RAG" never means the cloth.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+
+from newsletter.match.fold import fold
+from newsletter.match.spelling import word_forms
+
 _TABLE = """
     AGI = artificial general intelligence
     AI = artificial intelligence
@@ -157,3 +165,85 @@ GROUPS: tuple[tuple[str, ...], ...] = tuple(
     tuple(form.strip() for form in line.split("=")) for line in _TABLE.strip().splitlines()
 )
 """Forms that mean the same, the short one first, each in its singular."""
+
+
+class Acronyms:
+    """Forms that mean the same, ready to be looked up. Two of them are equal only if they are the same object."""
+
+    def __init__(self, groups: Sequence[tuple[str, ...]]) -> None:
+        self.groups = tuple(groups)
+        self._others: dict[str, dict[str, None]] = {}
+        for group in self.groups:
+            for form in group:
+                others = {other: None for other in group if other != form}
+                self._others.setdefault(fold(form).letters, {}).update(others)
+        self.longest = max((len(fold(form).tokens) for group in groups for form in group), default=0)
+
+    def find_others(self, letters: Iterable[str]) -> tuple[str, ...]:
+        """Return the other forms of what has one of these joined letters, in the order of the table."""
+        found = (self._others[known] for known in sorted(letters) if known in self._others)
+        return tuple(dict.fromkeys(other for others in found for other in others))
+
+
+@lru_cache(maxsize=1)
+def shipped_acronyms() -> Acronyms:
+    """Return those of the table."""
+    return Acronyms(GROUPS)
+
+
+# --- learning -----------------------------------------------------------------------------
+
+_DEFINED = re.compile(r"\(([A-Za-z][A-Za-z0-9-]{1,8})\)")
+_LITTLE_WORDS = "a an and as at by for from in into of on or over the to via with"
+_SMALL_WORDS = frozenset(_LITTLE_WORDS.split())
+_WORD = re.compile(r"[^\W_]+")
+_ENDS = re.compile(r"[.;:!?()]\s*(?=\S)")
+_LEAST_TEXTS = 3
+_LEAST_SHARE = 0.8
+_REACH_CHARS = 160
+
+
+def learn_acronyms(texts: Iterable[str]) -> Acronyms:
+    """Return the shipped acronyms and those that the texts define, whatever order they come in.
+
+    A definition is "long form (LF)" whose words begin with the capitals, little words aside. It counts when three
+    texts give it and four in five of all definitions of these capitals agree; what the table knows stays.
+    """
+    defined: dict[str, Counter[str]] = {}
+    spelled: dict[tuple[str, str], Counter[tuple[str, str]]] = {}
+    for text in texts:
+        found = {(_same(short), _same(long)): (short, long) for short, long in find_definitions(text)}
+        for same, forms in found.items():
+            defined.setdefault(same[0], Counter())[same[1]] += 1
+            spelled.setdefault(same, Counter())[forms] += 1
+    known = {fold(form).letters for group in GROUPS for form in group}
+    groups = []
+    for short, meanings in sorted(defined.items()):
+        long, texts_with = min(meanings.items(), key=lambda pair: (-pair[1], pair[0]))
+        is_dominant = texts_with >= _LEAST_TEXTS and texts_with >= _LEAST_SHARE * meanings.total()
+        if is_dominant and known.isdisjoint((short, long)):
+            (group, _), *_ = sorted(spelled[short, long].items(), key=lambda pair: (-pair[1], pair[0]))
+            groups.append(group)
+    return Acronyms((*GROUPS, *groups)) if groups else shipped_acronyms()
+
+
+def _same(form: str) -> str:
+    """Return what the singular and the plural of a form have in common: the first of its spellings."""
+    tokens = fold(form).tokens
+    before = "".join(token.surface.casefold() for token in tokens[:-1])
+    return before + min(word_forms(tokens[-1].surface), key=lambda word: (len(word), word))
+
+
+def find_definitions(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the short and the long form of each definition in a text, as they stand there."""
+    for match in _DEFINED.finditer(text):
+        short = match[1]
+        capitals = [char.casefold() for char in short if char.isupper()]
+        if len(capitals) < 2:
+            continue
+        # A long form does not cross the end of a sentence.
+        before = _ENDS.split(text[max(0, match.start() - _REACH_CHARS) : match.start()])[-1]
+        words = [word for word in _WORD.finditer(before) if word[0].casefold() not in _SMALL_WORDS]
+        meant = words[-len(capitals) :]
+        if [word[0][0].casefold() for word in meant] == capitals:
+            yield short, before[meant[0].start() :].strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from newsletter.match.acronyms import Acronyms, shipped_acronyms
 from newsletter.match.rank import dated_on
 from newsletter.match.words import FoldedEntry, find_words
 from newsletter.model import (
@@ -24,18 +25,18 @@ from newsletter.model import (
 _SCOPE_ORDER = {scope: index for index, scope in enumerate(Scope)}
 
 
-def match_topic(topic: Topic, entry: FoldedEntry) -> Match | None:
+def match_topic(topic: Topic, entry: FoldedEntry, acronyms: Acronyms | None = None) -> Match | None:
     """Return why the entry belongs to the topic, None where it does not.
 
     Only the query decides: min_upvotes, wait and limit are for those who compose the digest. What is
     forbidden and what is compared leaves no hits, so a match may have none.
     """
-    return match_query(topic.query, entry)
+    return match_query(topic.query, entry, acronyms)
 
 
-def match_query(query: Query, entry: FoldedEntry) -> Match | None:
-    """Return why a query holds for the entry, None where it does not."""
-    hits = _evaluate(query, entry)
+def match_query(query: Query, entry: FoldedEntry, acronyms: Acronyms | None = None) -> Match | None:
+    """Return why a query holds for the entry, None where it does not. acronyms are by default those shipped."""
+    hits = _evaluate(query, entry, acronyms or shipped_acronyms())
     if hits is None:
         return None
     ordered = sorted(dict.fromkeys(hits), key=_hit_order)
@@ -47,26 +48,26 @@ def _hit_order(hit: Hit) -> tuple[int, int, int, int, str, str]:
     return (_SCOPE_ORDER[hit.scope], hit.item, hit.start, hit.end, hit.rule, hit.expansion)
 
 
-def _evaluate(query: Query, entry: FoldedEntry) -> list[Hit] | None:
+def _evaluate(query: Query, entry: FoldedEntry, acronyms: Acronyms) -> list[Hit] | None:
     """Return the hits of a query that holds (perhaps none), or None where it does not hold."""
     match query:
         case Words():
-            return [hit for scope in query.where for hit in find_words(query, scope, entry)] or None
+            return [hit for scope in query.where for hit in find_words(query, scope, entry, acronyms)] or None
         case Compare():
             return [] if _holds(query, entry.entry) else None
         case Not():
-            return [] if _evaluate(query.part, entry) is None else None
+            return [] if _evaluate(query.part, entry, acronyms) is None else None
         case AllOf():
-            return _evaluate_all(query, entry)
+            return _evaluate_all(query, entry, acronyms)
         case AnyOf():
-            found = [hits for part in query.parts if (hits := _evaluate(part, entry)) is not None]
+            found = [hits for part in query.parts if (hits := _evaluate(part, entry, acronyms)) is not None]
             return [hit for hits in found for hit in hits] if found else None
 
 
-def _evaluate_all(query: AllOf, entry: FoldedEntry) -> list[Hit] | None:
+def _evaluate_all(query: AllOf, entry: FoldedEntry, acronyms: Acronyms) -> list[Hit] | None:
     found: list[Hit] = []
     for part in query.parts:
-        hits = _evaluate(part, entry)
+        hits = _evaluate(part, entry, acronyms)
         if hits is None:
             return None
         found.extend(hits)

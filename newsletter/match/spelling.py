@@ -1,11 +1,57 @@
-"""What counts as the same word: singular and plural, and the inflections of a stem."""
+"""What counts as the same word: singular and plural, British and American, and the inflections of a stem."""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-_NOT_PLURAL = ("ss", "us", "is", "ics")
+_NOT_PLURAL = ("ss", "us", "is")
 _TAKES_ES = ("s", "x", "z", "ch", "sh", "o")
+
+# Nouns in -ic that can be counted; the others in -ics are names of fields or have no singular (robotics, dynamics).
+_COUNTED_ICS = """
+    antibiotic characteristic clinic critic diagnostic fabric heuristic logic metric mosaic rubric statistic topic
+"""
+_COUNTED_IC = frozenset(_COUNTED_ICS.split())
+
+_IRREGULAR = (
+    ("analysis", "analyses"), ("antenna", "antennae"), ("appendix", "appendices"), ("automaton", "automata"),
+    ("axis", "axes"), ("bacterium", "bacteria"), ("basis", "bases"), ("child", "children"), ("corpus", "corpora"),
+    ("crisis", "crises"), ("criterion", "criteria"), ("diagnosis", "diagnoses"), ("equilibrium", "equilibria"),
+    ("foot", "feet"), ("formula", "formulae"), ("half", "halves"), ("hypothesis", "hypotheses"),
+    ("index", "indices"), ("leaf", "leaves"), ("lemma", "lemmata"), ("life", "lives"), ("locus", "loci"),
+    ("man", "men"), ("matrix", "matrices"), ("maximum", "maxima"), ("minimum", "minima"), ("modulus", "moduli"),
+    ("mouse", "mice"), ("nucleus", "nuclei"), ("optimum", "optima"), ("paralysis", "paralyses"),
+    ("parenthesis", "parentheses"), ("phenomenon", "phenomena"), ("polyhedron", "polyhedra"),
+    ("prosthesis", "prostheses"), ("radius", "radii"), ("schema", "schemata"), ("shelf", "shelves"),
+    ("simplex", "simplices"), ("spectrum", "spectra"), ("stimulus", "stimuli"), ("stratum", "strata"),
+    ("synthesis", "syntheses"), ("thesis", "theses"), ("tooth", "teeth"), ("torus", "tori"), ("vertex", "vertices"),
+    ("vortex", "vortices"), ("wolf", "wolves"), ("woman", "women"),
+)  # fmt: skip
+_IRREGULAR_PLURALS = dict(_IRREGULAR)
+_IRREGULAR_SINGULARS = {plural: singular for singular, plural in _IRREGULAR}
+
+# British → American, as (what stands at the beginning of a word, ending → ending); each pair holds both ways.
+_REGIONAL = (
+    (r"(behavi|(?:multi|dis)?col|neighb|fav|flav|lab|hon|hum|tum|vap|harb|rum|endeav|arm|od)", "our", "or"),
+    (r"(\w{3,}|real)", "is", "iz", r"(?=e$|ed$|es$|er$|ers$|ing$|able$|ations?$|ational$)"),
+    (r"(\w*(?:anal|catal|paral|hydrol|dial))", "ys", "yz", r"(?=e$|ed$|er$|ers$|ing$)"),
+    (r"((?:epi|en|de)?cent|fib|theat|calib|lit|spect|lust|(?:milli|centi|kilo)?met)", "re", "er", r"(?=s?$)"),
+    (r"((?:re|un|mis)?(?:label|model|travel|cancel|signal|channel|fuel|tunnel|level|counsel))", "l", "",
+     r"(?=ed$|ing$|ings$|er$|ers$)"),
+    (r"(cata|dia|ana|epi|pro|mono)", "logue", "log", r"(?=s?$)"),
+)  # fmt: skip
+_REGIONAL_TABLE = """
+    ageing/aging aluminium/aluminum anaemia/anemia anaesthesia/anesthesia artefact/artifact artefacts/artifacts
+    centred/centered centring/centering defence/defense defences/defenses diarrhoea/diarrhea foetal/fetal foetus/fetus
+    fulfil/fulfill grey/gray greyscale/grayscale haemoglobin/hemoglobin haemorrhage/hemorrhage judgement/judgment
+    judgements/judgments leukaemia/leukemia licence/license licences/licenses mould/mold oedema/edema
+    oestrogen/estrogen offence/offense orthopaedic/orthopedic paediatric/pediatric paediatrics/pediatrics plough/plow
+    practise/practice practised/practiced practising/practicing programme/program programmes/programs
+    sceptic/skeptic sceptical/skeptical sulphur/sulfur tyre/tire tyres/tires
+"""
+_AMERICAN = dict(pair.split("/") for pair in _REGIONAL_TABLE.split())
+_BRITISH = {american: british for british, american in _AMERICAN.items()}
 
 
 def count_capitals(text: str) -> int:
@@ -18,9 +64,12 @@ def is_capital_plural(surface: str) -> bool:
 
 
 def _singulars(word: str) -> set[str]:
+    found = {_IRREGULAR_SINGULARS[word]} if word in _IRREGULAR_SINGULARS else set()
     if len(word) < 4 or not word.endswith("s") or word.endswith(_NOT_PLURAL):
-        return set()
-    found = {word[:-1]}
+        return found
+    if word.endswith("ics") and word[:-1] not in _COUNTED_IC:
+        return found
+    found.add(word[:-1])
     if word.endswith("ies"):
         found.add(word[:-3] + "y")
     if word.endswith("es") and word[:-2].endswith(_TAKES_ES):
@@ -34,19 +83,48 @@ def _plurals(word: str) -> set[str]:
         found.add(word + "es")
     if word.endswith("y"):
         found.add(word[:-1] + "ies")
+    if word.endswith("ic") and word not in _COUNTED_IC:
+        found.clear()
+    if word in _IRREGULAR_PLURALS:
+        found.add(_IRREGULAR_PLURALS[word])
     return {plural for plural in found if len(plural) >= 4 and not plural.endswith(_NOT_PLURAL)}
 
 
-def word_forms(surface: str) -> frozenset[str]:
-    """Return the casefolded spellings that count as the same word: singular and plural.
+_REGIONAL_RULES = tuple(
+    (re.compile(f"{begin}{one}{''.join(rest)}"), other)
+    for begin, british, american, *rest in _REGIONAL
+    for one, other in ((british, american), (american, british))
+)
 
-    s, es and ies are plurals; words in ss, us, is and ics are not. A plural has four letters at
-    least, or is a term in capitals with an s (``AIs``); the matcher takes that case up for the text's side.
+
+@lru_cache(maxsize=65536)
+def regional_spellings(word: str) -> frozenset[str]:
+    """Return a casefolded word as it is spelled on either side of the Atlantic: modelling and modeling.
+
+    What a rule makes need not be a word: nobody writes "noize", so nothing is found by it.
     """
-    word = surface.casefold()
-    bases = {word} | _singulars(word)
+    found = {word}
+    found.update(table[word] for table in (_AMERICAN, _BRITISH) if word in table)
+    for pattern, other in _REGIONAL_RULES:
+        match = pattern.match(word)
+        if match:
+            found.add(f"{match[1]}{other}{word[match.end() :]}")
+    return frozenset(found)
+
+
+def word_forms(surface: str) -> frozenset[str]:
+    """Return the casefolded spellings that count as the same word: singular and plural, British and American.
+
+    s, es and ies are plurals, so are the irregular ones of the field (matrices, hypotheses); words in ss, us and is
+    are not, nor are most in ics. A plural has four letters at least, or is a term in capitals with an s
+    (``AIs``); the matcher takes that case up for the text's side.
+    """
+    bases = set[str]()
+    for word in regional_spellings(surface.casefold()):
+        bases |= {word} | _singulars(word)
     if is_capital_plural(surface):
-        bases.add(word[:-1])
+        bases.add(surface.casefold()[:-1])
+    bases = {spelling for base in bases for spelling in regional_spellings(base)}
     return frozenset(bases.union(*(_plurals(base) for base in bases)))
 
 

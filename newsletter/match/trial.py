@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from types import MappingProxyType
 
+from newsletter.match.acronyms import Acronyms
 from newsletter.match.fold import fold
 from newsletter.match.matcher import match_query
 from newsletter.match.query import print_query
@@ -56,7 +57,10 @@ class Trial:
 
 
 def try_topic(
-    topic: Topic, entries: Iterable[FoldedEntry], near: Mapping[EntryKey, Likeness] = _NOWHERE
+    topic: Topic,
+    entries: Iterable[FoldedEntry],
+    near: Mapping[EntryKey, Likeness] = _NOWHERE,
+    acronyms: Acronyms | None = None,
 ) -> Trial:
     """Return what a topic finds. Votes count as they are now; limits do not count, except that of a described topic
     only the best of each day are its matches. near says how near each entry is to the description, if there is one.
@@ -66,7 +70,7 @@ def try_topic(
     looked_at = 0
     for folded in entries:
         looked_at += 1
-        found = match_query(topic.query, folded)
+        found = match_query(topic.query, folded, acronyms)
         entry = folded.entry
         match = found and weigh_match(topic, found, near.get(entry.key))
         lacks_votes = entry.upvotes is not None and entry.upvotes < topic.min_upvotes
@@ -75,7 +79,7 @@ def try_topic(
         elif match:
             matches.append((entry, match))
         elif not found:
-            why = find_obstacle(topic.query, folded)
+            why = find_obstacle(topic.query, folded, acronyms)
             if why:
                 missed.append(NearMiss(entry, why))
     if topic.is_described:
@@ -104,29 +108,29 @@ def _newest_first(entry: Entry) -> tuple[int, str]:
     return (-listed_on.toordinal() if listed_on else 0, entry.key)
 
 
-def find_obstacle(query: Query, folded: FoldedEntry) -> str:
+def find_obstacle(query: Query, folded: FoldedEntry, acronyms: Acronyms | None = None) -> str:
     """Return the one rule that kept an entry out of a query, or an empty text where it is no near miss.
 
     It is one where all other rules that are needed hold and one of them found words, or where the words of a
     phrase all stand in one field, but not as the phrase.
     """
     if not isinstance(query, AllOf):
-        return _find_scattered(query, folded)
-    matches = [match_query(part, folded) for part in query.parts]
+        return _find_scattered(query, folded, acronyms)
+    matches = [match_query(part, folded, acronyms) for part in query.parts]
     failing = [part for part, match in zip(query.parts, matches, strict=True) if match is None]
     found_words = any(match and match.hits for match in matches)
-    return _tell(failing[0], folded) if len(failing) == 1 and found_words else ""
+    return _tell(failing[0], folded, acronyms) if len(failing) == 1 and found_words else ""
 
 
-def _tell(rule: Query, folded: FoldedEntry) -> str:
+def _tell(rule: Query, folded: FoldedEntry, acronyms: Acronyms | None) -> str:
     if isinstance(rule, Not):
-        match = match_query(rule.part, folded)
+        match = match_query(rule.part, folded, acronyms)
         hit = match.hits[0] if match and match.hits else None
         return f"none: {hit.rule} ({hit.scope})" if hit else f"none: {print_query(rule.part)}"
-    return _find_scattered(rule, folded) or f"not there: {print_query(rule)}"
+    return _find_scattered(rule, folded, acronyms) or f"not there: {print_query(rule)}"
 
 
-def _find_scattered(query: Query, folded: FoldedEntry) -> str:
+def _find_scattered(query: Query, folded: FoldedEntry, acronyms: Acronyms | None) -> str:
     """Return the phrase whose words all stand in one field, apart from each other."""
     parts = query.parts if isinstance(query, AnyOf) else (query,)
     for phrase in parts:
@@ -134,13 +138,16 @@ def _find_scattered(query: Query, folded: FoldedEntry) -> str:
             continue
         words = [token.surface for token in fold(phrase.text).tokens]
         for scope in phrase.where:
-            if len(words) > 1 and scope in (Scope.TITLE, Scope.ABSTRACT) and _stand_in(words, scope, folded):
+            is_text = scope in (Scope.TITLE, Scope.ABSTRACT)
+            if len(words) > 1 and is_text and _stand_in(words, scope, folded, acronyms):
                 return f'its words stand apart: "{phrase.text}" ({scope})'
     return ""
 
 
-def _stand_in(words: Sequence[str], scope: Scope, folded: FoldedEntry) -> bool:
-    return all(any(True for _ in find_words(Words(word, (scope,)), scope, folded)) for word in words)
+def _stand_in(words: Sequence[str], scope: Scope, folded: FoldedEntry, acronyms: Acronyms | None) -> bool:
+    return all(
+        any(True for _ in find_words(Words(word, (scope,)), scope, folded, acronyms)) for word in words
+    )
 
 
 def count_by_day(entries: Iterable[Entry], last: date, days: int) -> list[int]:

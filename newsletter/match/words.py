@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
 
-from newsletter.match.acronyms import GROUPS
-from newsletter.match.fold import Folded, Gap, fold
+from newsletter.match.acronyms import Acronyms, find_definitions, shipped_acronyms
+from newsletter.match.fold import Folded, Gap, Token, fold
 from newsletter.match.query import compile_pattern, written
-from newsletter.match.spelling import count_capitals, is_capital_plural, stem, word_forms
+from newsletter.match.spelling import count_capitals, is_capital_plural, regional_spellings, stem, word_forms
 from newsletter.model import Entry, Hit, Scope, Spelling, Words
 
 _MAX_TOKENS = 6  # a keyword may be spread over so many tokens ("text-to-image", "text to image")
+_MAX_SPELLINGS = 16
 _LOOSE_LETTERS = 6  # from so many letters on, its parts may stand apart where the reader wrote none
 
 
@@ -38,6 +39,11 @@ def fold_entry(entry: Entry) -> FoldedEntry:
     """Return the entry with all its fields folded, to be matched against any number of topics."""
     texts = {scope: items_of(entry, scope) for scope in Scope}
     return FoldedEntry(entry, {scope: tuple(map(fold, items)) for scope, items in texts.items()})
+
+
+def text_of(entry: Entry) -> str:
+    """Return title and abstract, as one text of several sentences."""
+    return f"{entry.title}. {entry.summary}"
 
 
 def items_of(entry: Entry, scope: Scope) -> tuple[str, ...]:
@@ -94,14 +100,39 @@ class Needle:
     expansion: str = ""
 
 
+def compile_words(words: Words, acronyms: Acronyms | None = None) -> tuple[Needle, ...]:
+    """Return the forms of a word to look for: its own first, then what the acronyms (by default those shipped) know
+    of it as a whole, then what they know of a part of it: "LLM agent" is "large language model agent"."""
+    return _compile_once(words, acronyms or shipped_acronyms())
+
+
 @lru_cache(maxsize=65536)
-def compile_words(words: Words) -> tuple[Needle, ...]:
-    """Return the forms of a word to look for: its own first, then what the acronym table knows."""
+def _compile_once(words: Words, acronyms: Acronyms) -> tuple[Needle, ...]:
     own = _build_needle(words.text, words.spelling)
     if words.spelling is not Spelling.FOLDED:
         return (own,)
-    others = {form: None for known in sorted(own.forms) for form in _synonyms().get(known, ())}
+    # "large language models (LLMs)" is either of the two.
+    both = next(find_definitions(words.text), ()) if words.text.endswith(")") else ()
+    meant = own.forms.union(*(_build_needle(form, Spelling.FOLDED).forms for form in both))
+    swapped = _swap_parts(words.text, own.folded, acronyms) if not both else ()
+    others = dict.fromkeys((*both, *acronyms.find_others(meant), *swapped))
     return (own, *(_build_needle(form, Spelling.FOLDED, form) for form in others))
+
+
+def _swap_parts(text: str, folded: Folded, acronyms: Acronyms) -> Iterator[str]:
+    """Yield a phrase with one known short or long form in it replaced by another."""
+    tokens, offsets = folded.tokens, folded.offsets
+    for first in range(len(tokens)):
+        for end in range(first + 1, min(len(tokens), first + acronyms.longest) + 1):
+            if end - first == len(tokens):
+                continue
+            if any(token.gap is Gap.BREAK for token in tokens[first + 1 : end]):
+                continue
+            part = folded.letters[offsets[first] : offsets[end]]
+            if end - first == 1 and count_capitals(tokens[first].surface) < 2:
+                continue  # "rag doll"
+            for other in acronyms.find_others([part]):
+                yield f"{text[: tokens[first].start]}{other}{text[tokens[end - 1].end :]}"
 
 
 def _build_needle(text: str, spelling: Spelling, expansion: str = "") -> Needle:
@@ -111,13 +142,23 @@ def _build_needle(text: str, spelling: Spelling, expansion: str = "") -> Needle:
     forms = frozenset({folded.letters})
     begin = folded.letters
     if spelling is Spelling.FOLDED:
-        forms = frozenset(before + form for form in word_forms(folded.tokens[-1].surface))
+        ends = word_forms(folded.tokens[-1].surface)
+        forms = frozenset(start + end for start in _spell(folded.tokens[:-1]) for end in ends)
         begin = _common_beginning(forms)
     elif spelling is Spelling.INFLECTED:
         begin = before + stem(word)
     gaps = {offset: token.gap for offset, token in zip(folded.offsets, folded.tokens, strict=False)}
     is_term = spelling is Spelling.FOLDED and _is_short_term(folded)
     return Needle(begin, forms, max(map(len, forms)), folded, spelling, gaps, is_term, expansion)
+
+
+def _spell(tokens: Sequence[Token]) -> list[str]:
+    """Return the joined letters of the words before the last one, in all their regional spellings."""
+    spelled = [""]
+    for token in tokens:
+        spellings = sorted(regional_spellings(token.surface.casefold()))
+        spelled = [start + spelling for start in spelled for spelling in spellings][:_MAX_SPELLINGS]
+    return spelled
 
 
 def _common_beginning(forms: Iterable[str]) -> str:
@@ -131,16 +172,6 @@ def _is_short_term(folded: Folded) -> bool:
     if is_capital_plural(surface):
         surface = surface[:-1]
     return surface.isalpha() and 2 <= len(surface) <= 5 and count_capitals(surface) >= 2
-
-
-@lru_cache(maxsize=1)
-def _synonyms() -> Mapping[str, tuple[str, ...]]:
-    """Return for each joined form of the acronym table the other forms of its group."""
-    return {
-        fold(form).letters: tuple(other for other in group if other != form)
-        for group in GROUPS
-        for form in group
-    }
 
 
 # --- finding ------------------------------------------------------------------------------
@@ -285,7 +316,10 @@ def _category_pattern(text: str) -> re.Pattern[str]:
 # --- hits ---------------------------------------------------------------------------------
 
 
-def find_words(words: Words, scope: Scope, entry: FoldedEntry) -> Iterator[Hit]:
+def find_words(
+    words: Words, scope: Scope, entry: FoldedEntry, acronyms: Acronyms | None = None
+) -> Iterator[Hit]:
+    """Yield a hit for each place of a scope where the words stand."""
     if scope is Scope.CATEGORY:
         yield from _find_items(words, scope, entry.entry.categories)
     elif scope is Scope.PRIMARY:
@@ -293,12 +327,12 @@ def find_words(words: Words, scope: Scope, entry: FoldedEntry) -> Iterator[Hit]:
     elif words.spelling is Spelling.REGEX:
         yield from _find_pattern(words, scope, entry)
     elif words.spelling is Spelling.NEAR:
-        yield from _find_near(words, scope, entry)
+        yield from _find_near(words, scope, entry, acronyms)
     elif scope is Scope.AUTHOR and words.spelling is Spelling.FOLDED:
         yield from _find_items(words, scope, entry.entry.authors)
     else:
         rule = written(words)
-        for needle in compile_words(words):
+        for needle in compile_words(words, acronyms):
             for item, field in enumerate(entry.fields[scope]):
                 for first, last in _find(needle, field):
                     start, end = field.tokens[first].start, field.tokens[last].end
@@ -326,7 +360,7 @@ def _find_pattern(words: Words, scope: Scope, entry: FoldedEntry) -> Iterator[Hi
                 yield Hit(written(words), scope, found.start(), found.end(), "", item)
 
 
-def _find_near(words: Words, scope: Scope, entry: FoldedEntry) -> Iterator[Hit]:
+def _find_near(words: Words, scope: Scope, entry: FoldedEntry, acronyms: Acronyms | None) -> Iterator[Hit]:
     """Yield the words of the first run of tokens that has them all, in any order, with at most ``within``
     others between them; a sentence's end does not matter here."""
     parts = [Words(text, (scope,)) for text in words.text.split()]
@@ -334,11 +368,10 @@ def _find_near(words: Words, scope: Scope, entry: FoldedEntry) -> Iterator[Hit]:
         runs = sorted(
             (first, last, part)
             for part, wanted in enumerate(parts)
-            for needle in compile_words(wanted)
+            for needle in compile_words(wanted, acronyms)
             for first, last in _find(needle, field)
         )
-        for first, last, part in _nearest_runs(runs, len(parts), words.within):
-            del part
+        for first, last, _ in _nearest_runs(runs, len(parts), words.within):
             yield Hit(written(words), scope, field.tokens[first].start, field.tokens[last].end, "", item)
 
 

@@ -13,12 +13,13 @@ from datetime import date, datetime, timedelta
 from newsletter.compose.digest import compose_digest
 from newsletter.compose.slots import choose_plan, choose_plan_for_date, previous_slot
 from newsletter.compose.window import choose_window
+from newsletter.match.acronyms import learn_acronyms, shipped_acronyms
 from newsletter.match.matcher import match_topic
 from newsletter.match.rank import VoteScale, build_scale, order_by_votes, rank_entries, stand_entries
 from newsletter.match.similarity import LexicalSimilarity, weigh_match
 from newsletter.match.topics import parse_topics
 from newsletter.match.trial import find_obstacle
-from newsletter.match.words import FoldedEntry, fold_entry
+from newsletter.match.words import FoldedEntry, fold_entry, text_of
 from newsletter.model import (
     Consent,
     Digest,
@@ -109,7 +110,8 @@ class DigestBuilder:
         self._matches: dict[Query, dict[EntryId, Match | None]] = {}
         self._loaded: dict[tuple[int, timedelta], tuple[Entry, ...]] = {}
         self._history: tuple[Entry, ...] | None = None
-        self._scale: VoteScale | None = None
+        self._scale = VoteScale()
+        self._acronyms = shipped_acronyms()
         self._similarity: LexicalSimilarity | None = None
         self._papers: dict[str, Entry] = {}
 
@@ -152,7 +154,11 @@ class DigestBuilder:
         """Return ``topic (rule)`` for each of the reader's topics that one rule alone kept the entry out of."""
         found = []
         for topic in parse_topics(reader.topics_json, self._library):
-            why = "" if self._match(topic, entry) else find_obstacle(topic.query, self._fold(entry))
+            why = (
+                ""
+                if self._match(topic, entry)
+                else find_obstacle(topic.query, self._fold(entry), self._acronyms)
+            )
             if why:
                 found.append(f"{topic.name} ({why})")
         return found
@@ -173,6 +179,7 @@ class DigestBuilder:
         if self._history is None:
             self._history = self._share(await self._entries.load_since(self._now - HISTORY))
             self._scale = build_scale(self._history, self._now)
+            self._acronyms = learn_acronyms(map(text_of, self._history))
         self._papers |= await load_papers(find_named(topics).difference(self._papers), self._entries)
 
     def _find(self, topic: Topic, entries: Sequence[Entry]) -> TopicMatches:
@@ -184,13 +191,12 @@ class DigestBuilder:
             near = similarity.measure(interest, [entry.key for entry, _ in hits])
             weighed = [(entry, weigh_match(topic, match, near.get(entry.key))) for entry, match in hits]
             hits = [(entry, match) for entry, match in weighed if match]
-        assert self._scale is not None
         return TopicMatches(topic, tuple(rank_entries(hits, topic.rank, self._now, self._scale)))
 
     def _match(self, topic: Topic, entry: Entry) -> Match | None:
         matches = self._matches.setdefault(topic.query, {})
         if entry.id not in matches:
-            matches[entry.id] = match_topic(topic, self._fold(entry))
+            matches[entry.id] = match_topic(topic, self._fold(entry), self._acronyms)
         return matches[entry.id]
 
     def _compare(self, one: Entry, other: Entry) -> float:

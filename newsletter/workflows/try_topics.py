@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from newsletter.match.acronyms import learn_acronyms
 from newsletter.match.similarity import LexicalSimilarity
 from newsletter.match.topics import parse_topics
 from newsletter.match.trial import Trial, try_topic
-from newsletter.match.words import FoldedEntry, fold_entry
+from newsletter.match.words import FoldedEntry, fold_entry, text_of
 from newsletter.model import Entry, Subscriber, Topic
 from newsletter.ports import EntryStore
 from newsletter.workflows.liked_papers import build_interest, find_named, load_papers
@@ -30,7 +31,9 @@ class TopicTrier:
 
     def __init__(self, entries: Iterable[Entry], papers: Mapping[str, Entry]) -> None:
         self.papers = papers
-        self._folded: list[FoldedEntry] = [fold_entry(entry) for entry in entries]
+        known = list(entries)
+        self.acronyms = learn_acronyms(map(text_of, known))
+        self._folded: list[FoldedEntry] = [fold_entry(entry) for entry in known]
         self._similarity: LexicalSimilarity | None = None
 
     @property
@@ -42,13 +45,13 @@ class TopicTrier:
         """Return what a topic finds in these entries."""
         interest = build_interest(topic, self.papers)
         if interest is None:
-            return try_topic(topic, self._folded)
+            return try_topic(topic, self._folded, acronyms=self.acronyms)
         if self._similarity is None:
             self._similarity = LexicalSimilarity(self._folded)
             for paper in self.papers.values():
                 self._similarity.add(fold_entry(paper))
         near = self._similarity.measure(interest, [folded.entry.key for folded in self._folded])
-        return try_topic(topic, self._folded, near)
+        return try_topic(topic, self._folded, near, self.acronyms)
 
 
 async def open_trier(entries: EntryStore, topics: Iterable[Topic], now: datetime, days: int) -> TopicTrier:

@@ -1,0 +1,410 @@
+"""What counts as the same word: how people in the field write it, case by case."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.match.matcher import match_topic
+from newsletter.match.topics import parse_topic
+from newsletter.match.words import fold_entry
+from tests.builders import make_entry
+
+# keyword | + for found, - for not | text
+_CASES = r"""
+# singular and plural
+language model | + | Language models at night
+language models | + | A language model at night
+agent | + | Agents that trade
+agents | + | An agent that trades
+policy | + | Learning policies offline
+policies | + | Learning a policy offline
+taxonomy | + | Two taxonomies of errors
+query | + | Answering queries about tables
+box | + | Detecting boxes
+boxes | + | Detecting a box
+mesh | + | Meshes from photographs
+batch | + | Large batches
+patches | + | A patch of the image
+loss | + | Losses that are bounded
+loss | - | A los in the mist
+losses | + | A loss that is bounded
+process | + | Gaussian processes
+processes | + | A Gaussian process
+bias | + | Biases of judges
+biases | + | The bias of judges
+class | + | Many classes
+classes | + | A class of functions
+hero | + | Heroes of the web
+zoo | + | Model zoos
+focus | - | A focu of interest
+corpus | + | Corpora of speech
+corpora | + | A corpus of speech
+matrix | + | Sparse matrices
+matrices | + | A sparse matrix
+vertex | + | Colouring vertices
+vertices | + | One vertex of a graph
+index | + | Building indices
+indices | + | Building an index
+index | + | Building indexes
+simplex | + | Simplices in space
+analysis | + | Analyses of runs
+analyses | + | An analysis of runs
+hypothesis | + | Testing hypotheses
+hypotheses | + | Testing a hypothesis
+basis | + | Two bases of a space
+synthesis | + | Syntheses of proteins
+diagnosis | + | Early diagnoses
+criterion | + | Stopping criteria
+criteria | + | A stopping criterion
+phenomenon | + | Strange phenomena
+automaton | + | Cellular automata
+automata | + | A cellular automaton
+spectrum | + | Spectra of graphs
+optimum | + | Local optima
+minimum | + | Flat minima
+minima | + | A flat minimum
+formula | + | Formulae in logic
+formula | + | Formulas in logic
+nucleus | + | Nuclei in tissue
+stimulus | + | Visual stimuli
+child | + | Stories for children
+mouse | + | Brains of mice
+leaf | + | Leaves of a tree
+topic | + | Topics over time
+topics | + | A topic over time
+metric | + | Metrics for speech
+metrics | + | A metric for speech
+heuristic | + | Learned heuristics
+characteristics | + | A characteristic of speech
+statistics | + | A statistic of the sample
+logic | + | Modal logics
+diagnostic | + | Diagnostics for chains
+robotics | - | A robotic arm
+robotic | - | Advances in robotics
+physics | - | A physic of old
+dynamics | - | A dynamic graph
+dynamic | - | The dynamics of a graph
+semantics | - | Semantic parsing
+graphics | - | A graphic novel
+ethics | - | An ethic of care
+genetic | - | The genetics of wheat
+neural network | + | Neural networks for graphs
+neural networks | + | A neural network for graphs
+neural network | - | Network neural
+recurrent neural network | + | Recurrent neural networks
+lens | + | A lens on attention
+series | + | Time series of prices
+consensus | - | A consensu of agents
+news | + | News of the day
+GPU | + | Training on eight GPUs
+GPUs | + | Training on one GPU
+LLM | + | LLMs agree
+LLMs | + | An LLM agrees
+LoRA | + | Many LoRAs in one model
+AIs | + | An AI that plays
+# British and American
+behavior cloning | + | Behaviour cloning from video
+behaviour cloning | + | Behavior cloning from video
+behavioral | + | A behavioural study
+color | + | Colours of birds
+colour | + | The color of birds
+multicolor | + | Multicolour imaging
+neighbor | + | Nearest neighbours
+nearest neighbour search | + | Nearest neighbor search at scale
+neighborhood | + | A neighbourhood of points
+tumor | + | Tumours in scans
+tumour segmentation | + | Tumor segmentation in scans
+favorable | + | A favourable bound
+humour | + | Detecting humor
+labeled data | + | Little labelled data
+labelled data | + | Little labeled data
+unlabeled data | + | Plenty of unlabelled data
+modeling | + | Modelling rain
+modelling | + | Modeling rain
+topic modeling | + | Topic modelling of news
+signaling | + | Cell signalling
+traveling salesman | + | The travelling salesman again
+optimization | + | Convex optimisation
+optimisation | + | Convex optimization
+optimize | + | How to optimise prompts
+optimizer | + | A new optimiser
+optimizers | + | Two optimisers
+generalization | + | On generalisation
+regularization | + | Implicit regularisation
+tokenizer | + | A tokeniser for code
+tokenization | + | Tokenisation of code
+quantization | + | Quantisation of weights
+quantized | + | Quantised weights
+personalized recommendation | + | Personalised recommendations
+initialization | + | The initialisation matters
+visualization | + | Visualisation of states
+summarization | + | Summarisation of meetings
+normalizing flow | + | Normalising flows
+realization | + | A realisation of the process
+analyze | + | We analyse errors
+analyse | + | We analyze errors
+analyzer | + | A program analyser
+catalyst | + | Search for catalysts
+center | + | The centre of mass
+centre | + | The center of mass
+data center | + | Cooling a data centre
+epicenter | + | The epicentre of the quake
+fiber | + | Optical fibres
+theater | + | An operating theatre
+kilometer | + | A kilometre of road
+parameter | + | Parameters of a model
+parameter | - | A parametre
+dialog | + | Task-oriented dialogue
+dialogue | + | Task-oriented dialog systems
+catalog | + | A catalogue of stars
+analogue | + | An analog circuit
+defense | + | A defence against attacks
+license | + | Licences of data sets
+gray | + | Grey images
+grayscale | + | Greyscale images
+program synthesis | + | Programme synthesis
+artifact | + | Artefacts in scans
+judgment | + | Human judgement
+aging | + | The ageing brain
+pediatric | + | Paediatric care
+leukemia | + | Cells of leukaemia
+noise | - | A noize
+size | - | A sise
+prize | - | Surprise
+four | - | For all
+our | - | Or else
+# hyphens, blanks, slashes
+fine-tuning | + | Finetuning a robot
+fine-tuning | + | Fine tuning a robot
+finetuning | + | Fine-tuning a robot
+fine tuning | + | Finetuning a robot
+fine-tuning | + | Fine – tuning
+fine-tuning | + | Fine‐tuning a robot
+fine-tuning | + | Fine–tuning a robot
+fine-tuning | - | Finetuned robots
+fine-tuning | - | A fine robot. Tuning it
+pre-training | + | Pretraining on code
+pretraining | + | Pre-training on code
+multi-modal | + | Multimodal agents
+multimodal | + | Multi-modal agents
+zero-shot | + | Zero shot transfer
+few-shot learning | + | Few shot learning with noise
+text-to-image | + | Text to image generation
+text to image | + | Text-to-image generation
+end-to-end | + | End to end driving
+self-supervised | + | Selfsupervised features
+self-supervised learning | + | Self supervised learning of speech
+non-linear | + | Nonlinear dynamics
+nonlinear | + | Non-linear dynamics
+data set | + | A dataset of songs
+dataset | + | A data set of songs
+datasets | + | Two data sets of songs
+code base | + | A large codebase
+co-training | + | Cotraining two views
+cross-entropy | + | Cross entropy and its friends
+state-of-the-art | + | State of the art parsing
+state of the art | + | State-of-the-art parsing
+vision-language model | + | Vision language models
+vision-language model | + | Vision/language models
+vision-language model | - | Vision-language-action models
+vision-language | + | Vision-language-action models
+mixture-of-experts | + | A mixture of experts
+chain-of-thought | + | Chain of thought prompting
+chain of thought | + | Chain-of-Thought prompting
+image/text | + | Image-text pairs
+image-text | + | Image/text pairs
+on-device | + | Ondevice inference
+real-time | + | Realtime rendering
+AND/OR | + | AND-OR trees
+long-context | + | Long context models
+k-means | + | k means of points
+k-means | + | $k$-means of points
+k-means | - | The means of k
+kNN | + | A kNN graph
+k-NN | + | kNN graphs
+set up | - | A set of updates
+on line | - | On. Line by line
+AI | - | A I walk
+ML | - | M L are letters
+# numbers and versions
+GPT-4 | + | GPT4 at school
+GPT4 | + | GPT-4 at school
+GPT-4 | + | GPT 4 at school
+GPT-4 | - | GPT-40 at school
+GPT-4 | - | GPT-4o at school
+GPT-3 | - | GPT-3.5 at school
+GPT-3.5 | + | GPT 3.5 at school
+Llama 2 | + | Llama-2 chats
+Llama-2 | + | Llama2 chats
+Llama 2 | - | Llama 3 chats
+3D | + | 3-D shapes
+3-D | + | 3D shapes
+3D Gaussian splatting | + | 3D Gaussian Splatting in the dark
+2D | - | 3D shapes
+Qwen2.5 | + | Qwen2.5 and friends
+Qwen2.5 | + | Qwen 2.5 and friends
+COVID-19 | + | COVID19 in schools
+F1 | + | An F1 score
+4-bit | + | 4 bit weights
+4-bit | + | 4bit weights
+1.58-bit | + | 1.58 bit weights
+H100 | - | H1000 cards
+ImageNet-1K | + | ImageNet 1K again
+# terms in capitals
+RL | + | RL with rewards
+RL | + | Deep-RL agents
+RL | - | The world is round
+RL | - | An url of a page
+RL | - | MARL at home
+IR | + | Neural IR today
+IR | - | Their first paper
+NER | + | Biomedical NER
+NER | - | A trainer for dogs
+RAG | + | RAG for tables
+RAG | - | A rag doll
+RAG | - | Storage and drag
+RAG | + | A RAG-based helper
+rag | + | A rag doll
+rag | + | RAG for tables
+ViT | + | Tiny ViTs
+ViT | - | A vit of joy
+ViT | - | Vital signs
+GAN | - | We began to walk
+LLM | - | vLLM is fast
+LLM | - | MLLM at work
+LLM | + | LLM-based agents
+LLM | + | LLM-as-a-judge
+LLM | + | (LLM) agents
+LLM | + | “LLM” agents
+SAM | - | Sam walks the dog
+BERT | + | BERT reads
+BERT | + | \textsc{BERT} reads
+BERT | - | RoBERTa reads
+CoT | + | CoT prompting
+CoT | - | A cot for the night
+ASR | - | Laser ranging
+PDE | + | Neural PDE solvers
+PDEs | + | A PDE with noise
+# programming and signs
+C++ | + | Translating C++ into Rust
+C++ | - | Translating C into Rust
+C | - | Translating C++ into Rust
+C# | + | Tests for C# code
+C | - | Tests for C# code
+k-means++ | + | Seeding by k-means++
+Q&A | + | Q&A about code
+A-star | + | A star search
+R&D | + | R&D in firms
+# LaTeX, accents, ligatures, scripts
+Poincare | + | Poincar\'e maps
+Poincaré | + | Poincare maps
+Poincaré | + | Poincar\'{e} maps
+Schrödinger | + | Schr\"odinger bridges
+Schrodinger bridge | + | Schr\"{o}dinger bridges
+Erdős | + | Erd\H{o}s graphs
+naive Bayes | + | Na\"ive Bayes again
+naïve | + | A naive bound
+robust | + | \emph{Robust} bounds
+model | + | \textbf{model} merging
+$\alpha$-divergence | + | α-divergence
+α-divergence | + | $\alpha$-divergence
+efficient | + | Eﬃcient attention
+finetuning | + | ﬁnetuning
+attention | + | at­tention in layers
+ABC | + | ＡＢＣ in full width
+cafe | + | Café talk
+Müller | + | Muller cells
+Łukasiewicz | + | Lukasiewicz logic
+機械学習 | + | 大規模な機械学習の話
+学習 | + | 深層学習
+言語モデル | - | 言語の話。モデルの話
+обучение | + | Глубокое обучение
+обучение | + | ОБУЧЕНИЕ с учителем
+# possessives, quotes, sentences
+Adam | + | Adam's steps
+model | + | The model’s answers
+models | + | The models’ answers
+bird's-eye view | + | Bird’s eye view of roads
+bird's-eye view | + | A bird's eye view of roads
+chatbot | + | “Chatbots” in quotes
+graph neural network | + | Graph neural networks (GNNs)
+graph neural network | - | We draw graphs. Neural networks follow
+graph neural network | - | Graph, neural network
+deep learning | - | Deep: learning to walk
+deep learning | + | deep learning.
+world model | - | The world; model it
+large language model | + | Large Language Models: a view
+# short and long forms
+RAG | + | Retrieval-augmented generation, slowly
+RAG | + | Retrieval augmented generation, slowly
+retrieval-augmented generation | + | RAG for tables
+retrieval-augmented generation | - | A rag doll
+LLM | + | Large language models agree
+large language model | + | LLMs agree
+LLM | - | Language models agree
+RL | + | Reinforcement learning from pixels
+reinforcement learning | + | RL from pixels
+RLHF | + | Reinforcement learning from human feedback
+reinforcement learning from human feedback | + | RLHF-trained models
+GNN | + | Graph neural networks
+NeRF | + | Neural radiance fields
+MoE | + | Mixture-of-experts layers
+LoRA | + | Low-rank adaptation of models
+SLAM | + | Simultaneous localization and mapping
+SLAM | + | Simultaneous localisation and mapping
+VLM | + | Vision-language models
+TTS | + | Text-to-speech in Welsh
+ViT | + | Vision transformers
+LLM agent | + | Large language model agents
+large language model agent | + | LLM agents
+multi-agent RL | + | Multi-agent reinforcement learning
+RAG evaluation | + | Evaluation of rags. Retrieval-augmented generation evaluation
+rag doll | - | Retrieval-augmented generation doll
+large language models (LLMs) | + | An LLM agrees
+large language models (LLMs) | + | Large language models agree
+=RAG | - | Retrieval-augmented generation, slowly
+=RAG | + | RAG for tables
+=RAG | - | RAGs for tables
+# words inside words, and other words
+supervised | - | Unsupervised parsing
+art | - | Smart homes
+agent | - | Agentic flows
+agent | - | Agency of people
+general | - | Generation of text
+universal | - | The university
+robot | - | Robotics now
+operator learning | - | Cooperator learning
+form | - | Transformers
+test | - | The latest model
+# marks
+robot* | + | Robotics now
+robot* | + | A robot walks
+robot* | - | A bot walks
+multi-agent* | + | Multi-agents walk
+finetun* | + | Fine-tuned robots
+agent~ | + | Agentic flows
+agent~ | - | Agency
+prune~ | + | Pruning heads
+prune~ | + | Pruned heads
+generate~ | - | General relativity
+optimize~ | + | An optimizer
+"""
+
+CASES = [
+    tuple(part.strip() for part in line.split(" | "))
+    for line in _CASES.strip().splitlines()
+    if not line.startswith("#")
+]
+
+
+def test_there_are_three_hundred_different_cases() -> None:
+    assert len(set(CASES)) == len(CASES) >= 300
+
+
+@pytest.mark.parametrize(("keyword", "sign", "text"), CASES)
+def test_spelling(keyword: str, sign: str, text: str) -> None:
+    item = keyword if keyword.startswith("=") or keyword[-1] in "*~" else f'"{keyword}"'
+    topic = parse_topic({"name": "x", "any": [item]})
+    found = match_topic(topic, fold_entry(make_entry(title=text))) is not None
+
+    assert found is (sign == "+")
