@@ -13,7 +13,7 @@ help:
 	@echo "make format  let ruff put the code in form"
 	@echo "make crash   kill the sender at random, many rounds (ROUNDS=50)"
 	@echo "make fuzz    feed mutated files to every parser (COUNT=20000, DATA=../shared/data)"
-	@echo "make bench   speed, as ratios against named peers"
+	@echo "make bench   speed, as ratios against named peers; relevance (DATA=../shared/data/relevance)"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("newsletter needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; say make PYTHON=python3.12") if sys.version_info < (3, 11) else 0'
@@ -47,6 +47,8 @@ fuzz: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks.render
 	$(BIN)/python -m benchmarks.collect
+	$(BIN)/python -m benchmarks.matching
+	$(BIN)/python -m benchmarks.relevance --data $(or $(DATA),../shared/data/relevance)
 
 clean:
 	rm -rf .venv demo-out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
+from newsletter.compose.choice import Claim, choose_topics, first_entries
 from newsletter.compose.diversity import Comparison, diversify
 from newsletter.model import (
     Card,
@@ -142,13 +143,18 @@ def _take_offers(
 
 def _choose_best_topics(offered: Sequence[TopicMatches]) -> dict[EntryId, int]:
     """Return for each offered entry the index of its best topic: weight times strength, then the reader's order."""
-    best: dict[EntryId, tuple[float, int]] = {}
+    numbers: dict[EntryId, int] = {}
+    claims: dict[tuple[float, int], int] = {}
     for index, matches in enumerate(offered):
         for entry, match, _ in matches.ranked:
-            claim = (round(matches.topic.weight * match.strength, 9), -index)
-            if entry.id not in best or claim > best[entry.id]:
-                best[entry.id] = claim
-    return {entry_id: -negative_index for entry_id, (_, negative_index) in best.items()}
+            value = round(matches.topic.weight * match.strength, 9)
+            bit = 1 << numbers.setdefault(entry.id, len(numbers))
+            claims[value, index] = claims.get((value, index), 0) | bit
+    chosen = choose_topics(Claim(value, index, entries) for (value, index), entries in claims.items())
+    ids = list(numbers)
+    return {
+        ids[number]: index for index, entries in chosen.items() for number in first_entries(entries, len(ids))
+    }
 
 
 def build_card(entry: Entry) -> Card:

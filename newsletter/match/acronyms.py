@@ -177,7 +177,7 @@ class Acronyms:
             for form in group:
                 others = {other: None for other in group if other != form}
                 self._others.setdefault(fold(form).letters, {}).update(others)
-        self.longest = max((len(fold(form).tokens) for group in groups for form in group), default=0)
+        self.longest = max((len(fold(form).surfaces) for group in groups for form in group), default=0)
 
     def find_others(self, letters: Iterable[str]) -> tuple[str, ...]:
         """Return the other forms of what has one of these joined letters, in the order of the table."""

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 
@@ -35,20 +36,6 @@ class Token(NamedTuple):
     start: int
     end: int
     gap: Gap
-
-
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """A text in tokens. letters are all the tokens casefolded and joined without anything between them;
-    offsets[i] is where token i begins in letters, with the length of letters as the last offset.
-
-    Looking for a keyword's joined letters in ``letters`` and then for token limits at both ends finds
-    "fine-tuning", "fine tuning" and "finetuning" alike.
-    """
-
-    tokens: tuple[Token, ...]
-    letters: str
-    offsets: tuple[int, ...]
 
 
 # --- characters ---------------------------------------------------------------------------
@@ -208,6 +195,65 @@ def _gap_of(between: str) -> Gap:
 _POSSESSIVE = re.compile(r"(?:['’]s)+$")
 
 
+class Folded:
+    """A text in tokens. letters are all the tokens casefolded and joined without anything between them;
+    offsets[i] is where token i begins in letters, with the length of letters as the last offset. surfaces are the
+    tokens with their capitals.
+
+    Looking for a keyword's joined letters in ``letters`` and then for token limits at both ends finds
+    "fine-tuning", "fine tuning" and "finetuning" alike. Where the tokens stood is found out when it is asked for.
+    """
+
+    __slots__ = ("_draft", "_limits", "letters", "offsets", "surfaces")
+
+    def __init__(self, draft: _Draft) -> None:
+        text = draft.text
+        surfaces: list[str] = _TOKEN.findall(text)
+        if "'" in text or "’" in text:
+            surfaces = [_without_apostrophes(surface) for surface in surfaces]
+        # Casefolding a token alone or among others is the same only in ASCII.
+        folded = surfaces if text.isascii() else [surface.casefold() for surface in surfaces]
+        self.surfaces = surfaces
+        self.letters = "".join(folded).lower() if text.isascii() else "".join(folded)
+        self.offsets = (0, *accumulate(map(len, folded)))
+        self._draft = draft
+        self._limits: list[tuple[int, int]] | None = None
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """All the tokens, in order."""
+        return tuple(
+            Token(surface, *self.span(index), self.gap(index)) for index, surface in enumerate(self.surfaces)
+        )
+
+    def span(self, index: int) -> tuple[int, int]:
+        """Return where a token stood in the original: from, to. A possessive s does not belong to it."""
+        begin, end = self._find_limits()[index]
+        word = self._draft.text[begin:end]
+        if "'" in word or "’" in word:
+            end = begin + len(_POSSESSIVE.sub("", word))
+        return self._draft.starts[begin], self._draft.ends[end - 1]
+
+    def gap(self, index: int) -> Gap:
+        """Return what stands between a token and the one before it."""
+        if index == 0:
+            return Gap.BREAK
+        limits = self._find_limits()
+        between = self._draft.text[limits[index - 1][1] : limits[index][0]]
+        return _GAPS.get(between) or _gap_of(between)
+
+    def _find_limits(self) -> list[tuple[int, int]]:
+        if self._limits is None:
+            self._limits = [match.span() for match in _TOKEN.finditer(self._draft.text)]
+        return self._limits
+
+
+def _without_apostrophes(word: str) -> str:
+    if "'" not in word and "’" not in word:
+        return word
+    return _POSSESSIVE.sub("", word).replace("'", "").replace("’", "")
+
+
 def fold(text: str) -> Folded:
     """Return the tokens of a text, in order, and their joined letters.
 
@@ -220,24 +266,4 @@ def fold(text: str) -> Folded:
         draft = _without_latex(draft)
     if not draft.text.isascii():
         draft = _without_accents(draft)
-    tokens: list[Token] = []
-    letters: list[str] = []
-    offsets = [0]
-    whole, starts, ends = draft.text, draft.starts, draft.ends
-    done = length = 0
-    gap_of = _GAPS.get
-    for match in _TOKEN.finditer(whole):
-        begin, end = match.span()
-        between = whole[done:begin]
-        gap = (gap_of(between) or _gap_of(between)) if tokens else Gap.BREAK
-        word = surface = match[0]
-        if "'" in word or "’" in word:
-            word = _POSSESSIVE.sub("", word)
-            surface = word.replace("'", "").replace("’", "")
-        tokens.append(Token(surface, starts[begin], ends[begin + len(word) - 1], gap))
-        folded = surface.casefold()
-        letters.append(folded)
-        length += len(folded)
-        offsets.append(length)
-        done = end
-    return Folded(tuple(tokens), "".join(letters), tuple(offsets))
+    return Folded(draft)

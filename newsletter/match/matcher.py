@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import date
 
 from newsletter.match.acronyms import Acronyms, shipped_acronyms
@@ -34,12 +35,22 @@ def match_topic(topic: Topic, entry: FoldedEntry, acronyms: Acronyms | None = No
     return match_query(topic.query, entry, acronyms)
 
 
+Find = Callable[[Words, Scope], Iterable[Hit]]
+"""Where words stand in a scope of the entry that is looked at."""
+
+
 def match_query(query: Query, entry: FoldedEntry, acronyms: Acronyms | None = None) -> Match | None:
     """Return why a query holds for the entry, None where it does not. acronyms are by default those shipped."""
-    hits = _evaluate(query, entry, acronyms or shipped_acronyms())
+    known = acronyms or shipped_acronyms()
+    return evaluate(query, entry.entry, lambda words, scope: find_words(words, scope, entry, known))
+
+
+def evaluate(query: Query, entry: Entry, find: Find) -> Match | None:
+    """Return why a query holds for an entry, in whose text ``find`` finds words; None where it does not hold."""
+    hits = _evaluate(query, entry, find)
     if hits is None:
         return None
-    ordered = sorted(dict.fromkeys(hits), key=_hit_order)
+    ordered = sorted(dict.fromkeys(hits), key=_hit_order) if len(hits) > 1 else hits
     in_title = any(hit.scope is Scope.TITLE for hit in ordered)
     return Match(tuple(ordered), 1.0 if in_title else 0.7)
 
@@ -48,26 +59,26 @@ def _hit_order(hit: Hit) -> tuple[int, int, int, int, str, str]:
     return (_SCOPE_ORDER[hit.scope], hit.item, hit.start, hit.end, hit.rule, hit.expansion)
 
 
-def _evaluate(query: Query, entry: FoldedEntry, acronyms: Acronyms) -> list[Hit] | None:
+def _evaluate(query: Query, entry: Entry, find: Find) -> list[Hit] | None:
     """Return the hits of a query that holds (perhaps none), or None where it does not hold."""
     match query:
         case Words():
-            return [hit for scope in query.where for hit in find_words(query, scope, entry, acronyms)] or None
+            return [hit for scope in query.where for hit in find(query, scope)] or None
         case Compare():
-            return [] if _holds(query, entry.entry) else None
+            return [] if _holds(query, entry) else None
         case Not():
-            return [] if _evaluate(query.part, entry, acronyms) is None else None
+            return [] if _evaluate(query.part, entry, find) is None else None
         case AllOf():
-            return _evaluate_all(query, entry, acronyms)
+            return _evaluate_all(query, entry, find)
         case AnyOf():
-            found = [hits for part in query.parts if (hits := _evaluate(part, entry, acronyms)) is not None]
+            found = [hits for part in query.parts if (hits := _evaluate(part, entry, find)) is not None]
             return [hit for hits in found for hit in hits] if found else None
 
 
-def _evaluate_all(query: AllOf, entry: FoldedEntry, acronyms: Acronyms) -> list[Hit] | None:
+def _evaluate_all(query: AllOf, entry: Entry, find: Find) -> list[Hit] | None:
     found: list[Hit] = []
     for part in query.parts:
-        hits = _evaluate(part, entry, acronyms)
+        hits = _evaluate(part, entry, find)
         if hits is None:
             return None
         found.extend(hits)

@@ -113,7 +113,7 @@ def _covers(forbidden: Words, needed: Words) -> bool:
 def _forms(text: str) -> frozenset[str]:
     folded = fold(text)
     before = folded.letters[: folded.offsets[-2]]
-    return frozenset(before + form for form in word_forms(folded.tokens[-1].surface))
+    return frozenset(before + form for form in word_forms(folded.surfaces[-1]))
 
 
 def written(words: Words) -> str:
@@ -429,7 +429,7 @@ def _parse_near(
     words = inner.value.split()
     if spelling is Spelling.EXACT or "*" in inner.value:
         item.fail("words that are near each other take neither '=' nor '*'")
-    if len(words) < 2 or not all(fold(word).tokens for word in words):
+    if len(words) < 2 or not all(fold(word).surfaces for word in words):
         item.fail("nearness needs two words at least", hint='write it as "a b"~5')
     if not 1 <= within <= _MAX_WITHIN:
         item.fail(f"~{within} is out of range", hint=f"write ~1 to ~{_MAX_WITHIN}")

@@ -82,14 +82,14 @@ def _stemmer() -> Stemmer.Stemmer:
 
 def _terms(text: Folded) -> list[tuple[str, int, int]]:
     """Return the terms of a text, each with its first and last token: stems, and pairs that stand side by side."""
-    words = [token.surface.casefold() for token in text.tokens]
+    words = [surface.casefold() for surface in text.surfaces]
     stems = _stemmer().stemWords(words)
     carries = [
         word not in _STOP and (len(word) > 1 or word.isdigit() or not word.isascii()) for word in words
     ]
     terms = [(stem, place, place) for place, stem in enumerate(stems) if carries[place]]
     for place, (one, other) in enumerate(pairwise(stems)):
-        if carries[place] and carries[place + 1] and text.tokens[place + 1].gap is not Gap.BREAK:
+        if carries[place] and carries[place + 1] and text.gap(place + 1) is not Gap.BREAK:
             terms.append((f"{one} {other}", place, place + 1))
     return terms
 
@@ -366,5 +366,5 @@ def _find_standing(folded: FoldedEntry) -> dict[str, str]:
     originals = (folded.entry.title, folded.entry.summary)
     for original, (text, _) in zip(originals, _texts(folded), strict=True):
         for term, first, last in _terms(text):
-            standing.setdefault(term, original[text.tokens[first].start : text.tokens[last].end])
+            standing.setdefault(term, original[text.span(first)[0] : text.span(last)[1]])
     return standing

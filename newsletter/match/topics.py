@@ -237,7 +237,7 @@ _PAPER = re.compile(
 
 def _parse_about(value: object, path: str) -> str:
     text = _scalar(value, path)
-    if not fold(text.value).tokens:
+    if not fold(text.value).surfaces:
         text.fail("the description is empty", hint="write a sentence on what you want to read about")
     if len(text.value) > _MAX_ABOUT_CHARS:
         text.fail(

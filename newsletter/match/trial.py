@@ -136,7 +136,7 @@ def _find_scattered(query: Query, folded: FoldedEntry, acronyms: Acronyms | None
     for phrase in parts:
         if not isinstance(phrase, Words) or phrase.spelling is not Spelling.FOLDED:
             continue
-        words = [token.surface for token in fold(phrase.text).tokens]
+        words = fold(phrase.text).surfaces
         for scope in phrase.where:
             is_text = scope in (Scope.TITLE, Scope.ABSTRACT)
             if len(words) > 1 and is_text and _stand_in(words, scope, folded, acronyms):

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import takewhile
 
 from newsletter.match.acronyms import Acronyms, find_definitions, shipped_acronyms
-from newsletter.match.fold import Folded, Gap, Token, fold
+from newsletter.match.fold import Folded, Gap, fold
 from newsletter.match.query import compile_pattern, written
 from newsletter.match.spelling import count_capitals, is_capital_plural, regional_spellings, stem, word_forms
 from newsletter.model import Entry, Hit, Scope, Spelling, Words
@@ -142,8 +142,8 @@ def _build_needle(text: str, spelling: Spelling, expansion: str = "") -> Needle:
     forms = frozenset({folded.letters})
     begin = folded.letters
     if spelling is Spelling.FOLDED:
-        ends = word_forms(folded.tokens[-1].surface)
-        forms = frozenset(start + end for start in _spell(folded.tokens[:-1]) for end in ends)
+        ends = word_forms(folded.surfaces[-1])
+        forms = frozenset(start + end for start in _spell(folded.surfaces[:-1]) for end in ends)
         begin = _common_beginning(forms)
     elif spelling is Spelling.INFLECTED:
         begin = before + stem(word)
@@ -152,11 +152,11 @@ def _build_needle(text: str, spelling: Spelling, expansion: str = "") -> Needle:
     return Needle(begin, forms, max(map(len, forms)), folded, spelling, gaps, is_term, expansion)
 
 
-def _spell(tokens: Sequence[Token]) -> list[str]:
+def _spell(words: Sequence[str]) -> list[str]:
     """Return the joined letters of the words before the last one, in all their regional spellings."""
     spelled = [""]
-    for token in tokens:
-        spellings = sorted(regional_spellings(token.surface.casefold()))
+    for word in words:
+        spellings = sorted(regional_spellings(word.casefold()))
         spelled = [start + spelling for start in spelled for spelling in spellings][:_MAX_SPELLINGS]
     return spelled
 
@@ -168,7 +168,7 @@ def _common_beginning(forms: Iterable[str]) -> str:
 
 def _is_short_term(folded: Folded) -> bool:
     """Say whether a word is a term of 2 to 5 letters with two capitals at least: RL, ViT, LLMs."""
-    surface = "".join(token.surface for token in folded.tokens)
+    surface = "".join(folded.surfaces)
     if is_capital_plural(surface):
         surface = surface[:-1]
     return surface.isalpha() and 2 <= len(surface) <= 5 and count_capitals(surface) >= 2
@@ -184,36 +184,46 @@ def _find(needle: Needle, field: Folded) -> Iterator[tuple[int, int]]:
     while position >= 0:
         first = bisect_left(field.offsets, position)
         if first >= done and field.offsets[first] == position:
-            last = _find_end(needle, field, first)
+            last = find_end(needle, field, first)
             if last is not None:
                 yield first, last
                 done = last + 1
         position = field.letters.find(needle.stem, position + 1)
 
 
-def _find_end(needle: Needle, field: Folded, first: int) -> int | None:
+def find_end(needle: Needle, field: Folded, first: int) -> int | None:
     """Return the last token of the longest run from token ``first`` that is the needle."""
-    begin = field.offsets[first]
-    at_least = bisect_right(field.offsets, begin + len(needle.stem) - 1) - 1
-    at_most = first + max(_MAX_TOKENS, len(needle.folded.tokens))
+    offsets, letters = field.offsets, field.letters
+    begin = offsets[first]
+    last = bisect_right(offsets, begin + len(needle.stem) - 1) - 1
+    if needle.spelling is not Spelling.FOLDED:
+        # Its end is in the token in which the letters end.
+        is_it = _is_joined(needle, field, first, last) and _is_spelled(needle, field, first, last)
+        return last if is_it else None
+    at_most = min(first + max(_MAX_TOKENS, len(needle.folded.surfaces)), len(offsets) - 1)
     longest = begin + needle.longest + 1  # one more for the s of a plural in capitals
     found = None
-    for last in range(at_least, min(at_most, len(field.tokens))):
-        is_too_long = needle.spelling is Spelling.FOLDED and field.offsets[last + 1] > longest
-        if is_too_long or not _is_joined(needle, field, first, last):
-            break
-        if _is_spelled(needle, field, first, last):
-            found = last
-        if needle.spelling is not Spelling.FOLDED:
-            break  # its end is in the token in which the letters end
+    while last < at_most and offsets[last + 1] <= longest:
+        word = letters[begin : offsets[last + 1]]
+        if (word in needle.forms or _is_plural_of(needle, word, field.surfaces[last])) and _is_joined(
+            needle, field, first, last
+        ):
+            surfaces = field.surfaces[first : last + 1]
+            if not needle.is_term or sum(map(count_capitals, surfaces)) >= 2:
+                found = last
+        last += 1
     return found
+
+
+def _is_plural_of(needle: Needle, word: str, surface: str) -> bool:
+    return word[-1] == "s" and word[:-1] in needle.forms and is_capital_plural(surface)
 
 
 def _is_joined(needle: Needle, field: Folded, first: int, last: int) -> bool:
     """Say whether the tokens of a run stand as near to each other as the needle's rule wants."""
     begin = field.offsets[first]
     for index in range(first + 1, last + 1):
-        gap = field.tokens[index].gap
+        gap = field.gap(index)
         own = needle.gaps.get(field.offsets[index] - begin)
         if not _is_near(needle, gap, own):
             return False
@@ -232,26 +242,21 @@ def _is_near(needle: Needle, gap: Gap, own: Gap | None) -> bool:
 
 
 def _is_spelled(needle: Needle, field: Folded, first: int, last: int) -> bool:
+    """Say whether a run has the spelling of a prefix, an inflected or an exact word."""
     begin, end = field.offsets[first], field.offsets[last + 1]
     if needle.spelling is Spelling.PREFIX:
         return True
     if needle.spelling is Spelling.INFLECTED:
         before = needle.folded.offsets[-2]
         return stem(field.letters[begin + before : end]) == needle.stem[before:]
-    surfaces = [token.surface for token in field.tokens[first : last + 1]]
-    if needle.spelling is Spelling.EXACT:
-        return surfaces == [token.surface for token in needle.folded.tokens]
-    letters = field.letters[begin:end]
-    if letters not in needle.forms and not (is_capital_plural(surfaces[-1]) and letters[:-1] in needle.forms):
-        return False
-    return not needle.is_term or sum(map(count_capitals, surfaces)) >= 2
+    return field.surfaces[first : last + 1] == needle.folded.surfaces
 
 
 # --- authors and categories ---------------------------------------------------------------
 
 
 def _name_words(text: str) -> list[str]:
-    return [token.surface.casefold() for token in fold(text).tokens]
+    return [surface.casefold() for surface in fold(text).surfaces]
 
 
 @lru_cache(maxsize=65536)
@@ -320,10 +325,8 @@ def find_words(
     words: Words, scope: Scope, entry: FoldedEntry, acronyms: Acronyms | None = None
 ) -> Iterator[Hit]:
     """Yield a hit for each place of a scope where the words stand."""
-    if scope is Scope.CATEGORY:
-        yield from _find_items(words, scope, entry.entry.categories)
-    elif scope is Scope.PRIMARY:
-        yield from _find_items(words, scope, _primary(entry.entry))
+    if scope in (Scope.CATEGORY, Scope.PRIMARY):
+        yield from _find_items(words, scope, items_of(entry.entry, scope))
     elif words.spelling is Spelling.REGEX:
         yield from _find_pattern(words, scope, entry)
     elif words.spelling is Spelling.NEAR:
@@ -335,8 +338,15 @@ def find_words(
         for needle in compile_words(words, acronyms):
             for item, field in enumerate(entry.fields[scope]):
                 for first, last in _find(needle, field):
-                    start, end = field.tokens[first].start, field.tokens[last].end
+                    start, end = field.span(first)[0], field.span(last)[1]
                     yield Hit(rule, scope, start, end, needle.expansion, item)
+
+
+def has_needles(words: Words, scope: Scope) -> bool:
+    """Say whether words are looked for in a scope by their needles, each at the beginning of a token."""
+    if scope in (Scope.CATEGORY, Scope.PRIMARY) or words.spelling in (Spelling.REGEX, Spelling.NEAR):
+        return False
+    return scope is not Scope.AUTHOR or words.spelling is not Spelling.FOLDED
 
 
 def _find_items(words: Words, scope: Scope, items: tuple[str, ...]) -> Iterator[Hit]:
@@ -372,7 +382,8 @@ def _find_near(words: Words, scope: Scope, entry: FoldedEntry, acronyms: Acronym
             for first, last in _find(needle, field)
         )
         for first, last, _ in _nearest_runs(runs, len(parts), words.within):
-            yield Hit(written(words), scope, field.tokens[first].start, field.tokens[last].end, "", item)
+            start, end = field.span(first)[0], field.span(last)[1]
+            yield Hit(written(words), scope, start, end, "", item)
 
 
 def _nearest_runs(runs: list[tuple[int, int, int]], parts: int, within: int) -> list[tuple[int, int, int]]:

@@ -6,14 +6,15 @@ preview, send and retry are one path, and consent, suppression and topics are fr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from newsletter.compose.digest import compose_digest
 from newsletter.compose.slots import choose_plan, choose_plan_for_date, previous_slot
 from newsletter.compose.window import choose_window
 from newsletter.match.acronyms import learn_acronyms, shipped_acronyms
+from newsletter.match.index import QueryIndex
 from newsletter.match.matcher import match_topic
 from newsletter.match.rank import VoteScale, build_scale, order_by_votes, rank_entries, stand_entries
 from newsletter.match.similarity import LexicalSimilarity, weigh_match
@@ -40,6 +41,9 @@ from newsletter.workflows.liked_papers import build_interest, find_named, load_p
 _BATCH = 500
 _MOST_COMPARED = 3000
 HISTORY = timedelta(days=30)
+
+_Load = tuple[int, timedelta]
+"""After which run, and how long entries may have waited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,14 @@ async def plan_date(
     return PlanReport(planned=planned, busy=busy)
 
 
+@dataclass(slots=True)
+class _QueryMatches:
+    """What a query has found so far, and the entries that were looked at."""
+
+    looked_at: set[EntryId] = field(default_factory=set)
+    matches: dict[EntryId, Match] = field(default_factory=dict)
+
+
 class DigestBuilder:
     """Composes digests, sharing what readers have in common: entries are loaded and folded once, each distinct query
     is evaluated once per entry, and each description is measured once, however many readers have it."""
@@ -107,20 +119,36 @@ class DigestBuilder:
         self._now = now
         self._known: dict[EntryId, Entry] = {}
         self._folded: dict[EntryId, FoldedEntry] = {}
-        self._matches: dict[Query, dict[EntryId, Match | None]] = {}
-        self._loaded: dict[tuple[int, timedelta], tuple[Entry, ...]] = {}
+        self._matches: dict[Query, _QueryMatches] = {}
+        self._loaded: dict[_Load, tuple[Entry, ...]] = {}
         self._history: tuple[Entry, ...] | None = None
         self._scale = VoteScale()
         self._acronyms = shipped_acronyms()
         self._similarity: LexicalSimilarity | None = None
         self._papers: dict[str, Entry] = {}
 
+    async def prepare(self, readers: Iterable[Subscriber]) -> None:
+        """Match the topics of many readers at once, so that their digests cost little afterwards."""
+        wanted: dict[_Load, dict[Query, None]] = {}
+        for reader in readers:
+            topics = parse_topics(reader.topics_json, self._library)
+            await self._learn(topics)
+            queries = dict.fromkeys(topic.query for topic in topics if topic.query not in self._matches)
+            wanted.setdefault(self._choose_load(reader, topics), {}).update(queries)
+        for load, queries in wanted.items():
+            entries = await self._load(load)
+            index = QueryIndex(queries, self._acronyms)
+            found = {query: _QueryMatches({entry.id for entry in entries}) for query in queries}
+            for entry in entries:
+                for query, match in index.match(self._fold(entry)):
+                    found[query].matches[entry.id] = match
+            self._matches |= found
+
     async def build(self, reader: Subscriber, slot: Slot, shown: frozenset[EntryId]) -> Digest:
         """Return the reader's digest. shown are the entries that this reader was shown before."""
         window = choose_window(reader, self.newest_run)
         topics = parse_topics(reader.topics_json, self._library)
-        wait = max((topic.wait for topic in topics), default=timedelta())
-        entries = await self._load(window, wait)
+        entries = await self._load(self._choose_load(reader, topics))
         await self._learn(topics)
         found = [self._find(topic, entries) for topic in topics]
         matched = {
@@ -163,12 +191,18 @@ class DigestBuilder:
                 found.append(f"{topic.name} ({why})")
         return found
 
-    async def _load(self, window: Window, wait: timedelta) -> Sequence[Entry]:
-        key = (window.after_run, wait)
-        if key not in self._loaded:
+    def _choose_load(self, reader: Subscriber, topics: Sequence[Topic]) -> _Load:
+        """Return which entries a reader needs: of the window, and those that may wait for votes since before it."""
+        wait = max((topic.wait for topic in topics), default=timedelta())
+        return choose_window(reader, self.newest_run).after_run, wait
+
+    async def _load(self, load: _Load) -> tuple[Entry, ...]:
+        if load not in self._loaded:
+            after_run, wait = load
             since = self._now - wait if wait else None
-            self._loaded[key] = self._share(await self._entries.load_entries(window, since))
-        return self._loaded[key]
+            window = Window(after_run, max(after_run, self.newest_run))
+            self._loaded[load] = self._share(await self._entries.load_entries(window, since))
+        return self._loaded[load]
 
     def _share(self, loaded: Sequence[Entry]) -> tuple[Entry, ...]:
         """Return one object per entry: the caches are shared between windows."""
@@ -194,10 +228,13 @@ class DigestBuilder:
         return TopicMatches(topic, tuple(rank_entries(hits, topic.rank, self._now, self._scale)))
 
     def _match(self, topic: Topic, entry: Entry) -> Match | None:
-        matches = self._matches.setdefault(topic.query, {})
-        if entry.id not in matches:
-            matches[entry.id] = match_topic(topic, self._fold(entry), self._acronyms)
-        return matches[entry.id]
+        known = self._matches.setdefault(topic.query, _QueryMatches())
+        if entry.id not in known.looked_at:
+            match = match_topic(topic, self._fold(entry), self._acronyms)
+            known.looked_at.add(entry.id)
+            if match:
+                known.matches[entry.id] = match
+        return known.matches.get(entry.id)
 
     def _compare(self, one: Entry, other: Entry) -> float:
         return self._similarity_of(one, other).compare(one.key, other.key)

@@ -182,6 +182,7 @@ class Sender:
             elif reader.consent is not Consent.CONFIRMED:
                 refusal = f"the subscriber is {reader.consent}"
             claimed.append(_Claimed(row, reader, shown[row.recipient], refusal))
+        await self.digests.prepare(one.reader for one in claimed if one.reader and not one.delivery.frozen)
         return claimed
 
     async def _send_one(self, one: _Claimed) -> State | None:

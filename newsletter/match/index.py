@@ -1,0 +1,216 @@
+"""Many queries at once: an entry is looked through once, and only the queries that it may match are evaluated.
+
+Of each query some words are kept of which one must occur for it to hold: its necessary words. One automaton finds the
+beginnings of all words in the joined letters of an entry; what it finds where a token begins is looked at as usual. So
+the cost grows with what is found, not with the number of queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from ahocorasick_rs import AhoCorasick
+
+from newsletter.match.acronyms import Acronyms, shipped_acronyms
+from newsletter.match.fold import Folded, fold
+from newsletter.match.matcher import evaluate
+from newsletter.match.query import written
+from newsletter.match.words import FoldedEntry, Needle, compile_words, find_end, find_words, has_needles
+from newsletter.model import AllOf, AnyOf, Hit, Match, Not, Query, Scope, Spelling, Words
+
+
+class _Spot(NamedTuple):
+    """A needle, by the number of its words and its own among theirs."""
+
+    words: int
+    needle: int
+
+
+class QueryIndex:
+    """Distinct queries, ready to be matched against entries. Equal to `match_query` for each of them."""
+
+    def __init__(self, queries: Iterable[Query], acronyms: Acronyms | None = None) -> None:
+        self._queries = tuple(dict.fromkeys(queries))
+        self._acronyms = acronyms or shipped_acronyms()
+        self._words: dict[Words, int] = {}
+        self._needles: list[tuple[Needle, ...]] = []
+        self._waiting: dict[int, list[int]] = {}
+        self._by_category: dict[str, list[int]] = {}
+        self._always: list[int] = []
+        spots: dict[str, list[_Spot]] = {}
+        for number, query in enumerate(self._queries):
+            for words in _words_in(query):
+                self._add_words(words, spots)
+            necessary = _find_necessary(query)
+            if necessary is None:
+                self._always.append(number)
+            for words in necessary or ():
+                if _is_category(words):
+                    self._by_category.setdefault(words.text.casefold(), []).append(number)
+                else:
+                    self._waiting.setdefault(self._words[words], []).append(number)
+        self._spots = tuple(spots.values())
+        self._automaton = AhoCorasick(list(spots)) if spots else None
+
+    def _add_words(self, words: Words, spots: dict[str, list[_Spot]]) -> None:
+        if words in self._words:
+            return
+        number = self._words[words] = len(self._needles)
+        needles = compile_words(words, self._acronyms) if _may_have_needles(words) else ()
+        self._needles.append(needles)
+        for place, needle in enumerate(needles):
+            spots.setdefault(needle.stem, []).append(_Spot(number, place))
+        for begin in _find_beginnings(words) if not needles else ():
+            spots.setdefault(begin, []).append(_Spot(number, -1))
+
+    def match(self, entry: FoldedEntry) -> Iterator[tuple[Query, Match]]:
+        """Yield the queries that hold for an entry, in the order given, each with why."""
+        look = _Look(entry, self._words, self._needles, self._acronyms)
+        for scope, fields in entry.fields.items():
+            for item, field in enumerate(fields):
+                for spot, first in self._scan(field):
+                    look.add(spot, scope, item, first)
+        candidates = set(self._always)
+        for words in look.seen:
+            candidates.update(self._waiting.get(words, ()))
+        for category in entry.entry.categories:
+            candidates.update(self._by_category.get(category.casefold(), ()))
+        for number in sorted(candidates):
+            query = self._queries[number]
+            match = evaluate(query, entry.entry, look.find)
+            if match is not None:
+                yield query, match
+
+    def _scan(self, field: Folded) -> Iterator[tuple[_Spot, int]]:
+        """Yield each needle whose beginning stands where a token begins, and that token, ascending."""
+        if self._automaton is None or not field.letters:
+            return
+        token_at = {offset: number for number, offset in enumerate(field.offsets)}
+        for pattern, start, _ in self._automaton.find_matches_as_indexes(field.letters, overlapping=True):
+            first = token_at.get(start)
+            if first is not None:
+                for spot in self._spots[pattern]:
+                    yield spot, first
+
+
+class _Look:
+    """What is known of one entry while its candidates are evaluated: each word is looked for once."""
+
+    def __init__(
+        self,
+        entry: FoldedEntry,
+        numbers: Mapping[Words, int],
+        needles: Sequence[tuple[Needle, ...]],
+        acronyms: Acronyms,
+    ) -> None:
+        self._entry = entry
+        self._numbers = numbers
+        self._needles = needles
+        self._acronyms = acronyms
+        self.seen: set[int] = set()
+        """The numbers of the words that stand somewhere, or may stand."""
+        self._runs: dict[tuple[int, Scope], dict[tuple[int, int], list[tuple[int, int]]]] = {}
+        self._found: dict[tuple[int, Scope], list[Hit]] = {}
+
+    def add(self, spot: _Spot, scope: Scope, item: int, first: int) -> None:
+        """Look whether a needle stands where it may begin. Tokens come ascending for each needle."""
+        number, place = spot
+        if place < 0:
+            self.seen.add(number)
+            return
+        last = find_end(self._needles[number][place], self._entry.fields[scope][item], first)
+        if last is not None:
+            self.seen.add(number)
+            runs = self._runs.setdefault((number, scope), {}).setdefault((place, item), [])
+            if not runs or first > runs[-1][1]:
+                runs.append((first, last))
+
+    def find(self, words: Words, scope: Scope) -> list[Hit]:
+        """Return the hits of words in a scope."""
+        at = self._numbers[words], scope
+        known = self._found.get(at)
+        if known is None:
+            known = self._found[at] = list(self._search(words, *at))
+        return known
+
+    def _search(self, words: Words, number: int, scope: Scope) -> Iterator[Hit]:
+        needles = self._needles[number]
+        if not needles:
+            yield from find_words(words, scope, self._entry, self._acronyms)
+            return
+        places = self._runs.get((number, scope))
+        if places:
+            rule, fields = written(words), self._entry.fields[scope]
+            for (place, item), runs in sorted(places.items()):
+                field, expansion = fields[item], needles[place].expansion
+                for first, last in runs:
+                    yield Hit(rule, scope, field.span(first)[0], field.span(last)[1], expansion, item)
+
+
+# --- necessary words ----------------------------------------------------------------------
+
+
+def _words_in(query: Query) -> Iterator[Words]:
+    if isinstance(query, Words):
+        yield query
+    elif isinstance(query, AllOf | AnyOf):
+        for part in query.parts:
+            yield from _words_in(part)
+    elif isinstance(query, Not):
+        yield from _words_in(query.part)
+
+
+def _find_necessary(query: Query) -> Sequence[Words] | None:
+    """Return words of which at least one must be found for the query to hold; None where there are no such."""
+    if isinstance(query, Words):
+        return [query] if _can_wait(query) else None
+    if isinstance(query, AnyOf):
+        each = [_find_necessary(part) for part in query.parts]
+        known = [some for some in each if some is not None]
+        return [words for some in known for words in some] if len(known) == len(each) else None
+    if isinstance(query, AllOf):
+        known = [some for part in query.parts if (some := _find_necessary(part)) is not None]
+        return min(known, key=_commonness, default=None)
+    return None
+
+
+def _commonness(necessary: Sequence[Words]) -> tuple[int, int]:
+    """Return what is small where few entries have such words. It is a guess: few and long ones are rare."""
+    return len(necessary), -min((len(words.text) for words in necessary), default=0)
+
+
+def _can_wait(words: Words) -> bool:
+    if _is_category(words):
+        return True
+    in_codes = any(scope in (Scope.CATEGORY, Scope.PRIMARY) for scope in words.where)
+    return (
+        not in_codes
+        and words.spelling is not Spelling.REGEX
+        and bool(_may_have_needles(words) or _find_beginnings(words))
+    )
+
+
+def _is_category(words: Words) -> bool:
+    """Say whether words name one category in full."""
+    is_code = all(scope in (Scope.CATEGORY, Scope.PRIMARY) for scope in words.where)
+    return is_code and words.spelling is Spelling.FOLDED and not set(words.text) & set("*{")
+
+
+def _may_have_needles(words: Words) -> bool:
+    return all(has_needles(words, scope) for scope in words.where)
+
+
+def _find_beginnings(words: Words) -> tuple[str, ...]:
+    """Return beginnings of tokens of which one must be found where words have no needles: of a family name, or of the
+    words that are near each other."""
+    if (
+        any(scope in (Scope.CATEGORY, Scope.PRIMARY) for scope in words.where)
+        or words.spelling is Spelling.REGEX
+    ):
+        return ()
+    if words.spelling is Spelling.NEAR:
+        first = max(words.text.split(), key=len)
+        return tuple({needle.stem for needle in compile_words(Words(first, words.where))})
+    long = {surface.casefold() for surface in fold(words.text).surfaces if len(surface) > 1}
+    return tuple(sorted(long)) if words.where == (Scope.AUTHOR,) else ()

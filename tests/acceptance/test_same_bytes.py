@@ -1,0 +1,84 @@
+"""The same papers give the same mail: under any hash seed and locale, and in whatever order they arrive."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from pathlib import Path
+
+from tests.acceptance.house import House
+from tests.acceptance.papers import make_record
+
+SUBJECTS = ("Robots that fold laundry", "Pruning of language models", "Agents that plan", "Songs of whales")
+FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>Blog</title>{}</channel></rss>"""
+READER = """\
+subscribers:
+  - address: ada@example.org
+    everything_else: 3
+    topics:
+      - name: Robots
+        any: [robot, laundry]
+        limit: 4
+      - name: Small models
+        any: "language model"
+        about: models that are pruned until they fit a phone
+        like: [2606.00002]
+        limit: 5
+      - name: Plans
+        about: agents that make plans
+        limit: 3
+"""
+
+
+def make_house(folder: Path, seed: int) -> House:
+    """A newsletter of two sources, one with votes and one without; the seed decides in which order they list."""
+    records = [
+        make_record(number, f"{SUBJECTS[number % 4]}, part {number}", upvotes=number % 5)
+        for number in range(1, 30)
+    ]
+    posts = [
+        f"<item><title>{SUBJECTS[number % 4]} in a post</title><link>https://example.org/{number}</link>"
+        f"<description>Post {number} on {SUBJECTS[number % 4].lower()}.</description>"
+        "<pubDate>Tue, 16 Jun 2026 06:00:00 GMT</pubDate></item>"
+        for number in range(1, 13)
+    ]
+    rng = random.Random(seed)
+    rng.shuffle(records)
+    rng.shuffle(posts)
+    (folder / "day.json").write_text(json.dumps(records), encoding="utf-8")
+    (folder / "blog.rss").write_text(FEED.format("".join(posts)), encoding="utf-8")
+    return House.build(
+        folder,
+        sources="- {kind: hf_daily_papers, location: day.json}\n- {kind: feed, name: blog, location: blog.rss}",
+        subscribers=READER,
+    )
+
+
+def preview(house: House, seed: int, locale: str) -> str:
+    """Collect and preview in a fresh process with that hash seed and locale; return the mail."""
+    environment = {**house.environment(), "PYTHONHASHSEED": str(seed), "LC_ALL": locale, "LANG": locale}
+    for arguments in (("collect",), ("preview", "ada@example.org", "--format", "html", "--out", "mail.html")):
+        done = subprocess.run(
+            house.command(*arguments),
+            cwd=house.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+    return (house.folder / "mail.html").read_text(encoding="utf-8")
+
+
+def test_ten_hash_seeds_three_locales_and_any_order_give_the_same_mail(tmp_path: Path) -> None:
+    locales = ("C", "C.UTF-8", "tr_TR.UTF-8")
+    mails = set()
+    for seed in range(10):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        mails.add(preview(make_house(folder, seed), seed, locales[seed % 3]))
+
+    [mail] = mails
+    for section in ("Robots", "Small models", "Plans", "Close to your topic", "Songs of whales"):
+        assert section in mail
