@@ -22,13 +22,13 @@ _TABLE = """
     ASR = automatic speech recognition
     AutoML = automated machine learning
     BCI = brain-computer interface
-    BEV = bird's-eye view
+    BEV = bird's-eye view = birds-eye view
     BNN = Bayesian neural network
     BPE = byte-pair encoding
     CFG = classifier-free guidance
     CLIP = contrastive language-image pre-training
     CNN = convolutional neural network = ConvNet
-    CoT = chain of thought
+    CoT = chain of thought = chains of thought
     CPT = continual pre-training = continued pre-training
     CRF = conditional random field
     CTC = connectionist temporal classification
@@ -89,7 +89,7 @@ _TABLE = """
     MLM = masked language modeling
     MLP = multi-layer perceptron
     MMDiT = multimodal diffusion transformer
-    MoE = mixture of experts
+    MoE = mixture of experts = mixtures of experts
     MPC = model predictive control
     MRI = magnetic resonance imaging
     MTL = multi-task learning
@@ -193,7 +193,8 @@ def shipped_acronyms() -> Acronyms:
 
 # --- learning -----------------------------------------------------------------------------
 
-_DEFINED = re.compile(r"\(([A-Za-z][A-Za-z0-9-]{1,8})\)")
+_PARENTHESIS = re.compile(r"\(([^()]{2,120})\)")
+_SHORT = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,8}")
 _LITTLE_WORDS = "a an and as at by for from in into of on or over the to via with"
 _SMALL_WORDS = frozenset(_LITTLE_WORDS.split())
 _WORD = re.compile(r"[^\W_]+")
@@ -206,8 +207,9 @@ _REACH_CHARS = 160
 def learn_acronyms(texts: Iterable[str]) -> Acronyms:
     """Return the shipped acronyms and those that the texts define, whatever order they come in.
 
-    A definition is "long form (LF)" whose words begin with the capitals, little words aside. It counts when three
-    texts give it and four in five of all definitions of these capitals agree; what the table knows stays.
+    A definition is "long form (LF)" or "LF (long form)" whose words begin with the capitals, little words aside. It
+    counts when three texts give it and four in five of all definitions of these capitals agree; what the table knows
+    stays.
     """
     defined: dict[str, Counter[str]] = {}
     spelled: dict[tuple[str, str], Counter[tuple[str, str]]] = {}
@@ -216,7 +218,7 @@ def learn_acronyms(texts: Iterable[str]) -> Acronyms:
         for same, forms in found.items():
             defined.setdefault(same[0], Counter())[same[1]] += 1
             spelled.setdefault(same, Counter())[forms] += 1
-    known = {fold(form).letters for group in GROUPS for form in group}
+    known = {_same(form) for group in GROUPS for form in group}
     groups = []
     for short, meanings in sorted(defined.items()):
         long, texts_with = min(meanings.items(), key=lambda pair: (-pair[1], pair[0]))
@@ -227,6 +229,7 @@ def learn_acronyms(texts: Iterable[str]) -> Acronyms:
     return Acronyms((*GROUPS, *groups)) if groups else shipped_acronyms()
 
 
+@lru_cache(maxsize=65536)
 def _same(form: str) -> str:
     """Return what the singular and the plural of a form have in common: the first of its spellings."""
     tokens = fold(form).tokens
@@ -236,14 +239,28 @@ def _same(form: str) -> str:
 
 def find_definitions(text: str) -> Iterator[tuple[str, str]]:
     """Yield the short and the long form of each definition in a text, as they stand there."""
-    for match in _DEFINED.finditer(text):
-        short = match[1]
-        capitals = [char.casefold() for char in short if char.isupper()]
-        if len(capitals) < 2:
-            continue
-        # A long form does not cross the end of a sentence.
-        before = _ENDS.split(text[max(0, match.start() - _REACH_CHARS) : match.start()])[-1]
-        words = [word for word in _WORD.finditer(before) if word[0].casefold() not in _SMALL_WORDS]
-        meant = words[-len(capitals) :]
-        if [word[0][0].casefold() for word in meant] == capitals:
-            yield short, before[meant[0].start() :].strip()
+    for match in _PARENTHESIS.finditer(text):
+        before = text[max(0, match.start() - _REACH_CHARS) : match.start()].rstrip()
+        if _is_short(match[1]):
+            # A long form does not cross the end of a sentence.
+            short, long = match[1], _spelled_by(match[1], _ENDS.split(before)[-1], is_whole=False)
+        else:
+            short, long = before.rpartition(" ")[2], ""
+            if _is_short(short):
+                long = _spelled_by(short, match[1], is_whole=True)
+        if long:
+            yield short, long
+
+
+def _is_short(form: str) -> bool:
+    return len(form) <= 9 and sum(map(str.isupper, form)) >= 2 and _SHORT.fullmatch(form) is not None
+
+
+def _spelled_by(short: str, text: str, *, is_whole: bool) -> str:
+    """Return the words, all or the last ones, whose initials are the capitals of a short form; else nothing."""
+    capitals = [char.casefold() for char in short if char.isupper()]
+    words = [word for word in _WORD.finditer(text) if word[0].casefold() not in _SMALL_WORDS]
+    meant = words if is_whole else words[-len(capitals) :]
+    if [word[0][0].casefold() for word in meant] != capitals:
+        return ""
+    return text[meant[0].start() :].strip()

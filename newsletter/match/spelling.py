@@ -10,45 +10,53 @@ _TAKES_ES = ("s", "x", "z", "ch", "sh", "o")
 
 # Nouns in -ic that can be counted; the others in -ics are names of fields or have no singular (robotics, dynamics).
 _COUNTED_ICS = """
-    antibiotic characteristic clinic critic diagnostic fabric heuristic logic metric mosaic rubric statistic topic
+    antibiotic characteristic clinic comic critic diagnostic epidemic fabric harmonic heuristic logic lyric
+    metaheuristic metric mnemonic mosaic pandemic relic rubric statistic subtopic tactic topic
 """
 _COUNTED_IC = frozenset(_COUNTED_ICS.split())
 
+# Their s is no plural, and what is left without it is another word: "news" would bring all that is new.
+_NOT_PLURALS = frozenset(["always", "chaos", "cosmos", "lens", "news"])
+
+# Latin and Greek plurals that compounds have too (submatrices, eigenbases, photosyntheses).
+_ENDINGS = (
+    ("sis", "ses"), ("trix", "trices"), ("rtex", "rtices"), ("ndex", "ndices"), ("ndix", "ndices"),
+    ("plex", "plices"),
+)  # fmt: skip
+
 _IRREGULAR = (
-    ("analysis", "analyses"), ("antenna", "antennae"), ("appendix", "appendices"), ("automaton", "automata"),
-    ("axis", "axes"), ("bacterium", "bacteria"), ("basis", "bases"), ("child", "children"), ("corpus", "corpora"),
-    ("crisis", "crises"), ("criterion", "criteria"), ("diagnosis", "diagnoses"), ("equilibrium", "equilibria"),
-    ("foot", "feet"), ("formula", "formulae"), ("half", "halves"), ("hypothesis", "hypotheses"),
-    ("index", "indices"), ("leaf", "leaves"), ("lemma", "lemmata"), ("life", "lives"), ("locus", "loci"),
-    ("man", "men"), ("matrix", "matrices"), ("maximum", "maxima"), ("minimum", "minima"), ("modulus", "moduli"),
-    ("mouse", "mice"), ("nucleus", "nuclei"), ("optimum", "optima"), ("paralysis", "paralyses"),
-    ("parenthesis", "parentheses"), ("phenomenon", "phenomena"), ("polyhedron", "polyhedra"),
-    ("prosthesis", "prostheses"), ("radius", "radii"), ("schema", "schemata"), ("shelf", "shelves"),
-    ("simplex", "simplices"), ("spectrum", "spectra"), ("stimulus", "stimuli"), ("stratum", "strata"),
-    ("synthesis", "syntheses"), ("thesis", "theses"), ("tooth", "teeth"), ("torus", "tori"), ("vertex", "vertices"),
-    ("vortex", "vortices"), ("wolf", "wolves"), ("woman", "women"),
+    ("antenna", "antennae"), ("automaton", "automata"), ("axis", "axes"), ("bacterium", "bacteria"),
+    ("child", "children"), ("corpus", "corpora"), ("criterion", "criteria"), ("equilibrium", "equilibria"),
+    ("foot", "feet"), ("formula", "formulae"), ("half", "halves"), ("leaf", "leaves"), ("lemma", "lemmata"),
+    ("life", "lives"), ("locus", "loci"), ("man", "men"), ("maximum", "maxima"), ("minimum", "minima"),
+    ("modulus", "moduli"), ("mouse", "mice"), ("nucleus", "nuclei"), ("optimum", "optima"),
+    ("phenomenon", "phenomena"), ("polyhedron", "polyhedra"), ("radius", "radii"), ("schema", "schemata"),
+    ("shelf", "shelves"), ("spectrum", "spectra"), ("stimulus", "stimuli"), ("stratum", "strata"), ("tooth", "teeth"),
+    ("torus", "tori"), ("wolf", "wolves"), ("woman", "women"),
 )  # fmt: skip
 _IRREGULAR_PLURALS = dict(_IRREGULAR)
 _IRREGULAR_SINGULARS = {plural: singular for singular, plural in _IRREGULAR}
 
+# Pairs begin with the same letter, since a word is looked for by its beginning.
 # British → American, as (what stands at the beginning of a word, ending → ending); each pair holds both ways.
 _REGIONAL = (
     (r"(behavi|(?:multi|dis)?col|neighb|fav|flav|lab|hon|hum|tum|vap|harb|rum|endeav|arm|od)", "our", "or"),
-    (r"(\w{3,}|real)", "is", "iz", r"(?=e$|ed$|es$|er$|ers$|ing$|able$|ations?$|ational$)"),
+    (r"(\w{3,})", "is", "iz", r"(?=e$|ed$|es$|er$|ers$|ing$|able$|ations?$|ational$)"),
     (r"(\w*(?:anal|catal|paral|hydrol|dial))", "ys", "yz", r"(?=e$|ed$|er$|ers$|ing$)"),
     (r"((?:epi|en|de)?cent|fib|theat|calib|lit|spect|lust|(?:milli|centi|kilo)?met)", "re", "er", r"(?=s?$)"),
     (r"((?:re|un|mis)?(?:label|model|travel|cancel|signal|channel|fuel|tunnel|level|counsel))", "l", "",
      r"(?=ed$|ing$|ings$|er$|ers$)"),
-    (r"(cata|dia|ana|epi|pro|mono)", "logue", "log", r"(?=s?$)"),
+    (r"(cata|dia|ana|epi|mono)", "logue", "log", r"(?=s?$)"),
 )  # fmt: skip
 _REGIONAL_TABLE = """
     ageing/aging aluminium/aluminum anaemia/anemia anaesthesia/anesthesia artefact/artifact artefacts/artifacts
     centred/centered centring/centering defence/defense defences/defenses diarrhoea/diarrhea foetal/fetal foetus/fetus
-    fulfil/fulfill grey/gray greyscale/grayscale haemoglobin/hemoglobin haemorrhage/hemorrhage judgement/judgment
-    judgements/judgments leukaemia/leukemia licence/license licences/licenses mould/mold oedema/edema
-    oestrogen/estrogen offence/offense orthopaedic/orthopedic paediatric/pediatric paediatrics/pediatrics plough/plow
-    practise/practice practised/practiced practising/practicing programme/program programmes/programs
-    sceptic/skeptic sceptical/skeptical sulphur/sulfur tyre/tire tyres/tires
+    enrolment/enrollment fulfil/fulfill fulfilment/fulfillment grey/gray greyscale/grayscale haemoglobin/hemoglobin
+    haemorrhage/hemorrhage judgement/judgment judgements/judgments leukaemia/leukemia licence/license
+    licences/licenses mould/mold offence/offense orthopaedic/orthopedic
+    paediatric/pediatric paediatrics/pediatrics plough/plow practise/practice practised/practiced
+    practising/practicing programme/program programmes/programs sceptic/skeptic sceptical/skeptical skilful/skillful
+    sulphur/sulfur tyre/tire tyres/tires
 """
 _AMERICAN = dict(pair.split("/") for pair in _REGIONAL_TABLE.split())
 _BRITISH = {american: british for british, american in _AMERICAN.items()}
@@ -65,7 +73,7 @@ def is_capital_plural(surface: str) -> bool:
 
 def _singulars(word: str) -> set[str]:
     found = {_IRREGULAR_SINGULARS[word]} if word in _IRREGULAR_SINGULARS else set()
-    if len(word) < 4 or not word.endswith("s") or word.endswith(_NOT_PLURAL):
+    if len(word) < 4 or not word.endswith("s") or word.endswith(_NOT_PLURAL) or word in _NOT_PLURALS:
         return found
     if word.endswith("ics") and word[:-1] not in _COUNTED_IC:
         return found
@@ -74,6 +82,7 @@ def _singulars(word: str) -> set[str]:
         found.add(word[:-3] + "y")
     if word.endswith("es") and word[:-2].endswith(_TAKES_ES):
         found.add(word[:-2])
+    found.update(word.removesuffix(many) + one for one, many in _ENDINGS if word.endswith(many))
     return found
 
 
@@ -87,11 +96,13 @@ def _plurals(word: str) -> set[str]:
         found.clear()
     if word in _IRREGULAR_PLURALS:
         found.add(_IRREGULAR_PLURALS[word])
+    found.update(word.removesuffix(one) + many for one, many in _ENDINGS if word.endswith(one))
+    found -= _NOT_PLURALS
     return {plural for plural in found if len(plural) >= 4 and not plural.endswith(_NOT_PLURAL)}
 
 
 _REGIONAL_RULES = tuple(
-    (re.compile(f"{begin}{one}{''.join(rest)}"), other)
+    (one, re.compile(f"{begin}{one}{''.join(rest)}"), other)
     for begin, british, american, *rest in _REGIONAL
     for one, other in ((british, american), (american, british))
 )
@@ -105,8 +116,8 @@ def regional_spellings(word: str) -> frozenset[str]:
     """
     found = {word}
     found.update(table[word] for table in (_AMERICAN, _BRITISH) if word in table)
-    for pattern, other in _REGIONAL_RULES:
-        match = pattern.match(word)
+    for one, pattern, other in _REGIONAL_RULES:
+        match = pattern.match(word) if one in word else None
         if match:
             found.add(f"{match[1]}{other}{word[match.end() :]}")
     return frozenset(found)

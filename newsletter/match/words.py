@@ -120,7 +120,8 @@ def _compile_once(words: Words, acronyms: Acronyms) -> tuple[Needle, ...]:
 
 
 def _swap_parts(text: str, folded: Folded, acronyms: Acronyms) -> Iterator[str]:
-    """Yield a phrase with one known short or long form in it replaced by another."""
+    """Yield a phrase with one known short or long form in it replaced by another, or defined on the way:
+    "chain-of-thought reasoning" is also "CoT reasoning" and "chain-of-thought (CoT) reasoning"."""
     tokens, offsets = folded.tokens, folded.offsets
     for first in range(len(tokens)):
         for end in range(first + 1, min(len(tokens), first + acronyms.longest) + 1):
@@ -132,7 +133,10 @@ def _swap_parts(text: str, folded: Folded, acronyms: Acronyms) -> Iterator[str]:
             if end - first == 1 and count_capitals(tokens[first].surface) < 2:
                 continue  # "rag doll"
             for other in acronyms.find_others([part]):
-                yield f"{text[: tokens[first].start]}{other}{text[tokens[end - 1].end :]}"
+                before, rest = text[: tokens[end - 1].end], text[tokens[end - 1].end :]
+                yield f"{text[: tokens[first].start]}{other}{rest}"
+                if end < len(tokens) and count_capitals(other) >= 2 and end - first > 1:
+                    yield f"{before} ({other}){rest}"
 
 
 def _build_needle(text: str, spelling: Spelling, expansion: str = "") -> Needle:
@@ -236,8 +240,11 @@ def _is_near(needle: Needle, gap: Gap, own: Gap | None) -> bool:
         return gap is own
     if own is not None:
         return gap is not Gap.BREAK or own is Gap.BREAK
-    if gap is Gap.BREAK or needle.is_term:
+    if gap is Gap.BREAK:
         return False
+    if needle.is_term:
+        # UNet is also written U-Net, kNN k-NN; initials alone are not taken apart: R-L is no RL.
+        return gap is Gap.HYPHEN and not needle.folded.surfaces[0].removesuffix("s").isupper()
     return gap is not Gap.SPACE or len(needle.folded.letters) >= _LOOSE_LETTERS
 
 

@@ -33,6 +33,8 @@ def learned(*texts: str) -> tuple[tuple[str, ...], ...]:
             "reinforcement learning from human feedback",
         ),
         ("Tiny vision transformers (ViTs)", "ViTs", "vision transformers"),
+        ("RAG (retrieval-augmented generation) helps", "RAG", "retrieval-augmented generation"),
+        ("by SAC (soft actor-critic)", "SAC", "soft actor-critic"),
     ],
 )
 def test_definition_is_read(text: str, short: str, long: str) -> None:
@@ -46,6 +48,8 @@ def test_definition_is_read(text: str, short: str, long: str) -> None:
         "We test it (see Table 2)",
         "This ends. Barrier functions (CBF) begin",
         "in 2024 (ICML)",
+        "RAG (our retrieval-augmented generation)",
+        "by PPO (see Table 2)",
         "(RL) first",
         "",
     ],

@@ -11,7 +11,7 @@ from newsletter.match.acronyms import learn_acronyms
 from newsletter.match.index import QueryIndex
 from newsletter.match.matcher import match_query
 from newsletter.match.query import parse_query
-from newsletter.match.words import FoldedEntry, fold_entry
+from newsletter.match.words import FoldedEntry, compile_words, fold_entry
 from newsletter.model import AllOf, AnyOf, Compare, Entry, Measure, Not, Query, Scope, Spelling, Words
 from tests.builders import make_entry
 
@@ -146,3 +146,10 @@ def test_query_whose_words_are_not_there_is_not_looked_at(
     )
 
     assert bool(looked) is looked_at
+
+
+def test_every_word_can_be_looked_for_by_its_beginning() -> None:
+    """An automaton takes no empty pattern: all the spellings of a word begin alike."""
+    for text in ("foot", "child", "aluminium", "fetus", "tyre", "axis", "\u5b66", "a", "C++"):
+        assert all(needle.stem for needle in compile_words(Words(text)))
+        QueryIndex([Words(text)])

@@ -376,6 +376,325 @@ robot | - | Robotics now
 operator learning | - | Cooperator learning
 form | - | Transformers
 test | - | The latest model
+# more of the same kinds
+metric | + | Evaluation metrics
+topic | + | Latent topics
+topics | + | A hot topic
+heuristics | + | A greedy heuristic
+statistics | + | A test statistic
+physics | - | A physic garden
+robotics | - | Robotic arms
+basic | - | Basics of control
+dynamics | - | Dynamic graphs
+dynamic | - | The dynamics of training
+mathematics | - | mathematic
+tactic | + | Proof tactics
+lyrics | + | A lyric
+harmonic | + | Spherical harmonics
+spherical harmonics | + | each spherical harmonic
+epidemic | + | Forecasting epidemics
+ethics | - | an ethic
+mechanic | - | quantum mechanics
+quantum | - | Vacuum quanta
+focus | - | Foci of attention
+virus | + | Viruses
+status | + | statuses
+corpus | + | corpuses
+datum | - | Data
+data | - | A datum
+dataset | + | Data sets
+medium | - | Social media
+eigenbasis | + | eigenbases
+photosynthesis | + | photosyntheses
+submatrix | + | All submatrices
+codex | - | codices
+apex | + | apexes
+suffix | + | suffixes
+prefix | + | prefixes
+mapping | + | mappings
+series | + | a series
+species | + | species
+lens | + | lenses
+lens | - | len of a list
+gas | + | gases
+canvas | + | canvases
+always | - | alway
+chaos | - | chao
+cosmos | - | cosmo
+child | + | children
+foot | + | feet
+mouse | + | mice
+neural nets | + | A neural net
+knife | - | knives
+proof | + | proofs
+leaf | + | leaves
+axis | + | axes
+crisis | + | crises
+emphasis | + | emphases
+thesis | + | theses
+oasis | + | oases
+ellipsis | + | ellipses
+synopsis | + | synopses
+neurosis | + | neuroses
+prognosis | + | prognoses
+bus | + | buses
+modelling | + | Modeling language
+modeling | + | Modelling language
+world modelling | - | world models
+optimisation | + | Optimization of hulls
+convex optimization | + | Convex optimisation
+optimizer | + | The optimiser
+optimizers | + | An optimiser
+behaviour | + | Emergent behaviors
+behavior cloning | + | Behaviour cloning
+behavioral cloning | + | Behavioural cloning
+colour | + | Color constancy
+colorization | + | Colourisation of film
+image colorization | + | image colourization
+data-centric | - | data-centre
+labelled data | + | labeled data
+unlabeled data | + | unlabelled data
+labeling | + | labelling
+generalise | + | Generalize
+generalization | + | Generalisation bounds
+analyse | + | Analyze
+tumour | + | Brain tumors
+brain tumor | + | brain tumours
+nearest neighbour | + | k-nearest neighbor
+catalogue | + | A catalog
+dialogue | + | Dialog systems
+dialog system | + | dialogue systems
+Prolog | - | A prologue
+defence | + | adversarial defenses
+defense | + | Defence against poisoning
+organisation | + | Self-organization
+summarisation | + | Text summarization
+tokenisation | + | Tokenization
+tokenizer | + | Tokeniser
+quantisation | + | Quantization
+localisation | + | Localization
+visualisation | + | Visualization
+regularised | + | Regularized
+rise | - | The rize
+exercise | + | exercises
+grey | + | gray box
+gray-box attack | + | Grey-box attacks
+greyscale | + | grayscale images
+programme | + | program synthesis
+judgement | + | human judgments
+LLM-as-a-judge | + | LLM as a judge
+LLM-as-a-judge | - | LLMs as judges
+artefact | + | Artifacts of compression
+licence plate | + | license plates
+signal | - | signalling
+signaling | + | signalling
+parallelise | + | parallelize
+catalyse | + | catalyze
+practise | + | practice
+metre | + | a meter
+fibre | + | fiber bundle
+theatre | + | theater
+aeroplane | - | airplane
+artificial intelligence | - | artifical intelligence
+fulfilment | + | fulfillment
+skilful | + | skillful
+learnt | - | learned
+travelling salesman problem | + | Traveling salesman problems
+cancelled | + | canceled
+pretrained | + | pre-trained
+pre-trained language model | + | Pretrained language models
+pretrained language model | + | pre-trained-language-models
+co-training | + | Cotraining
+non-linear | + | Nonlinear
+nonlinear | + | non linear
+code base | + | codebase
+code-base | + | code bases
+zero shot | + | zero-shot
+zeroshot | + | zero-shot
+self supervised | + | Self-supervised
+selfsupervised | + | self-supervised
+end2end | - | end-to-end
+end-to-end | + | End to end
+text-to-image | - | Text/image
+GPT 4 | - | GPT-4o
+GPT-4o | + | GPT 4o
+Llama2 | + | Llama 2
+Llama 2 | + | LLaMA-2
+Llama-2 | + | Llama-2-7B
+Llama 2 | - | Llama 3
+Llama | - | Llama2
+3D | + | 3-D
+3-D | + | 3D
+3D | - | 2D
+2D | - | 12D
+3D reconstruction | + | 3-D reconstruction
+v1.5 | + | LLaVA-v1.5
+LLaVA-1.5 | + | LLaVA 1.5
+LLaVA-1 | - | LLaVA-1.5
+GPT-3.5 | + | GPT 3.5
+GPT-3.5 | - | GPT-3
+R | + | in R code
+R | - | in Rust
+C# | - | in C
+C | - | C++
+Q-learning | + | Q learning
+Q-learning | + | Deep Q-Learning
+Qlearning | + | Q-learning
+BERT | - | \textsc{Bert}
+k-means | + | $k$-means clustering
+kmeans | + | k-means
+$k$-means | + | k-means
+k-NN | + | kNN
+kNN | + | $k$-NN
+alpha-divergence | - | $\alpha$-divergence
+math | - | $x^2$
+L1 | - | $\ell_1$
+Poincaré | + | Poincar\'e
+Schrödinger bridge | + | Schr\"odinger bridges
+Schrodinger bridge | + | Schrödinger bridge
+Hölder | + | H\"{o}lder
+Erdős–Rényi | + | Erd\H{o}s-R\'enyi
+Erdos-Renyi | + | Erdős–Rényi
+flow matching | + | ﬂow matching
+LLM | + | ＬＬＭ
+attention | + | at­tention
+Adam | + | Adam's step size
+Adam | + | Adam’s step size
+models | + | models’ outputs
+model | + | the models' outputs
+bird's-eye view | + | bird’s eye view
+bird's-eye view | + | birds eye view
+bird's eye view | + | BEV
+BEV | + | Bird's-Eye-View
+RAG | - | rag
+rag | + | RAG
+RAG | + | retrieval augmented generation
+RAG | + | Retrieval-Augmented-Generation
+retrieval augmented generation | + | RAGs
+large language models | + | LLMs
+LLMs | + | large language model
+large language model agents | + | LLM agents
+LLM agents | + | large-language-model agents
+multi-agent RL | + | multi-agent reinforcement learning
+multi-agent reinforcement learning | + | multi-agent RL
+RAG evaluation | - | evaluating RAG
+RAG evaluation | + | retrieval-augmented generation evaluation
+offline RL | + | offline reinforcement learning
+offline reinforcement learning | + | offline RL
+deep RL | + | deep reinforcement learning
+deep reinforcement learning | + | deep RL
+vision-language model | + | VLMs
+vision-language model | - | vision-language-action models
+vision-language | + | vision-language-action models
+LLM | - | RLHF-trained
+RLHF | + | RLHF-trained
+IR | + | LLM-IR
+NER | - | NERF
+NER | - | NeRF
+NeRF | - | NER
+ViT | + | ViTs
+ViT | - | vit
+DiT | - | dit
+CoT | - | cot
+CoT | + | chain-of-thoughts
+CoT | + | chains of thought
+chain of thought | + | CoTs
+mixture of experts | + | mixtures of experts
+mixture-of-experts | + | MoEs
+MoE | + | mixture of expert models
+MDP | + | Markov decision processes
+GNN | + | graph neural networks (GNNs)
+graph neural network | + | Graph Neural Networks (GNNs)
+graph neural network | - | graphs. Neural network
+chain-of-thought reasoning | + | chain-of-thought (CoT) reasoning
+vision-language-action models | + | Vision-Language-Action (VLA) models
+diffusion model | - | diffusion, model
+supervised | - | unsupervised
+art | - | smart
+state of the art | + | state-of-the-art
+SOTA | + | state-of-the-art
+SoTA | + | SOTA
+DeepSeek | + | Deep Seek
+DeepSeek-R1 | + | DeepSeek R1
+DeepSeek | + | DeepSeek-R1
+DeepSeek-R1 | - | DeepSeek-V3
+word | + | "word"
+prompt tuning | + | “prompt tuning”
+R&D | + | R & D
+AT&T | - | at t
+model* | + | modelling
+agent | + | agents'
+machine learning | + | ML
+ML | + | machine-learning
+AI | - | A.I.
+U-Net | + | UNet
+U-Net | + | U-Nets
+UNet | + | U-Net
+ResNet-50 | + | ResNet50
+word2vec | + | word2vec
+word2vec | + | word-2-vec
+seq2seq | - | sequence-to-sequence
+image-text | + | image–text pairs
+image-text | + | image/text pairs
+image text | + | image—text
+low-rank | + | low‑rank
+日本語 | + | 日本語の文
+машинное обучение | + | Машинное обучение
+ё | + | е
+robot learning | - | robots learning
+large language model | - | large languages models
+time series | + | time-series forecasting
+time-series | + | timeseries
+time | + | times
+news | - | new
+lass | - | las
+pass | - | pas
+bias-variance | + | bias/variance
+in-context learning | + | ICL
+self-attention | + | self attention
+multi-head attention | + | MHA
+cross-lingual | + | crosslingual
+crosslingual | + | cross lingual
+e-mail | + | email
+on-line learning | + | online learning
+SLM | - | SLaM
+MLLM | + | MLLMs
+LLM | - | MLLM
+LLM | - | VLLM
+LMM | - | LLM
+LLM | + | LLM's
+LLM | + | LLMs'
+LLM | - | LLM2
+US | - | us
+ICA | - | Ica
+e.g. | + | e.g.
+AlphaFold | + | Alpha Fold
+AlphaFold 2 | + | AlphaFold2
+AlphaFold2 | - | AlphaFold 3
+half | + | halves
+process | - | proces
+gradient descent | - | gradients descent
+human-robot interaction | + | human–robot interaction
+transformers | + | Transformer-based
+Transformer | - | transformerless
+net | + | nets
+nn | + | NNs
+LSTM | + | long short term memory
+LSTM | + | LSTMs
+long short-term memory | + | LSTM
+GAN | + | GANs
+GAN | - | gan
+gan | + | GAN
+WGAN | - | GAN
+GAN | - | WGAN
+StyleGAN | + | Style GAN
+CLIP | - | clip
+SAM | - | sam
+RAG | + | RAG-based
+RAG | + | Graph-RAG
+RAG | - | GraphRAG
+GraphRAG | + | Graph RAG
+agentic RAG | + | agentic retrieval-augmented generation
 # marks
 robot* | + | Robotics now
 robot* | + | A robot walks
