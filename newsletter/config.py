@@ -50,7 +50,8 @@ from newsletter.model import EmailAddress, Identity, OnUncertain, Source
 from newsletter.yaml_text import Document, Value, load_yaml, read_text
 
 KNOWN_VARIABLES = ("NEWSLETTER_CONFIG", "NEWSLETTER_TEST_DATABASE_URL")
-SOURCE_KINDS = tuple(KINDS)
+# Papers that readers name are looked up without being configured.
+SOURCE_KINDS = tuple(name for name, kind in KINDS.items() if "papers" not in kind.options)
 
 _MAY_NAME_VARIABLES = (("relay", "password"), ("database", "url"))
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -366,6 +367,7 @@ class FetchSettings(Section):
     """How sources are fetched."""
 
     allow_private_hosts: Annotated[bool, BeforeValidator(_parse_switch)] = False
+    arxiv_api: Annotated[str, BeforeValidator(_parse_base_url)] = KINDS["arxiv_papers"].site
 
 
 class RelaySettings(Section):

@@ -37,6 +37,7 @@ class Source:
     captured_on: the day on which a text capture was made, if the operator knows it.
     categories, authors, search: what is asked for. days_back: how old an entry may be that a search brings.
     cross_lists: whether entries whose primary category is none of ``categories`` are taken.
+    papers: the arXiv ids that are looked up.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Source:
     search: str = ""
     days_back: int = 7
     cross_lists: bool = True
+    papers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +105,13 @@ class Entry:
 
 
 class Announce(StrEnum):
-    """As what a source lists an entry; the values are arXiv's ``announce_type``."""
+    """As what a source lists an entry; all but the last are values of arXiv's ``announce_type``."""
 
     NEW = "new"
     CROSS = "cross"  # known elsewhere, new in this category
     REPLACE = "replace"  # a new version: never a new paper
     REPLACE_CROSS = "replace-cross"
+    NAMED = "named"  # not listed at all: a reader named it, and it was looked up
 
 
 @dataclass(frozen=True, slots=True)

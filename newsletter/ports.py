@@ -159,6 +159,9 @@ class SubscriberStore(Protocol):
     async def load_all(self) -> Sequence[Subscriber]:
         """Return everybody, by address."""
 
+    async def load_topics_with(self, key: str) -> Sequence[str]:
+        """Return the different topics_json in which a topic may have that key."""
+
     async def load(self, address: EmailAddress) -> Subscriber | None: ...
 
     async def load_many(self, subscribers: Collection[SubscriberId]) -> Mapping[SubscriberId, Subscriber]:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from newsletter.config import Config, build_identity
 from newsletter.deliver.maildir import MaildirMailer
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
 from newsletter.errors import ConfigError, MailerError, Problem
-from newsletter.match.topics import parse_topic
+from newsletter.match.topics import parse_topic, parse_topics
 from newsletter.model import Delivery, Identity, State, Topic
 from newsletter.ports import Clock, Mailer
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
@@ -37,6 +37,7 @@ from newsletter.workflows.build_edition import DigestBuilder
 from newsletter.workflows.build_mail import MailBuilder
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
 from newsletter.workflows.import_subscribers import choose_subscribers
+from newsletter.workflows.liked_papers import choose_lookup
 from newsletter.workflows.send_edition import Sender
 
 
@@ -115,10 +116,14 @@ class Newsletter:
     async def collect(
         self, *, at_once: bool = False, progress: Callable[[str], None] = lambda _source: None
     ) -> CollectReport:
-        """Look at every source once, with at_once also at those for which it is too early."""
+        """Look at every source once, with at_once also at those for which it is too early; look up the papers that
+        topics name and the store lacks."""
+        lookup = await choose_lookup(
+            await self._load_naming_topics(), self.entries, self.config.fetch.arxiv_api
+        )
         async with self.fetcher() as fetcher:
             return await collect_entries(
-                self.config.source_list,
+                (*self.config.source_list, *([lookup] if lookup else [])),
                 fetcher,
                 self.entries,
                 self.clock,
@@ -126,6 +131,18 @@ class Newsletter:
                 at_once=at_once,
                 progress=progress,
             )
+
+    async def _load_naming_topics(self) -> list[Topic]:
+        """Return the topics that may name papers: of the configuration, of stored readers, and of those in the file."""
+        texts: dict[str, None] = {}
+        for key in ("like", "unlike"):
+            texts |= dict.fromkeys(await self.subscribers.load_topics_with(key))
+        with suppress(ConfigError):  # sending says what is wrong with the file
+            texts |= dict.fromkeys(reader.topics_json for reader in (await self.choose_import()).save)
+        return [
+            *self.library.values(),
+            *(topic for text in texts for topic in parse_topics(text, self.library)),
+        ]
 
     @asynccontextmanager
     async def sender(

@@ -65,6 +65,8 @@ _WITHDRAWN_SUMMARY = re.compile(rf"^\W*(?:{_SAID}|(?:{_PAPER} )?withdrawn(?=\W*$
 _BEFORE_SUMMARY = re.compile(r"arXiv:(\S+)\s+Announce Type:\s+(\S+)\s+Abstract:\s*")
 _AFTER_TITLE = re.compile(r"\.?\s+\((arXiv:\S+)(?:\s+\[([^\]]*)\])?(\s+UPDATED)?\)$")
 
+_ANNOUNCED = (Announce.NEW, Announce.CROSS, Announce.REPLACE, Announce.REPLACE_CROSS)
+
 _Item = Mapping[str, Any]
 
 
@@ -156,7 +158,7 @@ def _parse_announcement(item: _Item, source: Source, batch_on: date | None, page
         version=max(parse_arxiv_version(text) for text in named),
         withdrawn=is_withdrawn(entry.note, entry.summary),
     )
-    announce = Announce(type_) if type_ in tuple(Announce) else Announce.NEW
+    announce = Announce(type_) if type_ in _ANNOUNCED else Announce.NEW
     return Sighting(entry, source.name, guid, batch_on, page, announce)
 
 
@@ -294,6 +296,24 @@ def _parse_result(item: _Item, source: Source, answered_at: datetime | None) -> 
     return Sighting(entry, source.name, guid, announce=announce)
 
 
+# --- papers that are named ----------------------------------------------------------------
+
+
+def choose_paper_requests(source: Source, now: datetime) -> tuple[Request, ...]:
+    """Return the requests for the papers that the source names, a hundred at a time."""
+    base = source.location.rstrip("/")
+    some = (source.papers[at : at + _PAGE] for at in range(0, len(source.papers), _PAGE))
+    queries = (urlencode({"id_list": ",".join(papers), "max_results": _PAGE}) for papers in some)
+    return tuple(Request(f"{base}/api/query?{query}") for query in queries)
+
+
+def parse_papers(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
+    """Return the papers of an answer. None of them is listed as new: somebody named it. Raises FeedError."""
+    feed = parse_search(fetched, source, request)
+    named = tuple(replace(sighting, announce=Announce.NAMED) for sighting in feed.sightings)
+    return replace(feed, sightings=named)
+
+
 # --- both ---------------------------------------------------------------------------------
 
 
@@ -374,5 +394,12 @@ SEARCH = SourceKind(
     requests=choose_search_request,
     next_request=choose_next_page,
     options=frozenset(["categories", "authors", "search", "days_back", "cross_lists"]),
+    site="https://export.arxiv.org",
+)
+PAPERS = SourceKind(
+    "arxiv_papers",
+    parse_papers,
+    requests=choose_paper_requests,
+    options=frozenset(["papers"]),
     site="https://export.arxiv.org",
 )

@@ -21,6 +21,7 @@ from newsletter.model import (
 )
 
 _REPLACED = frozenset([Announce.REPLACE, Announce.REPLACE_CROSS])
+_NEVER_NEW = _REPLACED | {Announce.NAMED}
 
 # https://arxiv.org/category_taxonomy; other sources call their own tags categories.
 _ARXIV_CATEGORY = re.compile(
@@ -47,7 +48,8 @@ def choose_changes(
 
     A new entry gets run and now as its first sight. It gets first_seen_run 0 if it is not new to the
     world: if it is only listed as replaced, or stands in the baseline. That is what a source lists in its first
-    run (it is not in known_sources) under another than its newest listing date.
+    run (it is not in known_sources) under another than its newest listing date. A paper that was only named by a reader
+    is in no place yet: the first source that lists it makes it new.
 
     Events: a known work has a higher version than before, arXiv categories that it did not have, or was
     withdrawn. The version of a work that is listed as replaced is an event from 2 on, though none was known.
@@ -55,11 +57,14 @@ def choose_changes(
     baseline = _choose_baseline(sightings, known_sources, now.date())
     changes = []
     for entries, seen in _group(known, sightings):
+        is_new = any(sighting not in baseline and sighting.announce not in _NEVER_NEW for sighting in seen)
         if entries:
             places = frozenset[Place]().union(*(known_places.get(entry.id, ()) for entry in entries))
             change = _choose_known(entries, seen, places)
+            if change and is_new and not places:
+                first = replace(change.entry, first_seen_run=run, first_seen_at=now)
+                change = replace(change, entry=first)
         else:
-            is_new = any(sighting not in baseline and sighting.announce not in _REPLACED for sighting in seen)
             change = _build_new(seen, run if is_new else 0, now)
         if change is not None:
             changes.append(change)
@@ -157,8 +162,9 @@ def _categories(entry: Entry) -> tuple[str, ...]:
 
 
 def _without_repeats(seen: Iterable[Sighting]) -> tuple[Sighting, ...]:
-    """Return the sightings, of several in the same place the last one (pages of a listing overlap)."""
-    return tuple({sighting.place: sighting for sighting in seen}.values())
+    """Return where something is listed, of several sightings in the same place the last one (pages overlap)."""
+    listed = (sighting for sighting in seen if sighting.announce is not Announce.NAMED)
+    return tuple({sighting.place: sighting for sighting in listed}.values())
 
 
 def _choose_baseline(

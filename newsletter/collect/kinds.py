@@ -16,6 +16,7 @@ KINDS: Mapping[str, SourceKind] = MappingProxyType(
             hf_papers_capture.KIND,
             arxiv.LISTING,
             arxiv.SEARCH,
+            arxiv.PAPERS,
             feed.KIND,
         )
     }

@@ -28,6 +28,14 @@ class SqlSubscriberStore:
             rows = await connection.execute(select(readers).order_by(readers.c.address))
             return [_read_subscriber(row) for row in rows]
 
+    async def load_topics_with(self, key: str) -> Sequence[str]:
+        """Return the different topics_json in which a topic may have that key."""
+        found = select(readers.c.topics_json).where(
+            readers.c.topics_json.contains(f'"{key}":', autoescape=True)
+        )
+        async with self._database.read() as connection:
+            return [row.topics_json for row in await connection.execute(found.distinct())]
+
     async def load(self, address: EmailAddress) -> Subscriber | None:
         """Return the reader with this address."""
         return await self._load_one(readers.c.address == address)

@@ -155,7 +155,7 @@ async def collect_entries(
         changes, repeated = await _choose_changes(run, looks, now)
         await run.save(changes, now)
         records, health = _build_records(looks, repeated, known, every, now)
-        brought = [change for change in changes if not change.entry.id and change.entry.first_seen_run]
+        brought = [change for change in changes if change.entry.first_seen_run == run.number]
         new = Counter(name for change in brought for name in {s.source for s in change.sightings})
         records = tuple(replace(record, run=run.number, new=new[record.source]) for record in records)
         fresh = [look for look in looks if look.source.name not in repeated]

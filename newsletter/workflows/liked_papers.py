@@ -1,4 +1,4 @@
-"""The papers that topics name under like and unlike: which entries of the store they are."""
+"""The papers that topics name under like and unlike: which entries of the store they are, and how to get the others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from newsletter.collect.identity import name_keys
 from newsletter.match.similarity import Interest
-from newsletter.model import Entry, Topic
+from newsletter.model import Entry, Source, Topic
 from newsletter.ports import EntryStore
 
 
@@ -20,6 +20,21 @@ async def load_papers(papers: Collection[str], entries: EntryStore) -> dict[str,
     wanted = {key: paper for paper in sorted(papers) for key in name_keys(paper)}
     found = await entries.load_known(wanted.keys()) if wanted else ()
     return {wanted[key]: entry for entry in found for key in entry.keys if key in wanted}
+
+
+async def choose_lookup(topics: Iterable[Topic], entries: EntryStore, site: str) -> Source | None:
+    """Return a source that brings the papers of arXiv that topics name and the store lacks; None for none."""
+    papers = find_named(topics)
+    missing = papers.difference(await load_papers(papers, entries))
+    keys = sorted({key for paper in missing for key in name_keys(paper) if key.startswith("arxiv:")})
+    if not keys:
+        return None
+    return Source(
+        "papers that readers named",
+        "arxiv_papers",
+        site,
+        papers=tuple(key.removeprefix("arxiv:") for key in keys),
+    )
 
 
 def build_interest(topic: Topic, papers: Mapping[str, Entry]) -> Interest | None:

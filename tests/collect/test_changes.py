@@ -285,7 +285,7 @@ def announced(
     return replace(paper, announce=announce)
 
 
-NEW, CROSS, REPLACE, REPLACE_CROSS = Announce
+NEW, CROSS, REPLACE, REPLACE_CROSS, _ = Announce
 
 
 @pytest.mark.parametrize(
@@ -525,7 +525,7 @@ def test_second_look_at_the_same_answers_writes_nothing(before: list[Sighting], 
     assert len(names) == len(set(names))
     assert set(names) == {key for sighting in before + now for key in sighting.entry.keys}
     assert {place for places in shelf.places.values() for place in places} == {
-        sighting.place for sighting in before + now
+        sighting.place for sighting in before + now if sighting.announce is not Announce.NAMED
     }
 
 
@@ -537,3 +537,31 @@ def test_order_of_the_sightings_of_one_run_makes_no_difference(listed: list[Sigh
     assert {change.entry for change in choose([], listed)} == {
         change.entry for change in choose([], shuffled)
     }
+
+
+def test_paper_that_a_reader_named_is_new_to_nobody_and_in_no_place() -> None:
+    named = replace(seen("arxiv:2402.17764"), announce=Announce.NAMED)
+
+    (change,) = choose([], [named])
+
+    assert (change.entry.first_seen_run, change.sightings, change.events) == (0, (), ())
+
+
+def test_paper_that_was_only_named_is_new_when_a_source_lists_it() -> None:
+    listed = seen("arxiv:2606.00001")
+    named = stored(listed, first_seen_run=0)
+
+    (change,) = choose([named], [listed], places={named.id: frozenset()})
+    (again,) = choose([named], [listed], places={named.id: frozenset([("hf", "other", "2026-06-01")])})
+
+    assert (change.entry.first_seen_run, change.entry.first_seen_at) == (5, NOW)
+    assert again.entry.first_seen_run == 0, "what was listed before we came stays old"
+
+
+def test_paper_that_is_named_and_listed_in_one_run_is_new() -> None:
+    listed = seen("arxiv:2606.00001")
+
+    (change,) = choose([], [replace(listed, source="named", announce=Announce.NAMED), listed])
+
+    assert change.entry.first_seen_run == 5
+    assert change.sightings == (listed,)

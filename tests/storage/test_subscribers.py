@@ -89,6 +89,23 @@ async def test_due_are_confirmed_readers_longest_due_first(database: Database) -
     assert len(await store.load_due(NOW, limit=2)) == 2
 
 
+async def test_topics_with_a_key_are_found_once_each(database: Database) -> None:
+    store = SqlSubscriberStore(database)
+    liking = '[{"like":["2402.17764"],"name":"x"}]'
+    await store.save(
+        [
+            make_subscriber("a@example.org", topics_json=liking),
+            make_subscriber("b@example.org", topics_json=liking),
+            make_subscriber("c@example.org", topics_json='["like"]'),
+        ],
+        NOW,
+        "added",
+    )
+
+    assert await store.load_topics_with("like") == [liking]
+    assert await store.load_topics_with("unlike") == []
+
+
 async def test_suppression_holds_until_it_is_lifted_and_can_come_again(database: Database) -> None:
     subscribers, deliveries = SqlSubscriberStore(database), SqlDeliveryStore(database)
     reader = await given_reader(database)
