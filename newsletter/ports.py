@@ -138,8 +138,8 @@ class EntryStore(Protocol):
         ``waiting_since`` in an earlier run (> 0), each with its newest votes, by id."""
 
     async def load_since(self, since: datetime) -> Sequence[Entry]:
-        """Return the entries listed on or after the day of ``since`` (first seen after it, where they have no
-        listing date), by id."""
+        """Return the entries listed on or after the day of ``since`` (where they have no listing date, published after
+        it; without that either, first seen after it), by id."""
 
     async def load_last_fetches(self) -> Sequence[FetchRecord]:
         """Return the newest fetch record of each source, by source name."""

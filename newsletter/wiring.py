@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from newsletter.deliver.maildir import MaildirMailer
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
 from newsletter.errors import ConfigError, MailerError, Problem
 from newsletter.match.topics import parse_topic, parse_topics
-from newsletter.model import Delivery, Identity, State, Topic
+from newsletter.model import Delivery, Identity, Source, State, Topic
 from newsletter.ports import Clock, Mailer
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
 from newsletter.shipped import find_shipped
@@ -116,20 +116,24 @@ class Newsletter:
     async def collect(
         self, *, at_once: bool = False, progress: Callable[[str], None] = lambda _source: None
     ) -> CollectReport:
-        """Look at every source once, with at_once also at those for which it is too early; look up the papers that
-        topics name and the store lacks."""
-        lookup = await choose_lookup(
-            await self._load_naming_topics(), self.entries, self.config.fetch.arxiv_api
-        )
+        """Look at every source once, with at_once also at those for which it is too early; then look up the papers
+        that topics name and no source has brought."""
         async with self.fetcher() as fetcher:
-            return await collect_entries(
-                (*self.config.source_list, *([lookup] if lookup else [])),
-                fetcher,
-                self.entries,
-                self.clock,
-                self.config.schedule.collect_every,
-                at_once=at_once,
-                progress=progress,
+
+            async def look(sources: Sequence[Source]) -> CollectReport:
+                every = self.config.schedule.collect_every
+                return await collect_entries(
+                    sources, fetcher, self.entries, self.clock, every, at_once=at_once, progress=progress
+                )
+
+            report = await look(self.config.source_list)
+            topics = await self._load_naming_topics()
+            lookup = await choose_lookup(topics, self.entries, self.config.fetch.arxiv_api)
+            if lookup is None:
+                return report
+            named = await look([lookup])
+            return CollectReport(
+                report.records + named.records, report.run or named.run, report.waiting + named.waiting
             )
 
     async def _load_naming_topics(self) -> list[Topic]:

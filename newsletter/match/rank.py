@@ -65,10 +65,10 @@ class VoteScale:
 
 
 def build_scale(history: Iterable[Entry], now: datetime) -> VoteScale:
-    """Return the scale of the entries of the last 30 days, in any order."""
+    """Return the scale of the entries of the last 30 days, in any order. What no source has listed does not count."""
     by_source: dict[str, list[float]] = {}
     counted = {True: 0, False: 0}
-    for entry in history:
+    for entry in (entry for entry in history if entry.sources):
         counted[entry.upvotes is not None] += 1
         if entry.upvotes is not None:
             for source in entry.sources:

@@ -391,9 +391,10 @@ class SqlEntryStore:
             return await _load_entries(connection, wanted)
 
     async def load_since(self, since: datetime) -> Sequence[Entry]:
-        """Return the entries listed on or after the day of ``since`` (first seen after it, where they have no
-        listing date), by id."""
-        undated = and_(entries.c.listed_on.is_(None), entries.c.first_seen_at >= since)
+        """Return the entries listed on or after the day of ``since`` (where they have no listing date, published after
+        it; without that either, first seen after it), by id."""
+        unpublished = and_(entries.c.published_at.is_(None), entries.c.first_seen_at >= since)
+        undated = and_(entries.c.listed_on.is_(None), or_(entries.c.published_at >= since, unpublished))
         async with self._database.read() as connection:
             return await _load_entries(
                 connection, or_(entries.c.listed_on >= since.astimezone(UTC).date(), undated)

@@ -126,6 +126,7 @@ class DigestBuilder:
         self._acronyms = shipped_acronyms()
         self._similarity: LexicalSimilarity | None = None
         self._papers: dict[str, Entry] = {}
+        self._asked_for: set[str] = set()
 
     async def prepare(self, readers: Iterable[Subscriber]) -> None:
         """Match the topics of many readers at once, so that their digests cost little afterwards."""
@@ -182,11 +183,9 @@ class DigestBuilder:
         """Return ``topic (rule)`` for each of the reader's topics that one rule alone kept the entry out of."""
         found = []
         for topic in parse_topics(reader.topics_json, self._library):
-            why = (
-                ""
-                if self._match(topic, entry)
-                else find_obstacle(topic.query, self._fold(entry), self._acronyms)
-            )
+            if self._match(topic, entry):
+                continue
+            why = find_obstacle(topic.query, self._fold(entry), self._acronyms)
             if why:
                 found.append(f"{topic.name} ({why})")
         return found
@@ -214,7 +213,10 @@ class DigestBuilder:
             self._history = self._share(await self._entries.load_since(self._now - HISTORY))
             self._scale = build_scale(self._history, self._now)
             self._acronyms = learn_acronyms(map(text_of, self._history))
-        self._papers |= await load_papers(find_named(topics).difference(self._papers), self._entries)
+        named = find_named(topics) - self._asked_for
+        if named:
+            self._papers |= await load_papers(named, self._entries)
+            self._asked_for |= named
 
     def _find(self, topic: Topic, entries: Sequence[Entry]) -> TopicMatches:
         hits = [(entry, match) for entry in entries if (match := self._match(topic, entry))]

@@ -109,6 +109,7 @@ def test_percentile_counts_what_the_votes_exceed_in_the_same_source() -> None:
     assert scale.find_percentile(large[3], NOW) == scale.find_percentile(small[3], NOW)
     assert scale.find_percentile(from_source(make_entry(9, upvotes=99), "new"), NOW) == 0.5
     assert not scale.is_mixed
+    assert not build_scale([*small, make_entry(30)], NOW).is_mixed, "what no source has listed does not count"
 
 
 def test_entries_with_and_without_votes_compete_by_match_and_percentile() -> None:
