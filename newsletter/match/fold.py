@@ -204,12 +204,13 @@ class Folded:
     "fine-tuning", "fine tuning" and "finetuning" alike. Where the tokens stood is found out when it is asked for.
     """
 
-    __slots__ = ("_draft", "_limits", "letters", "offsets", "surfaces")
+    __slots__ = ("_draft", "_has_apostrophes", "_limits", "letters", "offsets", "surfaces")
 
     def __init__(self, draft: _Draft) -> None:
         text = draft.text
         surfaces: list[str] = _TOKEN.findall(text)
-        if "'" in text or "’" in text:
+        self._has_apostrophes = "'" in text or "’" in text
+        if self._has_apostrophes:
             surfaces = [_without_apostrophes(surface) for surface in surfaces]
         # Casefolding a token alone or among others is the same only in ASCII.
         folded = surfaces if text.isascii() else [surface.casefold() for surface in surfaces]
@@ -223,16 +224,17 @@ class Folded:
     def tokens(self) -> tuple[Token, ...]:
         """All the tokens, in order."""
         return tuple(
-            Token(surface, *self.span(index), self.gap(index)) for index, surface in enumerate(self.surfaces)
+            Token(surface, *self.span(index, index), self.gap(index))
+            for index, surface in enumerate(self.surfaces)
         )
 
-    def span(self, index: int) -> tuple[int, int]:
-        """Return where a token stood in the original: from, to. A possessive s does not belong to it."""
-        begin, end = self._find_limits()[index]
-        word = self._draft.text[begin:end]
-        if "'" in word or "’" in word:
-            end = begin + len(_POSSESSIVE.sub("", word))
-        return self._draft.starts[begin], self._draft.ends[end - 1]
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """Return where a run of tokens stood in the original: from, to. A possessive s does not belong to it."""
+        limits = self._find_limits()
+        begin, end = limits[last]
+        if self._has_apostrophes:
+            end = begin + len(_POSSESSIVE.sub("", self._draft.text[begin:end]))
+        return self._draft.starts[limits[first][0]], self._draft.ends[end - 1]
 
     def gap(self, index: int) -> Gap:
         """Return what stands between a token and the one before it."""

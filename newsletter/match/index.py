@@ -7,7 +7,7 @@ the cost grows with what is found, not with the number of queries.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick
@@ -21,10 +21,33 @@ from newsletter.model import AllOf, AnyOf, Hit, Match, Not, Query, Scope, Spelli
 
 
 class _Spot(NamedTuple):
-    """A needle, by the number of its words and its own among theirs."""
+    """A needle, by the number of its words and its own among theirs; -1 for words without needles, which may stand."""
 
     words: int
     needle: int
+
+
+class _Compiled:
+    """The different words of all queries by number, with their needles and their rules as readers wrote them."""
+
+    def __init__(self) -> None:
+        self.words: list[Words] = []
+        self.needles: list[tuple[Needle, ...]] = []
+        self.rules: list[str] = []
+        self.number_of: dict[int, int] = {}
+        """By the identity of the words in a query tree: hashing them would cost more than finding them."""
+        self._numbers: dict[Words, int] = {}
+
+    def add(self, words: Words, acronyms: Acronyms) -> tuple[int, bool]:
+        """Return the number of words, and whether they are met for the first time."""
+        number = self._numbers.setdefault(words, len(self.words))
+        self.number_of[id(words)] = number
+        is_new = number == len(self.words)
+        if is_new:
+            self.words.append(words)
+            self.needles.append(compile_words(words, acronyms) if _may_have_needles(words) else ())
+            self.rules.append(written(words))
+        return number, is_new
 
 
 class QueryIndex:
@@ -33,8 +56,7 @@ class QueryIndex:
     def __init__(self, queries: Iterable[Query], acronyms: Acronyms | None = None) -> None:
         self._queries = tuple(dict.fromkeys(queries))
         self._acronyms = acronyms or shipped_acronyms()
-        self._words: dict[Words, int] = {}
-        self._needles: list[tuple[Needle, ...]] = []
+        self._compiled = _Compiled()
         self._waiting: dict[int, list[int]] = {}
         self._by_category: dict[str, list[int]] = {}
         self._always: list[int] = []
@@ -49,16 +71,15 @@ class QueryIndex:
                 if _is_category(words):
                     self._by_category.setdefault(words.text.casefold(), []).append(number)
                 else:
-                    self._waiting.setdefault(self._words[words], []).append(number)
+                    self._waiting.setdefault(self._compiled.number_of[id(words)], []).append(number)
         self._spots = tuple(spots.values())
         self._automaton = AhoCorasick(list(spots)) if spots else None
 
     def _add_words(self, words: Words, spots: dict[str, list[_Spot]]) -> None:
-        if words in self._words:
+        number, is_new = self._compiled.add(words, self._acronyms)
+        if not is_new:
             return
-        number = self._words[words] = len(self._needles)
-        needles = compile_words(words, self._acronyms) if _may_have_needles(words) else ()
-        self._needles.append(needles)
+        needles = self._compiled.needles[number]
         for place, needle in enumerate(needles):
             spots.setdefault(needle.stem, []).append(_Spot(number, place))
         for begin in _find_beginnings(words) if not needles else ():
@@ -66,11 +87,11 @@ class QueryIndex:
 
     def match(self, entry: FoldedEntry) -> Iterator[tuple[Query, Match]]:
         """Yield the queries that hold for an entry, in the order given, each with why."""
-        look = _Look(entry, self._words, self._needles, self._acronyms)
+        look = _Look(entry, self._compiled, self._acronyms)
         for scope, fields in entry.fields.items():
             for item, field in enumerate(fields):
                 for spot, first in self._scan(field):
-                    look.add(spot, scope, item, first)
+                    look.add(spot, scope, item, field, first)
         candidates = set(self._always)
         for words in look.seen:
             candidates.update(self._waiting.get(words, ()))
@@ -97,55 +118,52 @@ class QueryIndex:
 class _Look:
     """What is known of one entry while its candidates are evaluated: each word is looked for once."""
 
-    def __init__(
-        self,
-        entry: FoldedEntry,
-        numbers: Mapping[Words, int],
-        needles: Sequence[tuple[Needle, ...]],
-        acronyms: Acronyms,
-    ) -> None:
+    def __init__(self, entry: FoldedEntry, index: _Compiled, acronyms: Acronyms) -> None:
         self._entry = entry
-        self._numbers = numbers
-        self._needles = needles
+        self._index = index
         self._acronyms = acronyms
         self.seen: set[int] = set()
         """The numbers of the words that stand somewhere, or may stand."""
-        self._runs: dict[tuple[int, Scope], dict[tuple[int, int], list[tuple[int, int]]]] = {}
-        self._found: dict[tuple[int, Scope], list[Hit]] = {}
+        self._runs: dict[int, dict[tuple[int, int, int], list[tuple[int, int]]]] = {}
+        self._found: dict[int, list[Hit]] = {}
 
-    def add(self, spot: _Spot, scope: Scope, item: int, first: int) -> None:
+    def add(self, spot: _Spot, scope: Scope, item: int, field: Folded, first: int) -> None:
         """Look whether a needle stands where it may begin. Tokens come ascending for each needle."""
         number, place = spot
         if place < 0:
             self.seen.add(number)
             return
-        last = find_end(self._needles[number][place], self._entry.fields[scope][item], first)
+        where = self._index.words[number].where
+        if scope not in where:
+            return
+        last = find_end(self._index.needles[number][place], field, first)
         if last is not None:
             self.seen.add(number)
-            runs = self._runs.setdefault((number, scope), {}).setdefault((place, item), [])
+            # In the order in which hits come: of the scopes as they are named, of the needles, of the items.
+            runs = self._runs.setdefault(number, {}).setdefault((where.index(scope), place, item), [])
             if not runs or first > runs[-1][1]:
                 runs.append((first, last))
 
-    def find(self, words: Words, scope: Scope) -> list[Hit]:
-        """Return the hits of words in a scope."""
-        at = self._numbers[words], scope
-        known = self._found.get(at)
+    def find(self, words: Words) -> list[Hit]:
+        """Return the hits of words."""
+        number = self._index.number_of[id(words)]
+        known = self._found.get(number)
         if known is None:
-            known = self._found[at] = list(self._search(words, *at))
+            known = self._found[number] = list(self._search(words, number))
         return known
 
-    def _search(self, words: Words, number: int, scope: Scope) -> Iterator[Hit]:
-        needles = self._needles[number]
+    def _search(self, words: Words, number: int) -> Iterator[Hit]:
+        needles = self._index.needles[number]
         if not needles:
-            yield from find_words(words, scope, self._entry, self._acronyms)
+            for scope in words.where:
+                yield from find_words(words, scope, self._entry, self._acronyms)
             return
-        places = self._runs.get((number, scope))
-        if places:
-            rule, fields = written(words), self._entry.fields[scope]
-            for (place, item), runs in sorted(places.items()):
-                field, expansion = fields[item], needles[place].expansion
-                for first, last in runs:
-                    yield Hit(rule, scope, field.span(first)[0], field.span(last)[1], expansion, item)
+        rule = self._index.rules[number]
+        for (order, place, item), runs in sorted(self._runs.get(number, {}).items()):
+            scope, expansion = words.where[order], needles[place].expansion
+            field = self._entry.fields[scope][item]
+            for first, last in runs:
+                yield Hit(rule, scope, *field.span(first, last), expansion, item)
 
 
 # --- necessary words ----------------------------------------------------------------------

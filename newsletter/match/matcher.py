@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 
 from newsletter.match.acronyms import Acronyms, shipped_acronyms
@@ -35,14 +35,19 @@ def match_topic(topic: Topic, entry: FoldedEntry, acronyms: Acronyms | None = No
     return match_query(topic.query, entry, acronyms)
 
 
-Find = Callable[[Words, Scope], Iterable[Hit]]
-"""Where words stand in a scope of the entry that is looked at."""
+Find = Callable[[Words], Iterable[Hit]]
+"""Where words stand in the scopes in which they are looked for, in the entry that is looked at."""
 
 
 def match_query(query: Query, entry: FoldedEntry, acronyms: Acronyms | None = None) -> Match | None:
     """Return why a query holds for the entry, None where it does not. acronyms are by default those shipped."""
     known = acronyms or shipped_acronyms()
-    return evaluate(query, entry.entry, lambda words, scope: find_words(words, scope, entry, known))
+
+    def find(words: Words) -> Iterator[Hit]:
+        for scope in words.where:
+            yield from find_words(words, scope, entry, known)
+
+    return evaluate(query, entry.entry, find)
 
 
 def evaluate(query: Query, entry: Entry, find: Find) -> Match | None:
@@ -51,7 +56,7 @@ def evaluate(query: Query, entry: Entry, find: Find) -> Match | None:
     if hits is None:
         return None
     ordered = sorted(dict.fromkeys(hits), key=_hit_order) if len(hits) > 1 else hits
-    in_title = any(hit.scope is Scope.TITLE for hit in ordered)
+    in_title = bool(ordered) and ordered[0].scope is Scope.TITLE  # titles come first
     return Match(tuple(ordered), 1.0 if in_title else 0.7)
 
 
@@ -63,7 +68,7 @@ def _evaluate(query: Query, entry: Entry, find: Find) -> list[Hit] | None:
     """Return the hits of a query that holds (perhaps none), or None where it does not hold."""
     match query:
         case Words():
-            return [hit for scope in query.where for hit in find(query, scope)] or None
+            return list(find(query)) or None
         case Compare():
             return [] if _holds(query, entry) else None
         case Not():

@@ -366,5 +366,5 @@ def _find_standing(folded: FoldedEntry) -> dict[str, str]:
     originals = (folded.entry.title, folded.entry.summary)
     for original, (text, _) in zip(originals, _texts(folded), strict=True):
         for term, first, last in _terms(text):
-            standing.setdefault(term, original[text.span(first)[0] : text.span(last)[1]])
+            standing.setdefault(term, original[slice(*text.span(first, last))])
     return standing

@@ -345,8 +345,7 @@ def find_words(
         for needle in compile_words(words, acronyms):
             for item, field in enumerate(entry.fields[scope]):
                 for first, last in _find(needle, field):
-                    start, end = field.span(first)[0], field.span(last)[1]
-                    yield Hit(rule, scope, start, end, needle.expansion, item)
+                    yield Hit(rule, scope, *field.span(first, last), needle.expansion, item)
 
 
 def has_needles(words: Words, scope: Scope) -> bool:
@@ -389,8 +388,7 @@ def _find_near(words: Words, scope: Scope, entry: FoldedEntry, acronyms: Acronym
             for first, last in _find(needle, field)
         )
         for first, last, _ in _nearest_runs(runs, len(parts), words.within):
-            start, end = field.span(first)[0], field.span(last)[1]
-            yield Hit(written(words), scope, start, end, "", item)
+            yield Hit(written(words), scope, *field.span(first, last), "", item)
 
 
 def _nearest_runs(runs: list[tuple[int, int, int]], parts: int, within: int) -> list[tuple[int, int, int]]:
