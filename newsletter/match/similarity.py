@@ -35,7 +35,10 @@ class Interest:
 
 
 class Similarity(Protocol):
-    """Knows the entries of the last 30 days and how alike they are."""
+    """Knows some entries, by which it measures, and how alike they are."""
+
+    def add(self, folded: FoldedEntry) -> None:
+        """Let another entry be measured, compared and liked, without measuring by it."""
 
     def measure(self, interest: Interest, keys: Collection[EntryKey]) -> Mapping[EntryKey, Likeness]:
         """Return how near each of these entries is, by key in their order; nothing where nothing is known of what is
@@ -226,7 +229,7 @@ class LexicalSimilarity:
         self._wanted: dict[Interest, _Wanted | None] = {}
 
     def add(self, folded: FoldedEntry) -> None:
-        """Let an entry be measured, compared and liked that is not among those of the last 30 days."""
+        """Let another entry be measured, compared and liked, without measuring by it."""
         if folded.entry.key not in self._papers:
             counts = _count(_texts(folded))
             vector = self._weigh({term: counts[term] for term in sorted(counts) if term in self._idf})

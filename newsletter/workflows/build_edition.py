@@ -17,7 +17,7 @@ from newsletter.match.acronyms import learn_acronyms, shipped_acronyms
 from newsletter.match.index import QueryIndex
 from newsletter.match.matcher import match_topic
 from newsletter.match.rank import VoteScale, build_scale, order_by_votes, rank_entries, stand_entries
-from newsletter.match.similarity import LexicalSimilarity, weigh_match
+from newsletter.match.similarity import LexicalSimilarity, Similarity, weigh_match
 from newsletter.match.topics import parse_topics
 from newsletter.match.trial import find_obstacle
 from newsletter.match.words import FoldedEntry, fold_entry, text_of
@@ -124,7 +124,7 @@ class DigestBuilder:
         self._history: tuple[Entry, ...] | None = None
         self._scale = VoteScale()
         self._acronyms = shipped_acronyms()
-        self._similarity: LexicalSimilarity | None = None
+        self._similarity: Similarity | None = None
         self._papers: dict[str, Entry] = {}
         self._asked_for: set[str] = set()
 
@@ -241,7 +241,7 @@ class DigestBuilder:
     def _compare(self, one: Entry, other: Entry) -> float:
         return self._similarity_of(one, other).compare(one.key, other.key)
 
-    def _similarity_of(self, *entries: Entry) -> LexicalSimilarity:
+    def _similarity_of(self, *entries: Entry) -> Similarity:
         """Return the similarity over the newest of the last 30 days, which knows these entries, too."""
         if self._similarity is None:
             newest = sorted(self._history or (), key=lambda entry: (-entry.first_seen_run, entry.key))

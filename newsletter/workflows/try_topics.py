@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from newsletter.match.acronyms import learn_acronyms
-from newsletter.match.similarity import LexicalSimilarity
+from newsletter.match.similarity import LexicalSimilarity, Similarity
 from newsletter.match.topics import parse_topics
 from newsletter.match.trial import Trial, try_topic
 from newsletter.match.words import FoldedEntry, fold_entry, text_of
@@ -34,7 +34,7 @@ class TopicTrier:
         known = list(entries)
         self.acronyms = learn_acronyms(map(text_of, known))
         self._folded: list[FoldedEntry] = [fold_entry(entry) for entry in known]
-        self._similarity: LexicalSimilarity | None = None
+        self._similarity: Similarity | None = None
 
     @property
     def looked_at(self) -> int:
