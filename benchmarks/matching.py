@@ -2,7 +2,8 @@
 
     python -m benchmarks.matching [--data DIR] [--json FILE] [--readers 1000000]
 
-Papers are invented (words as frequent as in a language), or with --data the abstracts of a folder with jsonl files.
+Papers and topics are invented (words as frequent as in a language), or with --data the abstracts and the keywords of a
+folder with jsonl files.
 Each part runs in a process of its own, so that its peak memory is its own. Peers: ``phrase in text.lower()``, and one
 regular expression for each topic; both look for fewer spellings. For readers the peer is the least that there is to do:
 phrases looked up in a dict of word runs, and integers as bit sets. Reading the topics (parsing, compiling, indexing) is
@@ -87,6 +88,18 @@ def load_papers(folder: Path, count: int) -> list[Paper]:
             if row.get("abstract") and len(papers) < count:
                 papers.append((row["title"], row["abstract"]))
     return papers
+
+
+def load_keywords(folder: Path) -> list[str]:
+    """Return the different keywords that the papers of a folder were given, those of 3 to 60 letters and blanks."""
+    found: dict[str, None] = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            for keyword in (*row.get("keywords", ()), *row.get("ai_keywords", ())):
+                if re.fullmatch(r"[A-Za-z][A-Za-z -]{1,58}[A-Za-z]", keyword):
+                    found[keyword.lower()] = None
+    return list(found)
 
 
 def draw_phrases(papers: Sequence[Paper], count: int, rng: random.Random) -> list[str]:
@@ -254,11 +267,13 @@ def measure_all(options: argparse.Namespace, say: Callable[[str], None]) -> dict
     """Return the parts of each job."""
     rng = random.Random(_SEED)
     papers = load_papers(options.data, _PAPERS) if options.data else make_papers(_PAPERS, rng)
+    keywords = load_keywords(options.data) if options.data else []
+    rng.shuffle(keywords)
     parts: dict[str, list[Part]] = {}
     for count in (100, 10_000):
         job = f"{count:,} topics × {len(papers):,} papers"
         say(job)
-        phrases = draw_phrases(papers, count, rng)
+        phrases = list(dict.fromkeys([*keywords, *draw_phrases(papers, count, rng)]))[:count]
         parts[job] = [
             run_apart(measure, papers, phrases) for measure in (match_ours, match_substrings, match_patterns)
         ]

@@ -365,8 +365,7 @@ class Topic:
     rank: Rank = Rank.TRENDING
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """One place where a rule of a topic holds: text[start:end] of that scope's original text.
 
     rule is the word as the reader wrote it. expansion is the long or short form that stood there instead, or empty.

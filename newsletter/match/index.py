@@ -90,8 +90,7 @@ class QueryIndex:
         look = _Look(entry, self._compiled, self._acronyms)
         for scope, fields in entry.fields.items():
             for item, field in enumerate(fields):
-                for spot, first in self._scan(field):
-                    look.add(spot, scope, item, field, first)
+                self._scan(field, scope, item, look)
         candidates = set(self._always)
         for words in look.seen:
             candidates.update(self._waiting.get(words, ()))
@@ -103,16 +102,16 @@ class QueryIndex:
             if match is not None:
                 yield query, match
 
-    def _scan(self, field: Folded) -> Iterator[tuple[_Spot, int]]:
-        """Yield each needle whose beginning stands where a token begins, and that token, ascending."""
+    def _scan(self, field: Folded, scope: Scope, item: int, look: _Look) -> None:
+        """Add each needle whose beginning stands where a token begins, the tokens ascending for each needle."""
         if self._automaton is None or not field.letters:
             return
-        token_at = {offset: number for number, offset in enumerate(field.offsets)}
+        token_at = dict(zip(field.offsets, range(len(field.surfaces)), strict=False))
         for pattern, start, _ in self._automaton.find_matches_as_indexes(field.letters, overlapping=True):
             first = token_at.get(start)
             if first is not None:
                 for spot in self._spots[pattern]:
-                    yield spot, first
+                    look.add(spot, scope, item, field, first)
 
 
 class _Look:
@@ -149,21 +148,24 @@ class _Look:
         number = self._index.number_of[id(words)]
         known = self._found.get(number)
         if known is None:
-            known = self._found[number] = list(self._search(words, number))
+            known = self._found[number] = self._search(words, number)
         return known
 
-    def _search(self, words: Words, number: int) -> Iterator[Hit]:
+    def _search(self, words: Words, number: int) -> list[Hit]:
         needles = self._index.needles[number]
         if not needles:
-            for scope in words.where:
-                yield from find_words(words, scope, self._entry, self._acronyms)
-            return
+            return [
+                hit for scope in words.where for hit in find_words(words, scope, self._entry, self._acronyms)
+            ]
+        hits = []
         rule = self._index.rules[number]
         for (order, place, item), runs in sorted(self._runs.get(number, {}).items()):
             scope, expansion = words.where[order], needles[place].expansion
             field = self._entry.fields[scope][item]
             for first, last in runs:
-                yield Hit(rule, scope, *field.span(first, last), expansion, item)
+                start, end = field.span(first, last)
+                hits.append(Hit(rule, scope, start, end, expansion, item))
+        return hits
 
 
 # --- necessary words ----------------------------------------------------------------------

@@ -85,7 +85,7 @@ class Needle:
     """One form of a word, ready to be looked for.
 
     stem begins every spelling of it; forms are its spellings, casefolded and joined (for a folded word),
-    longest the length of the longest.
+    longest the length of the longest, most_tokens over how many tokens one may be spread.
     gaps are the reader's own: offset in the letters → what stood there. is_term: a short term in capitals.
     expansion is the form itself where it is not the one that the reader wrote.
     """
@@ -93,6 +93,7 @@ class Needle:
     stem: str
     forms: frozenset[str]
     longest: int
+    most_tokens: int
     folded: Folded
     spelling: Spelling
     gaps: Mapping[int, Gap]
@@ -153,7 +154,8 @@ def _build_needle(text: str, spelling: Spelling, expansion: str = "") -> Needle:
         begin = before + stem(word)
     gaps = {offset: token.gap for offset, token in zip(folded.offsets, folded.tokens, strict=False)}
     is_term = spelling is Spelling.FOLDED and _is_short_term(folded)
-    return Needle(begin, forms, max(map(len, forms)), folded, spelling, gaps, is_term, expansion)
+    longest, most_tokens = max(map(len, forms)), max(_MAX_TOKENS, len(folded.surfaces))
+    return Needle(begin, forms, longest, most_tokens, folded, spelling, gaps, is_term, expansion)
 
 
 def _spell(words: Sequence[str]) -> list[str]:
@@ -204,19 +206,24 @@ def find_end(needle: Needle, field: Folded, first: int) -> int | None:
         # Its end is in the token in which the letters end.
         is_it = _is_joined(needle, field, first, last) and _is_spelled(needle, field, first, last)
         return last if is_it else None
-    at_most = min(first + max(_MAX_TOKENS, len(needle.folded.surfaces)), len(offsets) - 1)
-    longest = begin + needle.longest + 1  # one more for the s of a plural in capitals
+    ends, forms = len(offsets) - 1, needle.forms
+    most, longest = (
+        first + needle.most_tokens,
+        begin + needle.longest + 1,
+    )  # one more for the s of a capital plural
     found = None
-    while last < at_most and offsets[last + 1] <= longest:
+    while last < most and last < ends and offsets[last + 1] <= longest:
         word = letters[begin : offsets[last + 1]]
-        if (word in needle.forms or _is_plural_of(needle, word, field.surfaces[last])) and _is_joined(
-            needle, field, first, last
-        ):
-            surfaces = field.surfaces[first : last + 1]
-            if not needle.is_term or sum(map(count_capitals, surfaces)) >= 2:
-                found = last
+        is_it = word in forms or _is_plural_of(needle, word, field.surfaces[last])
+        if is_it and _is_joined(needle, field, first, last) and _is_in_capitals(needle, field, first, last):
+            found = last
         last += 1
     return found
+
+
+def _is_in_capitals(needle: Needle, field: Folded, first: int, last: int) -> bool:
+    """Say whether a run has the two capitals that a short term in capitals asks for."""
+    return not needle.is_term or sum(map(count_capitals, field.surfaces[first : last + 1])) >= 2
 
 
 def _is_plural_of(needle: Needle, word: str, surface: str) -> bool:
