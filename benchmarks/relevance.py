@@ -33,7 +33,7 @@ from newsletter.match.rank import build_scale, page_day_hours, projected_votes, 
 from newsletter.match.similarity import Interest, LexicalSimilarity
 from newsletter.match.topics import parse_topic
 from newsletter.match.words import FoldedEntry, fold_entry
-from newsletter.model import Candidate, Entry, EntryId, EntryKey, Match, Rank
+from newsletter.model import Candidate, Entry, EntryId, EntryKey, Likeness, Match, Rank
 
 _LEAST_PAPERS = 10
 _LEAST_OF_DAY = 20  # the order of a few papers says little
@@ -101,6 +101,11 @@ def _ranks(values: Sequence[Any]) -> list[float]:
 def order_by(scores: Mapping[EntryKey, float]) -> list[EntryKey]:
     """Return keys, the highest score first, then by key."""
     return sorted(scores, key=lambda key: (-scores[key], key))
+
+
+def values_of(likeness: Mapping[EntryKey, Likeness], keys: Iterable[EntryKey]) -> dict[EntryKey, float]:
+    """Return how near each entry is, 0 where nothing is known of it."""
+    return {key: likeness[key].value if key in likeness else 0.0 for key in keys}
 
 
 # --- keywords -----------------------------------------------------------------------------
@@ -200,8 +205,8 @@ def measure_described(
     ours, peer = [], []
     for interest, relevant in topics:
         likeness = similarity.measure(interest, keys)
-        scores = {key: likeness[key].value if key in likeness else 0.0 for key in keys}
-        ours.append(ndcg([key in relevant for key in order_by(scores)], len(relevant)))
+        order = order_by(values_of(likeness, keys))
+        ours.append(ndcg([key in relevant for key in order], len(relevant)))
         asked = set(f"{interest.name} {interest.about}".lower().split())
         shared = {key: float(len(asked & words[key])) for key in keys}
         peer.append(ndcg([key in relevant for key in order_by(shared)], len(relevant)))
@@ -267,7 +272,7 @@ def measure_liked(rows: Sequence[Row], field: str, liked: int, similarity: Lexic
     scores = []
     for like, ranked, relevant in split_liked(rows, field, liked):
         likeness = similarity.measure(Interest(like=like), ranked)
-        order = order_by({key: likeness[key].value for key in ranked})
+        order = order_by(values_of(likeness, ranked))
         scores.append(ndcg([key in relevant for key in order], len(relevant)))
     return mean(scores) if scores else None
 
@@ -281,7 +286,7 @@ def measure_csfcube(queries: Sequence[Row], docs: Sequence[Row]) -> Measured:
         grades = {EntryKey(key): grade for key, grade in query["relevance"].items() if key in known}
         grades.pop(EntryKey(query["query"]), None)
         likeness = similarity.measure(Interest(like=(EntryKey(query["query"]),)), list(grades))
-        order = order_by({key: likeness[key].value for key in grades})
+        order = order_by(values_of(likeness, grades))
         scores.append(average_precision([grades[key] >= 2 for key in order]))
     return Measured("CSFCube: MAP", mean(scores) if scores else None, None, f"{len(queries)} queries")
 
