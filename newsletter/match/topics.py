@@ -160,6 +160,10 @@ def _parse_own(form: Mapping[Any, object], name: str, path: str, path_of: Callab
         )
     has_words = "any" in groups or "all" in groups
     is_described = bool(about or like) and not has_words
+    if is_described and "where" in form and not groups:
+        piece_of("", path_of("where")).fail(
+            "there are no words to look for", hint="add them under 'any', or take 'where' out"
+        )
     if not has_words and not is_described:
         groups["any"] = _parse_group(name, where, path_of("name") if len(form) > 1 else path)
     query = _build_query(groups)

@@ -164,6 +164,7 @@ def test_numbers_may_come_as_numbers() -> None:
         ({"name": "x", "query": "/a(/"}, "query: not a regular expression"),
         ({"name": "x", "query": "/a*/"}, "query: this regular expression matches the empty text"),
         ({"name": "x", "about": " "}, "about: the description is empty"),
+        ({"name": "x", "about": "b", "where": "title"}, "where: there are no words to look for"),
         ({"name": "x", "about": "robots " * 300}, "about: the description is longer than 2000 characters"),
         ({"name": "x", "about": ["a"]}, "about: must be a single value"),
         ({"name": "x", "like": []}, "like: names no paper"),
