@@ -4,13 +4,14 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test lint format crash fuzz bench clean
+.PHONY: help demo test lint format catalogs crash fuzz bench clean
 
 help:
 	@echo "make demo    run the whole way over a sample day, with no network"
 	@echo "make test    run all tests (PostgreSQL and Chromium where they can be had)"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make format  let ruff put the code in form"
+	@echo "make catalogs  collect the fixed words of the mails into the catalogs (LANGUAGE=fr begins one)"
 	@echo "make crash   kill the sender at random, many rounds (ROUNDS=50)"
 	@echo "make fuzz    feed mutated files to every parser (COUNT=20000, DATA=../shared/data)"
 	@echo "make bench   speed, as ratios against named peers; relevance (DATA=../shared/data/relevance)"
@@ -37,6 +38,11 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+catalogs: $(READY)
+	$(BIN)/pybabel -q extract -F babel.cfg -k say -k say_count:1,2 --no-location --no-wrap --sort-output --omit-header -o newsletter/locale/newsletter.pot .
+	$(if $(LANGUAGE),$(BIN)/pybabel -q init -D newsletter -i newsletter/locale/newsletter.pot -d newsletter/locale -l $(LANGUAGE))
+	$(BIN)/pybabel -q update -D newsletter -i newsletter/locale/newsletter.pot -d newsletter/locale --no-wrap --no-fuzzy-matching --ignore-obsolete
 
 crash: $(READY)
 	ROUNDS=$(or $(ROUNDS),50) $(BIN)/pytest -s tests/acceptance/test_crash.py

@@ -1,10 +1,15 @@
-"""Mails a second from digest to bytes: templates compiled once, beside Jinja and MJML for each reader.
+"""Digests a second, from a reader's ranked papers to bytes, beside three ways to make the same mails.
 
     python -m benchmarks.render [--json FILE] [--readers N]
 
-Every reader has a digest of its own from the sample day. The peer does what the obvious program does: it
-fills the MJML template with Jinja, compiles it with mjml-python, and has the standard library's
-EmailMessage build the message. Both make the same HTML (compared here, without white space).
+Every reader has topics and papers of their own. Ours composes, renders, encodes and (second figure) signs with
+the cards that readers share. The peers compose the same digests and then do what the obvious programs do, for each reader:
+
+    a  parse the Jinja template, fill it, compile it with mjml-python, EmailMessage, dkimpy
+    b  the same with the Jinja template parsed once
+    c  official mjml and nodemailer's composer in Node, from the filled MJML (``npm install`` in benchmarks/peers)
+
+Peak memory is that of a process that makes so many mails one after the other.
 """
 
 from __future__ import annotations
@@ -13,136 +18,336 @@ import argparse
 import json
 import random
 import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import dkim
+import jinja2
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from mjml import mjml2html
 from rich.console import Console
 from rich.table import Table
 
 from newsletter.collect import hf_daily_papers
-from newsletter.compose.digest import build_card
+from newsletter.compose.digest import compose_digest
+from newsletter.deliver.dkim import load_dkim_key
 from newsletter.model import (
+    AllOf,
+    Candidate,
     Digest,
     EmailAddress,
+    Entry,
     EntryId,
+    EntryKey,
     Fetched,
+    Hit,
     Identity,
-    Item,
-    Reason,
+    Match,
     Request,
     Scope,
-    Section,
     Slot,
     Source,
     Subscriber,
+    SubscriberId,
+    Topic,
+    TopicMatches,
     Window,
 )
-from newsletter.render import compile_bundle, load_bundle
-from newsletter.render.bundle import HTML
-from newsletter.render.context import build_context
+from newsletter.render import Bundle, CompiledBundle, compile_bundle, load_bundle
+from newsletter.render.budget import Cut
+from newsletter.render.context import build_page, build_paper
 from newsletter.render.html_part import parse_html
+from newsletter.render.language import load_language
 from newsletter.render.sample import READER
 from newsletter.render.source import build_source
+from newsletter.render.text_part import compile_text
 from newsletter.render.theme import build_theme
 from newsletter.sample_day import SAMPLE_DAY, sample_file
 from newsletter.shipped import find_shipped
 from newsletter.workflows.build_mail import MailBuilder
 
+PEERS = Path(__file__).parent / "peers"
+LAYOUT = "compact"  # the layout in which 50 papers fit without being shortened: all make the same mail
+TOPICS = 3
+POOL = 120
+
 _ADDRESS = EmailAddress("digest@news.example.org")
-IDENTITY = Identity("Trending Papers", "papers", "Trending Papers", _ADDRESS, _ADDRESS, _ADDRESS)
+IDENTITY = Identity(
+    "Trending Papers", "papers", "Trending Papers", _ADDRESS, _ADDRESS, _ADDRESS, layout=LAYOUT
+)
+_SLOT = Slot(SAMPLE_DAY, datetime(2026, 6, 16, 7, tzinfo=UTC))
 
 
 class Job(NamedTuple):
+    """One reader and what their topics found."""
+
     reader: Subscriber
-    digest: Digest
+    found: tuple[TopicMatches, ...]
+
+    def compose(self) -> Digest:
+        return compose_digest(
+            slot=_SLOT,
+            window=Window(0, 1),
+            found=self.found,
+            everything_else=(),
+            everything_else_limit=0,
+            standings={},
+            compare=lambda one, other: 0.0,
+            shown=(),
+            previous_on=date(2026, 6, 15),
+            now=_SLOT.at,
+        )
 
 
-def build_jobs(readers: int, papers: int) -> list[Job]:
-    """Return a digest for each reader: so many papers of the sample day, drawn for this reader."""
+def load_pool() -> list[Entry]:
+    """Return the papers of the sample day, each several times under other names."""
     source = Source("sample", "hf_daily_papers", str(sample_file()))
     feed = hf_daily_papers.parse(
         Fetched(sample_file().read_bytes(), source.location), source, Request(source.location, SAMPLE_DAY)
     )
-    cards = [build_card(sighting.entry) for sighting in feed.sightings]
-    slot = Slot(SAMPLE_DAY, datetime(2026, 6, 16, 7, tzinfo=UTC))
+    entries = [sighting.entry for sighting in feed.sightings]
+    return [
+        replace(
+            entries[number % len(entries)],
+            id=EntryId(number),
+            key=EntryKey(f"arxiv:2606.{number:05}"),
+            url=f"https://arxiv.org/abs/2606.{number:05}",
+            first_seen_run=1,
+        )
+        for number in range(POOL)
+    ]
+
+
+def build_jobs(readers: int, papers: int) -> list[Job]:
+    """Return readers with three topics each and so many papers, drawn for this reader."""
+    pool = load_pool()
+    match = Match((Hit("robot*", Scope.TITLE, 0, 5),), 1.0)
     chance = random.Random(1)
     jobs = []
     for number in range(readers):
-        drawn = chance.sample(list(enumerate(cards)), papers)
-        items = tuple(Item(EntryId(place), card, Reason("robot*", Scope.TITLE)) for place, card in drawn)
-        digest = Digest(slot, Window(0, 1), (Section(f"Topic {number}", items),))
-        jobs.append(Job(READER, digest))
+        drawn = chance.sample(pool, papers)
+        found = tuple(
+            TopicMatches(
+                Topic(f"Topic {number}-{topic}", AllOf(()), limit=papers),
+                tuple(Candidate(entry, match, 0.5) for entry in drawn[topic::TOPICS]),
+            )
+            for topic in range(TOPICS)
+        )
+        address = EmailAddress(f"reader-{number}@example.org")
+        jobs.append(Job(replace(READER, address=address, id=SubscriberId(number)), found))
     return jobs
 
 
-def make_ours() -> Callable[[Job], tuple[str, bytes]]:
-    mails = MailBuilder(compile_bundle(load_bundle(find_shipped("templates")), IDENTITY), IDENTITY, bytes(32))
+def make_ours(key: bytes | None) -> Callable[[Job], bytes]:
+    signer = load_dkim_key(key, "news.example.org", "s1") if key else None
+    mails = MailBuilder(_compile(), IDENTITY, bytes(32), signer)
 
-    def build(job: Job) -> tuple[str, bytes]:
-        mail = mails.build(job.digest, job.reader, job.reader.address)
-        return mail.rendered.html, mail.message
+    def build(job: Job) -> bytes:
+        return mails.build(job.compose(), job.reader, job.reader.address).message
 
     return build
 
 
-def make_peer() -> Callable[[Job], tuple[str, bytes]]:
-    bundle = load_bundle(find_shipped("templates"))
-    compiled = compile_bundle(bundle, IDENTITY)
-    template = parse_html(build_source(bundle, HTML, build_theme(IDENTITY.accent)))
+def _compile() -> CompiledBundle:
+    return compile_bundle(load_bundle(find_shipped("templates")), IDENTITY, ["en"])
 
-    def build(job: Job) -> tuple[str, bytes]:
-        context = build_context(job.digest, job.reader, IDENTITY)
-        html = mjml2html(template.render(context), fonts={})
+
+class PeerTemplates:
+    """The same templates with the cards inside, as somebody would write them who renders each mail by itself."""
+
+    def __init__(self) -> None:
+        bundle = load_bundle(find_shipped("templates"))
+        lang, theme = load_language("en"), build_theme(IDENTITY.accent)
+        sources = dict(bundle.sources)
+        for page, card in (("digest.mjml.j2", "paper.html.j2"), ("digest.txt.j2", "paper.txt.j2")):
+            for layout in (LAYOUT, "cards"):
+                name = f"{layout}/{page}"
+                included = f'[% include "{LAYOUT}/{card}" %]'
+                sources[name] = sources[name].replace("{{ paper.card }}", included)
+        inlined = Bundle(sources)
+        self._html_source = build_source(inlined, f"{LAYOUT}/digest.mjml.j2", theme, lang)
+        self._text_source = build_source(inlined, f"{LAYOUT}/digest.txt.j2", theme, lang)
+        self.lang = lang
+        self.html, self.text = self.parse()
+
+    def parse(self) -> tuple[jinja2.Template, jinja2.Template]:
+        jinja2.clear_caches()
+        return parse_html(self._html_source), compile_text(self._text_source)
+
+    def build_values(self, job: Job) -> dict[str, Any]:
+        """Return the values of the page, with those of the cards in their places."""
+        digest = job.compose()
+        page = build_page(self.lang, digest, IDENTITY, Cut(), has_web=False)
+        sections = [
+            {
+                **view._asdict(),
+                "papers": [
+                    build_paper(
+                        self.lang,
+                        item.card,
+                        item.reason,
+                        section.topic,
+                        max_summary_chars=400,
+                        is_leader=False,
+                    )
+                    for item in section.items
+                ],
+            }
+            for view, section in zip(page.sections, digest.sections, strict=True)
+        ]
+        why = f"You get this mail because {job.reader.address} subscribes."
+        links = {"leave_url": f"mailto:{_ADDRESS}", "change_url": f"mailto:{_ADDRESS}?change"}
+        return {**page._asdict(), "sections": sections, "why_you": why, **links}
+
+
+def make_peer(key: bytes | None, *, parse_each: bool) -> Callable[[Job], bytes]:
+    templates = PeerTemplates()
+
+    def build(job: Job) -> bytes:
+        html_template, text_template = templates.parse() if parse_each else (templates.html, templates.text)
+        values = templates.build_values(job)
         message = EmailMessage(policy=SMTP)
-        message["From"], message["To"] = _ADDRESS, job.reader.address
-        message["Subject"] = " ".join(compiled.subject.render(context).split())
-        message.set_content(compiled.text.render(context))
-        message.add_alternative(html, subtype="html")
-        return html, message.as_bytes()
+        message["From"], message["To"], message["Subject"] = _ADDRESS, job.reader.address, values["headline"]
+        message.set_content(text_template.render(values))
+        message.add_alternative(mjml2html(html_template.render(values), fonts={}), subtype="html")
+        body = message.as_bytes()
+        if key:
+            body = (
+                dkim.sign(body, b"s1", b"news.example.org", key, canonicalize=(b"relaxed", b"relaxed")) + body
+            )
+        return body
 
     return build
 
 
-def measure(build: Callable[[Job], tuple[str, bytes]], jobs: list[Job]) -> float:
-    """Return mails a second, the best of three passes over all jobs."""
-    seconds = []
-    for _ in range(3):
-        begun = time.perf_counter()
-        for job in jobs:
-            build(job)
-        seconds.append(time.perf_counter() - begun)
-    return len(jobs) / min(seconds)
+def measure_node(jobs: list[Job], key: bytes | None) -> float | None:
+    """Return the mails a second of official mjml and nodemailer, None where they are not installed."""
+    if not shutil.which("node") or not (PEERS / "node_modules").is_dir():
+        return None
+    templates = PeerTemplates()
+    mails = []
+    for job in jobs:
+        values = templates.build_values(job)
+        mails.append(
+            {
+                "mjml": templates.html.render(values),
+                "text": templates.text.render(values),
+                "from": _ADDRESS,
+                "to": job.reader.address,
+                "subject": values["headline"],
+            }
+        )
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({"mails": mails, "key": key.decode() if key else ""}, file)
+        file.flush()
+        command = ["node", str(PEERS / "compose.mjs"), file.name]
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PEERS).stdout
+    return float(json.loads(answer)["rate"])
 
 
-def main() -> None:
-    """Measure both at 10 and 25 papers, print one table, and write the figures where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--readers", type=int, default=200)
-    arguments = parser.parse_args()
-    ours, peer = make_ours(), make_peer()
-    table = Table("papers", "newsletter, mails/s", "Jinja + MJML + EmailMessage, mails/s", "ratio", box=None)
-    figures = {}
-    for papers in (10, 25):
-        jobs = build_jobs(arguments.readers, papers)
-        assert _visible(ours(jobs[0])[0]) == _visible(peer(jobs[0])[0]), "the two do not make the same page"
-        rates = {"newsletter": measure(ours, jobs), "peer": measure(peer, jobs)}
-        figures[str(papers)] = rates
-        ratio = rates["newsletter"] / rates["peer"]
-        table.add_row(str(papers), f"{rates['newsletter']:.0f}", f"{rates['peer']:.0f}", f"{ratio:.2f}")
-    Console().print(table)
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"mails_per_second": figures}, indent=2) + "\n")
+def measure(build: Callable[[Job], bytes], jobs: list[Job]) -> float:
+    """Return mails a second over all jobs after one pass that fills what is remembered of an edition."""
+    for job in jobs:
+        build(job)
+    begun = time.perf_counter()
+    for job in jobs:
+        build(job)
+    return len(jobs) / (time.perf_counter() - begun)
+
+
+def measure_memory(readers: int) -> float:
+    """Return the peak memory in MB of a process that makes a mail for each of so many readers."""
+    command = [sys.executable, "-m", "benchmarks.render", "--memory-of", str(readers)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def _use_memory(readers: int) -> None:
+    build = make_ours(None)
+    jobs = build_jobs(1000, 10)
+    for number in range(readers):
+        job = jobs[number % len(jobs)]
+        address = EmailAddress(f"reader-{number}@example.org")
+        build(job._replace(reader=replace(job.reader, address=address)))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def make_key() -> bytes:
+    return generate_private_key(65537, 2048).private_bytes(
+        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
+    )
+
+
+def check_same_mail(job: Job) -> None:
+    """Fail where ours and the peers do not say the same."""
+    mails = MailBuilder(_compile(), IDENTITY, bytes(32))
+    ours = mails.build(job.compose(), job.reader, job.reader.address).rendered.html
+    templates = PeerTemplates()
+    theirs = mjml2html(templates.html.render(templates.build_values(job)), fonts={})
+    assert _titles(ours) == _titles(theirs), "the two do not show the same papers"
+    assert 0.9 < len(_visible(ours)) / len(_visible(theirs)) < 1.1, "the two do not make the same page"
+
+
+def _titles(html: str) -> list[str]:
+    return re.findall(r"<h3[^>]*>(?:<a [^>]*>)?([^<]*)", html)
 
 
 def _visible(html: str) -> str:
-    return re.sub(r"\s+", "", html)
+    return re.sub(r"\s+", "", re.sub(r"<style.*?</style>|<[^>]*>", "", html, flags=re.DOTALL))
+
+
+def main() -> None:
+    """Measure all at 10 and 50 papers, print one table, and write the figures where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--readers", type=int, default=300)
+    parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.memory_of:
+        _use_memory(arguments.memory_of)
+        return
+    table = Table("papers", "", "newsletter/s", "a/s", "b/s", "c/s", "to a", "to b", "to c", box=None)
+    figures: dict[str, dict[str, Mapping[str, float | None]]] = {}
+    key = make_key()
+    for papers in (10, 50):
+        jobs = build_jobs(arguments.readers, papers)
+        few = jobs[: max(3, arguments.readers // 10)]
+        check_same_mail(jobs[0])
+        for name, signed in (("unsigned", None), ("signed", key)):
+            rates: dict[str, float | None] = {
+                "newsletter": measure(make_ours(signed), jobs),
+                "mjml_each": measure(make_peer(signed, parse_each=True), few),
+                "jinja_once": measure(make_peer(signed, parse_each=False), few),
+                "nodemailer": measure_node(few, signed),
+            }
+            ours = rates["newsletter"] or 0.0
+            others = [rates["mjml_each"], rates["jinja_once"], rates["nodemailer"]]
+            row = [str(papers), name, f"{ours:.0f}"]
+            row += [f"{rate:.1f}" if rate else "-" for rate in others]
+            row += [f"{ours / rate:.1f}" if rate else "-" for rate in others]
+            table.add_row(*row)
+            figures.setdefault(str(papers), {})[name] = rates
+    memory = {str(readers): measure_memory(readers) for readers in (2_000, 20_000)}
+    console = Console(width=120)
+    console.print(table)
+    console.print("peak memory: " + ", ".join(f"{mb:.0f} MB for {readers}" for readers, mb in memory.items()))
+    if figures["10"]["unsigned"]["nodemailer"] is None:
+        console.print("c was left out: run 'npm install' in benchmarks/peers")
+    if arguments.json:
+        arguments.json.write_text(
+            json.dumps({"mails_per_second": figures, "peak_memory_mb": memory}, indent=2) + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 from newsletter.address import parse_address
 from newsletter.errors import AddressError, Problem, QueryError
 from newsletter.model import EmailAddress
+from newsletter.render.language import list_languages
 from newsletter.yaml_text import Document, Steps, Value, format_steps
 
 
@@ -191,6 +192,7 @@ Address = Annotated[EmailAddress, BeforeValidator(_parse_address)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Day = Annotated[date, BeforeValidator(parse_date)]
 EverythingElse = Annotated[int, BeforeValidator(parse_everything_else)]
+LanguageCode = Annotated[str, one_of(list_languages())]
 
 
 # --- pydantic's errors in plain words -----------------------------------------------------

@@ -34,6 +34,7 @@ from newsletter.checked_yaml import (
     Day,
     Duration,
     EverythingElse,
+    LanguageCode,
     Line,
     Section,
     did_you_mean,
@@ -287,7 +288,8 @@ class NewsletterSettings(Section):
     bounce_address: Address = Field(default_factory=lambda earlier: earlier["sender"].address)
     postal_address: Line = ""
     accent: Annotated[str, BeforeValidator(_parse_accent)] = "#b45309"
-    language: Annotated[str, one_of(["en"])] = "en"
+    language: LanguageCode = "en"
+    layout: Line = "cards"
 
 
 class DatabaseSettings(Section):
@@ -507,6 +509,7 @@ def build_identity(config: Config) -> Identity:
         postal_address=who.postal_address,
         accent=who.accent,
         language=who.language,
+        layout=who.layout,
     )
 
 

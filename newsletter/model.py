@@ -473,6 +473,7 @@ class Subscriber:
 
     topics_json is the list of topics as the reader wrote them, canonical JSON; ``match.topics.parse_topics``
     reads it. everything_else is how many unmatched entries a digest may add, 0 for none.
+    language and layout are empty where the newsletter's own count.
     counted_run is the upper bound of the last counted digest: what later runs brought is still to come.
     file_owned: subscribers.yaml decides the preferences until the reader changes them by link.
     """
@@ -481,7 +482,8 @@ class Subscriber:
     cadence: Cadence
     topics_json: str
     name: str = ""
-    language: str = "en"
+    language: str = ""
+    layout: str = ""
     everything_else: int = 0
     consent: Consent = Consent.CONFIRMED
     id: SubscriberId = SubscriberId(0)
@@ -500,7 +502,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a mail shows of one entry, frozen at the moment of composing, so that a retry shows the same."""
+    """What a mail shows of one entry, frozen at the moment of composing, so that a retry shows the same.
+
+    is_model_summary: the summary was written by a model, because there is no other.
+    """
 
     key: EntryKey
     title: str
@@ -518,6 +523,7 @@ class Card:
     discussion_url: str = ""
     code_url: str = ""
     project_url: str = ""
+    is_model_summary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -571,12 +577,20 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What one reader gets in one slot. quiet_topics are the reader's topics that found nothing."""
+    """What one reader gets in one slot. quiet_topics are the reader's topics that found nothing.
+
+    since_on is the first date that it covers; a digest of more than one day is a weekly one. layout and language are
+    how it is shown, empty until that is chosen (``render.choose_look``). is_first: it welcomes the reader.
+    """
 
     slot: Slot
     window: Window
     sections: tuple[Section, ...]
     quiet_topics: tuple[str, ...] = ()
+    since_on: date | None = None
+    layout: str = ""
+    language: str = ""
+    is_first: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -608,6 +622,7 @@ class Identity:
     postal_address: str = ""
     accent: str = "#b45309"
     language: str = "en"
+    layout: str = "cards"
 
     @property
     def domain(self) -> str:
@@ -616,12 +631,65 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Links:
+    """Where one reader's mail leads: leave and change are personal, web is this edition for everybody.
+
+    one_click takes the POST of RFC 8058 (https); web, archive and one_click are empty where there is no web face.
+    """
+
+    leave: str
+    change: str
+    web: str = ""
+    archive: str = ""
+    one_click: str = ""
+
+
+class Piece(NamedTuple):
+    """Some whole lines of a part. is_shared: the very same text stands in many readers' mails."""
+
+    text: str
+    is_shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
-    """A mail as a person reads it. html and text use ``\\n`` line ends."""
+    """A mail as a person reads it, in pieces, so that what many mails share is encoded once. Line ends are ``\\n``."""
 
     subject: str
-    html: str
-    text: str
+    html_pieces: tuple[Piece, ...]
+    text_pieces: tuple[Piece, ...]
+
+    @property
+    def html(self) -> str:
+        return "".join(piece.text for piece in self.html_pieces)
+
+    @property
+    def text(self) -> str:
+        return "".join(piece.text for piece in self.text_pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A named fact in a mail that is no digest."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a mail that is no digest says: plain texts, in the reader's language.
+
+    url is where its one button leads, "" for none. why says why this address got it.
+    """
+
+    subject: str
+    preheader: str
+    paragraphs: tuple[str, ...]
+    facts: tuple[Fact, ...] = ()
+    button: str = ""
+    url: str = ""
+    why: str = ""
 
 
 # --- deliver ------------------------------------------------------------------------------
@@ -631,6 +699,11 @@ class Kind(StrEnum):
     """What a mail is. Only digests are sent yet."""
 
     DIGEST = "digest"
+    CONFIRM = "confirm"  # is this address yours?
+    WELCOME = "welcome"  # a first digest
+    CHANGED = "changed"  # preferences
+    GOODBYE = "goodbye"
+    ALERT = "alert"  # to the operator
 
 
 class State(StrEnum):

@@ -21,12 +21,12 @@ from newsletter.checked_yaml import (
     Address,
     CheckTopics,
     EverythingElse,
+    LanguageCode,
     Line,
     Section,
     did_you_mean,
     find_topic_problems,
     in_file_order,
-    one_of,
     parse_line,
     to_json,
     validate,
@@ -56,6 +56,7 @@ class FileSubscriber:
     topics_json: str
     everything_else: int
     language: str
+    layout: str
     line: int
 
 
@@ -152,6 +153,8 @@ class _Defaults(Section):
     hour: Hour = time(7)
     zone: Zone = "UTC"
     everything_else: EverythingElse | None = None
+    language: LanguageCode = ""
+    layout: Line = ""
 
 
 class _Row(Section):
@@ -163,7 +166,8 @@ class _Row(Section):
     hour: Hour | None = None
     zone: Zone | None = None
     everything_else: EverythingElse | None = None
-    language: Annotated[str, one_of(["en"])] = "en"
+    language: LanguageCode | None = None
+    layout: Line | None = None
     topics: tuple[Any, ...] = ()
 
 
@@ -220,7 +224,8 @@ def _to_subscriber(
         cadence=Cadence(row.days or defaults.days, row.hour or defaults.hour, row.zone or defaults.zone),
         topics_json=to_json(row.topics),
         everything_else=next(number for number in wanted if number is not None),
-        language=row.language,
+        language=row.language or defaults.language,
+        layout=row.layout or defaults.layout,
         line=document.places["subscribers", index].line,
     )
 
@@ -315,6 +320,7 @@ def _lay_over(
         topics_json=row.topics_json,
         everything_else=row.everything_else,
         language=row.language,
+        layout=row.layout,
     )
     if reader.consent is Consent.PAUSED:
         wanted = replace(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from newsletter import __version__
+from newsletter.checked_yaml import did_you_mean
 from newsletter.collect.fetch import HttpFetcher
 from newsletter.config import Config, build_identity
 from newsletter.deliver.maildir import MaildirMailer
@@ -216,8 +217,16 @@ async def open_newsletter(
 
 
 def load_templates(config: Config, identity: Identity) -> CompiledBundle:
-    """Load and compile the operator's templates, or the shipped ones. Raises TemplateError."""
-    return compile_bundle(load_bundle(config.templates or find_shipped("templates")), identity)
+    """Load and compile the shipped templates and over them the operator's own.
+
+    Raises TemplateError, and ConfigError where there is no such layout.
+    """
+    bundle = load_bundle(find_shipped("templates"), config.templates)
+    if identity.layout not in bundle.layouts:
+        advice = did_you_mean(identity.layout, bundle.layouts)
+        message = f"there is no layout {identity.layout!r}; {advice}"
+        raise ConfigError([Problem(message, file=str(config.file), path="newsletter.layout")])
+    return compile_bundle(bundle, identity)
 
 
 def build_library(config: Config) -> dict[str, Topic]:

@@ -81,7 +81,8 @@ subscribers:
             cadence=Cadence(frozenset({0, 2, 4}), time(7, 30), "America/New_York"),
             topics_json='["RAG",{"robotics":"robot*, category:cs.RO"},{"any":["b"],"limit":"8","name":"é"}]',
             everything_else=0,
-            language="en",
+            language="",
+            layout="",
             line=4,
         ),
         FileSubscriber(
@@ -90,7 +91,8 @@ subscribers:
             cadence=Cadence(WEEKDAYS, time(7), "Europe/Berlin"),
             topics_json="[]",
             everything_else=5,
-            language="en",
+            language="",
+            layout="",
             line=11,
         ),
     )
@@ -363,7 +365,8 @@ def make_row(name: str = "ada", *, hour: int = 7, topics: str = '["RAG"]') -> Fi
         cadence=Cadence(frozenset(range(7)), time(hour), "UTC"),
         topics_json=topics,
         everything_else=0,
-        language="en",
+        language="",
+        layout="",
         line=1,
     )
 

@@ -121,7 +121,13 @@ def compose_digest(
             for entry in rest[:everything_else_limit]
         )
         sections.append(Section(topic="", items=items))
-    return Digest(slot=slot, window=window, sections=tuple(sections), quiet_topics=tuple(quiet))
+    return Digest(
+        slot=slot,
+        window=window,
+        sections=tuple(sections),
+        quiet_topics=tuple(quiet),
+        since_on=min(previous_on + timedelta(days=1), slot.local_on),
+    )
 
 
 # The other two orders are what the reader asked for to the letter.
@@ -162,7 +168,8 @@ def build_card(entry: Entry) -> Card:
     return Card(
         key=entry.key,
         title=entry.title,
-        summary=entry.summary or (f"AI summary: {entry.ai_summary}" if entry.ai_summary else ""),
+        summary=entry.summary or entry.ai_summary,
+        is_model_summary=not entry.summary and bool(entry.ai_summary),
         authors=entry.authors,
         author_count=max(entry.author_count, len(entry.authors)),
         organization=entry.organization,

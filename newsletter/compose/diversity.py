@@ -33,11 +33,14 @@ def diversify(ranked: Sequence[Candidate], compare: Comparison, limit: int) -> l
     chosen, waiting = list(ranked[:fixed]), list(ranked[fixed : limit + _POOL])
     must_choose = len(ranked) > limit
     nearest = {candidate.entry.id: 0.0 for candidate in waiting}
+    names = {candidate.entry.id: _names(candidate.entry) for candidate in (*chosen, *waiting)}
     fresh: Sequence[Candidate] = chosen
     while waiting and len(chosen) < limit:
-        allowed = [candidate for candidate in waiting if _has_room(candidate.entry, chosen)] or waiting
-        best = allowed[0]
+        before = Counter(name for known in chosen[-(_RUN - 1) :] for name in names[known.entry.id])
+        full = {name for name, times in before.items() if times >= _MOST_IN_RUN}
+        best = next((one for one in waiting if full.isdisjoint(names[one.entry.id])), waiting[0])
         if must_choose:
+            allowed = [one for one in waiting if full.isdisjoint(names[one.entry.id])] or waiting
             for candidate in waiting:
                 alike = [compare(candidate.entry, known.entry) for known in fresh]
                 nearest[candidate.entry.id] = max(nearest[candidate.entry.id], *alike)
@@ -52,17 +55,7 @@ def _marginal(candidate: Candidate, nearest: float) -> float:
     return round(_LAMBDA * candidate.score - (1 - _LAMBDA) * nearest, 6)
 
 
-def _has_room(entry: Entry, chosen: Sequence[Candidate]) -> bool:
-    before = [candidate.entry for candidate in chosen[-(_RUN - 1) :]]
-    return all(Counter(map(name, before))[name(entry)] < _MOST_IN_RUN for name in _NAMES if name(entry))
-
-
-def _organization(entry: Entry) -> str:
-    return " ".join(entry.organization.casefold().split())
-
-
-def _first_author(entry: Entry) -> str:
-    return " ".join(entry.authors[0].casefold().split()) if entry.authors else ""
-
-
-_NAMES = (_organization, _first_author)
+def _names(entry: Entry) -> frozenset[tuple[str, str]]:
+    """Return the organisation and the first author, as far as they are known."""
+    named = (("organization", entry.organization), ("author", entry.authors[0] if entry.authors else ""))
+    return frozenset((what, " ".join(name.casefold().split())) for what, name in named if name.strip())

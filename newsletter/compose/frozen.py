@@ -25,7 +25,7 @@ def freeze_digest(digest: Digest) -> tuple[str, dict[str, str]]:
         for item in section.items:
             card_hash, card = _freeze_card(item.card)
             cards[card_hash] = card
-            items.append({"entry": item.entry_id, "card": card_hash, "reason": asdict(item.reason)})
+            items.append({"entry": item.entry_id, "card": card_hash, "reason": _freeze_reason(item.reason)})
         sections.append(
             {
                 "topic": section.topic,
@@ -39,6 +39,9 @@ def freeze_digest(digest: Digest) -> tuple[str, dict[str, str]]:
         "window": asdict(digest.window),
         "sections": sections,
         "quiet_topics": digest.quiet_topics,
+        "since_on": digest.since_on,
+        "look": [digest.layout, digest.language],
+        "is_first": digest.is_first,
     }
     return _to_json(frozen), cards
 
@@ -50,9 +53,16 @@ def _freeze_card(card: Card) -> tuple[str, str]:
     return hashlib.sha256(text.encode()).hexdigest(), text
 
 
+@lru_cache(maxsize=4096)
+def _freeze_reason(reason: Reason) -> dict[str, Any]:
+    """Return the fields of a reason, which are only read. Remembered: equal entries have equal reasons."""
+    return asdict(reason)
+
+
 def thaw_digest(digest_json: str, cards: Mapping[str, str]) -> Digest:
     """Return the digest that freeze_digest was given. Raises KeyError where a card is missing."""
     frozen = json.loads(digest_json)
+    layout, language = frozen.get("look", ("", ""))  # what an older version froze had only one look
     return Digest(
         slot=Slot(
             date.fromisoformat(frozen["slot"]["local_on"]), datetime.fromisoformat(frozen["slot"]["at"])
@@ -60,6 +70,10 @@ def thaw_digest(digest_json: str, cards: Mapping[str, str]) -> Digest:
         window=Window(**frozen["window"]),
         sections=tuple(_thaw_section(section, cards) for section in frozen["sections"]),
         quiet_topics=tuple(frozen["quiet_topics"]),
+        since_on=_thaw_date(frozen.get("since_on")),
+        layout=layout,
+        language=language,
+        is_first=frozen.get("is_first", False),
     )
 
 

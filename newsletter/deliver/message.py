@@ -8,8 +8,6 @@ where this takes microseconds. The tests prove that the standard parser reads ba
 from __future__ import annotations
 
 import base64
-import binascii
-import hashlib
 import hmac
 import re
 from collections.abc import Sequence
@@ -18,7 +16,18 @@ from email.utils import format_datetime
 from functools import lru_cache
 from urllib.parse import quote
 
-from newsletter.model import EmailAddress, Envelope, Identity, Kind, Rendered, SubscriberId
+from newsletter.deliver.dkim import DkimKey, sign_message
+from newsletter.encoding import encode_part
+from newsletter.model import (
+    EmailAddress,
+    Envelope,
+    Identity,
+    Kind,
+    Links,
+    Piece,
+    Rendered,
+    SubscriberId,
+)
 
 _HEADER_COLUMNS = 78  # RFC 5322 section 2.1.1: a line should not be longer
 _WORD_COLUMNS = 75  # RFC 2047 section 2: an encoded word must not be longer
@@ -33,8 +42,9 @@ _VISIBLE = re.compile(r"[!-~]+")
 _FORBIDDEN = re.compile(r"[\r\n\0]")
 _CONTROLS = re.compile(r"[\x01-\x1f\x7f-\x9f]")
 _PLAIN_IN_WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
-_NOT_ASCII = bytes(range(128, 256))
-_BLANK_TOO_FAR = re.compile(rb"^([^\n]{74,75})(=20|=09)$", re.MULTILINE)
+_Q_WORDS = [
+    chr(byte) if byte in _PLAIN_IN_WORD else "_" if byte == 32 else f"={byte:02X}" for byte in range(256)
+]
 
 
 def build_message(
@@ -48,34 +58,43 @@ def build_message(
     recipient: SubscriberId,
     date: datetime,
     secret: bytes,
-    unsubscribe_url: str | None = None,
+    links: Links | None = None,
+    language: str = "",
+    dkim: DkimKey | None = None,
 ) -> tuple[bytes, Envelope]:
     """Return the message, CRLF and pure 7-bit, and its envelope.
 
     date is the slot's instant (aware), never the time of an attempt, so that every attempt sends the
-    same bytes. unsubscribe_url is an https URL that takes the POST of RFC 8058; without one only the
-    mailto form is offered and no List-Unsubscribe-Post is written.
+    same bytes. With links the mail belongs to a list that can be left: links.one_click is an https URL that
+    takes the POST of RFC 8058; without one only the mailto form is offered and no List-Unsubscribe-Post is
+    written. With dkim the message is signed.
     Raises ValueError for a CR, LF or NUL in a header, and for an address or URL that cannot be in one.
-    Sources: RFC 5322, 2045-2047, 2369 and 2919 (list headers), 3834 (Auto-Submitted), 8058.
+    Sources: RFC 5322, 2045-2047, 2369 and 2919 (list headers), 3834 (Auto-Submitted), 5064 (Archived-At), 8058.
     """
-    text = _encode_part("plain", rendered.text)
-    html = _encode_part("html", rendered.html)
+    message_id = build_message_id(identity, kind, key, recipient, secret)
     # "=_" occurs in neither quoted-printable nor base64, so no content can look like the boundary.
-    boundary = "=_" + _short_hash(hashlib.sha256(text + html).digest())
+    boundary = "=_" + message_id[1 : message_id.index("@")]
     headers = [
-        _identity_headers(identity, kind),
+        _identity_headers(identity, kind, language or identity.language),
         _fold("To", _mailbox("To", to_name, to)),
         _fold("Subject", _free_text("Subject", rendered.subject)),
         _fold("Date", [_format_date(date)]),
-        _fold("Message-ID", [build_message_id(identity, kind, key, recipient, secret)]),
-        _unsubscribe_headers(identity, unsubscribe_url),
+        _fold("Message-ID", [message_id]),
+        _link_headers(identity, links) if links else "",
         "MIME-Version: 1.0\r\n",
         f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n',
     ]
     line = f"\r\n--{boundary}".encode("ascii")
     message = b"".join(
-        ("".join(headers).encode("ascii"), line, b"\r\n", text, line, b"\r\n", html, line, b"--\r\n")
+        (
+            "".join(headers).encode("ascii"),
+            *(line, b"\r\n", *_encode_part("plain", rendered.text_pieces)),
+            *(line, b"\r\n", *_encode_part("html", rendered.html_pieces)),
+            *(line, b"--\r\n"),
+        )
     )
+    if dkim:
+        message = sign_message(message, dkim)
     return message, Envelope(mail_from=identity.bounce_address, rcpt_to=to)
 
 
@@ -95,7 +114,7 @@ def _short_hash(digest: bytes) -> str:
 
 
 @lru_cache(maxsize=16)
-def _identity_headers(identity: Identity, kind: Kind) -> str:
+def _identity_headers(identity: Identity, kind: Kind, language: str) -> str:
     """Return the headers that are the same for every reader."""
     owner = identity.reply_to or identity.from_address
     list_id = _visible(f"<{identity.id}.{identity.domain}>")
@@ -105,34 +124,49 @@ def _identity_headers(identity: Identity, kind: Kind) -> str:
         _fold("List-Help", [_mailto(identity.leave_address, "help")]),
         _fold("List-Owner", [_mailto(owner)]),
         "Auto-Submitted: auto-generated\r\n",
-        "Precedence: bulk\r\n",
         "X-Auto-Response-Suppress: All\r\n",
         # The last field is the steady one; none of them says anything about the reader.
         _fold("Feedback-ID", [_visible(f"{kind}:{identity.id}:{identity.domain}")]),
-        _fold("Content-Language", [_visible(identity.language)]),
+        _fold("Content-Language", [_visible(language)]),
     ]
     if identity.reply_to:
         headers.insert(1, _fold("Reply-To", _mailbox("Reply-To", "", identity.reply_to)))
     return "".join(headers)
 
 
-def _unsubscribe_headers(identity: Identity, url: str | None) -> str:
-    """Return List-Unsubscribe, https first, and only with https List-Unsubscribe-Post (RFC 8058)."""
+def _link_headers(identity: Identity, links: Links) -> str:
+    """Return List-Unsubscribe, https first, only with https List-Unsubscribe-Post (RFC 8058), and where to read."""
+    headers = "Precedence: bulk\r\n"
+    for name, url in (("List-Archive", links.archive), ("Archived-At", links.web)):
+        if url:
+            headers += _fold(name, [f"<{_uri(url)}>"])
     mailto = _mailto(identity.leave_address, "unsubscribe")
-    if url is None:
-        return _fold("List-Unsubscribe", [mailto])
-    if not url.startswith("https://") or "<" in url or ">" in url:
-        raise ValueError(f"one-click unsubscribe needs an https URL, not {url!r}")
+    if not links.one_click:
+        return headers + _fold("List-Unsubscribe", [mailto])
+    if not links.one_click.startswith("https://"):
+        raise ValueError(f"one-click unsubscribe needs an https URL, not {links.one_click!r}")
     return (
-        _fold("List-Unsubscribe", [f"<{_visible(url)}>,", mailto])
+        headers
+        + _fold("List-Unsubscribe", [f"<{_uri(links.one_click)}>,", mailto])
         + "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
     )
 
 
+def _uri(url: str) -> str:
+    """Return a URL that can stand in angle brackets in a list of them, or raise ValueError (RFC 2369)."""
+    if "<" in url or ">" in url:
+        raise ValueError(f"{url!r} cannot be in a header")
+    return _visible(url).replace(",", "%2C")
+
+
+def write_mailto(address: EmailAddress, subject: str = "") -> str:
+    """Return a link that writes a mail (RFC 6068)."""
+    query = f"?subject={quote(subject)}" if subject else ""
+    return f"mailto:{quote(_one_line(address), safe='@!$*+')}{query}"
+
+
 def _mailto(address: EmailAddress, subject: str = "") -> str:
-    """Return ``<mailto:…>`` (RFC 6068)."""
-    query = f"?subject={subject}" if subject else ""
-    return f"<mailto:{quote(_one_line(address), safe='@!$*+')}{query}>"
+    return f"<{write_mailto(address, subject)}>"
 
 
 def _format_date(date: datetime) -> str:
@@ -216,59 +250,30 @@ def _encoded_words(header: str, text: str) -> list[str]:
     as_q = sum(1 if byte in _PLAIN_IN_WORD or byte == 32 else 3 for byte in data) <= len(data) * 4 / 3
     encode = _encode_q if as_q else _encode_b
     words: list[str] = []
-    chunk = ""
+    chunk, used = "", 0
     room = min(_HEADER_COLUMNS - len(header) - len(": "), _WORD_COLUMNS) - _WORD_FRAME
     for char in text:
-        if len(encode(chunk + char)) > room:
+        size = len(_encode_q(char)) if as_q else len(char.encode())
+        if (used + size if as_q else -(-(used + size) // 3) * 4) > room:
             words.append(chunk)
-            chunk, room = "", _WORD_COLUMNS - _WORD_FRAME
+            chunk, used, room = "", 0, _WORD_COLUMNS - _WORD_FRAME
         chunk += char
+        used += size
     words.append(chunk)
     return [f"=?utf-8?{'q' if as_q else 'b'}?{encode(word)}?=" for word in words]
 
 
 def _encode_q(text: str) -> str:
     """Return RFC 2047 "Q", with only the characters plain that may be so in a phrase (section 5)."""
-    return "".join(
-        chr(byte) if byte in _PLAIN_IN_WORD else "_" if byte == 32 else f"={byte:02X}"
-        for byte in text.encode()
-    )
+    return "".join([_Q_WORDS[byte] for byte in text.encode()])
 
 
 def _encode_b(text: str) -> str:
     return base64.b64encode(text.encode()).decode("ascii")
 
 
-# --- how a part is written ----------------------------------------------------------------
-
-
-def _encode_part(subtype: str, text: str) -> bytes:
-    """Return one text part with its headers, in whichever encoding is shorter. No line is over 76 columns."""
-    data = text.replace("\r\n", "\n").replace("\r", "\n").encode()
-    escaped = data.count(b"=") + len(data) - len(data.translate(None, _NOT_ASCII))
-    if 2 * escaped < len(data) * 0.37:  # base64 makes 76 + 2 columns of 57 bytes
-        encoding, body = "quoted-printable", _encode_quoted_printable(data)
-    else:
-        encoding, body = "base64", _encode_base64(data)
+def _encode_part(subtype: str, pieces: tuple[Piece, ...]) -> tuple[bytes, bytes]:
+    """Return the headers of one text part and the part, in whichever encoding is shorter."""
+    encoding, body = encode_part(pieces)
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
-    return head.encode("ascii") + body
-
-
-def _encode_quoted_printable(data: bytes) -> bytes:
-    """Return ``\\n`` lines as RFC 2045 quoted-printable that no server on the way has a reason to touch.
-
-    The C routine encodes a lone dot itself. "From " at the start of a line, which old mailboxes turn
-    into ">From ", is left to us, and so are lines that get too long because their last character is a blank.
-    """
-    body = binascii.b2a_qp(data, istext=True)
-    if b"=20\n" in body or b"=09\n" in body:
-        body = _BLANK_TOO_FAR.sub(rb"\1=\n\2", body)
-    if body.startswith(b"From "):
-        body = b"=46ro=\nm " + body[5:]
-    return body.replace(b"\nFrom ", b"\n=46ro=\nm ").replace(b"\n", b"\r\n")
-
-
-def _encode_base64(data: bytes) -> bytes:
-    """Return ``\\n`` lines in RFC 2045 base64; inside it a line end is CRLF (RFC 2046 section 4.1.1)."""
-    whole = binascii.b2a_base64(data.replace(b"\n", b"\r\n"), newline=False)
-    return b"\r\n".join(whole[start : start + 76] for start in range(0, len(whole), 76))
+    return head.encode("ascii"), body

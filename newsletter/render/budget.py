@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +16,12 @@ class Cut:
     brief: int = 0
     bare: int = 0
     dropped: int = 0
+
+    def level(self, from_end: int) -> str:
+        """Return how long the summary of a paper may be: ``full``, ``brief`` or ``bare``. 0 is the last paper."""
+        if from_end < self.bare:
+            return "bare"
+        return "brief" if from_end < self.brief else "full"
 
 
 def cut_at(step: int, papers: int) -> Cut:
@@ -48,9 +53,3 @@ def choose_step(papers: int, fits: Callable[[int], bool]) -> int:
         else:
             low = middle
     return high
-
-
-def encoded_bytes(html: str) -> int:
-    """Return the length as it goes over the wire: quoted-printable (RFC 2045 section 6.7), CRLF line ends."""
-    encoded = binascii.b2a_qp(html.encode(), istext=True)
-    return len(encoded) + encoded.count(b"\n")

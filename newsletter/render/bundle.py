@@ -11,21 +11,31 @@ from pathlib import Path
 
 from newsletter.errors import Problem, TemplateError
 
-SUBJECT = "digest/subject.txt.j2"
-HTML = "digest/body.mjml.j2"
-TEXT = "digest/body.txt.j2"
-REQUIRED = (HTML, TEXT, SUBJECT)
+HTML, TEXT, SUBJECT = "digest.mjml.j2", "digest.txt.j2", "subject.txt.j2"
+PAPER_HTML, PAPER_TEXT = "paper.html.j2", "paper.txt.j2"
+LAYOUT_FILES = (HTML, TEXT, SUBJECT, PAPER_HTML, PAPER_TEXT)
+"""The files of a layout, in a folder that has its name."""
+
+NOTICE_HTML, NOTICE_TEXT = "notice/notice.mjml.j2", "notice/notice.txt.j2"
+"""The mails that are no digests."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """Template sources by their name in the templates folder (``digest/body.mjml.j2``).
+    """Template sources by their name in the templates folder (``cards/digest.mjml.j2``).
 
-    folder is only for messages to the operator; it is not part of the value.
+    folder and shipped are only for messages to the operator, and no part of the value: shipped names what did not
+    come from the operator's own folder.
     """
 
     sources: Mapping[str, str]
     folder: str = field(default="", compare=False)
+    shipped: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def layouts(self) -> tuple[str, ...]:
+        """The names of the layouts: every folder that has a page of a digest."""
+        return tuple(sorted(name.partition("/")[0] for name in self.sources if name.endswith("/" + HTML)))
 
     @cached_property
     def hash(self) -> str:
@@ -43,30 +53,44 @@ class Bundle:
 
     def file(self, name: str) -> str:
         """Return what a message to the operator calls this template."""
-        return str(Path(self.folder) / name)
+        return self.shipped.get(name) or str(Path(self.folder) / name)
 
 
-def load_bundle(folder: Path) -> Bundle:
-    """Read the digest's templates and their partials from a templates folder.
+def load_bundle(shipped: Path, own: Path | None = None) -> Bundle:
+    """Read the shipped templates, and over them those of the operator's own folder.
 
-    Raises TemplateError for every file that is missing or is not UTF-8 text.
+    A file of the same name replaces the shipped one; a new folder is a new layout, and what it lacks comes from the
+    shipped layout ``cards``. Raises TemplateError for every file that is not UTF-8 text.
     """
+    sources, problems = _read_folder(shipped)
+    places = {name: str(shipped / name) for name in sources}
+    if own is not None:
+        read, more = _read_folder(own)
+        sources |= read
+        problems += more
+        places = {name: place for name, place in places.items() if name not in read}
+    for layout in {name.partition("/")[0] for name in sources if name.endswith("/" + HTML)}:
+        for file in LAYOUT_FILES:
+            fallback = sources.get(f"cards/{file}")
+            if f"{layout}/{file}" not in sources and fallback is not None:
+                sources[f"{layout}/{file}"] = fallback
+                places[f"{layout}/{file}"] = places.get(
+                    f"cards/{file}", str((own or shipped) / "cards" / file)
+                )
+    if problems:
+        raise TemplateError(problems)
+    return Bundle(dict(sorted(sources.items())), folder=str(own or shipped), shipped=places)
+
+
+def _read_folder(folder: Path) -> tuple[dict[str, str], list[Problem]]:
     sources: dict[str, str] = {}
     problems = []
-    for path in sorted((folder / "digest").glob("*.j2")):
+    for path in sorted(folder.glob("*/*.j2")):
         try:
             sources[path.relative_to(folder).as_posix()] = _read_utf8(path)
         except _UnreadableError as error:
             problems.append(error.problem)
-    read = {*sources, *(Path(problem.file).relative_to(folder).as_posix() for problem in problems)}
-    problems += [
-        Problem("there is no such template; copy the shipped one", file=str(folder / name))
-        for name in REQUIRED
-        if name not in read
-    ]
-    if problems:
-        raise TemplateError(problems)
-    return Bundle(sources, folder=str(folder))
+    return sources, problems
 
 
 class _UnreadableError(Exception):

@@ -1,206 +1,298 @@
-"""The plain values that templates may use, all of them: texts and numbers, nothing to call."""
+"""The plain values that templates may use, all of them: texts and numbers, nothing to call.
+
+docs/templates.md shows them to operators; a test holds the two together.
+"""
 
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from functools import lru_cache
-from typing import TypedDict
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from newsletter.model import Card, Digest, Identity, Item, Section, Subscriber
+from newsletter.model import Card, Digest, Fact, Identity, Notice, Reason
 from newsletter.render.budget import Cut
+from newsletter.render.language import Language
+from newsletter.render.pieces import mark_card, mark_personal
 from newsletter.render.tex import read_tex
 from newsletter.render.wording import (
     clean,
-    count,
+    count_papers,
     cut_summary,
     write_byline,
-    write_cadence,
-    write_date,
+    write_edition,
     write_facts,
     write_headline,
+    write_marks,
     write_more,
+    write_most_discussed,
     write_overview,
     write_preheader,
     write_quiet,
     write_reason,
 )
 
-SUMMARY_CHARS = 400
-BRIEF_CHARS = 160
+SUMMARY_CHARS = {"full": 400, "brief": 160, "bare": 0}
+"""How long a summary may be at each level of the ladder of shortening."""
+
+_LEADERS = 3
+_FEW_FOR_LEADERS = 8
 _MAX_TITLE_CHARS = 300
 _MAX_URL_CHARS = 2_000
 
 
-class LinkView(TypedDict):
+class LinkView(NamedTuple):
     """label says where the link goes: Abstract, PDF, Discussion, Code, Project."""
 
     label: str
     url: str
 
 
-class PaperView(TypedDict):
-    """One paper. number counts through the whole mail. url is the title's link, "" where there is none.
+class PaperView(NamedTuple):
+    """One paper, for its card. url is the title's link, "" where there is none.
 
-    byline: authors and organisation. facts: upvotes, comments, stars, each a text. Each address
-    stands in links once.
+    byline: authors, organisation, date. facts: votes now and on course for, comments, stars. marks: what is
+    unusual, such as Listed on 16 June. Each address stands in links once. is_leader: a weekly digest shows it first.
     """
 
-    number: int
     title: str
     url: str
     byline: str
-    facts: list[str]
+    facts: tuple[str, ...]
+    marks: tuple[str, ...]
     summary: str
     reason: str
-    links: list[LinkView]
+    links: tuple[LinkView, ...]
+    is_leader: bool
 
 
-class SectionView(TypedDict):
-    """One topic. count is how many papers it brought without those over its limit.
+class PaperPlace(NamedTuple):
+    """One paper, for the page. card is its card, as paper.html.j2 or paper.txt.j2 made it."""
+
+    title: str
+    url: str
+    is_leader: bool
+    card: str
+
+
+class SectionView(NamedTuple):
+    """One topic. total is how many papers it brought without those over its limit.
 
     more is the line about what is not shown, "" for none; more_url its link, "" for none.
     """
 
     heading: str
-    count: str
-    papers: list[PaperView]
+    total: str
+    papers: tuple[PaperPlace, ...]
     more: str
     more_url: str
 
 
-class DigestContext(TypedDict):
-    """Everything that a digest's templates may use."""
+class DigestView(NamedTuple):
+    """Everything that the page of a digest may use."""
 
     newsletter: str
-    language: str
-    direction: str
-    date: str
+    edition: str
     headline: str
     preheader: str
     overview: str
-    sections: list[SectionView]
+    most_discussed: str
+    is_weekly: bool
+    is_first: bool
+    leaders: tuple[PaperPlace, ...]
+    sections: tuple[SectionView, ...]
     quiet: str
+    why_you: str
+    leave_url: str
+    change_url: str
+    web_url: str
+    postal_address: str
+
+
+class NoticeView(NamedTuple):
+    """Everything that the page of another mail may use. headline is its subject."""
+
+    newsletter: str
+    headline: str
+    preheader: str
+    paragraphs: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    button: str
+    url: str
     why_you: str
     leave_url: str
     change_url: str
     postal_address: str
 
 
-def build_context(
-    digest: Digest, subscriber: Subscriber, identity: Identity, cut: Cut | None = None
-) -> DigestContext:
-    """Return the values for one digest, with what the cut leaves of it.
+def build_page(lang: Language, digest: Digest, identity: Identity, cut: Cut, *, has_web: bool) -> DigestView:
+    """Return the values for the page of a digest, with what the cut leaves of it.
 
-    Everything is plain text of one line: TeX is read, invisible characters are gone, summaries end
-    with a sentence. Only http and https addresses become links.
+    Everything is plain text of one line: TeX is read, invisible characters are gone. Cards and personal values
+    are marks (``render.pieces``), so equal digests have equal pages.
     """
-    cut = cut or Cut()
-    sections = _build_sections(digest, cut)
-    day = digest.slot.local_on
+    sections = _build_sections(lang, digest, cut)
     topics = [_clean_topic(section.topic) for section in digest.sections if section.topic and section.items]
     papers = sum(len(section.items) for section in digest.sections if section.topic)
     outside = digest.entry_count - papers
     name = clean(identity.name, 80)
-    overview = write_overview(papers, len(topics), outside)
-    titles = [paper["title"] for section in sections for paper in section["papers"]]
-    return DigestContext(
+    first_on, last_on = digest.since_on or digest.slot.local_on, digest.slot.local_on
+    is_weekly = last_on - first_on > timedelta(days=1)
+    edition = write_edition(lang, first_on if is_weekly else last_on, last_on)
+    overview = write_overview(lang, papers, len(topics), outside)
+    shown = [paper for section in sections for paper in section.papers]
+    when = lang.days(first_on, last_on) if is_weekly else lang.day(last_on)
+    fallback = (lang.say("{newsletter} for {date}", newsletter=name, date=edition), overview)
+    return DigestView(
         newsletter=name,
-        language=identity.language,
-        direction="ltr",
-        date=write_date(day),
-        headline=write_headline(papers, topics, outside, day),
-        preheader=write_preheader(titles, (f"{name} for {write_date(day)}", overview)),
+        edition=edition,
+        headline=write_headline(lang, papers, topics, outside, when),
+        preheader=write_preheader([paper.title for paper in shown], fallback),
         overview=overview,
+        most_discussed=_write_most_discussed(lang, digest, len(shown)),
+        is_weekly=is_weekly,
+        is_first=digest.is_first,
+        leaders=tuple(paper for paper in shown if paper.is_leader),
         sections=sections,
-        quiet=write_quiet([_clean_topic(topic) for topic in digest.quiet_topics]),
-        why_you=(
-            f"You get this mail because {subscriber.address} subscribes to {name}, "
-            f"{write_cadence(subscriber.cadence)}."
-        ),
-        leave_url=_mailto(identity.leave_address, "unsubscribe"),
-        change_url=_mailto(identity.leave_address, "change topics"),
-        postal_address=clean(", ".join(identity.postal_address.strip().splitlines()), 300),
+        quiet=write_quiet(lang, [_clean_topic(topic) for topic in digest.quiet_topics]),
+        why_you=mark_personal("why"),
+        leave_url=mark_personal("leave"),
+        change_url=mark_personal("change"),
+        web_url=mark_personal("web") if has_web else "",
+        postal_address=build_postal_address(identity),
     )
 
 
-def _build_sections(digest: Digest, cut: Cut) -> list[SectionView]:
+def build_notice(notice: Notice, identity: Identity, *, can_leave: bool) -> NoticeView:
+    """Return the values for the page of a mail that is no digest."""
+    return NoticeView(
+        newsletter=clean(identity.name, 80),
+        headline=clean(notice.subject, 200),
+        preheader=clean(notice.preheader, 110),
+        paragraphs=tuple(clean(text, 2_000) for text in notice.paragraphs),
+        facts=tuple(Fact(clean(fact.name, 80), clean(fact.value, 500)) for fact in notice.facts),
+        button=clean(notice.button, 80),
+        url=safe_url(notice.url),
+        why_you=clean(notice.why, 500),
+        leave_url=mark_personal("leave") if can_leave else "",
+        change_url=mark_personal("change") if can_leave else "",
+        postal_address=build_postal_address(identity),
+    )
+
+
+def build_postal_address(identity: Identity) -> str:
+    return clean(", ".join(identity.postal_address.strip().splitlines()), 300)
+
+
+def _build_sections(lang: Language, digest: Digest, cut: Cut) -> tuple[SectionView, ...]:
     views = []
     number = 0
+    leaders = find_leaders(digest)
     for section in digest.sections:
         papers = []
         for item in section.items:
+            if digest.entry_count - number > cut.dropped:
+                title, url = _head_card(lang, item.card)
+                papers.append(PaperPlace(title, url, number in leaders, mark_card(number)))
             number += 1
-            from_end = digest.entry_count - number
-            if from_end >= cut.dropped:
-                papers.append(_build_paper(item, section, number, _summary_chars(from_end, cut)))
         hidden = len(section.items) - len(papers) + len(section.overflow)
         more_url = safe_url(section.overflow_url)
         views.append(
             SectionView(
-                heading=_clean_topic(section.topic) or "Also trending",
-                count=count(len(section.items), "paper"),
-                papers=papers,
-                more=write_more(hidden, bool(more_url)),
+                heading=_clean_topic(section.topic) or lang.say("Also trending"),
+                total=count_papers(lang, len(section.items)),
+                papers=tuple(papers),
+                more=write_more(lang, hidden, bool(more_url)),
                 more_url=more_url if hidden else "",
             )
         )
-    return views
-
-
-def _summary_chars(from_end: int, cut: Cut) -> int:
-    if from_end < cut.bare:
-        return 0
-    return BRIEF_CHARS if from_end < cut.brief else SUMMARY_CHARS
-
-
-def _build_paper(item: Item, section: Section, number: int, summary_chars: int) -> PaperView:
-    paper = _read_card(item.card, summary_chars)
-    reason = write_reason(item.reason, item.card.listed_on, section.topic)
-    return PaperView(**{**paper, "number": number, "reason": reason})
+    return tuple(views)
 
 
 @lru_cache(maxsize=4096)
-def _read_card(card: Card, summary_chars: int) -> PaperView:
-    """Return what a paper looks like to every reader. Remembered: the cards of an edition are shared by its readers."""
-    links = build_links(card)
-    summary = read_tex(clean(card.summary, 10_000)) if summary_chars else ""
+def _head_card(lang: Language, card: Card) -> tuple[str, str]:
+    """Return title and address. Remembered: the cards of an edition are shared by its readers."""
+    return write_title(lang, card), next((link.url for link in build_links(lang, card)), "")
+
+
+def find_leaders(digest: Digest) -> frozenset[int]:
+    """Return the places (from 0, through all sections) of the papers that a weekly digest shows first."""
+    cards = [item.card for section in digest.sections for item in section.items]
+    first_on = digest.since_on or digest.slot.local_on
+    if digest.slot.local_on - first_on <= timedelta(days=1) or len(cards) < _FEW_FOR_LEADERS:
+        return frozenset()
+    best = sorted((-(card.upvotes or 0), place) for place, card in enumerate(cards) if card.upvotes)
+    return frozenset(place for _, place in best[:_LEADERS])
+
+
+def _write_most_discussed(lang: Language, digest: Digest, shown: int) -> str:
+    cards = [item.card for section in digest.sections for item in section.items][:shown]
+    best = max(cards, key=lambda card: card.comments or 0, default=None)
+    if best is None or len(cards) < 2 or (best.comments or 0) < 2:
+        return ""
+    return write_most_discussed(lang, cut_summary(write_title(lang, best), 80), best.comments or 0)
+
+
+def write_title(lang: Language, card: Card) -> str:
+    """Return the title of a paper as a mail shows it."""
+    title = card.title
+    if "$" in title or "\\" in title or "--" in title or "``" in title:
+        title = read_tex(clean(title, 2_000))
+    return clean(title, _MAX_TITLE_CHARS) or lang.say("(without a title)")
+
+
+def build_paper(
+    lang: Language, card: Card, reason: Reason, topic: str, *, max_summary_chars: int, is_leader: bool
+) -> PaperView:
+    """Return the values for the card of one paper, the same for every reader who gets it for the same reason."""
+    links = build_links(lang, card)
+    summary = read_tex(clean(card.summary, 10_000)) if max_summary_chars else ""
+    if summary and card.is_model_summary:
+        summary = lang.say("AI summary: {summary}", summary=summary)
     return PaperView(
-        number=0,
-        title=clean(read_tex(clean(card.title, 2_000)), _MAX_TITLE_CHARS) or "(without a title)",
-        url=links[0]["url"] if links else "",
-        byline=write_byline(card),
-        facts=list(write_facts(card)),
-        summary=cut_summary(summary, summary_chars) if summary_chars else "",
-        reason="",
+        title=write_title(lang, card),
+        url=links[0].url if links else "",
+        byline=write_byline(lang, card),
+        facts=write_facts(lang, card, reason),
+        marks=write_marks(lang, card, reason),
+        summary=cut_summary(summary, max_summary_chars) if max_summary_chars else "",
+        reason=write_reason(lang, reason, topic),
         links=links,
+        is_leader=is_leader,
     )
 
 
-def build_links(card: Card) -> list[LinkView]:
+def build_links(lang: Language, card: Card) -> tuple[LinkView, ...]:
     """Return the links of a paper, its own page first; each address once."""
-    abstract = "Abstract" if card.key.startswith(("arxiv:", "doi:")) else ""
+    abstract = lang.say("Abstract") if card.key.startswith(("arxiv:", "doi:")) else ""
     if "/papers?q=" in card.url:
-        abstract = "Search"  # a captured page names no address of a paper
+        abstract = lang.say("Search")  # a captured page names no address of a paper
     named = (
         (abstract, card.url),
-        ("PDF", card.pdf_url),
-        ("Discussion", card.discussion_url),
-        ("Code", card.code_url),
-        ("Project", card.project_url),
+        (lang.say("PDF"), card.pdf_url),
+        (lang.say("Discussion"), card.discussion_url),
+        (lang.say("Code"), card.code_url),
+        (lang.say("Project"), card.project_url),
     )
     links: dict[str, LinkView] = {}
     for label, address in named:
         url = safe_url(address)
         if url and url not in links:
             links[url] = LinkView(label=label or clean(urlsplit(url).hostname or "", 60), url=url)
-    return list(links.values())
+    return tuple(links.values())
 
 
 def safe_url(text: str) -> str:
     """Return an http or https address in which nothing can end a line or an attribute; "" for any other."""
+    if not text:
+        return ""
     url = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", "", text).strip()
-    url = re.sub(r"[\s<>\"'`\\^{|}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]", lambda m: quote(m[0]), url)
+    url = re.sub(
+        r"[\s<>\"'`\\^{|}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufdd0-\ufdef]",
+        lambda m: quote(m[0]),
+        url,
+    )
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -211,8 +303,3 @@ def safe_url(text: str) -> str:
 
 def _clean_topic(name: str) -> str:
     return clean(name, 80)
-
-
-def _mailto(address: str, subject: str) -> str:
-    """Return a link that writes a mail with this subject. Source: RFC 6068."""
-    return f"mailto:{quote(address, safe='@+')}?subject={quote(subject)}"

@@ -1,90 +1,361 @@
-"""One digest as a mail: the bundle compiled once, then subject, HTML and text for each reader."""
+"""One digest as a mail: the bundle compiled once, then subject, HTML and text for each reader.
+
+What readers share is rendered once: the card of a paper for each reason to send it, and the page around the cards
+for each distinct content. What is left for a reader is to put these together and fill in the personal values.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
 
 import jinja2
+from markupsafe import escape
 
+from newsletter.encoding import measure_part
 from newsletter.errors import Problem, TemplateError
-from newsletter.model import Digest, Identity, Rendered, Subscriber
+from newsletter.model import (
+    Card,
+    Digest,
+    Identity,
+    Links,
+    Notice,
+    Piece,
+    Reason,
+    Rendered,
+    Subscriber,
+)
 from newsletter.render import sample
-from newsletter.render.budget import MAX_HTML_BYTES, choose_step, cut_at, encoded_bytes
-from newsletter.render.bundle import HTML, REQUIRED, SUBJECT, TEXT, Bundle
-from newsletter.render.context import DigestContext, build_context
-from newsletter.render.html_part import compile_html, parse_html
+from newsletter.render.budget import MAX_HTML_BYTES, Cut, choose_step, cut_at, last_step
+from newsletter.render.bundle import (
+    HTML,
+    LAYOUT_FILES,
+    NOTICE_HTML,
+    NOTICE_TEXT,
+    PAPER_HTML,
+    PAPER_TEXT,
+    SUBJECT,
+    TEXT,
+    Bundle,
+)
+from newsletter.render.context import (
+    SUMMARY_CHARS,
+    DigestView,
+    build_notice,
+    build_page,
+    build_paper,
+    find_leaders,
+)
+from newsletter.render.html_part import compile_fragment, compile_html, parse_html
+from newsletter.render.language import Language, list_languages, load_language
+from newsletter.render.pieces import Page, assemble, split_page
 from newsletter.render.source import Source, build_source, check_template
-from newsletter.render.text_part import compile_text, tidy
-from newsletter.render.theme import build_theme
+from newsletter.render.text_part import compile_text, number_paper, tidy, wrap
+from newsletter.render.theme import Theme, build_theme
+from newsletter.render.wording import clean, write_cadence
+
+_SPARE_BYTES_PER_SECTION = 600  # for the line about what is not shown, which comes when papers give way
+
+
+class CompiledLayout:
+    """The templates of one layout in one language. They are known to compile and to render."""
+
+    def __init__(
+        self, lang: Language, templates: Mapping[str, jinja2.Template], static: Sequence[str]
+    ) -> None:
+        self.lang = lang
+        self.static = tuple(static)
+        self._subject = templates[SUBJECT]
+        self._html = templates[HTML]
+        self._text = templates[TEXT]
+        self._paper_html = templates[PAPER_HTML]
+        self._paper_text = templates[PAPER_TEXT]
+        self.render_card = lru_cache(maxsize=4096)(self._render_card)
+        self.render_page = lru_cache(maxsize=256)(self._render_page)
+
+    def _render_card(
+        self, card: Card, reason: Reason, topic: str, level: str, is_leader: bool
+    ) -> tuple[str, str]:
+        """Return the HTML and the text of a paper, each with a line end. Remembered for every other reader."""
+        paper = build_paper(
+            self.lang,
+            card,
+            reason,
+            topic,
+            max_summary_chars=SUMMARY_CHARS[level],
+            is_leader=is_leader,
+        )
+        html = self._paper_html.render(paper=paper).strip("\n") + "\n"
+        return html, tidy(self._paper_text.render(paper=paper))
+
+    def _render_page(self, view: DigestView) -> tuple[str, Page, Page]:
+        """Return the subject, and the pages of both parts with marks for cards and personal values."""
+        values = view._asdict()
+        return (
+            " ".join(self._subject.render(values).split()),
+            split_page(self._html.render(values)),
+            split_page(tidy(self._text.render(values))),
+        )
+
+
+@dataclass(frozen=True)
+class CompiledNotice:
+    """The templates of the mails that are no digests, in one language."""
+
+    html: jinja2.Template
+    static: tuple[str, ...]
+    text: jinja2.Template
 
 
 @dataclass(frozen=True)
 class CompiledBundle:
-    """A bundle whose templates are known to compile and to render."""
+    """A bundle whose templates are known to compile and to render: layouts by name and language."""
 
     bundle: Bundle
-    subject: jinja2.Template
-    html: jinja2.Template
-    text: jinja2.Template
+    layouts: Mapping[tuple[str, str], CompiledLayout]
+    notices: Mapping[str, CompiledNotice]
 
 
-def compile_bundle(bundle: Bundle, identity: Identity) -> CompiledBundle:
-    """Return the templates, ready to render, in the identity's accent colour.
+def compile_bundle(
+    bundle: Bundle, identity: Identity, languages: Iterable[str] | None = None
+) -> CompiledBundle:
+    """Return the templates, ready to render, in the identity's accent colour and in all languages.
 
     Each is rendered against small sample digests, so that an unknown value fails here and not while
     sending. Raises TemplateError with all the templates' mistakes, each with its file, line and column
     where they can be known, and ConfigError where the accent is no colour.
     """
     theme = build_theme(identity.accent)
-    contexts = [build_context(digest, sample.READER, identity) for digest in sample.ALL]
+    problems: dict[
+        Problem, None
+    ] = {}  # one mistake shows in every language and in every layout that includes it
+    layouts: dict[tuple[str, str], CompiledLayout] = {}
+    notices: dict[str, CompiledNotice] = {}
+    for code in languages or list_languages():
+        lang = load_language(code)
+        for layout in bundle.layouts:
+            try:
+                layouts[layout, code] = _compile_layout(bundle, layout, theme, lang, identity)
+            except TemplateError as error:
+                problems |= dict.fromkeys(error.problems)
+        try:
+            notices[code] = _compile_notice(bundle, theme, lang, identity)
+        except TemplateError as error:
+            problems |= dict.fromkeys(error.problems)
+    if problems:
+        raise TemplateError(list(problems))
+    return CompiledBundle(bundle, layouts, notices)
+
+
+def _compile_layout(
+    bundle: Bundle, layout: str, theme: Theme, lang: Language, identity: Identity
+) -> CompiledLayout:
+    page_values = [
+        build_page(lang, digest, identity, Cut(), has_web=has_web)._asdict()
+        for digest in sample.ALL
+        for has_web in (False, True)
+    ]
+    papers = [
+        build_paper(lang, item.card, item.reason, "A topic", max_summary_chars=chars, is_leader=is_leader)
+        for item in sample.ITEMS
+        for chars, is_leader in ((400, False), (0, True))
+    ]
+    paper_values = [{"paper": paper} for paper in papers]
+    templates: dict[str, jinja2.Template] = {}
+    static: tuple[str, ...] = ()
     problems: list[Problem] = []
-    compiled: dict[str, jinja2.Template] = {}
-    for name in REQUIRED:
+    for file in LAYOUT_FILES:
+        name = f"{layout}/{file}"
         if name not in bundle.sources:
             problems.append(Problem("there is no such template", file=bundle.file(name)))
             continue
+        values = paper_values if file in (PAPER_HTML, PAPER_TEXT) else page_values
         try:
-            compiled[name] = _compile(build_source(bundle, name, theme), contexts)
+            source = build_source(bundle, name, theme, lang)
+            if file == HTML:
+                templates[file], static = _compile_page(source, values)
+            else:
+                compiled = compile_fragment(source) if file == PAPER_HTML else compile_text(source)
+                templates[file] = _try_all(source, compiled, values)
         except TemplateError as error:
             problems += error.problems
     if problems:
         raise TemplateError(problems)
-    return CompiledBundle(bundle, subject=compiled[SUBJECT], html=compiled[HTML], text=compiled[TEXT])
+    return CompiledLayout(lang, templates, static)
 
 
-def _compile(source: Source, contexts: Sequence[DigestContext]) -> jinja2.Template:
+def _compile_notice(bundle: Bundle, theme: Theme, lang: Language, identity: Identity) -> CompiledNotice:
+    values = [
+        build_notice(notice, identity, can_leave=can_leave)._asdict()
+        for notice in sample.NOTICES
+        for can_leave in (False, True)
+    ]
+    missing = [name for name in (NOTICE_HTML, NOTICE_TEXT) if name not in bundle.sources]
+    if missing:
+        raise TemplateError(
+            [Problem("there is no such template", file=bundle.file(name)) for name in missing]
+        )
+    html, static = _compile_page(build_source(bundle, NOTICE_HTML, theme, lang), values)
+    source = build_source(bundle, NOTICE_TEXT, theme, lang)
+    return CompiledNotice(html, static, _try_all(source, compile_text(source), values))
+
+
+def _compile_page(
+    source: Source, values: Sequence[Mapping[str, Any]]
+) -> tuple[jinja2.Template, tuple[str, ...]]:
     """Return the template; its Jinja is tried first, in the operator's own lines, which MJML would lose."""
-    written = parse_html(source) if source.name == HTML else compile_text(source)
-    for context in contexts:
-        check_template(source, lambda context=context: written.render(context))  # type: ignore[misc]
-    if source.name != HTML:
-        return written
-    template = compile_html(source)
-    for context in contexts:
-        check_template(source, lambda context=context: template.render(context))  # type: ignore[misc]
+    _try_all(source, parse_html(source), values)
+    template, static = compile_html(source)
+    return _try_all(source, template, values), static
+
+
+def _try_all(
+    source: Source, template: jinja2.Template, values: Sequence[Mapping[str, Any]]
+) -> jinja2.Template:
+    for some in values:
+        check_template(source, lambda some=some: template.render(some))  # type: ignore[misc]
     return template
 
 
-def render_digest(
+# --- for each reader ----------------------------------------------------------------------
+
+
+def choose_look(
     compiled: CompiledBundle, digest: Digest, subscriber: Subscriber, identity: Identity
+) -> Digest:
+    """Return the digest with its layout and language: the reader's own, else the newsletter's.
+
+    A reader who chose no layout and gets one mail a week gets ``weekly``. What the bundle does not have falls back.
+    """
+    code = _first_of((digest.language, subscriber.language, identity.language), set(compiled.notices))
+    names = {layout for layout, _ in compiled.layouts}
+    is_weekly = len(subscriber.cadence.days) == 1
+    wanted = (digest.layout, subscriber.layout, "weekly" if is_weekly else "", identity.layout)
+    return replace(digest, layout=_first_of(wanted, names), language=code)
+
+
+def _first_of(wanted: Sequence[str], known: set[str]) -> str:
+    return next((name for name in wanted if name in known), min(known))
+
+
+def render_digest(
+    compiled: CompiledBundle, digest: Digest, subscriber: Subscriber, identity: Identity, links: Links
 ) -> Rendered:
     """Return the mail that this reader gets; the same arguments give the same bytes.
 
     Its encoded HTML has at most 90 kB: where it would be longer, summaries are shortened from the tail,
     then papers give way to "12 more on the web".
     """
+    digest = choose_look(compiled, digest, subscriber, identity)
+    layout = compiled.layouts[digest.layout, digest.language]
+    papers = _Papers(layout, digest)
+    has_web = bool(links.web)
+    page = layout.render_page(build_page(layout.lang, digest, identity, Cut(), has_web=has_web))
+    personal = _build_personal(layout.lang, subscriber, identity, links)
+    whole = _put_together(layout, page, papers.at(0), personal)
+    count = digest.entry_count
+    spare = MAX_HTML_BYTES - measure_part(whole.html_pieces)
+    if spare >= 0 or not count:
+        return whole
+    # The page around the cards hardly changes, so the ladder is searched by the sizes of the cards alone.
+    spare += papers.size_at(0) - _SPARE_BYTES_PER_SECTION * len(digest.sections)
+    step = choose_step(count, lambda step: papers.size_at(step) <= spare)
+    while True:
+        view = build_page(layout.lang, digest, identity, cut_at(step, count), has_web=has_web)
+        cut = _put_together(layout, layout.render_page(view), papers.at(step), personal)
+        if measure_part(cut.html_pieces) <= MAX_HTML_BYTES or step >= last_step(count):
+            return cut
+        step += 1
 
-    @cache
-    def html_at(step: int) -> tuple[DigestContext, str]:
-        context = build_context(digest, subscriber, identity, cut_at(step, digest.entry_count))
-        return context, compiled.html.render(context)
 
-    step = choose_step(digest.entry_count, lambda step: encoded_bytes(html_at(step)[1]) <= MAX_HTML_BYTES)
-    context, html = html_at(step)
+class _Papers:
+    """The cards of a digest at any step of the ladder."""
+
+    def __init__(self, layout: CompiledLayout, digest: Digest) -> None:
+        self._layout = layout
+        leaders = find_leaders(digest)
+        self._keys = [
+            (item.card, item.reason, _name_topic(item.reason, section.topic))
+            for section in digest.sections
+            for item in section.items
+        ]
+        self._leads = [number in leaders for number in range(len(self._keys))]
+        self._sizes: dict[tuple[int, str], int] = {}
+
+    def at(self, step: int) -> list[tuple[str, str]]:
+        """Return HTML and text of each card; those that are not shown are at the end."""
+        count = len(self._keys)
+        cut = cut_at(step, count)
+        render = self._layout.render_card
+        return [
+            render(*key, cut.level(count - 1 - number), leads)
+            for number, (key, leads) in enumerate(zip(self._keys, self._leads, strict=True))
+        ]
+
+    def size_at(self, step: int) -> int:
+        """Return the encoded bytes of the HTML cards that are shown."""
+        count = len(self._keys)
+        cut = cut_at(step, count)
+        return sum(self._size(number, cut.level(count - 1 - number)) for number in range(count - cut.dropped))
+
+    def _size(self, number: int, level: str) -> int:
+        if (number, level) not in self._sizes:
+            html, _ = self._layout.render_card(*self._keys[number], level, self._leads[number])
+            self._sizes[number, level] = measure_part((Piece(html, is_shared=True),))
+        return self._sizes[number, level]
+
+
+def _name_topic(reason: Reason, topic: str) -> str:
+    """Return the topic where the reason names it, else only that there is one: so that more readers share a card."""
+    return topic if not topic or reason.share or reason.scope is None or not reason.rule else "-"
+
+
+def _put_together(
+    layout: CompiledLayout,
+    page: tuple[str, Page, Page],
+    cards: Sequence[tuple[str, str]],
+    personal: tuple[Mapping[str, str], Mapping[str, str]],
+) -> Rendered:
+    subject, html, text = page
     return Rendered(
-        subject=" ".join(compiled.subject.render(context).split()),
-        html=html,
-        text=tidy(compiled.text.render(context)),
+        subject=subject,
+        html_pieces=assemble(html, [card[0] for card in cards], layout.static, personal[0]),
+        text_pieces=assemble(text, [card[1] for card in cards], (), personal[1], number_paper),
+    )
+
+
+def _build_personal(
+    lang: Language, subscriber: Subscriber, identity: Identity, links: Links
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Return the personal values by name, as they stand in HTML and in text."""
+    why = lang.say(
+        "You get this mail because {address} subscribes to {newsletter}, {cadence}.",
+        address=subscriber.address,
+        newsletter=clean(identity.name, 80),
+        cadence=write_cadence(lang, subscriber.cadence),
+    )
+    values = {"leave": links.leave, "change": links.change, "web": links.web}
+    return (
+        {name: str(escape(value)) for name, value in {**values, "why": why}.items()},
+        {**values, "why": wrap(why)},
+    )
+
+
+def render_notice(
+    compiled: CompiledBundle, notice: Notice, language: str, identity: Identity, links: Links | None
+) -> Rendered:
+    """Return a mail that is no digest. With links it can be left from, as a subscriber's mail can."""
+    code = _first_of((language, identity.language), set(compiled.notices))
+    templates = compiled.notices[code]
+    values = build_notice(notice, identity, can_leave=links is not None)._asdict()
+    leave, change = (links.leave, links.change) if links else ("", "")
+    html_values = {"leave": str(escape(leave)), "change": str(escape(change))}
+    return Rendered(
+        subject=values["headline"],
+        html_pieces=assemble(split_page(templates.html.render(values)), (), templates.static, html_values),
+        text_pieces=assemble(
+            split_page(tidy(templates.text.render(values))), (), (), {"leave": leave, "change": change}
+        ),
     )

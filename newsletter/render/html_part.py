@@ -9,7 +9,9 @@ import jinja2
 from mjml import mjml2html
 
 from newsletter.errors import TemplateError
+from newsletter.render.pieces import lift_static
 from newsletter.render.source import RUN_TIME_TAG, Source, check_template, new_environment, parse_template
+from newsletter.render.wording import cut_summary
 
 # What HTML lets stand alone and XML does not.
 _VOID = re.compile(r"<(?:br|hr|img|meta|wbr|link|input)\b[^<>]*>", re.IGNORECASE)
@@ -25,13 +27,21 @@ def parse_html(source: Source) -> jinja2.Template:
     return parsed[0]
 
 
-def compile_html(source: Source) -> jinja2.Template:
-    """Return the source as an HTML template. Content that is rendered into it is escaped.
+def compile_fragment(source: Source) -> jinja2.Template:
+    """Return a piece of HTML without MJML, a paper's card, as a template. Raises TemplateError."""
+    _check_well_formed(source, f"<card>{source.text}</card>", len("<card>"))
+    return parse_html(source)
+
+
+def compile_html(source: Source) -> tuple[jinja2.Template, tuple[str, ...]]:
+    """Return the source as an HTML template, and its static stretches, for whose places the template has marks.
+
+    Content that is rendered into it is escaped.
 
     The Jinja tags wait as plain words while MJML is compiled: no tag can break the XML, and
     no content ever gets there. Raises TemplateError.
     """
-    _check_well_formed(source)
+    _check_well_formed(source, source.text)
     tags: list[str] = []
     word = "jinja"
     while word in source.text:
@@ -51,22 +61,31 @@ def compile_html(source: Source) -> jinja2.Template:
         raise _explain_unknown(source, unknown[1])
     # Indentation is worth bytes of every mail; MJML has no element in which it matters.
     html = re.sub(r"\n\s+", "\n", html)
+    # Lines, so that what changes and what does not stand on lines of their own.
+    html = re.sub(r"(</(?:td|tr|table|div|style|head)>)(?=<)", r"\1\n", html)
     html = re.sub(rf"{word}(\d+)tag", lambda match: tags[int(match[1])], html)
-    return _parse(source.name, html)
+    html, chunks = lift_static(html)
+    return _parse(source.name, html), chunks
 
 
 def _parse(name: str, text: str) -> jinja2.Template:
-    return parse_template(new_environment(autoescape=True), name, text)
+    environment = new_environment(autoescape=True)
+    environment.filters["sentences"] = cut_summary
+    return parse_template(environment, name, text)
 
 
-def _check_well_formed(source: Source) -> None:
-    """Raise TemplateError where the source is no XML: MJML knows no place, and lets some lost tags pass."""
-    xml = _VOID.sub(_blank, _without_tags(source).replace("&", "+"))
+def _check_well_formed(source: Source, text: str, shift: int = 0) -> None:
+    """Raise TemplateError where the text is no XML: MJML knows no place, and lets some lost tags pass.
+
+    shift is how many columns the text's first line has more than the source's.
+    """
+    xml = _VOID.sub(_blank, _without_tags(text).replace("&", "+"))
     try:
         expat.ParserCreate().Parse(xml, True)
     except expat.ExpatError as error:
-        message = f"MJML: {expat.ErrorString(error.code)}"
-        raise TemplateError([source.problem(message, error.lineno, error.offset + 1)]) from error
+        column = error.offset + 1 - (shift if error.lineno == 1 else 0)
+        message = f"{'HTML' if shift else 'MJML'}: {expat.ErrorString(error.code)}"
+        raise TemplateError([source.problem(message, error.lineno, column)]) from error
 
 
 def _explain(source: Source, reason: str) -> TemplateError:
@@ -76,7 +95,7 @@ def _explain(source: Source, reason: str) -> TemplateError:
     if not at:
         return TemplateError([source.problem(f"MJML: {reason}")])
     # The offset is one in the text with placeholders; asked again with text of equal length, it is ours.
-    same_length = _without_tags(source).encode()
+    same_length = _without_tags(source.text).encode()
     try:
         mjml2html(same_length.decode(), fonts={})
     except ValueError as error:
@@ -85,9 +104,9 @@ def _explain(source: Source, reason: str) -> TemplateError:
     return TemplateError([source.problem(f"MJML: {reason.partition(' at position ')[0]}", line, column)])
 
 
-def _without_tags(source: Source) -> str:
-    """Return the source with letters in place of its Jinja tags; every other character keeps its place."""
-    return RUN_TIME_TAG.sub(lambda match: re.sub(r"[^\n]", "x", match[0]), source.text)
+def _without_tags(text: str) -> str:
+    """Return the text with letters in place of its Jinja tags; every other character keeps its place."""
+    return RUN_TIME_TAG.sub(lambda match: re.sub(r"[^\n]", "x", match[0]), text)
 
 
 def _blank(match: re.Match[str]) -> str:

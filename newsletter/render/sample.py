@@ -11,7 +11,9 @@ from newsletter.model import (
     EmailAddress,
     EntryId,
     EntryKey,
+    Fact,
     Item,
+    Notice,
     Reason,
     Scope,
     Section,
@@ -86,4 +88,33 @@ BARE = Digest(
 EMPTY = Digest(slot=_SLOT, window=_WINDOW, sections=())
 EMPTY_WITH_QUIET_TOPIC = Digest(slot=_SLOT, window=_WINDOW, sections=(), quiet_topics=("A quiet topic",))
 
-ALL = (FULL, BARE, EMPTY, EMPTY_WITH_QUIET_TOPIC)
+WEEKLY = Digest(
+    slot=_SLOT,
+    window=_WINDOW,
+    sections=(
+        Section(
+            topic="A topic",
+            items=tuple(Item(EntryId(number), _FULL_CARD, _REASON) for number in range(9)),
+        ),
+        FULL.sections[1],
+    ),
+    since_on=date(2026, 6, 12),
+    is_first=True,
+)
+
+ALL = (FULL, BARE, EMPTY, EMPTY_WITH_QUIET_TOPIC, WEEKLY)
+
+ITEMS = (*FULL.sections[0].items, *BARE.sections[0].items)
+
+NOTICES = (
+    Notice(
+        subject="A subject",
+        preheader="A line that says something else",
+        paragraphs=("A paragraph.", "Another one."),
+        facts=(Fact("A fact", "its value"),),
+        button="Press here",
+        url="https://example.org/press",
+        why="You get this mail because you pressed.",
+    ),
+    Notice(subject="A subject", preheader="", paragraphs=()),
+)

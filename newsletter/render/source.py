@@ -1,7 +1,8 @@
 """Template sources, built: theme and partials filled in, and every line still knows which file it came from.
 
-A template has two kinds of Jinja in it. ``[[ theme.light.ink ]]`` and ``[% include "card.mjml.j2" %]`` are
-answered here, once. ``{{ paper.title }}`` and ``{% for … %}`` stay for each digest.
+A template has two kinds of Jinja in it. ``[[ theme.light.ink ]]``, ``[[ _("Unsubscribe") ]]`` and
+``[% include "parts/footer.txt.j2" %]`` are answered here, once for each language. ``{{ paper.title }}`` and
+``{% for … %}`` stay for each digest.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import jinja2
+from markupsafe import escape
 
 from newsletter.errors import Problem, TemplateError
 from newsletter.render.bundle import Bundle
+from newsletter.render.language import Language
 from newsletter.render.theme import Theme
 
 RUN_TIME_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
@@ -57,10 +60,11 @@ class Source:
         )
 
 
-def build_source(bundle: Bundle, name: str, theme: Theme) -> Source:
-    """Return a template with its partials and the theme filled in.
+def build_source(bundle: Bundle, name: str, theme: Theme, language: Language) -> Source:
+    """Return a template with its partials, the theme and the fixed words filled in.
 
-    Partials are named as they lie in the folder of the template that includes them. Raises TemplateError.
+    Partials are named from the templates folder, or as they lie beside the template that includes them.
+    Raises TemplateError.
     """
     environment = jinja2.Environment(
         block_start_string="[%",
@@ -76,9 +80,17 @@ def build_source(bundle: Bundle, name: str, theme: Theme) -> Source:
         keep_trailing_newline=True,
         autoescape=False,  # trusted text only: the operator's templates and our colours
     )
-    environment.join_path = lambda template, parent: str(PurePosixPath(parent).parent / template)  # type: ignore[method-assign]
+    environment.join_path = lambda template, parent: _find(bundle, template, parent)  # type: ignore[method-assign]
+    is_markup = not name.endswith(".txt.j2")
     try:
-        marked = environment.get_template(name).render(theme=theme)
+        marked = environment.get_template(name).render(
+            theme=theme,
+            language=language.code,
+            direction=language.direction,
+            start="right" if language.direction == "rtl" else "left",
+            end="left" if language.direction == "rtl" else "right",
+            _=lambda text: str(escape(language.say(text))) if is_markup else language.say(text),
+        )
     except Exception as error:
         raise TemplateError([_build_problem(bundle, name, error)]) from error
     return _read_marks(bundle, name, marked)
@@ -93,6 +105,12 @@ def check_template(source: Source, attempt: Callable[[], object]) -> None:
     except Exception as error:
         line, _ = _place_of(error, {source.name})
         raise TemplateError([source.problem(_message_of(error), line)]) from error
+
+
+def _find(bundle: Bundle, wanted: str, parent: str) -> str:
+    """Return the full name of a partial: the one beside its parent, if there is one."""
+    beside = str(PurePosixPath(parent).parent / wanted)
+    return beside if beside in bundle.sources else wanted
 
 
 def _load_marked(bundle: Bundle, name: str) -> tuple[str, str, None] | None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import jinja2
 
+from newsletter.render.pieces import is_mark
 from newsletter.render.source import Source, check_template, new_environment, parse_template
+from newsletter.render.wording import cut_summary
 
 WIDTH = 72
 
 
 def compile_text(source: Source) -> jinja2.Template:
-    """Return a text template. Nothing is escaped in it; it knows the filters ``wrap`` and ``underline``.
+    """Return a text template. Nothing is escaped in it; it knows the filters ``wrap``, ``underline`` and ``sentences``.
 
     Raises TemplateError.
     """
@@ -21,6 +24,7 @@ def compile_text(source: Source) -> jinja2.Template:
     environment = new_environment(autoescape=False)  # plain text has no entities
     environment.filters["wrap"] = wrap
     environment.filters["underline"] = underline
+    environment.filters["sentences"] = cut_summary
     check_template(source, lambda: parsed.append(parse_template(environment, source.name, source.text)))
     return parsed[0]
 
@@ -31,6 +35,18 @@ def tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
 
 
+_MARGIN = "    "
+
+
+@lru_cache(maxsize=8192)
+def number_paper(card: str, number: int) -> str:
+    """Return the text of a card with its number in the margin of four columns, where it has one.
+
+    Remembered, so that equal cards at equal places are one string in all mails.
+    """
+    return f"{number:2d}. {card[len(_MARGIN) :]}" if card.startswith(_MARGIN) else card
+
+
 def wrap(text: str, indent: int = 0, first: str | None = None) -> str:
     """Return the text in lines of at most 72 columns, indented by so many blanks.
 
@@ -38,6 +54,8 @@ def wrap(text: str, indent: int = 0, first: str | None = None) -> str:
     is broken, except an address, which then stands alone on its line. East Asian characters are two
     columns wide.
     """
+    if is_mark(text):
+        return text  # a personal value, which is wrapped when it is filled in
     margin = " " * indent
     room = WIDTH - indent
     lines: list[str] = []

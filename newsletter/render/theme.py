@@ -32,6 +32,8 @@ class Theme:
 
     light: Palette
     dark: Palette
+    sans: str = "-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
+    serif: str = "Georgia,'Times New Roman',serif"
 
 
 def build_theme(accent: str) -> Theme:

@@ -1,4 +1,4 @@
-"""The fixed words of a mail, in English: counts, dates, names, reasons. Pure; no markup."""
+"""The sentences of a mail: counts, dates, names, reasons, in a language. Pure; no markup."""
 
 from __future__ import annotations
 
@@ -8,17 +8,12 @@ from datetime import date
 from math import ceil
 
 from newsletter.model import Cadence, Card, Reason, Scope
+from newsletter.render.language import Language
 from newsletter.render.tex import read_tex
 
 MAX_REASON_CHARS = 110
 MAX_SUBJECT_CHARS = 60
 PREHEADER_CHARS = (40, 110)
-
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July"),
-    *("August", "September", "October", "November", "December"),
-)
 
 # Control characters, marks that turn the reading direction, lone surrogates and noncharacters. White space is
 # folded afterwards. Joiners stay: some scripts and emoji need them.
@@ -62,147 +57,161 @@ def cut_summary(text: str, max_chars: int) -> str:
     return text[:end] if end >= max_chars // 3 else cut_line(text, max_chars)
 
 
-def count(number: int, noun: str) -> str:
-    """Return ``1 paper``, ``12 papers``, ``1,204 stars``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def count_papers(lang: Language, number: int) -> str:
+    """Return ``1 paper``, ``12 papers``."""
+    return lang.say_count("{number} paper", "{number} papers", number)
 
 
-def join_words(words: Sequence[str]) -> str:
-    """Return ``a``, ``a and b``, ``a, b and c``."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+def write_edition(lang: Language, first: date, last: date) -> str:
+    """Return the name of an edition: its date, or for a weekly one the days that it covers."""
+    if first == last:
+        return lang.full_date(last)
+    return lang.say("The week of {days}", days=f"{lang.days(first, last)} {last.year}")
 
 
-def write_day(day: date) -> str:
-    """Return ``18 June``."""
-    return f"{day.day} {_MONTHS[day.month - 1]}"
-
-
-def write_date(day: date) -> str:
-    """Return ``Thursday, 18 June 2026``."""
-    return f"{_DAYS[day.weekday()]}, {write_day(day)} {day.year}"
-
-
-def write_byline(card: Card) -> str:
+def write_byline(lang: Language, card: Card) -> str:
     """Return who wrote a paper, where, and when it was published, as far as that is known."""
-    published = f"{write_day(card.published_on)} {card.published_on.year}" if card.published_on else ""
-    parts = (write_authors(card), clean(card.organization, 80), published)
+    published = lang.long_date(card.published_on) if card.published_on else ""
+    parts = (write_authors(lang, card), clean(card.organization, 80), published)
     return " · ".join(part for part in parts if part)
 
 
-def write_cadence(cadence: Cadence) -> str:
+def write_cadence(lang: Language, cadence: Cadence) -> str:
     """Return ``every day at 07:30 (Europe/Berlin)``."""
     days = sorted(cadence.days)
+    values = {"time": lang.time(cadence.at), "zone": cadence.zone}
     match days:
         case [0, 1, 2, 3, 4, 5, 6]:
-            when = "every day"
+            return lang.say("every day at {time} ({zone})", **values)
         case [0, 1, 2, 3, 4]:
-            when = "Monday to Friday"
+            return lang.say("Monday to Friday at {time} ({zone})", **values)
         case _:
-            when = "on " + join_words([f"{_DAYS[day]}s" for day in days])
-    return f"{when} at {cadence.at:%H:%M} ({cadence.zone})"
+            named = lang.join([lang.weekday(day) for day in days])
+            return lang.say("every {days} at {time} ({zone})", days=named, **values)
 
 
-def write_authors(card: Card) -> str:
+def write_authors(lang: Language, card: Card) -> str:
     """Return up to four names, or three and how many more; only the number where the names are not known."""
     names = [name for name in (clean(read_tex(name), 60) for name in card.authors) if name]
     total = max(card.author_count, len(names))
     if not names:
-        return count(total, "author") if total else ""
+        return lang.say_count("{number} author", "{number} authors", total) if total else ""
     if total <= 4 and total == len(names):
-        return join_words(names)
+        return lang.join(names)
     shown = names[:3]
-    return f"{', '.join(shown)} and {total - len(shown):,} more"
+    return lang.say_count(
+        "{names} and {number} more", "{names} and {number} more", total - len(shown), names=", ".join(shown)
+    )
 
 
-def write_facts(card: Card) -> tuple[str, ...]:
-    """Return what the numbers say: upvotes, comments, stars. What is unknown or zero is left out."""
+def write_facts(lang: Language, card: Card, reason: Reason) -> tuple[str, ...]:
+    """Return what the numbers say: votes now and on course for, comments, stars. What is unknown is left out."""
     facts = []
-    if card.upvotes:
-        facts.append(count(card.upvotes, "upvote"))
+    if card.upvotes is not None:
+        facts.append(_write_votes(lang, card.upvotes, reason))
     if card.comments:
-        facts.append(count(card.comments, "comment"))
+        facts.append(lang.say_count("{number} comment", "{number} comments", card.comments))
     if card.code_stars:
-        facts.append(count(card.code_stars, "star") + " on the code")
+        facts.append(
+            lang.say_count("{number} star on the code", "{number} stars on the code", card.code_stars)
+        )
     return tuple(facts)
 
 
-_WHERE = {
-    Scope.TITLE: "Matched {} in the title",
-    Scope.ABSTRACT: "Matched {} in the abstract",
-    Scope.AUTHOR: "Matched the author {}",
-    Scope.CATEGORY: "Matched the category {}",
-    Scope.PRIMARY: "Matched the primary category {}",
-    Scope.TAG: "Matched the tag {}",
-    Scope.SOURCE: "Matched the source {}",
-    Scope.COMMENT: "Matched {} in the authors’ comment",
-    Scope.ORG: "Matched the organisation {}",
-    Scope.ID: "Matched the id {}",
-}
+def _write_votes(lang: Language, upvotes: int, reason: Reason) -> str:
+    if not upvotes:
+        return lang.say("no upvotes yet")
+    votes = lang.say_count("{number} upvote", "{number} upvotes", upvotes)
+    if reason.age_hours >= 48:
+        days = lang.say_count("{number} day", "{number} days", reason.age_hours // 24)
+        votes = lang.say("{votes} in {days}", votes=votes, days=days)
+    elif reason.age_hours >= 1:
+        votes = lang.say("{votes} in {number} h", votes=votes, number=reason.age_hours)
+    projected = _round_roughly(reason.projected or 0)
+    if projected > upvotes:
+        votes = lang.say(
+            "{votes}, on course for about {projected}", votes=votes, projected=lang.number(projected)
+        )
+    return votes
 
 
-def write_reason(reason: Reason, listed_on: date | None, topic: str) -> str:
-    """Return why an entry is here, in at most 110 characters.
-
-    First the word that hit, then what is unusual (listed late, reached the votes asked for), then the votes
-    and the place. A part that has no room any more is left out.
-    """
-    parts = [_write_match(reason, topic)]
-    if reason.late and listed_on:
-        parts.append(f"listed on {write_day(listed_on)}")
+def write_marks(lang: Language, card: Card, reason: Reason) -> tuple[str, ...]:
+    """Return what is unusual: it was listed late, or it waited for the votes that the reader asked for."""
+    marks = []
+    if reason.late and card.listed_on:
+        marks.append(lang.say("Listed on {day}", day=lang.day(card.listed_on)))
     if reason.reached:
-        parts.append(f"reached your {count(reason.reached, 'upvote')}")
-    if reason.upvotes is not None:
-        parts.append(_write_votes(reason))
-    if reason.place:
-        parts.append(f"#{reason.place} of {reason.of}")
-    line = parts[0]
-    for part in parts[1:]:
-        longer = f"{line} · {part}"
-        if len(longer) <= MAX_REASON_CHARS:
-            line = longer
-    return line
+        marks.append(
+            lang.say_count(
+                "Reached your {number} upvote today", "Reached your {number} upvotes today", reason.reached
+            )
+        )
+    return tuple(marks)
 
 
-def _write_match(reason: Reason, topic: str) -> str:
+def write_reason(lang: Language, reason: Reason, topic: str) -> str:
+    """Return why an entry is here, in at most 110 characters: the word that hit, then its place by votes."""
+    why = _write_match(lang, reason, topic)
+    if not reason.place:
+        return why
+    place = lang.say("#{place} of {all}", place=lang.number(reason.place), all=lang.number(reason.of))
+    longer = f"{why} · {place}"
+    return longer if len(longer) <= MAX_REASON_CHARS else why
+
+
+def _write_match(lang: Language, reason: Reason, topic: str) -> str:
     if not topic:
-        return "Outside your topics"
+        return lang.say("Outside your topics")
     if reason.share:
-        return _write_likeness(reason, topic)
+        return _write_likeness(lang, reason, topic)
     if reason.scope is None or not reason.rule:
-        return f"Matched your topic “{clean(topic, 60)}”"
-    hit = f"“{clean(reason.rule, 60)}”"
-    where = _WHERE[reason.scope]
+        return lang.say("Matched your topic {topic}", topic=lang.quote(clean(topic, 60)))
+    hit = lang.quote(clean(reason.rule, 60))
     expansion = clean(reason.expansion, 80)
-    longer = where.format(f"{hit} ({expansion})")
-    return longer if expansion and len(longer) <= MAX_REASON_CHARS else where.format(hit)
+    longer = _write_where(lang, reason.scope, f"{hit} ({expansion})")
+    if expansion and len(longer) <= MAX_REASON_CHARS:
+        return longer
+    return _write_where(lang, reason.scope, hit)
 
 
-def _write_likeness(reason: Reason, topic: str) -> str:
+def _write_where(lang: Language, scope: Scope, hit: str) -> str:
+    match scope:
+        case Scope.TITLE:
+            return lang.say("Matched {hit} in the title", hit=hit)
+        case Scope.ABSTRACT:
+            return lang.say("Matched {hit} in the abstract", hit=hit)
+        case Scope.AUTHOR:
+            return lang.say("Matched the author {hit}", hit=hit)
+        case Scope.CATEGORY:
+            return lang.say("Matched the category {hit}", hit=hit)
+        case Scope.PRIMARY:
+            return lang.say("Matched the primary category {hit}", hit=hit)
+        case Scope.TAG:
+            return lang.say("Matched the tag {hit}", hit=hit)
+        case Scope.SOURCE:
+            return lang.say("Matched the source {hit}", hit=hit)
+        case Scope.COMMENT:
+            return lang.say("Matched {hit} in the authors’ comment", hit=hit)
+        case Scope.ORG:
+            return lang.say("Matched the organisation {hit}", hit=hit)
+        case Scope.ID:
+            return lang.say("Matched the id {hit}", hit=hit)
+
+
+def _write_likeness(lang: Language, reason: Reason, topic: str) -> str:
     """Return ``Like “BitNet”, which you liked (top 3 %): ternary, 1-bit``, or that it is close to the topic."""
-    share = f"(top {max(1, ceil(reason.share * 100))} %)"
-    near = f"Close to your topic “{clean(topic, 40)}” {share}"
+    percent = max(1, ceil(reason.share * 100))
     if reason.paper:
-        near = f"Like “{clean(reason.paper, 50)}”, which you liked {share}"
+        title = lang.quote(clean(reason.paper, 50))
+        near = lang.say("Like {title}, which you liked (top {percent} %)", title=title, percent=percent)
+    else:
+        named = lang.quote(clean(topic, 40))
+        near = lang.say("Close to your topic {topic} (top {percent} %)", topic=named, percent=percent)
     for taken in range(len(reason.words), 0, -1):
         line = f"{near}: {', '.join(clean(word, 30) for word in reason.words[:taken])}"
         if len(line) <= MAX_REASON_CHARS:
             return line
-    return near
-
-
-def _write_votes(reason: Reason) -> str:
-    assert reason.upvotes is not None
-    if reason.upvotes == 0:
-        return "no upvotes yet"
-    votes = count(reason.upvotes, "upvote")
-    if reason.age_hours >= 48:
-        votes += f" in {reason.age_hours // 24} days"
-    elif reason.age_hours >= 1:
-        votes += f" in {reason.age_hours} h"
-    projected = _round_roughly(reason.projected or 0)
-    return f"{votes}, on course for about {projected:,}" if projected > reason.upvotes else votes
+    return cut_line(near, MAX_REASON_CHARS)
 
 
 def _round_roughly(number: int) -> int:
@@ -211,32 +220,53 @@ def _round_roughly(number: int) -> int:
     return int(round(number, -power))
 
 
-def write_overview(papers: int, topics: int, outside: int) -> str:
+def write_overview(lang: Language, papers: int, topics: int, outside: int) -> str:
     """Return ``12 papers in 3 topics``. outside is how many more stand under no topic."""
     if not papers:
-        return (
-            f"{count(outside, 'paper')} outside your topics" if outside else "No new papers for your topics"
-        )
-    overview = f"{count(papers, 'paper')} in {count(topics, 'topic')}"
-    return (
-        f"{overview}, and {outside:,} more outside {'it' if topics == 1 else 'them'}" if outside else overview
-    )
+        if outside:
+            return lang.say_count(
+                "{number} paper outside your topics", "{number} papers outside your topics", outside
+            )
+        return lang.say("No new papers for your topics")
+    in_topics = lang.say_count("{number} topic", "{number} topics", topics)
+    overview = lang.say("{papers} in {topics}", papers=count_papers(lang, papers), topics=in_topics)
+    if not outside:
+        return overview
+    if topics == 1:
+        more = lang.say_count("{number} more outside it", "{number} more outside it", outside)
+    else:
+        more = lang.say_count("{number} more outside them", "{number} more outside them", outside)
+    return lang.say("{overview}, and {more}", overview=overview, more=more)
 
 
-def write_headline(papers: int, topics: Sequence[str], outside: int, day: date) -> str:
+def write_most_discussed(lang: Language, title: str, comments: int) -> str:
+    """Return ``Most discussed: A title (31 comments)``."""
+    said = lang.say_count("{number} comment", "{number} comments", comments)
+    return lang.say("Most discussed: {title} ({comments})", title=_isolate(lang, title), comments=said)
+
+
+def _isolate(lang: Language, text: str) -> str:
+    return f"\u2068{text}\u2069" if lang.direction == "rtl" else text
+
+
+def write_headline(lang: Language, papers: int, topics: Sequence[str], outside: int, when: str) -> str:
     """Return what is new, in at most 60 characters: ``12 new papers on RAG and 1 more topic · 18 June``."""
-    end = f" · {write_day(day)}"
+    end = f" · {when}"
     if not papers:
-        start = f"{count(outside, 'trending paper')}" if outside else "No new papers for your topics"
-        return start + end
-    start = count(papers, "new paper")
+        if outside:
+            return lang.say_count("{number} trending paper", "{number} trending papers", outside) + end
+        return lang.say("No new papers for your topics") + end
+    start = lang.say_count("{number} new paper", "{number} new papers", papers)
     for named in range(len(topics), 0, -1):
         left = len(topics) - named
-        names = [*topics[:named], count(left, "more topic")] if left else list(topics)
-        headline = f"{start} on {join_words(names)}{end}"
+        names = [_isolate(lang, topic) for topic in topics[:named]]
+        if left:
+            names.append(lang.say_count("{number} more topic", "{number} more topics", left))
+        headline = lang.say("{papers} on {topics}", papers=start, topics=lang.join(names)) + end
         if len(headline) <= MAX_SUBJECT_CHARS:
             return headline
-    return f"{start} in {count(len(topics), 'topic')}{end}"
+    counted = lang.say_count("{number} topic", "{number} topics", len(topics))
+    return lang.say("{papers} in {topics}", papers=start, topics=counted) + end
 
 
 def write_preheader(titles: Sequence[str], fallback: Sequence[str]) -> str:
@@ -257,18 +287,20 @@ def write_preheader(titles: Sequence[str], fallback: Sequence[str]) -> str:
     return cut_line(line, longest)
 
 
-def write_more(number: int, has_url: bool) -> str:
+def write_more(lang: Language, number: int, has_url: bool) -> str:
     """Return ``12 more on the web``, ``12 more, not shown`` where they have no address; "" for none."""
     if not number:
         return ""
-    return f"{number:,} more on the web" if has_url else f"{number:,} more, not shown"
+    if has_url:
+        return lang.say_count("{number} more on the web", "{number} more on the web", number)
+    return lang.say_count("{number} more, not shown", "{number} more, not shown", number)
 
 
-def write_quiet(topics: Sequence[str]) -> str:
-    """Return ``Nothing new today for pruning and RAG.``, "" where no topic was quiet."""
+def write_quiet(lang: Language, topics: Sequence[str]) -> str:
+    """Return ``Nothing new this time for pruning and RAG.``, "" where no topic was quiet."""
     if not topics:
         return ""
-    named = [f"“{topic}”" for topic in topics[:8]]
+    named = [lang.quote(topic) for topic in topics[:8]]
     if len(topics) > 8:
-        named.append(f"{len(topics) - 8} other topics" if len(topics) > 9 else "1 other topic")
-    return f"Nothing new this time for {join_words(named)}."
+        named.append(lang.say_count("{number} other topic", "{number} other topics", len(topics) - 8))
+    return lang.say("Nothing new this time for {topics}.", topics=lang.join(named))

@@ -9,7 +9,8 @@ import hashlib
 from dataclasses import dataclass
 
 from newsletter.compose.frozen import freeze_digest, thaw_digest
-from newsletter.deliver.message import build_message
+from newsletter.deliver.dkim import DkimKey
+from newsletter.deliver.message import build_message, write_mailto
 from newsletter.model import (
     Digest,
     EmailAddress,
@@ -17,10 +18,11 @@ from newsletter.model import (
     Frozen,
     Identity,
     Kind,
+    Links,
     Rendered,
     Subscriber,
 )
-from newsletter.render import Bundle, CompiledBundle, compile_bundle, render_digest
+from newsletter.render import Bundle, CompiledBundle, choose_look, compile_bundle, render_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,15 @@ class Mail:
 
 
 class MailBuilder:
-    """Renders digests with one compiled bundle of templates. secret makes Message-IDs unguessable."""
+    """Renders digests with one compiled bundle of templates. secret makes Message-IDs unguessable.
 
-    def __init__(self, templates: CompiledBundle, identity: Identity, secret: bytes) -> None:
+    With dkim every message is signed.
+    """
+
+    def __init__(
+        self, templates: CompiledBundle, identity: Identity, secret: bytes, dkim: DkimKey | None = None
+    ) -> None:
+        self._dkim = dkim
         self._templates = templates
         self._identity = identity
         self._secret = secret
@@ -65,7 +73,9 @@ class MailBuilder:
     def _build(
         self, templates: CompiledBundle, digest: Digest, reader: Subscriber, address: EmailAddress
     ) -> Mail:
-        rendered = render_digest(templates, digest, reader, self._identity)
+        digest = choose_look(templates, digest, reader, self._identity)
+        links = build_links(self._identity)
+        rendered = render_digest(templates, digest, reader, self._identity, links)
         message, envelope = build_message(
             rendered,
             address,
@@ -76,6 +86,9 @@ class MailBuilder:
             recipient=reader.id,
             date=digest.slot.at,
             secret=self._secret,
+            links=links,
+            language=digest.language,
+            dkim=self._dkim,
         )
         digest_json, cards = freeze_digest(digest)
         frozen = Frozen(
@@ -97,3 +110,11 @@ class MailBuilder:
             ),
         )
         return Mail(digest, rendered, message, envelope, frozen)
+
+
+def build_links(identity: Identity) -> Links:
+    """Return where a reader's mail leads: without a web face, to mails that ask the operator."""
+    return Links(
+        leave=write_mailto(identity.leave_address, "unsubscribe"),
+        change=write_mailto(identity.leave_address, "change topics"),
+    )

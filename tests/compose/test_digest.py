@@ -71,7 +71,8 @@ def test_summary_that_a_model_wrote_is_marked_and_only_stands_in() -> None:
     written = replace(new(1), ai_summary="Robots rest.")
 
     assert build_card(written).summary == written.summary
-    assert build_card(replace(written, summary="")).summary == "AI summary: Robots rest."
+    card = build_card(replace(written, summary=""))
+    assert (card.summary, card.is_model_summary) == ("Robots rest.", True)
     assert build_card(replace(written, summary="", ai_summary="")).summary == ""
 
 

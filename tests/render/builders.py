@@ -15,6 +15,7 @@ from newsletter.model import (
     EntryKey,
     Identity,
     Item,
+    Links,
     Reason,
     Rendered,
     Scope,
@@ -40,6 +41,10 @@ READER = Subscriber(
     address=EmailAddress("ada@example.org"),
     cadence=Cadence(days=frozenset(range(5)), at=time(7, 30), zone="Europe/Berlin"),
     topics_json="[]",
+)
+LINKS = Links(
+    leave="mailto:leave@news.example.org?subject=unsubscribe",
+    change="mailto:leave@news.example.org?subject=change%20topics",
 )
 HIT = Reason(rule="RAG", scope=Scope.TITLE, upvotes=47, age_hours=9, projected=112, place=2, of=31)
 LONG_SUMMARY = "One sentence that says something about retrieval. " * 12
@@ -79,5 +84,5 @@ def shipped_templates() -> CompiledBundle:
 
 def render(*sections: Section, quiet_topics: tuple[str, ...] = ()) -> Rendered:
     return render_digest(
-        shipped_templates(), make_digest(*sections, quiet_topics=quiet_topics), READER, IDENTITY
+        shipped_templates(), make_digest(*sections, quiet_topics=quiet_topics), READER, IDENTITY, LINKS
     )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.render.budget import Cut, choose_step, cut_at, encoded_bytes, last_step
+from newsletter.render.budget import Cut, choose_step, cut_at, last_step
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,3 @@ def test_first_step_that_fits_is_chosen(first: int) -> None:
 def test_last_step_is_chosen_where_nothing_fits() -> None:
     assert choose_step(200, lambda step: False) == last_step(200)
     assert choose_step(0, lambda step: False) == 0
-
-
-@pytest.mark.parametrize(("html", "size"), [("a", 1), ("=", 3), ("é", 6), ("a\nb", 4), ("x" * 77, 80)])
-def test_encoded_bytes_are_those_on_the_wire(html: str, size: int) -> None:
-    assert encoded_bytes(html) == size

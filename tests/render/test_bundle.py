@@ -8,22 +8,32 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import ConfigError, Problem, TemplateError
-from newsletter.render import Bundle, compile_bundle, load_bundle
-from newsletter.render.bundle import HTML, SUBJECT, TEXT
+from newsletter.render import Bundle, compile_bundle, load_bundle, render_digest
+from newsletter.render.bundle import NOTICE_HTML, NOTICE_TEXT
 from newsletter.shipped import find_shipped
-from tests.render.builders import IDENTITY
+from tests.render.builders import IDENTITY, LINKS, READER, make_digest
 
+HTML, TEXT, SUBJECT = "cards/digest.mjml.j2", "cards/digest.txt.j2", "cards/subject.txt.j2"
+CARD_HTML, CARD_TEXT = "cards/paper.html.j2", "cards/paper.txt.j2"
+PAGE = (
+    "<mjml>\n<mj-body>\n<mj-section>\n<mj-column>\n<mj-text>{{ headline }}</mj-text>\n"
+    "</mj-column>\n</mj-section>\n</mj-body>\n</mjml>\n"
+)
 MINIMAL = {
-    HTML: "<mjml>\n<mj-body>\n<mj-section>\n<mj-column>\n<mj-text>{{ headline }}</mj-text>\n"
-    "</mj-column>\n</mj-section>\n</mj-body>\n</mjml>\n",
+    HTML: PAGE,
     TEXT: "{{ headline }}\n",
     SUBJECT: "{{ headline }}\n",
+    CARD_HTML: "<p>{{ paper.title }}</p>\n",
+    CARD_TEXT: "{{ paper.title }}\n",
+    NOTICE_HTML: PAGE,
+    NOTICE_TEXT: "{{ headline }}\n",
 }
 
 
 def make_folder(folder: Path, **sources: str | bytes) -> Path:
-    (folder / "digest").mkdir()
-    for name, text in {**MINIMAL, **{f"digest/{name}": text for name, text in sources.items()}}.items():
+    folder.mkdir(exist_ok=True)
+    for name, text in {**MINIMAL, **{f"cards/{name}": text for name, text in sources.items()}}.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         body = text if isinstance(text, bytes) else text.encode()
         (folder / name).write_bytes(body)
     return folder
@@ -57,16 +67,24 @@ def test_hash_is_over_names_and_texts_but_not_the_folder() -> None:
     assert len(bundle.hash) == 64
 
 
-def test_missing_templates_are_all_named(tmp_path: Path) -> None:
-    with pytest.raises(TemplateError) as caught:
-        load_bundle(tmp_path)
-    assert [problem.file for problem in caught.value.problems] == [
-        str(tmp_path / name) for name in (HTML, TEXT, SUBJECT)
-    ]
+def test_own_folder_lies_over_the_shipped_one(tmp_path: Path) -> None:
+    shipped, own = make_folder(tmp_path / "shipped"), tmp_path / "own"
+    (own / "mine").mkdir(parents=True)
+    (own / "mine" / "digest.mjml.j2").write_text("mine", "utf-8")
+    (own / "cards").mkdir()
+    (own / "cards" / "subject.txt.j2").write_text("changed", "utf-8")
+    bundle = load_bundle(shipped, own)
+    assert bundle.layouts == ("cards", "mine")
+    assert bundle.sources["mine/digest.mjml.j2"] == "mine"
+    assert bundle.sources["mine/paper.html.j2"] == MINIMAL[CARD_HTML]
+    assert bundle.sources["mine/subject.txt.j2"] == bundle.sources[SUBJECT] == "changed"
+    assert bundle.file("mine/digest.mjml.j2") == str(own / "mine" / "digest.mjml.j2")
+    assert bundle.file("mine/paper.html.j2") == bundle.file(CARD_HTML) == str(shipped / CARD_HTML)
+    assert bundle.file("mine/subject.txt.j2") == str(own / SUBJECT)
 
 
 def test_template_that_is_no_utf8_is_refused_with_its_place(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path, **{"body.txt.j2": b"good\nb\xe4d\n"})
+    folder = make_folder(tmp_path, **{"digest.txt.j2": b"good\nb\xe4d\n"})
     with pytest.raises(TemplateError) as caught:
         load_bundle(folder)
     (problem,) = caught.value.problems
@@ -75,7 +93,7 @@ def test_template_that_is_no_utf8_is_refused_with_its_place(tmp_path: Path) -> N
 
 def test_partials_are_read_and_windows_line_ends_are_no_difference(tmp_path: Path) -> None:
     bundle = load_bundle(make_folder(tmp_path, **{"footer.mjml.j2": "a\r\nb\r\n"}))
-    assert bundle.sources["digest/footer.mjml.j2"] == "a\nb\n"
+    assert bundle.sources["cards/footer.mjml.j2"] == "a\nb\n"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +139,8 @@ def test_mistake_in_the_html_template_is_told_with_its_place(line: str, column: 
 def test_words_of_a_template_are_never_taken_for_placeholders() -> None:
     sources = {**MINIMAL, **in_html("<mj-text>jinja0tag jinjax9tag {{ headline }}</mj-text>")}
     compiled = compile_bundle(Bundle(sources), IDENTITY)
-    assert "jinja0tag jinjax9tag A line" in compiled.html.render(headline="A line")
+    rendered = render_digest(compiled, make_digest(), READER, IDENTITY, LINKS)
+    assert f"jinja0tag jinjax9tag {rendered.subject}" in rendered.html
 
 
 def test_element_that_is_never_closed_is_refused() -> None:
@@ -157,8 +176,8 @@ def test_mistake_in_another_template_is_told_with_its_place(name: str) -> None:
 )
 def test_mistake_in_a_partial_is_told_with_the_partials_place(card: str, line: int, column: int) -> None:
     sources = in_html('<mj-text>\n  [% include "card.mjml.j2" %]\n</mj-text>')
-    (problem,) = compile_problems({**sources, "digest/card.mjml.j2": card})
-    assert problem.file == "/etc/templates/digest/card.mjml.j2"
+    (problem,) = compile_problems({**sources, "cards/card.mjml.j2": card})
+    assert problem.file == "/etc/templates/cards/card.mjml.j2"
     assert (problem.line, problem.column) == (line, column)
 
 

@@ -11,12 +11,14 @@ from bs4 import BeautifulSoup, Comment, Tag
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.model import Identity, Reason, Rendered, Scope
+from newsletter.encoding import measure_part
+from newsletter.model import EmailAddress, Identity, Reason, Rendered, Scope
 from newsletter.render import Bundle, compile_bundle, render_digest
-from newsletter.render.budget import MAX_HTML_BYTES, Cut, encoded_bytes
-from newsletter.render.context import build_context, safe_url
+from newsletter.render.budget import MAX_HTML_BYTES
+from newsletter.render.context import safe_url
 from tests.render.builders import (
     IDENTITY,
+    LINKS,
     READER,
     make_card,
     make_digest,
@@ -54,6 +56,10 @@ def shape(soup: BeautifulSoup) -> list[str]:
     """Return every element with the names of its attributes, and the comments' number, in order."""
     tags = [f"{tag.name} {sorted(tag.attrs)}" for tag in soup.find_all(True)]
     return [*tags, str(len(soup.find_all(string=lambda text: isinstance(text, Comment))))]
+
+
+def cards_of(rendered: Rendered) -> list[Tag]:
+    return [card for card in parse(rendered).find_all("table", class_="card") if isinstance(card, Tag)]
 
 
 def links_of_html(rendered: Rendered) -> list[str]:
@@ -204,12 +210,11 @@ def test_text_reads_like_an_edition() -> None:
 
          1. Fast ℓ₁ Retrieval
             Ada and Bo
-            47 upvotes
+            47 upvotes in 9 h, on course for about 110
 
             It is fast.
 
-            Matched “RAG” in the title · 47 upvotes in 9 h, on course for about
-            110 · #2 of 31
+            Matched “RAG” in the title · #2 of 31
 
             Abstract:
             https://arxiv.org/abs/2606.00001
@@ -328,14 +333,14 @@ def test_what_is_over_the_limit_is_one_line() -> None:
 def test_accent_is_the_identitys() -> None:
     identity: Identity = replace(IDENTITY, accent="#0f766e")
     compiled = compile_bundle(shipped_templates().bundle, identity)
-    html = render_digest(compiled, make_digest(*FULL), READER, identity).html
+    html = render_digest(compiled, make_digest(*FULL), READER, identity, LINKS).html
     assert "#0f766e" in html
     assert "#b45309" not in html
 
 
 def test_names_are_escaped_too() -> None:
     identity = replace(IDENTITY, name='Ż, "Papers" <x>', postal_address="<b>\n{{ 7*7 }}")
-    rendered = render_digest(shipped_templates(), make_digest(*FULL), READER, identity)
+    rendered = render_digest(shipped_templates(), make_digest(*FULL), READER, identity, LINKS)
     heading = parse(rendered).h1
     assert heading is not None
     assert heading.get_text() == identity.name
@@ -368,12 +373,12 @@ def test_empty_digest_is_a_short_honest_note() -> None:
 
 def test_same_digest_gives_the_same_bytes() -> None:
     again = compile_bundle(Bundle.from_json(shipped_templates().bundle.to_json()), IDENTITY)
-    assert render(*FULL) == render_digest(again, make_digest(*FULL), READER, IDENTITY)
+    assert render(*FULL) == render_digest(again, make_digest(*FULL), READER, IDENTITY, LINKS)
 
 
 def test_small_digest_is_not_shortened() -> None:
     rendered = render(make_section(*(make_item(number) for number in range(1, 16))))
-    assert encoded_bytes(rendered.html) <= MAX_HTML_BYTES
+    assert measure_part(rendered.html_pieces) <= MAX_HTML_BYTES
     assert len(parse(rendered).find_all("p", class_="body", dir="auto")) == 15
 
 
@@ -385,8 +390,8 @@ def test_large_digest_keeps_the_budget_and_counts_what_it_leaves_out(papers: int
         make_section(*items[:half], overflow=1, overflow_url="https://example.org/more"),
         make_section(*items[half:], topic="pruning", overflow_url="https://example.org/more"),
     )
-    assert encoded_bytes(rendered.html) <= MAX_HTML_BYTES
-    assert encoded_bytes(rendered.html) > MAX_HTML_BYTES * 0.9
+    assert measure_part(rendered.html_pieces) <= MAX_HTML_BYTES
+    assert measure_part(rendered.html_pieces) > MAX_HTML_BYTES * 0.9
     shown = [heading.get_text() for heading in parse(rendered).find_all("h3")]
     assert shown == [item.card.title for item in items[: len(shown)]]
     said = sum(int(number) for number in re.findall(r"(\d+) more on the web", rendered.text))
@@ -394,12 +399,28 @@ def test_large_digest_keeps_the_budget_and_counts_what_it_leaves_out(papers: int
     assert set(links_of_html(rendered)) == set(links_of_text(rendered))
 
 
-def test_cut_shortens_from_the_tail() -> None:
-    digest = make_digest(make_section(*(make_item(number) for number in range(1, 6))))
-    context = build_context(digest, READER, IDENTITY, Cut(brief=3, bare=2, dropped=1))
-    lengths = [len(paper["summary"]) for paper in context["sections"][0]["papers"]]
-    assert lengths[0] == lengths[1] > lengths[2] > lengths[3] == 0
-    assert context["sections"][0]["more"] == "1 more, not shown"
+def test_summaries_shrink_from_the_tail_before_papers_give_way() -> None:
+    rendered = render(make_section(*(make_item(number) for number in range(1, 43))))
+    lengths = [len(paper.find_all("p", class_="body")[-1].get_text()) for paper in cards_of(rendered)]
+    assert len(lengths) == 42
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[0] > lengths[-1]
+
+
+def test_a_card_is_rendered_once_for_all_readers() -> None:
+    section = make_section(*(make_item(number) for number in range(1, 6)))
+    ada, bo = (
+        render_digest(
+            shipped_templates(), make_digest(section), replace(READER, address=address), IDENTITY, LINKS
+        )
+        for address in (EmailAddress("ada@example.org"), EmailAddress("bo@example.org"))
+    )
+    shared = [{id(piece.text) for piece in mail.html_pieces if piece.is_shared} for mail in (ada, bo)]
+    assert shared[0] == shared[1]
+    assert len(shared[0]) > 5
+    different = [a.text for a, b in zip(ada.html_pieces, bo.html_pieces, strict=True) if a.text != b.text]
+    assert len(different) == 1
+    assert "ada@example.org" in different[0]
 
 
 def test_link_that_repeats_another_is_left_out() -> None:

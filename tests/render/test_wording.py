@@ -7,26 +7,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.model import Cadence, Reason, Scope
+from newsletter.render.language import load_language
 from newsletter.render.wording import (
     MAX_REASON_CHARS,
     MAX_SUBJECT_CHARS,
     PREHEADER_CHARS,
     clean,
-    count,
+    count_papers,
     cut_summary,
     write_authors,
     write_byline,
     write_cadence,
-    write_date,
+    write_edition,
     write_facts,
     write_headline,
+    write_marks,
     write_more,
     write_overview,
     write_preheader,
     write_quiet,
     write_reason,
 )
-from tests.render.builders import DAY, make_card
+from tests.render.builders import make_card
+
+EN = load_language("en")
 
 
 @pytest.mark.parametrize(
@@ -45,7 +49,7 @@ from tests.render.builders import DAY, make_card
     ],
 )
 def test_authors_are_shortened(authors: tuple[str, ...], author_count: int, text: str) -> None:
-    assert write_authors(make_card(authors=authors, author_count=author_count)) == text
+    assert write_authors(EN, make_card(authors=authors, author_count=author_count)) == text
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,7 @@ def test_authors_are_shortened(authors: tuple[str, ...], author_count: int, text
 )
 def test_byline_says_who_where_and_when(organization: str, published_on: date | None, text: str) -> None:
     card = make_card(authors=("Ada",), author_count=1, organization=organization, published_on=published_on)
-    assert write_byline(card) == text
+    assert write_byline(EN, card) == text
 
 
 @pytest.mark.parametrize(
@@ -66,14 +70,14 @@ def test_byline_says_who_where_and_when(organization: str, published_on: date | 
     [
         (1, 1, 1, ("1 upvote", "1 comment", "1 star on the code")),
         (47, 12, 1204, ("47 upvotes", "12 comments", "1,204 stars on the code")),
-        (0, 0, 0, ()),
+        (0, 0, 0, ("no upvotes yet",)),
         (None, None, None, ()),
     ],
 )
 def test_facts_are_counted(
     upvotes: int | None, comments: int | None, stars: int | None, facts: tuple[str, ...]
 ) -> None:
-    assert write_facts(make_card(upvotes=upvotes, comments=comments, code_stars=stars)) == facts
+    assert write_facts(EN, make_card(upvotes=upvotes, comments=comments, code_stars=stars), Reason()) == facts
 
 
 @pytest.mark.parametrize(
@@ -81,24 +85,13 @@ def test_facts_are_counted(
     [
         (
             Reason("RAG", Scope.TITLE, upvotes=47, age_hours=9, projected=112, place=2, of=31),
-            "Matched “RAG” in the title · 47 upvotes in 9 h, on course for about 110 · #2 of 31",
+            "Matched “RAG” in the title · #2 of 31",
         ),
         (
             Reason("RAG", Scope.TITLE, "retrieval-augmented generation", 7, 9, 16),
-            "Matched “RAG” (retrieval-augmented generation) in the title"
-            " · 7 upvotes in 9 h, on course for about 16",
+            "Matched “RAG” (retrieval-augmented generation) in the title",
         ),
-        (Reason("RAG", Scope.TITLE, upvotes=0, age_hours=9), "Matched “RAG” in the title · no upvotes yet"),
-        (Reason("RAG", Scope.TITLE, upvotes=1), "Matched “RAG” in the title · 1 upvote"),
-        (
-            Reason("RAG", Scope.ABSTRACT, upvotes=9, age_hours=50, projected=9, late=True),
-            "Matched “RAG” in the abstract · listed on 18 June · 9 upvotes in 2 days",
-        ),
-        (
-            Reason("RAG", Scope.TITLE, reached=5),
-            "Matched “RAG” in the title · reached your 5 upvotes",
-        ),
-        (Reason("RAG", Scope.TITLE, reached=1), "Matched “RAG” in the title · reached your 1 upvote"),
+        (Reason("RAG", Scope.ABSTRACT), "Matched “RAG” in the abstract"),
         (Reason("Li", Scope.AUTHOR), "Matched the author “Li”"),
         (Reason("cs.CL", Scope.CATEGORY), "Matched the category “cs.CL”"),
         (Reason("agents", Scope.TAG), "Matched the tag “agents”"),
@@ -109,7 +102,7 @@ def test_facts_are_counted(
         (Reason(), "Matched your topic “my topic”"),
         (
             Reason(share=0.021, words=("on-device", "4-bit"), upvotes=0),
-            "Close to your topic “my topic” (top 3 %): on-device, 4-bit · no upvotes yet",
+            "Close to your topic “my topic” (top 3 %): on-device, 4-bit",
         ),
         (
             Reason(share=0.001, words=("ternary weights",), paper="BitNet b1.58"),
@@ -118,11 +111,11 @@ def test_facts_are_counted(
     ],
 )
 def test_reason_says_why(reason: Reason, line: str) -> None:
-    assert write_reason(reason, DAY, "my topic") == line
+    assert write_reason(EN, reason, "my topic") == line
 
 
 def test_entry_of_everything_else_says_so() -> None:
-    assert write_reason(Reason(upvotes=3), DAY, "") == "Outside your topics · 3 upvotes"
+    assert write_reason(EN, Reason(upvotes=3), "") == "Outside your topics"
 
 
 @settings(max_examples=60, deadline=None)
@@ -146,7 +139,7 @@ def test_entry_of_everything_else_says_so() -> None:
     st.text(max_size=200),
 )
 def test_reason_is_one_line_of_at_most_110_characters(reason: Reason, topic: str) -> None:
-    line = write_reason(reason, DAY, topic)
+    line = write_reason(EN, reason, topic)
     assert 0 < len(line) <= MAX_REASON_CHARS
     assert len(line.splitlines()) == 1
 
@@ -163,7 +156,7 @@ def test_reason_is_one_line_of_at_most_110_characters(reason: Reason, topic: str
     ],
 )
 def test_overview_counts_in_the_right_number(papers: int, topics: int, outside: int, text: str) -> None:
-    assert write_overview(papers, topics, outside) == text
+    assert write_overview(EN, papers, topics, outside) == text
 
 
 @pytest.mark.parametrize(
@@ -188,7 +181,7 @@ def test_overview_counts_in_the_right_number(papers: int, topics: int, outside: 
     ],
 )
 def test_headline_says_what_is_new(papers: int, topics: list[str], outside: int, text: str) -> None:
-    headline = write_headline(papers, topics, outside, DAY)
+    headline = write_headline(EN, papers, topics, outside, "18 June")
     assert headline == text
     assert len(headline) <= MAX_SUBJECT_CHARS
 
@@ -225,33 +218,61 @@ def test_summary_is_cut_at_a_sentence(text: str, max_chars: int, cut: str) -> No
     [
         (range(7), "every day at 07:05 (Asia/Kolkata)"),
         (range(5), "Monday to Friday at 07:05 (Asia/Kolkata)"),
-        ([0], "on Mondays at 07:05 (Asia/Kolkata)"),
-        ([4, 0, 2], "on Mondays, Wednesdays and Fridays at 07:05 (Asia/Kolkata)"),
+        ([0], "every Monday at 07:05 (Asia/Kolkata)"),
+        ([4, 0, 2], "every Monday, Wednesday and Friday at 07:05 (Asia/Kolkata)"),
     ],
 )
 def test_cadence_is_said_in_words(days: list[int], text: str) -> None:
-    assert write_cadence(Cadence(frozenset(days), time(7, 5), "Asia/Kolkata")) == text
+    assert write_cadence(EN, Cadence(frozenset(days), time(7, 5), "Asia/Kolkata")) == text
 
 
-def test_date_does_not_depend_on_the_locale() -> None:
-    assert write_date(date(2025, 11, 3)) == "Monday, 3 November 2025"
+def test_edition_is_a_date_or_the_days_of_a_week() -> None:
+    assert write_edition(EN, date(2025, 11, 3), date(2025, 11, 3)) == "Monday, 3 November 2025"
+    assert write_edition(EN, date(2025, 10, 28), date(2025, 11, 3)) == "The week of 28 Oct – 3 Nov 2025"
+    assert write_edition(EN, date(2025, 11, 3), date(2025, 11, 9)) == "The week of 3–9 Nov 2025"
+
+
+@pytest.mark.parametrize(
+    ("upvotes", "reason", "votes"),
+    [
+        (47, Reason(age_hours=9, projected=112), "47 upvotes in 9 h, on course for about 110"),
+        (9, Reason(age_hours=50, projected=9), "9 upvotes in 2 days"),
+        (1, Reason(age_hours=24), "1 upvote in 24 h"),
+        (1204, Reason(projected=99_300), "1,204 upvotes, on course for about 99,000"),
+    ],
+)
+def test_votes_are_said_now_and_as_they_are_on_course_for(upvotes: int, reason: Reason, votes: str) -> None:
+    assert write_facts(EN, make_card(upvotes=upvotes), reason) == (votes,)
+
+
+@pytest.mark.parametrize(
+    ("reason", "marks"),
+    [
+        (Reason(), ()),
+        (Reason(late=True), ("Listed on 16 June",)),
+        (Reason(reached=5), ("Reached your 5 upvotes today",)),
+        (Reason(late=True, reached=1), ("Listed on 16 June", "Reached your 1 upvote today")),
+    ],
+)
+def test_what_is_unusual_is_marked(reason: Reason, marks: tuple[str, ...]) -> None:
+    assert write_marks(EN, make_card(listed_on=date(2026, 6, 16)), reason) == marks
 
 
 def test_more_is_only_said_to_be_on_the_web_where_it_has_an_address() -> None:
-    assert write_more(12, has_url=True) == "12 more on the web"
-    assert write_more(1, has_url=False) == "1 more, not shown"
-    assert write_more(0, has_url=True) == ""
+    assert write_more(EN, 12, has_url=True) == "12 more on the web"
+    assert write_more(EN, 1, has_url=False) == "1 more, not shown"
+    assert write_more(EN, 0, has_url=True) == ""
 
 
 def test_quiet_topics_are_named_up_to_eight() -> None:
-    assert write_quiet(()) == ""
-    assert write_quiet(("RAG",)) == "Nothing new this time for “RAG”."
-    assert write_quiet([str(n) for n in range(9)]).endswith("“7” and 1 other topic.")
-    assert write_quiet([str(n) for n in range(20)]).endswith("“7” and 12 other topics.")
+    assert write_quiet(EN, ()) == ""
+    assert write_quiet(EN, ("RAG",)) == "Nothing new this time for “RAG”."
+    assert write_quiet(EN, [str(n) for n in range(9)]).endswith("“7” and 1 other topic.")
+    assert write_quiet(EN, [str(n) for n in range(20)]).endswith("“7” and 12 other topics.")
 
 
 def test_counts_group_their_thousands() -> None:
-    assert count(1204, "star") == "1,204 stars"
+    assert count_papers(EN, 1204) == "1,204 papers"
 
 
 def test_invisible_characters_do_not_reach_a_mail() -> None:
@@ -260,4 +281,4 @@ def test_invisible_characters_do_not_reach_a_mail() -> None:
 
 @pytest.mark.parametrize("scope", Scope)
 def test_every_scope_can_be_a_reason(scope: Scope) -> None:
-    assert "“cs.CL”" in write_reason(Reason(rule="cs.CL", scope=scope), None, "NLP")
+    assert "“cs.CL”" in write_reason(EN, Reason(rule="cs.CL", scope=scope), "NLP")
