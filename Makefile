@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test lint format catalogs crash fuzz bench clean
+.PHONY: help demo test lint format catalogs inbox inbox-tools screenshots crash fuzz bench clean
 
 help:
 	@echo "make demo    run the whole way over a sample day, with no network"
@@ -12,6 +12,8 @@ help:
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make format  let ruff put the code in form"
 	@echo "make catalogs  collect the fixed words of the mails into the catalogs (LANGUAGE=fr begins one)"
+	@echo "make inbox   measure golden editions: spam filters, DKIM, Postfix, Dovecot, Chromium, validators"
+	@echo "make screenshots  take the pictures in docs/images again"
 	@echo "make crash   kill the sender at random, many rounds (ROUNDS=50)"
 	@echo "make fuzz    feed mutated files to every parser (COUNT=20000, DATA=../shared/data)"
 	@echo "make bench   speed, as ratios against named peers; relevance (DATA=../shared/data/relevance)"
@@ -43,6 +45,17 @@ catalogs: $(READY)
 	$(BIN)/pybabel -q extract -F babel.cfg -k say -k say_count:1,2 --no-location --no-wrap --sort-output --omit-header -o newsletter/locale/newsletter.pot .
 	$(if $(LANGUAGE),$(BIN)/pybabel -q init -D newsletter -i newsletter/locale/newsletter.pot -d newsletter/locale -l $(LANGUAGE))
 	$(BIN)/pybabel -q update -D newsletter -i newsletter/locale/newsletter.pot -d newsletter/locale --no-wrap --no-fuzzy-matching --ignore-obsolete
+
+inbox-tools:
+	-@apt-get --version >/dev/null 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+	  spamassassin spamd spamc rspamd opendkim postfix dovecot-imapd chromium fonts-noto-core fonts-noto-cjk nodejs >/dev/null
+	-@npm install --silent --no-audit --no-fund --prefix tests/inbox/node
+
+inbox: $(READY) inbox-tools
+	$(BIN)/python -m tests.inbox
+
+screenshots: $(READY) inbox-tools
+	$(BIN)/python -m tests.inbox.screenshots docs/images
 
 crash: $(READY)
 	ROUNDS=$(or $(ROUNDS),50) $(BIN)/pytest -s tests/acceptance/test_crash.py

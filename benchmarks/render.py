@@ -3,7 +3,8 @@
     python -m benchmarks.render [--json FILE] [--readers N]
 
 Every reader has topics and papers of their own. Ours composes, renders, encodes and (second figure) signs with
-the cards that readers share. The peers compose the same digests and then do what the obvious programs do, for each reader:
+the cards that readers share. The peers compose the same digests and then do, for each reader, what the obvious
+programs do:
 
     a  parse the Jinja template, fill it, compile it with mjml-python, EmailMessage, dkimpy
     b  the same with the Jinja template parsed once

@@ -59,6 +59,8 @@ def compile_html(source: Source) -> tuple[jinja2.Template, tuple[str, ...]]:
     unknown = re.search(r"</?(mj-[\w-]+)", html)
     if unknown:
         raise _explain_unknown(source, unknown[1])
+    if 'dir="rtl"' in html:
+        html = html.replace("text-align:left", "text-align:right")  # MJML's columns know only left
     # Indentation is worth bytes of every mail; MJML has no element in which it matters.
     html = re.sub(r"\n\s+", "\n", html)
     # Lines, so that what changes and what does not stand on lines of their own.

@@ -22,9 +22,14 @@ _UNSEEN = re.compile(
 )
 
 
+# Longer than any word or address that says something to a reader; scripts without blanks are not meant.
+_ENDLESS_WORD = re.compile(r"[!-~]{121,}")
+
+
 def clean(text: str, max_chars: int) -> str:
-    """Return the text as one line that can stand in a mail: nothing invisible, cut at max_chars."""
-    return cut_line(" ".join(_UNSEEN.sub("", text).split()), max_chars)
+    """Return the text as one line that can stand in a mail: nothing invisible or endless, cut at max_chars."""
+    line = " ".join(_UNSEEN.sub("", text).split())
+    return cut_line(_ENDLESS_WORD.sub(lambda word: word[0][:60] + "…", line), max_chars)
 
 
 def cut_line(line: str, max_chars: int) -> str:
@@ -72,7 +77,8 @@ def write_edition(lang: Language, first: date, last: date) -> str:
 def write_byline(lang: Language, card: Card) -> str:
     """Return who wrote a paper, where, and when it was published, as far as that is known."""
     published = lang.long_date(card.published_on) if card.published_on else ""
-    parts = (write_authors(lang, card), clean(card.organization, 80), published)
+    organization = clean(card.organization, 80)
+    parts = (write_authors(lang, card), organization and _isolate(lang, organization), published)
     return " · ".join(part for part in parts if part)
 
 
@@ -92,7 +98,7 @@ def write_cadence(lang: Language, cadence: Cadence) -> str:
 
 def write_authors(lang: Language, card: Card) -> str:
     """Return up to four names, or three and how many more; only the number where the names are not known."""
-    names = [name for name in (clean(read_tex(name), 60) for name in card.authors) if name]
+    names = [_isolate(lang, name) for name in (clean(read_tex(name), 60) for name in card.authors) if name]
     total = max(card.author_count, len(names))
     if not names:
         return lang.say_count("{number} author", "{number} authors", total) if total else ""

@@ -209,6 +209,7 @@ def test_text_reads_like_an_edition() -> None:
         -------------
 
          1. Fast ℓ₁ Retrieval
+            https://arxiv.org/abs/2606.00001
             Ada and Bo
             47 upvotes in 9 h, on course for about 110
 

@@ -1,0 +1,303 @@
+"""Golden editions: the mails that a digest must survive being, in every layout, and the mails that are no digests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from functools import cache
+
+from newsletter.collect import hf_daily_papers
+from newsletter.compose.digest import build_card
+from newsletter.deliver.dkim import DkimKey
+from newsletter.deliver.message import build_message
+from newsletter.model import (
+    Card,
+    Digest,
+    EmailAddress,
+    EntryId,
+    EntryKey,
+    Fact,
+    Fetched,
+    Identity,
+    Item,
+    Kind,
+    Links,
+    Notice,
+    Reason,
+    Rendered,
+    Request,
+    Scope,
+    Section,
+    Source,
+    SubscriberId,
+)
+from newsletter.render import choose_look, render_digest, render_notice
+from newsletter.render.language import load_language
+from newsletter.render.notices import write_alert, write_changed, write_confirm, write_goodbye
+from newsletter.sample_day import SAMPLE_DAY, sample_file
+from tests.render.builders import READER, make_card, make_digest, make_section, shipped_templates
+
+IDENTITY = Identity(
+    name="Trending Papers",
+    id="papers",
+    from_name="Trending Papers",
+    from_address=EmailAddress("digest@news.example.org"),
+    leave_address=EmailAddress("leave@news.example.org"),
+    bounce_address=EmailAddress("bounce@news.example.org"),
+    postal_address="Example Lab\n1 Main Street\n12345 Sampletown",
+)
+SECRET = bytes(range(32))
+LINKS = Links(
+    leave="https://news.example.org/u/" + "k7" * 13,
+    change="https://news.example.org/p/" + "k7" * 13,
+    web="https://news.example.org/e/2026-06-18",
+    archive="https://news.example.org/archive",
+    one_click="https://news.example.org/u/" + "k7" * 13,
+)
+LAYOUTS = ("cards", "compact")
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One mail as it goes out. papers is how many it has to show, None for a mail that is no digest."""
+
+    name: str
+    rendered: Rendered
+    message: bytes
+    language: str
+    papers: int | None
+
+
+def _reason(number: int, **values: object) -> Reason:
+    some = Reason(
+        rule=("agent*", "retrieval-augmented generation", "cs.CL")[number % 3],
+        scope=(Scope.TITLE, Scope.ABSTRACT, Scope.CATEGORY)[number % 3],
+        upvotes=60 - number,
+        age_hours=9,
+        projected=130 - 2 * number,
+        place=number + 1,
+        of=57,
+    )
+    return replace(some, **values)  # type: ignore[arg-type]  # the tests' own names
+
+
+@cache
+def sample_cards() -> tuple[Card, ...]:
+    """Return the papers of the sample day as cards, most votes first."""
+    source = Source("sample", "hf_daily_papers", str(sample_file()))
+    feed = hf_daily_papers.parse(
+        Fetched(sample_file().read_bytes(), source.location), source, Request(source.location, SAMPLE_DAY)
+    )
+    cards = [replace(build_card(sighting.entry), listed_on=SAMPLE_DAY) for sighting in feed.sightings]
+    return tuple(sorted(cards, key=lambda card: -(card.upvotes or 0)))
+
+
+def _items(cards: tuple[Card, ...], first: int = 0, **values: object) -> tuple[Item, ...]:
+    return tuple(
+        Item(EntryId(first + number), card, _reason(first + number, **values))
+        for number, card in enumerate(cards)
+    )
+
+
+def _three_topics(cards: tuple[Card, ...]) -> tuple[Section, ...]:
+    third = -(-len(cards) // 3)
+    late = _items(cards[third : third + 1], third, late=True, reached=5)
+    sections = (
+        Section(
+            "Agents that use tools",
+            _items(cards[:third]),
+            (EntryId(900), EntryId(901)),
+            "https://huggingface.co/papers/date/2026-06-16",
+        ),
+        Section("Robots", late + _items(cards[third + 1 : 2 * third], third + 1)),
+        Section("", _items(cards[2 * third :], 2 * third, rule="", scope=None)),
+    )
+    return tuple(section for section in sections if section.items)
+
+
+HOSTILE = (
+    "<script>alert(1)</script> {{ 7*7 }} {% include 'x' %} ]]> <!--[if mso]> \ud800 \u202egnp\u202c "
+    + "x" * 10_000
+)
+_RTL_TITLES = (
+    "نماذج لغوية كبيرة للعربية: دراسة مقارنة",
+    "Attention Is All You Need (Revisited), Part 2!",
+    "BERT في العربية: ما الذي تغيّر؟",
+)
+_CJK = (
+    "大規模言語モデルにおける推論の効率化：新しい手法",
+    "多模态大模型的长上下文压缩方法研究",
+    "한국어 대화 모델의 안전성 평가",
+)
+_CJK_SUMMARY = (
+    "本論文では、大規模言語モデルの推論を高速化する新しい手法を提案する。実験により、精度を保ったまま速度が二倍になることを示す。"
+    * 2
+)
+
+
+def build_digests() -> Mapping[str, tuple[Digest, str]]:
+    """Return each golden digest and the language of its reader."""
+    cards = sample_cards()
+    pool = tuple(
+        replace(
+            cards[number % len(cards)],
+            key=EntryKey(f"arxiv:2606.{number:05}"),
+            url=f"https://arxiv.org/abs/2606.{number:05}",
+        )
+        for number in range(50)
+    )
+    long_url = "https://example.org/a/" + "b" * 170 + "?c=d&e=f"
+    hostile = make_card(
+        1,
+        title=HOSTILE,
+        summary=HOSTILE,
+        authors=(HOSTILE, "B"),
+        organization=HOSTILE,
+        url="javascript:alert(1)",
+    )
+    return {
+        "plain": (
+            make_digest(*_three_topics(cards[:10]), quiet_topics=("pruning", "quantum computing")),
+            "en",
+        ),
+        "fifty": (make_digest(*_three_topics(pool)), "en"),
+        "one": (make_digest(make_section(*_items(cards[:1]), topic="Agents")), "en"),
+        "quiet-topic": (
+            make_digest(make_section(*_items(cards[:2]), topic="Agents"), quiet_topics=("Robots",)),
+            "en",
+        ),
+        "empty": (make_digest(quiet_topics=("Robots", "Agents")), "en"),
+        "german": (make_digest(*_three_topics(cards[:6]), quiet_topics=("Robotik",)), "de"),
+        "rtl": (
+            make_digest(
+                make_section(
+                    *_items(
+                        tuple(
+                            replace(card, title=title)
+                            for card, title in zip(cards, _RTL_TITLES, strict=False)
+                        )
+                    ),
+                    topic="الوكلاء الأذكياء",
+                ),
+                make_section(*_items(cards[3:5], 3), topic="Robots (cs.RO)"),
+                quiet_topics=("RAG",),
+            ),
+            "ar",
+        ),
+        "cjk": (
+            make_digest(
+                make_section(
+                    *_items(
+                        tuple(
+                            replace(card, title=title, summary=_CJK_SUMMARY, authors=("山田太郎", "王小明"))
+                            for card, title in zip(cards, _CJK, strict=False)
+                        )
+                    ),
+                    topic="大規模言語モデル",
+                )
+            ),
+            "en",
+        ),
+        "hostile": (
+            make_digest(make_section(*_items((hostile, cards[0])), topic=HOSTILE), quiet_topics=(HOSTILE,)),
+            "en",
+        ),
+        "no-summaries": (
+            make_digest(
+                make_section(*_items(tuple(replace(card, summary="") for card in cards[:5])), topic="Agents")
+            ),
+            "en",
+        ),
+        "long-urls": (
+            make_digest(
+                make_section(
+                    *_items(
+                        tuple(
+                            replace(card, url=f"{long_url}&n={n}", pdf_url=f"{long_url}&p={n}")
+                            for n, card in enumerate(cards[:3])
+                        )
+                    ),
+                    topic="Agents",
+                )
+            ),
+            "en",
+        ),
+        "weekly": (
+            replace(make_digest(*_three_topics(pool[:24])), since_on=date(2026, 6, 12), is_first=True),
+            "en",
+        ),
+    }
+
+
+def build_notices() -> Mapping[str, tuple[Notice, Kind, bool]]:
+    """Return the mails that are no digests, with their kind and whether they can be left from."""
+    lang = load_language("en")
+    url = "https://news.example.org/c/" + "m3" * 13
+    return {
+        "confirm": (write_confirm(lang, IDENTITY, READER.address, url), Kind.CONFIRM, False),
+        "changed": (write_changed(lang, IDENTITY, READER, ("Agents", "Robots")), Kind.CHANGED, True),
+        "goodbye": (write_goodbye(lang, IDENTITY, url), Kind.GOODBYE, False),
+        "alert": (
+            write_alert(
+                lang,
+                IDENTITY,
+                "3 of 120 mails were not accepted",
+                (Fact("Edition", "2026-06-18"), Fact("Last reply", "451 4.3.0 try again later")),
+                ("The relay deferred them, and they are tried again until the next digest is due.",),
+            ),
+            Kind.ALERT,
+            False,
+        ),
+    }
+
+
+def build_edition(
+    name: str, layout: str, digest: Digest, language: str, key: DkimKey | None = None, links: Links = LINKS
+) -> Edition:
+    """Return one golden digest as the mail that a reader would get."""
+    templates = shipped_templates()
+    reader = replace(READER, language=language, layout=layout)
+    digest = choose_look(templates, digest, reader, IDENTITY)
+    rendered = render_digest(templates, digest, reader, IDENTITY, links)
+    message, _ = build_message(
+        rendered,
+        reader.address,
+        "Ada",
+        IDENTITY,
+        kind=Kind.DIGEST,
+        key=f"{name}-{layout}",
+        recipient=SubscriberId(7),
+        date=digest.slot.at,
+        secret=SECRET,
+        links=links,
+        language=language,
+        dkim=key,
+    )
+    return Edition(f"{name}-{layout}", rendered, message, language, digest.entry_count)
+
+
+def build_editions(key: DkimKey | None = None) -> list[Edition]:
+    """Return all golden editions: each digest in each layout, then the other mails."""
+    editions = [
+        build_edition(name, layout, digest, language, key)
+        for name, (digest, language) in build_digests().items()
+        for layout in (("weekly",) if name == "weekly" else LAYOUTS)
+    ]
+    for name, (notice, kind, can_leave) in build_notices().items():
+        rendered = render_notice(shipped_templates(), notice, "en", IDENTITY, LINKS if can_leave else None)
+        message, _ = build_message(
+            rendered,
+            READER.address,
+            "",
+            IDENTITY,
+            kind=kind,
+            key=name,
+            recipient=SubscriberId(7),
+            date=datetime(2026, 6, 18, 5, 30, tzinfo=UTC),
+            secret=SECRET,
+            links=LINKS if can_leave else None,
+            dkim=key,
+        )
+        editions.append(Edition(name, rendered, message, "en", None))
+    return editions
