@@ -31,6 +31,9 @@ app.add_typer(subscribers_app, name="subscribers")
 topics_app = typer.Typer(help="What readers asked for, and what it finds.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
 
+template_app = typer.Typer(help="How the mails look: layouts of your own.", no_args_is_help=True)
+app.add_typer(template_app, name="template")
+
 ConfigPath = Annotated[
     Path,
     typer.Option("--config", "-c", envvar="NEWSLETTER_CONFIG", help="The configuration file."),
@@ -161,8 +164,13 @@ def preview(
         Path | None, typer.Option("--out", help="Write to this file instead of the terminal.")
     ] = None,
     everybody: Annotated[
-        Path | None, typer.Option("--all", help="Write every reader's digest into this folder.")
+        Path | None,
+        typer.Option("--all", help="Write every reader's digest into this folder, with an index."),
     ] = None,
+    score: Annotated[
+        bool, typer.Option("--check", help="Also check the mail, and print a score card.")
+    ] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     log_json: LogJson = False,
 ) -> None:
     """Show the very mail that would go out next. Changes nothing."""
@@ -176,6 +184,8 @@ def preview(
         form=form,
         out=out,
         everybody=everybody,
+        score=score,
+        show=show,
     )
     _finish(look.preview(_load(config, log_json), request))
 
@@ -278,6 +288,26 @@ def try_topic(
     from newsletter.cli import topics
 
     _finish(topics.try_query(_load(config), query, days, diff))
+
+
+@template_app.command("new")
+def new_template(
+    name: Annotated[str, typer.Argument(help="The name of your layout: a-z, 0-9 and '-'.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    copied: Annotated[str, typer.Option("--from", help="The layout to begin with.")] = "cards",
+) -> None:
+    """Copy a layout into your templates folder, to edit it. Never overwrites."""
+    from newsletter.cli import layouts
+
+    raise typer.Exit(layouts.new_layout(_load(config), name, copied))
+
+
+@template_app.command("check")
+def check_templates(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Compile and render every layout in every language, and say what is wrong: file, line and column."""
+    from newsletter.cli import layouts
+
+    raise typer.Exit(layouts.check_layouts(_load(config)))
 
 
 @subscribers_app.command("list")

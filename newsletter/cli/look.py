@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+import webbrowser
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,20 +13,24 @@ from pathlib import Path
 
 from newsletter.address import parse_address
 from newsletter.checked_yaml import to_json
-from newsletter.cli import DONE
-from newsletter.cli.show import build_table, console, show_fetches, show_ledger
+from newsletter.cli import DONE, DONE_WITH_FAILURES
+from newsletter.cli.index import take_pictures, write_index
+from newsletter.cli.show import build_table, console, counting_progress, show_fetches, show_ledger
 from newsletter.config import Config
 from newsletter.errors import ConfigError, FetchError, Problem
 from newsletter.model import Consent, FetchState, Subscriber
 from newsletter.ports import Clock
+from newsletter.scorecard import check_message
 from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
+from newsletter.workflows.build_edition import DigestBuilder
+from newsletter.workflows.build_mail import Mail, MailBuilder
 from newsletter.workflows.import_subscribers import start_window
 from newsletter.workflows.preview import (
     FORMATS,
     choose_preview_bytes,
     make_trial_reader,
     preview_reader,
-    save_previews,
+    save_preview,
 )
 
 
@@ -39,6 +45,8 @@ class PreviewRequest:
     form: str
     out: Path | None
     everybody: Path | None
+    score: bool
+    show: bool
 
 
 async def preview(config: Config, request: PreviewRequest) -> int:
@@ -50,37 +58,75 @@ async def preview(config: Config, request: PreviewRequest) -> int:
         digests, mails = await newsletter.new_digest_builder(), await newsletter.new_mail_builder()
         if request.everybody is not None:
             readers = await load_readers(newsletter)
-            pairs = [
-                (reader, await preview_reader(reader, digests, mails, newsletter.deliveries, clock))
-                for reader in readers
-            ]
-            pages = save_previews(pairs, request.everybody)
-            table = build_table("reader", "slot", "entries#", "bytes#", "subject")
-            for reader, mail in pairs:
-                slot = f"{mail.digest.slot.at:%Y-%m-%d %H:%M}"
-                table.add_row(
-                    reader.address,
-                    slot,
-                    str(mail.digest.entry_count),
-                    str(len(mail.message)),
-                    mail.rendered.subject,
-                )
-            console.print(table)
-            console.print(f"wrote {len(pages)} previews into {request.everybody}")
-            return DONE
+            return await _preview_everybody(request, readers, digests, mails, newsletter)
         reader = await _choose_preview_reader(newsletter, request)
         mail = await preview_reader(reader, digests, mails, newsletter.deliveries, clock)
     body = choose_preview_bytes(mail, request.form)
-    if request.out is None:
+    out = request.out
+    if out is None and request.show:
+        out = Path(tempfile.mkdtemp(prefix="newsletter-")) / f"preview.{FORMATS[request.form]}"
+    if out is None:
         sys.stdout.buffer.write(body)
-        return DONE
-    request.out.write_bytes(body)
-    found = ", ".join(
-        f"{section.topic or 'everything else'} {len(section.items)}" for section in mail.digest.sections
+    else:
+        out.write_bytes(body)
+        found = ", ".join(
+            f"{section.topic or 'everything else'} {len(section.items)}" for section in mail.digest.sections
+        )
+        whose = reader.address if reader.id or not request.topics else "these topics"
+        console.print(f"wrote {out}: {mail.rendered.subject}\nfor {whose}: {found or 'nothing new'}")
+    if request.show and out is not None:
+        webbrowser.open(out.resolve().as_uri())
+    return _print_score(mail) if request.score else DONE
+
+
+def _print_score(mail: Mail) -> int:
+    """Print the score card of a mail, beside the preview where that goes to the terminal."""
+    checks = check_message(mail.message)
+    wrong = [check for check in checks if check.wrong]
+    for check in checks:
+        print(f"{'no ' if check.wrong else 'yes'} {check.item:2} {check.what}", check.wrong, file=sys.stderr)
+    print(f"{len(checks) - len(wrong)} of {len(checks)} good; docs/inbox.md explains them", file=sys.stderr)
+    return DONE_WITH_FAILURES if wrong else DONE
+
+
+async def _preview_everybody(
+    request: PreviewRequest,
+    readers: Sequence[Subscriber],
+    digests: DigestBuilder,
+    mails: MailBuilder,
+    newsletter: Newsletter,
+) -> int:
+    """Write every reader's digest, one after the other, and an index of them."""
+    assert request.everybody is not None
+    folder = request.everybody
+    previews = []
+    failed = 0
+    with counting_progress("rendering", len(readers)) as advance:
+        for reader in readers:
+            mail = await preview_reader(reader, digests, mails, newsletter.deliveries, newsletter.clock)
+            wrong = (
+                tuple(check for check in check_message(mail.message) if check.wrong) if request.score else ()
+            )
+            failed += bool(wrong)
+            previews.append(save_preview(reader, mail, wrong, folder))
+            advance()
+    pictures = take_pictures(folder, previews) if previews else False
+    index = write_index(
+        folder, newsletter.identity.name, previews, has_pictures=pictures, is_checked=request.score
     )
-    whose = reader.address if reader.id or not request.topics else "these topics"
-    console.print(f"wrote {request.out}: {mail.rendered.subject}\nfor {whose}: {found or 'nothing new'}")
-    return DONE
+    table = build_table("reader", "slot", "entries#", "bytes#", "subject")
+    for preview in previews:
+        slot = f"{preview.slot_at:%Y-%m-%d %H:%M}"
+        table.add_row(preview.address, slot, str(preview.entries), str(preview.size), preview.subject)
+    console.print(table)
+    console.print(f"wrote {len(previews)} previews into {folder}; {index} shows them all")
+    if not pictures and previews:
+        console.print("no pictures of them: Chromium is not installed")
+    if request.show:
+        webbrowser.open(index.resolve().as_uri())
+    if failed:
+        console.print(f"{failed} of them fail a check; the index says which", style="red")
+    return DONE_WITH_FAILURES if failed else DONE
 
 
 def parse_clock(text: str) -> Clock:

@@ -19,7 +19,7 @@ from newsletter.sample_day import SAMPLE_DAY, sample_file
 from newsletter.shipped import find_shipped
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_due
-from newsletter.workflows.preview import save_previews
+from newsletter.workflows.preview import save_preview
 
 # Readers joined on the evening before (UTC), so that everybody's slot of the sample day, morning in Auckland
 # first, still lay ahead; now it is evening: all those slots are over, and Auckland's next has not begun.
@@ -85,7 +85,6 @@ async def _show(newsletter: Newsletter, folder: Path) -> Path:
     """Print a row a reader and write the mails that they got as pages; return the folder."""
     mails = await newsletter.new_mail_builder()
     table = build_table("reader", "slot (local)", "entries per topic", "state", "bytes#")
-    sent = []
     counts = await newsletter.deliveries.load_counts()
     for edition in sorted({count.edition for count in counts}):
         rows = await newsletter.deliveries.load_edition(edition)
@@ -95,7 +94,7 @@ async def _show(newsletter: Newsletter, folder: Path) -> Path:
             found = ""
             if delivery.frozen is not None:
                 mail = mails.rebuild(delivery.frozen, reader)
-                sent.append((reader, mail))
+                save_preview(reader, mail, (), folder)
                 found = ", ".join(
                     f"{section.topic or 'everything else'} {len(section.items)}"
                     for section in mail.digest.sections
@@ -107,7 +106,6 @@ async def _show(newsletter: Newsletter, folder: Path) -> Path:
                 str(delivery.state),
                 str(delivery.frozen.size_bytes) if delivery.frozen else "-",
             )
-    save_previews(sent, folder)
     console.print()
     console.print(table)
     show_ledger(counts)

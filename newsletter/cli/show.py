@@ -102,6 +102,32 @@ def collecting_progress(total: int) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
+def counting_progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show a bar while mails are made; in a log, a line for every hundredth of them."""
+    done = 0
+    if console.is_terminal:
+        with Progress(
+            TextColumn(what),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        ) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda: bar.advance(task)
+        return
+
+    def tell() -> None:
+        nonlocal done
+        done += 1
+        if done % 100 == 0:
+            console.print(f"{what}: {done} of {total}")
+
+    yield tell
+
+
+@contextmanager
 def sending_progress(total: int) -> Iterator[Callable[[Delivery, State], None]]:
     """Show a bar while mails go out; in a log, a line for every hundredth of them."""
     done = 0

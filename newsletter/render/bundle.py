@@ -32,6 +32,9 @@ class Bundle:
     folder: str = field(default="", compare=False)
     shipped: Mapping[str, str] = field(default_factory=dict, compare=False)
 
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
     @property
     def layouts(self) -> tuple[str, ...]:
         """The names of the layouts: every folder that has a page of a digest."""

@@ -205,10 +205,16 @@ def _compile_notice(bundle: Bundle, theme: Theme, lang: Language, identity: Iden
 def _compile_page(
     source: Source, values: Sequence[Mapping[str, Any]]
 ) -> tuple[jinja2.Template, tuple[str, ...]]:
-    """Return the template; its Jinja is tried first, in the operator's own lines, which MJML would lose."""
-    _try_all(source, parse_html(source), values)
-    template, static = compile_html(source)
-    return _try_all(source, template, values), static
+    """Return the template and its static stretches.
+
+    Where it fails, its Jinja is tried in the operator's own lines, which MJML loses, to say the right place.
+    """
+    try:
+        template, static = compile_html(source)
+        return _try_all(source, template, values), static
+    except TemplateError:
+        _try_all(source, parse_html(source), values)
+        raise
 
 
 def _try_all(

@@ -11,6 +11,7 @@ import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -66,6 +67,28 @@ def build_source(bundle: Bundle, name: str, theme: Theme, language: Language) ->
     Partials are named from the templates folder, or as they lie beside the template that includes them.
     Raises TemplateError.
     """
+    is_markup = not name.endswith(".txt.j2")
+    try:
+        marked = (
+            _build_environment(bundle)
+            .get_template(name)
+            .render(
+                theme=theme,
+                language=language.code,
+                direction=language.direction,
+                start="right" if language.direction == "rtl" else "left",
+                end="left" if language.direction == "rtl" else "right",
+                _=lambda text: str(escape(language.say(text))) if is_markup else language.say(text),
+            )
+        )
+    except Exception as error:
+        raise TemplateError([_build_problem(bundle, name, error)]) from error
+    return _read_marks(bundle, name, marked)
+
+
+@lru_cache(maxsize=8)
+def _build_environment(bundle: Bundle) -> jinja2.Environment:
+    """Return the environment for build-time Jinja. Remembered: partials are parsed once for all who include them."""
     environment = jinja2.Environment(
         block_start_string="[%",
         block_end_string="%]",
@@ -81,19 +104,7 @@ def build_source(bundle: Bundle, name: str, theme: Theme, language: Language) ->
         autoescape=False,  # trusted text only: the operator's templates and our colours
     )
     environment.join_path = lambda template, parent: _find(bundle, template, parent)  # type: ignore[method-assign]
-    is_markup = not name.endswith(".txt.j2")
-    try:
-        marked = environment.get_template(name).render(
-            theme=theme,
-            language=language.code,
-            direction=language.direction,
-            start="right" if language.direction == "rtl" else "left",
-            end="left" if language.direction == "rtl" else "right",
-            _=lambda text: str(escape(language.say(text))) if is_markup else language.say(text),
-        )
-    except Exception as error:
-        raise TemplateError([_build_problem(bundle, name, error)]) from error
-    return _read_marks(bundle, name, marked)
+    return environment
 
 
 def check_template(source: Source, attempt: Callable[[], object]) -> None:

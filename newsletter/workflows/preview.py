@@ -5,13 +5,15 @@ I/O: reads the stores, writes files where it is told to. A fresh preview collect
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import time, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from newsletter.compose.slots import next_slot, previous_slot
 from newsletter.model import Cadence, EmailAddress, Slot, Subscriber
 from newsletter.ports import Clock, DeliveryStore
+from newsletter.scorecard import Check
 from newsletter.workflows.build_edition import DigestBuilder
 from newsletter.workflows.build_mail import Mail, MailBuilder
 
@@ -64,14 +66,30 @@ def choose_preview_bytes(mail: Mail, form: str) -> bytes:
             return mail.message
 
 
-def save_previews(mails: Sequence[tuple[Subscriber, Mail]], folder: Path) -> list[Path]:
-    """Write HTML, text and message of each reader's mail into a folder; return the HTML files in order."""
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an index says of one mail that was written. name is that of its files, without their ending."""
+
+    name: str
+    address: EmailAddress
+    slot_at: datetime
+    entries: int
+    size: int
+    subject: str
+    wrong: tuple[Check, ...] = ()
+
+
+def save_preview(reader: Subscriber, mail: Mail, wrong: tuple[Check, ...], folder: Path) -> Preview:
+    """Write HTML, text and message of a reader's mail into a folder. wrong are the checks that it fails."""
     folder.mkdir(parents=True, exist_ok=True)
-    pages = []
-    for reader, mail in mails:
-        for form, ending in FORMATS.items():
-            path = folder / f"{reader.address}.{ending}"
-            path.write_bytes(choose_preview_bytes(mail, form))
-            if form == "html":
-                pages.append(path)
-    return pages
+    for form, ending in FORMATS.items():
+        (folder / f"{reader.address}.{ending}").write_bytes(choose_preview_bytes(mail, form))
+    return Preview(
+        name=reader.address,
+        address=reader.address,
+        slot_at=mail.digest.slot.at,
+        entries=mail.digest.entry_count,
+        size=len(mail.message),
+        subject=mail.rendered.subject,
+        wrong=wrong,
+    )

@@ -1,0 +1,113 @@
+"""The commands about templates: a layout of one's own, and what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from newsletter.cli import DONE, WRONG_INPUT
+from newsletter.cli.show import console
+from newsletter.config import Config, build_identity
+from newsletter.errors import ConfigError, Problem, TemplateError
+from newsletter.render import Bundle, compile_bundle, load_bundle
+from newsletter.render.bundle import HTML, LAYOUT_FILES, NOTICE_HTML
+from newsletter.render.language import load_language
+from newsletter.render.source import Source, build_source
+from newsletter.render.theme import build_theme
+from newsletter.shipped import find_shipped
+
+_DEFAULT_FOLDER = Path("templates")
+# As mjml --validate says it: "Line 12 of /tmp/x.mjml (mj-text) — Attribute colour is illegal"
+_COMPLAINT = re.compile(r"Line (\d+) of \S+ \(([\w-]+)\) — (.+)")
+
+
+def new_layout(config: Config, name: str, copied: str) -> int:
+    """Copy a layout into the operator's templates folder under a new name. Never overwrites."""
+    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", name):
+        raise ConfigError([Problem(f"{name!r} is not a layout's name; write a-z, 0-9 and '-'", path="NAME")])
+    bundle = load_bundle(find_shipped("templates"), config.templates)
+    if copied not in bundle.layouts:
+        message = f"there is no layout {copied!r}; there are {', '.join(bundle.layouts)}"
+        raise ConfigError([Problem(message, path="--from")])
+    folder = (config.templates or config.folder / _DEFAULT_FOLDER) / name
+    if folder.exists():
+        console.print(f"{folder} exists already; nothing was written.")
+        return WRONG_INPUT
+    folder.mkdir(parents=True)
+    for file in LAYOUT_FILES:
+        (folder / file).write_text(bundle.sources[f"{copied}/{file}"], encoding="utf-8")
+        console.print(f"wrote {folder / file}")
+    console.print("\nNext: edit it, then say in config.yaml")
+    if config.templates is None:
+        console.print(f"  templates: {_DEFAULT_FOLDER}")
+    console.print(
+        f"  newsletter: {{layout: {name}}}\n  newsletter template check\n  newsletter preview --open"
+    )
+    return DONE
+
+
+def check_layouts(config: Config) -> int:
+    """Compile every layout, render it in every language against sample digests, and say what is wrong where.
+
+    Where the official MJML program is installed its validator is asked too: it knows misspelt tags and attributes
+    that the built-in compiler takes without a word. Raises TemplateError with everything that is wrong.
+    """
+    identity = build_identity(config)
+    bundle = load_bundle(find_shipped("templates"), config.templates)
+    compiled = compile_bundle(bundle, identity)
+    languages = sorted({language for _, language in compiled.layouts})
+    for layout in bundle.layouts:
+        own = [file for file in LAYOUT_FILES if f"{layout}/{file}" not in bundle.shipped]
+        whose = f"your {', '.join(own)}" if own else "shipped"
+        console.print(f"{layout:10} compiled and rendered in {', '.join(languages)} ({whose})")
+    console.print(f"{'notice':10} compiled and rendered in {', '.join(languages)}")
+    program = _find_official()
+    if program is None:
+        console.print(
+            "official MJML validator: not installed ('npm install mjml'), so misspelt attributes may pass"
+        )
+        return DONE
+    problems = [
+        problem for source in _build_pages(bundle, identity.accent) for problem in _validate(program, source)
+    ]
+    if problems:
+        raise TemplateError(list(dict.fromkeys(problems)))
+    console.print("official MJML validator: nothing to say")
+    return DONE
+
+
+def _build_pages(bundle: Bundle, accent: str) -> list[Source]:
+    lang, theme = load_language("en"), build_theme(accent)
+    names = [f"{layout}/{HTML}" for layout in bundle.layouts]
+    return [build_source(bundle, name, theme, lang) for name in (*names, NOTICE_HTML)]
+
+
+def _find_official() -> str | None:
+    """Return the official MJML program: on the path, or installed by npm in this folder."""
+    local = Path("node_modules/.bin/mjml")
+    return shutil.which("mjml") or (str(local.resolve()) if local.exists() else None)
+
+
+def _validate(program: str, source: Source) -> list[Problem]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "page.mjml"
+        file.write_text(source.text, encoding="utf-8")
+        done = subprocess.run(
+            [program, "--validate", str(file)], capture_output=True, text=True, timeout=60, check=False
+        )
+    if not done.returncode:
+        return []
+    said = done.stdout + done.stderr
+    found = [
+        source.problem(f"MJML: <{tag}>: {_quote_names(what)}", int(line))
+        for line, tag, what in _COMPLAINT.findall(said)
+    ]
+    return found or [source.problem(f"MJML: {said.strip().splitlines()[-1] if said.strip() else 'refused'}")]
+
+
+def _quote_names(what: str) -> str:
+    """Return a complaint with the names in quotes, by which the column is found."""
+    return re.sub(r"\b(Attribute|Element) ([\w-]+)", r"\1 '\2'", what)
