@@ -67,7 +67,9 @@ def compile_html(source: Source) -> tuple[jinja2.Template, tuple[str, ...]]:
     html = re.sub(r"(</(?:td|tr|table|div|style|head)>)(?=<)", r"\1\n", html)
     html = re.sub(rf"{word}(\d+)tag", lambda match: tags[int(match[1])], html)
     html, chunks = lift_static(html)
-    return _parse(source.name, html), chunks
+    parsed: list[jinja2.Template] = []
+    check_template(source, lambda: parsed.append(_parse(source.name, html)))
+    return parsed[0], chunks
 
 
 def _parse(name: str, text: str) -> jinja2.Template:

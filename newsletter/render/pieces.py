@@ -14,6 +14,7 @@ from newsletter.render.source import RUN_TIME_TAG
 
 _MARK = re.compile("\ufdd0([a-z]+)([0-9]*)\ufdd1")
 _MIN_STATIC_CHARS = 400
+_OPENED = re.compile(r"\{[{%#]")  # a tag that is never closed: for Jinja to refuse
 
 
 def mark_card(number: int) -> str:
@@ -38,7 +39,7 @@ def lift_static(template: str) -> tuple[str, tuple[str, ...]]:
     for tag in (*RUN_TIME_TAG.finditer(template), None):
         stretch = template[end : tag.start() if tag else len(template)]
         first, last = stretch.find("\n") + 1, stretch.rfind("\n") + 1
-        if last - first >= _MIN_STATIC_CHARS:
+        if last - first >= _MIN_STATIC_CHARS and not _OPENED.search(stretch):
             kept.append(f"{stretch[:first]}\ufdd0static{len(chunks)}\ufdd1\n{stretch[last:]}")
             chunks.append(stretch[first:last])
         else:
