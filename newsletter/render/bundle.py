@@ -43,15 +43,16 @@ class Bundle:
     @cached_property
     def hash(self) -> str:
         """The SHA-256 of names and texts: equal bundles render equal mails."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        return hashlib.sha256(self.json.encode()).hexdigest()
 
-    def to_json(self) -> str:
-        """Return names and texts as canonical JSON, for the store."""
+    @cached_property
+    def json(self) -> str:
+        """Names and texts as canonical JSON, for the store."""
         return json.dumps(dict(self.sources), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Bundle:
-        """Return the bundle that to_json wrote."""
+        """Return the bundle that ``json`` is."""
         return cls(json.loads(text))
 
     def file(self, name: str) -> str:

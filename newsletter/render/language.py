@@ -11,8 +11,9 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import Literal
 
 from babel import Locale
 from babel.dates import format_date, format_interval, format_skeleton, format_time, get_day_names
@@ -56,19 +57,19 @@ class Language:
 
     def join(self, words: Sequence[str]) -> str:
         """Return ``a``, ``a and b``, ``a, b and c``."""
-        return format_list(list(words), locale=self.locale)
+        return _join(tuple(words), self.locale)
 
     def day(self, day: date) -> str:
         """Return ``18 June``."""
-        return format_skeleton("MMMMd", day, locale=self.locale)
+        return _day(day, self.locale)
 
     def long_date(self, day: date) -> str:
         """Return ``18 June 2026``."""
-        return format_date(day, "long", locale=self.locale)
+        return _date(day, "long", self.locale)
 
     def full_date(self, day: date) -> str:
         """Return ``Thursday, 18 June 2026``."""
-        return format_date(day, "full", locale=self.locale)
+        return _date(day, "full", self.locale)
 
     def days(self, first: date, last: date) -> str:
         """Return ``12–18 Jun``, ``28 Oct – 3 Nov``."""
@@ -98,6 +99,22 @@ def list_languages() -> tuple[str, ...]:
     """Return the codes of the languages that mails can be in, English first."""
     found = sorted(path.parent.parent.name for path in LOCALES.glob(f"*/LC_MESSAGES/{DOMAIN}.po"))
     return (SOURCE_LANGUAGE, *(code.replace("_", "-") for code in found))
+
+
+# CLDR's patterns are read anew each time; a run asks for the same few dates and lists again and again.
+@lru_cache(maxsize=4096)
+def _join(words: tuple[str, ...], locale: Locale) -> str:
+    return format_list(list(words), locale=locale)
+
+
+@lru_cache(maxsize=1024)
+def _day(day: date, locale: Locale) -> str:
+    return format_skeleton("MMMMd", day, locale=locale)
+
+
+@lru_cache(maxsize=1024)
+def _date(day: date, form: Literal["long", "full"], locale: Locale) -> str:
+    return format_date(day, form, locale=locale)
 
 
 @cache

@@ -95,7 +95,7 @@ class MailBuilder:
             digest_json=digest_json,
             cards=cards,
             bundle_hash=templates.bundle.hash,
-            bundle_json=templates.bundle.to_json(),
+            bundle_json=templates.bundle.json,
             content_hash=hashlib.sha256(message).hexdigest(),
             address=address,
             window=digest.window,

@@ -373,7 +373,7 @@ def test_empty_digest_is_a_short_honest_note() -> None:
 
 
 def test_same_digest_gives_the_same_bytes() -> None:
-    again = compile_bundle(Bundle.from_json(shipped_templates().bundle.to_json()), IDENTITY)
+    again = compile_bundle(Bundle.from_json(shipped_templates().bundle.json), IDENTITY)
     assert render(*FULL) == render_digest(again, make_digest(*FULL), READER, IDENTITY, LINKS)
 
 
