@@ -411,6 +411,16 @@ class RelaySettings(Section):
         return value
 
 
+class DkimSettings(Section):
+    """Who signs: normally the relay does, then this section is left out."""
+
+    key: FilePath = Field(description="the file of the private key in PEM form, such as dkim.pem")
+    selector: Line = Field(
+        description="the name under which the public key stands in the DNS, such as news2026"
+    )
+    domain: Line = ""
+
+
 class ScheduleSettings(Section):
     """How often we look, and what becomes of what was missed."""
 
@@ -433,6 +443,7 @@ class Config(Section):
     database: DatabaseSettings = Field(default={}, validate_default=True)
     relay: RelaySettings | None = None
     maildir: FilePath | None = None
+    dkim: DkimSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     templates: Folder | None = None
     contact: Line = ""

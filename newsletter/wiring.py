@@ -14,6 +14,7 @@ from newsletter import __version__
 from newsletter.checked_yaml import did_you_mean
 from newsletter.collect.fetch import HttpFetcher
 from newsletter.config import Config, build_identity
+from newsletter.deliver.dkim import DkimKey, load_dkim_key
 from newsletter.deliver.maildir import MaildirMailer
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
 from newsletter.errors import ConfigError, MailerError, Problem
@@ -67,6 +68,7 @@ class Newsletter:
     identity: Identity
     library: Mapping[str, Topic]
     templates: CompiledBundle
+    dkim: DkimKey | None
     database: Database
     entries: SqlEntryStore
     subscribers: SqlSubscriberStore
@@ -98,7 +100,8 @@ class Newsletter:
         return DigestBuilder(self.entries, self.library, await self.entries.newest_run(), self.clock.now())
 
     async def new_mail_builder(self) -> MailBuilder:
-        return MailBuilder(self.templates, self.identity, await self.settings.load_secret())
+        secret = await self.settings.load_secret()
+        return MailBuilder(self.templates, self.identity, secret, self.dkim)
 
     @asynccontextmanager
     async def fetcher(self) -> AsyncIterator[HttpFetcher]:
@@ -205,6 +208,7 @@ async def open_newsletter(
             identity=identity,
             library=library,
             templates=templates,
+            dkim=load_dkim(config, identity),
             database=database,
             entries=SqlEntryStore(database),
             subscribers=SqlSubscriberStore(database),
@@ -227,6 +231,23 @@ def load_templates(config: Config, identity: Identity) -> CompiledBundle:
         message = f"there is no layout {identity.layout!r}; {advice}"
         raise ConfigError([Problem(message, file=str(config.file), path="newsletter.layout")])
     return compile_bundle(bundle, identity)
+
+
+def load_dkim(config: Config, identity: Identity) -> DkimKey | None:
+    """Read the key that signs our mail, None where the relay signs. Raises ConfigError for what is no such key."""
+    if config.dkim is None:
+        return None
+    domain = config.dkim.domain or identity.domain
+    if domain != identity.domain and not identity.domain.endswith(f".{domain}"):
+        message = f"{domain} does not sign for {identity.domain}: receivers want the sender's domain or one above it"
+        raise ConfigError([Problem(message, file=str(config.file), path="dkim.domain")])
+    try:
+        return load_dkim_key(config.dkim.key.read_bytes(), domain, config.dkim.selector)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(
+            [Problem(f"{config.dkim.key}: {why}", file=str(config.file), path="dkim")]
+        ) from error
 
 
 def build_library(config: Config) -> dict[str, Topic]:

@@ -523,7 +523,7 @@ def source(given: str) -> str:
         (who("reply_to: nobody"), 2, "newsletter.reply_to", "is not an e-mail address", "@-sign"),
         (who("leave_address: a@b@c"), 2, "newsletter.leave_address", "is not an e-mail address", "@"),
         (who("accent: orange"), 2, "newsletter.accent", "'orange' is not a colour", "'#b45309'"),
-        (who("language: de"), 2, "newsletter.language", "'de' is unknown", "known here: en"),
+        (who("language: fr"), 2, "newsletter.language", "'fr' is unknown", "known here: en"),
         (
             who('postal_address: "a\\r\\nBcc: b@example.org"'),
             2,

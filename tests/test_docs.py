@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import pytest
 
@@ -14,6 +15,8 @@ from newsletter.collect.kind import SourceKind
 from newsletter.config import load_config
 from newsletter.errors import FeedError
 from newsletter.model import FetchState, Request, Source
+from newsletter.render.context import DigestView, LinkView, NoticeView, PaperPlace, PaperView, SectionView
+from newsletter.scorecard import check_message
 from newsletter.wiring import open_newsletter
 from newsletter.workflows import collect_entries as collecting
 from tests.collect.values import make_fetched
@@ -70,3 +73,23 @@ def test_every_kind_and_every_state_has_its_place_in_the_document() -> None:
         assert f"### `{kind}`" in SOURCES
     for state in FetchState:
         assert f"| `{state}` |" in SOURCES
+
+
+TEMPLATES = (Path(__file__).parent.parent / "docs" / "templates.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("view", [DigestView, SectionView, PaperPlace, PaperView, LinkView, NoticeView])
+def test_every_value_that_a_template_may_use_is_in_the_document(view: type[NamedTuple]) -> None:
+    for value in view._fields:
+        assert f"`{value}`" in TEMPLATES, f"{view.__name__}.{value}"
+
+
+def test_every_check_of_the_score_card_is_in_the_document() -> None:
+    document = (Path(__file__).parent.parent / "docs" / "inbox.md").read_text("utf-8")
+    numbered: set[int] = set()
+    for cell in re.findall(r"^\| ([\d, –]+) \|", document, re.MULTILINE):
+        for part in cell.split(","):
+            first, _, last = part.strip().partition("–")
+            numbered |= set(range(int(first), int(last or first) + 1))
+    message = b"From: a@example.org\r\nTo: b@example.org\r\nList-Unsubscribe: <mailto:a>\r\n\r\nx\r\n"
+    assert {check.item for check in check_message(message)} <= numbered

@@ -223,7 +223,7 @@ def row(given: str, address: str = "a@example.org") -> str:
         (row("zone: +02:00"), 3, "subscribers[1].zone", "'+02:00' is not a time zone", "as Europe/Berlin"),
         (row("zone: ../../etc/passwd"), 3, "subscribers[1].zone", "is not a time zone", "as Europe/Berlin"),
         (row("everything_else: some"), 3, "subscribers[1].everything_else", "'some' is neither", "0 to 50"),
-        (row("language: de"), 3, "subscribers[1].language", "'de' is unknown", "known here: en"),
+        (row("language: fr"), 3, "subscribers[1].language", "'fr' is unknown", "known here: en"),
         (row('name: "A\\nBcc: x"'), 3, "subscribers[1].name", "control characters", "one line"),
         (row("name: ''"), 3, "subscribers[1].name", "is empty", "leave the key out"),
         (

@@ -45,7 +45,11 @@ async def check(config: Config, *, relay: bool, sources: bool) -> int:
     console.print(f"configuration  {config.file}: good")
     # In memory: a check must not make or migrate the operator's database.
     async with open_newsletter(config, database_url="sqlite:///:memory:") as newsletter:
-        console.print(f"templates      {config.templates or 'shipped'}: compiled and rendered")
+        languages = ", ".join(sorted(newsletter.templates.notices))
+        console.print(f"templates      {config.templates or 'shipped'}: compiled and rendered in {languages}")
+        if newsletter.dkim:
+            console.print(f"dkim           signs as {newsletter.dkim.domain}; the DNS needs this TXT record:")
+            console.print(f"               {newsletter.dkim.dns_name} {newsletter.dkim.dns_record}")
         console.print(f"named topics   {', '.join(newsletter.library) or 'none'}")
         await _check_subscribers(newsletter)
         code = DONE

@@ -29,8 +29,9 @@ def parse_html(source: Source) -> jinja2.Template:
 
 def compile_fragment(source: Source) -> jinja2.Template:
     """Return a piece of HTML without MJML, a paper's card, as a template. Raises TemplateError."""
+    template = parse_html(source)
     _check_well_formed(source, f"<card>{source.text}</card>", len("<card>"))
-    return parse_html(source)
+    return template
 
 
 def compile_html(source: Source) -> tuple[jinja2.Template, tuple[str, ...]]:

@@ -192,6 +192,8 @@ def _message_of(error: Exception) -> str:
         return f"there is no value {unknown[1]!r} here" if unknown else text
     if isinstance(error, jinja2.TemplateError):
         return str(error.message or error)
+    if isinstance(error, TypeError) and ".<locals>.t_" in str(error):
+        return "there is no filter of a name that is used here"  # Jinja's stand-in for one takes no arguments
     return f"{type(error).__name__}: {error}"
 
 

@@ -54,6 +54,7 @@ def wrap(text: str, indent: int = 0, first: str | None = None) -> str:
     is broken, except an address, which then stands alone on its line. East Asian characters are two
     columns wide.
     """
+    text = str(text)  # an unknown value says so here, with its name
     if is_mark(text):
         return text  # a personal value, which is wrapped when it is filled in
     margin = " " * indent

@@ -105,13 +105,13 @@ def test_a_missing_source_file_fails_alone(tmp_path: Path) -> None:
 def test_wrong_template_is_refused_with_file_and_line_before_any_mail(tmp_path: Path) -> None:
     templates = tmp_path / "mine"
     shutil.copytree(find_shipped("templates"), templates)
-    text = templates / "digest" / "body.txt.j2"
+    text = templates / "cards" / "digest.txt.j2"
     text.write_text("first line\n{{ shoe_size }}\n" + text.read_text())
 
     done = make_house(tmp_path, more="templates: mine\n").run("send", "--edition", "2026-06-16")
 
     assert done.returncode == 2
-    assert "body.txt.j2:2" in done.stderr
+    assert "digest.txt.j2:2" in done.stderr
     assert "shoe_size" in done.stderr
 
 
