@@ -47,7 +47,7 @@ from newsletter.checked_yaml import (
 )
 from newsletter.collect.kinds import KINDS
 from newsletter.errors import AddressError, ConfigError, Problem
-from newsletter.model import EmailAddress, Identity, OnUncertain, Source
+from newsletter.model import EmailAddress, Identity, OnUncertain, QuietDay, Source
 from newsletter.yaml_text import Document, Value, load_yaml, read_text
 
 KNOWN_VARIABLES = ("NEWSLETTER_CONFIG", "NEWSLETTER_TEST_DATABASE_URL")
@@ -427,6 +427,7 @@ class ScheduleSettings(Section):
     collect_every: Duration = timedelta(minutes=30)
     catch_up: Duration = timedelta(days=2)
     on_uncertain: Annotated[OnUncertain, one_of(OnUncertain)] = OnUncertain.RESEND_ONCE
+    quiet_day: Annotated[QuietDay, one_of(QuietDay)] = QuietDay.SKIP
 
 
 class Config(Section):

@@ -735,6 +735,13 @@ class OnUncertain(StrEnum):
     DROP = "drop"
 
 
+class QuietDay(StrEnum):
+    """What a reader gets for whom there is nothing new."""
+
+    SKIP = "skip"  # no mail
+    NOTE = "note"  # a short honest one
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """What SMTP is told, as opposed to the message's headers."""

@@ -177,6 +177,7 @@ class Newsletter:
                 mails=await self.new_mail_builder(),
                 clock=self.clock,
                 on_uncertain=self.config.schedule.on_uncertain,
+                quiet_day=self.config.schedule.quiet_day,
                 instance=instance,
                 is_dead=lambda other: is_dead(
                     other, host=host, boot=boot, alive=_is_alive, now=self.clock.now()

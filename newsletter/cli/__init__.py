@@ -167,6 +167,9 @@ def preview(
         Path | None,
         typer.Option("--all", help="Write every reader's digest into this folder, with an index."),
     ] = None,
+    kind: Annotated[
+        str, typer.Option("--mail", help="digest, or another mail: confirm, changed, goodbye, alert.")
+    ] = "digest",
     score: Annotated[
         bool, typer.Option("--check", help="Also check the mail, and print a score card.")
     ] = False,
@@ -184,6 +187,7 @@ def preview(
         form=form,
         out=out,
         everybody=everybody,
+        kind=kind,
         score=score,
         show=show,
     )

@@ -18,7 +18,7 @@ from newsletter.cli.index import take_pictures, write_index
 from newsletter.cli.show import build_table, console, counting_progress, show_fetches, show_ledger
 from newsletter.config import Config
 from newsletter.errors import ConfigError, FetchError, Problem
-from newsletter.model import Consent, FetchState, Subscriber
+from newsletter.model import Consent, FetchState, Kind, Subscriber
 from newsletter.ports import Clock
 from newsletter.scorecard import check_message
 from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
@@ -27,8 +27,10 @@ from newsletter.workflows.build_mail import Mail, MailBuilder
 from newsletter.workflows.import_subscribers import start_window
 from newsletter.workflows.preview import (
     FORMATS,
+    MAILS,
     choose_preview_bytes,
     make_trial_reader,
+    preview_notice,
     preview_reader,
     save_preview,
 )
@@ -45,6 +47,7 @@ class PreviewRequest:
     form: str
     out: Path | None
     everybody: Path | None
+    kind: str
     score: bool
     show: bool
 
@@ -53,6 +56,8 @@ async def preview(config: Config, request: PreviewRequest) -> int:
     """Show the mail that would go out next, or everybody's, touching no state."""
     if request.form not in FORMATS:
         raise ConfigError([Problem(f"{request.form!r} is none of {', '.join(FORMATS)}", path="--format")])
+    if request.kind not in MAILS:
+        raise ConfigError([Problem(f"{request.kind!r} is none of {', '.join(MAILS)}", path="--mail")])
     clock = parse_clock(request.at)
     async with _open_for_preview(config, clock, fresh=request.fresh) as newsletter:
         digests, mails = await newsletter.new_digest_builder(), await newsletter.new_mail_builder()
@@ -60,7 +65,18 @@ async def preview(config: Config, request: PreviewRequest) -> int:
             readers = await load_readers(newsletter)
             return await _preview_everybody(request, readers, digests, mails, newsletter)
         reader = await _choose_preview_reader(newsletter, request)
-        mail = await preview_reader(reader, digests, mails, newsletter.deliveries, clock)
+        if request.kind == Kind.DIGEST:
+            digest_mail = await preview_reader(reader, digests, mails, newsletter.deliveries, clock)
+            found = ", ".join(
+                f"{section.topic or 'everything else'} {len(section.items)}"
+                for section in digest_mail.digest.sections
+            )
+            mail: Mail = digest_mail
+        else:
+            found = request.kind
+            mail = preview_notice(
+                Kind(request.kind), reader, mails, newsletter.identity, newsletter.library, clock
+            )
     body = choose_preview_bytes(mail, request.form)
     out = request.out
     if out is None and request.show:
@@ -69,9 +85,6 @@ async def preview(config: Config, request: PreviewRequest) -> int:
         sys.stdout.buffer.write(body)
     else:
         out.write_bytes(body)
-        found = ", ".join(
-            f"{section.topic or 'everything else'} {len(section.items)}" for section in mail.digest.sections
-        )
         whose = reader.address if reader.id or not request.topics else "these topics"
         console.print(f"wrote {out}: {mail.rendered.subject}\nfor {whose}: {found or 'nothing new'}")
     if request.show and out is not None:

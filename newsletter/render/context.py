@@ -173,7 +173,7 @@ def build_notice(notice: Notice, identity: Identity, *, can_leave: bool) -> Noti
         paragraphs=tuple(clean(text, 2_000) for text in notice.paragraphs),
         facts=tuple(Fact(clean(fact.name, 80), clean(fact.value, 500)) for fact in notice.facts),
         button=clean(notice.button, 80),
-        url=safe_url(notice.url),
+        url=notice.url,  # ours, not from a source
         why_you=clean(notice.why, 500),
         leave_url=mark_personal("leave") if can_leave else "",
         change_url=mark_personal("change") if can_leave else "",

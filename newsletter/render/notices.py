@@ -34,7 +34,10 @@ def write_changed(lang: Language, identity: Identity, reader: Subscriber, topics
     name = clean(identity.name, 80)
     return Notice(
         subject=lang.say("Your preferences have changed: {newsletter}", newsletter=name),
-        preheader=lang.say("From now on: {cadence}.", cadence=write_cadence(lang, reader.cadence)),
+        preheader=lang.say(
+            "From now on you get it {cadence}; your topics are listed here.",
+            cadence=write_cadence(lang, reader.cadence),
+        ),
         paragraphs=(
             lang.say("These are your preferences from now on."),
             lang.say("If you did not change them, the link below sets them right."),

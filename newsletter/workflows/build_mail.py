@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 
 from newsletter.compose.frozen import freeze_digest, thaw_digest
 from newsletter.deliver.dkim import DkimKey
@@ -19,20 +20,34 @@ from newsletter.model import (
     Identity,
     Kind,
     Links,
+    Notice,
     Rendered,
     Subscriber,
 )
-from newsletter.render import Bundle, CompiledBundle, choose_look, compile_bundle, render_digest
+from newsletter.render import (
+    Bundle,
+    CompiledBundle,
+    choose_look,
+    compile_bundle,
+    render_digest,
+    render_notice,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One digest, ready to go. rendered is what its message says, for people to look at."""
+    """One mail, ready to go. rendered is what its message says, for people to look at."""
 
-    digest: Digest
     rendered: Rendered
     message: bytes
     envelope: Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class DigestMail(Mail):
+    """The mail of a digest, and what the ledger keeps of it."""
+
+    digest: Digest
     frozen: Frozen
 
 
@@ -51,11 +66,32 @@ class MailBuilder:
         self._secret = secret
         self._former: dict[str, CompiledBundle] = {}
 
-    def build(self, digest: Digest, reader: Subscriber, address: EmailAddress) -> Mail:
+    def build(self, digest: Digest, reader: Subscriber, address: EmailAddress) -> DigestMail:
         """Return the mail of a digest to ``address`` (the reader's own, or the operator's for a trial)."""
         return self._build(self._templates, digest, reader, address)
 
-    def rebuild(self, frozen: Frozen, reader: Subscriber) -> Mail:
+    def build_notice(self, notice: Notice, kind: Kind, reader: Subscriber, at: datetime) -> Mail:
+        """Return a mail that is no digest. Only one about a subscription that stands can be left from."""
+        links = build_links(self._identity) if kind is Kind.CHANGED else None
+        language = reader.language or self._identity.language
+        rendered = render_notice(self._templates, notice, language, self._identity, links)
+        message, envelope = build_message(
+            rendered,
+            reader.address,
+            reader.name,
+            self._identity,
+            kind=kind,
+            key=at.isoformat(),
+            recipient=reader.id,
+            date=at,
+            secret=self._secret,
+            links=links,
+            language=language,
+            dkim=self._dkim,
+        )
+        return Mail(rendered, message, envelope)
+
+    def rebuild(self, frozen: Frozen, reader: Subscriber) -> DigestMail:
         """Return a mail as it was frozen: its entries, address and templates of that time.
 
         Its bytes are those of the first attempt (equal content_hash) unless the code has changed since.
@@ -72,7 +108,7 @@ class MailBuilder:
 
     def _build(
         self, templates: CompiledBundle, digest: Digest, reader: Subscriber, address: EmailAddress
-    ) -> Mail:
+    ) -> DigestMail:
         digest = choose_look(templates, digest, reader, self._identity)
         links = build_links(self._identity)
         rendered = render_digest(templates, digest, reader, self._identity, links)
@@ -109,7 +145,7 @@ class MailBuilder:
                 + [(entry, section.topic, False) for section in digest.sections for entry in section.overflow]
             ),
         )
-        return Mail(digest, rendered, message, envelope, frozen)
+        return DigestMail(rendered, message, envelope, digest, frozen)
 
 
 def build_links(identity: Identity) -> Links:

@@ -11,11 +11,18 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from newsletter.compose.slots import next_slot, previous_slot
-from newsletter.model import Cadence, EmailAddress, Slot, Subscriber
+from newsletter.deliver.message import write_mailto
+from newsletter.match.topics import parse_topics
+from newsletter.model import Cadence, EmailAddress, Fact, Identity, Kind, Slot, Subscriber, Topic
 from newsletter.ports import Clock, DeliveryStore
+from newsletter.render.language import load_language
+from newsletter.render.notices import write_alert, write_changed, write_confirm, write_goodbye
 from newsletter.scorecard import Check
 from newsletter.workflows.build_edition import DigestBuilder
-from newsletter.workflows.build_mail import Mail, MailBuilder
+from newsletter.workflows.build_mail import DigestMail, Mail, MailBuilder
+
+MAILS = (Kind.DIGEST, Kind.CONFIRM, Kind.CHANGED, Kind.GOODBYE, Kind.ALERT)
+"""What can be previewed."""
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -48,11 +55,40 @@ async def preview_reader(
     deliveries: DeliveryStore,
     clock: Clock,
     to: EmailAddress | None = None,
-) -> Mail:
+) -> DigestMail:
     """Return the mail that this reader would get next; addressed to ``to``, where somebody else tries it."""
     shown = await deliveries.load_shown([reader.id])
     digest = await digests.build(reader, choose_preview_slot(reader, clock), shown[reader.id])
     return mails.build(digest, reader, to or reader.address)
+
+
+def preview_notice(
+    kind: Kind,
+    reader: Subscriber,
+    mails: MailBuilder,
+    identity: Identity,
+    library: Mapping[str, Topic],
+    clock: Clock,
+) -> Mail:
+    """Return a mail that is no digest as this reader would get it, with made-up facts where it needs some."""
+    lang = load_language(reader.language or identity.language)
+    link = write_mailto(identity.leave_address, kind)
+    match kind:
+        case Kind.CONFIRM:
+            notice = write_confirm(lang, identity, reader.address, link)
+        case Kind.CHANGED:
+            topics = [topic.name for topic in parse_topics(reader.topics_json, library)]
+            notice = write_changed(lang, identity, reader, topics)
+        case Kind.GOODBYE:
+            notice = write_goodbye(lang, identity, link)
+        case _:
+            facts = (
+                Fact("Edition", f"{clock.now():%Y-%m-%d}"),
+                Fact("Last reply", "451 4.3.0 try again later"),
+            )
+            advice = ("The relay deferred them; they are tried again until the next digest is due.",)
+            notice = write_alert(lang, identity, "3 of 120 mails were not accepted", facts, advice)
+    return mails.build_notice(notice, kind, reader, clock.now())
 
 
 def choose_preview_bytes(mail: Mail, form: str) -> bytes:
@@ -79,7 +115,7 @@ class Preview:
     wrong: tuple[Check, ...] = ()
 
 
-def save_preview(reader: Subscriber, mail: Mail, wrong: tuple[Check, ...], folder: Path) -> Preview:
+def save_preview(reader: Subscriber, mail: DigestMail, wrong: tuple[Check, ...], folder: Path) -> Preview:
     """Write HTML, text and message of a reader's mail into a folder. wrong are the checks that it fails."""
     folder.mkdir(parents=True, exist_ok=True)
     for form, ending in FORMATS.items():

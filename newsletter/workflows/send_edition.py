@@ -28,6 +28,7 @@ from newsletter.model import (
     InstanceId,
     OnUncertain,
     Outcome,
+    QuietDay,
     Silence,
     Slot,
     SmtpReply,
@@ -37,7 +38,7 @@ from newsletter.model import (
 )
 from newsletter.ports import Clock, DeliveryStore, Mailer, SettingStore, SubscriberStore
 from newsletter.workflows.build_edition import DigestBuilder
-from newsletter.workflows.build_mail import Mail, MailBuilder
+from newsletter.workflows.build_mail import DigestMail, MailBuilder
 
 log = structlog.get_logger()
 
@@ -88,6 +89,7 @@ class Sender:
     mails: MailBuilder
     clock: Clock
     on_uncertain: OnUncertain
+    quiet_day: QuietDay
     instance: InstanceId
     is_dead: Callable[[Instance], bool]
     stop: asyncio.Event
@@ -198,7 +200,7 @@ class Sender:
             # One digest that cannot be built must not keep everybody else's from going out.
             log.exception("a digest could not be built", delivery=delivery.id, edition=delivery.key)
             return await self._close(delivery, State.REJECTED, f"the digest could not be built: {error}")
-        if mail.digest.is_empty:
+        if mail.digest.is_empty and self.quiet_day is QuietDay.SKIP:
             await self.deliveries.close(
                 delivery.id,
                 self.instance,
@@ -210,7 +212,7 @@ class Sender:
             return State.EMPTY
         return await self._hand_over(delivery, mail)
 
-    async def _build(self, delivery: Delivery, reader: Subscriber, shown: frozenset[EntryId]) -> Mail:
+    async def _build(self, delivery: Delivery, reader: Subscriber, shown: frozenset[EntryId]) -> DigestMail:
         if delivery.frozen is None:
             slot = Slot(date.fromisoformat(delivery.key), delivery.slot_at)
             return self.mails.build(await self.digests.build(reader, slot, shown), reader, reader.address)
@@ -223,7 +225,7 @@ class Sender:
             )
         return mail
 
-    async def _hand_over(self, delivery: Delivery, mail: Mail) -> State | None:
+    async def _hand_over(self, delivery: Delivery, mail: DigestMail) -> State | None:
         attempt = delivery.attempt + 1
         session = await self.mailer.begin(mail.envelope)
         if isinstance(session, SmtpReply):  # MAIL or RCPT was refused

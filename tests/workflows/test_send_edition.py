@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from newsletter.address import parse_address
 from newsletter.config import ScheduleSettings
-from newsletter.model import Consent, OnUncertain, State
+from newsletter.model import Consent, OnUncertain, QuietDay, State
 from newsletter.wiring import Newsletter
 from newsletter.workflows.build_edition import plan_due
 from tests.acceptance.papers import make_day
@@ -138,6 +138,20 @@ async def test_hold_leaves_an_uncertain_mail_alone(office: Office) -> None:
 
     assert await office.states() == {"dropafterdot-ada@example.org": State.UNCERTAIN}
     assert len(office.sink.messages) == 1
+
+
+async def test_a_quiet_day_is_a_short_note_where_the_operator_wants_one(office: Office) -> None:
+    await office.join("ada@example.org")
+    settings = office.newsletter.config.schedule.model_copy(update={"quiet_day": QuietDay.NOTE})
+    office.newsletter = _with_schedule(office, settings)
+    office.clock.at = MORNING
+
+    await office.send()
+    await office.send()
+
+    assert await office.states() == {"ada@example.org": State.ACCEPTED}
+    (message,) = office.sink.messages
+    assert b"Nothing new matched your topics this time." in message.content
 
 
 def _with_schedule(office: Office, settings: ScheduleSettings) -> Newsletter:
