@@ -579,8 +579,9 @@ class Section:
 class Digest:
     """What one reader gets in one slot. quiet_topics are the reader's topics that found nothing.
 
-    since_on is the first date that it covers; a digest of more than one day is a weekly one. layout and language are
-    how it is shown, empty until that is chosen (``render.choose_look``). is_first: it welcomes the reader.
+    since_on is the first date that it covers; a digest that covers a week is shown as one. layout and language are
+    how it is shown, empty until that is chosen (``render.choose_look``). is_first: nothing was
+    ever shown to the reader before, so it welcomes them.
     """
 
     slot: Slot

@@ -127,6 +127,7 @@ def compose_digest(
         sections=tuple(sections),
         quiet_topics=tuple(quiet),
         since_on=min(previous_on + timedelta(days=1), slot.local_on),
+        is_first=bool(sections) and not shown,
     )
 
 

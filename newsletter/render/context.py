@@ -36,6 +36,7 @@ from newsletter.render.wording import (
 SUMMARY_CHARS = {"full": 400, "brief": 160, "bare": 0}
 """How long a summary may be at each level of the ladder of shortening."""
 
+_WEEK = timedelta(days=6)  # from the first date to the last
 _LEADERS = 3
 _FEW_FOR_LEADERS = 8
 _MAX_TITLE_CHARS = 300
@@ -137,8 +138,9 @@ def build_page(lang: Language, digest: Digest, identity: Identity, cut: Cut, *, 
     papers = sum(len(section.items) for section in digest.sections if section.topic)
     outside = digest.entry_count - papers
     name = clean(identity.name, 80)
-    first_on, last_on = digest.since_on or digest.slot.local_on, digest.slot.local_on
-    is_weekly = last_on - first_on > timedelta(days=1)
+    last_on = digest.slot.local_on
+    first_on = digest.since_on or last_on
+    is_weekly = is_of_a_week(digest)
     edition = write_edition(lang, first_on if is_weekly else last_on, last_on)
     overview = write_overview(lang, papers, len(topics), outside)
     shown = [paper for section in sections for paper in section.papers]
@@ -216,11 +218,15 @@ def _head_card(lang: Language, card: Card) -> tuple[str, str]:
     return write_title(lang, card), next((link.url for link in build_links(lang, card)), "")
 
 
+def is_of_a_week(digest: Digest) -> bool:
+    """Tell whether a digest covers a week. One on a Monday after a weekend, or between two fixed days, does not."""
+    return digest.slot.local_on - (digest.since_on or digest.slot.local_on) >= _WEEK
+
+
 def find_leaders(digest: Digest) -> frozenset[int]:
     """Return the places (from 0, through all sections) of the papers that a weekly digest shows first."""
     cards = [item.card for section in digest.sections for item in section.items]
-    first_on = digest.since_on or digest.slot.local_on
-    if digest.slot.local_on - first_on <= timedelta(days=1) or len(cards) < _FEW_FOR_LEADERS:
+    if not is_of_a_week(digest) or len(cards) < _FEW_FOR_LEADERS:
         return frozenset()
     best = sorted((-(card.upvotes or 0), place) for place, card in enumerate(cards) if card.upvotes)
     return frozenset(place for _, place in best[:_LEADERS])

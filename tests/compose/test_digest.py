@@ -234,3 +234,17 @@ def test_topic_that_is_too_full_leaves_out_what_is_like_what_it_has() -> None:
         "RAG": [1, 2, 3, 5]
     }
     assert digest(lambda _one, _other: 0.0).sections[0].overflow == (5,)
+
+
+def test_digest_is_the_first_until_something_was_shown() -> None:
+    some = found(make_topic(), new(1))
+
+    assert compose(some).is_first
+    assert not compose(some, shown=(9,)).is_first
+    assert not compose(found(make_topic())).is_first
+
+
+def test_digest_covers_the_days_since_the_readers_last_slot() -> None:
+    assert compose(
+        found(make_topic(), new(1)), previous_on=DAY - timedelta(days=7)
+    ).since_on == DAY - timedelta(days=6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import replace
+from datetime import date
 from functools import cache
 
 import pytest
@@ -145,3 +146,15 @@ def test_score_card_finds_a_text_that_leaves_papers_out() -> None:
     cut = raw[: raw.index(b"\r\n\r\n", start) + 4] + b"Read it on the web." + raw[end:]
     assert {21, 24} <= {check.item for check in check_message(cut) if check.wrong}
     assert language == "en"
+
+
+def test_monday_after_a_weekend_is_no_weekly_edition() -> None:
+    digest, language = build_digests()["plain"]
+    for since, is_weekly in (
+        (date(2026, 6, 16), False),
+        (date(2026, 6, 14), False),
+        (date(2026, 6, 12), True),
+    ):
+        text = build_edition("x", "cards", replace(digest, since_on=since), language).rendered.text
+        assert ("The week of" in text) == is_weekly
+        assert ("Thursday, 18 June 2026" in text) != is_weekly
