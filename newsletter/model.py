@@ -697,11 +697,10 @@ class Notice:
 
 
 class Kind(StrEnum):
-    """What a mail is. Only digests are sent yet."""
+    """What a mail is. Only digests are sent yet; the others can be previewed."""
 
     DIGEST = "digest"
     CONFIRM = "confirm"  # is this address yours?
-    WELCOME = "welcome"  # a first digest
     CHANGED = "changed"  # preferences
     GOODBYE = "goodbye"
     ALERT = "alert"  # to the operator
