@@ -58,6 +58,7 @@ from newsletter.model import (
     Match,
     Request,
     Scope,
+    Shown,
     Slot,
     Source,
     Subscriber,
@@ -106,7 +107,7 @@ class Job(NamedTuple):
             everything_else_limit=0,
             standings={},
             compare=lambda one, other: 0.0,
-            shown=(),
+            shown=Shown(),
             previous_on=date(2026, 6, 15),
             now=_SLOT.at,
         )

@@ -157,15 +157,15 @@ def parse_everything_else(value: object) -> int:
 
 
 def parse_duration(value: object) -> timedelta:
-    """Return the time of ``30m``, ``12h`` or ``2d``; more than nothing, at most a year."""
+    """Return the time of ``30s``, ``30m``, ``12h`` or ``2d``; more than nothing, at most a year."""
     text = parse_line(value)
-    found = re.fullmatch(r"([0-9]{1,6})\s*([mhd])", text)
+    found = re.fullmatch(r"([0-9]{1,6})\s*([smhd])", text)
     if not found:
         raise ValueError(f"{text!r} is not a duration; write minutes, hours or days as 30m, 12h or 2d")
-    unit = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[found[2]]
-    duration = int(found[1]) * unit
+    seconds = {"s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]
+    duration = timedelta(seconds=int(found[1]) * seconds)
     if not timedelta() < duration <= timedelta(days=365):
-        raise ValueError(f"{text!r} is out of range; 1m to 365d is right")
+        raise ValueError(f"{text!r} is out of range; 1s to 365d is right")
     return duration
 
 

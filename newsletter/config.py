@@ -54,8 +54,16 @@ KNOWN_VARIABLES = ("NEWSLETTER_CONFIG", "NEWSLETTER_TEST_DATABASE_URL")
 # Papers that readers name are looked up without being configured.
 SOURCE_KINDS = tuple(name for name, kind in KINDS.items() if "papers" not in kind.options)
 
-_MAY_NAME_VARIABLES = (("relay", "password"), ("database", "url"))
+# Where ${NAME} is filled in; a number stands for any place in a list.
+_MAY_NAME_VARIABLES = (
+    ("relay", "password"),
+    ("fallback_relays", 0, "password"),
+    ("bounces", "imap", "password"),
+    ("database", "url"),
+)
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
+_IMAP_PORTS = {"starttls": 143, "tls": 993, "none": 143}
+_AUTHS = ("auto", "plain", "login", "cram-md5", "xoauth2")
 _CATEGORY = re.compile(r"[a-z]{2,9}(?:-[a-z]{2,4})?(?:\.(?:[A-Za-z]{2}|[a-z]{2,6}-[a-z]{2,4}|[a-z]{3,8}))?")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -384,7 +392,18 @@ class RelaySettings(Section):
     password: Annotated[SecretStr, BeforeValidator(_parse_password)] | None = Field(
         default=None, validate_default=True
     )
+    auth: Annotated[Literal["auto", "plain", "login", "cram-md5", "xoauth2"], one_of(_AUTHS)] = "auto"
     connections: Annotated[int, whole_number(1, 64)] = 4
+    messages_per_connection: Annotated[int, whole_number(1, 100_000)] = 100
+    idle: Duration = timedelta(seconds=30)
+    per_second: Annotated[int, whole_number(1, 1000)] | None = None
+    per_day: Annotated[int, whole_number(1, 100_000_000)] | None = None
+    answer_timeout: Duration = timedelta(minutes=10)
+
+    @property
+    def name(self) -> str:
+        """What reports call this relay."""
+        return f"{self.host}:{self.port_number}"
 
     @property
     def port_number(self) -> int:
@@ -411,6 +430,56 @@ class RelaySettings(Section):
         return value
 
 
+class ImapSettings(Section):
+    """A mailbox that is read over IMAP. TLS is required, except to this machine."""
+
+    host: Annotated[str, BeforeValidator(_parse_host)] = Field(
+        description="the name of your IMAP server, such as imap.example.org"
+    )
+    security: Annotated[Literal["starttls", "tls", "none"], one_of(_IMAP_PORTS)] = "tls"
+    port: Annotated[int, whole_number(1, 65535)] | None = None
+    username: Line = Field(description="who logs in")
+    password: Annotated[SecretStr, BeforeValidator(_parse_password)] = Field(
+        description="the name of an environment variable that has it, as ${IMAP_PASSWORD}"
+    )
+    folder: Line = "INBOX"
+
+    @property
+    def port_number(self) -> int:
+        """The port, or the usual one of the security."""
+        return self.port or _IMAP_PORTS[self.security]
+
+    @field_validator("security")
+    @classmethod
+    def _is_encrypted(cls, value: str, info: ValidationInfo) -> str:
+        if value == "none" and not is_loopback(info.data.get("host", "localhost")):
+            raise ValueError("'none' is only for a server on this machine; write starttls or tls")
+        return value
+
+
+class BounceSettings(Section):
+    """Where mail about our mail arrives: reports of what could not be delivered, complaints, automatic answers."""
+
+    maildir: FilePath | None = None
+    imap: ImapSettings | None = None
+    tagged: Annotated[bool, BeforeValidator(_parse_switch)] = True
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> BounceSettings:
+        if (self.maildir is None) == (self.imap is None):
+            raise ValueError("needs either 'maildir' or 'imap': where do the reports arrive?")
+        return self
+
+
+class AlertSettings(Section):
+    """Whom to tell when something is wrong, and when."""
+
+    to: Annotated[tuple[Address, ...], Field(min_length=1)] = Field(
+        description="addresses, as [ops@example.org]"
+    )
+    late_after: Duration = timedelta(hours=1)
+
+
 class DkimSettings(Section):
     """Who signs: normally the relay does, then this section is left out."""
 
@@ -426,6 +495,7 @@ class ScheduleSettings(Section):
 
     collect_every: Duration = timedelta(minutes=30)
     catch_up: Duration = timedelta(days=2)
+    spread: Duration = timedelta()
     on_uncertain: Annotated[OnUncertain, one_of(OnUncertain)] = OnUncertain.RESEND_ONCE
     quiet_day: Annotated[QuietDay, one_of(QuietDay)] = QuietDay.SKIP
 
@@ -443,8 +513,11 @@ class Config(Section):
     subscribers: SubscribersSettings = Field(default={}, validate_default=True)
     database: DatabaseSettings = Field(default={}, validate_default=True)
     relay: RelaySettings | None = None
+    fallback_relays: tuple[RelaySettings, ...] = ()
     maildir: FilePath | None = None
     dkim: DkimSettings | None = None
+    bounces: BounceSettings | None = None
+    alerts: AlertSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     templates: Folder | None = None
     contact: Line = ""
@@ -481,6 +554,11 @@ class Config(Section):
         return self.subscribers.path
 
     @property
+    def relays(self) -> tuple[RelaySettings, ...]:
+        """The relays in the order of preference."""
+        return (self.relay, *self.fallback_relays) if self.relay else ()
+
+    @property
     def contact_text(self) -> str:
         """Where a site's owner reaches us: for the User-Agent."""
         return self.contact or self.newsletter.sender.address
@@ -492,6 +570,17 @@ class Config(Section):
             raise ValueError(
                 "is an empty list; at least one source is needed, such as '- kind: hf_daily_papers'"
             )
+        return value
+
+    @field_validator("fallback_relays")
+    @classmethod
+    def _stand_in_for_one(cls, value: tuple[RelaySettings, ...], info: ValidationInfo) -> object:
+        relay = info.data.get("relay")
+        names = [one.name for one in (relay, *value) if one]
+        if value and relay is None:
+            raise ValueError("stands in for 'relay', which is missing; write the preferred one there")
+        if len(set(names)) < len(names):
+            raise ValueError("names the same host and port twice; keep one of them")
         return value
 
     @field_validator("maildir")
@@ -566,8 +655,9 @@ def _find_stray_variables(document: Document) -> Iterator[Problem]:
     """Yield the places of ${NAME} where nothing would fill it in."""
     for steps, text in document.texts_below(()):
         found = _VARIABLE.search(text)
-        if found and steps[0] != "topics" and steps not in _MAY_NAME_VARIABLES:
-            message = f"{found[0]} is not filled in here; only in relay.password and database.url"
+        anywhere = tuple(0 if isinstance(step, int) else step for step in steps)
+        if found and steps[0] != "topics" and anywhere not in _MAY_NAME_VARIABLES:
+            message = f"{found[0]} is not filled in here; only in passwords and in database.url"
             yield document.problem(steps, message)
 
 

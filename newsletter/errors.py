@@ -109,4 +109,11 @@ class MailerError(NewsletterError):
 
 
 class StoreError(NewsletterError):
-    """What happened cannot be recorded, so nothing more may be sent."""
+    """What happened cannot be recorded, so nothing more may be sent.
+
+    is_passing: it may be over soon by itself, as when the server restarts or another process holds a lock.
+    """
+
+    def __init__(self, message: str, *, is_passing: bool = False) -> None:
+        self.is_passing = is_passing
+        super().__init__(message)

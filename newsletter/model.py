@@ -475,7 +475,8 @@ class Subscriber:
     reads it. everything_else is how many unmatched entries a digest may add, 0 for none.
     language and layout are empty where the newsletter's own count.
     counted_run is the upper bound of the last counted digest: what later runs brought is still to come.
-    file_owned: subscribers.yaml decides the preferences until the reader changes them by link.
+    wake_at is when a pause ends by itself. file_owned: subscribers.yaml decides the preferences until the reader
+    changes them by link.
     """
 
     address: EmailAddress
@@ -489,6 +490,7 @@ class Subscriber:
     id: SubscriberId = SubscriberId(0)
     counted_run: int = 0
     next_due_at: datetime | None = None
+    wake_at: datetime | None = None
     file_owned: bool = True
 
 
@@ -752,10 +754,11 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class SmtpReply:
-    """A reply of a relay. text is without the code, lines joined by a blank."""
+    """A reply of a relay. text is without the code, lines joined by a blank; relay says whose reply it is."""
 
     code: int
     text: str = ""
+    relay: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.code} {self.text}".strip()
@@ -766,6 +769,7 @@ class Silence:
     """No reply: the connection broke or the wait was over after the message had begun to flow."""
 
     why: str
+    relay: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -821,6 +825,7 @@ class Frozen:
     bundle_hash: str
     bundle_json: str
     content_hash: str
+    message_id: str
     address: EmailAddress
     window: Window
     size_bytes: int
@@ -833,6 +838,7 @@ class Delivery:
     """The ledger row of one mail to one address. UNIQUE (kind, key, recipient).
 
     key of a digest is its edition's date. attempt counts the tries that the relay answered, or might have.
+    Queued and deferred ones wait for next_attempt_at. relay is the last one that was tried.
     frozen is None until the first ``in_data``. resends counts the sends after it was uncertain.
     """
 
@@ -849,7 +855,51 @@ class Delivery:
     last_reply: str = ""
     uncertain_at: datetime | None = None
     resends: int = 0
+    relay: str = ""
     frozen: Frozen | None = None
+
+
+# --- what the sender writes into the ledger -----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BeginData:
+    """The fence before DATA: freeze the digest and go from claimed to in_data. attempt is this one's number."""
+
+    delivery: DeliveryId
+    attempt: int
+    frozen: Frozen
+    relay: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """What the relay said to one attempt."""
+
+    delivery: DeliveryId
+    attempt: int
+    outcome: Outcome
+    relay: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The end of a claimed row without a mail. window is what an empty digest has looked through."""
+
+    delivery: DeliveryId
+    state: State
+    why: str
+    window: Window | None = None
+
+
+Step = BeginData | Settle | Close
+
+
+class Shown(NamedTuple):
+    """What a reader was shown before: entries, among those that were asked for; ever: any digest at all."""
+
+    entries: frozenset[EntryId] = frozenset()
+    ever: bool = False
 
 
 # --- what the workflows hand to the stores ------------------------------------------------
@@ -915,12 +965,14 @@ class Skip:
 class Plan:
     """What planning decided for one reader whose next_due_at has come: at most one digest.
 
-    slot is None where every due slot is too old (they are all in skipped). next_due_at is the first slot still to come.
+    slot is None where every due slot is too old (they are all in skipped). send_at is the slot's instant or somewhat
+    later, where slots are spread. next_due_at is the first slot still to come.
     """
 
     slot: Slot | None
     skipped: tuple[Skip, ...]
     next_due_at: datetime
+    send_at: datetime | None = None
     expires_at: datetime | None = None
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from newsletter.model import (
     Delivery,
-    DeliveryId,
     EmailAddress,
     Entry,
     EntryChange,
@@ -24,21 +23,20 @@ from newsletter.model import (
     Envelope,
     Fetched,
     FetchRecord,
-    Frozen,
     Instance,
     InstanceId,
     LedgerCount,
     Move,
     NotModified,
     OnUncertain,
-    Outcome,
     Place,
     Plan,
     PlanResult,
+    Shown,
     Silence,
     SmtpReply,
     SourceHealth,
-    State,
+    Step,
     Subscriber,
     SubscriberId,
     Validators,
@@ -159,6 +157,9 @@ class SubscriberStore(Protocol):
     async def load_all(self) -> Sequence[Subscriber]:
         """Return everybody, by address."""
 
+    async def load_after(self, last: SubscriberId, limit: int) -> Sequence[Subscriber]:
+        """Return the readers with a higher id than ``last``, by id, at most so many."""
+
     async def load_topics_with(self, key: str) -> Sequence[str]:
         """Return the different topics_json in which a topic may have that key."""
 
@@ -200,18 +201,16 @@ class DeliveryStore(Protocol):
     async def retire_instance(self, instance: InstanceId) -> None:
         """Forget an instance that ended cleanly and holds nothing."""
 
-    async def plan(self, subscriber: Subscriber, plan: Plan, now: datetime) -> PlanResult:
-        """Move next_due_at by compare-and-set from subscriber.next_due_at and write the plan's rows, in one
-        transaction.
+    async def plan(
+        self, plans: Sequence[tuple[Subscriber, Plan]], now: datetime, *, by_hand: bool = False
+    ) -> Sequence[PlanResult]:
+        """Write the plans of different readers in one transaction; return what became of each, in their order.
 
-        The reader's open digest, if any: queued or deferred ones expire (last_reply says that the next one
-        covers it); one that is claimed or in_data makes it BUSY. A row that exists already for
-        (kind, key, recipient) is left alone.
+        next_due_at is moved by compare-and-set from the value that the reader was loaded with. The reader's open
+        digest, if any: queued or deferred ones expire (last_reply says that the next one covers it); one that is
+        claimed or in_data makes the plan BUSY. A row that exists already for (kind, key, recipient) is left alone.
+        by_hand: the slot may lie before its time, so next_due_at only moves forward, and PLANNED means a new row.
         """
-
-    async def queue_now(self, subscriber: Subscriber, plan: Plan, now: datetime) -> PlanResult:
-        """As plan, but next_due_at is only moved (by compare-and-set) if plan.next_due_at is later than it;
-        PLANNED only if the row is new, LOST otherwise."""
 
     async def expire(self, now: datetime) -> int:
         """Expire queued and deferred rows with expires_at <= now; return how many."""
@@ -224,46 +223,27 @@ class DeliveryStore(Protocol):
         on_uncertain: OnUncertain,
         edition: str | None = None,
     ) -> Sequence[Delivery]:
-        """Claim rows that can be sent now, by slot then id: queued ones, deferred ones whose next_attempt_at has
-        come, and with resend_once uncertain ones with resends 0 whose expires_at is still to come. Their state is
-        committed as ``claimed`` when this returns. Each Delivery carries its Frozen where it has one."""
+        """Claim rows that can be sent now, by their time then id: queued and deferred ones whose next_attempt_at
+        has come, and with resend_once uncertain ones with resends 0 whose expires_at is still to come. Their state
+        is committed as ``claimed`` when this returns. Each Delivery carries its Frozen where it has one."""
 
-    async def mark_in_data(
-        self, delivery: DeliveryId, instance: InstanceId, frozen: Frozen, now: datetime
-    ) -> bool:
-        """The fence: freeze the digest, count the attempt and commit ``in_data``, only 'where claimed by me and
-        state is claimed'.
+    async def record(self, instance: InstanceId, steps: Sequence[Step], now: datetime) -> Sequence[bool]:
+        """Write the steps of different deliveries in one transaction; return of each whether it took effect.
 
-        Returns False where the claim was lost: then no DATA may follow. Counts a resend where uncertain_at is set.
+        BeginData is the fence: it takes effect only where the row is claimed by this instance; else no DATA may
+        follow. Settle writes what the relay said, with a row in attempts; accepted and uncertain move counted_run
+        of the reader to the window's upper bound. Close ends a claimed row without a mail. The same steps may be
+        written again where it is not known whether they were.
         """
-
-    async def save_outcome(
-        self, delivery: DeliveryId, instance: InstanceId, outcome: Outcome, now: datetime
-    ) -> None:
-        """Write what the relay said, with a row in attempts. Accepted and uncertain move counted_run of the
-        reader to the window's upper bound; rejected after uncertain moves it back to the window's lower bound.
-        Rejected with suppress adds a suppression. Deferred releases the claim. Accepts rows in claimed (refused
-        at MAIL or RCPT; that counts as an attempt too) and in_data."""
-
-    async def close(
-        self,
-        delivery: DeliveryId,
-        instance: InstanceId,
-        state: State,
-        why: str,
-        window: Window | None,
-        now: datetime,
-    ) -> None:
-        """End a claimed row without a mail: empty (with its window, which counts), suppressed, rejected
-        (a digest that cannot be built), or expired."""
 
     async def release(self, instance: InstanceId, now: datetime) -> int:
         """Put this instance's rows in ``claimed`` back as they were; return how many."""
 
     async def load_shown(
-        self, subscribers: Collection[SubscriberId]
-    ) -> Mapping[SubscriberId, frozenset[EntryId]]:
-        """Return the entries of each reader's counted digests, those over a limit included; by each id given."""
+        self, subscribers: Collection[SubscriberId], since: EntryId = ...
+    ) -> Mapping[SubscriberId, Shown]:
+        """Return what each reader was shown in digests that count, those over a limit included; by each id given.
+        since leaves out entries with a lower id."""
 
     async def load_entry_deliveries(self, entry: EntryId) -> Sequence[EntryDelivery]:
         """Return the digests that have this entry, shown or over a limit, the newest edition first, then by
@@ -278,9 +258,19 @@ class DeliveryStore(Protocol):
     async def load_edition(self, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
         """Return all the rows of an edition, by address."""
 
-    async def has_work(self, now: datetime) -> bool:
+    async def has_work(self, now: datetime, on_uncertain: OnUncertain) -> bool:
         """Tell whether a pass of sending would find anything: rows that could be claimed or have expired, or
         claims of others."""
+
+
+class DailyLimits(Protocol):
+    """How many messages each relay has been given on a day, over all processes."""
+
+    async def reserve(self, relay: str, day: date, want: int, limit: int) -> int:
+        """Take up to ``want`` messages of the day's limit; return how many, 0 where it is used up."""
+
+    async def give_back(self, relay: str, day: date, messages: int) -> None:
+        """Return what was reserved and not used."""
 
 
 class SettingStore(Protocol):
@@ -299,7 +289,9 @@ class SettingStore(Protocol):
 
 
 class MailSession(Protocol):
-    """A connection on which MAIL and RCPT were accepted."""
+    """A connection on which MAIL and RCPT were accepted. relay is the name of the one that took them."""
+
+    relay: str
 
     async def data(self, message: bytes) -> SmtpReply | Silence:
         """Send the message and return the relay's answer to it. Never raises for what the network does."""
@@ -312,10 +304,11 @@ class Mailer(Protocol):
     connections: int
     """How many sessions may be open at once."""
 
-    async def begin(self, envelope: Envelope) -> MailSession | SmtpReply:
-        """Open a session for one envelope; the reply where MAIL or RCPT was refused.
+    async def begin(self, envelope: Envelope, only: str = "") -> MailSession | SmtpReply:
+        """Open a session for one envelope; the reply where MAIL or RCPT was refused. only names the relay that
+        has to be used.
 
-        Raises MailerError where the relay cannot be used at all (connection, TLS, login, our sender).
+        Raises MailerError where no relay can be used at all (connection, TLS, login, our sender).
         """
 
     async def close(self) -> None: ...

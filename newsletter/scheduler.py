@@ -103,10 +103,12 @@ async def send_due(newsletter: Newsletter, stop: asyncio.Event) -> None:
         newsletter.deliveries,
         newsletter.clock.now(),
         newsletter.config.schedule.catch_up,
+        newsletter.config.schedule.spread,
     )
     if plan.planned or plan.skipped:
         log.info("planned", digests=plan.planned, skipped=plan.skipped)
-    if not await newsletter.deliveries.has_work(newsletter.clock.now()):
+    on_uncertain = newsletter.config.schedule.on_uncertain
+    if not await newsletter.deliveries.has_work(newsletter.clock.now(), on_uncertain):
         return
     async with newsletter.sender(stop) as sender:
         report = await sender.send_pending()

@@ -13,14 +13,15 @@ from datetime import UTC, datetime
 from newsletter import __version__
 from newsletter.checked_yaml import did_you_mean
 from newsletter.collect.fetch import HttpFetcher
-from newsletter.config import Config, build_identity
+from newsletter.config import Config, RelaySettings, build_identity
 from newsletter.deliver.dkim import DkimKey, load_dkim_key
 from newsletter.deliver.maildir import MaildirMailer
+from newsletter.deliver.relays import Relay, RelayPool
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
 from newsletter.errors import ConfigError, MailerError, Problem
 from newsletter.match.topics import parse_topic, parse_topics
 from newsletter.model import Delivery, Identity, Source, State, Topic
-from newsletter.ports import Clock, Mailer
+from newsletter.ports import Clock, DailyLimits, Mailer
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
 from newsletter.shipped import find_shipped
 from newsletter.storage import (
@@ -41,6 +42,8 @@ from newsletter.workflows.collect_entries import CollectReport, collect_entries
 from newsletter.workflows.import_subscribers import choose_subscribers
 from newsletter.workflows.liked_papers import choose_lookup
 from newsletter.workflows.send_edition import Sender
+
+_NO_WAY_OUT = "no way to send: set 'relay' (an SMTP server) or 'maildir' (a folder) in the configuration"
 
 
 class SystemClock:
@@ -75,6 +78,13 @@ class Newsletter:
     deliveries: SqlDeliveryStore
     settings: SqlSettingStore
     clock: Clock
+    mailer: Mailer | None
+
+    def choose_mailer(self) -> Mailer:
+        """Return the way out. Raises MailerError where the configuration names none."""
+        if self.mailer is None:
+            raise MailerError(_NO_WAY_OUT)
+        return self.mailer
 
     async def choose_import(self) -> FileImport:
         """Decide what subscribers.yaml changes in the store; writes nothing. Raises ConfigError."""
@@ -162,7 +172,7 @@ class Newsletter:
 
         An instance that ends with an error is not retired: it is found dead and what it held is taken back.
         """
-        mailer = build_mailer(self.config)
+        mailer = self.choose_mailer()
         host, boot = socket.gethostname(), boot_id()
         instance = await self.deliveries.register_instance(host, boot, os.getpid(), self.clock.now())
         heartbeat = Heartbeat(self.database, instance, self.clock)
@@ -203,6 +213,8 @@ async def open_newsletter(
     templates = load_templates(config, identity)
     library = build_library(config)
     database = await open_database(database_url or config.database_url)
+    settings = SqlSettingStore(database)
+    clock = clock or SystemClock()
     try:
         yield Newsletter(
             config=config,
@@ -214,8 +226,9 @@ async def open_newsletter(
             entries=SqlEntryStore(database),
             subscribers=SqlSubscriberStore(database),
             deliveries=SqlDeliveryStore(database),
-            settings=SqlSettingStore(database),
-            clock=clock or SystemClock(),
+            settings=settings,
+            clock=clock,
+            mailer=build_mailer(config, settings, clock),
         )
     finally:
         await database.close()
@@ -257,22 +270,21 @@ def build_library(config: Config) -> dict[str, Topic]:
     return {topic.name: topic for topic in topics}
 
 
-def build_mailer(config: Config) -> Mailer:
-    """Return the mailer that the configuration names. Raises MailerError where it names none."""
+def build_mailer(config: Config, limits: DailyLimits, clock: Clock) -> Mailer | None:
+    """Return the mailer that the configuration names, None where it names none. Connects to nothing."""
     if config.maildir is not None:
         return MaildirMailer(config.maildir)
-    if config.relay is None:
-        raise MailerError(
-            "no way to send: set 'relay' (an SMTP server) or 'maildir' (a folder) in the configuration"
-        )
-    return build_relay(config)
+    if not config.relays:
+        return None
+    relays = [
+        Relay(relay.name, build_relay(relay), relay.per_second or 0, relay.per_day or 0)
+        for relay in config.relays
+    ]
+    return RelayPool(relays, limits, clock)
 
 
-def build_relay(config: Config) -> SmtpMailer:
-    """Return the mailer for the configured SMTP relay. Raises ConfigError where there is none."""
-    relay = config.relay
-    if relay is None:
-        raise ConfigError([Problem("is not set: which SMTP server sends the mail?", path="relay")])
+def build_relay(relay: RelaySettings) -> SmtpMailer:
+    """Return the connections to one relay; none is open yet."""
     return SmtpMailer(
         RelayConfig(
             host=relay.host,
@@ -280,7 +292,11 @@ def build_relay(config: Config) -> SmtpMailer:
             security=relay.security,
             username=relay.username,
             password=relay.password.get_secret_value() if relay.password else "",
+            auth=relay.auth,
             connections=relay.connections,
+            data_timeout_s=relay.answer_timeout.total_seconds(),
+            messages_per_connection=relay.messages_per_connection,
+            idle_s=relay.idle.total_seconds(),
         )
     )
 

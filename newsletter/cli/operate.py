@@ -24,7 +24,7 @@ from newsletter.errors import ConfigError, Problem
 from newsletter.model import PENDING, LedgerCount, SmtpReply, State
 from newsletter.scheduler import run_forever, stop_on_signals
 from newsletter.storage import backup
-from newsletter.wiring import Newsletter, build_mailer, open_newsletter
+from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_date, plan_due
 from newsletter.workflows.preview import preview_reader
 
@@ -56,7 +56,13 @@ async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: 
             return await _tell_due(newsletter)
         now = newsletter.clock.now()
         if local_on is None:
-            await plan_due(newsletter.subscribers, newsletter.deliveries, now, config.schedule.catch_up)
+            await plan_due(
+                newsletter.subscribers,
+                newsletter.deliveries,
+                now,
+                config.schedule.catch_up,
+                config.schedule.spread,
+            )
         else:
             await plan_date(
                 newsletter.subscribers, newsletter.deliveries, local_on, now, config.schedule.catch_up
@@ -66,7 +72,8 @@ async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: 
 
 async def send_pending(newsletter: Newsletter, edition: str | None = None) -> int:
     """Send what is planned, with progress, and say what became of it."""
-    if not await newsletter.deliveries.has_work(newsletter.clock.now()):
+    on_uncertain = newsletter.config.schedule.on_uncertain
+    if not await newsletter.deliveries.has_work(newsletter.clock.now(), on_uncertain):
         await _tell_nothing_due(newsletter)
         return DONE
     stop = asyncio.Event()
@@ -120,7 +127,7 @@ async def _send_trial(newsletter: Newsletter, to: str, whose: str) -> int:
     if mail.digest.is_empty:
         console.print(f"{reader.address} has nothing new; nothing was sent. Run 'newsletter collect' first?")
         return DONE_WITH_FAILURES
-    mailer = build_mailer(newsletter.config)
+    mailer = newsletter.choose_mailer()
     try:
         session = await mailer.begin(mail.envelope)
         reply = session if isinstance(session, SmtpReply) else await session.data(mail.message)
@@ -169,8 +176,8 @@ async def _tell_nothing_due(newsletter: Newsletter) -> None:
 
 async def run(config: Config) -> int:
     """Run the clock until a signal says stop."""
-    build_mailer(config)  # a configuration that cannot send is told now, not at the first slot
     async with open_newsletter(config) as newsletter:
+        newsletter.choose_mailer()  # a configuration that cannot send is told now, not at the first slot
         stop = asyncio.Event()
         stop_on_signals(stop)
         await run_forever(newsletter, stop)

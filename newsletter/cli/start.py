@@ -12,7 +12,7 @@ from newsletter.config import Config
 from newsletter.errors import MailerError
 from newsletter.shipped import find_shipped
 from newsletter.storage import open_database
-from newsletter.wiring import Newsletter, build_mailer, build_relay, open_newsletter
+from newsletter.wiring import Newsletter, build_relay, open_newsletter
 
 _FILES = {"config.yaml": "config.example.yaml", "subscribers.yaml": "subscribers.yaml"}
 
@@ -99,15 +99,21 @@ async def _check_sources(newsletter: Newsletter) -> bool:
 
 async def _check_relay(config: Config) -> bool:
     if config.relay is None:
-        build_mailer(config)
-        if config.maildir and not os.access(config.maildir.parent, os.W_OK):
+        if config.maildir is None:
+            console.print(
+                "relay          none: set 'relay' (an SMTP server) or 'maildir' (a folder)", style="red"
+            )
+            return False
+        if not os.access(config.maildir.parent, os.W_OK):
             console.print(f"relay          cannot write into {config.maildir.parent}")
             return False
         console.print(f"relay          none; mail is filed into {config.maildir}")
         return True
-    try:
-        console.print(f"relay          {await build_relay(config).check()}")
-    except MailerError as error:
-        console.print(f"relay          {error}", style="red")
-        return False
-    return True
+    usable = True
+    for relay in config.relays:
+        try:
+            console.print(f"relay          {await build_relay(relay).check()}")
+        except MailerError as error:
+            console.print(f"relay          {error}", style="red")
+            usable = False
+    return usable

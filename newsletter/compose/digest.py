@@ -21,6 +21,7 @@ from newsletter.model import (
     Rank,
     Reason,
     Section,
+    Shown,
     Slot,
     Standing,
     Topic,
@@ -71,7 +72,7 @@ def compose_digest(
     everything_else_limit: int,
     standings: Mapping[EntryId, Standing],
     compare: Comparison,
-    shown: Collection[EntryId],
+    shown: Shown,
     previous_on: date,
     now: datetime,
 ) -> Digest:
@@ -79,9 +80,10 @@ def compose_digest(
 
     found holds the reader's topics in the reader's order, each with its matches in the topic's order.
     everything_else are the entries that the words of no topic match, in their order; so many of them may come as
-    everything_else_limit says. previous_on is the date of the reader's slot before this one.
+    everything_else_limit says. shown is what the reader was shown before; previous_on is the date of the reader's
+    slot before this one.
     """
-    offered = [_take_offers(matches, window, shown, now) for matches in found]
+    offered = [_take_offers(matches, window, shown.entries, now) for matches in found]
     best = _choose_best_topics(offered)
     sections = []
     quiet = []
@@ -110,7 +112,7 @@ def compose_digest(
                 overflow_url=next((entry.listing_url for entry in overflow if entry.listing_url), ""),
             )
         )
-    rest = [entry for entry in choose_entries(everything_else, window, shown) if entry.id not in best]
+    rest = [entry for entry in choose_entries(everything_else, window, shown.entries) if entry.id not in best]
     if rest and everything_else_limit:
         items = tuple(
             Item(
@@ -127,7 +129,7 @@ def compose_digest(
         sections=tuple(sections),
         quiet_topics=tuple(quiet),
         since_on=min(previous_on + timedelta(days=1), slot.local_on),
-        is_first=bool(sections) and not shown,
+        is_first=bool(sections) and not shown.ever,
     )
 
 

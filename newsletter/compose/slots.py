@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from newsletter.model import Cadence, Plan, Skip, Slot, Subscriber
+from newsletter.model import Cadence, Plan, Skip, Slot, Subscriber, SubscriberId
 
 _DAY = timedelta(days=1)
 
@@ -40,12 +40,23 @@ def previous_slot(cadence: Cadence, before: datetime) -> Slot:
     return previous
 
 
-def choose_plan(subscriber: Subscriber, now: datetime, catch_up: timedelta) -> Plan:
+def spread_slot(slot: Slot, subscriber: SubscriberId, spread: timedelta) -> datetime:
+    """Return when a reader's digest may go out: the slot's instant, or later by the reader's share of ``spread``.
+
+    The shares of consecutive readers lie far apart and cover it evenly (multiples of the golden ratio), and a
+    reader keeps theirs.
+    """
+    return slot.at + spread * (subscriber * 0.6180339887498949 % 1)
+
+
+def choose_plan(
+    subscriber: Subscriber, now: datetime, catch_up: timedelta, spread: timedelta = timedelta()
+) -> Plan:
     """Decide what becomes of the slots between the reader's next_due_at and now.
 
     The newest one gets a digest if it is not older than catch_up; it covers the earlier ones too,
     which are skipped. If even the newest is too old all are skipped, and their window belongs to
-    the next slot. A digest expires catch_up after it was planned.
+    the next slot. A digest goes out within ``spread`` after its slot, and expires catch_up after it was planned.
     """
     cadence = subscriber.cadence
     following = next_slot(cadence, now).at
@@ -62,6 +73,7 @@ def choose_plan(subscriber: Subscriber, now: datetime, catch_up: timedelta) -> P
         slot=newest,
         skipped=tuple(Skip(slot, _covered_by(newest)) for slot in due[:-1]),
         next_due_at=following,
+        send_at=spread_slot(newest, subscriber.id, spread),
         expires_at=now + catch_up,
     )
 

@@ -27,7 +27,7 @@ class MaildirMailer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def begin(self, envelope: Envelope) -> MaildirSession:
+    async def begin(self, envelope: Envelope, only: str = "") -> MaildirSession:
         """Make the folders. Raises MailerError where that is not possible."""
         try:
             make_maildir(self._folder)
@@ -43,6 +43,8 @@ class MaildirMailer:
 
 class MaildirSession:
     """A place for one message."""
+
+    relay = "maildir"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

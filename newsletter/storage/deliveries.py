@@ -1,6 +1,7 @@
-"""The ledger in the database: plans, claims, the fence before DATA, outcomes and counts.
+"""The ledger in the database: plans, claims, the fence before DATA and outcomes.
 
-Every state changes by an UPDATE that names the state it comes from, so that of two processes one wins.
+Each method that writes is one transaction: it locks the rows that it is about, decides row by row, and writes
+what is new. A state changes only from the state that was read under the lock, so of two processes one wins.
 A reader's counted_run moves in the same transaction as the state that counts.
 """
 
@@ -8,15 +9,16 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Row,
-    Table,
     and_,
+    bindparam,
     case,
     delete,
     exists,
@@ -27,33 +29,31 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.model import (
     COUNTED,
+    BeginData,
+    Close,
     Deferred,
     Delivery,
     DeliveryId,
-    EmailAddress,
-    EntryDelivery,
-    EntryId,
     Frozen,
     Instance,
     InstanceId,
     Kind,
-    LedgerCount,
     OnUncertain,
-    Outcome,
     Plan,
     PlanResult,
     Rejected,
+    Settle,
     State,
+    Step,
     Subscriber,
     SubscriberId,
     Uncertain,
-    Window,
     state_of,
 )
+from newsletter.storage.delivery_views import DeliveryViews, read_deliveries
 from newsletter.storage.engine import Database, in_chunks, insert_or_ignore, insert_or_update
 from newsletter.storage.tables import (
     attempts,
@@ -69,14 +69,13 @@ from newsletter.storage.tables import (
 _WAITING = (State.QUEUED, State.DEFERRED)
 _HELD = (State.CLAIMED, State.IN_DATA)
 _RELEASED: Mapping[str, Any] = {"claimed_by": None, "state_before_claim": None}
-_ORDER_OF_STATES = {state: place for place, state in enumerate(State)}
 
 
-class SqlDeliveryStore:
+class SqlDeliveryStore(DeliveryViews):
     """The ledger of one database. See newsletter.ports.DeliveryStore."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         # The hashes of cards and bundles that are known to be in the database: nothing takes them out.
         self._kept: set[str] = set()
 
@@ -117,26 +116,30 @@ class SqlDeliveryStore:
         uncertain with uncertain_at. Uncertain counts: counted_run of their readers moves to their window's
         upper bound.
         """
-        async with self._database.write() as connection:
-            released = await _release(connection, instance)
-            lost = (
-                await connection.execute(
-                    update(deliveries)
-                    .where(deliveries.c.claimed_by == instance, deliveries.c.state == State.IN_DATA)
-                    .values(
-                        state=State.UNCERTAIN,
-                        uncertain_at=func.coalesce(deliveries.c.uncertain_at, now),
-                        last_reply="the process that sent it ended before it could write down an answer",
-                        lost_by=instance,
-                        **_RELEASED,
-                    )
-                    .returning(deliveries)
+
+        def work(connection: Connection) -> tuple[int, int]:
+            released = _release(connection, instance)
+            lost = connection.execute(
+                update(deliveries)
+                .where(deliveries.c.claimed_by == instance, deliveries.c.state == State.IN_DATA)
+                .values(
+                    state=State.UNCERTAIN,
+                    uncertain_at=func.coalesce(deliveries.c.uncertain_at, now),
+                    last_reply="the process that sent it ended before it could write down an answer",
+                    lost_by=instance,
+                    **_RELEASED,
                 )
+                .returning(deliveries)
             ).all()
-            for row in lost:
-                await _save_attempt(connection, row.id, row.attempt, State.UNCERTAIN, row.last_reply, now)
-                await _count(connection, row)
+            _save_attempts(
+                connection,
+                [(row.id, row.attempt, State.UNCERTAIN, row.last_reply, row.relay) for row in lost],
+                now,
+            )
+            _count(connection, lost)
             return released, len(lost)
+
+        return await self._database.transact(work)
 
     async def retire_instance(self, instance: InstanceId) -> None:
         """Forget an instance that ended cleanly and holds nothing."""
@@ -146,46 +149,39 @@ class SqlDeliveryStore:
 
     # --- plan -----------------------------------------------------------------------------
 
-    async def plan(self, subscriber: Subscriber, plan: Plan, now: datetime) -> PlanResult:
-        """Move next_due_at by compare-and-set from subscriber.next_due_at and write the plan's rows.
+    async def plan(
+        self, plans: Sequence[tuple[Subscriber, Plan]], now: datetime, *, by_hand: bool = False
+    ) -> Sequence[PlanResult]:
+        """Write the plans of different readers in one transaction; return what became of each, in their order.
 
-        The reader's open digest, if any: queued or deferred ones expire (last_reply says that the next one
-        covers it); one that is claimed or in_data makes it BUSY. A row that exists already for (kind, key,
-        recipient) is left alone.
+        next_due_at is moved by compare-and-set from the value that the reader was loaded with. The reader's open
+        digest, if any: queued or deferred ones expire (last_reply says that the next one covers it); one that is
+        claimed or in_data makes the plan BUSY. A row that exists already for (kind, key, recipient) is left alone.
+        by_hand: the slot may lie before its time, so next_due_at only moves forward, and PLANNED means a new row.
         """
-        async with self._database.write() as connection:
-            if not await _move_next_due(connection, subscriber, plan.next_due_at):
-                return PlanResult.LOST
-            if not await _merge_open_digest(connection, subscriber.id, plan):
-                await connection.rollback()
-                return PlanResult.BUSY
-            await _insert_skipped(connection, subscriber.id, plan)
-            await _insert_planned(connection, subscriber.id, plan)
-            return PlanResult.PLANNED
 
-    async def queue_now(self, subscriber: Subscriber, plan: Plan, now: datetime) -> PlanResult:
-        """As plan, but next_due_at is only moved (by compare-and-set) if plan.next_due_at is later than it;
-        PLANNED only if the row is new, LOST otherwise."""
-        async with self._database.write() as connection:
-            # Moved to where it is, it is a lock: plans of one reader come one after the other.
-            later = max(plan.next_due_at, subscriber.next_due_at or plan.next_due_at)
-            if not await _move_next_due(connection, subscriber, later):
-                return PlanResult.LOST
-            if not await _insert_planned(connection, subscriber.id, plan):
-                await connection.rollback()
-                return PlanResult.LOST
-            if not await _merge_open_digest(connection, subscriber.id, plan):
-                await connection.rollback()
-                return PlanResult.BUSY
-            await _insert_skipped(connection, subscriber.id, plan)
-            return PlanResult.PLANNED
+        def work(connection: Connection) -> Sequence[PlanResult]:
+            due_at = _lock_readers(connection, [reader.id for reader, _ in plans])
+            open_rows = _load_open_digests(connection, list(due_at))
+            existing = _find_planned(connection, plans) if by_hand else frozenset()
+            results, taken = [], []
+            for reader, plan in plans:
+                result = _judge_plan(reader, plan, due_at, open_rows[reader.id], by_hand, existing)
+                results.append(result)
+                if result is PlanResult.PLANNED:
+                    taken.append((reader, plan))
+            _write_plans(connection, taken, open_rows, by_hand)
+            return results
+
+        return await self._database.transact(work) if plans else []
 
     async def expire(self, now: datetime) -> int:
         """Expire queued and deferred rows with expires_at <= now; return how many."""
-        async with self._database.write() as connection:
-            return await _expire(
+        return await self._database.transact(
+            lambda connection: _expire(
                 connection, deliveries.c.expires_at <= now, "it could not be sent before its time was over"
             )
+        )
 
     # --- send -----------------------------------------------------------------------------
 
@@ -197,34 +193,36 @@ class SqlDeliveryStore:
         on_uncertain: OnUncertain,
         edition: str | None = None,
     ) -> Sequence[Delivery]:
-        """Claim rows that can be sent now; return them by slot then id, each with its Frozen if it has one.
+        """Claim rows that can be sent now; return them in the order of their time, then id, each with its Frozen
+        if it has one.
 
-        Those are queued ones, deferred ones whose next_attempt_at has come, and with resend_once uncertain
-        ones with resends 0. Those whose expires_at has come are left. Their state is committed as ``claimed``
-        when this returns.
+        Those are queued and deferred ones whose next_attempt_at has come, and with resend_once uncertain ones with
+        resends 0. Those whose expires_at has come are left. Their state is committed as ``claimed`` when this
+        returns.
         """
-        conditions = [
-            deliveries.c.state == State.QUEUED,
-            and_(deliveries.c.state == State.DEFERRED, deliveries.c.next_attempt_at <= now),
-        ]
+        states = [deliveries.c.state == State.QUEUED, deliveries.c.state == State.DEFERRED]
         if on_uncertain is OnUncertain.RESEND_ONCE:
-            conditions.append(and_(deliveries.c.state == State.UNCERTAIN, deliveries.c.resends == 0))
-        everywhere = [deliveries.c.expires_at > now]
+            states.append(and_(deliveries.c.state == State.UNCERTAIN, deliveries.c.resends == 0))
+        everywhere = [deliveries.c.next_attempt_at <= now, deliveries.c.expires_at > now]
         if edition is not None:
             everywhere.append(deliveries.c.key == edition)
+        order = (deliveries.c.next_attempt_at, deliveries.c.id)
         # One short list of each state, so that each is read along its index and none is sorted as a whole.
         lists = [
-            select(deliveries.c.id, deliveries.c.slot_at)
-            .where(condition, *everywhere)
-            .order_by(deliveries.c.slot_at, deliveries.c.id)
+            select(deliveries.c.id, deliveries.c.next_attempt_at)
+            .where(state, *everywhere)
+            .order_by(*order)
             .limit(limit)
             .with_for_update(skip_locked=True)
             .subquery()
-            for condition in conditions
+            for state in states
         ]
-        candidates = union_all(*(select(part.c.id, part.c.slot_at) for part in lists)).subquery()
+        candidates = union_all(*(select(part.c.id, part.c.next_attempt_at) for part in lists)).subquery()
         chosen = (
-            select(candidates.c.id).order_by(candidates.c.slot_at, candidates.c.id).limit(limit).cte("chosen")
+            select(candidates.c.id)
+            .order_by(candidates.c.next_attempt_at, candidates.c.id)
+            .limit(limit)
+            .cte("chosen")
         )
         claim = (
             update(deliveries)
@@ -235,353 +233,239 @@ class SqlDeliveryStore:
             .values(state=State.CLAIMED, state_before_claim=deliveries.c.state, claimed_by=instance)
             .returning(deliveries)
         )
-        async with self._database.write() as connection:
-            rows = (await connection.execute(claim)).all()
-            return await _read_deliveries(connection, sorted(rows, key=lambda row: (row.slot_at, row.id)))
 
-    async def mark_in_data(
-        self, delivery: DeliveryId, instance: InstanceId, frozen: Frozen, now: datetime
-    ) -> bool:
-        """The fence: freeze the digest, count the attempt and commit ``in_data``, only where claimed by me.
+        def work(connection: Connection) -> Sequence[Delivery]:
+            rows = connection.execute(claim).all()
+            return read_deliveries(connection, sorted(rows, key=lambda row: (row.next_attempt_at, row.id)))
 
-        Returns False where the claim was lost: then no DATA may follow. Counts a resend where uncertain_at is
+        return await self._database.transact(work)
+
+    async def record(self, instance: InstanceId, steps: Sequence[Step], now: datetime) -> Sequence[bool]:
+        """Write the steps of different deliveries in one transaction; return of each whether it took effect.
+
+        BeginData: False where the claim was lost; then no DATA may follow. Counts a resend where uncertain_at is
         set. What is frozen already stays as it is.
+        Settle: accepted and uncertain move counted_run of the reader to the window's upper bound; rejected after
+        uncertain moves it back to the window's lower bound. Rejected with suppress adds a suppression. Deferred
+        releases the claim. A refusal at MAIL or RCPT comes while the row is claimed. A claim that was voided
+        meanwhile is over, whatever the relay said, but for one case: Accepted settles the uncertain row that this
+        instance had in data.
+        Close: empty (with its window, which counts), suppressed, rejected (a digest that cannot be built), expired.
+        The same steps may be written again, where the answer to the first commit was lost: attempts are numbered.
         """
-        fence = (
-            update(deliveries)
-            .where(
-                deliveries.c.id == delivery,
-                deliveries.c.claimed_by == instance,
-                deliveries.c.state == State.CLAIMED,
-            )
-            .values(
-                state=State.IN_DATA,
-                attempt=deliveries.c.attempt + 1,
-                resends=deliveries.c.resends + case((deliveries.c.uncertain_at.is_(None), 0), else_=1),
-            )
-        )
-        async with self._database.write() as connection:
-            again = await connection.execute(fence.where(deliveries.c.content_hash.is_not(None)))
-            if again.rowcount:
-                return True
-            fresh = {frozen.bundle_hash, *frozen.cards} - self._kept
-            if fresh:
-                await _save_shared_content(connection, frozen)
-            first = await connection.execute(
-                fence.where(deliveries.c.content_hash.is_(None)).values(_frozen_row(frozen))
-            )
-            if not first.rowcount:
-                await connection.rollback()
-                return False
-            await _save_delivery_entries(connection, delivery, frozen)
+
+        def work(connection: Connection) -> tuple[Sequence[bool], set[str]]:
+            rows = _lock_deliveries(connection, [step.delivery for step in steps])
+            judged = [(step, rows.get(step.delivery)) for step in steps]
+            wanted = [(step, row) for step, row in judged if row and _may_write(step, row, instance)]
+            fresh = self._write_frozen(connection, wanted)
+            _write_outcomes(connection, wanted, now)
+            _write_closes(connection, wanted)
+            took = {step.delivery for step, _ in wanted}
+            again = {step.delivery for step, row in judged if row and _was_written(step, row, instance)}
+            return [step.delivery in took | again for step in steps], fresh
+
+        results, fresh = await self._database.transact(work)
         self._kept |= fresh
-        return True
+        return results
 
-    async def save_outcome(
-        self, delivery: DeliveryId, instance: InstanceId, outcome: Outcome, now: datetime
-    ) -> None:
-        """Write what the relay said, with a row in attempts.
-
-        Accepted and uncertain move counted_run of the reader to the window's upper bound; rejected after
-        uncertain moves it back to the window's lower bound. Rejected with suppress adds a suppression.
-        Deferred releases the claim. Takes rows in in_data and in claimed: those were refused at MAIL or RCPT,
-        and the attempt is counted here.
-
-        A claim that was voided meanwhile is over, whatever the relay said, but for one case: Accepted settles
-        the uncertain row that this instance had in data.
-        """
-        state = state_of(outcome)
-        async with self._database.write() as connection:
-            row = (
-                await connection.execute(
-                    select(deliveries).where(deliveries.c.id == delivery).with_for_update()
-                )
-            ).one_or_none()
-            if row is None:
-                return
-            held = row.claimed_by == instance and row.state in _HELD
-            settles = state is State.ACCEPTED and row.state == State.UNCERTAIN and row.lost_by == instance
-            if not held and not settles:
-                return
-            changes: dict[str, Any] = {"state": state, "last_reply": outcome.reply, **_RELEASED}
-            if row.state == State.CLAIMED:
-                changes["attempt"] = row.attempt + 1
-            if isinstance(outcome, Deferred):
-                changes["next_attempt_at"] = outcome.retry_at
-            if isinstance(outcome, Uncertain):
-                changes["uncertain_at"] = row.uncertain_at or now
-            await connection.execute(update(deliveries).where(deliveries.c.id == delivery).values(changes))
-            number = changes.get("attempt", row.attempt)
-            await _save_attempt(connection, delivery, number, state, outcome.reply, now)
-            if state in COUNTED:
-                await _count(connection, row)
-            elif state is State.REJECTED:
-                await _uncount(connection, row)
-            if isinstance(outcome, Rejected) and outcome.suppress:
-                await _suppress(connection, row, outcome.reply, now)
-
-    async def close(
-        self,
-        delivery: DeliveryId,
-        instance: InstanceId,
-        state: State,
-        why: str,
-        window: Window | None,
-        now: datetime,
-    ) -> None:
-        """End a claimed row without a mail: empty (with its window, which counts), suppressed, rejected
-        (a digest that cannot be built), or expired. Nothing happens where the claim was lost."""
-        changes: dict[str, Any] = {"state": state, "last_reply": why, **_RELEASED}
-        if window is not None:
-            changes |= {"after_run": window.after_run, "upto_run": window.upto_run}
-        async with self._database.write() as connection:
-            row = (
-                await connection.execute(
-                    update(deliveries)
-                    .where(
-                        deliveries.c.id == delivery,
-                        deliveries.c.claimed_by == instance,
-                        deliveries.c.state == State.CLAIMED,
-                    )
-                    .values(changes)
-                    .returning(deliveries)
-                )
-            ).one_or_none()
-            if row is None:
-                return
-            if state in COUNTED:
-                await _count(connection, row)
-            else:
-                await _uncount(connection, row)
+    def _write_frozen(self, connection: Connection, wanted: Sequence[tuple[Step, Row[Any]]]) -> set[str]:
+        """Take the fences of these steps; return the hashes of cards and bundles that are in the database now."""
+        begun = [(step, row) for step, row in wanted if isinstance(step, BeginData)]
+        first = [(step, row) for step, row in begun if row.content_hash is None]
+        fresh = {name for step, _ in first for name in (step.frozen.bundle_hash, *step.frozen.cards)}
+        if fresh - self._kept:
+            _save_shared_content(connection, [step.frozen for step, _ in first], self._kept)
+        _update_rows(
+            connection, [{**_begun_row(step, row), **_frozen_row(step.frozen)} for step, row in first]
+        )
+        _update_rows(connection, [_begun_row(step, row) for step, row in begun if row.content_hash])
+        _save_delivery_entries(connection, [(row.id, step.frozen) for step, row in first])
+        return fresh
 
     async def release(self, instance: InstanceId, now: datetime) -> int:
         """Put this instance's rows in ``claimed`` back as they were; return how many."""
-        async with self._database.write() as connection:
-            return await _release(connection, instance)
+        return await self._database.transact(lambda connection: _release(connection, instance))
 
-    # --- look -----------------------------------------------------------------------------
-
-    async def load_shown(
-        self, subscribers: Collection[SubscriberId]
-    ) -> Mapping[SubscriberId, frozenset[EntryId]]:
-        """Return the entries of each reader's counted digests, those over a limit included; by each id given.
-
-        One that is in data counts already: nobody can say any more that it will not arrive.
-        """
-        shown: dict[SubscriberId, set[EntryId]] = {subscriber: set() for subscriber in subscribers}
-        async with self._database.read() as connection:
-            for ids in in_chunks(subscribers):
-                rows = await connection.execute(
-                    select(deliveries.c.recipient, delivery_entries.c.entry)
-                    .join(deliveries, deliveries.c.id == delivery_entries.c.delivery)
-                    .where(
-                        deliveries.c.recipient.in_(ids),
-                        deliveries.c.state.in_([*COUNTED, State.IN_DATA]),
-                    )
-                )
-                for recipient, entry in rows:
-                    shown[SubscriberId(recipient)].add(EntryId(entry))
-        return {subscriber: frozenset(entries) for subscriber, entries in shown.items()}
-
-    async def load_counts(self, editions: int | None = None) -> Sequence[LedgerCount]:
-        """Return the counts of the newest ``editions`` editions (all with None), newest first, the states of
-        each in the order of State."""
-        digests = deliveries.c.kind == Kind.DIGEST
-        counting = (
-            select(deliveries.c.key, deliveries.c.state, func.count().label("count"))
-            .where(digests)
-            .group_by(deliveries.c.key, deliveries.c.state)
-            .order_by(deliveries.c.key.desc())
-        )
-        if editions is not None:
-            newest = select(deliveries.c.key).where(digests).distinct()
-            newest = newest.order_by(deliveries.c.key.desc()).limit(editions)
-            counting = counting.where(deliveries.c.key.in_(newest.subquery().select()))
-        async with self._database.read() as connection:
-            counts = [
-                LedgerCount(edition, State(state), count)
-                for edition, state, count in await connection.execute(counting)
-            ]
-        counts.sort(key=lambda count: _ORDER_OF_STATES[count.state])
-        return sorted(counts, key=lambda count: count.edition, reverse=True)
-
-    async def load_entry_deliveries(self, entry: EntryId) -> Sequence[EntryDelivery]:
-        """Return the digests that have this entry, shown or over a limit, the newest edition first, then by
-        address."""
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                select(
-                    deliveries.c.recipient,
-                    deliveries.c.key,
-                    deliveries.c.state,
-                    deliveries.c.last_reply,
-                    delivery_entries.c.topic,
-                    delivery_entries.c.shown,
-                    subscribers.c.address,
-                )
-                .join(deliveries, deliveries.c.id == delivery_entries.c.delivery)
-                .join(subscribers, subscribers.c.id == deliveries.c.recipient)
-                .where(delivery_entries.c.entry == entry, deliveries.c.kind == Kind.DIGEST)
-                .order_by(deliveries.c.key.desc(), subscribers.c.address)
-            )
-            return [
-                EntryDelivery(
-                    address=EmailAddress(row.address),
-                    subscriber=SubscriberId(row.recipient),
-                    edition=row.key,
-                    state=State(row.state),
-                    topic=row.topic,
-                    shown=row.shown,
-                    last_reply=row.last_reply,
-                )
-                for row in rows
-            ]
-
-    async def load_unreached(self, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
-        """Return the rows of an edition that are neither accepted nor empty, with the address, by address."""
-        return await self._load_edition(edition, deliveries.c.state.not_in([State.ACCEPTED, State.EMPTY]))
-
-    async def load_edition(self, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
-        """Return all the rows of an edition, by address."""
-        return await self._load_edition(edition)
-
-    async def has_work(self, now: datetime) -> bool:
+    async def has_work(self, now: datetime, on_uncertain: OnUncertain) -> bool:
         """Tell whether a pass of sending would find anything: rows that could be claimed or have expired, or
         claims of others."""
         state = deliveries.c.state
-        due = or_(deliveries.c.next_attempt_at <= now, deliveries.c.expires_at <= now)
-        kinds_of_work = (
-            state.in_([State.QUEUED, *_HELD]),
-            and_(state == State.DEFERRED, due),
-            and_(state == State.UNCERTAIN, deliveries.c.resends == 0, deliveries.c.expires_at > now),
-        )
+        kinds_of_work = [
+            state.in_(_HELD),
+            and_(state.in_(_WAITING), deliveries.c.next_attempt_at <= now),
+            and_(state.in_(_WAITING), deliveries.c.expires_at <= now),
+        ]
+        if on_uncertain is OnUncertain.RESEND_ONCE:
+            kinds_of_work.append(
+                and_(state == State.UNCERTAIN, deliveries.c.resends == 0, deliveries.c.expires_at > now)
+            )
         # Each on its own, so that each is looked up in an index.
         async with self._database.read() as connection:
             return bool(
                 await connection.scalar(select(or_(*(exists().where(work) for work in kinds_of_work))))
             )
 
-    async def _load_edition(
-        self, edition: str, *which: ColumnElement[bool]
-    ) -> Sequence[tuple[Delivery, EmailAddress]]:
-        address = func.coalesce(deliveries.c.address, subscribers.c.address).label("mailed_to")
-        async with self._database.read() as connection:
-            rows = (
-                await connection.execute(
-                    select(deliveries, address)
-                    .join(subscribers)
-                    .where(deliveries.c.kind == Kind.DIGEST, deliveries.c.key == edition, *which)
-                    .order_by(address, deliveries.c.id)
-                )
-            ).all()
-            found = await _read_deliveries(connection, rows)
-            return [
-                (delivery, EmailAddress(row.mailed_to)) for delivery, row in zip(found, rows, strict=True)
-            ]
+
+# --- planning -----------------------------------------------------------------------------
 
 
-# --- pieces of a transaction --------------------------------------------------------------
-
-
-async def _move_next_due(connection: AsyncConnection, subscriber: Subscriber, to: datetime) -> bool:
-    """Move next_due_at, if it still is where it was; else return False."""
-    moved = await connection.execute(
-        update(subscribers)
-        .where(
-            subscribers.c.id == subscriber.id,
-            subscribers.c.next_due_at.is_not_distinct_from(subscriber.next_due_at),
+def _lock_readers(
+    connection: Connection, readers: Sequence[SubscriberId]
+) -> dict[SubscriberId, datetime | None]:
+    """Lock these readers, in one order everywhere; return the next_due_at of those that there are."""
+    due_at: dict[SubscriberId, datetime | None] = {}
+    for ids in in_chunks(sorted(readers)):
+        found = connection.execute(
+            select(subscribers.c.id, subscribers.c.next_due_at)
+            .where(subscribers.c.id.in_(ids))
+            .order_by(subscribers.c.id)
+            .with_for_update()
         )
-        .values(next_due_at=to)
-    )
-    return moved.rowcount > 0
+        due_at |= {SubscriberId(row.id): row.next_due_at for row in found}
+    return due_at
 
 
-async def _merge_open_digest(connection: AsyncConnection, reader: SubscriberId, plan: Plan) -> bool:
-    """Expire the reader's open digest in favour of the planned one; False where it must be settled first.
+def _load_open_digests(
+    connection: Connection, readers: Sequence[SubscriberId]
+) -> dict[SubscriberId, list[Row[Any]]]:
+    """Return the digests of these readers that are not settled."""
+    found: dict[SubscriberId, list[Row[Any]]] = defaultdict(list)
+    for ids in in_chunks(readers):
+        for row in connection.execute(
+            select(deliveries.c.id, deliveries.c.recipient, deliveries.c.key, deliveries.c.state).where(
+                deliveries.c.recipient.in_(ids),
+                deliveries.c.kind == Kind.DIGEST,
+                deliveries.c.state.in_([*_WAITING, *_HELD]),
+            )
+        ):
+            found[SubscriberId(row.recipient)].append(cast(Row[Any], row))
+    return found
 
-    Without a new digest there is nothing that could cover the old one, so it stays.
-    """
-    if plan.slot is None:
-        return True
-    others = and_(
-        deliveries.c.recipient == reader,
-        deliveries.c.kind == Kind.DIGEST,
-        deliveries.c.key != plan.slot.local_on.isoformat(),
-    )
-    edition = plan.slot.local_on.isoformat()
-    await _expire(connection, others, f"not sent in time: the digest of {edition} covers it")
-    busy = await connection.scalar(select(exists().where(others, deliveries.c.state.in_(_HELD))))
-    return not busy
 
-
-async def _insert_planned(connection: AsyncConnection, reader: SubscriberId, plan: Plan) -> bool:
-    """Queue the planned digest once; False where there is none, or its row exists."""
-    if plan.slot is None:
-        return False
-    queued = await connection.execute(
-        insert_or_ignore(connection, deliveries)
-        .values(
-            kind=Kind.DIGEST,
-            key=plan.slot.local_on.isoformat(),
-            recipient=reader,
-            state=State.QUEUED,
-            slot_at=plan.slot.at,
-            expires_at=plan.expires_at,
+def _find_planned(
+    connection: Connection, plans: Sequence[tuple[Subscriber, Plan]]
+) -> frozenset[tuple[SubscriberId, str]]:
+    """Return which of these readers and editions have a row already."""
+    keys = sorted({plan.slot.local_on.isoformat() for _, plan in plans if plan.slot})
+    found: set[tuple[SubscriberId, str]] = set()
+    for ids in in_chunks([reader.id for reader, _ in plans]):
+        rows = connection.execute(
+            select(deliveries.c.recipient, deliveries.c.key).where(
+                deliveries.c.recipient.in_(ids),
+                deliveries.c.kind == Kind.DIGEST,
+                deliveries.c.key.in_(keys),
+            )
         )
-        .returning(deliveries.c.id)
-    )
-    return queued.one_or_none() is not None
+        found |= {(SubscriberId(row.recipient), row.key) for row in rows}
+    return frozenset(found)
 
 
-async def _insert_skipped(connection: AsyncConnection, reader: SubscriberId, plan: Plan) -> None:
-    """Write down the slots that get no digest of their own."""
-    if not plan.skipped:
+def _judge_plan(
+    reader: Subscriber,
+    plan: Plan,
+    due_at: Mapping[SubscriberId, datetime | None],
+    open_rows: Sequence[Row[Any]],
+    by_hand: bool,
+    existing: frozenset[tuple[SubscriberId, str]],
+) -> PlanResult:
+    """Decide whether a plan can be written, from what the locked rows say."""
+    if reader.id not in due_at or due_at[reader.id] != reader.next_due_at:
+        return PlanResult.LOST
+    if plan.slot is None:
+        return PlanResult.LOST if by_hand else PlanResult.PLANNED
+    key = plan.slot.local_on.isoformat()
+    if (reader.id, key) in existing:
+        return PlanResult.LOST
+    if any(row.state in _HELD and row.key != key for row in open_rows):
+        return PlanResult.BUSY
+    return PlanResult.PLANNED
+
+
+def _write_plans(
+    connection: Connection,
+    plans: Sequence[tuple[Subscriber, Plan]],
+    open_rows: Mapping[SubscriberId, Sequence[Row[Any]]],
+    by_hand: bool,
+) -> None:
+    """Move next_due_at, expire what the new digests cover, and write the rows."""
+    if not plans:
         return
-    await connection.execute(
-        insert_or_ignore(connection, deliveries),
-        [
-            {
-                "kind": Kind.DIGEST,
-                "key": skip.slot.local_on.isoformat(),
-                "recipient": reader,
-                "state": State.SKIPPED,
-                "slot_at": skip.slot.at,
-                "expires_at": skip.slot.at,
-                "last_reply": skip.why,
-            }
-            for skip in plan.skipped
-        ],
+    covered: dict[str, list[int]] = defaultdict(list)
+    rows: list[dict[str, Any]] = []
+    for reader, plan in plans:
+        rows += [_skipped_row(reader.id, skip.slot.local_on.isoformat(), skip) for skip in plan.skipped]
+        if plan.slot is None:
+            continue  # nothing could cover an open one, so it stays
+        key = plan.slot.local_on.isoformat()
+        covered[key] += [row.id for row in open_rows[reader.id] if row.state in _WAITING and row.key != key]
+        rows.append(_queued_row(reader.id, key, plan))
+    for key, others in covered.items():
+        for ids in in_chunks(others):
+            _expire(connection, deliveries.c.id.in_(ids), f"not sent in time: the digest of {key} covers it")
+    if rows:
+        connection.execute(insert_or_ignore(connection, deliveries), rows)
+    connection.execute(
+        update(subscribers).where(subscribers.c.id == bindparam("reader")),
+        [{"reader": reader.id, "next_due_at": _choose_due(reader, plan, by_hand)} for reader, plan in plans],
     )
 
 
-async def _expire(connection: AsyncConnection, which: ColumnElement[bool], why: str) -> int:
+def _choose_due(reader: Subscriber, plan: Plan, by_hand: bool) -> datetime:
+    if by_hand and reader.next_due_at is not None:
+        return max(plan.next_due_at, reader.next_due_at)
+    return plan.next_due_at
+
+
+def _queued_row(reader: SubscriberId, key: str, plan: Plan) -> dict[str, Any]:
+    assert plan.slot is not None
+    return {
+        "kind": Kind.DIGEST,
+        "key": key,
+        "recipient": reader,
+        "state": State.QUEUED,
+        "slot_at": plan.slot.at,
+        "next_attempt_at": plan.send_at or plan.slot.at,
+        "expires_at": plan.expires_at,
+        "last_reply": "",
+    }
+
+
+def _skipped_row(reader: SubscriberId, key: str, skip: Any) -> dict[str, Any]:
+    return {
+        "kind": Kind.DIGEST,
+        "key": key,
+        "recipient": reader,
+        "state": State.SKIPPED,
+        "slot_at": skip.slot.at,
+        "next_attempt_at": skip.slot.at,
+        "expires_at": skip.slot.at,
+        "last_reply": skip.why,
+    }
+
+
+def _expire(connection: Connection, which: ColumnElement[bool], why: str) -> int:
     """Expire the waiting ones of these rows. The relay's last answer is kept beside the reason."""
-    expired = (
-        await connection.execute(
-            update(deliveries)
-            .where(which, deliveries.c.state.in_(_WAITING))
-            .values(
-                state=State.EXPIRED,
-                last_reply=case(
-                    (deliveries.c.last_reply == "", why), else_=why + "; last: " + deliveries.c.last_reply
-                ),
-            )
-            .returning(
-                deliveries.c.recipient,
-                deliveries.c.after_run,
-                deliveries.c.upto_run,
-                deliveries.c.uncertain_at,
-            )
+    expired = connection.execute(
+        update(deliveries)
+        .where(which, deliveries.c.state.in_(_WAITING))
+        .values(
+            state=State.EXPIRED,
+            last_reply=case(
+                (deliveries.c.last_reply == "", why), else_=why + "; last: " + deliveries.c.last_reply
+            ),
+        )
+        .returning(
+            deliveries.c.recipient, deliveries.c.after_run, deliveries.c.upto_run, deliveries.c.uncertain_at
         )
     ).all()
-    for row in expired:
-        await _uncount(connection, row)
+    uncount(connection, [row for row in expired if row.uncertain_at is not None])
     return len(expired)
 
 
-async def _release(connection: AsyncConnection, instance: InstanceId) -> int:
+def _release(connection: Connection, instance: InstanceId) -> int:
     """Put the claimed rows of an instance back as they were."""
-    released = await connection.execute(
+    released = connection.execute(
         update(deliveries)
         .where(deliveries.c.claimed_by == instance, deliveries.c.state == State.CLAIMED)
         .values(state=deliveries.c.state_before_claim, **_RELEASED)
@@ -589,79 +473,244 @@ async def _release(connection: AsyncConnection, instance: InstanceId) -> int:
     return released.rowcount
 
 
-async def _count(connection: AsyncConnection, row: Row[Any]) -> None:
-    """The window of this row is done: later digests of its reader begin after it."""
-    await connection.execute(
-        update(subscribers)
-        .where(subscribers.c.id == row.recipient, subscribers.c.counted_run < row.upto_run)
-        .values(counted_run=row.upto_run)
+# --- recording ----------------------------------------------------------------------------
+
+
+def _lock_deliveries(connection: Connection, ids: Sequence[DeliveryId]) -> dict[int, Row[Any]]:
+    """Lock these rows, in one order everywhere, and return by id what decisions need of them."""
+    column = deliveries.c
+    rows = connection.execute(
+        select(
+            *(column.id, column.recipient, column.state, column.claimed_by, column.lost_by, column.attempt),
+            *(column.resends, column.uncertain_at, column.content_hash, column.address),
+            *(column.after_run, column.upto_run),
+        )
+        .where(column.id.in_(sorted(ids)))
+        .order_by(column.id)
+        .with_for_update()
+    )
+    return {row.id: cast(Row[Any], row) for row in rows}
+
+
+def _may_write(step: Step, row: Row[Any], instance: InstanceId) -> bool:
+    """Decide whether a step takes effect on a row as it is now."""
+    if isinstance(step, Settle):
+        held = row.claimed_by == instance and row.state in _HELD
+        return held or (
+            state_of(step.outcome) is State.ACCEPTED
+            and row.state == State.UNCERTAIN
+            and row.lost_by == instance
+        )
+    return bool(row.claimed_by == instance and row.state == State.CLAIMED)
+
+
+def _was_written(step: Step, row: Row[Any], instance: InstanceId) -> bool:
+    """Decide whether a fence was taken by this very attempt: its commit succeeded, but the answer was lost."""
+    return (
+        isinstance(step, BeginData)
+        and row.claimed_by == instance
+        and row.state == State.IN_DATA
+        and row.attempt == step.attempt
+        and row.content_hash == step.frozen.content_hash
     )
 
 
-async def _uncount(connection: AsyncConnection, row: Row[Any]) -> None:
-    """The mail of this row counted while it was uncertain and failed since: its window is the next one's.
-
-    Nothing happens where it was never uncertain, or where a later digest has counted since.
-    """
-    if row.uncertain_at is None:
+def _write_outcomes(connection: Connection, wanted: Sequence[tuple[Step, Row[Any]]], now: datetime) -> None:
+    settled = [(step, row) for step, row in wanted if isinstance(step, Settle)]
+    if not settled:
         return
-    await connection.execute(
-        update(subscribers)
-        .where(subscribers.c.id == row.recipient, subscribers.c.counted_run == row.upto_run)
-        .values(counted_run=row.after_run)
+    _update_rows(connection, [_settled_row(step, row, now) for step, row in settled if _is_plain(step)])
+    _update_rows(connection, [_settled_row(step, row, now) for step, row in settled if not _is_plain(step)])
+    _save_attempts(
+        connection,
+        [
+            (row.id, step.attempt, state_of(step.outcome), step.outcome.reply, step.relay)
+            for step, row in settled
+        ],
+        now,
+    )
+    _count(connection, [row for step, row in settled if state_of(step.outcome) in COUNTED])
+    refused = [(step, row) for step, row in settled if isinstance(step.outcome, Rejected)]
+    uncount(connection, [row for _, row in refused if row.uncertain_at is not None])
+    for step, row in refused:
+        if isinstance(step.outcome, Rejected) and step.outcome.suppress:
+            _suppress(connection, row, step.outcome.reply, now)
+
+
+def _is_plain(step: Settle) -> bool:
+    """Tell whether an outcome changes nothing but what every outcome changes."""
+    return not isinstance(step.outcome, Deferred | Uncertain)
+
+
+def _settled_row(step: Settle, row: Row[Any], now: datetime) -> dict[str, Any]:
+    changes: dict[str, Any] = {
+        "row": row.id,
+        "state": state_of(step.outcome),
+        "last_reply": step.outcome.reply,
+        "attempt": step.attempt,
+        "relay": step.relay,
+        **_RELEASED,
+    }
+    if not _is_plain(step):
+        deferred = isinstance(step.outcome, Deferred)
+        changes["next_attempt_at"] = step.outcome.retry_at if isinstance(step.outcome, Deferred) else now
+        changes["uncertain_at"] = row.uncertain_at if deferred else row.uncertain_at or now
+    return changes
+
+
+def _write_closes(connection: Connection, wanted: Sequence[tuple[Step, Row[Any]]]) -> None:
+    closed = [(step, row) for step, row in wanted if isinstance(step, Close)]
+    windowed = [
+        {
+            "row": row.id,
+            "state": step.state,
+            "last_reply": step.why,
+            "after_run": step.window.after_run,
+            "upto_run": step.window.upto_run,
+            **_RELEASED,
+        }
+        for step, row in closed
+        if step.window is not None
+    ]
+    _update_rows(connection, windowed)
+    _update_rows(
+        connection,
+        [
+            {"row": row.id, "state": step.state, "last_reply": step.why, **_RELEASED}
+            for step, row in closed
+            if step.window is None
+        ],
+    )
+    _move_counted(
+        connection,
+        [
+            (row.recipient, step.window.upto_run)
+            for step, row in closed
+            if step.window is not None and step.state in COUNTED
+        ],
+    )
+    uncount(
+        connection,
+        [row for step, row in closed if step.state not in COUNTED and row.uncertain_at is not None],
     )
 
 
-async def _suppress(connection: AsyncConnection, row: Row[Any], reason: str, now: datetime) -> None:
+def _update_rows(connection: Connection, changes: Sequence[dict[str, Any]]) -> None:
+    """Update deliveries, each with its changes (all of the same columns) under its id, ``row``."""
+    if changes:
+        connection.execute(
+            update(deliveries).where(deliveries.c.id == bindparam("row")), [dict(row) for row in changes]
+        )
+
+
+def _count(connection: Connection, rows: Iterable[Row[Any]]) -> None:
+    """The windows of these rows are done: later digests of their readers begin after them."""
+    _move_counted(connection, [(row.recipient, row.upto_run) for row in rows])
+
+
+def _move_counted(connection: Connection, bounds: Sequence[tuple[int, int]]) -> None:
+    if bounds:
+        connection.execute(
+            update(subscribers)
+            .where(subscribers.c.id == bindparam("reader"), subscribers.c.counted_run < bindparam("upto"))
+            .values(counted_run=bindparam("upto")),
+            [{"reader": reader, "upto": upto} for reader, upto in sorted(bounds)],
+        )
+
+
+def uncount(connection: Connection, rows: Iterable[Row[Any]]) -> None:
+    """The mails of these rows had counted and failed since: their windows are the next ones'.
+
+    Nothing happens where a later digest has counted since.
+    """
+    bounds = sorted((row.recipient, row.upto_run, row.after_run) for row in rows if row.upto_run is not None)
+    if bounds:
+        connection.execute(
+            update(subscribers)
+            .where(subscribers.c.id == bindparam("reader"), subscribers.c.counted_run == bindparam("upto"))
+            .values(counted_run=bindparam("after")),
+            [{"reader": reader, "upto": upto, "after": after} for reader, upto, after in bounds],
+        )
+
+
+def _suppress(connection: Connection, row: Row[Any], reason: str, now: datetime) -> None:
     """Mail the address of this row no more: the one it was frozen with, else its reader's."""
-    address = row.address or await connection.scalar(
-        select(subscribers.c.address).where(subscribers.c.id == row.recipient)
+    address = (
+        row.address
+        or connection.execute(
+            select(subscribers.c.address).where(subscribers.c.id == row.recipient)
+        ).scalar_one()
     )
-    await connection.execute(
+    suppress(connection, address, reason, now)
+
+
+def suppress(connection: Connection, address: str, reason: str, now: datetime) -> bool:
+    """Mail this address no more; False where it was suppressed already."""
+    added = connection.execute(
         insert_or_ignore(connection, suppressions).values(
             address=address, reason=reason, since=now, lifted_why=""
         )
     )
+    return added.rowcount > 0
 
 
-async def _save_attempt(
-    connection: AsyncConnection, delivery: int, number: int, state: State, reply: str, now: datetime
+def _save_attempts(
+    connection: Connection, ended: Sequence[tuple[int, int, State, str, str]], now: datetime
 ) -> None:
-    """Write how one attempt ended; the answer that came late replaces the guess of a voided claim."""
-    await connection.execute(
-        insert_or_update(connection, attempts).values(
-            delivery=delivery, number=number, at=now, outcome=state, reply=reply
+    """Write how attempts ended; the answer that came late replaces the guess of a voided claim."""
+    if ended:
+        connection.execute(
+            insert_or_update(connection, attempts),
+            [
+                {
+                    "delivery": delivery,
+                    "number": number,
+                    "at": now,
+                    "outcome": state,
+                    "reply": reply,
+                    "relay": relay,
+                }
+                for delivery, number, state, reply, relay in ended
+            ],
         )
-    )
 
 
-async def _save_shared_content(connection: AsyncConnection, frozen: Frozen) -> None:
-    """Keep the bundle and the cards once for all the mails that use them."""
-    await connection.execute(
-        insert_or_ignore(connection, bundles).values(hash=frozen.bundle_hash, json=frozen.bundle_json)
-    )
-    if frozen.cards:
+def _save_shared_content(connection: Connection, frozen: Sequence[Frozen], kept: set[str]) -> None:
+    """Keep bundles and cards once for all the mails that use them, but for those that are known to be kept."""
+    new_bundles = {one.bundle_hash: one.bundle_json for one in frozen if one.bundle_hash not in kept}
+    if new_bundles:
+        connection.execute(
+            insert_or_ignore(connection, bundles),
+            [{"hash": name, "json": text} for name, text in sorted(new_bundles.items())],
+        )
+    new_cards = {name: card for one in frozen for name, card in one.cards.items() if name not in kept}
+    if new_cards:
         # In one order everywhere: two transactions that insert the same cards would else wait for each other.
-        await connection.execute(
+        connection.execute(
             insert_or_ignore(connection, cards),
-            [{"hash": card_hash, "json": card} for card_hash, card in sorted(frozen.cards.items())],
+            [{"hash": name, "json": card} for name, card in sorted(new_cards.items())],
         )
 
 
-async def _save_delivery_entries(connection: AsyncConnection, delivery: DeliveryId, frozen: Frozen) -> None:
-    """Write which entries the digest shows, in its order."""
-    if not frozen.entry_ids:
-        return
-    await connection.execute(
-        insert_or_ignore(connection, delivery_entries),
-        [
-            {"delivery": delivery, "entry": entry, "topic": topic, "position": position, "shown": shown}
-            for position, (entry, topic, shown) in enumerate(frozen.entry_ids)
-        ],
-    )
+def _save_delivery_entries(connection: Connection, digests: Sequence[tuple[int, Frozen]]) -> None:
+    """Write which entries the digests show, in their order."""
+    rows = [
+        {"delivery": delivery, "entry": entry, "topic": topic, "position": position, "shown": shown}
+        for delivery, frozen in digests
+        for position, (entry, topic, shown) in enumerate(frozen.entry_ids)
+    ]
+    if rows:
+        connection.execute(insert_or_ignore(connection, delivery_entries), rows)
 
 
-# --- rows and values ----------------------------------------------------------------------
+def _begun_row(step: BeginData, row: Row[Any]) -> dict[str, Any]:
+    return {
+        "row": row.id,
+        "state": State.IN_DATA,
+        "attempt": step.attempt,
+        "relay": step.relay,
+        "resends": row.resends + (row.uncertain_at is not None),
+    }
 
 
 def _frozen_row(frozen: Frozen) -> dict[str, Any]:
@@ -673,63 +722,6 @@ def _frozen_row(frozen: Frozen) -> dict[str, Any]:
         "card_hashes": json.dumps(sorted(frozen.cards)),
         "bundle_hash": frozen.bundle_hash,
         "content_hash": frozen.content_hash,
+        "message_id": frozen.message_id,
         "size_bytes": frozen.size_bytes,
     }
-
-
-async def _read_deliveries(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Delivery]:
-    """Return the deliveries of these rows, in their order, with what is frozen of each."""
-    frozen = [row for row in rows if row.content_hash is not None]
-    hashes = {row.id: json.loads(row.card_hashes) for row in frozen}
-    card_of = await _load_by_hash(connection, cards, {one for some in hashes.values() for one in some})
-    bundle_of = await _load_by_hash(connection, bundles, {row.bundle_hash for row in frozen})
-    entries_of: dict[int, list[tuple[EntryId, str, bool]]] = defaultdict(list)
-    for ids in in_chunks([row.id for row in frozen]):
-        for shown in await connection.execute(
-            select(delivery_entries)
-            .where(delivery_entries.c.delivery.in_(ids))
-            .order_by(delivery_entries.c.delivery, delivery_entries.c.position)
-        ):
-            entries_of[shown.delivery].append((EntryId(shown.entry), shown.topic, shown.shown))
-    frozen_of = {
-        row.id: Frozen(
-            digest_json=row.digest_json,
-            cards={card_hash: card_of[card_hash] for card_hash in hashes[row.id]},
-            bundle_hash=row.bundle_hash,
-            bundle_json=bundle_of[row.bundle_hash],
-            content_hash=row.content_hash,
-            address=EmailAddress(row.address),
-            window=Window(row.after_run, row.upto_run),
-            size_bytes=row.size_bytes,
-            entry_ids=tuple(entries_of[row.id]),
-        )
-        for row in frozen
-    }
-    return [_read_delivery(row, frozen_of.get(row.id)) for row in rows]
-
-
-async def _load_by_hash(connection: AsyncConnection, table: Table, hashes: Collection[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for some in in_chunks(hashes):
-        for row in await connection.execute(select(table).where(table.c.hash.in_(some))):
-            found[row.hash] = row.json
-    return found
-
-
-def _read_delivery(row: Row[Any], frozen: Frozen | None) -> Delivery:
-    return Delivery(
-        id=DeliveryId(row.id),
-        kind=Kind(row.kind),
-        key=row.key,
-        recipient=SubscriberId(row.recipient),
-        state=State(row.state),
-        slot_at=row.slot_at,
-        expires_at=row.expires_at,
-        address=EmailAddress(row.address) if row.address else None,
-        attempt=row.attempt,
-        next_attempt_at=row.next_attempt_at,
-        last_reply=row.last_reply,
-        uncertain_at=row.uncertain_at,
-        resends=row.resends,
-        frozen=frozen,
-    )

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Date, DateTime, Dialect, Engine, Table, create_engine, event
+from sqlalchemy import URL, Connection, Date, DateTime, Dialect, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -31,6 +32,9 @@ from newsletter.errors import StoreError
 
 LOCK_PATIENCE_S = 30
 """How long a statement waits for another process before it fails."""
+
+_TRIES = 5
+"""How often a transaction is begun again that stood in the way of another one."""
 
 # Fewer than the 32,766 parameters that SQLite allows in one statement.
 _CHUNK = 5_000
@@ -112,16 +116,22 @@ def _compile_utc_day_for_postgresql(element: utc_day, compiler: SQLCompiler, **k
     return f"CAST({compiler.process(element.clauses, **kw)} AT TIME ZONE 'UTC' AS DATE)"
 
 
-def _dialect_insert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+def _dialect_insert(
+    connection: AsyncConnection | Connection, table: Table
+) -> sqlite.Insert | postgresql.Insert:
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
-def insert_or_ignore(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+def insert_or_ignore(
+    connection: AsyncConnection | Connection, table: Table
+) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT that leaves rows alone that are there already."""
     return _dialect_insert(connection, table).on_conflict_do_nothing()
 
 
-def insert_or_update(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+def insert_or_update(
+    connection: AsyncConnection | Connection, table: Table
+) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT that overwrites the row with the same primary key."""
     insert = _dialect_insert(connection, table)
     keys = list(table.primary_key.columns)
@@ -151,6 +161,9 @@ class Database:
         self._writing_engine = self._engine.execution_options(writes=True)
         # SQLite has one writer at a time: waiting here costs nothing, waiting in the driver polls.
         self._writer: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
+        # Transactions of many statements run in threads of their own: see transact.
+        self._threads = ThreadPoolExecutor(1 if self.is_sqlite else 4, thread_name_prefix="database")
+        self._thread_engine: Engine | None = None
         # A database in memory has a single connection, which can be in one transaction only.
         self._reader: AbstractAsyncContextManager[Any] = self._writer if self.in_memory else nullcontext()
 
@@ -191,6 +204,33 @@ class Database:
             async with self._writer, self._writing_engine.begin() as connection:
                 yield connection
 
+    async def transact(self, work: Callable[[Connection], _T]) -> _T:
+        """Do work in one transaction that commits at its end, in a thread; return what it returns.
+
+        For what has many statements: from asyncio each of them would pay for a change of threads. work talks to the
+        connection and changes nothing else: where its transaction stood in the way of another it is called again.
+        """
+        if self.in_memory:
+            async with self.write() as connection:
+                return await connection.run_sync(work)
+        with self._only_store_errors():
+            async with self._writer:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._threads, self._transact_here, work)
+
+    def _transact_here(self, work: Callable[[Connection], _T]) -> _T:
+        if self._thread_engine is None:
+            self._thread_engine = self.build_sync_engine().execution_options(writes=True)
+        for attempt in range(1, _TRIES + 1):
+            try:
+                with self._thread_engine.begin() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                is_conflict = str(getattr(error.orig, "sqlstate", None)).startswith("40")
+                if not is_conflict or attempt == _TRIES:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
     @asynccontextmanager
     async def change_schema(self) -> AsyncIterator[AsyncConnection]:
         """Lend a connection in a transaction that may rebuild tables, one process at a time."""
@@ -228,18 +268,32 @@ class Database:
     async def close(self) -> None:
         """Close all the connections."""
         await self._engine.dispose()
+        if self._thread_engine is not None:
+            self._thread_engine.dispose()
+        self._threads.shutdown()
 
     @contextmanager
     def _only_store_errors(self) -> Iterator[None]:
         try:
             yield
         except (DBAPIError, PoolTimeoutError) as error:
-            raise StoreError(f"{self.shown_url}: {self._advise(error)}") from error
+            message = f"{self.shown_url}: {self._advise(error)}"
+            raise StoreError(message, is_passing=self._is_passing(error)) from error
         except StatementError as error:
             # A value that a column type refused: a mistake of ours, not of the database.
             if error.orig is None:
                 raise
             raise error.orig from error
+
+    def _is_passing(self, error: DBAPIError | PoolTimeoutError) -> bool:
+        """Tell whether the same may succeed in a moment: a lock, or a server that comes back."""
+        if isinstance(error, PoolTimeoutError):
+            return True
+        if self.is_sqlite:
+            code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+            return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        sqlstate = getattr(error.orig, "sqlstate", None)
+        return sqlstate is None or sqlstate[:2] in ("08", "40", "55", "57") or sqlstate == "53300"
 
     def _advise(self, error: DBAPIError | PoolTimeoutError) -> str:
         if isinstance(error, PoolTimeoutError):

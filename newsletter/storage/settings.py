@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from datetime import date
 
-from newsletter.storage.engine import Database, insert_or_update
-from newsletter.storage.tables import settings
+from sqlalchemy import Connection, select, update
+
+from newsletter.storage.engine import Database, insert_or_ignore, insert_or_update
+from newsletter.storage.tables import relay_days, settings
 
 _SECRET = "secret"
 _HOLD = "hold"
 
 
 class SqlSettingStore:
-    """See newsletter.ports.SettingStore."""
+    """See newsletter.ports.SettingStore and DailyLimits."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -29,6 +31,30 @@ class SqlSettingStore:
         """Hold all sending for this reason; an empty one releases it."""
         async with self._database.write() as connection:
             await connection.execute(insert_or_update(connection, settings).values(key=_HOLD, value=why))
+
+    async def reserve(self, relay: str, day: date, want: int, limit: int) -> int:
+        """Take up to ``want`` messages of the day's limit; return how many, 0 where it is used up."""
+
+        def work(connection: Connection) -> int:
+            mine = (relay_days.c.relay == relay, relay_days.c.day == day)
+            connection.execute(
+                insert_or_ignore(connection, relay_days).values(relay=relay, day=day, messages=0)
+            )
+            used = connection.scalar(select(relay_days.c.messages).where(*mine).with_for_update()) or 0
+            granted = max(0, min(want, limit - used))
+            connection.execute(update(relay_days).where(*mine).values(messages=used + granted))
+            return granted
+
+        return await self._database.transact(work)
+
+    async def give_back(self, relay: str, day: date, messages: int) -> None:
+        """Return what was reserved and not used."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(relay_days)
+                .where(relay_days.c.relay == relay, relay_days.c.day == day)
+                .values(messages=relay_days.c.messages - messages)
+            )
 
     async def _load(self, key: str) -> str:
         async with self._database.read() as connection:

@@ -28,6 +28,14 @@ class SqlSubscriberStore:
             rows = await connection.execute(select(readers).order_by(readers.c.address))
             return [_read_subscriber(row) for row in rows]
 
+    async def load_after(self, last: SubscriberId, limit: int) -> Sequence[Subscriber]:
+        """Return the readers with a higher id than ``last``, by id, at most so many."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(readers).where(readers.c.id > last).order_by(readers.c.id).limit(limit)
+            )
+            return [_read_subscriber(row) for row in rows]
+
     async def load_topics_with(self, key: str) -> Sequence[str]:
         """Return the different topics_json in which a topic may have that key."""
         found = select(readers.c.topics_json).where(
@@ -152,6 +160,7 @@ def _preferences_row(person: Subscriber) -> dict[str, Any]:
         "everything_else": person.everything_else,
         "consent": person.consent,
         "next_due_at": person.next_due_at,
+        "wake_at": person.wake_at,
         "file_owned": person.file_owned,
     }
 
@@ -171,5 +180,6 @@ def _read_subscriber(row: Row[Any]) -> Subscriber:
         id=SubscriberId(row.id),
         counted_run=row.counted_run,
         next_due_at=row.next_due_at,
+        wake_at=row.wake_at,
         file_owned=row.file_owned,
     )

@@ -226,11 +226,13 @@ subscribers = Table(
     Column("consent", String(20), nullable=False),
     Column("counted_run", Integer, nullable=False),
     Column("next_due_at", UtcDateTime),
+    Column("wake_at", UtcDateTime),
     Column("file_owned", Boolean, nullable=False),
     UniqueConstraint("address"),
     CheckConstraint(_one_of("consent", Consent), name="consent"),
     CheckConstraint("counted_run >= 0", name="counted_run"),
     Index("ix_subscribers_next_due_at", "next_due_at"),
+    Index("ix_subscribers_wake_at", "wake_at"),
     sqlite_autoincrement=True,
 )
 
@@ -295,8 +297,9 @@ bundles = Table(
 
 _CLAIMED = _one_of("state", [State.CLAIMED, State.IN_DATA])
 
+# next_attempt_at: a queued or deferred row is not claimed earlier. relay is the last one that was tried.
 # Frozen in the in_data commit, all at once: address, after_run, upto_run, digest_json, card_hashes,
-# bundle_hash, content_hash, size_bytes. An empty digest gets after_run and upto_run when it is closed.
+# bundle_hash, content_hash, message_id, size_bytes. An empty digest gets after_run and upto_run when it is closed.
 # lost_by is the instance that had the row in data when its claim was voided: its late answer may still
 # settle it. It is no foreign key, so that a process that outlived its lease can be forgotten.
 deliveries = Table(
@@ -312,6 +315,7 @@ deliveries = Table(
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("next_attempt_at", UtcDateTime),
     Column("last_reply", Text, nullable=False, server_default=""),
+    Column("relay", Text, nullable=False, server_default=""),
     Column("uncertain_at", UtcDateTime),
     Column("resends", Integer, nullable=False, server_default="0"),
     Column("claimed_by", ForeignKey("instances.id")),
@@ -324,6 +328,7 @@ deliveries = Table(
     Column("card_hashes", Text),
     Column("bundle_hash", ForeignKey("bundles.hash")),
     Column("content_hash", String(64)),
+    Column("message_id", Text),
     Column("size_bytes", Integer),
     UniqueConstraint("kind", "key", "recipient"),
     CheckConstraint(_one_of("kind", [Kind.DIGEST]), name="kind"),
@@ -340,8 +345,8 @@ deliveries = Table(
         "state NOT IN ('in_data', 'accepted', 'uncertain') OR content_hash IS NOT NULL", name="frozen"
     ),
     CheckConstraint("after_run <= upto_run", name="window"),
-    Index("ix_deliveries_state_slot_at_id", "state", "slot_at", "id"),
-    Index("ix_deliveries_state_next_attempt_at", "state", "next_attempt_at"),
+    Index("ix_deliveries_state_next_attempt_at_id", "state", "next_attempt_at", "id"),
+    Index("ix_deliveries_message_id", "message_id"),
     Index("ix_deliveries_recipient_key", "recipient", "key"),
 )
 
@@ -366,10 +371,47 @@ attempts = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("outcome", String(20), nullable=False),
     Column("reply", Text, nullable=False),
+    Column("relay", Text, nullable=False, server_default=""),
     CheckConstraint(
         _one_of("outcome", [State.ACCEPTED, State.DEFERRED, State.REJECTED, State.UNCERTAIN]), name="outcome"
     ),
     CheckConstraint("number > 0", name="number"),
+)
+
+# What came back, each report once. delivery is NULL where it belongs to none of our mails.
+bounces = Table(
+    "bounces",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("report_hash", String(64), nullable=False),
+    Column("delivery", ForeignKey("deliveries.id")),
+    Column("address", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("diagnostic", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    UniqueConstraint("report_hash"),
+    Index("ix_bounces_address_at", "address", "at"),
+    Index("ix_bounces_at", "at"),
+)
+
+# How many messages a relay has been given on a day (UTC); what was reserved and not used is given back.
+relay_days = Table(
+    "relay_days",
+    metadata,
+    Column("relay", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("messages", Integer, nullable=False),
+    CheckConstraint("messages >= 0", name="messages"),
+)
+
+# What the operator was told, each thing once.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 # --- facts about this database ------------------------------------------------------------

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from newsletter.compose.digest import compose_digest
 from newsletter.compose.slots import choose_plan, choose_plan_for_date, previous_slot
 from newsletter.compose.window import choose_window
+from newsletter.errors import QueryError
 from newsletter.match.acronyms import learn_acronyms, shipped_acronyms
 from newsletter.match.index import QueryIndex
 from newsletter.match.matcher import match_topic
@@ -29,8 +30,10 @@ from newsletter.model import (
     Match,
     PlanResult,
     Query,
+    Shown,
     Slot,
     Subscriber,
+    SubscriberId,
     Topic,
     TopicMatches,
     Window,
@@ -56,7 +59,11 @@ class PlanReport:
 
 
 async def plan_due(
-    subscribers: SubscriberStore, deliveries: DeliveryStore, now: datetime, catch_up: timedelta
+    subscribers: SubscriberStore,
+    deliveries: DeliveryStore,
+    now: datetime,
+    catch_up: timedelta,
+    spread: timedelta = timedelta(),
 ) -> PlanReport:
     """Queue a digest for every reader whose next_due_at has come. Two of these at once harm nobody."""
     planned = skipped = 0
@@ -67,9 +74,8 @@ async def plan_due(
         fresh = [reader for reader in due if reader.id not in waiting]
         if not fresh:
             return PlanReport(planned, skipped, len(waiting))
-        for reader in fresh:
-            plan = choose_plan(reader, now, catch_up)
-            result = await deliveries.plan(reader, plan, now)
+        plans = [(reader, choose_plan(reader, now, catch_up, spread)) for reader in fresh]
+        for (reader, plan), result in zip(plans, await deliveries.plan(plans, now), strict=True):
             if result is PlanResult.PLANNED:
                 planned += plan.slot is not None
                 skipped += len(plan.skipped)
@@ -86,15 +92,18 @@ async def plan_date(
 ) -> PlanReport:
     """Queue one date's digest now for every confirmed reader who has a slot on it and no row for it yet."""
     planned = busy = 0
-    for reader in await subscribers.load_all():
-        if reader.consent is not Consent.CONFIRMED:
-            continue
-        plan = choose_plan_for_date(reader, local_on, now, catch_up)
-        if plan is None:
-            continue
-        result = await deliveries.queue_now(reader, plan, now)
-        planned += result is PlanResult.PLANNED
-        busy += result is PlanResult.BUSY
+    last = SubscriberId(0)
+    while readers := await subscribers.load_after(last, _BATCH):
+        last = readers[-1].id
+        chosen = [
+            (reader, choose_plan_for_date(reader, local_on, now, catch_up))
+            for reader in readers
+            if reader.consent is Consent.CONFIRMED
+        ]
+        plans = [(reader, plan) for reader, plan in chosen if plan is not None]
+        results = await deliveries.plan(plans, now, by_hand=True)
+        planned += results.count(PlanResult.PLANNED)
+        busy += results.count(PlanResult.BUSY)
     return PlanReport(planned=planned, busy=busy)
 
 
@@ -132,7 +141,10 @@ class DigestBuilder:
         """Match the topics of many readers at once, so that their digests cost little afterwards."""
         wanted: dict[_Load, dict[Query, None]] = {}
         for reader in readers:
-            topics = parse_topics(reader.topics_json, self._library)
+            try:
+                topics = parse_topics(reader.topics_json, self._library)
+            except QueryError:
+                continue  # told when this reader's digest is built, and nobody else's suffers
             await self._learn(topics)
             queries = dict.fromkeys(topic.query for topic in topics if topic.query not in self._matches)
             wanted.setdefault(self._choose_load(reader, topics), {}).update(queries)
@@ -145,8 +157,13 @@ class DigestBuilder:
                     found[query].matches[entry.id] = match
             self._matches |= found
 
-    async def build(self, reader: Subscriber, slot: Slot, shown: frozenset[EntryId]) -> Digest:
-        """Return the reader's digest. shown are the entries that this reader was shown before."""
+    @property
+    def oldest_entry(self) -> EntryId:
+        """The lowest id of the entries that were loaded so far: no digest of these readers shows an older one."""
+        return min(self._known, default=EntryId(0))
+
+    async def build(self, reader: Subscriber, slot: Slot, shown: Shown) -> Digest:
+        """Return the reader's digest. shown is what this reader was shown before."""
         window = choose_window(reader, self.newest_run)
         topics = parse_topics(reader.topics_json, self._library)
         entries = await self._load(self._choose_load(reader, topics))

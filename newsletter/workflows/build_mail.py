@@ -11,7 +11,7 @@ from datetime import datetime
 
 from newsletter.compose.frozen import freeze_digest, thaw_digest
 from newsletter.deliver.dkim import DkimKey
-from newsletter.deliver.message import build_message, write_mailto
+from newsletter.deliver.message import build_message, build_message_id, write_mailto
 from newsletter.model import (
     Digest,
     EmailAddress,
@@ -112,13 +112,14 @@ class MailBuilder:
         digest = choose_look(templates, digest, reader, self._identity)
         links = build_links(self._identity)
         rendered = render_digest(templates, digest, reader, self._identity, links)
+        key = digest.slot.local_on.isoformat()
         message, envelope = build_message(
             rendered,
             address,
             reader.name,
             self._identity,
             kind=Kind.DIGEST,
-            key=digest.slot.local_on.isoformat(),
+            key=key,
             recipient=reader.id,
             date=digest.slot.at,
             secret=self._secret,
@@ -133,6 +134,7 @@ class MailBuilder:
             bundle_hash=templates.bundle.hash,
             bundle_json=templates.bundle.json,
             content_hash=hashlib.sha256(message).hexdigest(),
+            message_id=build_message_id(self._identity, Kind.DIGEST, key, reader.id, self._secret),
             address=address,
             window=digest.window,
             size_bytes=len(message),

@@ -57,7 +57,8 @@ async def preview_reader(
     to: EmailAddress | None = None,
 ) -> DigestMail:
     """Return the mail that this reader would get next; addressed to ``to``, where somebody else tries it."""
-    shown = await deliveries.load_shown([reader.id])
+    await digests.prepare([reader])
+    shown = await deliveries.load_shown([reader.id], digests.oldest_entry)
     digest = await digests.build(reader, choose_preview_slot(reader, clock), shown[reader.id])
     return mails.build(digest, reader, to or reader.address)
 

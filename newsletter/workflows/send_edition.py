@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -20,15 +20,17 @@ import structlog
 from newsletter.deliver.outcome import choose_outcome
 from newsletter.errors import MailerError, StoreError
 from newsletter.model import (
+    BeginData,
+    Close,
     Consent,
     Delivery,
     EmailAddress,
-    EntryId,
     Instance,
     InstanceId,
     OnUncertain,
-    Outcome,
     QuietDay,
+    Settle,
+    Shown,
     Silence,
     Slot,
     SmtpReply,
@@ -39,11 +41,11 @@ from newsletter.model import (
 from newsletter.ports import Clock, DeliveryStore, Mailer, SettingStore, SubscriberStore
 from newsletter.workflows.build_edition import DigestBuilder
 from newsletter.workflows.build_mail import DigestMail, MailBuilder
+from newsletter.workflows.ledger import LedgerWriter, patiently
 
 log = structlog.get_logger()
 
-_OUTCOME_WAITS_S = (0.5, 2.0, 8.0)
-_CLAIM_AT_ONCE = 50
+_CLAIM_AT_ONCE = 200
 
 
 @dataclass(slots=True)
@@ -69,8 +71,13 @@ class _Claimed:
 
     delivery: Delivery
     reader: Subscriber | None
-    shown: frozenset[EntryId]
+    shown: Shown
     refusal: str
+
+    @property
+    def only(self) -> str:
+        """The relay that may have taken this mail already, empty where none may have."""
+        return self.delivery.relay if self.delivery.uncertain_at else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +102,22 @@ class Sender:
     stop: asyncio.Event
     progress: Callable[[Delivery, State], None] = lambda _delivery, _state: None
 
-    async def send_pending(self, edition: str | None = None) -> SendReport:
-        """Send all that can go out now (of one edition, if given); return what became of it.
+    async def send_pending(self, edition: str | None = None, at_most: int = 0) -> SendReport:
+        """Send all that can go out now, of one edition if given, and only so many deliveries if at_most is not 0;
+        return what became of it.
 
         Raises StoreError where an outcome cannot be recorded.
         """
         report = SendReport()
-        await self.recover()
-        report.states[State.EXPIRED] = await self.deliveries.expire(self.clock.now())
+        await patiently(self.recover)
+        report.states[State.EXPIRED] = await patiently(lambda: self.deliveries.expire(self.clock.now()))
+        ledger = LedgerWriter(self.deliveries, self.instance, self.clock)
         try:
             # A mail that came out uncertain may be sent once more, so ask again until nothing is left.
-            while await self._drain(report, edition) and not report.stopped:
+            while await self._drain(report, ledger, edition, at_most) and not report.stopped:
                 pass
         finally:
-            await self.deliveries.release(self.instance, self.clock.now())
+            await patiently(lambda: self.deliveries.release(self.instance, self.clock.now()))
         return report
 
     async def recover(self) -> None:
@@ -125,34 +134,48 @@ class Sender:
                     uncertain=uncertain,
                 )
 
-    async def _drain(self, report: SendReport, edition: str | None) -> int:
+    async def _drain(
+        self, report: SendReport, ledger: LedgerWriter, edition: str | None, at_most: int
+    ) -> int:
         """Claim and send until no row can be claimed; return how many deliveries were taken."""
         claimed: deque[_Claimed] = deque()
         claiming = asyncio.Lock()
-        taken = 0
+        taken = busy = 0
 
         async def take() -> _Claimed | None:
-            nonlocal taken
+            nonlocal taken, busy
             async with claiming:
                 if not claimed and not report.stopped and not self.stop.is_set():
-                    held = await self.settings.load_hold()
+                    held = await patiently(self.settings.load_hold)
                     # Not simply "= held": another worker may have met a dead relay meanwhile.
                     report.stopped = report.stopped or held
-                    if not report.stopped:
-                        claimed.extend(await self._claim(edition))
+                    limit = min(
+                        _CLAIM_AT_ONCE,
+                        at_most - sum(report.states.values()) - busy if at_most else _CLAIM_AT_ONCE,
+                    )
+                    if not report.stopped and limit > 0:
+                        claimed.extend(await self._claim(edition, limit))
                 if not claimed or report.stopped or self.stop.is_set():
                     return None
                 taken += 1
+                busy += 1
                 return claimed.popleft()
 
         async def work() -> None:
+            nonlocal busy
             while (one := await take()) is not None:
                 try:
-                    state = await self._send_one(one)
+                    state = await self._send_one(one, ledger)
                 except MailerError as error:
+                    if one.only:
+                        # It stays claimed until this pass ends, and then waits for that relay again.
+                        log.warning("an uncertain mail waits for its relay", error=str(error))
+                        continue
                     log.error("the relay cannot be used", error=str(error))
                     report.stopped = report.stopped or str(error)
                     return
+                finally:
+                    busy -= 1
                 if state is not None:
                     report.states[state] += 1
                     self.progress(one.delivery, state)
@@ -167,14 +190,21 @@ class Sender:
             raise
         return taken
 
-    async def _claim(self, edition: str | None) -> list[_Claimed]:
+    async def _claim(self, edition: str | None, limit: int) -> list[_Claimed]:
         """Claim a handful, and look their readers up together: consent and suppression as they are now."""
-        now = self.clock.now()
-        rows = await self.deliveries.claim(self.instance, now, _CLAIM_AT_ONCE, self.on_uncertain, edition)
+        rows = await patiently(
+            lambda: self.deliveries.claim(self.instance, self.clock.now(), limit, self.on_uncertain, edition)
+        )
+        return await patiently(lambda: self._look_up(rows)) if rows else []
+
+    async def _look_up(self, rows: Sequence[Delivery]) -> list[_Claimed]:
         readers = await self.subscribers.load_many([row.recipient for row in rows])
-        shown = await self.deliveries.load_shown([row.recipient for row in rows])
         addresses = {row.id: _address_of(row, readers.get(row.recipient)) for row in rows}
         suppressed = await self.subscribers.load_suppressed([name for name in addresses.values() if name])
+        await self.digests.prepare(
+            readers[row.recipient] for row in rows if row.recipient in readers and not row.frozen
+        )
+        shown = await self.deliveries.load_shown([row.recipient for row in rows], self.digests.oldest_entry)
         claimed = []
         for row in rows:
             reader, address = readers.get(row.recipient), addresses[row.id]
@@ -184,14 +214,13 @@ class Sender:
             elif reader.consent is not Consent.CONFIRMED:
                 refusal = f"the subscriber is {reader.consent}"
             claimed.append(_Claimed(row, reader, shown[row.recipient], refusal))
-        await self.digests.prepare(one.reader for one in claimed if one.reader and not one.delivery.frozen)
         return claimed
 
-    async def _send_one(self, one: _Claimed) -> State | None:
+    async def _send_one(self, one: _Claimed, ledger: LedgerWriter) -> State | None:
         """Bring one claimed delivery as far as it comes; return its new state, None where the claim was lost."""
         delivery = one.delivery
         if one.refusal or one.reader is None:
-            return await self._close(delivery, State.SUPPRESSED, one.refusal)
+            return await _close(ledger, Close(delivery.id, State.SUPPRESSED, one.refusal))
         try:
             mail = await self._build(delivery, one.reader, one.shown)
         except StoreError:
@@ -199,20 +228,14 @@ class Sender:
         except Exception as error:
             # One digest that cannot be built must not keep everybody else's from going out.
             log.exception("a digest could not be built", delivery=delivery.id, edition=delivery.key)
-            return await self._close(delivery, State.REJECTED, f"the digest could not be built: {error}")
+            why = f"the digest could not be built: {error}"
+            return await _close(ledger, Close(delivery.id, State.REJECTED, why))
         if mail.digest.is_empty and self.quiet_day is QuietDay.SKIP:
-            await self.deliveries.close(
-                delivery.id,
-                self.instance,
-                State.EMPTY,
-                "nothing new in the reader's topics",
-                mail.digest.window,
-                self.clock.now(),
-            )
-            return State.EMPTY
-        return await self._hand_over(delivery, mail)
+            why = "nothing new in the reader's topics"
+            return await _close(ledger, Close(delivery.id, State.EMPTY, why, mail.digest.window))
+        return await self._hand_over(one, mail, ledger)
 
-    async def _build(self, delivery: Delivery, reader: Subscriber, shown: frozenset[EntryId]) -> DigestMail:
+    async def _build(self, delivery: Delivery, reader: Subscriber, shown: Shown) -> DigestMail:
         if delivery.frozen is None:
             slot = Slot(date.fromisoformat(delivery.key), delivery.slot_at)
             return self.mails.build(await self.digests.build(reader, slot, shown), reader, reader.address)
@@ -225,14 +248,15 @@ class Sender:
             )
         return mail
 
-    async def _hand_over(self, delivery: Delivery, mail: DigestMail) -> State | None:
+    async def _hand_over(self, one: _Claimed, mail: DigestMail, ledger: LedgerWriter) -> State | None:
+        delivery = one.delivery
         attempt = delivery.attempt + 1
-        session = await self.mailer.begin(mail.envelope)
+        session = await self.mailer.begin(mail.envelope, one.only)
         if isinstance(session, SmtpReply):  # MAIL or RCPT was refused
-            return await self._record(delivery, self._choose(session, attempt))
+            return await self._settle(delivery, attempt, session, ledger)
         try:
-            fenced = await self.deliveries.mark_in_data(
-                delivery.id, self.instance, mail.frozen, self.clock.now()
+            fenced = await ledger.record(
+                BeginData(delivery.id, attempt, delivery.frozen or mail.frozen, session.relay)
             )
         except BaseException:
             await session.abandon()
@@ -241,27 +265,19 @@ class Sender:
             await session.abandon()
             log.warning("the claim was lost before DATA; nothing was sent", delivery=delivery.id)
             return None
-        reply = await session.data(mail.message)
-        return await self._record(delivery, self._choose(reply, attempt))
+        return await self._settle(delivery, attempt, await session.data(mail.message), ledger)
 
-    def _choose(self, reply: SmtpReply | Silence, attempt: int) -> Outcome:
-        return choose_outcome(reply, attempt, self.clock.now(), jitter=random.random())
-
-    async def _record(self, delivery: Delivery, outcome: Outcome) -> State:
-        """Write the outcome down, patiently: a reply that is forgotten makes a mail uncertain."""
-        for wait_s in (*_OUTCOME_WAITS_S, None):
-            try:
-                await self.deliveries.save_outcome(delivery.id, self.instance, outcome, self.clock.now())
-                break
-            except StoreError:
-                if wait_s is None:
-                    raise
-                await asyncio.sleep(wait_s)
+    async def _settle(
+        self, delivery: Delivery, attempt: int, reply: SmtpReply | Silence, ledger: LedgerWriter
+    ) -> State:
+        outcome = choose_outcome(reply, attempt, self.clock.now(), jitter=random.random())
+        await ledger.record(Settle(delivery.id, attempt, outcome, reply.relay))
         return state_of(outcome)
 
-    async def _close(self, delivery: Delivery, state: State, why: str) -> State:
-        await self.deliveries.close(delivery.id, self.instance, state, why, None, self.clock.now())
-        return state
+
+async def _close(ledger: LedgerWriter, step: Close) -> State:
+    await ledger.record(step)
+    return step.state
 
 
 def _address_of(delivery: Delivery, reader: Subscriber | None) -> EmailAddress | None:

@@ -16,6 +16,7 @@ from newsletter.model import (
     EntryId,
     Likeness,
     Match,
+    Shown,
     Slot,
     Standing,
     Topic,
@@ -47,7 +48,7 @@ def compose(
         everything_else_limit=9,
         compare=lambda _one, _other: 0.0,
         standings=standings or {},
-        shown=frozenset(EntryId(number) for number in shown),
+        shown=Shown(frozenset(EntryId(number) for number in shown), ever=bool(shown)),
         previous_on=previous_on,
         now=NOW,
     )
@@ -225,7 +226,7 @@ def test_topic_that_is_too_full_leaves_out_what_is_like_what_it_has() -> None:
             everything_else_limit=0,
             standings={},
             compare=compare,
-            shown=frozenset(),
+            shown=Shown(),
             previous_on=date(2026, 6, 15),
             now=NOW,
         )

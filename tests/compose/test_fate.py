@@ -15,6 +15,7 @@ from newsletter.model import (
     EmailAddress,
     Entry,
     EntryDelivery,
+    Shown,
     Slot,
     State,
     Subscriber,
@@ -44,7 +45,7 @@ def compose(entry: Entry, topics: Sequence[Topic]) -> Digest:
         everything_else_limit=0,
         compare=lambda _one, _other: 0.0,
         standings={},
-        shown=frozenset(),
+        shown=Shown(),
         previous_on=DAY,
         now=NOW,
     )

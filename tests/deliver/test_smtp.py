@@ -18,7 +18,6 @@ import pytest
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer, SmtpSession
 from newsletter.errors import MailerError
 from newsletter.model import EmailAddress, Envelope, Silence, SmtpReply
-from newsletter.ports import Mailer
 from tests.deliver.sink import Sink
 
 MESSAGE = b"From: news@example.org\r\nMessage-ID: <1@example.org>\r\n\r\n" + b"text\r\n" * 100
@@ -39,7 +38,7 @@ async def begin(mailer: SmtpMailer, local: str) -> SmtpSession:
     return session
 
 
-async def send(mailer: Mailer, local: str = "ada", message: bytes = MESSAGE) -> SmtpReply | Silence:
+async def send(mailer: SmtpMailer, local: str = "ada", message: bytes = MESSAGE) -> SmtpReply | Silence:
     session = await mailer.begin(envelope_to(local))
     return session if isinstance(session, SmtpReply) else await session.data(message)
 

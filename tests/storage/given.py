@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 from newsletter.model import (
+    BeginData,
     Delivery,
     EmailAddress,
     Entry,
@@ -15,8 +16,10 @@ from newsletter.model import (
     Frozen,
     InstanceId,
     OnUncertain,
+    Outcome,
     Plan,
     PlanResult,
+    Settle,
     Sighting,
     Skip,
     Slot,
@@ -57,6 +60,7 @@ def make_frozen(
         bundle_hash="bundle",
         bundle_json='{"body":"…"}',
         content_hash="content",
+        message_id="<message@example.org>",
         address=EmailAddress("ada@example.org"),
         window=Window(*window),
         size_bytes=4_000,
@@ -86,8 +90,30 @@ async def given_instance(database: Database, pid: int = 100) -> InstanceId:
 
 async def given_queued(database: Database, reader: Subscriber, days: int = 0) -> None:
     reader = await reload(database, reader.address)
-    result = await SqlDeliveryStore(database).plan(reader, make_plan(days), NOW)
+    result = await plan_one(SqlDeliveryStore(database), reader, make_plan(days))
     assert result is PlanResult.PLANNED
+
+
+async def plan_one(
+    store: SqlDeliveryStore, reader: Subscriber, plan: Plan, *, by_hand: bool = False
+) -> PlanResult:
+    """Write one reader's plan."""
+    (result,) = await store.plan([(reader, plan)], NOW, by_hand=by_hand)
+    return result
+
+
+async def begin_data(
+    store: SqlDeliveryStore, delivery: Delivery, instance: InstanceId, frozen: Frozen
+) -> bool:
+    """Take the fence before DATA, for the next attempt at this delivery as it was claimed."""
+    (took,) = await store.record(instance, [BeginData(delivery.id, delivery.attempt + 1, frozen)], NOW)
+    return took
+
+
+async def settle(store: SqlDeliveryStore, delivery: Delivery, instance: InstanceId, outcome: Outcome) -> bool:
+    """Write the outcome of the next attempt at this delivery as it was claimed."""
+    (took,) = await store.record(instance, [Settle(delivery.id, delivery.attempt + 1, outcome)], NOW)
+    return took
 
 
 async def claim_one(
@@ -112,9 +138,7 @@ async def given_in_data(
     """A digest of this reader that this instance has begun to send."""
     await given_queued(database, reader, days)
     delivery = await claim_one(database, instance, NOW + timedelta(days=days))
-    assert await SqlDeliveryStore(database).mark_in_data(
-        delivery.id, instance, frozen or make_frozen(), NOW + timedelta(days=days)
-    )
+    assert await begin_data(SqlDeliveryStore(database), delivery, instance, frozen or make_frozen())
     return delivery
 
 

@@ -10,6 +10,8 @@ from sqlalchemy import select
 
 from newsletter.model import (
     Accepted,
+    BeginData,
+    Close,
     Deferred,
     DeliveryId,
     EmailAddress,
@@ -18,6 +20,8 @@ from newsletter.model import (
     Outcome,
     PlanResult,
     Rejected,
+    Settle,
+    Shown,
     State,
     Uncertain,
     Window,
@@ -28,6 +32,7 @@ from tests.builders import DAY
 from tests.storage.given import (
     DUE,
     NOW,
+    begin_data,
     claim_one,
     given_entries,
     given_in_data,
@@ -38,7 +43,9 @@ from tests.storage.given import (
     make_frozen,
     make_plan,
     make_slot,
+    plan_one,
     reload,
+    settle,
 )
 
 MINUTE = timedelta(minutes=1)
@@ -67,7 +74,7 @@ async def load_attempts(database: Database) -> list[tuple[int, str, str]]:
 async def test_plan_queues_the_digest_and_moves_the_next_due_instant(database: Database) -> None:
     reader = await given_reader(database)
 
-    assert await SqlDeliveryStore(database).plan(reader, make_plan(), NOW) is PlanResult.PLANNED
+    assert await plan_one(SqlDeliveryStore(database), reader, make_plan()) is PlanResult.PLANNED
 
     row = await load_row(database)
     assert (row.kind, row.key, row.recipient) == (Kind.DIGEST, DAY.isoformat(), reader.id)
@@ -79,7 +86,7 @@ async def test_of_two_that_plan_the_same_slot_one_loses(database: Database) -> N
     reader = await given_reader(database)
     store = SqlDeliveryStore(database)
 
-    results = await asyncio.gather(*(store.plan(reader, make_plan(), NOW) for _ in range(4)))
+    results = await asyncio.gather(*(plan_one(store, reader, make_plan()) for _ in range(4)))
 
     assert Counter(results) == {PlanResult.PLANNED: 1, PlanResult.LOST: 3}
     assert len(await store.load_edition(DAY.isoformat())) == 1
@@ -89,7 +96,7 @@ async def test_plan_that_loses_writes_nothing(database: Database) -> None:
     reader = await given_reader(database)
     stale = replace(reader, next_due_at=DUE - ONE_DAY)
 
-    assert await SqlDeliveryStore(database).plan(stale, make_plan(skipped=[-1]), NOW) is PlanResult.LOST
+    assert await plan_one(SqlDeliveryStore(database), stale, make_plan(skipped=[-1])) is PlanResult.LOST
 
     assert await load_states(database) == {}
     assert (await reload(database)).next_due_at == DUE
@@ -97,7 +104,7 @@ async def test_plan_that_loses_writes_nothing(database: Database) -> None:
 
 async def test_skipped_slots_are_written_down_with_the_reason(database: Database) -> None:
     reader = await given_reader(database)
-    await SqlDeliveryStore(database).plan(reader, make_plan(skipped=[-2, -1]), NOW)
+    await plan_one(SqlDeliveryStore(database), reader, make_plan(skipped=[-2, -1]))
 
     assert sorted((await load_states(database)).values()) == [State.QUEUED, State.SKIPPED, State.SKIPPED]
     assert (await load_row(database, days=-1)).last_reply == "the newsletter was away"
@@ -109,7 +116,7 @@ async def test_plan_without_a_digest_leaves_the_open_one_alone(database: Databas
     await given_queued(database, reader)
     plan = make_plan(2, skipped=[1], with_slot=False)
 
-    assert await SqlDeliveryStore(database).plan(await reload(database), plan, NOW) is PlanResult.PLANNED
+    assert await plan_one(SqlDeliveryStore(database), await reload(database), plan) is PlanResult.PLANNED
 
     assert (await load_row(database)).state is State.QUEUED
     assert (await load_row(database, days=1)).state is State.SKIPPED
@@ -121,7 +128,7 @@ async def test_row_that_exists_for_the_date_is_left_alone(database: Database) ->
     await given_queued(database, reader)
     again = replace(make_plan(), next_due_at=DUE + 2 * ONE_DAY)
 
-    assert await SqlDeliveryStore(database).plan(await reload(database), again, NOW) is PlanResult.PLANNED
+    assert await plan_one(SqlDeliveryStore(database), await reload(database), again) is PlanResult.PLANNED
 
     assert await load_states(database) == {DAY.isoformat(): State.QUEUED}
     assert (await reload(database)).next_due_at == DUE + 2 * ONE_DAY
@@ -142,7 +149,7 @@ async def test_deferred_digest_expires_with_the_relays_last_answer(database: Dat
     reader = await given_reader(database)
     instance = await given_instance(database)
     delivery = await given_in_data(database, reader, instance)
-    await SqlDeliveryStore(database).save_outcome(delivery.id, instance, DEFERRED, NOW)
+    await settle(SqlDeliveryStore(database), delivery, instance, DEFERRED)
     await given_queued(database, reader, days=1)
 
     assert (await load_row(database)).state is State.EXPIRED
@@ -160,8 +167,9 @@ async def test_digest_in_flight_makes_planning_wait(database: Database, in_data:
         await claim_one(database, instance)
     reader = await reload(database)
 
-    for planning in (SqlDeliveryStore(database).plan, SqlDeliveryStore(database).queue_now):
-        assert await planning(reader, make_plan(1, skipped=[2]), NOW) is PlanResult.BUSY
+    for by_hand in (False, True):
+        plan = make_plan(1, skipped=[2])
+        assert await plan_one(SqlDeliveryStore(database), reader, plan, by_hand=by_hand) is PlanResult.BUSY
 
     assert list(await load_states(database)) == [DAY.isoformat()]
     assert await reload(database) == reader
@@ -178,7 +186,7 @@ async def test_queue_now_leaves_a_later_next_due_instant_alone(database: Databas
     reader = await given_reader(database)
     plan = replace(make_plan(), next_due_at=DUE - ONE_DAY)
 
-    assert await SqlDeliveryStore(database).queue_now(reader, plan, NOW) is PlanResult.PLANNED
+    assert await plan_one(SqlDeliveryStore(database), reader, plan, by_hand=True) is PlanResult.PLANNED
 
     assert (await load_row(database)).state is State.QUEUED
     assert (await reload(database)).next_due_at == DUE
@@ -187,7 +195,7 @@ async def test_queue_now_leaves_a_later_next_due_instant_alone(database: Databas
 async def test_queue_now_moves_an_earlier_next_due_instant(database: Database) -> None:
     reader = await given_reader(database)
 
-    assert await SqlDeliveryStore(database).queue_now(reader, make_plan(), NOW) is PlanResult.PLANNED
+    assert await plan_one(SqlDeliveryStore(database), reader, make_plan(), by_hand=True) is PlanResult.PLANNED
     assert (await reload(database)).next_due_at == DUE + ONE_DAY
 
 
@@ -196,7 +204,7 @@ async def test_queue_now_of_an_edition_that_is_there_already_changes_nothing(dat
     reader = await reload(database)
     again = replace(make_plan(), next_due_at=DUE + 2 * ONE_DAY)
 
-    assert await SqlDeliveryStore(database).queue_now(reader, again, NOW) is PlanResult.LOST
+    assert await plan_one(SqlDeliveryStore(database), reader, again, by_hand=True) is PlanResult.LOST
 
     assert await load_states(database) == {DAY.isoformat(): State.QUEUED}
     assert await reload(database) == reader
@@ -207,7 +215,7 @@ async def test_of_two_that_queue_the_same_edition_one_loses(database: Database) 
     plan = replace(make_plan(), next_due_at=DUE)
     store = SqlDeliveryStore(database)
 
-    results = await asyncio.gather(*(store.queue_now(reader, plan, NOW) for _ in range(4)))
+    results = await asyncio.gather(*(plan_one(store, reader, plan, by_hand=True) for _ in range(4)))
 
     assert Counter(results) == {PlanResult.PLANNED: 1, PlanResult.LOST: 3}
 
@@ -216,7 +224,7 @@ async def test_queue_now_without_a_digest_does_nothing(database: Database) -> No
     reader = await given_reader(database)
     plan = make_plan(1, skipped=[0], with_slot=False)
 
-    assert await SqlDeliveryStore(database).queue_now(reader, plan, NOW) is PlanResult.LOST
+    assert await plan_one(SqlDeliveryStore(database), reader, plan, by_hand=True) is PlanResult.LOST
     assert await load_states(database) == {}
     assert await reload(database) == reader
 
@@ -227,8 +235,8 @@ async def test_reader_without_a_schedule_can_be_planned_once(database: Database)
     reader = await reload(database)
     store = SqlDeliveryStore(database)
 
-    assert await store.plan(reader, make_plan(), NOW) is PlanResult.PLANNED
-    assert await store.plan(reader, make_plan(1), NOW) is PlanResult.LOST
+    assert await plan_one(store, reader, make_plan()) is PlanResult.PLANNED
+    assert await plan_one(store, reader, make_plan(1)) is PlanResult.LOST
 
 
 # --- expire -------------------------------------------------------------------------------
@@ -275,7 +283,8 @@ async def test_claims_of_two_instances_never_overlap(database: Database) -> None
 async def test_claims_come_by_slot_then_id(database: Database) -> None:
     store = SqlDeliveryStore(database)
     for name, days in [("a", 2), ("b", 1), ("c", 2), ("d", 0)]:
-        await given_queued(database, await given_reader(database, f"{name}@example.org"), days)
+        reader = await given_reader(database, f"{name}@example.org")
+        await plan_one(store, reader, replace(make_plan(days), send_at=DUE + days * MINUTE))
     instance = await given_instance(database)
 
     first = await store.claim(instance, NOW, 3, OnUncertain.HOLD)
@@ -292,7 +301,8 @@ async def test_claim_can_be_limited_to_one_edition(database: Database) -> None:
     store = SqlDeliveryStore(database)
     edition = make_slot(1).local_on.isoformat()
 
-    claimed = await store.claim(await given_instance(database), NOW, 9, OnUncertain.HOLD, edition)
+    now = NOW + ONE_DAY
+    claimed = await store.claim(await given_instance(database), now, 9, OnUncertain.HOLD, edition)
 
     assert [delivery.key for delivery in claimed] == [edition]
 
@@ -301,7 +311,7 @@ async def test_deferred_row_is_claimed_when_its_next_attempt_has_come(database: 
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance)
     store = SqlDeliveryStore(database)
-    await store.save_outcome(delivery.id, instance, DEFERRED, NOW)
+    await settle(store, delivery, instance, DEFERRED)
 
     assert await store.claim(instance, DEFERRED.retry_at - MINUTE, 9, OnUncertain.HOLD) == []
     again = await claim_one(database, instance, DEFERRED.retry_at)
@@ -327,8 +337,8 @@ async def test_uncertain_row_is_sent_once_more_only_where_that_is_asked_for(
     store = SqlDeliveryStore(database)
     sent = 0
     while claimed := await store.claim(instance, NOW, 9, on_uncertain):
-        assert await store.mark_in_data(claimed[0].id, instance, make_frozen(), NOW)
-        await store.save_outcome(claimed[0].id, instance, UNCERTAIN, NOW)
+        assert await begin_data(store, claimed[0], instance, make_frozen())
+        await settle(store, claimed[0], instance, UNCERTAIN)
         sent += 1
 
     row = await load_row(database)
@@ -340,7 +350,7 @@ async def test_uncertain_row_is_not_sent_again_when_its_time_is_over(database: D
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance)
     store = SqlDeliveryStore(database)
-    await store.save_outcome(delivery.id, instance, UNCERTAIN, NOW)
+    await settle(store, delivery, instance, UNCERTAIN)
 
     assert await store.claim(instance, NOW + ONE_DAY, 9, OnUncertain.RESEND_ONCE) == []
 
@@ -353,7 +363,7 @@ async def test_released_rows_are_as_they_were_before_the_claim(database: Databas
         delivery = await given_in_data(
             database, await given_reader(database, f"{name}@example.org"), instance
         )
-        await store.save_outcome(delivery.id, instance, outcome, NOW)
+        await settle(store, delivery, instance, outcome)
     await given_queued(database, await given_reader(database, "queued@example.org"))
     before = await store.load_edition(DAY.isoformat())
     await store.claim(instance, NOW + 10 * MINUTE, 9, OnUncertain.RESEND_ONCE)
@@ -372,7 +382,7 @@ async def test_frozen_digest_comes_back_with_the_next_claim(database: Database) 
     frozen = make_frozen((0, 1), entries=[entries[2], entries[0]], over_limit=[entries[1]])
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance, frozen=frozen)
-    await SqlDeliveryStore(database).save_outcome(delivery.id, instance, DEFERRED, NOW)
+    await settle(SqlDeliveryStore(database), delivery, instance, DEFERRED)
 
     again = await claim_one(database, instance, DEFERRED.retry_at)
 
@@ -387,13 +397,13 @@ async def test_what_is_frozen_stays_in_later_attempts(database: Database) -> Non
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance, frozen=first)
     store = SqlDeliveryStore(database)
-    await store.save_outcome(delivery.id, instance, DEFERRED, NOW)
-    await claim_one(database, instance, DEFERRED.retry_at)
+    await settle(store, delivery, instance, DEFERRED)
+    delivery = await claim_one(database, instance, DEFERRED.retry_at)
 
     other = replace(
         make_frozen((0, 9), entries=entries), content_hash="other", address=EmailAddress("new@example.org")
     )
-    assert await store.mark_in_data(delivery.id, instance, other, NOW)
+    assert await begin_data(store, delivery, instance, other)
 
     row = await load_row(database)
     assert (row.frozen, row.attempt) == (first, 2)
@@ -416,22 +426,59 @@ async def test_fence_refuses_a_claim_that_was_voided(database: Database) -> None
     store = SqlDeliveryStore(database)
 
     assert await store.void_claims(frozen_process, NOW) == (1, 0)
-    assert not await store.mark_in_data(delivery.id, frozen_process, make_frozen(), NOW)
+    assert not await begin_data(store, delivery, frozen_process, make_frozen())
     await claim_one(database, other)
-    assert not await store.mark_in_data(delivery.id, frozen_process, make_frozen(), NOW)
+    assert not await begin_data(store, delivery, frozen_process, make_frozen())
 
     row = await load_row(database)
     assert (row.state, row.attempt, row.frozen) == (State.CLAIMED, 0, None)
     async with database.read() as connection:
         assert (await connection.execute(select(cards))).all() == []
-    assert await store.mark_in_data(delivery.id, other, make_frozen(), NOW)
+    assert await begin_data(store, delivery, other, make_frozen())
 
 
 async def test_fence_opens_once_for_each_claim(database: Database) -> None:
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance)
 
-    assert not await SqlDeliveryStore(database).mark_in_data(delivery.id, instance, make_frozen(), NOW)
+    store = SqlDeliveryStore(database)
+
+    again = replace(delivery, attempt=delivery.attempt + 1)
+    assert not await begin_data(store, again, instance, make_frozen())
+    # The very same attempt: its commit succeeded and the answer to it was lost.
+    assert await begin_data(store, delivery, instance, make_frozen())
+    assert (await load_row(database)).attempt == 1
+
+
+async def test_steps_of_many_deliveries_are_written_together(database: Database) -> None:
+    for name in ("ada", "bo", "cy", "di"):
+        await given_queued(database, await given_reader(database, f"{name}@example.org"))
+    store = SqlDeliveryStore(database)
+    instance, other = await given_instance(database, 1), await given_instance(database, 2)
+    ada, bo, cy, di = await store.claim(instance, NOW, 9, OnUncertain.HOLD)
+    assert await settle(store, cy, instance, DEFERRED)
+
+    written = await store.record(
+        instance,
+        [
+            BeginData(ada.id, 1, make_frozen(), "relay-1"),
+            Close(bo.id, State.SUPPRESSED, "because"),
+            BeginData(cy.id, 2, make_frozen()),
+            Settle(di.id, 1, REJECTED, "relay-1"),
+        ],
+        NOW,
+    )
+
+    assert written == [True, True, False, True]
+    rows = {address[:2]: row for row, address in await store.load_edition(DAY.isoformat())}
+    assert {name: row.state for name, row in rows.items()} == {
+        "ad": State.IN_DATA,
+        "bo": State.SUPPRESSED,
+        "cy": State.DEFERRED,
+        "di": State.REJECTED,
+    }
+    assert rows["ad"].relay == "relay-1"
+    assert await store.record(other, [Settle(ada.id, 1, ACCEPTED)], NOW) == [False]
 
 
 # --- outcome ------------------------------------------------------------------------------
@@ -460,8 +507,8 @@ async def test_window_counts_once_the_digest_is_accepted_or_uncertain(
     store = SqlDeliveryStore(database)
     for outcome in outcomes:
         delivery = await claim_one(database, instance, NOW + 10 * MINUTE)
-        assert await store.mark_in_data(delivery.id, instance, make_frozen((5, 8)), NOW)
-        await store.save_outcome(delivery.id, instance, outcome, NOW)
+        assert await begin_data(store, delivery, instance, make_frozen((5, 8)))
+        await settle(store, delivery, instance, outcome)
 
     row = await load_row(database)
     assert (row.state, row.last_reply, row.attempt) == (state, outcomes[-1].reply, len(outcomes))
@@ -483,12 +530,12 @@ async def test_failed_resend_does_not_reopen_a_window_when_a_later_one_has_count
     for days, frozen, outcome in digests:
         if days:
             await given_queued(database, await reload(database), days)
-        (delivery,) = await store.claim(instance, NOW, 1, OnUncertain.HOLD)
-        assert await store.mark_in_data(delivery.id, instance, make_frozen(frozen), NOW)
-        await store.save_outcome(delivery.id, instance, outcome, NOW)
+        (delivery,) = await store.claim(instance, NOW + timedelta(days=days), 1, OnUncertain.HOLD)
+        assert await begin_data(store, delivery, instance, make_frozen(frozen))
+        await settle(store, delivery, instance, outcome)
 
     delivery = await claim_one(database, instance)
-    await store.save_outcome(delivery.id, instance, REJECTED, NOW)
+    await settle(store, delivery, instance, REJECTED)
 
     assert (await load_row(database)).state is State.REJECTED
     assert (await reload(database)).counted_run == 9
@@ -500,8 +547,8 @@ async def test_resend_that_expires_gives_its_window_to_the_next(database: Databa
     store = SqlDeliveryStore(database)
     for outcome in (UNCERTAIN, DEFERRED):
         delivery = await claim_one(database, instance)
-        assert await store.mark_in_data(delivery.id, instance, make_frozen((5, 8)), NOW)
-        await store.save_outcome(delivery.id, instance, outcome, NOW)
+        assert await begin_data(store, delivery, instance, make_frozen((5, 8)))
+        await settle(store, delivery, instance, outcome)
 
     assert await store.expire(NOW + ONE_DAY) == 1
     assert (await reload(database)).counted_run == 5
@@ -513,7 +560,7 @@ async def test_refusal_before_data_is_an_attempt_too(database: Database, outcome
     instance = await given_instance(database)
     delivery = await claim_one(database, instance)
 
-    await SqlDeliveryStore(database).save_outcome(delivery.id, instance, outcome, NOW)
+    await settle(SqlDeliveryStore(database), delivery, instance, outcome)
 
     row = await load_row(database)
     assert (row.attempt, row.last_reply, row.frozen) == (1, outcome.reply, None)
@@ -526,8 +573,8 @@ async def test_outcome_is_written_once(database: Database) -> None:
     store = SqlDeliveryStore(database)
     # The answer to the first commit was lost, so it is written again.
     for _ in range(2):
-        await store.save_outcome(delivery.id, instance, ACCEPTED, NOW)
-    await store.save_outcome(delivery.id, instance, REJECTED, NOW)
+        await settle(store, delivery, instance, ACCEPTED)
+    await settle(store, delivery, instance, REJECTED)
 
     assert (await load_row(database)).state is State.ACCEPTED
     assert len(await load_attempts(database)) == 1
@@ -539,9 +586,9 @@ async def test_answer_of_a_voided_claim_settles_its_uncertain_row(database: Data
     store = SqlDeliveryStore(database)
     await store.void_claims(thawed, NOW)
 
-    await store.save_outcome(delivery.id, thawed, DEFERRED, NOW)
+    await settle(store, delivery, thawed, DEFERRED)
     assert (await load_row(database)).state is State.UNCERTAIN
-    await store.save_outcome(delivery.id, thawed, ACCEPTED, NOW)
+    await settle(store, delivery, thawed, ACCEPTED)
 
     row = await load_row(database)
     assert (row.state, row.last_reply, row.uncertain_at) == (State.ACCEPTED, ACCEPTED.reply, NOW)
@@ -555,7 +602,7 @@ async def test_answer_of_a_voided_claim_does_not_disturb_the_next_one(database: 
     await store.void_claims(thawed, NOW)
     await claim_one(database, other)
 
-    await store.save_outcome(delivery.id, thawed, ACCEPTED, NOW)
+    await settle(store, delivery, thawed, ACCEPTED)
 
     assert (await load_row(database)).state is State.CLAIMED
 
@@ -565,8 +612,8 @@ async def test_stranger_cannot_write_an_outcome(database: Database) -> None:
     delivery = await given_in_data(database, await given_reader(database), holder)
     store = SqlDeliveryStore(database)
 
-    await store.save_outcome(delivery.id, stranger, ACCEPTED, NOW)
-    await store.save_outcome(DeliveryId(999), stranger, ACCEPTED, NOW)
+    await settle(store, delivery, stranger, ACCEPTED)
+    await store.record(stranger, [Settle(DeliveryId(999), 1, ACCEPTED)], NOW)
 
     assert (await load_row(database)).state is State.IN_DATA
 
@@ -590,7 +637,7 @@ async def test_row_ends_without_a_mail(
     instance = await given_instance(database)
     delivery = await claim_one(database, instance)
 
-    await SqlDeliveryStore(database).close(delivery.id, instance, state, "because", window, NOW)
+    await SqlDeliveryStore(database).record(instance, [Close(delivery.id, state, "because", window)], NOW)
 
     row = await load_row(database)
     assert (row.state, row.last_reply, row.attempt) == (state, "because", 0)
@@ -601,7 +648,7 @@ async def test_row_in_data_cannot_be_closed(database: Database) -> None:
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance)
 
-    await SqlDeliveryStore(database).close(delivery.id, instance, State.EXPIRED, "", None, NOW)
+    await SqlDeliveryStore(database).record(instance, [Close(delivery.id, State.EXPIRED, "", None)], NOW)
 
     assert (await load_row(database)).state is State.IN_DATA
 
@@ -680,11 +727,11 @@ async def test_shown_are_the_entries_of_digests_that_count(
     delivery = await given_in_data(database, reader, instance, frozen=frozen)
     store = SqlDeliveryStore(database)
     if outcome is not None:
-        await store.save_outcome(delivery.id, instance, outcome, NOW)
+        await settle(store, delivery, instance, outcome)
 
     assert await store.load_shown([reader.id, other.id]) == {
-        reader.id: set(entries) if shown else set(),
-        other.id: set(),
+        reader.id: Shown(frozenset(entries), ever=True) if shown else Shown(),
+        other.id: Shown(),
     }
 
 
@@ -696,7 +743,7 @@ async def test_counts_of_an_edition_add_up_to_what_was_due(database: Database) -
         delivery = await given_in_data(
             database, await given_reader(database, f"{number}@example.org"), instance
         )
-        await store.save_outcome(delivery.id, instance, outcome, NOW)
+        await settle(store, delivery, instance, outcome)
     await given_queued(database, await given_reader(database, "queued@example.org"))
     await given_queued(database, await given_reader(database, "next@example.org"), days=1)
 
@@ -730,10 +777,10 @@ async def test_unreached_are_those_without_a_mail_in_hand(database: Database) ->
             instance,
             frozen=replace(make_frozen(), address=EmailAddress(f"{name}@example.org")),
         )
-        await store.save_outcome(delivery.id, instance, outcome, NOW)
+        await settle(store, delivery, instance, outcome)
     await given_queued(database, await given_reader(database, "nobody-home@example.org"))
     empty = await claim_one(database, instance)
-    await store.close(empty.id, instance, State.EMPTY, "", Window(0, 1), NOW)
+    await store.record(instance, [Close(empty.id, State.EMPTY, "", Window(0, 1))], NOW)
 
     unreached = await store.load_unreached(DAY.isoformat())
 
@@ -759,16 +806,25 @@ async def test_there_is_work_while_a_row_can_be_claimed_expired_or_voided(
     database: Database, outcome: Outcome | None, at: datetime, work: bool
 ) -> None:
     store = SqlDeliveryStore(database)
-    assert not await store.has_work(at)
+    assert not await store.has_work(at, OnUncertain.RESEND_ONCE)
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance)
     if outcome is not None:
-        await store.save_outcome(delivery.id, instance, outcome, NOW)
+        await settle(store, delivery, instance, outcome)
 
-    assert await store.has_work(at) is work
+    assert await store.has_work(at, OnUncertain.RESEND_ONCE) is work
+
+
+async def test_an_uncertain_row_that_is_held_is_no_work(database: Database) -> None:
+    store = SqlDeliveryStore(database)
+    instance = await given_instance(database)
+    delivery = await given_in_data(database, await given_reader(database), instance)
+    await settle(store, delivery, instance, UNCERTAIN)
+
+    assert not await store.has_work(NOW, OnUncertain.HOLD)
 
 
 async def test_queued_row_is_work(database: Database) -> None:
     await given_queued(database, await given_reader(database))
 
-    assert await SqlDeliveryStore(database).has_work(NOW)
+    assert await SqlDeliveryStore(database).has_work(NOW, OnUncertain.RESEND_ONCE)

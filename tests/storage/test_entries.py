@@ -15,6 +15,7 @@ from newsletter.model import (
     EntryKey,
     FetchRecord,
     FetchState,
+    Shown,
     Validators,
     Window,
 )
@@ -220,7 +221,9 @@ async def test_absorbed_entry_leaves_its_keys_sources_votes_and_mails_to_the_sur
 
     left, _ = await load_entries(database)
     assert (left.id, left.keys, left.sources) == (survivor.id, merged.keys, ("hf", "arxiv"))
-    assert await SqlDeliveryStore(database).load_shown([reader.id]) == {reader.id: {survivor.id, other.id}}
+    assert await SqlDeliveryStore(database).load_shown([reader.id]) == {
+        reader.id: Shown(frozenset({survivor.id, other.id}), ever=True)
+    }
     async with database.read() as connection:
         votes = select(observations.c.upvotes).where(observations.c.entry == survivor.id)
         # Both were observed at the same moment, and the survivor's own stands.
@@ -238,7 +241,9 @@ async def test_mail_that_showed_both_shows_the_merged_entry_once(database: Datab
         EntryChange(replace(survivor, aliases=(absorbed.key,)), absorbs=(absorbed.id,)),
     )
 
-    assert await SqlDeliveryStore(database).load_shown([reader.id]) == {reader.id: {survivor.id}}
+    assert await SqlDeliveryStore(database).load_shown([reader.id]) == {
+        reader.id: Shown(frozenset({survivor.id}), ever=True)
+    }
 
 
 async def test_survivor_may_take_the_canonical_key_of_the_absorbed(database: Database) -> None:

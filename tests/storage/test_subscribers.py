@@ -10,7 +10,16 @@ from newsletter.model import Cadence, Consent, EmailAddress, Rejected, Subscribe
 from newsletter.storage import Database, SqlDeliveryStore, SqlSubscriberStore, engine
 from newsletter.storage.tables import consents
 from tests.builders import make_subscriber
-from tests.storage.given import DUE, NOW, claim_one, given_instance, given_queued, given_reader, reload
+from tests.storage.given import (
+    DUE,
+    NOW,
+    claim_one,
+    given_instance,
+    given_queued,
+    given_reader,
+    reload,
+    settle,
+)
 
 
 async def load_consent_log(database: Database) -> list[tuple[str, str]]:
@@ -115,7 +124,7 @@ async def test_suppression_holds_until_it_is_lifted_and_can_come_again(database:
         await given_queued(database, reader, days)
         delivery = await claim_one(database, instance, NOW + timedelta(days=days))
         rejected = Rejected("550 5.1.1 no such user", suppress=True)
-        await deliveries.save_outcome(delivery.id, instance, rejected, NOW)
+        await settle(deliveries, delivery, instance, rejected)
 
     await be_rejected(0)
     addresses = [reader.address, EmailAddress("other@example.org")]

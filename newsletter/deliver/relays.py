@@ -1,0 +1,159 @@
+"""I/O: several relays behind one Mailer: the most preferred that can be used now gets the message.
+
+Each has its own pace and daily limit, and is left alone while it is unwell (relay_health). A message that a relay
+may have taken is not given to another one here: silence goes back to whoever sends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import structlog
+
+from newsletter.deliver.relay_health import RelayHealth, note_failure, note_reply
+from newsletter.deliver.smtp import SmtpMailer, SmtpSession
+from newsletter.errors import MailerError
+from newsletter.model import Envelope, Silence, SmtpReply
+from newsletter.ports import Clock, DailyLimits
+
+log = structlog.get_logger()
+
+_RESERVED_AT_ONCE = 20
+
+
+@dataclass(slots=True, eq=False)
+class Relay:
+    """One relay with its limits. per_second and per_day are 0 where there is none."""
+
+    name: str
+    mailer: SmtpMailer
+    per_second: float = 0
+    per_day: int = 0
+    health: RelayHealth = field(default_factory=RelayHealth)
+    reserved: int = 0
+    reserved_on: date | None = None
+    next_at: float = 0.0
+
+
+class RelayPool:
+    """Mailer over relays in the order of preference. Lives as long as the process, so that pauses are remembered."""
+
+    def __init__(self, relays: Sequence[Relay], limits: DailyLimits, clock: Clock) -> None:
+        self.connections = max(relay.mailer.connections for relay in relays)
+        self._relays = tuple(relays)
+        self._limits = limits
+        self._clock = clock
+        self._reserving = asyncio.Lock()
+
+    @property
+    def relays(self) -> Sequence[Relay]:
+        """The relays in the order of preference."""
+        return self._relays
+
+    async def begin(self, envelope: Envelope, only: str = "") -> PooledSession | SmtpReply:
+        """Open a session with the most preferred relay that can be used; the reply where MAIL or RCPT was refused.
+
+        only names a relay that has to be used: one that may have taken this message already.
+        Raises MailerError where none can be used.
+        """
+        reasons = []
+        for relay in self._relays:
+            if only and relay.name != only:
+                continue
+            why = await self._take_turn(relay)
+            if why:
+                reasons.append(why)
+                continue
+            try:
+                answer = await relay.mailer.begin(envelope)
+            except MailerError as error:
+                relay.reserved += 1
+                if not relay.health.is_paused(self._clock.now()):  # else another connection has said so
+                    relay.health = note_failure(relay.health, str(error), self._clock.now())
+                    log.warning(
+                        "relay paused", relay=relay.name, until=relay.health.paused_until, why=str(error)
+                    )
+                reasons.append(str(error))
+                continue
+            except BaseException:
+                relay.reserved += 1
+                raise
+            if isinstance(answer, SmtpReply):
+                relay.reserved += 1
+                return self._note(relay, answer)
+            return PooledSession(self, relay, answer)
+        raise MailerError("; ".join(reasons) or f"the relay {only} is no longer configured")
+
+    async def close(self) -> None:
+        """Say goodbye on the kept connections, and give back what is left of the daily limits."""
+        for relay in self._relays:
+            await relay.mailer.close()
+            if relay.reserved > 0 and relay.reserved_on is not None:
+                left, relay.reserved = relay.reserved, 0
+                await self._limits.give_back(relay.name, relay.reserved_on, left)
+
+    async def _take_turn(self, relay: Relay) -> str:
+        """Wait for the relay's pace and take one message of its daily limit; return why it cannot be used, or ""."""
+        now = self._clock.now()
+        if relay.health.is_paused(now):
+            return f"relay {relay.name} is left alone until {relay.health.paused_until:%H:%M} UTC: {relay.health.why}"
+        if relay.per_day and not await self._reserve(relay, now.date()):
+            return (
+                f"relay {relay.name}: its daily limit of {relay.per_day} messages is used up until 00:00 UTC"
+            )
+        relay.reserved -= 1
+        interval_s = max(1 / relay.per_second if relay.per_second else 0.0, relay.health.gap_s)
+        if interval_s:
+            loop = asyncio.get_running_loop()
+            at = max(loop.time(), relay.next_at)
+            relay.next_at = at + interval_s
+            try:
+                await asyncio.sleep(at - loop.time())
+            except BaseException:
+                relay.reserved += 1
+                raise
+        return ""
+
+    async def _reserve(self, relay: Relay, day: date) -> bool:
+        async with self._reserving:
+            if relay.reserved_on != day:
+                relay.reserved, relay.reserved_on = 0, day
+            if relay.reserved <= 0:
+                relay.reserved += await self._limits.reserve(
+                    relay.name, day, _RESERVED_AT_ONCE, relay.per_day
+                )
+            return relay.reserved > 0
+
+    def _note(self, relay: Relay, reply: SmtpReply) -> SmtpReply:
+        before = relay.health
+        relay.health = note_reply(before, reply, self._clock.now())
+        if relay.health.paused_until != before.paused_until:
+            log.warning(
+                "relay paused", relay=relay.name, until=relay.health.paused_until, why=relay.health.why
+            )
+        return replace(reply, relay=relay.name)
+
+
+class PooledSession:
+    """A session with one of the relays. relay is its name."""
+
+    def __init__(self, pool: RelayPool, relay: Relay, session: SmtpSession) -> None:
+        self.relay = relay.name
+        self._pool = pool
+        self._of = relay
+        self._session = session
+
+    async def data(self, message: bytes) -> SmtpReply | Silence:
+        """Send the message; see SmtpSession."""
+        answer = await self._session.data(message)
+        if isinstance(answer, Silence):
+            return replace(answer, relay=self.relay)
+        return self._pool._note(self._of, answer)
+
+    async def abandon(self) -> None:
+        """Leave without DATA."""
+        self._of.reserved += 1
+        await self._session.abandon()

@@ -1,0 +1,210 @@
+"""What the ledger tells: counts, the rows of an edition, what readers were shown. Only reads."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
+
+from newsletter.model import (
+    COUNTED,
+    Delivery,
+    DeliveryId,
+    EmailAddress,
+    EntryDelivery,
+    EntryId,
+    Frozen,
+    Kind,
+    LedgerCount,
+    Shown,
+    State,
+    SubscriberId,
+    Window,
+)
+from newsletter.storage.engine import Database, in_chunks
+from newsletter.storage.tables import bundles, cards, deliveries, delivery_entries, subscribers
+
+_FIRST = EntryId(0)
+_ORDER_OF_STATES = {state: place for place, state in enumerate(State)}
+
+
+class DeliveryViews:
+    """The reading half of the ledger. See newsletter.ports.DeliveryStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def load_shown(
+        self, subscribers: Collection[SubscriberId], since: EntryId = _FIRST
+    ) -> Mapping[SubscriberId, Shown]:
+        """Return what each reader was shown in digests that count, those over a limit included; by each id given.
+
+        since leaves out older entries, by id: a reader of years has seen thousands of them.
+        One that is in data counts already: nobody can say any more that it will not arrive.
+        """
+        entries: dict[SubscriberId, set[EntryId]] = {subscriber: set() for subscriber in subscribers}
+        ever: set[SubscriberId] = set()
+        counts = deliveries.c.state.in_([*COUNTED, State.IN_DATA])
+        async with self._database.read() as connection:
+            for ids in in_chunks(subscribers):
+                ours = (deliveries.c.recipient.in_(ids), deliveries.c.content_hash.is_not(None), counts)
+                ever |= {
+                    SubscriberId(row.recipient)
+                    for row in await connection.execute(
+                        select(deliveries.c.recipient).where(*ours).distinct()
+                    )
+                }
+                rows = await connection.execute(
+                    select(deliveries.c.recipient, delivery_entries.c.entry)
+                    .join(deliveries, deliveries.c.id == delivery_entries.c.delivery)
+                    .where(*ours, delivery_entries.c.entry >= since)
+                )
+                for recipient, entry in rows:
+                    entries[SubscriberId(recipient)].add(EntryId(entry))
+        return {reader: Shown(frozenset(found), reader in ever) for reader, found in entries.items()}
+
+    async def load_counts(self, editions: int | None = None) -> Sequence[LedgerCount]:
+        """Return the counts of the newest ``editions`` editions (all with None), newest first, the states of
+        each in the order of State."""
+        digests = deliveries.c.kind == Kind.DIGEST
+        counting = (
+            select(deliveries.c.key, deliveries.c.state, func.count().label("count"))
+            .where(digests)
+            .group_by(deliveries.c.key, deliveries.c.state)
+            .order_by(deliveries.c.key.desc())
+        )
+        if editions is not None:
+            newest = select(deliveries.c.key).where(digests).distinct()
+            newest = newest.order_by(deliveries.c.key.desc()).limit(editions)
+            counting = counting.where(deliveries.c.key.in_(newest.subquery().select()))
+        async with self._database.read() as connection:
+            counts = [
+                LedgerCount(edition, State(state), count)
+                for edition, state, count in await connection.execute(counting)
+            ]
+        counts.sort(key=lambda count: _ORDER_OF_STATES[count.state])
+        return sorted(counts, key=lambda count: count.edition, reverse=True)
+
+    async def load_entry_deliveries(self, entry: EntryId) -> Sequence[EntryDelivery]:
+        """Return the digests that have this entry, shown or over a limit, the newest edition first, then by
+        address."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(
+                    deliveries.c.recipient,
+                    deliveries.c.key,
+                    deliveries.c.state,
+                    deliveries.c.last_reply,
+                    delivery_entries.c.topic,
+                    delivery_entries.c.shown,
+                    subscribers.c.address,
+                )
+                .join(deliveries, deliveries.c.id == delivery_entries.c.delivery)
+                .join(subscribers, subscribers.c.id == deliveries.c.recipient)
+                .where(delivery_entries.c.entry == entry, deliveries.c.kind == Kind.DIGEST)
+                .order_by(deliveries.c.key.desc(), subscribers.c.address)
+            )
+            return [
+                EntryDelivery(
+                    address=EmailAddress(row.address),
+                    subscriber=SubscriberId(row.recipient),
+                    edition=row.key,
+                    state=State(row.state),
+                    topic=row.topic,
+                    shown=row.shown,
+                    last_reply=row.last_reply,
+                )
+                for row in rows
+            ]
+
+    async def load_unreached(self, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
+        """Return the rows of an edition that are neither accepted nor empty, with the address, by address."""
+        return await self._load_edition(edition, deliveries.c.state.not_in([State.ACCEPTED, State.EMPTY]))
+
+    async def load_edition(self, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
+        """Return all the rows of an edition, by address."""
+        return await self._load_edition(edition)
+
+    async def _load_edition(
+        self, edition: str, *which: ColumnElement[bool]
+    ) -> Sequence[tuple[Delivery, EmailAddress]]:
+        address = func.coalesce(deliveries.c.address, subscribers.c.address).label("mailed_to")
+        async with self._database.read() as connection:
+            rows = (
+                await connection.execute(
+                    select(deliveries, address)
+                    .join(subscribers)
+                    .where(deliveries.c.kind == Kind.DIGEST, deliveries.c.key == edition, *which)
+                    .order_by(address, deliveries.c.id)
+                )
+            ).all()
+            found = await connection.run_sync(read_deliveries, rows)
+            return [
+                (delivery, EmailAddress(row.mailed_to)) for delivery, row in zip(found, rows, strict=True)
+            ]
+
+
+# --- rows and values ----------------------------------------------------------------------
+
+
+def read_deliveries(connection: Connection, rows: Sequence[Row[Any]]) -> list[Delivery]:
+    """Return the deliveries of these rows, in their order, with what is frozen of each."""
+    frozen = [row for row in rows if row.content_hash is not None]
+    hashes = {row.id: json.loads(row.card_hashes) for row in frozen}
+    card_of = _load_by_hash(connection, cards, {one for some in hashes.values() for one in some})
+    bundle_of = _load_by_hash(connection, bundles, {row.bundle_hash for row in frozen})
+    entries_of: dict[int, list[tuple[EntryId, str, bool]]] = defaultdict(list)
+    for ids in in_chunks([row.id for row in frozen]):
+        for shown in connection.execute(
+            select(delivery_entries)
+            .where(delivery_entries.c.delivery.in_(ids))
+            .order_by(delivery_entries.c.delivery, delivery_entries.c.position)
+        ):
+            entries_of[shown.delivery].append((EntryId(shown.entry), shown.topic, shown.shown))
+    frozen_of = {
+        row.id: Frozen(
+            digest_json=row.digest_json,
+            cards={card_hash: card_of[card_hash] for card_hash in hashes[row.id]},
+            bundle_hash=row.bundle_hash,
+            bundle_json=bundle_of[row.bundle_hash],
+            content_hash=row.content_hash,
+            message_id=row.message_id or "",
+            address=EmailAddress(row.address),
+            window=Window(row.after_run, row.upto_run),
+            size_bytes=row.size_bytes,
+            entry_ids=tuple(entries_of[row.id]),
+        )
+        for row in frozen
+    }
+    return [_read_delivery(row, frozen_of.get(row.id)) for row in rows]
+
+
+def _load_by_hash(connection: Connection, table: Table, hashes: Collection[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for some in in_chunks(hashes):
+        for row in connection.execute(select(table).where(table.c.hash.in_(some))):
+            found[row.hash] = row.json
+    return found
+
+
+def _read_delivery(row: Row[Any], frozen: Frozen | None) -> Delivery:
+    return Delivery(
+        id=DeliveryId(row.id),
+        kind=Kind(row.kind),
+        key=row.key,
+        recipient=SubscriberId(row.recipient),
+        state=State(row.state),
+        slot_at=row.slot_at,
+        expires_at=row.expires_at,
+        address=EmailAddress(row.address) if row.address else None,
+        attempt=row.attempt,
+        next_attempt_at=row.next_attempt_at,
+        last_reply=row.last_reply,
+        uncertain_at=row.uncertain_at,
+        resends=row.resends,
+        relay=row.relay,
+        frozen=frozen,
+    )
