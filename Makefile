@@ -67,6 +67,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.render
 	$(BIN)/python -m benchmarks.collect
 	$(BIN)/python -m benchmarks.matching
+	$(BIN)/python -m benchmarks.bounces --data $(or $(BOUNCES),../shared/data/bounces)
 	$(BIN)/python -m benchmarks.relevance --data $(or $(DATA),../shared/data/relevance)
 
 clean:

@@ -32,6 +32,7 @@ from newsletter.model import (
     Query,
     Shown,
     Slot,
+    Standing,
     Subscriber,
     SubscriberId,
     Topic,
@@ -43,6 +44,7 @@ from newsletter.workflows.liked_papers import build_interest, find_named, load_p
 
 _BATCH = 500
 _MOST_COMPARED = 3000
+_MOST_FOUND = 20_000  # so many topics are remembered with what they find
 HISTORY = timedelta(days=30)
 
 _Load = tuple[int, timedelta]
@@ -130,6 +132,8 @@ class DigestBuilder:
         self._folded: dict[EntryId, FoldedEntry] = {}
         self._matches: dict[Query, _QueryMatches] = {}
         self._loaded: dict[_Load, tuple[Entry, ...]] = {}
+        self._found: dict[tuple[Topic, _Load], TopicMatches] = {}
+        self._stood: dict[_Load, tuple[Sequence[Entry], Mapping[EntryId, Standing]]] = {}
         self._history: tuple[Entry, ...] | None = None
         self._scale = VoteScale()
         self._acronyms = shipped_acronyms()
@@ -166,28 +170,51 @@ class DigestBuilder:
         """Return the reader's digest. shown is what this reader was shown before."""
         window = choose_window(reader, self.newest_run)
         topics = parse_topics(reader.topics_json, self._library)
-        entries = await self._load(self._choose_load(reader, topics))
+        load = self._choose_load(reader, topics)
+        entries = await self._load(load)
         await self._learn(topics)
-        found = [self._find(topic, entries) for topic in topics]
+        found = [self._find_once(topic, load, entries) for topic in topics]
         matched = {
             candidate.entry.id
             for matches in found
             if not matches.topic.is_described
             for candidate in matches.ranked
         }
-        new = [entry for entry in entries if entry.first_seen_run > window.after_run]
+        new, standings = self._stand(window, load, entries)
         return compose_digest(
             slot=slot,
             window=window,
             found=found,
-            everything_else=order_by_votes((entry for entry in new if entry.id not in matched), self._now),
+            everything_else=order_by_votes((entry for entry in new if entry.id not in matched), self._now)
+            if reader.everything_else
+            else (),
             everything_else_limit=reader.everything_else,
-            standings=stand_entries(new, self._now),
+            standings=standings,
             compare=self._compare,
             shown=shown,
             previous_on=previous_slot(reader.cadence, slot.at).local_on,
             now=self._now,
         )
+
+    def _stand(
+        self, window: Window, load: _Load, entries: Sequence[Entry]
+    ) -> tuple[Sequence[Entry], Mapping[EntryId, Standing]]:
+        """Return the new ones of these entries and how they stand, once for all readers of a window."""
+        if load not in self._stood:
+            new = [entry for entry in entries if entry.first_seen_run > window.after_run]
+            self._stood[load] = new, stand_entries(new, self._now)
+        return self._stood[load]
+
+    def _find_once(self, topic: Topic, load: _Load, entries: Sequence[Entry]) -> TopicMatches:
+        """Return what a topic finds, once for all readers who have it. A described one may learn more with each
+        reader whose papers are looked up, so it is found anew."""
+        if topic.is_described:
+            return self._find(topic, entries)
+        if (topic, load) not in self._found:
+            if len(self._found) >= _MOST_FOUND:
+                self._found.clear()
+            self._found[topic, load] = self._find(topic, entries)
+        return self._found[topic, load]
 
     async def find_topics(self, reader: Subscriber, entry: Entry) -> list[Topic]:
         """Return the reader's topics that an entry fits, in the reader's order; votes do not count here, nor does

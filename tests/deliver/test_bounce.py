@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.deliver.bounce import ReportKind, blames_address, parse_report
+
+
+def make_delivery_report(
+    *fields: str, text: str = "This is the mail system. Your message could not be delivered."
+) -> bytes:
+    """A report of RFC 3464 about one recipient."""
+    status = "\n".join(fields)
+    return (
+        "From: Mail Delivery System <mailer-daemon@mx.example.org>\n"
+        "To: bounces+token@news.example.org\n"
+        "Subject: Undelivered Mail Returned to Sender\n"
+        "Auto-Submitted: auto-replied\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n'
+        f"\n--b\nContent-Type: text/plain\n\n{text}\n"
+        f"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.org\n\n{status}\n"
+        "--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <original@news.example.org>\nSubject: Papers\n"
+        "--b--\n"
+    ).encode()
+
+
+def make_mail(*headers: str, text: str = "") -> bytes:
+    return ("\n".join(headers) + f"\n\n{text}\n").encode()
+
+
+def test_a_delivery_report_names_recipient_code_and_the_mail_that_it_is_about() -> None:
+    report = parse_report(
+        make_delivery_report(
+            "Final-Recipient: rfc822; Ada@Example.org",
+            "Action: failed",
+            "Status: 5.1.1",
+            "Diagnostic-Code: smtp; 550 5.1.1 no such user",
+        )
+    )
+
+    (recipient,) = report.recipients
+    assert (report.kind, report.is_standard) == (ReportKind.HARD, True)
+    assert (recipient.address, recipient.status, recipient.is_bad_address) == (
+        "ada@example.org",
+        "5.1.1",
+        True,
+    )
+    assert report.message_id == "<original@news.example.org>"
+    assert "bounces+token@news.example.org" in report.returned_to
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "said", "kind", "is_bad"),
+    [
+        ("failed", "5.1.1", "550 5.1.1 user unknown", ReportKind.HARD, True),
+        ("failed", "5.0.0", "550 5.1.10 recipient not found", ReportKind.HARD, True),
+        ("failed", "5.0.0", "550 no such user here", ReportKind.HARD, True),
+        ("failed", "5.4.4", "host or domain name not found", ReportKind.HARD, True),
+        ("failed", "5.2.2", "552 5.2.2 mailbox full", ReportKind.HARD, False),
+        ("failed", "5.7.1", "550 5.7.1 blocked, looks like spam", ReportKind.HARD, False),
+        ("failed", "5.3.4", "552 5.3.4 message too large", ReportKind.HARD, False),
+        ("failed", "4.4.7", "delivery time expired", ReportKind.SOFT, False),
+        ("failed", "", "451 try again later", ReportKind.SOFT, False),
+        ("delayed", "4.4.1", "connection timed out", ReportKind.SOFT, False),
+        ("delivered", "2.1.5", "250 ok", ReportKind.DELIVERED, False),
+        ("relayed", "2.0.0", "250 ok", ReportKind.DELIVERED, False),
+    ],
+)
+def test_what_a_delivery_report_means(
+    action: str, status: str, said: str, kind: ReportKind, is_bad: bool
+) -> None:
+    report = parse_report(
+        make_delivery_report(
+            "Final-Recipient: rfc822; ada@example.org",
+            f"Action: {action}",
+            f"Status: {status}",
+            f"Diagnostic-Code: smtp; {said}",
+        )
+    )
+
+    (recipient,) = report.recipients
+    assert (report.kind, recipient.is_bad_address) == (kind, is_bad)
+    assert recipient.is_final is (action != "delayed")
+
+
+def test_several_recipients_without_an_empty_line_between_are_told_apart() -> None:
+    report = parse_report(
+        make_delivery_report(
+            "Final-Recipient: rfc822; ada@example.org",
+            "Action: failed",
+            "Status: 5.1.1",
+            "Final-Recipient: rfc822; bo@example.org",
+            "Action: delayed",
+            "Status: 4.2.2",
+        )
+    )
+
+    assert [(one.address, str(one.kind)) for one in report.recipients] == [
+        ("ada@example.org", "hard"),
+        ("bo@example.org", "soft"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("feedback", "kind"),
+    [
+        ("abuse", ReportKind.COMPLAINT),
+        ("opt-out", ReportKind.COMPLAINT),
+        ("auth-failure", ReportKind.NONE),
+        ("not-spam", ReportKind.NONE),
+    ],
+)
+def test_a_feedback_report_is_a_complaint_unless_it_is_about_something_else(
+    feedback: str, kind: ReportKind
+) -> None:
+    report = parse_report(
+        (
+            "From: feedback@example.org\nSubject: FW: Papers\n"
+            'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\n'
+            "\n--b\nContent-Type: text/plain\n\nA user does not want this.\n"
+            f"--b\nContent-Type: message/feedback-report\n\nFeedback-Type: {feedback}\nVersion: 1\n"
+            "Original-Rcpt-To: ada@example.org\n"
+            "--b\nContent-Type: message/rfc822\n\nMessage-ID: <original@news.example.org>\n\nPapers\n--b--\n"
+        ).encode()
+    )
+
+    assert report.kind is kind
+    if kind is ReportKind.COMPLAINT:
+        assert [one.address for one in report.recipients] == ["ada@example.org"]
+        assert report.message_id == "<original@news.example.org>"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["Subject: Out of office", "From: ada@example.org", "Auto-Submitted: auto-replied"],
+        ["Subject: Abwesenheit: Re: Papers", "From: ada@example.org"],
+        ["Subject: Re: Papers", "From: ada@example.org", "Precedence: auto_reply"],
+        ["Subject: Re: Papers", "From: ada@example.org", "X-Autoreply: yes"],
+    ],
+)
+def test_an_automatic_answer_is_no_bounce(headers: list[str]) -> None:
+    report = parse_report(make_mail(*headers, text="I am away until Monday; the mailbox may be full."))
+
+    assert report.kind is ReportKind.AUTO_REPLY
+    assert report.recipients == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("<ada@example.org>: user unknown", ReportKind.HARD),
+        ("Delivery to ada@example.org failed: mailbox is full", ReportKind.SOFT),
+        ("ada@example.org could not be reached, we will retry for 3 days", ReportKind.SOFT),
+    ],
+)
+def test_a_notice_that_follows_no_standard_is_read_by_its_words(text: str, kind: ReportKind) -> None:
+    report = parse_report(
+        make_mail(
+            "From: MAILER-DAEMON@mx.example.net",
+            "To: bounces@news.example.org",
+            "Subject: Undeliverable mail",
+            text=text,
+        )
+    )
+
+    assert report.kind is kind
+    assert [one.address for one in report.recipients] == ["ada@example.org"]
+
+
+def test_a_letter_from_a_person_is_none_of_it() -> None:
+    report = parse_report(
+        make_mail(
+            "From: ada@example.org", "Subject: Thank you", text="What a fine newsletter. Is robotics full?"
+        )
+    )
+
+    assert report.kind is ReportKind.NONE
+
+
+def test_a_mail_that_asks_to_leave_is_told_apart() -> None:
+    assert (
+        parse_report(make_mail("From: ada@example.org", "Subject: unsubscribe")).kind
+        is ReportKind.UNSUBSCRIBE
+    )
+
+
+def test_in_doubt_the_address_is_not_blamed() -> None:
+    assert not blames_address("", "something went wrong")
+    assert not blames_address("5.7.1", "550 5.7.1 user unknown or rejected as spam by policy")
+
+
+@given(st.binary(max_size=3000))
+def test_any_bytes_are_read_without_an_error(data: bytes) -> None:
+    parse_report(data)
+
+
+@given(st.data())
+def test_a_damaged_report_is_read_without_an_error(data: st.DataObject) -> None:
+    whole = bytearray(make_delivery_report("Final-Recipient: rfc822; ada@example.org", "Action: failed"))
+    for _ in range(data.draw(st.integers(1, 20))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+
+    parse_report(bytes(whole[: data.draw(st.integers(0, len(whole)))]))
+
+
+@pytest.mark.parametrize(
+    "junk", [b"a@", b"<", b"5.", b"user ", b"--b\n", b"Final-Recipient: ", b"\xe4", b"no "]
+)
+def test_a_megabyte_of_junk_takes_no_long_time(junk: bytes) -> None:
+    begun = time.process_time()
+
+    parse_report(
+        b"From: mailer-daemon@example.org\nSubject: failure notice\n\n" + junk * (1_000_000 // len(junk))
+    )
+
+    assert time.process_time() - begun < 10
