@@ -550,6 +550,12 @@ class Config(Section):
         return Path(file) if file != self.database_url else None
 
     @property
+    def epoch_file(self) -> Path:
+        """Where it is noted which state of the database has sent last."""
+        file = self.database_file
+        return file.with_name(f"{file.name}.epoch") if file else self.folder / "newsletter.epoch"
+
+    @property
     def subscribers_path(self) -> Path | None:
         return self.subscribers.path
 

@@ -6,13 +6,16 @@ database is away, locked for longer than its patience, full, or of another versi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
 from typing import Protocol
 
 from newsletter.model import (
+    BounceAction,
     Delivery,
+    DeliveryFilter,
+    DeliveryId,
     EmailAddress,
     Entry,
     EntryChange,
@@ -32,10 +35,12 @@ from newsletter.model import (
     Place,
     Plan,
     PlanResult,
+    Report,
     Shown,
     Silence,
     SmtpReply,
     SourceHealth,
+    State,
     Step,
     Subscriber,
     SubscriberId,
@@ -172,6 +177,9 @@ class SubscriberStore(Protocol):
         """Insert (id 0) or update each by id, in one transaction; ``why`` goes into the consent log
         of those whose consent is new or has changed. counted_run of a known reader only moves forward."""
 
+    async def wake(self, now: datetime, newest_run: int) -> int:
+        """End the pauses whose time is over; return how many. What came before is not sent after the readers."""
+
     async def load_due(self, now: datetime, limit: int) -> Sequence[Subscriber]:
         """Return confirmed readers with next_due_at <= now, the longest due first (then by id)."""
 
@@ -249,6 +257,19 @@ class DeliveryStore(Protocol):
         """Return the digests that have this entry, shown or over a limit, the newest edition first, then by
         address."""
 
+    async def find(
+        self, wanted: DeliveryFilter, after: DeliveryId = ..., limit: int = ...
+    ) -> Sequence[tuple[Delivery, EmailAddress]]:
+        """Return deliveries that fit, by id, those after ``after``; without what is frozen."""
+
+    async def resolve(self, delivery: DeliveryId, accepted: bool, why: str, expires_at: datetime) -> bool:
+        """Settle an uncertain row by hand: it was accepted, or it was not sent and is tried again. False where it
+        is not uncertain."""
+
+    async def retry(self, wanted: DeliveryFilter, now: datetime, expires_at: datetime) -> tuple[int, int]:
+        """Queue rejected and expired rows that fit again; return how many, and how many were left because a later
+        digest of their reader has covered them."""
+
     async def load_counts(self, editions: int | None = None) -> Sequence[LedgerCount]:
         """Return the counts of the newest ``editions`` editions (all with None), newest first."""
 
@@ -271,6 +292,45 @@ class DailyLimits(Protocol):
 
     async def give_back(self, relay: str, day: date, messages: int) -> None:
         """Return what was reserved and not used."""
+
+
+class Guard(Protocol):
+    """Whether this database may send: it must not be an older copy of the one that sent last."""
+
+    async def check(self) -> str:
+        """Return why nothing may be sent, empty where it may."""
+
+    async def advance(self) -> None:
+        """Note, before the mails of a claim go out, that this database sends."""
+
+
+class EvidenceStore(Protocol):
+    """What came back."""
+
+    async def find_by_message_id(self, message_id: str) -> DeliveryId | None:
+        """Return the delivery of the mail with this Message-ID."""
+
+    async def note(
+        self,
+        report_hash: str,
+        report: Report,
+        delivery: DeliveryId | None,
+        choose: Callable[[str, State, Sequence[datetime]], BounceAction],
+        now: datetime,
+    ) -> BounceAction | None:
+        """Write a report down and do what follows from it, in one transaction; None where it was known already."""
+
+
+class Inbox(Protocol):
+    """Where mail about our mail arrives."""
+
+    def read(self) -> AsyncIterator[tuple[str, bytes]]:
+        """Yield each message that is not done, with its name. Raises MailerError."""
+
+    async def finish(self, name: str) -> None:
+        """Note that a message is done."""
+
+    async def close(self) -> None: ...
 
 
 class SettingStore(Protocol):

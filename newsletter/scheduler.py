@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from newsletter.errors import ConfigError, NewsletterError
+from newsletter.errors import ConfigError, MailerError, NewsletterError
 from newsletter.wiring import Newsletter
 from newsletter.workflows.build_edition import plan_due
 
@@ -62,6 +62,7 @@ async def run_tick(newsletter: Newsletter, stop: asyncio.Event) -> None:
         await _collect_if_due(newsletter)
         if stop.is_set():
             return
+        await _read_bounces_or_go_on(newsletter)
         await send_due(newsletter, stop)
     except NewsletterError as error:
         log.error("this tick failed; the next one tries again", error=str(error))
@@ -76,6 +77,17 @@ async def _import_or_go_on(newsletter: Newsletter) -> None:
             log.info(note)
     except ConfigError as error:
         log.error("subscribers.yaml is not taken over; the readers stay as they were", error=str(error))
+
+
+async def _read_bounces_or_go_on(newsletter: Newsletter) -> None:
+    """A mailbox that is away must not keep anybody from their mail."""
+    try:
+        done = await newsletter.handle_bounces()
+    except MailerError as error:
+        log.error("mail about our mail cannot be read", error=str(error))
+        return
+    if done:
+        log.info("read mail about our mail", **done)
 
 
 async def _collect_if_due(newsletter: Newsletter) -> None:
@@ -98,6 +110,7 @@ def is_collect_due(last: datetime | None, now: datetime, every: timedelta) -> bo
 
 async def send_due(newsletter: Newsletter, stop: asyncio.Event) -> None:
     """Plan who is due and send what can go out."""
+    await newsletter.subscribers.wake(newsletter.clock.now(), await newsletter.entries.newest_run())
     plan = await plan_due(
         newsletter.subscribers,
         newsletter.deliveries,

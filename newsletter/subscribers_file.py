@@ -7,8 +7,9 @@ changes them; who left stays left whatever the file says; a row that disappears 
 from __future__ import annotations
 
 import calendar
+import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from functools import lru_cache
@@ -17,6 +18,7 @@ from zoneinfo import available_timezones
 
 from pydantic import BeforeValidator, Field
 
+from newsletter.address import parse_address
 from newsletter.checked_yaml import (
     Address,
     CheckTopics,
@@ -27,6 +29,7 @@ from newsletter.checked_yaml import (
     did_you_mean,
     find_topic_problems,
     in_file_order,
+    parse_everything_else,
     parse_line,
     to_json,
     validate,
@@ -244,6 +247,55 @@ def _find_unserved(document: Document, rows: Iterable[FileSubscriber]) -> Iterat
         if row.topics_json == "[]" and not row.everything_else:
             message = "this reader would never get anything; add 'topics', or 'everything_else' with a number"
             yield document.problem(("subscribers", index), message)
+
+
+# --- lists of readers as CSV --------------------------------------------------------------
+
+COLUMNS = ("address", "name", "days", "hour", "zone", "language", "layout", "everything_else", "topics")
+"""The columns of a list; only the address must be there. Topics are JSON, or names and lines with ``|`` between."""
+
+
+def parse_csv_row(row: Mapping[str, str | None], everything_else: int) -> Subscriber:
+    """Return the new reader of one row of a list. Raises ConfigError, naming the column, and AddressError."""
+    given = {name: (value or "").strip() for name, value in row.items() if name}
+    cadence = parse_cadence(
+        given.get("days") or "weekdays", given.get("hour") or "07:00", given.get("zone") or "UTC"
+    )
+    topics = given.get("topics", "")
+    number = given.get("everything_else", "")
+    try:
+        listed = json.loads(topics) if topics.startswith("[") else [one.strip() for one in topics.split("|")]
+        rest = parse_everything_else(number) if number else everything_else
+    except ValueError as error:
+        raise ConfigError([Problem(str(error), path="topics or everything_else")]) from error
+    topics_json = to_json([one for one in listed if one])
+    if topics_json == "[]" and not rest:
+        raise ConfigError([Problem("this reader would never get anything; add topics", path="topics")])
+    return Subscriber(
+        address=parse_address(given.get("address", "")),
+        cadence=cadence,
+        topics_json=topics_json,
+        name=given.get("name", ""),
+        language=given.get("language", ""),
+        layout=given.get("layout", ""),
+        everything_else=rest,
+        file_owned=False,
+    )
+
+
+def write_csv_row(reader: Subscriber, days: str) -> tuple[str, ...]:
+    """Return a reader as a row of a list, in the order of COLUMNS."""
+    return (
+        reader.address,
+        reader.name,
+        days,
+        f"{reader.cadence.at:%H:%M}",
+        reader.cadence.zone,
+        reader.language,
+        reader.layout,
+        str(reader.everything_else),
+        reader.topics_json,
+    )
 
 
 # --- deciding -----------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -13,22 +14,26 @@ from datetime import UTC, datetime
 from newsletter import __version__
 from newsletter.checked_yaml import did_you_mean
 from newsletter.collect.fetch import HttpFetcher
-from newsletter.config import Config, RelaySettings, build_identity
+from newsletter.config import BounceSettings, Config, RelaySettings, build_identity
 from newsletter.deliver.dkim import DkimKey, load_dkim_key
+from newsletter.deliver.inbox import ImapConfig, ImapInbox, MaildirInbox
 from newsletter.deliver.maildir import MaildirMailer
 from newsletter.deliver.relays import Relay, RelayPool
+from newsletter.deliver.return_path import build_return_path
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
 from newsletter.errors import ConfigError, MailerError, Problem
 from newsletter.match.topics import parse_topic, parse_topics
-from newsletter.model import Delivery, Identity, Source, State, Topic
-from newsletter.ports import Clock, DailyLimits, Mailer
+from newsletter.model import Delivery, DeliveryId, EmailAddress, Identity, Source, State, Topic
+from newsletter.ports import Clock, DailyLimits, Inbox, Mailer
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
 from newsletter.shipped import find_shipped
 from newsletter.storage import (
     Database,
+    EpochGuard,
     Heartbeat,
     SqlDeliveryStore,
     SqlEntryStore,
+    SqlEvidenceStore,
     SqlSettingStore,
     SqlSubscriberStore,
     boot_id,
@@ -39,6 +44,7 @@ from newsletter.subscribers_file import FileImport
 from newsletter.workflows.build_edition import DigestBuilder
 from newsletter.workflows.build_mail import MailBuilder
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
+from newsletter.workflows.handle_bounces import handle_bounces
 from newsletter.workflows.import_subscribers import choose_subscribers
 from newsletter.workflows.liked_papers import choose_lookup
 from newsletter.workflows.send_edition import Sender
@@ -77,6 +83,8 @@ class Newsletter:
     subscribers: SqlSubscriberStore
     deliveries: SqlDeliveryStore
     settings: SqlSettingStore
+    evidence: SqlEvidenceStore
+    guard: EpochGuard
     clock: Clock
     mailer: Mailer | None
 
@@ -112,6 +120,29 @@ class Newsletter:
     async def new_mail_builder(self) -> MailBuilder:
         secret = await self.settings.load_secret()
         return MailBuilder(self.templates, self.identity, secret, self.dkim)
+
+    async def handle_bounces(self) -> Counter[str]:
+        """Read what came back, and do what follows; return how many messages led to what. Raises MailerError."""
+        if self.config.bounces is None:
+            return Counter()
+        inbox = build_inbox(self.config.bounces)
+        try:
+            return await handle_bounces(
+                inbox,
+                self.evidence,
+                self.identity.bounce_address,
+                await self.settings.load_secret(),
+                self.clock,
+            )
+        finally:
+            await inbox.close()
+
+    async def _choose_return_path(self) -> Callable[[DeliveryId], EmailAddress] | None:
+        """Return what gives each mail its own envelope sender, None where nobody would read what comes back."""
+        if self.config.bounces is None or not self.config.bounces.tagged:
+            return None
+        secret = await self.settings.load_secret()
+        return lambda delivery: build_return_path(self.identity.bounce_address, delivery, secret)
 
     @asynccontextmanager
     async def fetcher(self) -> AsyncIterator[HttpFetcher]:
@@ -183,6 +214,8 @@ class Newsletter:
                 deliveries=self.deliveries,
                 settings=self.settings,
                 mailer=mailer,
+                guard=self.guard,
+                return_path=await self._choose_return_path(),
                 digests=await self.new_digest_builder(),
                 mails=await self.new_mail_builder(),
                 clock=self.clock,
@@ -227,6 +260,8 @@ async def open_newsletter(
             subscribers=SqlSubscriberStore(database),
             deliveries=SqlDeliveryStore(database),
             settings=settings,
+            evidence=SqlEvidenceStore(database),
+            guard=EpochGuard(database, config.epoch_file),
             clock=clock,
             mailer=build_mailer(config, settings, clock),
         )
@@ -281,6 +316,24 @@ def build_mailer(config: Config, limits: DailyLimits, clock: Clock) -> Mailer | 
         for relay in config.relays
     ]
     return RelayPool(relays, limits, clock)
+
+
+def build_inbox(settings: BounceSettings) -> Inbox:
+    """Return where mail about our mail arrives. Connects to nothing yet."""
+    if settings.imap is None:
+        assert settings.maildir is not None  # one of the two is given
+        return MaildirInbox(settings.maildir)
+    imap = settings.imap
+    return ImapInbox(
+        ImapConfig(
+            host=imap.host,
+            port=imap.port_number,
+            security=imap.security,
+            username=imap.username,
+            password=imap.password.get_secret_value(),
+            folder=imap.folder,
+        )
+    )
 
 
 def build_relay(relay: RelaySettings) -> SmtpMailer:

@@ -140,14 +140,26 @@ def sources(config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def explain(
-    paper: Annotated[str, typer.Argument(help="An arXiv id, a DOI, an address, or words of a title.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A paper (an arXiv id, a DOI, an address, words of a title), or a reader's e-mail address."
+        ),
+    ],
     config: ConfigPath = DEFAULT_CONFIG,
-    reader: Annotated[str, typer.Option("--reader", help="Only what became of it for this reader.")] = "",
+    reader: Annotated[
+        str, typer.Option("--reader", help="A paper: only what became of it for this reader.")
+    ] = "",
+    date: Annotated[
+        str, typer.Option("--date", help="A reader: the digest of this date, not the last ones.")
+    ] = "",
 ) -> None:
-    """Say where a paper was seen, when, and what became of it for each reader."""
-    from newsletter.cli import incoming
+    """Say what became of a paper for each reader; or what a reader got, why, and each attempt to send it."""
+    from newsletter.cli import incoming, ledger
 
-    _finish(incoming.explain(_load(config), paper, reader))
+    if ledger.is_address(what):
+        _finish(ledger.explain_reader(_load(config), what, date))
+    _finish(incoming.explain(_load(config), what, reader))
 
 
 @app.command()
@@ -255,6 +267,76 @@ def status(
 
 
 @app.command()
+def deliveries(
+    config: ConfigPath = DEFAULT_CONFIG,
+    edition: Annotated[str, typer.Option("--edition", help="Of this date: 2026-06-16.")] = "",
+    state: Annotated[
+        list[str] | None, typer.Option("--state", help="In this state. May be repeated.")
+    ] = None,
+    domain: Annotated[str, typer.Option("--domain", help="To this domain: example.org.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="With these words in the last reply.")] = "",
+    form: Annotated[str, typer.Option("--format", help="table, csv or json (one a line).")] = "table",
+) -> None:
+    """List deliveries: who got what, when, through which relay, and what it said."""
+    from newsletter.cli import ledger
+
+    wanted = ledger.build_filter(edition, state or [], domain, reason)
+    _finish(ledger.show_deliveries(_load(config), wanted, form))
+
+
+@app.command()
+def resolve(
+    address: Address,
+    outcome: Annotated[str, typer.Argument(help="accepted or not-sent.")],
+    reason: Annotated[str, typer.Option("--reason", help="How you know; kept in the ledger.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    edition: Annotated[str, typer.Option("--edition", help="Of this date only.")] = "",
+) -> None:
+    """Settle an uncertain mail by hand: it was accepted, or it was not sent and goes out again."""
+    from newsletter.cli import ledger
+
+    _finish(ledger.resolve(_load(config), address, edition, outcome, reason))
+
+
+@app.command()
+def retry(
+    edition: Annotated[str, typer.Option("--edition", help="The date: 2026-06-16.")],
+    state: Annotated[list[str], typer.Option("--state", help="rejected or expired. May be repeated.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    domain: Annotated[str, typer.Option("--domain", help="Only to this domain.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Only with these words in the last reply.")] = "",
+) -> None:
+    """Queue the failed mails of an edition again, just those."""
+    from newsletter.cli import ledger
+
+    _finish(ledger.retry(_load(config), ledger.build_filter(edition, state, domain, reason)))
+
+
+@app.command()
+def bounces(config: ConfigPath = DEFAULT_CONFIG, log_json: LogJson = False) -> None:
+    """Read mail about our mail once: bounces, complaints, automatic answers. 'run' does so by itself."""
+    from newsletter.cli import ledger
+
+    _finish(ledger.read_bounces(_load(config, log_json)))
+
+
+@app.command()
+def restored(
+    config: ConfigPath = DEFAULT_CONFIG,
+    sent_until: Annotated[
+        str, typer.Option("--sent-until", help="Digests due up to then went out: 2026-06-16T20:00Z.")
+    ] = "",
+    nothing_was_sent: Annotated[
+        bool, typer.Option("--nothing-was-sent", help="Nothing went out since this copy was made.")
+    ] = False,
+) -> None:
+    """Let a database that was put back from a backup send again, and say what had been sent since."""
+    from newsletter.cli import ledger
+
+    _finish(ledger.accept_restored(_load(config), sent_until, nothing_was_sent))
+
+
+@app.command()
 def backup(
     file: Annotated[Path, typer.Argument(help="The copy; must not exist yet.")],
     config: ConfigPath = DEFAULT_CONFIG,
@@ -339,11 +421,64 @@ def add_subscriber(
 
 
 @subscribers_app.command("pause")
-def pause_subscriber(address: Address, config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Send nothing to this subscriber until they are restored."""
+def pause_subscriber(
+    address: Address,
+    config: ConfigPath = DEFAULT_CONFIG,
+    until: Annotated[str, typer.Option("--until", help="The first day that they want mail again.")] = "",
+) -> None:
+    """Send nothing to this subscriber until a day, or until they are restored."""
     from newsletter.cli import people
 
-    _finish(people.pause(_load(config), address))
+    _finish(people.pause(_load(config), address, until))
+
+
+@subscribers_app.command("import")
+def import_subscribers(
+    file: Annotated[Path, typer.Argument(help="A CSV file whose first row names the columns.")],
+    consent: Annotated[str, typer.Option("--consent", help="How they agreed; kept in the consent record.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+) -> None:
+    """Add subscribers from a CSV file; says of each row that is refused where it is wrong."""
+    from newsletter.cli import lists
+
+    _finish(lists.import_file(_load(config), file, consent, dry_run=dry_run))
+
+
+@subscribers_app.command("export")
+def export_subscribers(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Write everybody as CSV to the standard output, in a form that import takes."""
+    from newsletter.cli import lists
+
+    _finish(lists.export(_load(config)))
+
+
+@subscribers_app.command("erase")
+def erase_subscriber(address: Address, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Erase what is known of a person. The counts of editions stay as they were."""
+    from newsletter.cli import lists
+
+    _finish(lists.erase(_load(config), address))
+
+
+@subscribers_app.command("suppressed")
+def list_suppressed(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Write the addresses that are not mailed any more as CSV, with the reason."""
+    from newsletter.cli import lists
+
+    _finish(lists.export_suppressed(_load(config)))
+
+
+@subscribers_app.command("lift")
+def lift_suppression(
+    address: Address,
+    reason: Annotated[str, typer.Option("--reason", help="Why the address may be mailed again.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Mail a suppressed address again. Whoever has left stays left."""
+    from newsletter.cli import lists
+
+    _finish(lists.lift(_load(config), address, reason))
 
 
 @subscribers_app.command("remove")

@@ -55,6 +55,7 @@ async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: 
         if dry_run:
             return await _tell_due(newsletter)
         now = newsletter.clock.now()
+        await newsletter.subscribers.wake(now, await newsletter.entries.newest_run())
         if local_on is None:
             await plan_due(
                 newsletter.subscribers,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 from newsletter.address import parse_address
 from newsletter.checked_yaml import to_json
 from newsletter.cli import DONE, WRONG_INPUT
 from newsletter.cli.show import build_table, console
-from newsletter.compose.slots import next_slot
+from newsletter.compose.slots import next_slot, pause_until
 from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
 from newsletter.match.topics import parse_topics
@@ -81,9 +82,23 @@ async def add(
     return DONE
 
 
-async def pause(config: Config, address: str) -> int:
-    """Pause one subscriber; the store owns them from now on, so that the file does not wake them up."""
-    return await _set_consent(config, address, Consent.PAUSED, "paused by the operator")
+async def pause(config: Config, address: str, until: str) -> int:
+    """Pause one subscriber, until a day if given; the store owns them from now on, so that the file does not wake
+    them up."""
+    if not until:
+        return await _set_consent(config, address, Consent.PAUSED, "paused by the operator")
+    try:
+        first_on = date.fromisoformat(until)
+    except ValueError as error:
+        raise ConfigError([Problem(f"{until!r} is not a date like 2026-06-16", path="--until")]) from error
+    async with open_newsletter(config) as newsletter:
+        reader = await load_reader(newsletter, address)
+        paused = pause_until(reader, first_on)
+        if paused.next_due_at is None or paused.next_due_at <= newsletter.clock.now():
+            raise ConfigError([Problem(f"{until} is not a day to come", path="--until")])
+        await newsletter.subscribers.save([paused], newsletter.clock.now(), f"paused until {first_on}")
+    console.print(f"{paused.address}: paused; next digest {paused.next_due_at:%Y-%m-%d %H:%M} UTC")
+    return DONE
 
 
 async def remove(config: Config, address: str) -> int:
@@ -96,7 +111,7 @@ async def restore(config: Config, address: str, reason: str) -> int:
     if not reason.strip():
         raise ConfigError([Problem("say why they may be mailed again", path="--reason")])
     async with open_newsletter(config) as newsletter:
-        reader = await _load(newsletter, address)
+        reader = await load_reader(newsletter, address)
         now = newsletter.clock.now()
         await newsletter.subscribers.lift_suppression(reader.address, reason, now)
         back = replace(
@@ -105,6 +120,7 @@ async def restore(config: Config, address: str, reason: str) -> int:
             # What came while they were away is not sent after them.
             counted_run=max(reader.counted_run, await newsletter.entries.newest_run()),
             next_due_at=next_slot(reader.cadence, now).at,
+            wake_at=None,
             file_owned=False,
         )
         await newsletter.subscribers.save([back], now, reason)
@@ -114,14 +130,15 @@ async def restore(config: Config, address: str, reason: str) -> int:
 
 async def _set_consent(config: Config, address: str, consent: Consent, why: str) -> int:
     async with open_newsletter(config) as newsletter:
-        reader = await _load(newsletter, address)
-        changed = replace(reader, consent=consent, file_owned=False)
+        reader = await load_reader(newsletter, address)
+        changed = replace(reader, consent=consent, wake_at=None, file_owned=False)
         await newsletter.subscribers.save([changed], newsletter.clock.now(), why)
     console.print(f"{reader.address}: {consent}")
     return DONE
 
 
-async def _load(newsletter: Newsletter, address: str) -> Subscriber:
+async def load_reader(newsletter: Newsletter, address: str) -> Subscriber:
+    """Return a subscriber by address. Raises ConfigError where there is none."""
     checked = parse_address(address)
     reader = await newsletter.subscribers.load(checked)
     if reader is None:

@@ -7,10 +7,11 @@ in autumn is one slot (its first), and an hour that spring leaves out is moved o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from newsletter.model import Cadence, Plan, Skip, Slot, Subscriber, SubscriberId
+from newsletter.model import Cadence, Consent, Plan, Skip, Slot, Subscriber, SubscriberId
 
 _DAY = timedelta(days=1)
 
@@ -97,6 +98,20 @@ def choose_plan_for_date(
         skipped=tuple(Skip(one, _covered_by(slot)) for one in missed if one != slot),
         next_due_at=next_slot(cadence, max(now, slot.at)).at,
         expires_at=now + catch_up,
+    )
+
+
+def pause_until(subscriber: Subscriber, first_on: date) -> Subscriber:
+    """Return a reader who gets no mail before a local date. The pause ends one cadence before their next slot, so that
+    the first digest after it covers what an ordinary one would."""
+    cadence = subscriber.cadence
+    slot = next(_slots_from(cadence, first_on))
+    return replace(
+        subscriber,
+        consent=Consent.PAUSED,
+        next_due_at=slot.at,
+        wake_at=previous_slot(cadence, slot.at).at,
+        file_owned=False,
     )
 
 

@@ -10,16 +10,15 @@ import contextlib
 import email
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
-from enum import StrEnum
 
 import structlog
 from flufl.bounce import all_failures
 
 from newsletter.deliver.bounce_words import says_away, says_gone, says_passing
+from newsletter.model import Report, ReportedRecipient, ReportKind
 
 log = structlog.get_logger()
 
@@ -56,50 +55,6 @@ _ORIGINAL = re.compile(
 )
 _HARD_STATUSES = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.6", "5.1.10", "5.2.1", "5.4.4"})
 _PERSONAL_CODES = frozenset({"550", "551", "553"})
-
-
-class ReportKind(StrEnum):
-    """What a report says, the gravest first."""
-
-    COMPLAINT = "complaint"
-    UNSUBSCRIBE = "unsubscribe"
-    HARD = "hard"
-    SOFT = "soft"
-    DELIVERED = "delivered"
-    AUTO_REPLY = "auto_reply"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedRecipient:
-    """What a report says of one address. status is an enhanced code or empty; diagnostic is one line.
-
-    kind is hard where the failure is permanent, as the report itself says; is_bad_address: the address is why, so
-    that it should not be mailed again. is_final: no further attempt is made.
-    """
-
-    address: str
-    kind: ReportKind
-    status: str = ""
-    diagnostic: str = ""
-    is_bad_address: bool = False
-    is_final: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A mail about our mail. recipients may be empty where nobody is named.
-
-    message_id is that of the mail that it is about, empty where it is not told. returned_to are the addresses at
-    which the report arrived. is_standard: it follows RFC 3464 or RFC 5965.
-    """
-
-    kind: ReportKind
-    recipients: tuple[ReportedRecipient, ...] = ()
-    message_id: str = ""
-    returned_to: tuple[str, ...] = ()
-    subject: str = ""
-    is_standard: bool = False
 
 
 def parse_report(message: bytes) -> Report:

@@ -7,6 +7,8 @@ from newsletter.storage.backup import backup
 from newsletter.storage.deliveries import SqlDeliveryStore
 from newsletter.storage.engine import Database
 from newsletter.storage.entries import SqlEntryStore
+from newsletter.storage.epoch import EpochGuard
+from newsletter.storage.evidence import SqlEvidenceStore
 from newsletter.storage.lease import Heartbeat, boot_id, is_dead
 from newsletter.storage.schema import open_database
 from newsletter.storage.settings import SqlSettingStore
@@ -14,9 +16,11 @@ from newsletter.storage.subscribers import SqlSubscriberStore
 
 __all__ = [
     "Database",
+    "EpochGuard",
     "Heartbeat",
     "SqlDeliveryStore",
     "SqlEntryStore",
+    "SqlEvidenceStore",
     "SqlSettingStore",
     "SqlSubscriberStore",
     "backup",

@@ -36,6 +36,9 @@ def _copy(source: Path, target: Path) -> None:
         try:
             with closing(sqlite3.connect(source, timeout=LOCK_PATIENCE_S)) as connection:
                 connection.execute("VACUUM INTO ?", (str(partial),))
+            # Put back in place of the original, it must not mail anybody twice: see storage/epoch.py.
+            with closing(sqlite3.connect(partial)) as copy, copy:
+                copy.execute("INSERT OR REPLACE INTO settings (key, value) VALUES ('copy', 'yes')")
             _flush(partial)
             partial.rename(target)
         finally:

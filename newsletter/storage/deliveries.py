@@ -36,6 +36,7 @@ from newsletter.model import (
     Close,
     Deferred,
     Delivery,
+    DeliveryFilter,
     DeliveryId,
     Frozen,
     Instance,
@@ -53,7 +54,7 @@ from newsletter.model import (
     Uncertain,
     state_of,
 )
-from newsletter.storage.delivery_views import DeliveryViews, read_deliveries
+from newsletter.storage.delivery_views import DeliveryViews, fitting, read_deliveries
 from newsletter.storage.engine import Database, in_chunks, insert_or_ignore, insert_or_update
 from newsletter.storage.tables import (
     attempts,
@@ -282,6 +283,58 @@ class SqlDeliveryStore(DeliveryViews):
         _update_rows(connection, [_begun_row(step, row) for step, row in begun if row.content_hash])
         _save_delivery_entries(connection, [(row.id, step.frozen) for step, row in first])
         return fresh
+
+    async def resolve(self, delivery: DeliveryId, accepted: bool, why: str, expires_at: datetime) -> bool:
+        """Settle an uncertain row by hand: it was accepted, or it was not sent and is tried again until expires_at.
+        False where it is not uncertain."""
+        changes: dict[str, Any] = {"state": State.ACCEPTED, "last_reply": f"resolved by the operator: {why}"}
+        if not accepted:
+            changes |= {"state": State.DEFERRED, "expires_at": expires_at}
+        async with self._database.write() as connection:
+            settled = await connection.execute(
+                update(deliveries)
+                .where(deliveries.c.id == delivery, deliveries.c.state == State.UNCERTAIN)
+                .values(changes)
+            )
+            return settled.rowcount > 0
+
+    async def skip_until(self, until: datetime, why: str) -> int:
+        """Skip the queued and deferred rows whose slot lies at or before ``until``; return how many."""
+        async with self._database.write() as connection:
+            skipped = await connection.execute(
+                update(deliveries)
+                .where(deliveries.c.state.in_(_WAITING), deliveries.c.slot_at <= until)
+                .values(state=State.SKIPPED, last_reply=why)
+            )
+            return skipped.rowcount
+
+    async def retry(self, wanted: DeliveryFilter, now: datetime, expires_at: datetime) -> tuple[int, int]:
+        """Queue rejected and expired rows that fit again; return how many, and how many were left because a later
+        digest of their reader has covered them, or is about to."""
+        later = deliveries.alias("later")
+        covered = exists().where(
+            later.c.recipient == deliveries.c.recipient,
+            later.c.kind == deliveries.c.kind,
+            later.c.key > deliveries.c.key,
+            later.c.state.in_([*COUNTED, *_WAITING, *_HELD]),
+        )
+        ended = deliveries.c.state.in_([State.REJECTED, State.EXPIRED])
+        fits = deliveries.c.id.in_(select(deliveries.c.id).join(subscribers).where(ended, *fitting(wanted)))
+
+        def work(connection: Connection) -> tuple[int, int]:
+            all_of_them = connection.scalar(select(func.count()).select_from(deliveries).where(fits)) or 0
+            queued = connection.execute(
+                update(deliveries)
+                .where(fits, ended, ~covered)
+                .values(
+                    state=case((deliveries.c.attempt > 0, State.DEFERRED), else_=State.QUEUED),
+                    next_attempt_at=now,
+                    expires_at=expires_at,
+                )
+            ).rowcount
+            return queued, all_of_them - queued
+
+        return await self._database.transact(work)
 
     async def release(self, instance: InstanceId, now: datetime) -> int:
         """Put this instance's rows in ``claimed`` back as they were; return how many."""

@@ -7,11 +7,13 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Label, Row, Table, func, select
 
 from newsletter.model import (
     COUNTED,
+    Attempt,
     Delivery,
+    DeliveryFilter,
     DeliveryId,
     EmailAddress,
     EntryDelivery,
@@ -25,9 +27,10 @@ from newsletter.model import (
     Window,
 )
 from newsletter.storage.engine import Database, in_chunks
-from newsletter.storage.tables import bundles, cards, deliveries, delivery_entries, subscribers
+from newsletter.storage.tables import attempts, bundles, cards, deliveries, delivery_entries, subscribers
 
 _FIRST = EntryId(0)
+_FIRST_DELIVERY = DeliveryId(0)
 _ORDER_OF_STATES = {state: place for place, state in enumerate(State)}
 
 
@@ -120,6 +123,42 @@ class DeliveryViews:
                 for row in rows
             ]
 
+    async def find(
+        self, wanted: DeliveryFilter, after: DeliveryId = _FIRST_DELIVERY, limit: int = 1000
+    ) -> Sequence[tuple[Delivery, EmailAddress]]:
+        """Return deliveries that fit, by id, those after ``after``, at most so many; without what is frozen."""
+        address = _mailed_to()
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(deliveries, address)
+                .join(subscribers)
+                .where(deliveries.c.id > after, *fitting(wanted))
+                .order_by(deliveries.c.id)
+                .limit(limit)
+            )
+            return [(_read_delivery(row, None), EmailAddress(row.mailed_to)) for row in rows]
+
+    async def load_of_reader(self, reader: SubscriberId, edition: str = "") -> Sequence[Delivery]:
+        """Return a reader's digests, of one edition if given, the newest first, with what is frozen of each."""
+        wanted = [deliveries.c.kind == Kind.DIGEST, deliveries.c.recipient == reader]
+        if edition:
+            wanted.append(deliveries.c.key == edition)
+        async with self._database.read() as connection:
+            rows = (
+                await connection.execute(
+                    select(deliveries).where(*wanted).order_by(deliveries.c.key.desc()).limit(10)
+                )
+            ).all()
+            return await connection.run_sync(read_deliveries, rows)
+
+    async def load_attempts(self, delivery: DeliveryId) -> Sequence[Attempt]:
+        """Return the attempts at one delivery, the first one first."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(attempts).where(attempts.c.delivery == delivery).order_by(attempts.c.number)
+            )
+            return [Attempt(row.number, row.at, State(row.outcome), row.reply, row.relay) for row in rows]
+
     async def load_unreached(self, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
         """Return the rows of an edition that are neither accepted nor empty, with the address, by address."""
         return await self._load_edition(edition, deliveries.c.state.not_in([State.ACCEPTED, State.EMPTY]))
@@ -131,7 +170,7 @@ class DeliveryViews:
     async def _load_edition(
         self, edition: str, *which: ColumnElement[bool]
     ) -> Sequence[tuple[Delivery, EmailAddress]]:
-        address = func.coalesce(deliveries.c.address, subscribers.c.address).label("mailed_to")
+        address = _mailed_to()
         async with self._database.read() as connection:
             rows = (
                 await connection.execute(
@@ -145,6 +184,28 @@ class DeliveryViews:
             return [
                 (delivery, EmailAddress(row.mailed_to)) for delivery, row in zip(found, rows, strict=True)
             ]
+
+
+def _mailed_to() -> Label[str]:
+    """The address of a delivery: the frozen one, else its reader's."""
+    return func.coalesce(deliveries.c.address, subscribers.c.address).label("mailed_to")
+
+
+def fitting(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions of a filter, for deliveries joined with subscribers."""
+    address = func.coalesce(deliveries.c.address, subscribers.c.address)
+    conditions: list[ColumnElement[bool]] = [deliveries.c.kind == Kind.DIGEST]
+    if wanted.edition:
+        conditions.append(deliveries.c.key == wanted.edition)
+    if wanted.states:
+        conditions.append(deliveries.c.state.in_(sorted(wanted.states)))
+    if wanted.domain:
+        conditions.append(address.endswith(f"@{wanted.domain}", autoescape=True))
+    if wanted.address:
+        conditions.append(address == wanted.address)
+    if wanted.reason:
+        conditions.append(deliveries.c.last_reply.icontains(wanted.reason, autoescape=True))
+    return conditions
 
 
 # --- rows and values ----------------------------------------------------------------------

@@ -7,12 +7,31 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, case, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    case,
+    delete,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.model import Cadence, Consent, EmailAddress, Subscriber, SubscriberId
+from newsletter.model import Cadence, Consent, EmailAddress, State, Subscriber, SubscriberId
 from newsletter.storage.engine import Database, UtcDateTime, in_chunks
-from newsletter.storage.tables import consents, suppressions
+from newsletter.storage.tables import (
+    attempts,
+    bounces,
+    consents,
+    deliveries,
+    delivery_entries,
+    suppressions,
+)
 from newsletter.storage.tables import subscribers as readers
 
 
@@ -84,6 +103,101 @@ class SqlSubscriberStore:
                 await _log_consents(connection, readers.c.id.in_(ids), now, why)
             for addresses in in_chunks([person.address for person in new]):
                 await _log_consents(connection, readers.c.address.in_(addresses), now, why)
+
+    async def wake(self, now: datetime, newest_run: int) -> int:
+        """End the pauses whose time is over; return how many. What came before is not sent after the readers."""
+        ended = (readers.c.consent == Consent.PAUSED, readers.c.wake_at <= now)
+        async with self._database.write() as connection:
+            ids = list(await connection.scalars(select(readers.c.id).where(*ended)))
+            for some in in_chunks(ids):
+                await connection.execute(
+                    update(readers)
+                    .where(readers.c.id.in_(some), *ended)
+                    .values(
+                        consent=Consent.CONFIRMED,
+                        wake_at=None,
+                        counted_run=case(
+                            (readers.c.counted_run < newest_run, newest_run), else_=readers.c.counted_run
+                        ),
+                    )
+                )
+                await _log_consents(connection, readers.c.id.in_(some), now, "the pause is over")
+            return len(ids)
+
+    async def load_known(self, addresses: Collection[EmailAddress]) -> frozenset[EmailAddress]:
+        """Return those of these addresses that belong to a subscriber, whatever their consent."""
+        found: set[EmailAddress] = set()
+        async with self._database.read() as connection:
+            for some in in_chunks(addresses):
+                rows = await connection.scalars(select(readers.c.address).where(readers.c.address.in_(some)))
+                found |= {EmailAddress(address) for address in rows}
+        return frozenset(found)
+
+    async def erase(self, subscriber: SubscriberId, now: datetime) -> bool:
+        """Erase a person; False, and nothing is done, while a mail to them is on its way.
+
+        Their deliveries stay as rows without address, content, entries and replies, so that the counts of editions
+        stay true; what was still pending is suppressed. A suppression of the address stays: an import would else
+        mail them again.
+        """
+
+        def work(connection: Connection) -> bool:
+            mine = deliveries.c.recipient == subscriber
+            if connection.scalar(
+                select(deliveries.c.id).where(mine, deliveries.c.state.in_([State.CLAIMED, State.IN_DATA]))
+            ):
+                return False
+            rows = select(deliveries.c.id).where(mine)
+            address = connection.scalar(select(readers.c.address).where(readers.c.id == subscriber))
+            connection.execute(delete(delivery_entries).where(delivery_entries.c.delivery.in_(rows)))
+            connection.execute(update(attempts).where(attempts.c.delivery.in_(rows)).values(reply="erased"))
+            connection.execute(
+                update(deliveries)
+                .where(mine, deliveries.c.state.in_([State.QUEUED, State.DEFERRED]))
+                .values(state=State.SUPPRESSED)
+            )
+            connection.execute(
+                update(deliveries)
+                .where(mine)
+                .values(
+                    address=case((deliveries.c.address.is_(None), None), else_=""),
+                    digest_json=case((deliveries.c.digest_json.is_(None), None), else_=""),
+                    message_id=None,
+                    last_reply="erased",
+                )
+            )
+            connection.execute(
+                update(bounces)
+                .where(or_(bounces.c.delivery.in_(rows), bounces.c.address == address))
+                .values(address="", diagnostic="")
+            )
+            connection.execute(delete(consents).where(consents.c.subscriber == subscriber))
+            connection.execute(
+                update(readers)
+                .where(readers.c.id == subscriber)
+                .values(
+                    address=f"erased-{subscriber}@erased.invalid",
+                    name="",
+                    topics_json="[]",
+                    consent=Consent.LEFT,
+                    next_due_at=None,
+                    wake_at=None,
+                    file_owned=False,
+                )
+            )
+            return True
+
+        return await self._database.transact(work)
+
+    async def load_all_suppressed(self) -> Sequence[tuple[EmailAddress, str, datetime]]:
+        """Return every suppressed address with the reason and since when, by address."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(suppressions.c.address, suppressions.c.reason, suppressions.c.since)
+                .where(suppressions.c.lifted_at.is_(None))
+                .order_by(suppressions.c.address)
+            )
+            return [(EmailAddress(row.address), row.reason, row.since) for row in rows]
 
     async def load_due(self, now: datetime, limit: int) -> Sequence[Subscriber]:
         """Return confirmed readers with next_due_at <= now, the longest due first (then by id)."""

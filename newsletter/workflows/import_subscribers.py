@@ -51,5 +51,10 @@ async def start_window(reader: Subscriber, entries: EntryStore, now: datetime) -
     return replace(reader, counted_run=await entries.newest_run_before(began))
 
 
+async def begin_reading(reader: Subscriber, entries: EntryStore, now: datetime) -> Subscriber:
+    """Return a new reader with the window and the first slot of one who joins now."""
+    return await start_window(replace(reader, next_due_at=_next_due(reader.cadence, now)), entries, now)
+
+
 def _next_due(cadence: Cadence, now: datetime) -> datetime:
     return next_slot(cadence, now).at

@@ -12,7 +12,7 @@ import asyncio
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import structlog
@@ -24,6 +24,7 @@ from newsletter.model import (
     Close,
     Consent,
     Delivery,
+    DeliveryId,
     EmailAddress,
     Instance,
     InstanceId,
@@ -38,7 +39,7 @@ from newsletter.model import (
     Subscriber,
     state_of,
 )
-from newsletter.ports import Clock, DeliveryStore, Mailer, SettingStore, SubscriberStore
+from newsletter.ports import Clock, DeliveryStore, Guard, Mailer, SettingStore, SubscriberStore
 from newsletter.workflows.build_edition import DigestBuilder
 from newsletter.workflows.build_mail import DigestMail, MailBuilder
 from newsletter.workflows.ledger import LedgerWriter, patiently
@@ -85,13 +86,16 @@ class Sender:
     """One pass over the ledger, by one instance.
 
     digests composes over the newest run that was visible when the pass began. is_dead tells whether another
-    instance's claims are void. stop, once set, lets the mails in flight finish and the rest wait.
+    instance's claims are void. return_path gives each mail its own envelope sender. stop, once set, lets the mails
+    in flight finish and the rest wait.
     """
 
     subscribers: SubscriberStore
     deliveries: DeliveryStore
     settings: SettingStore
     mailer: Mailer
+    guard: Guard
+    return_path: Callable[[DeliveryId], EmailAddress] | None
     digests: DigestBuilder
     mails: MailBuilder
     clock: Clock
@@ -109,6 +113,9 @@ class Sender:
         Raises StoreError where an outcome cannot be recorded.
         """
         report = SendReport()
+        report.stopped = await patiently(self.guard.check)
+        if report.stopped:
+            return report
         await patiently(self.recover)
         report.states[State.EXPIRED] = await patiently(lambda: self.deliveries.expire(self.clock.now()))
         ledger = LedgerWriter(self.deliveries, self.instance, self.clock)
@@ -195,7 +202,10 @@ class Sender:
         rows = await patiently(
             lambda: self.deliveries.claim(self.instance, self.clock.now(), limit, self.on_uncertain, edition)
         )
-        return await patiently(lambda: self._look_up(rows)) if rows else []
+        if not rows:
+            return []
+        await patiently(self.guard.advance)
+        return await patiently(lambda: self._look_up(rows))
 
     async def _look_up(self, rows: Sequence[Delivery]) -> list[_Claimed]:
         readers = await self.subscribers.load_many([row.recipient for row in rows])
@@ -251,7 +261,10 @@ class Sender:
     async def _hand_over(self, one: _Claimed, mail: DigestMail, ledger: LedgerWriter) -> State | None:
         delivery = one.delivery
         attempt = delivery.attempt + 1
-        session = await self.mailer.begin(mail.envelope, one.only)
+        envelope = mail.envelope
+        if self.return_path is not None:
+            envelope = replace(envelope, mail_from=self.return_path(delivery.id))
+        session = await self.mailer.begin(envelope, one.only)
         if isinstance(session, SmtpReply):  # MAIL or RCPT was refused
             return await self._settle(delivery, attempt, session, ledger)
         try:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.deliver.bounce import ReportKind, blames_address, parse_report
+from newsletter.deliver.bounce import blames_address, parse_report
+from newsletter.model import ReportKind
 
 
 def make_delivery_report(

@@ -1,0 +1,256 @@
+"""The commands about the ledger: deliveries, resolve, retry, restored, bounces, explain ADDRESS."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from newsletter.address import parse_address
+from newsletter.cli import DONE, DONE_WITH_FAILURES
+from newsletter.cli.operate import parse_edition
+from newsletter.cli.show import build_table, console
+from newsletter.compose.frozen import thaw_digest
+from newsletter.compose.slots import next_slot
+from newsletter.config import Config
+from newsletter.errors import AddressError, ConfigError, Problem
+from newsletter.model import (
+    Delivery,
+    DeliveryFilter,
+    DeliveryId,
+    EmailAddress,
+    State,
+    Subscriber,
+    SubscriberId,
+)
+from newsletter.render.language import load_language
+from newsletter.render.wording import write_reason
+from newsletter.wiring import Newsletter, open_newsletter
+
+_COLUMNS = ("edition", "address", "state", "attempts", "relay", "slot_at", "next_attempt_at", "reply")
+_BATCH = 500
+FORMS = ("table", "csv", "json")
+
+
+def build_filter(edition: str, states: list[str], domain: str = "", reason: str = "") -> DeliveryFilter:
+    """Return the filter that was typed. Raises ConfigError for a date or state that there is not."""
+    parse_edition(edition)
+    known = {str(state) for state in State}
+    for state in states:
+        if state not in known:
+            raise ConfigError([Problem(f"{state!r} is none of {', '.join(State)}", path="--state")])
+    return DeliveryFilter(edition, frozenset(map(State, states)), domain.lstrip("@").lower(), "", reason)
+
+
+async def show_deliveries(config: Config, wanted: DeliveryFilter, form: str) -> int:
+    """Print the deliveries that fit: a table, or CSV or JSON lines to the standard output."""
+    if form not in FORMS:
+        raise ConfigError([Problem(f"{form!r} is none of {', '.join(FORMS)}", path="--format")])
+    table = build_table(*(f"{name}#" if name == "attempts" else name for name in _COLUMNS))
+    writer = csv.writer(sys.stdout)
+    if form == "csv":
+        writer.writerow(_COLUMNS)
+    async with open_newsletter(config) as newsletter:
+        async for delivery, address in _find_all(newsletter, wanted):
+            row = _row(delivery, address)
+            if form == "csv":
+                writer.writerow([_harmless(value) for value in row])
+            elif form == "json":
+                print(json.dumps(dict(zip(_COLUMNS, row, strict=True)), ensure_ascii=False))
+            else:
+                table.add_row(*row)
+    if form == "table":
+        if table.row_count:
+            console.print(table)
+        console.print(f"{table.row_count} deliveries")
+    return DONE
+
+
+async def _find_all(
+    newsletter: Newsletter, wanted: DeliveryFilter
+) -> AsyncIterator[tuple[Delivery, EmailAddress]]:
+    last = DeliveryId(0)
+    while found := await newsletter.deliveries.find(wanted, last, _BATCH):
+        for delivery, address in found:
+            yield delivery, address
+        last = found[-1][0].id
+
+
+def _row(delivery: Delivery, address: str) -> list[str]:
+    waits = delivery.next_attempt_at if delivery.state in (State.QUEUED, State.DEFERRED) else None
+    return [
+        delivery.key,
+        address,
+        str(delivery.state),
+        str(delivery.attempt),
+        delivery.relay,
+        f"{delivery.slot_at:%Y-%m-%dT%H:%MZ}",
+        f"{waits:%Y-%m-%dT%H:%MZ}" if waits else "",
+        delivery.last_reply,
+    ]
+
+
+def _harmless(value: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula: a reply is written by others."""
+    return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t") else value
+
+
+async def resolve(config: Config, address: str, edition: str, outcome: str, reason: str) -> int:
+    """Settle one uncertain delivery by hand."""
+    if outcome not in ("accepted", "not-sent"):
+        raise ConfigError([Problem(f"{outcome!r} is neither accepted nor not-sent", path="OUTCOME")])
+    if not reason.strip():
+        raise ConfigError([Problem("say how you know; it is kept in the ledger", path="--reason")])
+    wanted = replace(build_filter(edition, [State.UNCERTAIN]), address=parse_address(address))
+    async with open_newsletter(config) as newsletter:
+        found = await newsletter.deliveries.find(wanted)
+        if not found:
+            console.print("no such delivery is uncertain; see 'newsletter deliveries --state uncertain'")
+            return DONE_WITH_FAILURES
+        expires_at = newsletter.clock.now() + config.schedule.catch_up
+        for delivery, mailed_to in found:
+            settled = await newsletter.deliveries.resolve(
+                delivery.id, outcome == "accepted", reason.strip(), expires_at
+            )
+            what = "accepted" if outcome == "accepted" else "is sent again by the next run"
+            console.print(f"{delivery.key} {mailed_to}: {what if settled else 'was settled meanwhile'}")
+    return DONE
+
+
+async def retry(config: Config, wanted: DeliveryFilter) -> int:
+    """Queue the rejected or expired deliveries of an edition again."""
+    if not wanted.edition or not wanted.states or not wanted.states <= {State.REJECTED, State.EXPIRED}:
+        raise ConfigError([Problem("give --edition, and --state rejected or --state expired")])
+    async with open_newsletter(config) as newsletter:
+        now = newsletter.clock.now()
+        queued, covered = await newsletter.deliveries.retry(wanted, now, now + config.schedule.catch_up)
+    console.print(f"{queued} queued again; 'newsletter send', or the running clock, sends them")
+    if covered:
+        console.print(f"{covered} left alone, because a later digest of the same reader covers their papers")
+    return DONE
+
+
+async def read_bounces(config: Config) -> int:
+    """Read mail about our mail once."""
+    if config.bounces is None:
+        raise ConfigError([Problem("is not set: where do bounces arrive?", path="bounces")])
+    async with open_newsletter(config) as newsletter:
+        done = await newsletter.handle_bounces()
+    console.print(", ".join(f"{count} {what}" for what, count in sorted(done.items())) or "nothing new")
+    return DONE
+
+
+async def accept_restored(config: Config, sent_until: str, nothing_was_sent: bool) -> int:
+    """Let a database that was restored send again, after the operator has said what had happened since."""
+    if bool(sent_until) == nothing_was_sent:
+        raise ConfigError([Problem("give either --sent-until WHEN or --nothing-was-sent")])
+    async with open_newsletter(config) as newsletter:
+        if sent_until:
+            until = _parse_instant(sent_until)
+            await newsletter.collect(at_once=True)
+            counted = await _count_as_sent(newsletter, until)
+            console.print(
+                f"{counted} digests up to {until:%Y-%m-%d %H:%M} UTC count as sent by the database that was lost;"
+                " what the sources list now counts as seen"
+            )
+        await newsletter.guard.accept()
+    console.print("this database sends again")
+    return DONE
+
+
+def _parse_instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        message = f"{text!r} is not an instant like 2026-06-16T20:00Z"
+        raise ConfigError([Problem(message, path="--sent-until")]) from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+async def _count_as_sent(newsletter: Newsletter, until: datetime) -> int:
+    """Move every reader's clock and window past what the lost database had sent; return how many digests."""
+    newest_run = await newsletter.entries.newest_run()
+    why = "sent by the database that was lost, as the operator said"
+    counted = await newsletter.deliveries.skip_until(until, why)
+    last = SubscriberId(0)
+    while readers := await newsletter.subscribers.load_after(last, _BATCH):
+        last = readers[-1].id
+        moved = [_move_past(reader, until, newest_run) for reader in readers]
+        counted += sum(
+            before.next_due_at != after.next_due_at for before, after in zip(readers, moved, strict=True)
+        )
+        await newsletter.subscribers.save(moved, newsletter.clock.now(), why)
+    return counted
+
+
+def _move_past(reader: Subscriber, until: datetime, newest_run: int) -> Subscriber:
+    """Return the reader as the lost database would have left them: what is known by now they have had."""
+    due = reader.next_due_at
+    if due is not None and due <= until:
+        due = next_slot(reader.cadence, until).at
+    return replace(reader, counted_run=max(reader.counted_run, newest_run), next_due_at=due)
+
+
+# --- one reader ---------------------------------------------------------------------------
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a text is an e-mail address, and not a paper."""
+    try:
+        parse_address(text)
+    except AddressError:
+        return False
+    return True
+
+
+async def explain_reader(config: Config, address: str, on: str) -> int:
+    """Say what a reader got and why: slot, topics, entries with their reasons, each attempt and its reply."""
+    parse_edition(on)
+    wanted = parse_address(address)
+    async with open_newsletter(config) as newsletter:
+        reader = await newsletter.subscribers.load(wanted)
+        if reader is None:
+            raise ConfigError([Problem(f"{wanted} is not a subscriber; see 'newsletter subscribers list'")])
+        suppressed = await newsletter.subscribers.load_suppressed([reader.address])
+        console.print(
+            f"{reader.address}: {reader.consent}, {reader.cadence.at:%H:%M} {reader.cadence.zone},"
+            f" next due {f'{reader.next_due_at:%Y-%m-%d %H:%M} UTC' if reader.next_due_at else '-'}"
+        )
+        if suppressed:
+            console.print(f"suppressed: {suppressed[reader.address]}")
+        found = await newsletter.deliveries.load_of_reader(reader.id, on)
+        if not found:
+            console.print("no digest was due" + (f" on {on}" if on else " yet"))
+        for delivery in found[: 1 if on else 5]:
+            await _explain_delivery(newsletter, delivery)
+    return DONE
+
+
+async def _explain_delivery(newsletter: Newsletter, delivery: Delivery) -> None:
+    console.print(
+        f"\n{delivery.key}: {delivery.state}; slot {delivery.slot_at:%Y-%m-%d %H:%M} UTC; {delivery.last_reply}"
+    )
+    for attempt in await newsletter.deliveries.load_attempts(delivery.id):
+        through = f" through {attempt.relay}" if attempt.relay else ""
+        console.print(
+            f"  attempt {attempt.number} at {attempt.at:%Y-%m-%d %H:%M:%S} UTC{through}:"
+            f" {attempt.outcome}, {attempt.reply}"
+        )
+    if delivery.frozen is None:
+        return
+    console.print(
+        f"  Message-ID {delivery.frozen.message_id}, {delivery.frozen.size_bytes} bytes,"
+        f" runs {delivery.frozen.window.after_run + 1} to {delivery.frozen.window.upto_run}"
+    )
+    digest = thaw_digest(delivery.frozen.digest_json, delivery.frozen.cards)
+    language = load_language(digest.language or newsletter.identity.language)
+    for section in digest.sections:
+        console.print(f"  {section.topic or 'everything else'}:")
+        for item in section.items:
+            why = write_reason(language, item.reason, section.topic)
+            console.print(f"    {item.card.title} ({why})")
+        if section.overflow:
+            console.print(f"    and {len(section.overflow)} over the topic's limit")

@@ -1,0 +1,139 @@
+"""The commands that move lists of people: import, export, erase, suppressed, lift."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections import Counter
+from pathlib import Path
+
+from newsletter.address import parse_address
+from newsletter.cli import DONE, DONE_WITH_FAILURES
+from newsletter.cli.people import load_reader, show_days
+from newsletter.cli.show import console
+from newsletter.config import Config
+from newsletter.errors import ConfigError, NewsletterError, Problem
+from newsletter.match.topics import parse_topics
+from newsletter.model import EmailAddress, Subscriber, SubscriberId
+from newsletter.subscribers_file import COLUMNS, parse_csv_row, write_csv_row
+from newsletter.wiring import Newsletter, open_newsletter
+from newsletter.workflows.import_subscribers import begin_reading
+
+_BATCH = 500
+
+
+async def import_file(config: Config, file: Path, consent: str, *, dry_run: bool) -> int:
+    """Take the good rows of a CSV file; say of each other one what is wrong with it."""
+    if not consent.strip():
+        raise ConfigError(
+            [Problem("say how they agreed; it is kept as the record of consent", path="--consent")]
+        )
+    counts: Counter[str] = Counter()
+    async with open_newsletter(config) as newsletter:
+        try:
+            with file.open(encoding="utf-8-sig", newline="") as text:
+                rows = csv.DictReader(text)
+                _check_columns(file, rows.fieldnames)
+                batch: dict[EmailAddress, tuple[int, Subscriber]] = {}
+                for row in rows:
+                    line = rows.line_num
+                    try:
+                        reader = parse_csv_row(row, config.everything_else)
+                        parse_topics(reader.topics_json, newsletter.library)
+                        if reader.address in batch:
+                            raise ConfigError([Problem("stands in the file twice", path="address")])
+                        batch[reader.address] = (line, reader)
+                    except NewsletterError as error:
+                        counts["refused"] += 1
+                        console.print(f"{file}:{line}: {error}", style="red")
+                    if len(batch) >= _BATCH:
+                        await _take(newsletter, file, batch, consent, counts, dry_run=dry_run)
+                        batch = {}
+                await _take(newsletter, file, batch, consent, counts, dry_run=dry_run)
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise ConfigError([Problem(f"cannot be read: {error}", file=str(file))]) from error
+    what = "would be added" if dry_run else "added"
+    console.print(f"{counts['added']} {what}, {counts['known']} known already, {counts['refused']} refused")
+    return DONE_WITH_FAILURES if counts["refused"] else DONE
+
+
+def _check_columns(file: Path, names: object) -> None:
+    given = list(names) if isinstance(names, list) else []
+    unknown = [str(name) for name in given if name not in COLUMNS]
+    if "address" not in given or unknown:
+        wrong = f"unknown columns: {', '.join(unknown)}" if unknown else "has no column 'address'"
+        message = f"{wrong}; the first row names the columns, which are {', '.join(COLUMNS)}"
+        raise ConfigError([Problem(message, file=str(file), line=1)])
+
+
+async def _take(
+    newsletter: Newsletter,
+    file: Path,
+    batch: dict[EmailAddress, tuple[int, Subscriber]],
+    consent: str,
+    counts: Counter[str],
+    *,
+    dry_run: bool,
+) -> None:
+    """Save those of a batch who are neither known nor suppressed."""
+    known = await newsletter.subscribers.load_known(list(batch))
+    suppressed = await newsletter.subscribers.load_suppressed(list(batch))
+    now = newsletter.clock.now()
+    new = []
+    for address, (line, reader) in batch.items():
+        if address in suppressed:
+            counts["refused"] += 1
+            console.print(f"{file}:{line}: {address} is suppressed: {suppressed[address]}", style="red")
+        elif address in known:
+            counts["known"] += 1
+        else:
+            counts["added"] += 1
+            new.append(await begin_reading(reader, newsletter.entries, now))
+    if new and not dry_run:
+        await newsletter.subscribers.save(new, now, f"imported from {file.name}: {consent.strip()}")
+
+
+async def export(config: Config) -> int:
+    """Write everybody, in a form that import takes."""
+    writer = csv.writer(sys.stdout)
+    writer.writerow((*COLUMNS, "consent"))
+    async with open_newsletter(config) as newsletter:
+        last = SubscriberId(0)
+        while readers := await newsletter.subscribers.load_after(last, _BATCH):
+            last = readers[-1].id
+            for reader in readers:
+                writer.writerow((*write_csv_row(reader, show_days(reader.cadence.days)), reader.consent))
+    return DONE
+
+
+async def erase(config: Config, address: str) -> int:
+    """Erase a person. Raises ConfigError where there is none, or a mail to them is on its way."""
+    async with open_newsletter(config) as newsletter:
+        reader = await load_reader(newsletter, address)
+        if not await newsletter.subscribers.erase(reader.id, newsletter.clock.now()):
+            raise ConfigError([Problem(f"a mail to {reader.address} is on its way; try again in a minute")])
+    console.print(
+        f"{reader.address} is erased; the counts of editions stay, and a suppression, if there was one"
+    )
+    return DONE
+
+
+async def export_suppressed(config: Config) -> int:
+    """Write the suppressed addresses, with the reason and since when."""
+    writer = csv.writer(sys.stdout)
+    writer.writerow(("address", "reason", "since"))
+    async with open_newsletter(config) as newsletter:
+        for address, reason, since in await newsletter.subscribers.load_all_suppressed():
+            writer.writerow((address, reason, since.isoformat()))
+    return DONE
+
+
+async def lift(config: Config, address: str, reason: str) -> int:
+    """Mail an address again."""
+    if not reason.strip():
+        raise ConfigError([Problem("say why it may be mailed again", path="--reason")])
+    checked = parse_address(address)
+    async with open_newsletter(config) as newsletter:
+        lifted = await newsletter.subscribers.lift_suppression(checked, reason, newsletter.clock.now())
+    console.print(f"{checked} is mailed again" if lifted else f"{checked} is not suppressed")
+    return DONE if lifted else DONE_WITH_FAILURES

@@ -1,0 +1,114 @@
+"""What came back, in the database: each report once, and what followed from it in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from newsletter.deliver.bounce_policy import HALF_LIFE
+from newsletter.model import BounceAction, Consent, DeliveryId, Report, ReportKind, State
+from newsletter.storage.deliveries import suppress, uncount
+from newsletter.storage.engine import Database
+from newsletter.storage.tables import bounces, consents, deliveries, subscribers
+
+Choose = Callable[[str, State, Sequence[datetime]], BounceAction]
+"""(address, state of the delivery, earlier soft failures of the address) → what follows."""
+
+
+class SqlEvidenceStore:
+    """The reports of one database. See newsletter.ports.EvidenceStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find_by_message_id(self, message_id: str) -> DeliveryId | None:
+        """Return the delivery of the mail with this Message-ID."""
+        async with self._database.read() as connection:
+            found = await connection.scalar(
+                select(deliveries.c.id).where(deliveries.c.message_id == message_id)
+            )
+            return DeliveryId(found) if found is not None else None
+
+    async def note(
+        self, report_hash: str, report: Report, delivery: DeliveryId | None, choose: Choose, now: datetime
+    ) -> BounceAction | None:
+        """Write a report down and do what follows from it; None where it was known already.
+
+        A report that belongs to none of our mails (delivery None) changes nothing else.
+        """
+
+        def work(connection: Connection) -> BounceAction | None:
+            if connection.scalar(select(bounces.c.id).where(bounces.c.report_hash == report_hash)):
+                return None
+            row = connection.execute(
+                select(deliveries, subscribers.c.address.label("current"))
+                .join(subscribers)
+                .where(deliveries.c.id == delivery)
+                .with_for_update(of=deliveries)
+            ).one_or_none()
+            address = (row.address or row.current) if row else ""
+            if row is None:
+                action = BounceAction("ignored")
+            else:
+                action = choose(address, State(row.state), _load_soft(connection, address, now))
+                if action.state is not None:
+                    connection.execute(
+                        update(deliveries)
+                        .where(deliveries.c.id == row.id)
+                        .values(state=action.state, last_reply=_say(report))
+                    )
+                    if action.state is State.REJECTED:
+                        uncount(connection, [row])
+                if action.suppress:
+                    suppress(connection, address, action.suppress, now)
+                if action.leaves:
+                    _leave(connection, row.recipient, str(report.kind), now)
+            first = next(iter(report.recipients), None)
+            connection.execute(
+                insert(bounces).values(
+                    report_hash=report_hash,
+                    delivery=row.id if row else None,
+                    address=address,
+                    at=now,
+                    kind=report.kind,
+                    status=first.status if first else "",
+                    diagnostic=first.diagnostic if first else "",
+                    action=action.what,
+                )
+            )
+            return action
+
+        return await self._database.transact(work)
+
+
+def _load_soft(connection: Connection, address: str, now: datetime) -> list[datetime]:
+    """Return when mail to this address failed without the address being to blame, as far as it still weighs."""
+    return list(
+        connection.scalars(
+            select(bounces.c.at).where(
+                bounces.c.address == address,
+                bounces.c.action == "counted",
+                bounces.c.at > now - 8 * HALF_LIFE,
+            )
+        )
+    )
+
+
+def _leave(connection: Connection, reader: int, why: str, now: datetime) -> None:
+    left = connection.execute(
+        update(subscribers)
+        .where(subscribers.c.id == reader, subscribers.c.consent != Consent.LEFT)
+        .values(consent=Consent.LEFT, file_owned=False)
+    )
+    if left.rowcount:
+        connection.execute(insert(consents).values(subscriber=reader, at=now, consent=Consent.LEFT, why=why))
+
+
+def _say(report: Report) -> str:
+    """Return what a report said, for the delivery's last reply."""
+    first = next(iter(report.recipients), None)
+    said = " ".join(part for part in (first.status, first.diagnostic) if part) if first else ""
+    what = "reported as delivered" if report.kind is ReportKind.DELIVERED else f"{report.kind} report"
+    return f"{what}: {said}".rstrip(": ")

@@ -1,0 +1,198 @@
+"""What comes back, from the mail that went out to what follows in the ledger, over a Maildir."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from email import message_from_bytes
+
+import pytest
+
+from newsletter.deliver.inbox import MaildirInbox
+from newsletter.deliver.maildir import file_message, make_maildir
+from newsletter.deliver.return_path import build_return_path, read_return_path
+from newsletter.model import Consent, DeliveryId, EmailAddress, State
+from newsletter.workflows.build_edition import plan_due
+from newsletter.workflows.handle_bounces import handle_bounces
+from tests.deliver.test_bounce import make_delivery_report, make_mail
+from tests.workflows.conftest import MORNING, Office
+
+SECRET = b"s" * 32
+BOUNCES = EmailAddress("bounces@news.example.org")
+
+
+async def come_back(office: Office, *mails: bytes) -> dict[str, int]:
+    """Let these mails arrive and be read; return what they led to."""
+    folder = office.folder / "bounces"
+    make_maildir(folder)
+    for mail in mails:
+        file_message(folder, mail)
+    secret = await office.newsletter.settings.load_secret()
+    inbox = MaildirInbox(folder)
+    done = await handle_bounces(inbox, office.newsletter.evidence, BOUNCES, secret, office.clock)
+    assert not list((folder / "new").iterdir()), "what is done is marked as done"
+    return dict(done)
+
+
+async def report_on(office: Office, address: str, *fields: str) -> bytes:
+    """A delivery report that arrives at the return path of this reader's mail."""
+    secret = await office.newsletter.settings.load_secret()
+    delivery = (await office.rows())[address]
+    to = build_return_path(BOUNCES, delivery.id, secret)
+    report = make_delivery_report(f"Final-Recipient: rfc822; {address}", *fields)
+    return report.replace(b"bounces+token@news.example.org", to.encode())
+
+
+async def given_sent(office: Office, *addresses: str) -> None:
+    await office.join(*addresses)
+    await office.collect()
+    office.clock.at = MORNING
+    await office.send()
+
+
+async def test_an_unknown_address_is_suppressed_and_its_papers_wait(office: Office) -> None:
+    await given_sent(office, "ada@example.org", "bo@example.org")
+
+    done = await come_back(
+        office, await report_on(office, "ada@example.org", "Action: failed", "Status: 5.1.1")
+    )
+
+    assert done == {"suppressed": 1}
+    assert await office.states() == {"ada@example.org": State.REJECTED, "bo@example.org": State.ACCEPTED}
+    suppressed = await office.newsletter.subscribers.load_suppressed(
+        [EmailAddress("ada@example.org"), EmailAddress("bo@example.org")]
+    )
+    assert list(suppressed) == ["ada@example.org"]
+
+
+async def test_the_same_report_counts_once(office: Office) -> None:
+    await given_sent(office, "ada@example.org")
+    report = await report_on(office, "ada@example.org", "Action: failed", "Status: 4.4.7")
+
+    assert await come_back(office, report, report) == {"counted": 1, "known already": 1}
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda report: report.replace(b"bounces+", b"bounces+f"),
+        lambda report: report.replace(b"@news.example.org\n", b"@other.example.org\n", 1),
+        lambda report: report.replace(b"bounces+", b"bounces"),
+    ],
+)
+async def test_a_forged_bounce_changes_nothing(office: Office, forge: Callable[[bytes], bytes]) -> None:
+    await given_sent(office, "ada@example.org")
+    report = await report_on(office, "ada@example.org", "Action: failed", "Status: 5.1.1")
+
+    assert await come_back(office, forge(report)) == {"ignored": 1}
+    assert await office.states() == {"ada@example.org": State.ACCEPTED}
+    assert not await office.newsletter.subscribers.load_suppressed([EmailAddress("ada@example.org")])
+
+
+async def test_our_message_id_names_a_mail_as_well(office: Office) -> None:
+    await given_sent(office, "ada@example.org")
+    message_id = message_from_bytes(office.sink.messages[0].content)["Message-ID"]
+    report = make_delivery_report(
+        "Final-Recipient: rfc822; ada@example.org", "Action: failed", "Status: 5.1.1"
+    )
+
+    done = await come_back(office, report.replace(b"<original@news.example.org>", message_id.encode()))
+
+    assert done == {"suppressed": 1}
+
+
+async def test_a_complaint_ends_the_subscription(office: Office) -> None:
+    await given_sent(office, "ada@example.org")
+    message_id = message_from_bytes(office.sink.messages[0].content)["Message-ID"]
+
+    await come_back(
+        office,
+        (
+            "From: feedback@example.org\nSubject: complaint\n"
+            'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\n'
+            "\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\n"
+            f"--b\nContent-Type: message/rfc822\n\nMessage-ID: {message_id}\n\nPapers\n--b--\n"
+        ).encode(),
+    )
+
+    reader = await office.newsletter.subscribers.load(EmailAddress("ada@example.org"))
+    assert reader is not None
+    assert (reader.consent, reader.file_owned) == (Consent.LEFT, False)
+
+
+async def test_a_vacation_does_no_harm(office: Office) -> None:
+    await given_sent(office, "ada@example.org")
+    message_id = message_from_bytes(office.sink.messages[0].content)["Message-ID"]
+    away = make_mail(
+        "From: ada@example.org",
+        "Subject: Out of office",
+        "Auto-Submitted: auto-replied",
+        f"In-Reply-To: {message_id}",
+    )
+
+    assert await come_back(office, away) == {"noted": 1}
+    assert await office.states() == {"ada@example.org": State.ACCEPTED}
+
+
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        (("Action: delivered", "Status: 2.0.0"), State.ACCEPTED),
+        (("Action: delayed", "Status: 4.4.1"), State.ACCEPTED),
+        (("Action: failed", "Status: 5.1.1"), State.REJECTED),
+    ],
+)
+async def test_a_report_settles_an_uncertain_mail(
+    office: Office, fields: tuple[str, ...], state: State
+) -> None:
+    await office.join("dropafterdot-ada@example.org")
+    await office.collect()
+    office.clock.at = MORNING
+    await office.send()
+    assert await office.states() == {"dropafterdot-ada@example.org": State.UNCERTAIN}
+
+    await come_back(office, await report_on(office, "dropafterdot-ada@example.org", *fields))
+
+    assert await office.states() == {"dropafterdot-ada@example.org": state}
+
+
+async def test_failures_that_pass_suppress_only_when_they_go_on(office: Office) -> None:
+    await given_sent(office, "ada@example.org")
+    fields = ("Action: failed", "Status: 5.2.2", "Diagnostic-Code: smtp; 552 5.2.2 mailbox full")
+    report = await report_on(office, "ada@example.org", *fields)
+
+    for day in range(4):
+        office.clock.at = MORNING + timedelta(days=day)
+        done = await come_back(office, report + b"\nday %d\n" % day)
+
+    assert done == {"counted": 1}
+    office.clock.at += timedelta(days=1)
+    assert await come_back(office, report + b"\nonce more\n") == {"suppressed": 1}
+
+
+def test_a_return_path_holds_its_delivery_and_cannot_be_made_up() -> None:
+    path = build_return_path(BOUNCES, DeliveryId(4711), SECRET)
+
+    assert path.startswith("bounces+")
+    assert read_return_path(path.upper(), BOUNCES, SECRET) == 4711
+    assert read_return_path(path, BOUNCES, b"x" * 32) is None
+    assert read_return_path(path.replace("+1267", "+1268"), BOUNCES, SECRET) is None
+    assert read_return_path(BOUNCES, BOUNCES, SECRET) is None
+    assert len(path.partition("@")[0]) <= 64
+
+
+async def test_each_mail_goes_out_under_its_own_return_path(office: Office) -> None:
+    await office.join("ada@example.org", "bo@example.org")
+    await office.collect()
+    office.clock.at = MORNING
+    newsletter = office.newsletter
+    await plan_due(newsletter.subscribers, newsletter.deliveries, office.clock.now(), timedelta(days=2))
+    async with newsletter.sender(asyncio.Event()) as sender:
+        tagged = replace(sender, return_path=lambda delivery: build_return_path(BOUNCES, delivery, SECRET))
+        await tagged.send_pending()
+
+    rows = await office.rows()
+    named = {one.rcpt_to: read_return_path(one.mail_from, BOUNCES, SECRET) for one in office.sink.messages}
+    assert named == {address: row.id for address, row in rows.items()}
