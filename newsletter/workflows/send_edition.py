@@ -118,7 +118,7 @@ class Sender:
             return report
         await patiently(self.recover)
         report.states[State.EXPIRED] = await patiently(lambda: self.deliveries.expire(self.clock.now()))
-        ledger = LedgerWriter(self.deliveries, self.instance, self.clock)
+        ledger = LedgerWriter(self.deliveries, self.instance, self.clock, self.mailer.connections)
         try:
             # A mail that came out uncertain may be sent once more, so ask again until nothing is left.
             while await self._drain(report, ledger, edition, at_most) and not report.stopped:

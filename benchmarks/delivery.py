@@ -1,0 +1,262 @@
+"""Distinct digests a second, from the plan to the relay's 250, beside other ways to send the same mails.
+
+    python -m benchmarks.delivery [--json FILE] [--mails N] [--rounds N] [--memory]
+
+All go over 16 connections into one smtp-sink of Postfix on this machine, the senders in turn, the median of the
+rounds counts. Every reader has topics of their own and gets ten papers or so. Beside ours:
+
+    nodemailer   pooled; composes (and signs) the same subject, HTML, text and headers
+    naive        for each mail: MJML, EmailMessage, dkimpy, and a connection of aiosmtplib
+    smtp-source  Postfix's own, one fixed message of the same size
+    pipelined    a prototype of a session with pipelining, prebuilt mails; also over TLS beside aiosmtplib
+
+--memory adds the peak memory at 10,000 and 200,000 readers (long).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+from typing import Any
+
+import aiosmtplib
+import dkim
+from mjml import mjml2html
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.delivery_newsletter import DOMAIN, build_mails, make_key
+from benchmarks.pipelined import Mail, send_all
+from tests.postgres import running_postgres
+
+CONNECTIONS = 16
+_PEERS = Path(__file__).parent / "peers"
+_MJML = "<mjml><mj-body>{}</mj-body></mjml>"
+_SECTION = "<mj-section><mj-column><mj-text>{}</mj-text></mj-column></mj-section>"
+
+
+@contextmanager
+def running_sink() -> Iterator[int]:
+    """Run smtp-sink on a free port; there must be exactly one, because it shares its port with any other."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    program = shutil.which("smtp-sink", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+    assert program, "needs smtp-sink, a part of Postfix"
+    command = [program, "-u", "nobody", f"127.0.0.1:{port}", "1000"]
+    sink = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 10
+        while count_listeners(port) != 1:
+            assert time.monotonic() < deadline, f"{count_listeners(port)} listen on port {port}, not one"
+            time.sleep(0.05)
+        yield port
+    finally:
+        sink.kill()
+        sink.wait()
+
+
+def count_listeners(port: int) -> int:
+    """Return how many sockets listen on a port of this machine."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    listening = (line.split() for line in lines)
+    return sum(fields[3] == "0A" and int(fields[1].partition(":")[2], 16) == port for fields in listening)
+
+
+def run_newsletter(
+    port: int, database: str, signed: bool, readers: int, connections: int = CONNECTIONS
+) -> dict[str, float]:
+    """Send with the product in a process of its own; return its rate and peak memory."""
+    arguments = [str(port), database, str(int(signed)), str(readers), str(connections)]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.delivery_newsletter", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def run_nodemailer(port: int, mails: Path, key: Path | None) -> float | None:
+    """Send with nodemailer's pool; None where it is not installed."""
+    if not shutil.which("node") or not (_PEERS / "node_modules" / "nodemailer").is_dir():
+        return None
+    arguments = ["node", str(_PEERS / "send.mjs"), str(mails), str(port), str(CONNECTIONS)]
+    arguments += [str(key)] if key else []
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    return float(json.loads(done.stdout)["rate"])
+
+
+async def run_naive(port: int, mails: list[dict[str, Any]], key: bytes | None) -> float:
+    """Send the obvious way: everything anew for each mail."""
+    places = asyncio.Semaphore(CONNECTIONS)
+
+    async def send(mail: dict[str, Any]) -> None:
+        async with places:
+            message = _build_naively(mail, key)
+            await aiosmtplib.send(
+                message, sender=f"bounces@{DOMAIN}", recipients=[mail["to"]], hostname="127.0.0.1", port=port,
+                start_tls=False,
+            )  # fmt: skip
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(send(mail) for mail in mails))
+    return len(mails) / (time.perf_counter() - begun)
+
+
+def _build_naively(mail: dict[str, Any], key: bytes | None) -> bytes:
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["To"], message["Subject"] = mail["from"], mail["to"], mail["subject"]
+    message["Message-ID"] = mail["messageId"]
+    message.set_content(mail["text"])
+    sections = "".join(_SECTION.format(one) for one in mail["paragraphs"])
+    message.add_alternative(mjml2html(_MJML.format(sections)), subtype="html")
+    content = message.as_bytes()
+    return bytes(dkim.sign(content, b"s1", DOMAIN.encode(), key)) + content if key else content
+
+
+def run_smtp_source(port: int, size: int, messages: int) -> float | None:
+    """Send one fixed message again and again with Postfix's own program."""
+    program = shutil.which("smtp-source", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+    if not program:
+        return None
+    begun = time.perf_counter()
+    options = ["-d", "-s", str(CONNECTIONS), "-l", str(size), "-m", str(messages)]
+    subprocess.run([program, *options, f"127.0.0.1:{port}"], check=True, capture_output=True)
+    return messages / (time.perf_counter() - begun)
+
+
+async def run_pipelined(port: int, mails: list[Mail], tls: ssl.SSLContext | None = None) -> float:
+    """Send prebuilt mails with the prototype."""
+    begun = time.perf_counter()
+    codes = await send_all(mails, port, CONNECTIONS, tls)
+    assert codes == [250] * len(mails)
+    return len(mails) / (time.perf_counter() - begun)
+
+
+def _median(figures: list[float | None]) -> float | None:
+    known = [figure for figure in figures if figure is not None]
+    return round(statistics.median(known), 1) if known else None
+
+
+def measure(mails: int, rounds: int, postgres: str) -> dict[str, Any]:
+    """Run all senders in turn, ``rounds`` times; return the rates as the JSON has them."""
+    rates: dict[str, dict[str, list[float | None]]] = {"unsigned": {}, "signed": {}}
+    others: dict[str, list[float | None]] = {"smtp_source": [], "pipelined_prototype": []}
+    with tempfile.TemporaryDirectory() as folder, running_sink() as port:
+        key_file = Path(folder) / "key.pem"
+        key_file.write_bytes(make_key())
+        built = build_mails(min(mails, 500))
+        file = Path(folder) / "mails.jsonl"
+        file.write_text("".join(json.dumps(mail) + "\n" for mail in built))
+        prebuilt = [Mail(f"bounces@{DOMAIN}", mail["to"], mail["raw"].encode()) for mail in built]
+        for _ in range(rounds):
+            for name, key in (("unsigned", None), ("signed", key_file)):
+                row = rates[name]
+                ours = run_newsletter(port, "sqlite", key is not None, mails)["rate"]
+                row.setdefault("newsletter_sqlite", []).append(ours)
+                server = run_newsletter(port, postgres, key is not None, mails)["rate"] if postgres else None
+                row.setdefault("newsletter_postgres", []).append(server)
+                row.setdefault("nodemailer", []).append(run_nodemailer(port, file, key))
+                secret = key.read_bytes() if key else None
+                row.setdefault("naive", []).append(asyncio.run(run_naive(port, built[:100], secret)))
+            size = len(prebuilt[0].message)
+            others["smtp_source"].append(run_smtp_source(port, size, mails))
+            others["pipelined_prototype"].append(asyncio.run(run_pipelined(port, prebuilt)))
+    return {
+        **{name: {who: _median(figures) for who, figures in row.items()} for name, row in rates.items()},
+        **{name: _median(figures) for name, figures in others.items()},
+    }
+
+
+def main() -> None:
+    """Measure, print one table, and write the figures where asked."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--mails", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--memory", action="store_true", help="also the peak memory of 10,000 and 200,000 readers"
+    )
+    arguments = parser.parse_args()
+    with running_postgres(durable=True) as server:
+        rates = measure(arguments.mails, arguments.rounds, server.url if server else "")
+        slow = measure_slow_server()
+    memory: dict[str, float | None] = {"10000": None, "200000": None}
+    if arguments.memory:
+        with running_sink() as port:
+            for readers in memory:
+                memory[readers] = run_newsletter(port, "sqlite", False, int(readers))["peak_mb"]
+    _print(rates, memory, slow)
+    if arguments.json:
+        figures = {"rates": rates, "peak_memory_mb": memory, "slow_server": slow}
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def measure_slow_server(delay_ms: int = 50) -> dict[str, float]:
+    """Return our rate into a server that takes 50 ms for each message, as a share of connections / delay."""
+    shares = {}
+    for connections in (8, 20):
+        with tempfile.TemporaryDirectory() as folder:
+            port_file = Path(folder) / "port"
+            command = [sys.executable, "-m", "benchmarks.slow_server", str(port_file), str(delay_ms)]
+            server = subprocess.Popen(command)
+            try:
+                while not port_file.exists() or not port_file.read_text():
+                    time.sleep(0.05)
+                figures = run_newsletter(int(port_file.read_text()), "sqlite", False, 1000, connections)
+            finally:
+                server.kill()
+                server.wait()
+        shares[str(connections)] = round(figures["rate"] / (connections * 1000 / delay_ms), 2)
+    return shares
+
+
+def _print(rates: dict[str, Any], memory: dict[str, float | None], slow: dict[str, float]) -> None:
+    console = Console(width=120, highlight=False)
+    table = Table("mails a second", "unsigned", "signed", box=None)
+    for who in rates["unsigned"]:
+        table.add_row(who, *(_show(rates[name][who]) for name in ("unsigned", "signed")))
+    for who in ("smtp_source", "pipelined_prototype"):
+        table.add_row(who, _show(rates[who]), "")
+    for peer, targets in (("nodemailer", (1.5, 3)), ("naive", (4, 8))):
+        cells = []
+        for name, target in zip(("unsigned", "signed"), targets, strict=True):
+            row = rates[name]
+            ratio = row["newsletter_sqlite"] / row[peer] if row[peer] else None
+            cells.append(f"{ratio:.2f} (target {target})" if ratio else "not measured")
+        table.add_row(f"newsletter_sqlite to {peer}", *cells)
+    console.print(table)
+    for connections, share in slow.items():
+        console.print(
+            f"50 ms a message, {connections} connections: {share:.0%} of what they could carry (target 80 %)"
+        )
+    if any(memory.values()):
+        console.print(
+            "peak memory: " + ", ".join(f"{mb} MB at {readers} readers" for readers, mb in memory.items())
+        )
+
+
+def _show(rate: float | None) -> str:
+    return f"{rate:.0f}" if rate else "not measured"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""Our side of the delivery benchmark, in a process of its own:
+
+    python -m benchmarks.delivery_newsletter PORT DATABASE SIGNED READERS CONNECTIONS
+
+DATABASE is "sqlite" (a file of its own) or the URL of a PostgreSQL server. Prints {"rate", "peak_mb"}: mails a second
+from planning to the last outcome, importing readers and collecting papers not included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import resource
+import sys
+import tempfile
+import time as clock_time
+import uuid
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from sqlalchemy import create_engine, make_url, text
+
+from newsletter.checked_yaml import to_json
+from newsletter.config import Config, load_config
+from newsletter.model import Cadence, EmailAddress, State, Subscriber
+from newsletter.sample_day import sample_file
+from newsletter.wiring import FixedClock, Newsletter, open_newsletter
+from newsletter.workflows.build_edition import plan_due
+from newsletter.workflows.preview import preview_reader
+
+DOMAIN = "news.example.org"
+_EVENING = datetime(2026, 6, 16, 18, 30, tzinfo=UTC)
+_BATCH = 5000
+_WORDS = (
+    *(
+        "robot*",
+        "language model",
+        "diffusion",
+        "agent*",
+        "reasoning",
+        "video",
+        "benchmark",
+        "vision",
+        "training",
+    ),
+    *("data", "generation", "multimodal", "reinforcement", "image*", "planning", "memory", "speech", "3D"),
+)
+
+
+def make_key() -> bytes:
+    """Return a private key of 2048 bits as PEM."""
+    key = generate_private_key(65537, 2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+
+
+def make_readers(number: int) -> list[Subscriber]:
+    """Return readers with four topics each in an order of their own, two or three papers a topic."""
+    chance = random.Random(7)
+    readers = []
+    for place in range(number):
+        words = chance.sample(_WORDS, 4)
+        topics = [
+            {"name": word.strip("*").title(), "any": [word], "limit": str(chance.choice((2, 3)))}
+            for word in words
+        ]
+        readers.append(
+            Subscriber(
+                EmailAddress(f"reader{place}@example.org"),
+                Cadence(frozenset(range(7)), time(7), "UTC"),
+                to_json(topics),
+                everything_else=2,
+                next_due_at=_EVENING.replace(hour=7, minute=0),
+                file_owned=False,
+            )
+        )
+    return readers
+
+
+def write_config(folder: Path, port: int, database_url: str, signed: bool, connections: int) -> Config:
+    """Write the configuration of a newsletter into a folder, and load it."""
+    if signed:
+        (folder / "dkim.pem").write_bytes(make_key())
+    dkim = f"dkim: {{key: dkim.pem, selector: s1, domain: {DOMAIN}}}\n" if signed else ""
+    (folder / "config.yaml").write_text(
+        f"newsletter: {{name: Test Papers, from: Test Papers <digest@{DOMAIN}>}}\n"
+        f"sources: [{{kind: hf_daily_papers, location: {sample_file()}}}]\n"
+        "subscribers: {path: off}\n"
+        f"relay: {{host: 127.0.0.1, port: {port}, security: none, connections: {connections},"
+        " messages_per_connection: 100000}\n" + dkim + "database: {url: '${DATABASE}'}\n"
+    )
+    return load_config(folder / "config.yaml", {"DATABASE": database_url})
+
+
+async def prepare(newsletter: Newsletter, readers: int) -> None:
+    """Collect the day and save the readers."""
+    await newsletter.collect()
+    everybody = make_readers(readers)
+    for start in range(0, len(everybody), _BATCH):
+        await newsletter.subscribers.save(everybody[start : start + _BATCH], _EVENING, "benchmark")
+
+
+async def send(port: int, database_url: str, signed: bool, readers: int, connections: int) -> float:
+    """Send everybody's digest; return mails a second."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        url = f"sqlite:///{folder / 'newsletter.db'}" if database_url == "sqlite" else database_url
+        config = write_config(folder, port, url, signed, connections)
+        async with open_newsletter(config, clock=FixedClock(_EVENING)) as newsletter:
+            await prepare(newsletter, readers)
+            begun = clock_time.perf_counter()
+            await plan_due(newsletter.subscribers, newsletter.deliveries, _EVENING, timedelta(days=2))
+            async with newsletter.sender(asyncio.Event()) as sender:
+                report = await sender.send_pending()
+            took_s = clock_time.perf_counter() - begun
+            assert report.states[State.ACCEPTED] == readers, report
+            return readers / took_s
+
+
+def build_mails(number: int) -> list[dict[str, Any]]:
+    """Return the mails of the first readers as other programs take them: parts, headers, and the message (raw)."""
+    return asyncio.run(_build_mails(number))
+
+
+async def _build_mails(number: int) -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as name:
+        config = write_config(Path(name), 1, f"sqlite:///{Path(name) / 'mails.db'}", False, 1)
+        async with open_newsletter(config, clock=FixedClock(_EVENING)) as newsletter:
+            await prepare(newsletter, number)
+            digests, mails = await newsletter.new_digest_builder(), await newsletter.new_mail_builder()
+            built = []
+            for reader in await newsletter.subscribers.load_all():
+                mail = await preview_reader(reader, digests, mails, newsletter.deliveries, newsletter.clock)
+                items = [item for section in mail.digest.sections for item in section.items]
+                built.append(
+                    {
+                        "from": f"Test Papers <digest@{DOMAIN}>",
+                        "to": reader.address,
+                        "subject": mail.rendered.subject,
+                        "text": mail.rendered.text,
+                        "html": mail.rendered.html,
+                        "messageId": f"<{uuid.uuid4().hex}@{DOMAIN}>",
+                        "headers": {"List-Id": f"Test Papers <test-papers.{DOMAIN}>", "Precedence": "bulk"},
+                        "paragraphs": [
+                            f"<b>{_plain(i.card.title)}</b> {_plain(i.card.summary)}" for i in items
+                        ],
+                        "raw": mail.message.decode("ascii"),
+                    }
+                )
+            return built
+
+
+def _plain(text: str) -> str:
+    return text.replace("&", "and").replace("<", "(").replace(">", ")")
+
+
+def main() -> None:
+    port, database, signed, readers, connections = sys.argv[1:]
+    url = database
+    if database != "sqlite":
+        server = make_url(database)
+        engine = create_engine(server.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+        name = f"benchmark_{uuid.uuid4().hex}"
+        with engine.connect() as connection:
+            connection.execute(text(f'CREATE DATABASE "{name}"'))
+        engine.dispose()
+        url = server.set(database=name).render_as_string(hide_password=False)
+    rate = asyncio.run(send(int(port), url, signed == "1", int(readers), int(connections)))
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"rate": round(rate, 1), "peak_mb": round(peak_mb, 1)}))
+
+
+if __name__ == "__main__":
+    main()
