@@ -14,7 +14,7 @@ help:
 	@echo "make catalogs  collect the fixed words of the mails into the catalogs (LANGUAGE=fr begins one)"
 	@echo "make inbox   measure golden editions: spam filters, DKIM, Postfix, Dovecot, Chromium, validators"
 	@echo "make screenshots  take the pictures in docs/images again"
-	@echo "make crash   kill the sender at random, many rounds (ROUNDS=50)"
+	@echo "make crash   kill the sender at random, many rounds (ROUNDS=500)"
 	@echo "make fuzz    feed mutated files to every parser (COUNT=20000, DATA=../shared/data)"
 	@echo "make bench   speed, as ratios against named peers; relevance (DATA=../shared/data/relevance)"
 
@@ -58,7 +58,7 @@ screenshots: $(READY) inbox-tools
 	$(BIN)/python -m tests.inbox.screenshots docs/images
 
 crash: $(READY)
-	ROUNDS=$(or $(ROUNDS),50) $(BIN)/pytest -s tests/acceptance/test_crash.py
+	ROUNDS=$(or $(ROUNDS),500) $(BIN)/pytest -s tests/acceptance/test_crash.py
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.collect.fuzz --count $(or $(COUNT),20000) --data $(or $(DATA),../shared/data)
@@ -67,6 +67,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.render
 	$(BIN)/python -m benchmarks.collect
 	$(BIN)/python -m benchmarks.matching
+	$(BIN)/python -m benchmarks.delivery
 	$(BIN)/python -m benchmarks.bounces --data $(or $(BOUNCES),../shared/data/bounces)
 	$(BIN)/python -m benchmarks.relevance --data $(or $(DATA),../shared/data/relevance)
 

@@ -93,3 +93,16 @@ def test_every_check_of_the_score_card_is_in_the_document() -> None:
             numbered |= set(range(int(first), int(last or first) + 1))
     message = b"From: a@example.org\r\nTo: b@example.org\r\nList-Unsubscribe: <mailto:a>\r\n\r\nx\r\n"
     assert {check.item for check in check_message(message)} <= numbered
+
+
+def test_every_test_that_the_page_on_reliability_names_is_there() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "reliability.md").read_text()
+    tests = "\n".join(file.read_text() for file in Path(__file__).parent.rglob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", page)
+    files = re.findall(r"(tests/[\w/]+\.py)", page)
+
+    assert len(named) > 30
+    assert [name for name in named if f"def {name}(" not in tests] == []
+    assert [file for file in files if not (Path(__file__).parents[1] / file).exists()] == []
+    rows = re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE)
+    assert sorted(int(number) for row in rows for number in row.split(",")) == list(range(1, 35))

@@ -29,6 +29,7 @@ class House:
         port: int = 1,
         database_url: str = "sqlite:///newsletter.db",
         more: str = "",
+        connections: int = 4,
         at: str = "2026-06-16T18:30:00+00:00",
     ) -> House:
         """Write config.yaml and subscribers.yaml. port is that of an SMTP server on this machine."""
@@ -39,7 +40,8 @@ class House:
             f"database:\n  url: {database_url}\n"
             f"sources:\n{indent(dedent(sources).strip(), '  ')}\n"
             "fetch: {allow_private_hosts: on}\n"
-            f"relay: {{host: 127.0.0.1, port: {port}, security: none}}\n" + dedent(more),
+            f"relay: {{host: 127.0.0.1, port: {port}, security: none, connections: {connections}}}\n"
+            + dedent(more),
             encoding="utf-8",
         )
         (folder / "subscribers.yaml").write_text(dedent(subscribers), encoding="utf-8")

@@ -1,6 +1,7 @@
 """SIGKILL at a random moment of a send, then a restart: nobody is lost, nobody is mailed twice unseen.
 
-``make crash`` runs many rounds (ROUNDS=50); here there are ten.
+``make crash`` runs many rounds (ROUNDS=500) and then some with a database server that is restarted at random; here
+there are twenty, and one.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
 
 from tests.acceptance.house import REPOSITORY, House
 from tests.acceptance.papers import make_day
+from tests.postgres import NO_POSTGRES, running_postgres
 
-READERS = 300
-CONNECTIONS = 4
-ROUNDS = int(os.environ.get("ROUNDS", "10"))
+READERS = 1000
+CONNECTIONS = 16
+ROUNDS = int(os.environ.get("ROUNDS", "20"))
+LONGEST_S = 5.0  # about what a whole send takes here
 EDITION = "2026-06-16"
 
 _SUBSCRIBERS = "defaults: {days: daily, hour: '07:00', zone: UTC}\nsubscribers:\n" + "".join(
@@ -77,6 +81,7 @@ def prepared(sink: SinkProcess, tmp_path_factory: pytest.TempPathFactory) -> Hou
         sources="- {kind: hf_daily_papers, location: day.json}",
         subscribers=_SUBSCRIBERS,
         port=sink.port,
+        connections=CONNECTIONS,
     )
     done = house.run("collect")
     assert done.returncode == 0, done.stderr
@@ -88,7 +93,7 @@ def prepared(sink: SinkProcess, tmp_path_factory: pytest.TempPathFactory) -> Hou
 def test_after_sigkill_the_ledger_adds_up_and_nobody_has_two_unseen_copies(
     number: int, prepared: House, sink: SinkProcess, tmp_path: Path
 ) -> None:
-    chance = random.Random(number if ROUNDS <= 10 else None)
+    chance = random.Random(number if ROUNDS <= 20 else None)
     folder = tmp_path / "house"
     shutil.copytree(prepared.folder, folder)
     house = House(folder)
@@ -96,7 +101,7 @@ def test_after_sigkill_the_ledger_adds_up_and_nobody_has_two_unseen_copies(
 
     process = house.start("send", "--edition", EDITION)
     _wait_until(lambda: (sink.copies() - already).total() > 0 or process.poll() is not None)
-    time.sleep(chance.uniform(0, 1.5))
+    time.sleep(chance.uniform(0, LONGEST_S))
     process.send_signal(signal.SIGKILL)
     process.communicate()
     killed = (sink.copies() - already).total()
@@ -115,6 +120,92 @@ def test_after_sigkill_the_ledger_adds_up_and_nobody_has_two_unseen_copies(
     twice = {address for address, count in copies.items() if count > 1}
     assert twice <= _read_uncertain(folder), "two copies of a mail that was never uncertain"
     assert max(copies.values()) <= 2
+
+
+@pytest.mark.parametrize("number", range(max(1, ROUNDS // 25)))
+def test_a_database_server_that_is_restarted_slows_a_send_and_costs_nothing(
+    number: int, sink: SinkProcess, tmp_path: Path
+) -> None:
+    with running_postgres() as server:
+        if server is None:
+            pytest.skip(NO_POSTGRES)
+        (tmp_path / "day.json").write_text(make_day())
+        house = House.build(
+            tmp_path,
+            sources="- {kind: hf_daily_papers, location: day.json}",
+            subscribers=_SUBSCRIBERS,
+            port=sink.port,
+            database_url=server.url,
+            connections=CONNECTIONS,
+        )
+        assert house.run("collect").returncode == 0
+        already = sink.copies()
+        process = house.start("send", "--edition", EDITION)
+        _wait_until(lambda: (sink.copies() - already).total() > 0 or process.poll() is not None)
+        restarts = 0
+        while process.poll() is None and restarts < 4:
+            time.sleep(random.uniform(0.3, 2))
+            server.restart()
+            restarts += 1
+        output, _ = process.communicate(timeout=300)
+        assert house.run("send", "--edition", EDITION).returncode in (0, 1), output
+
+        engine = create_engine(make_url(server.url).set(drivername="postgresql+psycopg"))
+        with engine.connect() as connection:
+            rows = connection.execute(text("SELECT address, state, uncertain_at FROM deliveries")).all()
+        engine.dispose()
+    copies = sink.copies() - already
+    states = Counter(row.state for row in rows)
+    print(f"round {number}: {restarts} restarts; {dict(states)}")
+    assert states == {"accepted": READERS}, output
+    assert set(copies) == {row.address for row in rows}, "somebody was lost"
+    twice = {address for address, count in copies.items() if count > 1}
+    assert twice <= {row.address for row in rows if row.uncertain_at}, "two copies that nobody knows of"
+
+
+def test_two_processes_and_one_of_them_frozen_past_its_lease(sink: SinkProcess, tmp_path: Path) -> None:
+    (tmp_path / "day.json").write_text(make_day())
+    house = House.build(
+        tmp_path,
+        sources="- {kind: hf_daily_papers, location: day.json}",
+        subscribers=_SUBSCRIBERS,
+        port=sink.port,
+        connections=CONNECTIONS,
+    )
+    assert house.run("collect").returncode == 0
+    already = sink.copies()
+    frozen = house.start("send", "--edition", EDITION)
+    _wait_until(lambda: (sink.copies() - already).total() > 50 or frozen.poll() is not None)
+    frozen.send_signal(signal.SIGSTOP)
+    while _is_locked(tmp_path):
+        # Frozen inside a transaction it holds the file's lock, and nobody could record anything: once more.
+        frozen.send_signal(signal.SIGCONT)
+        time.sleep(0.03)
+        frozen.send_signal(signal.SIGSTOP)
+    try:
+        # The other one's clock is ten minutes on, so that the lease of the first is over.
+        later = house.run("send", "--edition", EDITION, at="2026-06-16T18:40:00+00:00")
+    finally:
+        frozen.send_signal(signal.SIGCONT)
+    frozen.communicate(timeout=300)
+
+    assert later.returncode in (0, 1), later.stdout + later.stderr
+    copies = sink.copies() - already
+    assert _read_states(tmp_path) == {"accepted": READERS}
+    assert len(copies) == READERS, "somebody was lost"
+    uncertain = _read_uncertain(tmp_path)
+    assert len(uncertain) <= CONNECTIONS
+    assert {address for address, count in copies.items() if count > 1} <= uncertain
+
+
+def _is_locked(folder: Path) -> bool:
+    with closing(sqlite3.connect(folder / "newsletter.db", timeout=0.5, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return True
+    return False
 
 
 def _wait_until(condition: object) -> None:
