@@ -262,6 +262,9 @@ class DeliveryStore(Protocol):
     ) -> Sequence[tuple[Delivery, EmailAddress]]:
         """Return deliveries that fit, by id, those after ``after``; without what is frozen."""
 
+    async def count_late(self, since: datetime) -> int:
+        """Return how many queued or deferred rows could have gone out before ``since``."""
+
     async def resolve(self, delivery: DeliveryId, accepted: bool, why: str, expires_at: datetime) -> bool:
         """Settle an uncertain row by hand: it was accepted, or it was not sent and is tried again. False where it
         is not uncertain."""
@@ -343,6 +346,9 @@ class SettingStore(Protocol):
         """Return why nothing may be sent now, empty where sending is allowed."""
 
     async def save_hold(self, why: str) -> None: ...
+
+    async def note_alert(self, key: str, now: datetime) -> bool:
+        """Note that the operator is told something; False where they were told already."""
 
 
 # --- mail ---------------------------------------------------------------------------------

@@ -64,6 +64,7 @@ async def run_tick(newsletter: Newsletter, stop: asyncio.Event) -> None:
             return
         await _read_bounces_or_go_on(newsletter)
         await send_due(newsletter, stop)
+        await _alert_or_go_on(newsletter)
     except NewsletterError as error:
         log.error("this tick failed; the next one tries again", error=str(error))
     except Exception:
@@ -88,6 +89,13 @@ async def _read_bounces_or_go_on(newsletter: Newsletter) -> None:
         return
     if done:
         log.info("read mail about our mail", **done)
+
+
+async def _alert_or_go_on(newsletter: Newsletter) -> None:
+    try:
+        await newsletter.send_alerts()
+    except MailerError as error:
+        log.error("the operator could not be told", error=str(error))
 
 
 async def _collect_if_due(newsletter: Newsletter) -> None:

@@ -8,8 +8,10 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import structlog
 
 from newsletter import __version__
 from newsletter.checked_yaml import did_you_mean
@@ -23,9 +25,21 @@ from newsletter.deliver.return_path import build_return_path
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
 from newsletter.errors import ConfigError, MailerError, Problem
 from newsletter.match.topics import parse_topic, parse_topics
-from newsletter.model import Delivery, DeliveryId, EmailAddress, Identity, Source, State, Topic
+from newsletter.model import (
+    Delivery,
+    DeliveryId,
+    EmailAddress,
+    Identity,
+    Kind,
+    SmtpReply,
+    Source,
+    State,
+    Topic,
+)
 from newsletter.ports import Clock, DailyLimits, Inbox, Mailer
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
+from newsletter.render.language import load_language
+from newsletter.render.notices import write_alert
 from newsletter.shipped import find_shipped
 from newsletter.storage import (
     Database,
@@ -45,9 +59,13 @@ from newsletter.workflows.build_edition import DigestBuilder
 from newsletter.workflows.build_mail import MailBuilder
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
 from newsletter.workflows.handle_bounces import handle_bounces
+from newsletter.workflows.health import Health, choose_alerts, load_health
 from newsletter.workflows.import_subscribers import choose_subscribers
 from newsletter.workflows.liked_papers import choose_lookup
+from newsletter.workflows.preview import make_trial_reader
 from newsletter.workflows.send_edition import Sender
+
+log = structlog.get_logger()
 
 _NO_WAY_OUT = "no way to send: set 'relay' (an SMTP server) or 'maildir' (a folder) in the configuration"
 
@@ -120,6 +138,43 @@ class Newsletter:
     async def new_mail_builder(self) -> MailBuilder:
         secret = await self.settings.load_secret()
         return MailBuilder(self.templates, self.identity, secret, self.dkim)
+
+    async def load_health(self) -> Health:
+        """Return how this newsletter is."""
+        now = self.clock.now()
+        relays = self.mailer.relays if isinstance(self.mailer, RelayPool) else ()
+        settings = self.config.alerts
+        return await load_health(
+            self.deliveries,
+            self.entries,
+            self.settings,
+            self.guard,
+            {relay.name: relay.health.why for relay in relays if relay.health.is_paused(now)},
+            settings.late_after if settings else timedelta(hours=1),
+            now,
+        )
+
+    async def send_alerts(self) -> int:
+        """Tell the operator what is wrong, each thing once; return how many things. Raises MailerError."""
+        if self.config.alerts is None:
+            return 0
+        told = 0
+        lang = load_language(self.identity.language)
+        mails = await self.new_mail_builder()
+        for alert in choose_alerts(await self.load_health()):
+            if not await self.settings.note_alert(alert.key, self.clock.now()):
+                continue
+            log.error("alert", key=alert.key, what=alert.what)
+            notice = write_alert(lang, self.identity, alert.what, alert.facts, (alert.advice,))
+            for address in self.config.alerts.to:
+                operator = make_trial_reader("[]", 0)
+                operator = replace(operator, address=address)
+                mail = mails.build_notice(notice, Kind.ALERT, operator, self.clock.now())
+                session = await self.choose_mailer().begin(mail.envelope)
+                reply = session if isinstance(session, SmtpReply) else await session.data(mail.message)
+                log.info("told the operator", reply=str(reply))
+            told += 1
+        return told
 
     async def handle_bounces(self) -> Counter[str]:
         """Read what came back, and do what follows; return how many messages led to what. Raises MailerError."""

@@ -212,6 +212,15 @@ def send(
     edition: Annotated[
         str, typer.Option("--edition", help="Send this date's digests now, whatever the hour: 2026-06-16.")
     ] = "",
+    canary: Annotated[
+        int, typer.Option("--canary", min=0, help="Send so many first, then ask whether to go on.")
+    ] = 0,
+    max_failures: Annotated[
+        int,
+        typer.Option(
+            "--max-failures", min=0, max=100, help="With --canary: go on by itself up to so many %."
+        ),
+    ] = -1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would get what; send nothing.")] = False,
     to: Annotated[
         str, typer.Option("--to", help="Send one reader's next digest to this address, without a trace.")
@@ -224,7 +233,12 @@ def send(
     """Send what is due now, and what an earlier run could not finish."""
     from newsletter.cli import operate
 
-    _finish(operate.send(_load(config, log_json), edition=edition, dry_run=dry_run, to=to, reader=reader))
+    trial = operate.Canary(canary, None if max_failures < 0 else max_failures)
+    _finish(
+        operate.send(
+            _load(config, log_json), edition=edition, dry_run=dry_run, to=to, reader=reader, canary=trial
+        )
+    )
 
 
 @app.command()
@@ -259,10 +273,14 @@ def status(
     config: ConfigPath = DEFAULT_CONFIG,
     readers: Annotated[bool, typer.Option("--readers", help="Also each reader's next due time.")] = False,
     editions: Annotated[int, typer.Option("--editions", min=1, help="How many editions to show.")] = 7,
+    as_json: Annotated[bool, typer.Option("--json", help="A report for a monitor.")] = False,
+    metrics: Annotated[bool, typer.Option("--metrics", help="The same as Prometheus reads it.")] = False,
 ) -> None:
     """Show who got what, who did not and why, and how the sources are."""
     from newsletter.cli import look
 
+    if as_json or metrics:
+        _finish(look.report(_load(config), form="json" if as_json else "prometheus"))
     _finish(look.status(_load(config), readers=readers, editions=editions))
 
 

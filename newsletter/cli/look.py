@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import webbrowser
@@ -24,6 +25,8 @@ from newsletter.scorecard import check_message
 from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
 from newsletter.workflows.build_edition import DigestBuilder
 from newsletter.workflows.build_mail import Mail, MailBuilder
+from newsletter.workflows.health import build_metrics
+from newsletter.workflows.health import to_json as health_to_json
 from newsletter.workflows.import_subscribers import start_window
 from newsletter.workflows.preview import (
     FORMATS,
@@ -214,6 +217,14 @@ def pick_reader(readers: Sequence[Subscriber], whose: str) -> Subscriber:
     )
 
 
+async def report(config: Config, *, form: str) -> int:
+    """Print how the newsletter is, for a monitor, as json or prometheus. Exit code 1 where it is not well."""
+    async with open_newsletter(config) as newsletter:
+        health = await newsletter.load_health()
+    print(json.dumps(health_to_json(health), indent=1) if form == "json" else build_metrics(health))
+    return DONE if health.is_well else DONE_WITH_FAILURES
+
+
 async def status(config: Config, *, readers: bool, editions: int) -> int:
     """Show the ledger's equation per edition, who was not reached and why, and the sources; with readers, who
     is due when."""
@@ -221,6 +232,9 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
         why = await newsletter.settings.load_hold()
         if why:
             console.print(f"held: {why}. 'newsletter release' lets mail go out again.", style="red")
+        refused = await newsletter.guard.check()
+        if refused:
+            console.print(f"nothing is sent: {refused}", style="red")
         counts = await newsletter.deliveries.load_counts(editions)
         show_ledger(counts)
         if not counts:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
+
+import typer
 
 from newsletter.address import parse_address
 from newsletter.cli import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
@@ -44,7 +48,14 @@ async def collect(config: Config, *, at_once: bool) -> int:
     return DONE_WITH_FAILURES if report.failed else DONE
 
 
-async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: str) -> int:
+class Canary(NamedTuple):
+    """So many mails go first (0: no trial). max_failures is up to how many percent the rest follows without asking."""
+
+    mails: int = 0
+    max_failures: int | None = None
+
+
+async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: str, canary: Canary) -> int:
     """Send what is due; or one date's digests; or one digest to somewhere else."""
     local_on = parse_edition(edition)
     async with open_newsletter(config) as newsletter:
@@ -68,7 +79,32 @@ async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: 
             await plan_date(
                 newsletter.subscribers, newsletter.deliveries, local_on, now, config.schedule.catch_up
             )
+        if canary.mails and not await _try_canary(newsletter, edition or None, canary):
+            return DONE_WITH_FAILURES
         return await send_pending(newsletter, edition or None)
+
+
+async def _try_canary(newsletter: Newsletter, edition: str | None, canary: Canary) -> bool:
+    """Send the first mails; return whether the rest may follow."""
+    stop = asyncio.Event()
+    async with newsletter.sender(stop) as sender:
+        report = await sender.send_pending(edition, at_most=canary.mails)
+    tried = sum(report.states.values()) - report.states[State.EXPIRED]
+    failed = sum(report.states[state] for state in (State.REJECTED, State.DEFERRED, State.UNCERTAIN))
+    share = 100 * failed / tried if tried else 0.0
+    console.print(f"the first {tried}: {failed} failed ({share:.0f} %)")
+    if report.stopped:
+        console.print(f"stopped: {report.stopped}; the rest stays queued", style="red")
+        return False
+    if canary.max_failures is not None:
+        if share > canary.max_failures:
+            await newsletter.settings.save_hold(f"{share:.0f} % of the first {tried} mails failed")
+            console.print("held; look at 'newsletter deliveries', then 'newsletter release'", style="red")
+        return share <= canary.max_failures
+    if sys.stdin.isatty() and typer.confirm("Send the rest?"):
+        return True
+    console.print("the rest stays queued; 'newsletter send' sends it")
+    return False
 
 
 async def send_pending(newsletter: Newsletter, edition: str | None = None) -> int:

@@ -697,14 +697,13 @@ def _suppress(connection: Connection, row: Row[Any], reason: str, now: datetime)
     suppress(connection, address, reason, now)
 
 
-def suppress(connection: Connection, address: str, reason: str, now: datetime) -> bool:
-    """Mail this address no more; False where it was suppressed already."""
-    added = connection.execute(
+def suppress(connection: Connection, address: str, reason: str, now: datetime) -> None:
+    """Mail this address no more. One that is suppressed already keeps its reason."""
+    connection.execute(
         insert_or_ignore(connection, suppressions).values(
             address=address, reason=reason, since=now, lifted_why=""
         )
     )
-    return added.rowcount > 0
 
 
 def _save_attempts(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Label, Row, Table, func, select
@@ -137,6 +138,15 @@ class DeliveryViews:
                 .limit(limit)
             )
             return [(_read_delivery(row, None), EmailAddress(row.mailed_to)) for row in rows]
+
+    async def count_late(self, since: datetime) -> int:
+        """Return how many queued or deferred rows could have gone out for the first time before ``since``."""
+        waiting = deliveries.c.state.in_([State.QUEUED, State.DEFERRED])
+        async with self._database.read() as connection:
+            late = select(func.count()).where(
+                waiting, deliveries.c.slot_at < since, deliveries.c.next_attempt_at < since
+            )
+            return await connection.scalar(late) or 0
 
     async def load_of_reader(self, reader: SubscriberId, edition: str = "") -> Sequence[Delivery]:
         """Return a reader's digests, of one edition if given, the newest first, with what is frozen of each."""

@@ -51,9 +51,11 @@ _CLAIM_AT_ONCE = 200
 
 @dataclass(slots=True)
 class SendReport:
-    """What one pass did: deliveries by the state they came to. stopped says why it ended early, or is empty."""
+    """What one pass did: deliveries by the state they came to, and how many it claimed (taken). stopped says why it
+    ended early, or is empty."""
 
     states: Counter[State] = field(default_factory=Counter)
+    taken: int = 0
     stopped: str = ""
 
     @property
@@ -147,29 +149,26 @@ class Sender:
         """Claim and send until no row can be claimed; return how many deliveries were taken."""
         claimed: deque[_Claimed] = deque()
         claiming = asyncio.Lock()
-        taken = busy = 0
+        taken = 0
 
         async def take() -> _Claimed | None:
-            nonlocal taken, busy
+            nonlocal taken
             async with claiming:
                 if not claimed and not report.stopped and not self.stop.is_set():
                     held = await patiently(self.settings.load_hold)
                     # Not simply "= held": another worker may have met a dead relay meanwhile.
                     report.stopped = report.stopped or held
-                    limit = min(
-                        _CLAIM_AT_ONCE,
-                        at_most - sum(report.states.values()) - busy if at_most else _CLAIM_AT_ONCE,
-                    )
+                    limit = min(_CLAIM_AT_ONCE, at_most - report.taken) if at_most else _CLAIM_AT_ONCE
                     if not report.stopped and limit > 0:
-                        claimed.extend(await self._claim(edition, limit))
+                        found = await self._claim(edition, limit)
+                        report.taken += len(found)
+                        claimed.extend(found)
                 if not claimed or report.stopped or self.stop.is_set():
                     return None
                 taken += 1
-                busy += 1
                 return claimed.popleft()
 
         async def work() -> None:
-            nonlocal busy
             while (one := await take()) is not None:
                 try:
                     state = await self._send_one(one, ledger)
@@ -181,8 +180,6 @@ class Sender:
                     log.error("the relay cannot be used", error=str(error))
                     report.stopped = report.stopped or str(error)
                     return
-                finally:
-                    busy -= 1
                 if state is not None:
                     report.states[state] += 1
                     self.progress(one.delivery, state)

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+
+from newsletter.config import AlertSettings
+from newsletter.model import EmailAddress, SourceHealth, State
+from newsletter.wiring import Newsletter
+from newsletter.workflows.build_edition import plan_due
+from newsletter.workflows.health import Health, build_metrics, choose_alerts, to_json
+from tests.builders import at
+from tests.workflows.conftest import MORNING, Office
+
+NOW = at("2026-06-16 12:00")
+
+
+def make_health(**changes: object) -> Health:
+    facts: dict[str, object] = {
+        "at": NOW,
+        "counts": {},
+        "late": 0,
+        "held": "",
+        "refused": "",
+        "sources": (),
+        "paused": {},
+        "last_collect_at": NOW,
+        **changes,
+    }
+    return Health(**facts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        ({}, []),
+        ({"late": 3}, ["late:2026-06-16"]),
+        ({"refused": "an old copy"}, ["guard:2026-06-16"]),
+        ({"paused": {"smtp:25": "by policy"}}, ["relay:smtp:25:2026-06-16"]),
+        ({"sources": (SourceHealth("hf", 3), SourceHealth("other", 2))}, ["source:hf:2026-06-16"]),
+        ({"counts": {"2026-06-16": {State.ACCEPTED: 90, State.REJECTED: 4}}}, []),
+        ({"counts": {"2026-06-16": {State.ACCEPTED: 90, State.EXPIRED: 10}}}, ["partial:2026-06-16"]),
+        ({"counts": {"2026-06-16": {State.ACCEPTED: 1, State.EXPIRED: 9, State.QUEUED: 1}}}, []),
+        ({"counts": {"2026-06-16": {State.EMPTY: 9}}}, []),
+        (
+            {"counts": {"2026-06-16": {State.EMPTY: 9}, "2026-06-09": {State.ACCEPTED: 8}}},
+            ["empty:2026-06-16"],
+        ),
+    ],
+)
+def test_what_the_operator_is_told(changes: dict[str, object], keys: list[str]) -> None:
+    assert [alert.key for alert in choose_alerts(make_health(**changes))] == keys
+
+
+def test_the_report_adds_up_and_the_metrics_say_the_same() -> None:
+    health = make_health(
+        counts={"2026-06-16": {State.ACCEPTED: 7, State.DEFERRED: 2, State.EMPTY: 1}}, late=2
+    )
+
+    report = json.loads(json.dumps(to_json(health)))
+    edition = report["editions"]["2026-06-16"]
+    assert edition["due"] == edition["pending"] + sum(
+        edition[str(state)] for state in State if str(state) in edition
+    )
+    assert not report["well"]
+    metrics = build_metrics(health)
+    assert 'newsletter_deliveries{edition="2026-06-16",state="accepted"} 7.0' in metrics
+    assert "newsletter_late 2.0" in metrics
+
+
+async def test_the_operator_is_told_once_by_mail(office: Office) -> None:
+    await office.join("rcpt450-ada@example.org")
+    await office.collect()
+    office.clock.at = MORNING
+    await office.send()
+    office.clock.at = MORNING + timedelta(hours=3)
+    newsletter = _with_alerts(office.newsletter)
+
+    health = await newsletter.load_health()
+    assert await newsletter.send_alerts() == 1, health
+    assert await newsletter.send_alerts() == 0
+
+    (message,) = office.sink.messages
+    assert message.rcpt_to == "operator@example.org"
+    assert b"Subject: Test Papers needs you: 1 mails are late" in message.content
+
+
+def _with_alerts(newsletter: Newsletter) -> Newsletter:
+    settings = AlertSettings.model_construct(
+        to=(EmailAddress("operator@example.org"),), late_after=timedelta(hours=1)
+    )
+    object.__setattr__(newsletter.config, "alerts", settings)
+    return newsletter
+
+
+async def test_a_canary_sends_so_many_and_no_more(office: Office) -> None:
+    await office.join(*(f"reader{number}@example.org" for number in range(9)))
+    await office.collect()
+    office.clock.at = MORNING
+    store = office.newsletter
+    await plan_due(store.subscribers, store.deliveries, office.clock.now(), timedelta(days=2))
+
+    async with store.sender(asyncio.Event()) as sender:
+        report = await sender.send_pending(at_most=4)
+
+    assert report.states[State.ACCEPTED] == len(office.sink.messages) == 4
+    await office.send()
+    assert len(office.sink.messages) == 9
