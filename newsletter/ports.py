@@ -177,6 +177,13 @@ class SubscriberStore(Protocol):
         """Insert (id 0) or update each by id, in one transaction; ``why`` goes into the consent log
         of those whose consent is new or has changed. counted_run of a known reader only moves forward."""
 
+    async def load_zones(self) -> Sequence[str]:
+        """Return the different time zones of all readers."""
+
+    async def move_due(self, changes: Sequence[tuple[SubscriberId, datetime, datetime]]) -> int:
+        """Move next_due_at of these readers from one instant to another, where it still is the first; return how
+        many were moved."""
+
     async def wake(self, now: datetime, newest_run: int) -> int:
         """End the pauses whose time is over; return how many. What came before is not sent after the readers."""
 
@@ -346,6 +353,11 @@ class SettingStore(Protocol):
         """Return why nothing may be sent now, empty where sending is allowed."""
 
     async def save_hold(self, why: str) -> None: ...
+
+    async def load_zone_rules(self) -> str:
+        """Return the fingerprint of the zones' rules that the schedule was computed with."""
+
+    async def save_zone_rules(self, fingerprint: str) -> None: ...
 
     async def note_alert(self, key: str, now: datetime) -> bool:
         """Note that the operator is told something; False where they were told already."""

@@ -118,7 +118,7 @@ def is_collect_due(last: datetime | None, now: datetime, every: timedelta) -> bo
 
 async def send_due(newsletter: Newsletter, stop: asyncio.Event) -> None:
     """Plan who is due and send what can go out."""
-    await newsletter.subscribers.wake(newsletter.clock.now(), await newsletter.entries.newest_run())
+    await newsletter.prepare_planning()
     plan = await plan_due(
         newsletter.subscribers,
         newsletter.deliveries,

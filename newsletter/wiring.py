@@ -16,6 +16,7 @@ import structlog
 from newsletter import __version__
 from newsletter.checked_yaml import did_you_mean
 from newsletter.collect.fetch import HttpFetcher
+from newsletter.compose.slots import fingerprint_zones
 from newsletter.config import BounceSettings, Config, RelaySettings, build_identity
 from newsletter.deliver.dkim import DkimKey, load_dkim_key
 from newsletter.deliver.inbox import ImapConfig, ImapInbox, MaildirInbox
@@ -55,7 +56,7 @@ from newsletter.storage import (
     open_database,
 )
 from newsletter.subscribers_file import FileImport
-from newsletter.workflows.build_edition import DigestBuilder
+from newsletter.workflows.build_edition import DigestBuilder, realign_schedule
 from newsletter.workflows.build_mail import MailBuilder
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
 from newsletter.workflows.handle_bounces import handle_bounces
@@ -138,6 +139,19 @@ class Newsletter:
     async def new_mail_builder(self) -> MailBuilder:
         secret = await self.settings.load_secret()
         return MailBuilder(self.templates, self.identity, secret, self.dkim)
+
+    async def prepare_planning(self) -> None:
+        """Do what comes before planning: end pauses that are over, and follow time zones whose rules have changed."""
+        now = self.clock.now()
+        await self.subscribers.wake(now, await self.entries.newest_run())
+        rules = fingerprint_zones(
+            await self.subscribers.load_zones(), datetime(now.year, now.month, 1, tzinfo=UTC)
+        )
+        if rules != await self.settings.load_zone_rules():
+            moved = await realign_schedule(self.subscribers, now)
+            await self.settings.save_zone_rules(rules)
+            if moved:
+                log.info("time zones have other rules: slots moved", readers=moved)
 
     async def load_health(self) -> Health:
         """Return how this newsletter is."""

@@ -66,7 +66,7 @@ async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: 
         if dry_run:
             return await _tell_due(newsletter)
         now = newsletter.clock.now()
-        await newsletter.subscribers.wake(now, await newsletter.entries.newest_run())
+        await newsletter.prepare_planning()
         if local_on is None:
             await plan_due(
                 newsletter.subscribers,

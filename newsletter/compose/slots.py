@@ -6,7 +6,8 @@ in autumn is one slot (its first), and an hour that spring leaves out is moved o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -99,6 +100,31 @@ def choose_plan_for_date(
         next_due_at=next_slot(cadence, max(now, slot.at)).at,
         expires_at=now + catch_up,
     )
+
+
+def realign(cadence: Cadence, due_at: datetime) -> datetime:
+    """Return the instant of the slot that ``due_at`` was meant to be, by the rules that its zone has now.
+
+    A country may change its hours at short notice: the local hour is what the reader chose, so the instant moves.
+    """
+    near = due_at.astimezone(ZoneInfo(cadence.zone)).date()
+    slots = [
+        build_slot(cadence, near + day * _DAY).at
+        for day in (-1, 0, 1)
+        if _is_slot(cadence, near + day * _DAY)
+    ]
+    return min(slots, key=lambda at: abs(at - due_at), default=due_at)
+
+
+def fingerprint_zones(zones: Iterable[str], now: datetime) -> str:
+    """Return a text that changes when the rules of one of these zones do, as far as the next 400 days go."""
+    first = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    digest = hashlib.sha256()
+    for name in sorted(zones):
+        zone = ZoneInfo(name)
+        offsets = ((first + day * _DAY).astimezone(zone).utcoffset() for day in range(400))
+        digest.update(f"{name} {[str(offset) for offset in offsets]}".encode())
+    return digest.hexdigest()
 
 
 def pause_until(subscriber: Subscriber, first_on: date) -> Subscriber:

@@ -11,6 +11,7 @@ from newsletter.storage.tables import alerts, relay_days, settings
 
 _SECRET = "secret"
 _HOLD = "hold"
+_ZONE_RULES = "zone_rules"
 
 
 class SqlSettingStore:
@@ -26,6 +27,17 @@ class SqlSettingStore:
     async def load_hold(self) -> str:
         """Return why nothing may be sent now, empty where sending is allowed."""
         return await self._load(_HOLD)
+
+    async def load_zone_rules(self) -> str:
+        """Return the fingerprint of the zones' rules that the schedule was computed with."""
+        return await self._load(_ZONE_RULES)
+
+    async def save_zone_rules(self, fingerprint: str) -> None:
+        """Note with which rules the schedule was computed."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                insert_or_update(connection, settings).values(key=_ZONE_RULES, value=fingerprint)
+            )
 
     async def save_hold(self, why: str) -> None:
         """Hold all sending for this reason; an empty one releases it."""

@@ -104,6 +104,27 @@ class SqlSubscriberStore:
             for addresses in in_chunks([person.address for person in new]):
                 await _log_consents(connection, readers.c.address.in_(addresses), now, why)
 
+    async def load_zones(self) -> Sequence[str]:
+        """Return the different time zones of all readers."""
+        async with self._database.read() as connection:
+            return list(await connection.scalars(select(readers.c.zone).distinct()))
+
+    async def move_due(self, changes: Sequence[tuple[SubscriberId, datetime, datetime]]) -> int:
+        """Move next_due_at of these readers from one instant to another, where it still is the first; return how
+        many were moved."""
+
+        def work(connection: Connection) -> int:
+            moved = 0
+            for reader, before, after in changes:
+                moved += connection.execute(
+                    update(readers)
+                    .where(readers.c.id == reader, readers.c.next_due_at == before)
+                    .values(next_due_at=after)
+                ).rowcount
+            return moved
+
+        return await self._database.transact(work) if changes else 0
+
     async def wake(self, now: datetime, newest_run: int) -> int:
         """End the pauses whose time is over; return how many. What came before is not sent after the readers."""
         ended = (readers.c.consent == Consent.PAUSED, readers.c.wake_at <= now)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from newsletter.compose.digest import compose_digest
-from newsletter.compose.slots import choose_plan, choose_plan_for_date, previous_slot
+from newsletter.compose.slots import choose_plan, choose_plan_for_date, previous_slot, realign
 from newsletter.compose.window import choose_window
 from newsletter.errors import QueryError
 from newsletter.match.acronyms import learn_acronyms, shipped_acronyms
@@ -83,6 +83,21 @@ async def plan_due(
                 skipped += len(plan.skipped)
             else:
                 waiting.add(reader.id)
+
+
+async def realign_schedule(subscribers: SubscriberStore, now: datetime) -> int:
+    """Move the coming slots of readers whose zone has got other rules; return how many were moved."""
+    moved = 0
+    last = SubscriberId(0)
+    while readers := await subscribers.load_after(last, _BATCH):
+        last = readers[-1].id
+        changes = []
+        for reader in readers:
+            due_at = reader.next_due_at
+            if due_at is not None and due_at > now and (right := realign(reader.cadence, due_at)) != due_at:
+                changes.append((reader.id, due_at, right))
+        moved += await subscribers.move_due(changes)
+    return moved
 
 
 async def plan_date(

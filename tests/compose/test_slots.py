@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,10 +10,13 @@ from newsletter.compose.slots import (
     build_slot,
     choose_plan,
     choose_plan_for_date,
+    fingerprint_zones,
     next_slot,
     previous_slot,
+    realign,
+    spread_slot,
 )
-from newsletter.model import Slot
+from newsletter.model import Cadence, Slot, SubscriberId
 from tests.builders import at, make_cadence, make_subscriber
 
 CATCH_UP = timedelta(days=2)
@@ -169,3 +172,33 @@ def test_a_date_that_cannot_be_sent_has_no_plan(local_on: date, now: str) -> Non
 
 def test_the_zones_of_this_table_are_real() -> None:
     assert ZoneInfo("Australia/Lord_Howe").utcoffset(at("2026-06-16 00:00")) == timedelta(hours=10.5)
+
+
+def test_a_slot_follows_the_rules_that_its_zone_has_now() -> None:
+    cadence = Cadence(frozenset(range(7)), time(7), "Europe/Berlin")
+    right = build_slot(cadence, date(2026, 7, 1)).at
+
+    assert realign(cadence, right) == right
+    for hours in (-3, -1, 1, 3):
+        assert realign(cadence, right + timedelta(hours=hours)) == right
+
+
+def test_a_fingerprint_of_zones_changes_with_their_rules_alone() -> None:
+    now = datetime(2026, 7, 1, tzinfo=UTC)
+
+    assert fingerprint_zones(["UTC", "Europe/Berlin"], now) == fingerprint_zones(
+        ["Europe/Berlin", "UTC"], now
+    )
+    assert fingerprint_zones(["Europe/Berlin"], now) != fingerprint_zones(["Africa/Lagos"], now)
+
+
+def test_spread_slots_lie_evenly_within_their_time_and_stay() -> None:
+    slot = Slot(date(2026, 7, 1), datetime(2026, 7, 1, 5, tzinfo=UTC))
+    spread = timedelta(minutes=20)
+    instants = [spread_slot(slot, SubscriberId(number), spread) for number in range(1, 1001)]
+
+    assert all(slot.at <= at < slot.at + spread for at in instants)
+    for minute in range(20):
+        begun = slot.at + timedelta(minutes=minute)
+        assert 45 <= sum(begun <= at < begun + timedelta(minutes=1) for at in instants) <= 55
+    assert spread_slot(slot, SubscriberId(7), timedelta()) == slot.at

@@ -153,3 +153,18 @@ async def test_a_database_that_was_put_back_mails_nobody_until_the_operator_says
     async with open_newsletter(config, clock=office.clock) as newsletter:
         await newsletter.guard.accept()
         assert await newsletter.guard.check() == ""
+
+
+async def test_a_zone_with_other_rules_moves_the_coming_slot(office: Office) -> None:
+    await office.join("ada@example.org")
+    reader = await office.newsletter.subscribers.load(ADA)
+    assert reader is not None
+    assert reader.next_due_at == MORNING
+    moved = replace(reader, next_due_at=MORNING - timedelta(hours=1))  # as older rules had it
+    await office.newsletter.subscribers.save([moved], office.clock.now(), "by hand")
+
+    await office.newsletter.prepare_planning()
+
+    reader = await office.newsletter.subscribers.load(ADA)
+    assert reader is not None
+    assert reader.next_due_at == MORNING
