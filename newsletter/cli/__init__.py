@@ -95,12 +95,13 @@ def check(
     config: ConfigPath = DEFAULT_CONFIG,
     relay: Annotated[bool, typer.Option("--relay", help="Also connect and log in to the relay.")] = False,
     sources: Annotated[bool, typer.Option("--sources", help="Also fetch every source.")] = False,
+    dns: Annotated[bool, typer.Option("--dns", help="Also look SPF, DKIM, DMARC and MX up.")] = False,
     log_json: LogJson = False,
 ) -> None:
     """Check the configuration, the templates, the topics and subscribers.yaml, before any mail goes out."""
     from newsletter.cli import start
 
-    _finish(start.check(_load(config, log_json), relay=relay, sources=sources))
+    _finish(start.check(_load(config, log_json), relay=relay, sources=sources, dns=dns))
 
 
 @app.command()

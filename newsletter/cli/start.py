@@ -9,6 +9,7 @@ from newsletter.cli import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES, WRONG_INPUT
 from newsletter.cli.show import console, show_fetches
 from newsletter.cli.topics import find_odd_topics
 from newsletter.config import Config
+from newsletter.deliver.dns_records import Verdict
 from newsletter.errors import MailerError
 from newsletter.shipped import find_shipped
 from newsletter.storage import open_database
@@ -37,7 +38,7 @@ def init(folder: Path) -> int:
     return DONE
 
 
-async def check(config: Config, *, relay: bool, sources: bool) -> int:
+async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False) -> int:
     """Check everything that can be checked before a mail goes out; each line says what was checked.
 
     What is wrong raises its own error (exit code 2). Only a relay or a source that fails is told here.
@@ -54,6 +55,8 @@ async def check(config: Config, *, relay: bool, sources: bool) -> int:
         await _check_subscribers(newsletter)
         code = DONE
         if sources and not await _check_sources(newsletter):
+            code = DONE_WITH_FAILURES
+        if dns and not await _check_dns(newsletter):
             code = DONE_WITH_FAILURES
     await _check_database(config)
     await _check_topics(config)
@@ -95,6 +98,18 @@ async def _check_sources(newsletter: Newsletter) -> bool:
     report = await newsletter.collect(at_once=True)
     show_fetches(report.records)
     return not report.failed
+
+
+async def _check_dns(newsletter: Newsletter) -> bool:
+    from newsletter.dns_lookup import check_dns
+
+    relay = newsletter.config.relay.host if newsletter.config.relay else "your-relay.example.org"
+    findings = await check_dns(newsletter.identity, newsletter.dkim, relay)
+    for finding in findings:
+        console.print(f"dns {finding.verdict:10} {finding.what}")
+        if finding.advice:
+            console.print(f"               {finding.advice}")
+    return all(finding.verdict in (Verdict.GOOD, Verdict.HINT) for finding in findings)
 
 
 async def _check_relay(config: Config) -> bool:
