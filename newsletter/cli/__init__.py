@@ -217,11 +217,11 @@ def send(
         int, typer.Option("--canary", min=0, help="Send so many first, then ask whether to go on.")
     ] = 0,
     max_failures: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--max-failures", min=0, max=100, help="With --canary: go on by itself up to so many %."
         ),
-    ] = -1,
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would get what; send nothing.")] = False,
     to: Annotated[
         str, typer.Option("--to", help="Send one reader's next digest to this address, without a trace.")
@@ -234,7 +234,7 @@ def send(
     """Send what is due now, and what an earlier run could not finish."""
     from newsletter.cli import operate
 
-    trial = operate.Canary(canary, None if max_failures < 0 else max_failures)
+    trial = operate.Canary(canary, max_failures)
     _finish(
         operate.send(
             _load(config, log_json), edition=edition, dry_run=dry_run, to=to, reader=reader, canary=trial
