@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,18 +37,25 @@ async def test_a_maildir_that_is_not_there_is_told(tmp_path: Path) -> None:
         [one async for one in MaildirInbox(tmp_path / "nowhere").read()]
 
 
+@pytest.fixture
+def served_folder() -> Iterator[Path]:
+    """Yield a folder with a short name that any user may enter: Dovecot's sockets lie in it, and its users are others."""
+    with tempfile.TemporaryDirectory(prefix="imap-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
 @pytest.mark.skipif("dovecot" in find_missing(), reason="needs Dovecot: apt install dovecot-imapd")
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to run Dovecot as its own users")
-async def test_an_imap_mailbox_gives_each_message_until_it_is_done(tmp_path: Path) -> None:
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)
-    maildir = tmp_path / "maildir"
+async def test_an_imap_mailbox_gives_each_message_until_it_is_done(served_folder: Path) -> None:
+    maildir = served_folder / "maildir"
     make_maildir(maildir)
     for mail in MAILS:
         file_message(maildir, mail)
     for path in (maildir, *maildir.rglob("*")):
         shutil.chown(path, 65534, 65534)
-    with dovecot(tmp_path / "dovecot", maildir) as port:
+    with dovecot(served_folder / "dovecot", maildir) as port:
         inbox = ImapInbox(ImapConfig("127.0.0.1", port, "none", "anybody", "pass"))
         found = [(name, message) async for name, message in inbox.read()]
         await inbox.finish(found[0][0])
