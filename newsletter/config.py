@@ -68,6 +68,13 @@ _CATEGORY = re.compile(r"[a-z]{2,9}(?:-[a-z]{2,4})?(?:\.(?:[A-Za-z]{2}|[a-z]{2,6
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
+class Listen(NamedTuple):
+    """An IP address of this machine and a port."""
+
+    host: str
+    port: int
+
+
 class Mailbox(NamedTuple):
     """An address with the name that mail programs show beside it, which may be empty."""
 
@@ -480,6 +487,60 @@ class AlertSettings(Section):
     late_after: Duration = timedelta(hours=1)
 
 
+def _parse_web_url(value: object) -> str:
+    """Return the public address of the web face, without a slash at its end."""
+    text = _parse_web_address(value).rstrip("/")
+    parts, host = _split_url(text)
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError(f"{text!r} is not encrypted; write https:// (http:// only to this machine)")
+    if parts.query or parts.fragment or not re.fullmatch(r"(?:/[a-z0-9._~-]+)*", parts.path):
+        raise ValueError(f"{text!r} is more than host and path; write https://news.example.org/papers")
+    return text
+
+
+def _parse_listen(value: object) -> Listen:
+    text = parse_line(value)
+    host, _, port = text.rpartition(":")
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+        number = int(port)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not an address and port; write 127.0.0.1:8080") from error
+    if not 0 <= number <= 65535:
+        raise ValueError(f"{number} is no port; write one from 1 to 65535")
+    return Listen(host.strip("[]"), number)
+
+
+def _parse_metrics_listen(value: object) -> Listen | None:
+    return None if value == "off" else _parse_listen(value)
+
+
+def _parse_proxies(value: object) -> tuple[str, ...]:
+    names = _parse_names(value)
+    for name in names:
+        try:
+            ipaddress.ip_network(name)
+        except ValueError as error:
+            raise ValueError(
+                f"{name!r} is no IP address or network; write 127.0.0.1 or 10.0.0.0/8"
+            ) from error
+    return names
+
+
+class WebSettings(Section):
+    """The web face: where it is on the internet, and where it listens on this machine."""
+
+    url: Annotated[str, BeforeValidator(_parse_web_url)] = Field(
+        description="the public address, such as https://news.example.org"
+    )
+    listen: Annotated[Listen, BeforeValidator(_parse_listen)] = Listen("127.0.0.1", 8080)
+    metrics_listen: Annotated[Listen | None, BeforeValidator(_parse_metrics_listen)] = Listen(
+        "127.0.0.1", 9464
+    )
+    proxies: Annotated[tuple[str, ...], BeforeValidator(_parse_proxies)] = ("127.0.0.1", "::1")
+    operators: tuple[Address, ...] = ()
+
+
 class DkimSettings(Section):
     """Who signs: normally the relay does, then this section is left out."""
 
@@ -518,6 +579,7 @@ class Config(Section):
     dkim: DkimSettings | None = None
     bounces: BounceSettings | None = None
     alerts: AlertSettings | None = None
+    web: WebSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     templates: Folder | None = None
     contact: Line = ""

@@ -1,0 +1,67 @@
+"""Signed names for links: what stands in a mail or a form, and nobody can make up. Pure.
+
+A token is a number in base32 and 128 bits of HMAC-SHA256, in lower case and without time, so that every attempt at a
+mail has the same bytes and an address with one stays below 75 characters. It holds for one purpose only; bound is
+what else it depends on, such as the address that a link to preferences was sent to: after a change of address the old
+mailbox's link leads nowhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+from enum import StrEnum
+
+_SIGNATURE_CHARS = 26
+_TOKEN = re.compile(r"([a-z2-7]{1,13})([a-z2-7]{26})")
+_DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+class Purpose(StrEnum):
+    """What a token is good for."""
+
+    LEAVE = "leave"
+    PREFERENCES = "preferences"
+    CONFIRM = "confirm"  # grants what was asked for: a subscription, another address, the operator's login
+    FORM = "form"  # a form was asked for before it was sent
+
+
+def build_token(purpose: Purpose, number: int, secret: bytes, bound: str = "") -> str:
+    """Return the token of a number (0 or more) for one purpose: at most 39 of a-z and 2-7."""
+    return _write_number(number) + _sign(purpose, number, secret, bound)
+
+
+def read_number(token: str) -> int | None:
+    """Return the number that a token names, before anything is known of its truth; None for what is no token."""
+    found = _TOKEN.fullmatch(token)
+    if not found:
+        return None
+    number = 0
+    for digit in found[1]:
+        number = number * 32 + _DIGITS.index(digit)
+    # One number has one token: leading zeros would make others of it.
+    return number if number < 2**63 and _write_number(number) == found[1] else None
+
+
+def check_token(token: str, purpose: Purpose, secret: bytes, bound: str = "") -> int | None:
+    """Return the number of a true token of this purpose; None for any other text."""
+    number = read_number(token)
+    if number is None:
+        return None
+    true = hmac.compare_digest(token[-_SIGNATURE_CHARS:], _sign(purpose, number, secret, bound))
+    return number if true else None
+
+
+def _sign(purpose: Purpose, number: int, secret: bytes, bound: str) -> str:
+    named = "\0".join(("token", purpose, str(number), bound))
+    digest = hmac.digest(secret, named.encode(), "sha256")
+    return base64.b32encode(digest[:16]).decode("ascii").rstrip("=").lower()
+
+
+def _write_number(number: int) -> str:
+    digits = ""
+    while number or not digits:
+        number, digit = divmod(number, 32)
+        digits = _DIGITS[digit] + digits
+    return digits

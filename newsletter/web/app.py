@@ -1,0 +1,70 @@
+"""The routes of the web face. Every page is a function of the Site and the request, in ``pages/``."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+
+import structlog
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from newsletter.errors import StoreError
+from newsletter.web.guard import Guard
+from newsletter.web.pages import static
+from newsletter.web.site import Site
+
+log = structlog.get_logger()
+
+Page = Callable[[Site, Request], Awaitable[Response]]
+"""A page. Raises StoreError where the database is away, which becomes a page that says so."""
+
+
+def build_app(site: Site) -> Starlette:
+    """Return the application, below the path of its public address."""
+    routes: list[BaseRoute] = [_route(site, path, page, methods) for path, page, methods in _list_pages()]
+    guard = Middleware(Guard, host=site.links.host, prefix=site.links.prefix, is_secure=site.links.is_secure)
+    mounted = [Mount(site.links.prefix, routes=routes)] if site.links.prefix else routes
+
+    async def not_found(request: Request, _error: Exception) -> Response:
+        return site.not_found(request)
+
+    async def away(request: Request, error: Exception) -> Response:
+        log.error("the store is away", path=request.url.path, error=str(error))
+        lang = site.choose_language(request)
+        return site.message(
+            request,
+            lang.say("Please come back in a minute"),
+            lang.say("Something that this page needs is away. Nothing is lost; try again soon."),
+            status=503,
+            headers={"retry-after": "60"},
+        )
+
+    async def failed(request: Request, _error: Exception) -> Response:
+        lang = site.choose_language(request)
+        return site.message(
+            request,
+            lang.say("Something went wrong here"),
+            lang.say("It is our mistake, and it is written down. Nothing of what you asked for was done."),
+            status=500,
+        )
+
+    return Starlette(
+        routes=mounted,
+        middleware=[guard],
+        exception_handlers={404: not_found, StoreError: away, Exception: failed},
+    )
+
+
+def _list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
+    """Yield path, page and methods of all parts; HEAD comes with GET."""
+    yield from static.PAGES
+
+
+def _route(site: Site, path: str, page: Page, methods: tuple[str, ...]) -> Route:
+    async def endpoint(request: Request) -> Response:
+        return await page(site, request)
+
+    return Route(path, endpoint, methods=list(methods), name=f"{page.__module__}.{page.__name__}")

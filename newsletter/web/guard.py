@@ -1,0 +1,134 @@
+"""What stands before every page: whose site this is, how large and slow a request may be, and what browsers are told.
+
+A plain ASGI layer, so that nothing of a refused request reaches a page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY_BYTES = 64 * 1024
+BODY_TIMEOUT_S = 10.0
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_HEADERS: Mapping[str, str] = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    # Addresses of readers' pages must not reach the sites that papers link to.
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "geolocation=(), camera=(), microphone=(), interest-cohort=()",
+    "x-frame-options": "DENY",
+}
+_HSTS = "max-age=31536000"
+ANY_HOST = ("/healthz", "/readyz")
+"""Monitors ask these by whatever name the machine has."""
+
+
+class Guard:
+    """Refuses requests for other hosts, POSTs from other sites, and bodies that are too large or too slow; adds the
+    security headers to every answer."""
+
+    def __init__(self, app: ASGIApp, *, host: str, prefix: str, is_secure: bool) -> None:
+        self._app = app
+        self._host = host
+        self._prefix = prefix
+        self._headers = {**_HEADERS, **({"strict-transport-security": _HSTS} if is_secure else {})}
+        self._origin = f"{'https' if is_secure else 'http'}://{host}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refusal = self._refuse(scope)
+        if refusal is not None:
+            await refusal(scope, receive, send_guarded)
+            return
+        try:
+            body = await _read_body(scope, receive)
+        except _BodyError as error:
+            await PlainTextResponse(str(error), error.status, {"connection": "close"})(
+                scope, receive, send_guarded
+            )
+            return
+        await self._app(scope, _replay(body, receive), send_guarded)
+
+    def _refuse(self, scope: Scope) -> PlainTextResponse | None:
+        headers = Headers(scope=scope)
+        path = scope["path"].removeprefix(self._prefix)
+        if path not in ANY_HOST and headers.get("host", "").lower() != self._host:
+            return PlainTextResponse("this host is not served here", 421)
+        if scope["method"] == "POST" and not path.startswith("/leave/"):
+            # Mail providers send the one-click POST; everything else comes from our own pages.
+            origin = headers.get("origin")
+            site = headers.get("sec-fetch-site", "same-origin")
+            if (origin is not None and origin.lower() != self._origin) or site not in ("same-origin", "none"):
+                return PlainTextResponse("this form belongs to another site", 403)
+        return None
+
+
+class _BodyError(Exception):
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+async def _read_body(scope: Scope, receive: Receive) -> bytes:
+    """Return the whole body. Raises _BodyError."""
+    length = Headers(scope=scope).get("content-length", "0")
+    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        raise _BodyError(413, f"a request may have at most {MAX_BODY_BYTES} bytes")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _BodyError(400, "the request ended early")
+                body += message.get("body", b"")
+                if len(body) > MAX_BODY_BYTES:
+                    raise _BodyError(413, f"a request may have at most {MAX_BODY_BYTES} bytes")
+                if not message.get("more_body"):
+                    return bytes(body)
+    except TimeoutError as error:
+        raise _BodyError(408, f"the request took longer than {BODY_TIMEOUT_S:.0f} seconds") from error
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a ``receive`` that gives the body once, then what comes after it."""
+    given = False
+
+    async def replay() -> dict[str, Any]:
+        nonlocal given
+        if given:
+            return dict(await receive())
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay

@@ -1,0 +1,200 @@
+"""What every page works with: the newsletter, its links, its templates, and who asks."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from newsletter.config import WebSettings
+from newsletter.errors import Problem, TemplateError
+from newsletter.model import Identity
+from newsletter.render.language import Language, list_languages, load_language
+from newsletter.render.theme import Theme, build_theme
+from newsletter.shipped import find_shipped
+from newsletter.web_links import WebLinks
+from newsletter.wiring import Newsletter
+
+
+@dataclass(frozen=True)
+class Site:
+    """One web face. secret signs its tokens."""
+
+    newsletter: Newsletter
+    settings: WebSettings
+    links: WebLinks
+    secret: bytes
+    templates: jinja2.Environment
+    theme: Theme
+    statics: Mapping[str, bytes] = field(repr=False)
+
+    @property
+    def identity(self) -> Identity:
+        return self.newsletter.identity
+
+    @cached_property
+    def static_names(self) -> dict[str, str]:
+        """The public name of each static file: with a hash of its content, so that it may be kept for ever."""
+        return {
+            name: f"{hashlib.sha256(body).hexdigest()[:12]}.{name}" for name, body in self.statics.items()
+        }
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        *,
+        status: int = 200,
+        language: Language | None = None,
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> HTMLResponse:
+        """Return a page: a template of ``templates/web`` with these values and those that every page has."""
+        lang = language or self.choose_language(request)
+        html = self.templates.get_template(template).render(
+            lang=lang,
+            say=lang.say,
+            say_count=lang.say_count,
+            identity=self.identity,
+            links=self.links,
+            path=request.url.path.removeprefix(self.links.prefix) or "/",
+            static=self.static_url,
+            **values,
+        )
+        return HTMLResponse(html, status, dict(headers or {}))
+
+    def message(
+        self, request: Request, heading: str, *paragraphs: str, status: int = 200, **values: Any
+    ) -> HTMLResponse:
+        """Return a page that only says something. values: ``button``, ``action`` for one form with one button."""
+        return self.page(
+            request, "message.html.j2", status=status, heading=heading, paragraphs=paragraphs, **values
+        )
+
+    def not_found(self, request: Request) -> Response:
+        """Return the page for what is not there."""
+        lang = self.choose_language(request)
+        return self.message(
+            request,
+            lang.say("There is no such page"),
+            lang.say("The address may be cut, or older than a change. Begin at the first page."),
+            status=404,
+        )
+
+    def static_url(self, name: str) -> str:
+        """Return the address of a file of ``templates/web``."""
+        return self.links.page(f"/static/{self.static_names[name]}")
+
+    def choose_language(self, request: Request) -> Language:
+        """Return the language that the browser asks for, if there is a catalog; else the newsletter's own."""
+        for code in parse_accept_language(request.headers.get("accept-language", "")):
+            for known in list_languages():
+                if code.lower() in (known.lower(), known.lower().partition("-")[0]):
+                    return load_language(known)
+        return load_language(self.identity.language)
+
+    def client_of(self, request: Request) -> str:
+        """Return the IP address of who asks; behind a proxy that we trust, what it says (the last of its list)."""
+        client = request.client.host if request.client else ""
+        forwarded = request.headers.get("x-forwarded-for", "")
+        if forwarded and self._is_proxy(client):
+            last = forwarded.rpartition(",")[2].strip()
+            try:
+                return str(ipaddress.ip_address(last))
+            except ValueError:
+                return client
+        return client
+
+    def _is_proxy(self, client: str) -> bool:
+        try:
+            address = ipaddress.ip_address(client)
+        except ValueError:
+            return False
+        return any(address in ipaddress.ip_network(proxy) for proxy in self.settings.proxies)
+
+
+def parse_accept_language(header: str) -> list[str]:
+    """Return the language codes of an Accept-Language header, the most wanted first; ``de-AT`` is also ``de``."""
+    wanted: list[tuple[float, int, str]] = []
+    for place, part in enumerate(header[:400].split(",")):
+        code, _, parameters = part.strip().partition(";")
+        weight = parameters.strip().removeprefix("q=") if parameters else "1"
+        try:
+            value = float(weight)
+        except ValueError:
+            continue
+        if code and code != "*" and value > 0:
+            wanted.append((-value, place, code))
+    codes: list[str] = []
+    for _, _, code in sorted(wanted):
+        codes += [code, code.partition("-")[0]]
+    return list(dict.fromkeys(codes))
+
+
+STATICS = ("style.css", "comfort.js")
+
+
+async def open_site(newsletter: Newsletter, settings: WebSettings) -> Site:
+    """Read and compile the templates of the web face. Raises TemplateError, StoreError."""
+    shipped = find_shipped("templates") / "web"
+    own = newsletter.config.templates and newsletter.config.templates / "web"
+    folders = [folder for folder in (own, shipped) if folder]
+    theme = build_theme(newsletter.identity.accent)
+    environment = build_environment(folders)
+    statics = {}
+    for name in STATICS:
+        file = next(folder / name for folder in folders if (folder / name).exists())
+        statics[name] = (
+            _fill_colours(file.read_bytes(), theme) if name.endswith(".css") else file.read_bytes()
+        )
+    return Site(
+        newsletter=newsletter,
+        settings=settings,
+        links=WebLinks(settings.url),
+        secret=await newsletter.settings.load_secret(),
+        templates=environment,
+        theme=theme,
+        statics=statics,
+    )
+
+
+def build_environment(folders: list[Path]) -> jinja2.Environment:
+    """Return the templates of these folders, the first one's before the others'; every one compiles.
+
+    Raises TemplateError with file and line.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    problems = []
+    for name in environment.list_templates(extensions=["j2"]):
+        try:
+            environment.get_template(name)
+        except jinja2.TemplateSyntaxError as error:
+            file = error.filename or name
+            problems.append(Problem(error.message or "does not compile", file=file, line=error.lineno))
+    if problems:
+        raise TemplateError(problems)
+    return environment
+
+
+def _fill_colours(css: bytes, theme: Theme) -> bytes:
+    """Return the style sheet with the colours of the newsletter in place of ``light-ink``, ``dark-accent``."""
+    text = css.decode()
+    for scheme, palette in (("light", theme.light), ("dark", theme.dark)):
+        for name in palette.__dataclass_fields__:
+            text = text.replace(f"--{scheme}-{name}", getattr(palette, name))
+    return text.encode()

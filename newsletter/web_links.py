@@ -1,0 +1,56 @@
+"""Where the pages of the web face are: the mails name them, and the web face serves them. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import quote, urlencode, urlsplit
+
+from newsletter.model import EmailAddress, EntryKey, SubscriberId
+from newsletter.tokens import Purpose, build_token
+
+
+@dataclass(frozen=True, slots=True)
+class WebLinks:
+    """Absolute addresses below the public one, which has no slash at its end."""
+
+    base: str
+
+    @property
+    def prefix(self) -> str:
+        """The path that all pages are below, "" or ``/papers``."""
+        return urlsplit(self.base).path
+
+    @property
+    def host(self) -> str:
+        """Host and port as a browser sends them."""
+        return urlsplit(self.base).netloc.lower()
+
+    @property
+    def is_secure(self) -> bool:
+        return self.base.startswith("https://")
+
+    def page(self, path: str = "/", **query: str) -> str:
+        """Return the address of a page by its path; empty values of the query are left out."""
+        given = {name: value for name, value in query.items() if value}
+        return f"{self.base}{path}" + (f"?{urlencode(given)}" if given else "")
+
+    def edition(self, day: date) -> str:
+        """Return the archive page of one date."""
+        return self.page(f"/{day.isoformat()}")
+
+    def paper(self, key: EntryKey) -> str:
+        """Return the page of one paper."""
+        return self.page(f"/papers/{quote(key, safe=':/')}")
+
+    def leave(self, reader: SubscriberId, secret: bytes) -> str:
+        """Return where one reader leaves: a page with a button, and the address of the one-click POST (RFC 8058)."""
+        return self.page(f"/leave/{build_token(Purpose.LEAVE, reader, secret)}")
+
+    def preferences(self, reader: SubscriberId, address: EmailAddress, secret: bytes) -> str:
+        """Return one reader's own page, as long as this is their address."""
+        return self.page(f"/me/{build_token(Purpose.PREFERENCES, reader, secret, address)}")
+
+    def confirm(self, confirmation: int, secret: bytes) -> str:
+        """Return where something that was asked for is confirmed."""
+        return self.page(f"/confirm/{build_token(Purpose.CONFIRM, confirmation, secret)}")
