@@ -9,7 +9,8 @@
     │   ├── FetchError       it could not be fetched
     │   └── FeedError        it was fetched, but is not what it should be
     ├── MailerError          the relay: it cannot be reached, or refuses our login
-    └── StoreError           the machine: the database is away, locked, full or of another version
+    ├── StoreError           the machine: the database is away, locked, full or of another version
+    └── ListenError          the machine: the web face cannot listen where it should
 
 Facts are attributes; the message says what happened and what to try.
 In a batch a failure is a value: one broken source is a line in the report and the rest goes on.
@@ -117,3 +118,7 @@ class StoreError(NewsletterError):
     def __init__(self, message: str, *, is_passing: bool = False) -> None:
         self.is_passing = is_passing
         super().__init__(message)
+
+
+class ListenError(NewsletterError):
+    """The web face cannot listen on an address: it is taken, not ours, or not allowed to this user."""

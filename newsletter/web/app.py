@@ -13,7 +13,8 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from newsletter.errors import StoreError
 from newsletter.web.guard import Guard
-from newsletter.web.pages import static
+from newsletter.web.metrics import PAGE_NAME, Counted, WebCounters
+from newsletter.web.pages import health, static
 from newsletter.web.site import Site
 
 log = structlog.get_logger()
@@ -22,10 +23,11 @@ Page = Callable[[Site, Request], Awaitable[Response]]
 """A page. Raises StoreError where the database is away, which becomes a page that says so."""
 
 
-def build_app(site: Site) -> Starlette:
-    """Return the application, below the path of its public address."""
+def build_app(site: Site, counters: WebCounters | None = None) -> Starlette:
+    """Return the application, below the path of its public address. counters: what to count its answers with."""
     routes: list[BaseRoute] = [_route(site, path, page, methods) for path, page, methods in _list_pages()]
     guard = Middleware(Guard, host=site.links.host, prefix=site.links.prefix, is_secure=site.links.is_secure)
+    counted = Middleware(Counted, counters=counters or WebCounters())
     mounted = [Mount(site.links.prefix, routes=routes)] if site.links.prefix else routes
 
     async def not_found(request: Request, _error: Exception) -> Response:
@@ -53,7 +55,7 @@ def build_app(site: Site) -> Starlette:
 
     return Starlette(
         routes=mounted,
-        middleware=[guard],
+        middleware=[counted, guard],
         exception_handlers={404: not_found, StoreError: away, Exception: failed},
     )
 
@@ -61,10 +63,14 @@ def build_app(site: Site) -> Starlette:
 def _list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
     """Yield path, page and methods of all parts; HEAD comes with GET."""
     yield from static.PAGES
+    yield from health.PAGES
 
 
 def _route(site: Site, path: str, page: Page, methods: tuple[str, ...]) -> Route:
+    name = f"{page.__module__.removeprefix('newsletter.web.pages.')}.{page.__name__}"
+
     async def endpoint(request: Request) -> Response:
+        request.scope[PAGE_NAME] = name
         return await page(site, request)
 
-    return Route(path, endpoint, methods=list(methods), name=f"{page.__module__}.{page.__name__}")
+    return Route(path, endpoint, methods=list(methods), name=name)
