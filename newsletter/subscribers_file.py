@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from functools import lru_cache
+from importlib.resources import files
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
@@ -117,6 +118,14 @@ def parse_zone(value: object) -> str:
 @lru_cache(maxsize=1)
 def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
+
+
+@lru_cache(maxsize=1)
+def list_zones() -> tuple[str, ...]:
+    """Return the zones of today's maps, one for each place, and UTC: what people choose from. Others are known, too."""
+    table = files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8")
+    named = {line.split("\t")[2] for line in table.splitlines() if line and not line.startswith("#")}
+    return ("UTC", *sorted(named & _zones()))
 
 
 def _zone_advice(text: str) -> str:
