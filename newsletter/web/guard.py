@@ -31,8 +31,9 @@ CONTENT_SECURITY_POLICY = "; ".join(
 _HEADERS: Mapping[str, str] = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
-    # Addresses of readers' pages must not reach the sites that papers link to.
-    "referrer-policy": "no-referrer",
+    # Addresses of readers' pages must not reach the sites that papers link to. Not "no-referrer": with it browsers send
+    # "Origin: null" with our own forms too (Fetch, "append a request Origin header").
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "geolocation=(), camera=(), microphone=(), interest-cohort=()",

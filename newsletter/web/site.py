@@ -113,12 +113,28 @@ class Site:
                 return client
         return client
 
+    def origin_of(self, request: Request) -> str:
+        """Return from where somebody asks, as the record of consent keeps it: enough to tell a country and a provider,
+        too little to tell a person (the last 8 bits of an IPv4 address are left out, the last 80 of an IPv6 one)."""
+        return shorten_client(self.client_of(request))
+
     def _is_proxy(self, client: str) -> bool:
         try:
             address = ipaddress.ip_address(client)
         except ValueError:
             return False
         return any(address in ipaddress.ip_network(proxy) for proxy in self.settings.proxies)
+
+
+def shorten_client(client: str) -> str:
+    """Return the network of an IP address: ``203.0.113.0/24``, ``2001:db8:7::/48``; "" for what is none."""
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return ""
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
 
 
 def parse_accept_language(header: str) -> list[str]:
