@@ -29,6 +29,30 @@ def write_confirm(lang: Language, identity: Identity, address: str, url: str) ->
     )
 
 
+def write_known(lang: Language, identity: Identity, url: str, *, is_paused: bool) -> Notice:
+    """Return the mail to somebody who subscribed again: they have it already; url leads to their preferences."""
+    name = clean(identity.name, 80)
+    stands = (
+        lang.say("You get {newsletter} at this address, and have paused it.", newsletter=name)
+        if is_paused
+        else lang.say(
+            "You get {newsletter} at this address already, so nothing has changed.", newsletter=name
+        )
+    )
+    return Notice(
+        subject=lang.say("You have it already: {newsletter}", newsletter=name),
+        preheader=lang.say("Somebody, we hope you, subscribed with this address again. Nothing has changed."),
+        paragraphs=(
+            lang.say("Somebody, we hope you, entered this address to subscribe."),
+            stands,
+            lang.say("Topics, days and hour can be changed in your preferences."),
+        ),
+        button=lang.say("Your preferences"),
+        url=url,
+        why=lang.say("You get this mail once, because your address was entered."),
+    )
+
+
 def write_changed(lang: Language, identity: Identity, reader: Subscriber, topics: Sequence[str]) -> Notice:
     """Return the mail that says what the reader's preferences are now. topics are their names."""
     name = clean(identity.name, 80)

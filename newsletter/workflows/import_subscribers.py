@@ -47,8 +47,12 @@ async def start_window(reader: Subscriber, entries: EntryStore, now: datetime) -
     """Return a new reader (id 0) with the window started one cadence back; a known reader unchanged."""
     if reader.id:
         return reader
-    began = previous_slot(reader.cadence, now).at
-    return replace(reader, counted_run=await entries.newest_run_before(began))
+    return replace(reader, counted_run=await find_window_start(reader.cadence, entries, now))
+
+
+async def find_window_start(cadence: Cadence, entries: EntryStore, now: datetime) -> int:
+    """Return the run after which the first digest begins of one who joins now: one cadence back."""
+    return await entries.newest_run_before(previous_slot(cadence, now).at)
 
 
 async def begin_reading(reader: Subscriber, entries: EntryStore, now: datetime) -> Subscriber:
