@@ -47,7 +47,7 @@ from newsletter.checked_yaml import (
 )
 from newsletter.collect.kinds import KINDS
 from newsletter.errors import AddressError, ConfigError, Problem
-from newsletter.model import EmailAddress, Identity, OnUncertain, QuietDay, Source
+from newsletter.model import EmailAddress, Identity, Kind, OnUncertain, QuietDay, Source
 from newsletter.yaml_text import Document, Value, load_yaml, read_text
 
 KNOWN_VARIABLES = ("NEWSLETTER_CONFIG", "NEWSLETTER_TEST_DATABASE_URL")
@@ -551,14 +551,33 @@ class DkimSettings(Section):
     domain: Line = ""
 
 
+def _parse_on_uncertain(value: object) -> dict[Kind, OnUncertain]:
+    """Return what becomes of an uncertain mail of each kind, from one word for all of them or a word for some."""
+    given: dict[object, object] = value if isinstance(value, dict) else dict.fromkeys(Kind, value)
+    policies = dict.fromkeys(Kind, OnUncertain.RESEND_ONCE)
+    for kind, policy in given.items():
+        for word, known in ((kind, Kind), (policy, OnUncertain)):
+            if word not in list(known):
+                raise ValueError(f"{word!r} is unknown; {did_you_mean(str(word), map(str, known))}")
+        policies[Kind(str(kind))] = OnUncertain(str(policy))
+    return policies
+
+
 class ScheduleSettings(Section):
     """How often we look, and what becomes of what was missed."""
 
     collect_every: Duration = timedelta(minutes=30)
     catch_up: Duration = timedelta(days=2)
     spread: Duration = timedelta()
-    on_uncertain: Annotated[OnUncertain, one_of(OnUncertain)] = OnUncertain.RESEND_ONCE
+    on_uncertain: Annotated[Mapping[Kind, OnUncertain], BeforeValidator(_parse_on_uncertain)] = Field(
+        default=OnUncertain.RESEND_ONCE, validate_default=True
+    )
     quiet_day: Annotated[QuietDay, one_of(QuietDay)] = QuietDay.SKIP
+
+    @property
+    def resend(self) -> frozenset[Kind]:
+        """The kinds of mail of which an uncertain one is sent once more."""
+        return frozenset(kind for kind, what in self.on_uncertain.items() if what is OnUncertain.RESEND_ONCE)
 
 
 class Config(Section):

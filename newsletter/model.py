@@ -699,13 +699,17 @@ class Notice:
 
 
 class Kind(StrEnum):
-    """What a mail is. Only digests are sent yet; the others can be previewed."""
+    """What a mail is. All but the first are notices: composed when something causes them, sent within seconds."""
 
     DIGEST = "digest"
     CONFIRM = "confirm"  # is this address yours?
     CHANGED = "changed"  # preferences
     GOODBYE = "goodbye"
     ALERT = "alert"  # to the operator
+    LOGIN = "login"  # to the operator's page
+
+
+NOTICES = frozenset(Kind) - {Kind.DIGEST}
 
 
 class State(StrEnum):
@@ -816,18 +820,19 @@ def state_of(outcome: Outcome) -> State:
 class Frozen:
     """What the ``in_data`` commit keeps, so that every later attempt sends the same mail.
 
-    digest_json refers to cards by their hash; cards maps each hash to its JSON; bundle is the template
-    bundle as (hash, JSON). content_hash is the SHA-256 of the message's bytes.
+    content_json is the digest, which refers to cards by their hash (cards maps each hash to its JSON), or the notice;
+    bundle is the template bundle as (hash, JSON). A notice has no window. content_hash is the SHA-256 of the message's
+    bytes.
     """
 
-    digest_json: str
+    content_json: str
     cards: Mapping[str, str]
     bundle_hash: str
     bundle_json: str
     content_hash: str
     message_id: str
     address: EmailAddress
-    window: Window
+    window: Window | None
     size_bytes: int
     entry_ids: tuple[tuple[EntryId, str, bool], ...] = field(default=())
     """(entry, topic, shown); not shown: over the limit."""
@@ -837,7 +842,9 @@ class Frozen:
 class Delivery:
     """The ledger row of one mail to one address. UNIQUE (kind, key, recipient).
 
-    key of a digest is its edition's date. attempt counts the tries that the relay answered, or might have.
+    key of a digest is its edition's date, that of a notice names what caused it. content_json is what a notice says;
+    address is where it was queued to, or what was frozen. attempt counts the tries that the relay answered, or might
+    have.
     Queued and deferred ones wait for next_attempt_at. relay is the last one that was tried.
     frozen is None until the first ``in_data``. resends counts the sends after it was uncertain.
     """
@@ -850,6 +857,7 @@ class Delivery:
     slot_at: datetime
     expires_at: datetime
     address: EmailAddress | None = None
+    content_json: str = ""
     attempt: int = 0
     next_attempt_at: datetime | None = None
     last_reply: str = ""
@@ -872,14 +880,15 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """Which deliveries are meant: of an edition, in some states, to a domain or address, with words in their last
-    reply. What is empty does not count."""
+    """Which deliveries are meant: of a kind, of an edition, in some states, to a domain or address, with words in their
+    last reply. What is empty does not count."""
 
     edition: str = ""
     states: frozenset[State] = frozenset()
     domain: str = ""
     address: str = ""
     reason: str = ""
+    kind: Kind = Kind.DIGEST
 
 
 # --- what the sender writes into the ledger -----------------------------------------------
@@ -923,6 +932,35 @@ class Shown(NamedTuple):
 
     entries: frozenset[EntryId] = frozenset()
     ever: bool = False
+
+
+# --- what waits for a click --------------------------------------------------------------
+
+
+class Asked(StrEnum):
+    """What somebody asked for on a page, and confirms by a link in a mail."""
+
+    SUBSCRIBE = "subscribe"
+    ADDRESS = "address"  # another address for a reader
+    LOGIN = "login"  # the operator's page
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """Something that was asked for. wanted_json says what exactly; origin from where, shortened.
+
+    done_at is None until it was confirmed, which can be once and before expires_at.
+    """
+
+    id: int
+    asked: Asked
+    subscriber: SubscriberId
+    address: EmailAddress
+    wanted_json: str
+    origin: str
+    asked_at: datetime
+    expires_at: datetime
+    done_at: datetime | None = None
 
 
 # --- what comes back ---------------------------------------------------------------------

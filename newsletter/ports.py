@@ -12,7 +12,9 @@ from datetime import date, datetime
 from typing import Protocol
 
 from newsletter.model import (
+    Asked,
     BounceAction,
+    Confirmation,
     Delivery,
     DeliveryFilter,
     DeliveryId,
@@ -28,10 +30,11 @@ from newsletter.model import (
     FetchRecord,
     Instance,
     InstanceId,
+    Kind,
     LedgerCount,
     Move,
+    Notice,
     NotModified,
-    OnUncertain,
     Place,
     Plan,
     PlanResult,
@@ -173,9 +176,12 @@ class SubscriberStore(Protocol):
     async def load_many(self, subscribers: Collection[SubscriberId]) -> Mapping[SubscriberId, Subscriber]:
         """Return those of these readers that there are, by id."""
 
-    async def save(self, subscribers: Sequence[Subscriber], now: datetime, why: str) -> None:
-        """Insert (id 0) or update each by id, in one transaction; ``why`` goes into the consent log
-        of those whose consent is new or has changed. counted_run of a known reader only moves forward."""
+    async def save(
+        self, subscribers: Sequence[Subscriber], now: datetime, why: str, origin: str = ""
+    ) -> None:
+        """Insert (id 0) or update each by id, in one transaction; ``why`` and origin (how, and from where) go into the
+        consent record of those whose consent is new or has changed. counted_run of a known reader only moves
+        forward."""
 
     async def load_zones(self) -> Sequence[str]:
         """Return the different time zones of all readers."""
@@ -227,6 +233,19 @@ class DeliveryStore(Protocol):
         by_hand: the slot may lie before its time, so next_due_at only moves forward, and PLANNED means a new row.
         """
 
+    async def queue_notice(
+        self,
+        kind: Kind,
+        key: str,
+        recipient: SubscriberId,
+        address: EmailAddress,
+        notice: Notice,
+        language: str,
+        now: datetime,
+        expires_at: datetime,
+    ) -> bool:
+        """Queue one mail that is no digest once; False where there is a row already for (kind, key, recipient)."""
+
     async def expire(self, now: datetime) -> int:
         """Expire queued and deferred rows with expires_at <= now; return how many."""
 
@@ -235,12 +254,15 @@ class DeliveryStore(Protocol):
         instance: InstanceId,
         now: datetime,
         limit: int,
-        on_uncertain: OnUncertain,
+        resend: Collection[Kind],
+        *,
+        kinds: Collection[Kind] = frozenset(Kind),
         edition: str | None = None,
     ) -> Sequence[Delivery]:
-        """Claim rows that can be sent now, by their time then id: queued and deferred ones whose next_attempt_at
-        has come, and with resend_once uncertain ones with resends 0 whose expires_at is still to come. Their state
-        is committed as ``claimed`` when this returns. Each Delivery carries its Frozen where it has one."""
+        """Claim rows of these kinds that can be sent now, notices first, then by their time and id: queued and deferred
+        ones whose next_attempt_at has come, and of the kinds in ``resend`` uncertain ones with resends 0 whose
+        expires_at is still to come. Their state is committed as ``claimed`` when this returns. Each Delivery carries
+        its Frozen where it has one. edition means digests alone."""
 
     async def record(self, instance: InstanceId, steps: Sequence[Step], now: datetime) -> Sequence[bool]:
         """Write the steps of different deliveries in one transaction; return of each whether it took effect.
@@ -283,15 +305,20 @@ class DeliveryStore(Protocol):
     async def load_counts(self, editions: int | None = None) -> Sequence[LedgerCount]:
         """Return the counts of the newest ``editions`` editions (all with None), newest first."""
 
+    async def load_notice_counts(self) -> Mapping[Kind, Mapping[State, int]]:
+        """Return how many notices of each kind are in each state."""
+
     async def load_unreached(self, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
         """Return the rows of an edition that are neither accepted nor empty, with the address, by address."""
 
     async def load_edition(self, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
         """Return all the rows of an edition, by address."""
 
-    async def has_work(self, now: datetime, on_uncertain: OnUncertain) -> bool:
-        """Tell whether a pass of sending would find anything: rows that could be claimed or have expired, or
-        claims of others."""
+    async def has_work(
+        self, now: datetime, resend: Collection[Kind], kinds: Collection[Kind] = frozenset(Kind)
+    ) -> bool:
+        """Tell whether a pass of sending would find anything of these kinds: rows that could be claimed or have
+        expired, or claims of others."""
 
 
 class DailyLimits(Protocol):
@@ -314,6 +341,31 @@ class Guard(Protocol):
         """Note, before the mails of a claim go out, that this database sends."""
 
 
+class ConfirmationStore(Protocol):
+    """What was asked for on a page and waits for a click in a mail."""
+
+    async def ask(
+        self,
+        asked: Asked,
+        subscriber: SubscriberId,
+        address: EmailAddress,
+        wanted_json: str,
+        origin: str,
+        now: datetime,
+        expires_at: datetime,
+    ) -> int:
+        """Write down what was asked for; return its number, which is never given again."""
+
+    async def load(self, confirmation: int) -> Confirmation | None:
+        """Return what was asked for under a number."""
+
+    async def finish(self, confirmation: int, now: datetime) -> bool:
+        """Take a confirmation; True for the first one who asks before it expires, and for nobody else."""
+
+    async def count_since(self, address: EmailAddress, since: datetime) -> int:
+        """Return how often something was asked for in the name of an address since then."""
+
+
 class EvidenceStore(Protocol):
     """What came back."""
 
@@ -329,6 +381,11 @@ class EvidenceStore(Protocol):
         now: datetime,
     ) -> BounceAction | None:
         """Write a report down and do what follows from it, in one transaction; None where it was known already."""
+
+    async def note_leave(
+        self, report_hash: str, report: Report, reader: SubscriberId, now: datetime
+    ) -> BounceAction | None:
+        """Write down that a reader asked by mail to leave, and let them leave; None where it was known already."""
 
 
 class Inbox(Protocol):
@@ -358,9 +415,6 @@ class SettingStore(Protocol):
         """Return the fingerprint of the zones' rules that the schedule was computed with."""
 
     async def save_zone_rules(self, fingerprint: str) -> None: ...
-
-    async def note_alert(self, key: str, now: datetime) -> bool:
-        """Note that the operator is told something; False where they were told already."""
 
 
 # --- mail ---------------------------------------------------------------------------------

@@ -14,12 +14,15 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from newsletter.errors import ConfigError, MailerError, NewsletterError
+from newsletter.model import NOTICES, Kind
 from newsletter.wiring import Newsletter
 from newsletter.workflows.build_edition import plan_due
 
 log = structlog.get_logger()
 
 TICK = timedelta(minutes=1)
+POST_EVERY = timedelta(seconds=5)
+"""How often it is asked whether somebody waits for a notice."""
 
 
 async def run_forever(newsletter: Newsletter, stop: asyncio.Event, tick: timedelta = TICK) -> None:
@@ -34,9 +37,16 @@ async def run_forever(newsletter: Newsletter, stop: asyncio.Event, tick: timedel
         async with busy:
             await run_tick(newsletter, stop)
 
+    async def post() -> None:
+        # A long pass takes new notices along by itself, before the next digests.
+        if not busy.locked() and not stop.is_set():
+            async with busy:
+                await _send_notices_or_go_on(newsletter, stop)
+
     scheduler.add_job(
         one_tick, "interval", seconds=tick.total_seconds(), next_run_time=newsletter.clock.now()
     )
+    scheduler.add_job(post, "interval", seconds=min(POST_EVERY, tick).total_seconds())
     scheduler.start()
     log.info("running", newsletter=newsletter.identity.name, tick_s=tick.total_seconds())
     await stop.wait()
@@ -63,12 +73,21 @@ async def run_tick(newsletter: Newsletter, stop: asyncio.Event) -> None:
         if stop.is_set():
             return
         await _read_bounces_or_go_on(newsletter)
+        await newsletter.queue_alerts()
         await send_due(newsletter, stop)
-        await _alert_or_go_on(newsletter)
     except NewsletterError as error:
         log.error("this tick failed; the next one tries again", error=str(error))
     except Exception:
         log.exception("this tick failed; the next one tries again")
+
+
+async def _send_notices_or_go_on(newsletter: Newsletter, stop: asyncio.Event) -> None:
+    try:
+        await send_notices(newsletter, stop)
+    except NewsletterError as error:
+        log.error("notices wait for the next tick", error=str(error))
+    except Exception:
+        log.exception("notices wait for the next tick")
 
 
 async def _import_or_go_on(newsletter: Newsletter) -> None:
@@ -89,13 +108,6 @@ async def _read_bounces_or_go_on(newsletter: Newsletter) -> None:
         return
     if done:
         log.info("read mail about our mail", **done)
-
-
-async def _alert_or_go_on(newsletter: Newsletter) -> None:
-    try:
-        await newsletter.send_alerts()
-    except MailerError as error:
-        log.error("the operator could not be told", error=str(error))
 
 
 async def _collect_if_due(newsletter: Newsletter) -> None:
@@ -128,8 +140,18 @@ async def send_due(newsletter: Newsletter, stop: asyncio.Event) -> None:
     )
     if plan.planned or plan.skipped:
         log.info("planned", digests=plan.planned, skipped=plan.skipped)
-    on_uncertain = newsletter.config.schedule.on_uncertain
-    if not await newsletter.deliveries.has_work(newsletter.clock.now(), on_uncertain):
+    await _send_waiting(newsletter, stop, frozenset(Kind))
+
+
+async def send_notices(newsletter: Newsletter, stop: asyncio.Event) -> None:
+    """Send the mails that somebody waits for, if there are any: confirmations, logins, alerts."""
+    held = await newsletter.settings.load_hold() or await newsletter.guard.check()
+    await _send_waiting(newsletter, stop, frozenset({Kind.ALERT}) if held else NOTICES)
+
+
+async def _send_waiting(newsletter: Newsletter, stop: asyncio.Event, kinds: frozenset[Kind]) -> None:
+    now, resend = newsletter.clock.now(), newsletter.config.schedule.resend
+    if not await newsletter.deliveries.has_work(now, resend & kinds, kinds):
         return
     async with newsletter.sender(stop) as sender:
         report = await sender.send_pending()

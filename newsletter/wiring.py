@@ -8,7 +8,7 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -31,24 +31,22 @@ from newsletter.model import (
     DeliveryId,
     EmailAddress,
     Identity,
-    Kind,
-    SmtpReply,
     Source,
     State,
     Topic,
 )
 from newsletter.ports import Clock, DailyLimits, Inbox, Mailer
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
-from newsletter.render.language import load_language
-from newsletter.render.notices import write_alert
 from newsletter.shipped import find_shipped
 from newsletter.storage import (
     Database,
     EpochGuard,
     Heartbeat,
+    SqlConfirmationStore,
     SqlDeliveryStore,
     SqlEntryStore,
     SqlEvidenceStore,
+    SqlSessionStore,
     SqlSettingStore,
     SqlSubscriberStore,
     boot_id,
@@ -56,6 +54,7 @@ from newsletter.storage import (
     open_database,
 )
 from newsletter.subscribers_file import FileImport
+from newsletter.web_links import WebLinks
 from newsletter.workflows.build_edition import DigestBuilder, realign_schedule
 from newsletter.workflows.build_mail import MailBuilder
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
@@ -63,7 +62,7 @@ from newsletter.workflows.handle_bounces import handle_bounces
 from newsletter.workflows.health import Health, choose_alerts, load_health
 from newsletter.workflows.import_subscribers import choose_subscribers
 from newsletter.workflows.liked_papers import choose_lookup
-from newsletter.workflows.preview import make_trial_reader
+from newsletter.workflows.notices import queue_alert
 from newsletter.workflows.send_edition import Sender
 
 log = structlog.get_logger()
@@ -103,6 +102,8 @@ class Newsletter:
     deliveries: SqlDeliveryStore
     settings: SqlSettingStore
     evidence: SqlEvidenceStore
+    confirmations: SqlConfirmationStore
+    sessions: SqlSessionStore
     guard: EpochGuard
     clock: Clock
     mailer: Mailer | None
@@ -138,7 +139,12 @@ class Newsletter:
 
     async def new_mail_builder(self) -> MailBuilder:
         secret = await self.settings.load_secret()
-        return MailBuilder(self.templates, self.identity, secret, self.dkim)
+        return MailBuilder(self.templates, self.identity, secret, self.dkim, self.web_links)
+
+    @property
+    def web_links(self) -> WebLinks | None:
+        """Where the pages of the web face are, None where there is none."""
+        return WebLinks(self.config.web.url) if self.config.web else None
 
     async def prepare_planning(self) -> None:
         """Do what comes before planning: end pauses that are over, and follow time zones whose rules have changed."""
@@ -168,26 +174,17 @@ class Newsletter:
             now,
         )
 
-    async def send_alerts(self) -> int:
-        """Tell the operator what is wrong, each thing once; return how many things. Raises MailerError."""
+    async def queue_alerts(self) -> int:
+        """Queue a mail to the operator about each thing that is wrong, each once; return how many were queued."""
         if self.config.alerts is None:
             return 0
         told = 0
-        lang = load_language(self.identity.language)
-        mails = await self.new_mail_builder()
+        now = self.clock.now()
         for alert in choose_alerts(await self.load_health()):
-            if not await self.settings.note_alert(alert.key, self.clock.now()):
-                continue
-            log.error("alert", key=alert.key, what=alert.what)
-            notice = write_alert(lang, self.identity, alert.what, alert.facts, (alert.advice,))
             for address in self.config.alerts.to:
-                operator = make_trial_reader("[]", 0)
-                operator = replace(operator, address=address)
-                mail = mails.build_notice(notice, Kind.ALERT, operator, self.clock.now())
-                session = await self.choose_mailer().begin(mail.envelope)
-                reply = session if isinstance(session, SmtpReply) else await session.data(mail.message)
-                log.info("told the operator", reply=str(reply))
-            told += 1
+                if await queue_alert(alert, address, self.identity, self.subscribers, self.deliveries, now):
+                    log.error("alert", key=alert.key, what=alert.what)
+                    told += 1
         return told
 
     async def handle_bounces(self) -> Counter[str]:
@@ -288,7 +285,7 @@ class Newsletter:
                 digests=await self.new_digest_builder(),
                 mails=await self.new_mail_builder(),
                 clock=self.clock,
-                on_uncertain=self.config.schedule.on_uncertain,
+                resend=self.config.schedule.resend,
                 quiet_day=self.config.schedule.quiet_day,
                 instance=instance,
                 is_dead=lambda other: is_dead(
@@ -330,6 +327,8 @@ async def open_newsletter(
             deliveries=SqlDeliveryStore(database),
             settings=settings,
             evidence=SqlEvidenceStore(database),
+            confirmations=SqlConfirmationStore(database),
+            sessions=SqlSessionStore(database),
             guard=EpochGuard(database, config.epoch_file),
             clock=clock,
             mailer=build_mailer(config, settings, clock),

@@ -50,7 +50,7 @@ def test_a_name_a_sender_and_a_source_are_enough(file: Path) -> None:
     assert config.subscribers_path == file.parent / "subscribers.yaml"
     assert config.schedule.collect_every == timedelta(minutes=30)
     assert config.schedule.catch_up == timedelta(days=2)
-    assert config.schedule.on_uncertain is OnUncertain.RESEND_ONCE
+    assert set(config.schedule.on_uncertain.values()) == {OnUncertain.RESEND_ONCE}
     assert (config.relay, config.maildir, config.templates) == (None, None, None)
     assert (config.topics, config.everything_else) == ((), 0)
     assert config.contact_text == "digest@example.org"

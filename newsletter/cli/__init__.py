@@ -243,11 +243,31 @@ def send(
 
 
 @app.command()
-def run(config: ConfigPath = DEFAULT_CONFIG, log_json: LogJson = False) -> None:
+def run(
+    config: ConfigPath = DEFAULT_CONFIG,
+    web: Annotated[bool, typer.Option("--web", help="Also serve the web pages, as a child process.")] = False,
+    log_json: LogJson = False,
+) -> None:
     """Collect and send on schedule until stopped (SIGTERM finishes the mails in flight)."""
     from newsletter.cli import operate
+    from newsletter.cli.serve import build_command
 
-    _finish(operate.run(_load(config, log_json)))
+    loaded = _load(config, log_json)
+    _finish(operate.run(loaded, build_command(loaded, log_json=log_json) if web else ()))
+
+
+@app.command()
+def serve(
+    config: ConfigPath = DEFAULT_CONFIG,
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", hidden=True, help="Also stop when the standard input ends.")
+    ] = False,
+    log_json: LogJson = False,
+) -> None:
+    """Serve the web pages until stopped (SIGTERM finishes the requests under way)."""
+    from newsletter.cli import serve as serving
+
+    _finish(serving.serve(_load(config, log_json), with_parent=with_parent))
 
 
 @app.command()
@@ -294,12 +314,15 @@ def deliveries(
     ] = None,
     domain: Annotated[str, typer.Option("--domain", help="To this domain: example.org.")] = "",
     reason: Annotated[str, typer.Option("--reason", help="With these words in the last reply.")] = "",
+    kind: Annotated[
+        str, typer.Option("--kind", help="digest, confirm, changed, goodbye, alert or login.")
+    ] = "digest",
     form: Annotated[str, typer.Option("--format", help="table, csv or json (one a line).")] = "table",
 ) -> None:
     """List deliveries: who got what, when, through which relay, and what it said."""
     from newsletter.cli import ledger
 
-    wanted = ledger.build_filter(edition, state or [], domain, reason)
+    wanted = ledger.build_filter(edition, state or [], domain, reason, kind)
     _finish(ledger.show_deliveries(_load(config), wanted, form))
 
 

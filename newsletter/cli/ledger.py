@@ -22,6 +22,7 @@ from newsletter.model import (
     DeliveryFilter,
     DeliveryId,
     EmailAddress,
+    Kind,
     State,
     Subscriber,
     SubscriberId,
@@ -35,14 +36,20 @@ _BATCH = 500
 FORMS = ("table", "csv", "json")
 
 
-def build_filter(edition: str, states: list[str], domain: str = "", reason: str = "") -> DeliveryFilter:
-    """Return the filter that was typed. Raises ConfigError for a date or state that there is not."""
+def build_filter(
+    edition: str, states: list[str], domain: str = "", reason: str = "", kind: str = Kind.DIGEST
+) -> DeliveryFilter:
+    """Return the filter that was typed. Raises ConfigError for a date, state or kind that there is not."""
     parse_edition(edition)
+    if kind not in list(Kind):
+        raise ConfigError([Problem(f"{kind!r} is none of {', '.join(Kind)}", path="--kind")])
     known = {str(state) for state in State}
     for state in states:
         if state not in known:
             raise ConfigError([Problem(f"{state!r} is none of {', '.join(State)}", path="--state")])
-    return DeliveryFilter(edition, frozenset(map(State, states)), domain.lstrip("@").lower(), "", reason)
+    return DeliveryFilter(
+        edition, frozenset(map(State, states)), domain.lstrip("@").lower(), "", reason, Kind(kind)
+    )
 
 
 async def show_deliveries(config: Config, wanted: DeliveryFilter, form: str) -> int:
@@ -241,11 +248,12 @@ async def _explain_delivery(newsletter: Newsletter, delivery: Delivery) -> None:
         )
     if delivery.frozen is None:
         return
+    window = delivery.frozen.window
     console.print(
-        f"  Message-ID {delivery.frozen.message_id}, {delivery.frozen.size_bytes} bytes,"
-        f" runs {delivery.frozen.window.after_run + 1} to {delivery.frozen.window.upto_run}"
+        f"  Message-ID {delivery.frozen.message_id}, {delivery.frozen.size_bytes} bytes"
+        + (f", runs {window.after_run + 1} to {window.upto_run}" if window else "")
     )
-    digest = thaw_digest(delivery.frozen.digest_json, delivery.frozen.cards)
+    digest = thaw_digest(delivery.frozen.content_json, delivery.frozen.cards)
     language = load_language(digest.language or newsletter.identity.language)
     for section in digest.sections:
         console.print(f"  {section.topic or 'everything else'}:")

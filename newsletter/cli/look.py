@@ -16,7 +16,14 @@ from newsletter.address import parse_address
 from newsletter.checked_yaml import to_json
 from newsletter.cli import DONE, DONE_WITH_FAILURES
 from newsletter.cli.index import take_pictures, write_index
-from newsletter.cli.show import build_table, console, counting_progress, show_fetches, show_ledger
+from newsletter.cli.show import (
+    build_equation,
+    build_table,
+    console,
+    counting_progress,
+    show_fetches,
+    show_ledger,
+)
 from newsletter.config import Config
 from newsletter.errors import ConfigError, FetchError, Problem
 from newsletter.model import Consent, FetchState, Kind, Subscriber
@@ -239,6 +246,8 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
         show_ledger(counts)
         if not counts:
             console.print("no digest was due yet")
+        for kind, states in (await newsletter.deliveries.load_notice_counts()).items():
+            console.print(f"{kind} mails: {build_equation(states)}")
         missed = build_table("edition", "reader", "state", "attempts#", "why")
         for edition in sorted({count.edition for count in counts}, reverse=True):
             for delivery, address in await newsletter.deliveries.load_unreached(edition):

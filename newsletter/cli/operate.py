@@ -15,6 +15,7 @@ import typer
 from newsletter.address import parse_address
 from newsletter.cli import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
 from newsletter.cli.look import load_readers, pick_reader
+from newsletter.cli.serve import keep_serving
 from newsletter.cli.show import (
     build_table,
     collecting_progress,
@@ -109,8 +110,7 @@ async def _try_canary(newsletter: Newsletter, edition: str | None, canary: Canar
 
 async def send_pending(newsletter: Newsletter, edition: str | None = None) -> int:
     """Send what is planned, with progress, and say what became of it."""
-    on_uncertain = newsletter.config.schedule.on_uncertain
-    if not await newsletter.deliveries.has_work(newsletter.clock.now(), on_uncertain):
+    if not await newsletter.deliveries.has_work(newsletter.clock.now(), newsletter.config.schedule.resend):
         await _tell_nothing_due(newsletter)
         return DONE
     stop = asyncio.Event()
@@ -211,13 +211,19 @@ async def _tell_nothing_due(newsletter: Newsletter) -> None:
     )
 
 
-async def run(config: Config) -> int:
-    """Run the clock until a signal says stop."""
+async def run(config: Config, web_command: Sequence[str] = ()) -> int:
+    """Run the clock until a signal says stop; with a command for it also the web face, as a child."""
     async with open_newsletter(config) as newsletter:
         newsletter.choose_mailer()  # a configuration that cannot send is told now, not at the first slot
         stop = asyncio.Event()
         stop_on_signals(stop)
-        await run_forever(newsletter, stop)
+        serving = asyncio.create_task(keep_serving(web_command, stop)) if web_command else None
+        try:
+            await run_forever(newsletter, stop)
+        finally:
+            stop.set()
+            if serving is not None:
+                await serving
     return DONE
 
 

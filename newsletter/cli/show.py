@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -55,8 +55,9 @@ def show_fetches(records: Sequence[FetchRecord]) -> None:
     console.print(table)
 
 
-def build_equation(counts: dict[State, int]) -> str:
-    """Return the ledger's equation of one edition in words and numbers; it says so where it does not hold."""
+def build_equation(counts: Mapping[State, int]) -> str:
+    """Return the ledger's equation of one edition, or one kind of mail, in words and numbers; it says so where
+    it does not hold."""
     pending = sum(counts.get(state, 0) for state in PENDING)
     due = sum(counts.values())
     parts = " + ".join(f"{counts.get(state, 0)} {state}" for state in FINAL)

@@ -1,4 +1,4 @@
-"""A digest as text and back, so that a later attempt shows exactly what the first one did.
+"""A digest, or a notice, as text and back, so that a later attempt shows exactly what the first one did.
 
 Cards are kept apart under the hash of their content: many readers share them.
 """
@@ -13,7 +13,20 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from newsletter.model import Card, Digest, EntryId, EntryKey, Item, Reason, Scope, Section, Slot, Window
+from newsletter.model import (
+    Card,
+    Digest,
+    EntryId,
+    EntryKey,
+    Fact,
+    Item,
+    Notice,
+    Reason,
+    Scope,
+    Section,
+    Slot,
+    Window,
+)
 
 
 def freeze_digest(digest: Digest) -> tuple[str, dict[str, str]]:
@@ -44,6 +57,20 @@ def freeze_digest(digest: Digest) -> tuple[str, dict[str, str]]:
         "is_first": digest.is_first,
     }
     return _to_json(frozen), cards
+
+
+def freeze_notice(notice: Notice, language: str) -> str:
+    """Return a notice and the language it is in as canonical JSON."""
+    return _to_json({"notice": asdict(notice), "language": language})
+
+
+def thaw_notice(content_json: str) -> tuple[Notice, str]:
+    """Return the notice and its language."""
+    frozen = json.loads(content_json)
+    values = frozen["notice"]
+    values["paragraphs"] = tuple(values["paragraphs"])
+    values["facts"] = tuple(Fact(**fact) for fact in values["facts"])
+    return Notice(**values), frozen["language"]
 
 
 @lru_cache(maxsize=4096)

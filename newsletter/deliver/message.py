@@ -28,6 +28,7 @@ from newsletter.model import (
     Rendered,
     SubscriberId,
 )
+from newsletter.tokens import Purpose, build_token
 
 _HEADER_COLUMNS = 78  # RFC 5322 section 2.1.1: a line should not be longer
 _WORD_COLUMNS = 75  # RFC 2047 section 2: an encoded word must not be longer
@@ -80,7 +81,7 @@ def build_message(
         _fold("Subject", _free_text("Subject", rendered.subject)),
         _fold("Date", [_format_date(date)]),
         _fold("Message-ID", [message_id]),
-        _link_headers(identity, links) if links else "",
+        _link_headers(links, write_leave_mailto(identity, recipient, secret)) if links else "",
         "MIME-Version: 1.0\r\n",
         f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n',
     ]
@@ -134,13 +135,13 @@ def _identity_headers(identity: Identity, kind: Kind, language: str) -> str:
     return "".join(headers)
 
 
-def _link_headers(identity: Identity, links: Links) -> str:
+def _link_headers(links: Links, leave_mailto: str) -> str:
     """Return List-Unsubscribe, https first, only with https List-Unsubscribe-Post (RFC 8058), and where to read."""
     headers = "Precedence: bulk\r\n"
     for name, url in (("List-Archive", links.archive), ("Archived-At", links.web)):
         if url:
             headers += _fold(name, [f"<{_uri(url)}>"])
-    mailto = _mailto(identity.leave_address, "unsubscribe")
+    mailto = f"<{leave_mailto}>"
     if not links.one_click:
         return headers + _fold("List-Unsubscribe", [mailto])
     if not links.one_click.startswith("https://"):
@@ -163,6 +164,13 @@ def write_mailto(address: EmailAddress, subject: str = "") -> str:
     """Return a link that writes a mail (RFC 6068)."""
     query = f"?subject={quote(subject)}" if subject else ""
     return f"mailto:{quote(_one_line(address), safe='@!$*+')}{query}"
+
+
+def write_leave_mailto(identity: Identity, reader: SubscriberId, secret: bytes) -> str:
+    """Return a link that writes a reader's leave mail. Its subject holds a token, so that nobody can leave for others:
+    anybody can write a sender's name into a mail. See workflows/handle_bounces."""
+    token = build_token(Purpose.LEAVE, reader, secret)
+    return write_mailto(identity.leave_address, f"unsubscribe {token}")
 
 
 def _mailto(address: EmailAddress, subject: str = "") -> str:

@@ -4,6 +4,7 @@
 """
 
 from newsletter.storage.backup import backup
+from newsletter.storage.confirmations import SqlConfirmationStore, SqlSessionStore
 from newsletter.storage.deliveries import SqlDeliveryStore
 from newsletter.storage.engine import Database
 from newsletter.storage.entries import SqlEntryStore
@@ -18,9 +19,11 @@ __all__ = [
     "Database",
     "EpochGuard",
     "Heartbeat",
+    "SqlConfirmationStore",
     "SqlDeliveryStore",
     "SqlEntryStore",
     "SqlEvidenceStore",
+    "SqlSessionStore",
     "SqlSettingStore",
     "SqlSubscriberStore",
     "backup",

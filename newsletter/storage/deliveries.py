@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -24,25 +24,29 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     or_,
     select,
     union_all,
     update,
 )
 
+from newsletter.compose.frozen import freeze_notice
 from newsletter.model import (
     COUNTED,
+    NOTICES,
     BeginData,
     Close,
     Deferred,
     Delivery,
     DeliveryFilter,
     DeliveryId,
+    EmailAddress,
     Frozen,
     Instance,
     InstanceId,
     Kind,
-    OnUncertain,
+    Notice,
     Plan,
     PlanResult,
     Rejected,
@@ -57,6 +61,7 @@ from newsletter.model import (
 from newsletter.storage.delivery_views import DeliveryViews, fitting, read_deliveries
 from newsletter.storage.engine import Database, in_chunks, insert_or_ignore, insert_or_update
 from newsletter.storage.tables import (
+    NOT_A_DIGEST,
     attempts,
     bundles,
     cards,
@@ -176,6 +181,36 @@ class SqlDeliveryStore(DeliveryViews):
 
         return await self._database.transact(work) if plans else []
 
+    async def queue_notice(
+        self,
+        kind: Kind,
+        key: str,
+        recipient: SubscriberId,
+        address: EmailAddress,
+        notice: Notice,
+        language: str,
+        now: datetime,
+        expires_at: datetime,
+    ) -> bool:
+        """Queue one mail that is no digest once; False where there is a row already for (kind, key, recipient)."""
+        async with self._database.write() as connection:
+            queued = await connection.execute(
+                insert_or_ignore(connection, deliveries)
+                .values(
+                    kind=kind,
+                    key=key,
+                    recipient=recipient,
+                    address=address,
+                    content_json=freeze_notice(notice, language),
+                    state=State.QUEUED,
+                    slot_at=now,
+                    next_attempt_at=now,
+                    expires_at=expires_at,
+                )
+                .returning(deliveries.c.id)
+            )
+            return queued.one_or_none() is not None
+
     async def expire(self, now: datetime) -> int:
         """Expire queued and deferred rows with expires_at <= now; return how many."""
         return await self._database.transact(
@@ -191,37 +226,45 @@ class SqlDeliveryStore(DeliveryViews):
         instance: InstanceId,
         now: datetime,
         limit: int,
-        on_uncertain: OnUncertain,
+        resend: Collection[Kind],
+        *,
+        kinds: Collection[Kind] = frozenset(Kind),
         edition: str | None = None,
     ) -> Sequence[Delivery]:
-        """Claim rows that can be sent now; return them in the order of their time, then id, each with its Frozen
-        if it has one.
+        """Claim rows of these kinds that can be sent now; return them, notices first, then in the order of their time
+        and id, each with its Frozen if it has one.
 
-        Those are queued and deferred ones whose next_attempt_at has come, and with resend_once uncertain ones with
-        resends 0. Those whose expires_at has come are left. Their state is committed as ``claimed`` when this
-        returns.
+        Those are queued and deferred ones whose next_attempt_at has come, and of the kinds in ``resend`` uncertain ones
+        with resends 0. Those whose expires_at has come are left. Their state is committed as ``claimed`` when this
+        returns. edition means digests alone.
         """
-        states = [deliveries.c.state == State.QUEUED, deliveries.c.state == State.DEFERRED]
-        if on_uncertain is OnUncertain.RESEND_ONCE:
-            states.append(and_(deliveries.c.state == State.UNCERTAIN, deliveries.c.resends == 0))
         everywhere = [deliveries.c.next_attempt_at <= now, deliveries.c.expires_at > now]
+        digests = [deliveries.c.kind == Kind.DIGEST]
         if edition is not None:
-            everywhere.append(deliveries.c.key == edition)
+            digests.append(deliveries.c.key == edition)
+        groups: list[tuple[int, list[ColumnElement[bool]], Collection[Kind]]] = []
+        if edition is None and NOTICES & set(kinds):
+            groups.append((0, [NOT_A_DIGEST, deliveries.c.kind.in_(sorted(kinds))], NOTICES))
+        if Kind.DIGEST in kinds:
+            groups.append((1, digests, {Kind.DIGEST}))
         order = (deliveries.c.next_attempt_at, deliveries.c.id)
         # One short list of each state, so that each is read along its index and none is sorted as a whole.
         lists = [
-            select(deliveries.c.id, deliveries.c.next_attempt_at)
-            .where(state, *everywhere)
+            select(deliveries.c.id, deliveries.c.next_attempt_at, literal(place).label("place"))
+            .where(state, *which, *everywhere)
             .order_by(*order)
             .limit(limit)
             .with_for_update(skip_locked=True)
             .subquery()
-            for state in states
+            for place, which, group in groups
+            for state in _sendable(set(group) & set(resend))
         ]
-        candidates = union_all(*(select(part.c.id, part.c.next_attempt_at) for part in lists)).subquery()
+        candidates = union_all(
+            *(select(part.c.id, part.c.next_attempt_at, part.c.place) for part in lists)
+        ).subquery()
         chosen = (
             select(candidates.c.id)
-            .order_by(candidates.c.next_attempt_at, candidates.c.id)
+            .order_by(candidates.c.place, candidates.c.next_attempt_at, candidates.c.id)
             .limit(limit)
             .cte("chosen")
         )
@@ -237,7 +280,8 @@ class SqlDeliveryStore(DeliveryViews):
 
         def work(connection: Connection) -> Sequence[Delivery]:
             rows = connection.execute(claim).all()
-            return read_deliveries(connection, sorted(rows, key=lambda row: (row.next_attempt_at, row.id)))
+            rows = sorted(rows, key=lambda row: (row.kind == Kind.DIGEST, row.next_attempt_at, row.id))
+            return read_deliveries(connection, rows)
 
         return await self._database.transact(work)
 
@@ -340,24 +384,45 @@ class SqlDeliveryStore(DeliveryViews):
         """Put this instance's rows in ``claimed`` back as they were; return how many."""
         return await self._database.transact(lambda connection: _release(connection, instance))
 
-    async def has_work(self, now: datetime, on_uncertain: OnUncertain) -> bool:
-        """Tell whether a pass of sending would find anything: rows that could be claimed or have expired, or
-        claims of others."""
+    async def has_work(
+        self, now: datetime, resend: Collection[Kind], kinds: Collection[Kind] = frozenset(Kind)
+    ) -> bool:
+        """Tell whether a pass of sending would find anything of these kinds: rows that could be claimed or have
+        expired, or claims of others."""
         state = deliveries.c.state
+        wanted = [] if Kind.DIGEST in kinds else [NOT_A_DIGEST]
+        if set(kinds) < NOTICES:
+            wanted.append(deliveries.c.kind.in_(sorted(kinds)))
         kinds_of_work = [
             state.in_(_HELD),
             and_(state.in_(_WAITING), deliveries.c.next_attempt_at <= now),
             and_(state.in_(_WAITING), deliveries.c.expires_at <= now),
         ]
-        if on_uncertain is OnUncertain.RESEND_ONCE:
+        if resend:
             kinds_of_work.append(
-                and_(state == State.UNCERTAIN, deliveries.c.resends == 0, deliveries.c.expires_at > now)
+                and_(
+                    state == State.UNCERTAIN,
+                    deliveries.c.resends == 0,
+                    deliveries.c.expires_at > now,
+                    deliveries.c.kind.in_(sorted(resend)),
+                )
             )
         # Each on its own, so that each is looked up in an index.
         async with self._database.read() as connection:
             return bool(
-                await connection.scalar(select(or_(*(exists().where(work) for work in kinds_of_work))))
+                await connection.scalar(
+                    select(or_(*(exists().where(work, *wanted) for work in kinds_of_work)))
+                )
             )
+
+
+def _sendable(resend: Collection[Kind]) -> list[ColumnElement[bool]]:
+    """Return the conditions of state under which a row can be claimed, each of one state."""
+    states: list[ColumnElement[bool]] = [deliveries.c.state == waiting for waiting in _WAITING]
+    if resend:
+        uncertain = and_(deliveries.c.state == State.UNCERTAIN, deliveries.c.resends == 0)
+        states.append(and_(uncertain, deliveries.c.kind.in_(sorted(resend))))
+    return states
 
 
 # --- planning -----------------------------------------------------------------------------
@@ -658,7 +723,7 @@ def _update_rows(connection: Connection, changes: Sequence[dict[str, Any]]) -> N
 
 def _count(connection: Connection, rows: Iterable[Row[Any]]) -> None:
     """The windows of these rows are done: later digests of their readers begin after them."""
-    _move_counted(connection, [(row.recipient, row.upto_run) for row in rows])
+    _move_counted(connection, [(row.recipient, row.upto_run) for row in rows if row.upto_run is not None])
 
 
 def _move_counted(connection: Connection, bounds: Sequence[tuple[int, int]]) -> None:
@@ -768,9 +833,9 @@ def _begun_row(step: BeginData, row: Row[Any]) -> dict[str, Any]:
 def _frozen_row(frozen: Frozen) -> dict[str, Any]:
     return {
         "address": frozen.address,
-        "after_run": frozen.window.after_run,
-        "upto_run": frozen.window.upto_run,
-        "digest_json": frozen.digest_json,
+        "after_run": frozen.window.after_run if frozen.window else None,
+        "upto_run": frozen.window.upto_run if frozen.window else None,
+        "content_json": frozen.content_json,
         "card_hashes": json.dumps(sorted(frozen.cards)),
         "bundle_hash": frozen.bundle_hash,
         "content_hash": frozen.content_hash,

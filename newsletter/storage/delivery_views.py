@@ -28,7 +28,15 @@ from newsletter.model import (
     Window,
 )
 from newsletter.storage.engine import Database, in_chunks
-from newsletter.storage.tables import attempts, bundles, cards, deliveries, delivery_entries, subscribers
+from newsletter.storage.tables import (
+    NOT_A_DIGEST,
+    attempts,
+    bundles,
+    cards,
+    deliveries,
+    delivery_entries,
+    subscribers,
+)
 
 _FIRST = EntryId(0)
 _FIRST_DELIVERY = DeliveryId(0)
@@ -54,7 +62,12 @@ class DeliveryViews:
         counts = deliveries.c.state.in_([*COUNTED, State.IN_DATA])
         async with self._database.read() as connection:
             for ids in in_chunks(subscribers):
-                ours = (deliveries.c.recipient.in_(ids), deliveries.c.content_hash.is_not(None), counts)
+                ours = (
+                    deliveries.c.recipient.in_(ids),
+                    deliveries.c.kind == Kind.DIGEST,
+                    deliveries.c.content_hash.is_not(None),
+                    counts,
+                )
                 ever |= {
                     SubscriberId(row.recipient)
                     for row in await connection.execute(
@@ -91,6 +104,20 @@ class DeliveryViews:
             ]
         counts.sort(key=lambda count: _ORDER_OF_STATES[count.state])
         return sorted(counts, key=lambda count: count.edition, reverse=True)
+
+    async def load_notice_counts(self) -> Mapping[Kind, Mapping[State, int]]:
+        """Return how many notices of each kind are in each state."""
+        counting = (
+            select(deliveries.c.kind, deliveries.c.state, func.count().label("count"))
+            .where(NOT_A_DIGEST)
+            .group_by(deliveries.c.kind, deliveries.c.state)
+            .order_by(deliveries.c.kind)
+        )
+        counts: dict[Kind, dict[State, int]] = defaultdict(dict)
+        async with self._database.read() as connection:
+            for kind, state, count in await connection.execute(counting):
+                counts[Kind(kind)][State(state)] = count
+        return counts
 
     async def load_entry_deliveries(self, entry: EntryId) -> Sequence[EntryDelivery]:
         """Return the digests that have this entry, shown or over a limit, the newest edition first, then by
@@ -204,7 +231,7 @@ def _mailed_to() -> Label[str]:
 def fitting(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
     """Return the conditions of a filter, for deliveries joined with subscribers."""
     address = func.coalesce(deliveries.c.address, subscribers.c.address)
-    conditions: list[ColumnElement[bool]] = [deliveries.c.kind == Kind.DIGEST]
+    conditions: list[ColumnElement[bool]] = [deliveries.c.kind == wanted.kind]
     if wanted.edition:
         conditions.append(deliveries.c.key == wanted.edition)
     if wanted.states:
@@ -237,14 +264,14 @@ def read_deliveries(connection: Connection, rows: Sequence[Row[Any]]) -> list[De
             entries_of[shown.delivery].append((EntryId(shown.entry), shown.topic, shown.shown))
     frozen_of = {
         row.id: Frozen(
-            digest_json=row.digest_json,
+            content_json=row.content_json,
             cards={card_hash: card_of[card_hash] for card_hash in hashes[row.id]},
             bundle_hash=row.bundle_hash,
             bundle_json=bundle_of[row.bundle_hash],
             content_hash=row.content_hash,
             message_id=row.message_id or "",
             address=EmailAddress(row.address),
-            window=Window(row.after_run, row.upto_run),
+            window=Window(row.after_run, row.upto_run) if row.upto_run is not None else None,
             size_bytes=row.size_bytes,
             entry_ids=tuple(entries_of[row.id]),
         )
@@ -271,6 +298,7 @@ def _read_delivery(row: Row[Any], frozen: Frozen | None) -> Delivery:
         slot_at=row.slot_at,
         expires_at=row.expires_at,
         address=EmailAddress(row.address) if row.address else None,
+        content_json="" if row.kind == Kind.DIGEST else row.content_json,
         attempt=row.attempt,
         next_attempt_at=row.next_attempt_at,
         last_reply=row.last_reply,

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, update
 
 from newsletter.deliver.bounce_policy import HALF_LIFE
-from newsletter.model import BounceAction, Consent, DeliveryId, Report, ReportKind, State
+from newsletter.model import BounceAction, Consent, DeliveryId, Report, ReportKind, State, SubscriberId
 from newsletter.storage.deliveries import suppress, uncount
 from newsletter.storage.engine import Database
 from newsletter.storage.tables import bounces, consents, deliveries, subscribers
@@ -75,6 +75,34 @@ class SqlEvidenceStore:
                     kind=report.kind,
                     status=first.status if first else "",
                     diagnostic=first.diagnostic if first else "",
+                    action=action.what,
+                )
+            )
+            return action
+
+        return await self._database.transact(work)
+
+    async def note_leave(
+        self, report_hash: str, report: Report, reader: SubscriberId, now: datetime
+    ) -> BounceAction | None:
+        """Write down that a reader asked by mail to leave, and let them leave; None where it was known already."""
+
+        def work(connection: Connection) -> BounceAction | None:
+            if connection.scalar(select(bounces.c.id).where(bounces.c.report_hash == report_hash)):
+                return None
+            known = connection.scalar(select(subscribers.c.address).where(subscribers.c.id == reader))
+            action = BounceAction("left" if known else "ignored", leaves=bool(known))
+            if known:
+                _leave(connection, reader, str(report.kind), now)
+            connection.execute(
+                insert(bounces).values(
+                    report_hash=report_hash,
+                    delivery=None,
+                    address=known or "",
+                    at=now,
+                    kind=report.kind,
+                    status="",
+                    diagnostic="",
                     action=action.what,
                 )
             )

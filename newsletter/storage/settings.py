@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import Connection, select, update
 
 from newsletter.storage.engine import Database, insert_or_ignore, insert_or_update
-from newsletter.storage.tables import alerts, relay_days, settings
+from newsletter.storage.tables import relay_days, settings
 
 _SECRET = "secret"
 _HOLD = "hold"
@@ -43,14 +43,6 @@ class SqlSettingStore:
         """Hold all sending for this reason; an empty one releases it."""
         async with self._database.write() as connection:
             await connection.execute(insert_or_update(connection, settings).values(key=_HOLD, value=why))
-
-    async def note_alert(self, key: str, now: datetime) -> bool:
-        """Note that the operator is told something; False where they were told already."""
-        async with self._database.write() as connection:
-            noted = await connection.execute(
-                insert_or_ignore(connection, alerts).values(key=key, at=now).returning(alerts.c.key)
-            )
-            return noted.one_or_none() is not None
 
     async def reserve(self, relay: str, day: date, want: int, limit: int) -> int:
         """Take up to ``want`` messages of the day's limit; return how many, 0 where it is used up."""

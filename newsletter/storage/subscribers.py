@@ -76,9 +76,12 @@ class SqlSubscriberStore:
                 found |= {SubscriberId(row.id): _read_subscriber(row) for row in rows}
         return found
 
-    async def save(self, subscribers: Sequence[Subscriber], now: datetime, why: str) -> None:
-        """Insert (id 0) or update each by id, in one transaction; ``why`` goes into the consent log
-        of those whose consent is new or has changed. counted_run of a known reader only moves forward."""
+    async def save(
+        self, subscribers: Sequence[Subscriber], now: datetime, why: str, origin: str = ""
+    ) -> None:
+        """Insert (id 0) or update each by id, in one transaction; ``why`` and origin (how, and from where) go into the
+        consent record of those whose consent is new or has changed. counted_run of a known reader only moves
+        forward."""
         known = [person for person in subscribers if person.id]
         new = [person for person in subscribers if not person.id]
         async with self._database.write() as connection:
@@ -100,9 +103,9 @@ class SqlSubscriberStore:
                     [{"counted_run": person.counted_run, **_preferences_row(person)} for person in new],
                 )
             for ids in in_chunks(changed):
-                await _log_consents(connection, readers.c.id.in_(ids), now, why)
+                await _log_consents(connection, readers.c.id.in_(ids), now, why, origin)
             for addresses in in_chunks([person.address for person in new]):
-                await _log_consents(connection, readers.c.address.in_(addresses), now, why)
+                await _log_consents(connection, readers.c.address.in_(addresses), now, why, origin)
 
     async def load_zones(self) -> Sequence[str]:
         """Return the different time zones of all readers."""
@@ -182,7 +185,7 @@ class SqlSubscriberStore:
                 .where(mine)
                 .values(
                     address=case((deliveries.c.address.is_(None), None), else_=""),
-                    digest_json=case((deliveries.c.digest_json.is_(None), None), else_=""),
+                    content_json=case((deliveries.c.content_json.is_(None), None), else_=""),
                     message_id=None,
                     last_reply="erased",
                 )
@@ -273,13 +276,14 @@ async def _find_changed_consents(
 
 
 async def _log_consents(
-    connection: AsyncConnection, which: ColumnElement[bool], now: datetime, why: str
+    connection: AsyncConnection, which: ColumnElement[bool], now: datetime, why: str, origin: str = ""
 ) -> None:
-    """Write the present consent of these readers into the log."""
-    present = select(readers.c.id, literal(now, UtcDateTime), readers.c.consent, literal(why)).where(which)
-    await connection.execute(
-        insert(consents).from_select(["subscriber", "at", "consent", "why"], present.order_by(readers.c.id))
-    )
+    """Write the present consent of these readers into the record."""
+    present = select(
+        *(readers.c.id, literal(now, UtcDateTime), readers.c.consent, literal(why), literal(origin))
+    ).where(which)
+    columns = ["subscriber", "at", "consent", "why", "origin"]
+    await connection.execute(insert(consents).from_select(columns, present.order_by(readers.c.id)))
 
 
 def _preferences_row(person: Subscriber) -> dict[str, Any]:

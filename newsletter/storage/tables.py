@@ -21,9 +21,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 
-from newsletter.model import Consent, EventKind, FetchState, Kind, State
+from newsletter.model import Asked, Consent, EventKind, FetchState, Kind, State
 from newsletter.storage.engine import UtcDateTime
 
 metadata = MetaData(
@@ -244,6 +245,7 @@ consents = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("consent", String(20), nullable=False),
     Column("why", Text, nullable=False),
+    Column("origin", Text, nullable=False, server_default=""),
     CheckConstraint(_one_of("consent", Consent), name="consent"),
     Index("ix_consents_subscriber", "subscriber"),
 )
@@ -298,8 +300,9 @@ bundles = Table(
 _CLAIMED = _one_of("state", [State.CLAIMED, State.IN_DATA])
 
 # next_attempt_at: a queued or deferred row is not claimed earlier. relay is the last one that was tried.
-# Frozen in the in_data commit, all at once: address, after_run, upto_run, digest_json, card_hashes,
+# Frozen in the in_data commit, all at once: address, after_run, upto_run, content_json, card_hashes,
 # bundle_hash, content_hash, message_id, size_bytes. An empty digest gets after_run and upto_run when it is closed.
+# content_json of a notice, and the address that it goes to, are there from the beginning.
 # lost_by is the instance that had the row in data when its claim was voided: its late answer may still
 # settle it. It is no foreign key, so that a process that outlived its lease can be forgotten.
 deliveries = Table(
@@ -324,14 +327,15 @@ deliveries = Table(
     Column("address", Text),
     Column("after_run", Integer),
     Column("upto_run", Integer),
-    Column("digest_json", Text),
+    Column("content_json", Text),
     Column("card_hashes", Text),
     Column("bundle_hash", ForeignKey("bundles.hash")),
     Column("content_hash", String(64)),
     Column("message_id", Text),
     Column("size_bytes", Integer),
     UniqueConstraint("kind", "key", "recipient"),
-    CheckConstraint(_one_of("kind", [Kind.DIGEST]), name="kind"),
+    CheckConstraint(_one_of("kind", Kind), name="kind"),
+    CheckConstraint("kind = 'digest' OR content_json IS NOT NULL", name="notice"),
     CheckConstraint(_one_of("state", State), name="state"),
     CheckConstraint(f"({_CLAIMED}) = (claimed_by IS NOT NULL)", name="claimed_by"),
     CheckConstraint(f"({_CLAIMED}) = (state_before_claim IS NOT NULL)", name="kept_for_release"),
@@ -348,6 +352,15 @@ deliveries = Table(
     Index("ix_deliveries_state_next_attempt_at_id", "state", "next_attempt_at", "id"),
     Index("ix_deliveries_message_id", "message_id"),
     Index("ix_deliveries_recipient_key", "recipient", "key"),
+)
+# Notices go before digests, so they are found without looking at a million of those.
+NOT_A_DIGEST = literal_column("kind") != literal_column("'digest'")
+Index(
+    "ix_deliveries_notices",
+    deliveries.c.state,
+    deliveries.c.next_attempt_at,
+    sqlite_where=NOT_A_DIGEST,
+    postgresql_where=NOT_A_DIGEST,
 )
 
 # What a digest showed, in its order. shown is false for the entries over a topic's limit.
@@ -406,12 +419,35 @@ relay_days = Table(
     CheckConstraint("messages >= 0", name="messages"),
 )
 
-# What the operator was told, each thing once.
-alerts = Table(
-    "alerts",
+# --- the web face -------------------------------------------------------------------------
+
+# What was asked for on a page and is confirmed by a link in a mail. origin is a shortened client address.
+confirmations = Table(
+    "confirmations",
     metadata,
-    Column("key", Text, primary_key=True),
-    Column("at", UtcDateTime, nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("asked", String(20), nullable=False),
+    Column("subscriber", ForeignKey("subscribers.id"), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("wanted_json", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("done_at", UtcDateTime),
+    CheckConstraint(_one_of("asked", Asked), name="asked"),
+    Index("ix_confirmations_address_asked_at", "address", "asked_at"),
+    Index("ix_confirmations_subscriber", "subscriber"),
+    Index("ix_confirmations_expires_at", "expires_at"),
+    sqlite_autoincrement=True,
+)
+
+# Who is logged in to the operator's page. Only the hash of a cookie is kept.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
 )
 
 # --- facts about this database ------------------------------------------------------------

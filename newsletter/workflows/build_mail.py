@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 
-from newsletter.compose.frozen import freeze_digest, thaw_digest
+from newsletter.compose.frozen import freeze_digest, thaw_digest, thaw_notice
 from newsletter.deliver.dkim import DkimKey
-from newsletter.deliver.message import build_message, build_message_id, write_mailto
+from newsletter.deliver.message import (
+    build_message,
+    build_message_id,
+    write_leave_mailto,
+    write_mailto,
+)
 from newsletter.model import (
+    Delivery,
     Digest,
     EmailAddress,
     Envelope,
@@ -20,7 +26,6 @@ from newsletter.model import (
     Identity,
     Kind,
     Links,
-    Notice,
     Rendered,
     Subscriber,
 )
@@ -32,6 +37,7 @@ from newsletter.render import (
     render_digest,
     render_notice,
 )
+from newsletter.web_links import WebLinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +50,35 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
-class DigestMail(Mail):
-    """The mail of a digest, and what the ledger keeps of it."""
+class LedgerMail(Mail):
+    """A mail that the ledger knows, and what is kept of it."""
+
+    frozen: Frozen
+
+
+@dataclass(frozen=True, slots=True)
+class DigestMail(LedgerMail):
+    """The mail of a digest."""
 
     digest: Digest
-    frozen: Frozen
 
 
 class MailBuilder:
     """Renders digests with one compiled bundle of templates. secret makes Message-IDs unguessable.
 
-    With dkim every message is signed.
+    With dkim every message is signed. With web the mails lead to its pages, else to mails to the operator.
     """
 
     def __init__(
-        self, templates: CompiledBundle, identity: Identity, secret: bytes, dkim: DkimKey | None = None
+        self,
+        templates: CompiledBundle,
+        identity: Identity,
+        secret: bytes,
+        dkim: DkimKey | None = None,
+        web: WebLinks | None = None,
     ) -> None:
         self._dkim = dkim
+        self._web = web
         self._templates = templates
         self._identity = identity
         self._secret = secret
@@ -70,47 +88,70 @@ class MailBuilder:
         """Return the mail of a digest to ``address`` (the reader's own, or the operator's for a trial)."""
         return self._build(self._templates, digest, reader, address)
 
-    def build_notice(self, notice: Notice, kind: Kind, reader: Subscriber, at: datetime) -> Mail:
-        """Return a mail that is no digest. Only one about a subscription that stands can be left from."""
-        links = build_links(self._identity) if kind is Kind.CHANGED else None
-        language = reader.language or self._identity.language
-        rendered = render_notice(self._templates, notice, language, self._identity, links)
+    def build_notice(self, delivery: Delivery, reader: Subscriber) -> LedgerMail:
+        """Return the mail of a queued notice; a later attempt at it has the templates of the first one.
+
+        Only one about a subscription that stands can be left from. delivery.address is where it goes.
+        """
+        notice, language = thaw_notice(delivery.content_json)
+        address = delivery.address or reader.address
+        templates = self._choose_templates(delivery.frozen) if delivery.frozen else self._templates
+        links = self._build_links(reader) if delivery.kind is Kind.CHANGED else None
+        rendered = render_notice(templates, notice, language, self._identity, links)
         message, envelope = build_message(
             rendered,
-            reader.address,
+            address,
             reader.name,
             self._identity,
-            kind=kind,
-            key=at.isoformat(),
+            kind=delivery.kind,
+            key=delivery.key,
             recipient=reader.id,
-            date=at,
+            date=delivery.slot_at,
             secret=self._secret,
             links=links,
             language=language,
             dkim=self._dkim,
         )
-        return Mail(rendered, message, envelope)
+        frozen = Frozen(
+            content_json=delivery.content_json,
+            cards={},
+            bundle_hash=templates.bundle.hash,
+            bundle_json=templates.bundle.json,
+            content_hash=hashlib.sha256(message).hexdigest(),
+            message_id=build_message_id(self._identity, delivery.kind, delivery.key, reader.id, self._secret),
+            address=address,
+            window=None,
+            size_bytes=len(message),
+        )
+        return LedgerMail(rendered, message, envelope, frozen)
+
+    def _choose_templates(self, frozen: Frozen) -> CompiledBundle:
+        """Return the templates that a mail was frozen with."""
+        if frozen.bundle_hash == self._templates.bundle.hash:
+            return self._templates
+        if frozen.bundle_hash not in self._former:
+            self._former[frozen.bundle_hash] = compile_bundle(
+                Bundle.from_json(frozen.bundle_json), self._identity
+            )
+        return self._former[frozen.bundle_hash]
+
+    def _build_links(self, reader: Subscriber, edition: date | None = None) -> Links:
+        return build_links(self._identity, self._web, reader, self._secret, edition)
 
     def rebuild(self, frozen: Frozen, reader: Subscriber) -> DigestMail:
         """Return a mail as it was frozen: its entries, address and templates of that time.
 
         Its bytes are those of the first attempt (equal content_hash) unless the code has changed since.
         """
-        templates = self._templates
-        if frozen.bundle_hash != templates.bundle.hash:
-            if frozen.bundle_hash not in self._former:
-                self._former[frozen.bundle_hash] = compile_bundle(
-                    Bundle.from_json(frozen.bundle_json), self._identity
-                )
-            templates = self._former[frozen.bundle_hash]
-        digest = thaw_digest(frozen.digest_json, frozen.cards)
+        templates = self._choose_templates(frozen)
+        digest = thaw_digest(frozen.content_json, frozen.cards)
         return self._build(templates, digest, reader, frozen.address)
 
     def _build(
         self, templates: CompiledBundle, digest: Digest, reader: Subscriber, address: EmailAddress
     ) -> DigestMail:
         digest = choose_look(templates, digest, reader, self._identity)
-        links = build_links(self._identity)
+        links = self._build_links(reader, digest.slot.local_on)
         rendered = render_digest(templates, digest, reader, self._identity, links)
         key = digest.slot.local_on.isoformat()
         message, envelope = build_message(
@@ -127,9 +168,9 @@ class MailBuilder:
             language=digest.language,
             dkim=self._dkim,
         )
-        digest_json, cards = freeze_digest(digest)
+        content_json, cards = freeze_digest(digest)
         frozen = Frozen(
-            digest_json=digest_json,
+            content_json=content_json,
             cards=cards,
             bundle_hash=templates.bundle.hash,
             bundle_json=templates.bundle.json,
@@ -147,12 +188,25 @@ class MailBuilder:
                 + [(entry, section.topic, False) for section in digest.sections for entry in section.overflow]
             ),
         )
-        return DigestMail(rendered, message, envelope, digest, frozen)
+        return DigestMail(rendered, message, envelope, frozen, digest)
 
 
-def build_links(identity: Identity) -> Links:
-    """Return where a reader's mail leads: without a web face, to mails that ask the operator."""
+def build_links(
+    identity: Identity, web: WebLinks | None, reader: Subscriber, secret: bytes, edition: date | None = None
+) -> Links:
+    """Return where a reader's mail leads: to the pages of the web face; without one, to a mail that ends the
+    subscription, and to one that asks the operator."""
+    if web is not None:
+        leave = web.leave(reader.id, secret)
+        return Links(
+            leave=leave,
+            change=web.preferences(reader.id, reader.address, secret),
+            web=web.edition(edition) if edition else "",
+            archive=web.page("/archive"),
+            # RFC 8058 wants https; a web face on this machine alone is for trying things out.
+            one_click=leave if web.is_secure else "",
+        )
     return Links(
-        leave=write_mailto(identity.leave_address, "unsubscribe"),
+        leave=write_leave_mailto(identity, reader.id, secret),
         change=write_mailto(identity.leave_address, "change topics"),
     )

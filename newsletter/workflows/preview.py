@@ -10,10 +10,23 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
+from newsletter.compose.frozen import freeze_notice
 from newsletter.compose.slots import next_slot, previous_slot
 from newsletter.deliver.message import write_mailto
 from newsletter.match.topics import parse_topics
-from newsletter.model import Cadence, EmailAddress, Fact, Identity, Kind, Slot, Subscriber, Topic
+from newsletter.model import (
+    Cadence,
+    Delivery,
+    DeliveryId,
+    EmailAddress,
+    Fact,
+    Identity,
+    Kind,
+    Slot,
+    State,
+    Subscriber,
+    Topic,
+)
 from newsletter.ports import Clock, DeliveryStore
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_alert, write_changed, write_confirm, write_goodbye
@@ -72,7 +85,8 @@ def preview_notice(
     clock: Clock,
 ) -> Mail:
     """Return a mail that is no digest as this reader would get it, with made-up facts where it needs some."""
-    lang = load_language(reader.language or identity.language)
+    language = reader.language or identity.language
+    lang = load_language(language)
     link = write_mailto(identity.leave_address, kind)
     match kind:
         case Kind.CONFIRM:
@@ -89,7 +103,18 @@ def preview_notice(
             )
             advice = ("The relay deferred them; they are tried again until the next digest is due.",)
             notice = write_alert(lang, identity, "3 of 120 mails were not accepted", facts, advice)
-    return mails.build_notice(notice, kind, reader, clock.now())
+    now = clock.now()
+    queued = Delivery(
+        id=DeliveryId(0),
+        kind=kind,
+        key="preview",
+        recipient=reader.id,
+        state=State.QUEUED,
+        slot_at=now,
+        expires_at=now,
+        content_json=freeze_notice(notice, language),
+    )
+    return mails.build_notice(queued, reader)
 
 
 def choose_preview_bytes(mail: Mail, form: str) -> bytes:

@@ -28,7 +28,7 @@ from newsletter.model import (
     EmailAddress,
     Instance,
     InstanceId,
-    OnUncertain,
+    Kind,
     QuietDay,
     Settle,
     Shown,
@@ -41,12 +41,13 @@ from newsletter.model import (
 )
 from newsletter.ports import Clock, DeliveryStore, Guard, Mailer, SettingStore, SubscriberStore
 from newsletter.workflows.build_edition import DigestBuilder
-from newsletter.workflows.build_mail import DigestMail, MailBuilder
+from newsletter.workflows.build_mail import DigestMail, LedgerMail, MailBuilder
 from newsletter.workflows.ledger import LedgerWriter, patiently
 
 log = structlog.get_logger()
 
 _CLAIM_AT_ONCE = 200
+_ALERTS = frozenset({Kind.ALERT})
 
 
 @dataclass(slots=True)
@@ -63,6 +64,15 @@ class SendReport:
         """Whether anybody who should have a mail has none for certain."""
         unlucky = (State.REJECTED, State.DEFERRED, State.UNCERTAIN)
         return bool(self.stopped) or any(self.states[state] for state in unlucky)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a pass sends: which kinds, of which edition (None: of any), and at most how many (0: all)."""
+
+    kinds: frozenset[Kind] = frozenset(Kind)
+    edition: str | None = None
+    at_most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +97,8 @@ class _Claimed:
 class Sender:
     """One pass over the ledger, by one instance.
 
-    digests composes over the newest run that was visible when the pass began. is_dead tells whether another
+    digests composes over the newest run that was visible when the pass began. resend are the kinds of which an
+    uncertain mail is sent once more. is_dead tells whether another
     instance's claims are void. return_path gives each mail its own envelope sender. stop, once set, lets the mails
     in flight finish and the rest wait.
     """
@@ -101,7 +112,7 @@ class Sender:
     digests: DigestBuilder
     mails: MailBuilder
     clock: Clock
-    on_uncertain: OnUncertain
+    resend: frozenset[Kind]
     quiet_day: QuietDay
     instance: InstanceId
     is_dead: Callable[[Instance], bool]
@@ -112,21 +123,25 @@ class Sender:
         """Send all that can go out now, of one edition if given, and only so many deliveries if at_most is not 0;
         return what became of it.
 
+        While nothing may be sent (held, or an older copy of the database) alerts still go out: they tell of it.
         Raises StoreError where an outcome cannot be recorded.
         """
         report = SendReport()
-        report.stopped = await patiently(self.guard.check)
-        if report.stopped:
-            return report
-        await patiently(self.recover)
-        report.states[State.EXPIRED] = await patiently(lambda: self.deliveries.expire(self.clock.now()))
+        refused = await patiently(self.guard.check)
+        if not refused:
+            await patiently(self.recover)
+            report.states[State.EXPIRED] = await patiently(lambda: self.deliveries.expire(self.clock.now()))
+        wanted = _Wanted(edition=edition, at_most=at_most)
+        if refused or await patiently(self.settings.load_hold):
+            wanted = _Wanted(kinds=_ALERTS)
         ledger = LedgerWriter(self.deliveries, self.instance, self.clock, self.mailer.connections)
         try:
             # A mail that came out uncertain may be sent once more, so ask again until nothing is left.
-            while await self._drain(report, ledger, edition, at_most) and not report.stopped:
+            while await self._drain(report, ledger, wanted) and not report.stopped:
                 pass
         finally:
             await patiently(lambda: self.deliveries.release(self.instance, self.clock.now()))
+        report.stopped = report.stopped or refused or await patiently(self.settings.load_hold)
         return report
 
     async def recover(self) -> None:
@@ -143,9 +158,7 @@ class Sender:
                     uncertain=uncertain,
                 )
 
-    async def _drain(
-        self, report: SendReport, ledger: LedgerWriter, edition: str | None, at_most: int
-    ) -> int:
+    async def _drain(self, report: SendReport, ledger: LedgerWriter, wanted: _Wanted) -> int:
         """Claim and send until no row can be claimed; return how many deliveries were taken."""
         claimed: deque[_Claimed] = deque()
         claiming = asyncio.Lock()
@@ -155,12 +168,15 @@ class Sender:
             nonlocal taken
             async with claiming:
                 if not claimed and not report.stopped and not self.stop.is_set():
-                    held = await patiently(self.settings.load_hold)
-                    # Not simply "= held": another worker may have met a dead relay meanwhile.
-                    report.stopped = report.stopped or held
-                    limit = min(_CLAIM_AT_ONCE, at_most - report.taken) if at_most else _CLAIM_AT_ONCE
+                    if wanted.kinds != _ALERTS:
+                        held = await patiently(self.settings.load_hold)
+                        # Not simply "= held": another worker may have met a dead relay meanwhile.
+                        report.stopped = report.stopped or held
+                    limit = _CLAIM_AT_ONCE
+                    if wanted.at_most:
+                        limit = min(limit, wanted.at_most - report.taken)
                     if not report.stopped and limit > 0:
-                        found = await self._claim(edition, limit)
+                        found = await self._claim(wanted, limit)
                         report.taken += len(found)
                         claimed.extend(found)
                 if not claimed or report.stopped or self.stop.is_set():
@@ -194,33 +210,39 @@ class Sender:
             raise
         return taken
 
-    async def _claim(self, edition: str | None, limit: int) -> list[_Claimed]:
+    async def _claim(self, wanted: _Wanted, limit: int) -> list[_Claimed]:
         """Claim a handful, and look their readers up together: consent and suppression as they are now."""
         rows = await patiently(
-            lambda: self.deliveries.claim(self.instance, self.clock.now(), limit, self.on_uncertain, edition)
+            lambda: self.deliveries.claim(
+                *(self.instance, self.clock.now(), limit, self.resend),
+                kinds=wanted.kinds,
+                edition=wanted.edition,
+            )
         )
         if not rows:
             return []
-        await patiently(self.guard.advance)
+        if wanted.kinds != _ALERTS:
+            await patiently(self.guard.advance)
         return await patiently(lambda: self._look_up(rows))
 
     async def _look_up(self, rows: Sequence[Delivery]) -> list[_Claimed]:
         readers = await self.subscribers.load_many([row.recipient for row in rows])
         addresses = {row.id: _address_of(row, readers.get(row.recipient)) for row in rows}
         suppressed = await self.subscribers.load_suppressed([name for name in addresses.values() if name])
-        await self.digests.prepare(
-            readers[row.recipient] for row in rows if row.recipient in readers and not row.frozen
+        composed = [row for row in rows if row.kind is Kind.DIGEST and not row.frozen]
+        await self.digests.prepare(readers[row.recipient] for row in composed if row.recipient in readers)
+        shown = await self.deliveries.load_shown(
+            [row.recipient for row in composed], self.digests.oldest_entry
         )
-        shown = await self.deliveries.load_shown([row.recipient for row in rows], self.digests.oldest_entry)
         claimed = []
         for row in rows:
             reader, address = readers.get(row.recipient), addresses[row.id]
             refusal = suppressed.get(address, "") if address else ""
             if reader is None:
                 refusal = "the subscriber was erased"
-            elif reader.consent is not Consent.CONFIRMED:
+            elif row.kind is Kind.DIGEST and reader.consent is not Consent.CONFIRMED:
                 refusal = f"the subscriber is {reader.consent}"
-            claimed.append(_Claimed(row, reader, shown[row.recipient], refusal))
+            claimed.append(_Claimed(row, reader, shown.get(row.recipient, Shown()), refusal))
         return claimed
 
     async def _send_one(self, one: _Claimed, ledger: LedgerWriter) -> State | None:
@@ -233,29 +255,32 @@ class Sender:
         except StoreError:
             raise
         except Exception as error:
-            # One digest that cannot be built must not keep everybody else's from going out.
-            log.exception("a digest could not be built", delivery=delivery.id, edition=delivery.key)
-            why = f"the digest could not be built: {error}"
+            # One mail that cannot be built must not keep everybody else's from going out.
+            log.exception(f"a {delivery.kind} could not be built", delivery=delivery.id, key=delivery.key)
+            why = f"the {delivery.kind} could not be built: {error}"
             return await _close(ledger, Close(delivery.id, State.REJECTED, why))
-        if mail.digest.is_empty and self.quiet_day is QuietDay.SKIP:
+        if isinstance(mail, DigestMail) and mail.digest.is_empty and self.quiet_day is QuietDay.SKIP:
             why = "nothing new in the reader's topics"
             return await _close(ledger, Close(delivery.id, State.EMPTY, why, mail.digest.window))
         return await self._hand_over(one, mail, ledger)
 
-    async def _build(self, delivery: Delivery, reader: Subscriber, shown: Shown) -> DigestMail:
-        if delivery.frozen is None:
+    async def _build(self, delivery: Delivery, reader: Subscriber, shown: Shown) -> LedgerMail:
+        if delivery.kind is not Kind.DIGEST:
+            mail = self.mails.build_notice(delivery, reader)
+        elif delivery.frozen is None:
             slot = Slot(date.fromisoformat(delivery.key), delivery.slot_at)
             return self.mails.build(await self.digests.build(reader, slot, shown), reader, reader.address)
-        mail = self.mails.rebuild(delivery.frozen, reader)
-        if mail.frozen.content_hash != delivery.frozen.content_hash:
+        else:
+            mail = self.mails.rebuild(delivery.frozen, reader)
+        if delivery.frozen and mail.frozen.content_hash != delivery.frozen.content_hash:
             log.warning(
                 "the program has changed since the first attempt: same Message-ID and entries, other bytes",
                 delivery=delivery.id,
-                edition=delivery.key,
+                key=delivery.key,
             )
         return mail
 
-    async def _hand_over(self, one: _Claimed, mail: DigestMail, ledger: LedgerWriter) -> State | None:
+    async def _hand_over(self, one: _Claimed, mail: LedgerMail, ledger: LedgerWriter) -> State | None:
         delivery = one.delivery
         attempt = delivery.attempt + 1
         envelope = mail.envelope
@@ -291,7 +316,8 @@ async def _close(ledger: LedgerWriter, step: Close) -> State:
 
 
 def _address_of(delivery: Delivery, reader: Subscriber | None) -> EmailAddress | None:
-    """Return where a delivery goes: a frozen one keeps the address of its first attempt."""
-    if delivery.frozen:
-        return delivery.frozen.address
+    """Return where a delivery goes: a frozen one keeps the address of its first attempt, a notice that it was queued
+    with."""
+    if delivery.address:
+        return delivery.address
     return reader.address if reader else None

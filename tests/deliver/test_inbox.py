@@ -39,7 +39,7 @@ async def test_a_maildir_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 @pytest.fixture
 def served_folder() -> Iterator[Path]:
-    """Yield a folder with a short name that any user may enter: Dovecot's sockets lie in it, and its users are others."""
+    """Yield a folder with a short name that any user may enter: Dovecot's sockets lie in it, its users are others."""
     with tempfile.TemporaryDirectory(prefix="imap-") as name:
         folder = Path(name)
         folder.chmod(0o755)

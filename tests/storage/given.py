@@ -15,7 +15,7 @@ from newsletter.model import (
     EntryId,
     Frozen,
     InstanceId,
-    OnUncertain,
+    Kind,
     Outcome,
     Plan,
     PlanResult,
@@ -55,7 +55,7 @@ def make_frozen(
     shown = [(EntryId(entry), "RAG", True) for entry in entries]
     shown += [(EntryId(entry), "RAG", False) for entry in over_limit]
     return Frozen(
-        digest_json='{"sections":[]}',
+        content_json='{"sections":[]}',
         cards={"card-1": '{"title":"A paper"}', "card-2": '{"title":"Another"}'},
         bundle_hash="bundle",
         bundle_json='{"body":"…"}',
@@ -120,10 +120,9 @@ async def claim_one(
     database: Database,
     instance: InstanceId,
     now: datetime = NOW,
-    on_uncertain: OnUncertain = OnUncertain.RESEND_ONCE,
 ) -> Delivery:
     """Claim the only row that can be claimed."""
-    (delivery,) = await SqlDeliveryStore(database).claim(instance, now, 10, on_uncertain)
+    (delivery,) = await SqlDeliveryStore(database).claim(instance, now, 10, [Kind.DIGEST])
     return delivery
 
 

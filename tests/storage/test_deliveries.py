@@ -16,7 +16,6 @@ from newsletter.model import (
     DeliveryId,
     EmailAddress,
     Kind,
-    OnUncertain,
     Outcome,
     PlanResult,
     Rejected,
@@ -48,6 +47,8 @@ from tests.storage.given import (
     settle,
 )
 
+NONE: frozenset[Kind] = frozenset()
+DIGESTS = frozenset({Kind.DIGEST})
 MINUTE = timedelta(minutes=1)
 ONE_DAY = timedelta(days=1)
 ACCEPTED = Accepted("250 2.0.0 queued as 1")
@@ -271,7 +272,7 @@ async def test_claims_of_two_instances_never_overlap(database: Database) -> None
 
     async def claim_all(pid: int) -> None:
         instance = await given_instance(database, pid)
-        while some := await store.claim(instance, NOW, 4, OnUncertain.HOLD):
+        while some := await store.claim(instance, NOW, 4, NONE):
             assert len(some) <= 4
             claimed.extend(delivery.id for delivery in some)
 
@@ -287,8 +288,8 @@ async def test_claims_come_by_slot_then_id(database: Database) -> None:
         await plan_one(store, reader, replace(make_plan(days), send_at=DUE + days * MINUTE))
     instance = await given_instance(database)
 
-    first = await store.claim(instance, NOW, 3, OnUncertain.HOLD)
-    rest = await store.claim(instance, NOW, 3, OnUncertain.HOLD)
+    first = await store.claim(instance, NOW, 3, NONE)
+    rest = await store.claim(instance, NOW, 3, NONE)
 
     assert [delivery.slot_at for delivery in first] == [make_slot(days).at for days in (0, 1, 2)]
     assert [delivery.recipient for delivery in (*first, *rest)][2:] == [1, 3]
@@ -302,7 +303,7 @@ async def test_claim_can_be_limited_to_one_edition(database: Database) -> None:
     edition = make_slot(1).local_on.isoformat()
 
     now = NOW + ONE_DAY
-    claimed = await store.claim(await given_instance(database), now, 9, OnUncertain.HOLD, edition)
+    claimed = await store.claim(await given_instance(database), now, 9, NONE, edition=edition)
 
     assert [delivery.key for delivery in claimed] == [edition]
 
@@ -313,7 +314,7 @@ async def test_deferred_row_is_claimed_when_its_next_attempt_has_come(database: 
     store = SqlDeliveryStore(database)
     await settle(store, delivery, instance, DEFERRED)
 
-    assert await store.claim(instance, DEFERRED.retry_at - MINUTE, 9, OnUncertain.HOLD) == []
+    assert await store.claim(instance, DEFERRED.retry_at - MINUTE, 9, NONE) == []
     again = await claim_one(database, instance, DEFERRED.retry_at)
     assert (again.id, again.attempt, again.last_reply) == (delivery.id, 1, DEFERRED.reply)
 
@@ -322,21 +323,21 @@ async def test_row_whose_time_is_over_is_not_claimed(database: Database) -> None
     await given_queued(database, await given_reader(database))
     instance = await given_instance(database)
 
-    assert await SqlDeliveryStore(database).claim(instance, NOW + ONE_DAY, 9, OnUncertain.HOLD) == []
+    assert await SqlDeliveryStore(database).claim(instance, NOW + ONE_DAY, 9, NONE) == []
 
 
 @pytest.mark.parametrize(
-    ("on_uncertain", "sends"),
-    [(OnUncertain.RESEND_ONCE, 2), (OnUncertain.HOLD, 1), (OnUncertain.DROP, 1)],
+    ("resend", "sends"),
+    [(DIGESTS, 2), (NONE, 1), (frozenset({Kind.CONFIRM}), 1)],
 )
 async def test_uncertain_row_is_sent_once_more_only_where_that_is_asked_for(
-    database: Database, on_uncertain: OnUncertain, sends: int
+    database: Database, resend: frozenset[Kind], sends: int
 ) -> None:
     await given_queued(database, await given_reader(database))
     instance = await given_instance(database)
     store = SqlDeliveryStore(database)
     sent = 0
-    while claimed := await store.claim(instance, NOW, 9, on_uncertain):
+    while claimed := await store.claim(instance, NOW, 9, resend):
         assert await begin_data(store, claimed[0], instance, make_frozen())
         await settle(store, claimed[0], instance, UNCERTAIN)
         sent += 1
@@ -352,7 +353,7 @@ async def test_uncertain_row_is_not_sent_again_when_its_time_is_over(database: D
     store = SqlDeliveryStore(database)
     await settle(store, delivery, instance, UNCERTAIN)
 
-    assert await store.claim(instance, NOW + ONE_DAY, 9, OnUncertain.RESEND_ONCE) == []
+    assert await store.claim(instance, NOW + ONE_DAY, 9, DIGESTS) == []
 
 
 async def test_released_rows_are_as_they_were_before_the_claim(database: Database) -> None:
@@ -366,7 +367,7 @@ async def test_released_rows_are_as_they_were_before_the_claim(database: Databas
         await settle(store, delivery, instance, outcome)
     await given_queued(database, await given_reader(database, "queued@example.org"))
     before = await store.load_edition(DAY.isoformat())
-    await store.claim(instance, NOW + 10 * MINUTE, 9, OnUncertain.RESEND_ONCE)
+    await store.claim(instance, NOW + 10 * MINUTE, 9, DIGESTS)
 
     assert await store.release(instance, NOW) == 3
     assert await store.load_edition(DAY.isoformat()) == before
@@ -455,7 +456,7 @@ async def test_steps_of_many_deliveries_are_written_together(database: Database)
         await given_queued(database, await given_reader(database, f"{name}@example.org"))
     store = SqlDeliveryStore(database)
     instance, other = await given_instance(database, 1), await given_instance(database, 2)
-    ada, bo, cy, di = await store.claim(instance, NOW, 9, OnUncertain.HOLD)
+    ada, bo, cy, di = await store.claim(instance, NOW, 9, NONE)
     assert await settle(store, cy, instance, DEFERRED)
 
     written = await store.record(
@@ -530,7 +531,7 @@ async def test_failed_resend_does_not_reopen_a_window_when_a_later_one_has_count
     for days, frozen, outcome in digests:
         if days:
             await given_queued(database, await reload(database), days)
-        (delivery,) = await store.claim(instance, NOW + timedelta(days=days), 1, OnUncertain.HOLD)
+        (delivery,) = await store.claim(instance, NOW + timedelta(days=days), 1, NONE)
         assert await begin_data(store, delivery, instance, make_frozen(frozen))
         await settle(store, delivery, instance, outcome)
 
@@ -806,13 +807,13 @@ async def test_there_is_work_while_a_row_can_be_claimed_expired_or_voided(
     database: Database, outcome: Outcome | None, at: datetime, work: bool
 ) -> None:
     store = SqlDeliveryStore(database)
-    assert not await store.has_work(at, OnUncertain.RESEND_ONCE)
+    assert not await store.has_work(at, DIGESTS)
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance)
     if outcome is not None:
         await settle(store, delivery, instance, outcome)
 
-    assert await store.has_work(at, OnUncertain.RESEND_ONCE) is work
+    assert await store.has_work(at, DIGESTS) is work
 
 
 async def test_an_uncertain_row_that_is_held_is_no_work(database: Database) -> None:
@@ -821,10 +822,10 @@ async def test_an_uncertain_row_that_is_held_is_no_work(database: Database) -> N
     delivery = await given_in_data(database, await given_reader(database), instance)
     await settle(store, delivery, instance, UNCERTAIN)
 
-    assert not await store.has_work(NOW, OnUncertain.HOLD)
+    assert not await store.has_work(NOW, NONE)
 
 
 async def test_queued_row_is_work(database: Database) -> None:
     await given_queued(database, await given_reader(database))
 
-    assert await SqlDeliveryStore(database).has_work(NOW, OnUncertain.RESEND_ONCE)
+    assert await SqlDeliveryStore(database).has_work(NOW, DIGESTS)

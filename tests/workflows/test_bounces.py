@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -14,6 +15,7 @@ from newsletter.deliver.inbox import MaildirInbox
 from newsletter.deliver.maildir import file_message, make_maildir
 from newsletter.deliver.return_path import build_return_path, read_return_path
 from newsletter.model import Consent, DeliveryId, EmailAddress, State
+from newsletter.tokens import Purpose, build_token
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.handle_bounces import handle_bounces
 from tests.deliver.test_bounce import make_delivery_report, make_mail
@@ -120,6 +122,53 @@ async def test_a_complaint_ends_the_subscription(office: Office) -> None:
     reader = await office.newsletter.subscribers.load(EmailAddress("ada@example.org"))
     assert reader is not None
     assert (reader.consent, reader.file_owned) == (Consent.LEFT, False)
+
+
+@pytest.mark.parametrize("form", ["{}", "Re: {}", "{} please", "UNSUBSCRIBE {}"])
+async def test_the_leave_link_of_a_mail_ends_its_readers_subscription(office: Office, form: str) -> None:
+    """The subject is read from the mail that went out, as the reader's mail program would take it from there."""
+    await given_sent(office, "ada@example.org", "bo@example.org")
+    mail = next(one for one in office.sink.messages if one.rcpt_to == "ada@example.org")
+    link = message_from_bytes(mail.content)["List-Unsubscribe"].strip("<>")
+    (subject,) = parse_qs(urlsplit(link).query)["subject"]
+    wish = form.format(subject) if "UNSUB" not in form else form.format(subject.split()[1].upper())
+    leave = make_mail("From: ada@home.example.net", "To: leave@news.example.org", f"Subject: {wish}")
+
+    assert await come_back(office, leave, leave) == {"left": 1, "known already": 1}
+
+    store = office.newsletter.subscribers
+    ada, bo = [await store.load(EmailAddress(f"{name}@example.org")) for name in ("ada", "bo")]
+    assert ada is not None
+    assert bo is not None
+    assert (ada.consent, ada.file_owned) == (Consent.LEFT, False)
+    assert bo.consent is Consent.CONFIRMED
+    office.clock.at += timedelta(days=1)
+    await office.collect()
+    await office.send()
+    assert "ada@example.org" not in await office.states("2026-06-17")
+
+
+async def test_nobody_can_leave_for_somebody_else(office: Office) -> None:
+    await given_sent(office, "ada@example.org")
+    reader = await office.newsletter.subscribers.load(EmailAddress("ada@example.org"))
+    assert reader is not None
+    token = build_token(Purpose.LEAVE, reader.id, await office.newsletter.settings.load_secret())
+    forged = [
+        "unsubscribe",
+        "unsubscribe ada@example.org",
+        f"unsubscribe {token[:-1]}",
+        f"unsubscribe {build_token(Purpose.LEAVE, reader.id, b'x' * 32)}",
+        f"unsubscribe {'b' + token[1:] if token[0] != 'b' else 'c' + token[1:]}",
+    ]
+
+    done = await come_back(
+        office, *(make_mail("From: ada@example.org", f"Subject: {subject}") for subject in forged)
+    )
+
+    assert done == {"asked to leave without proof": len(forged)}
+    reader = await office.newsletter.subscribers.load(EmailAddress("ada@example.org"))
+    assert reader is not None
+    assert reader.consent is Consent.CONFIRMED
 
 
 async def test_a_vacation_does_no_harm(office: Office) -> None:

@@ -19,7 +19,6 @@ from newsletter.model import (
     EmailAddress,
     Envelope,
     InstanceId,
-    OnUncertain,
     Settle,
     SmtpReply,
     State,
@@ -92,7 +91,7 @@ async def test_row_1_killed_after_planning(office: Office) -> None:
 async def test_row_2_killed_between_claim_and_data(office: Office) -> None:
     await given_planned(office)
     dead = await given_dead_instance(office)
-    assert await office.newsletter.deliveries.claim(dead, office.clock.now(), 5, OnUncertain.HOLD)
+    assert await office.newsletter.deliveries.claim(dead, office.clock.now(), 5, ())
 
     await office.send()
 
@@ -106,7 +105,7 @@ async def test_rows_3_and_4_killed_after_the_dot(office: Office, taken: bool) ->
     await given_planned(office, "ada@example.org", "bo@example.org")
     deliveries = office.newsletter.deliveries
     dead = await given_dead_instance(office)
-    (row, _) = await deliveries.claim(dead, office.clock.now(), 5, OnUncertain.HOLD)
+    (row, _) = await deliveries.claim(dead, office.clock.now(), 5, ())
     async with sending(office) as sender:
         (one,) = await sender._look_up([row])
         assert one.reader is not None

@@ -79,9 +79,14 @@ async def test_the_operator_is_told_once_by_mail(office: Office) -> None:
     newsletter = _with_alerts(office.newsletter)
 
     health = await newsletter.load_health()
-    assert await newsletter.send_alerts() == 1, health
-    assert await newsletter.send_alerts() == 0
+    assert await newsletter.queue_alerts() == 1, health
+    assert await newsletter.queue_alerts() == 0
+    await newsletter.settings.save_hold("something is wrong")
+    async with newsletter.sender(asyncio.Event()) as sender:
+        report = await sender.send_pending()
 
+    # The mail that is late is held; that it is told is not.
+    assert report.stopped == "something is wrong"
     (message,) = office.sink.messages
     assert message.rcpt_to == "operator@example.org"
     assert b"Subject: Test Papers needs you: 1 mails are late" in message.content

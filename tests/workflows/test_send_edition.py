@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from newsletter.address import parse_address
 from newsletter.config import ScheduleSettings
-from newsletter.model import Consent, OnUncertain, QuietDay, State
+from newsletter.model import Consent, Kind, OnUncertain, QuietDay, State
 from newsletter.wiring import Newsletter
 from newsletter.workflows.build_edition import plan_due
 from tests.acceptance.papers import make_day
@@ -130,7 +130,9 @@ async def test_hold_leaves_an_uncertain_mail_alone(office: Office) -> None:
     await office.join("dropafterdot-ada@example.org")
     office.clock.at = MORNING
     await office.collect()
-    settings = office.newsletter.config.schedule.model_copy(update={"on_uncertain": OnUncertain.HOLD})
+    settings = office.newsletter.config.schedule.model_copy(
+        update={"on_uncertain": dict.fromkeys(Kind, OnUncertain.HOLD)}
+    )
     office.newsletter = _with_schedule(office, settings)
 
     await office.send()

@@ -1,4 +1,4 @@
-"""Spread slots, pauses that end, relays by name, bounces, daily limits, alerts."""
+"""Spread slots, pauses that end, relays by name, bounces, daily limits."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -51,10 +51,4 @@ def upgrade() -> None:
         sa.Column("messages", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("relay", "day", name="pk_relay_days"),
         sa.CheckConstraint("messages >= 0", name=op.f("ck_relay_days_messages")),
-    )
-    op.create_table(
-        "alerts",
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("at", UtcDateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("key", name="pk_alerts"),
     )

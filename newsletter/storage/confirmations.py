@@ -1,0 +1,116 @@
+"""What waits for a click in a mail, and who is logged in to the operator's page, in the database."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, func, insert, select, update
+
+from newsletter.model import Asked, Confirmation, EmailAddress, SubscriberId
+from newsletter.storage.engine import Database
+from newsletter.storage.tables import confirmations, sessions
+
+
+class SqlConfirmationStore:
+    """What was asked for on pages. See newsletter.ports.ConfirmationStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def ask(
+        self,
+        asked: Asked,
+        subscriber: SubscriberId,
+        address: EmailAddress,
+        wanted_json: str,
+        origin: str,
+        now: datetime,
+        expires_at: datetime,
+    ) -> int:
+        """Write down what was asked for; return its number, which is never given again."""
+        async with self._database.write() as connection:
+            numbers = await connection.scalars(
+                insert(confirmations)
+                .values(
+                    asked=asked,
+                    subscriber=subscriber,
+                    address=address,
+                    wanted_json=wanted_json,
+                    origin=origin,
+                    asked_at=now,
+                    expires_at=expires_at,
+                )
+                .returning(confirmations.c.id)
+            )
+            return int(numbers.one())
+
+    async def load(self, confirmation: int) -> Confirmation | None:
+        """Return what was asked for under a number."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(confirmations).where(confirmations.c.id == confirmation))
+            row = rows.one_or_none()
+        if row is None:
+            return None
+        return Confirmation(
+            id=row.id,
+            asked=Asked(row.asked),
+            subscriber=SubscriberId(row.subscriber),
+            address=EmailAddress(row.address),
+            wanted_json=row.wanted_json,
+            origin=row.origin,
+            asked_at=row.asked_at,
+            expires_at=row.expires_at,
+            done_at=row.done_at,
+        )
+
+    async def finish(self, confirmation: int, now: datetime) -> bool:
+        """Take a confirmation; True for the first one who asks before it expires, and for nobody else."""
+        async with self._database.write() as connection:
+            done = await connection.execute(
+                update(confirmations)
+                .where(
+                    confirmations.c.id == confirmation,
+                    confirmations.c.done_at.is_(None),
+                    confirmations.c.expires_at > now,
+                )
+                .values(done_at=now)
+            )
+            return done.rowcount > 0
+
+    async def count_since(self, address: EmailAddress, since: datetime) -> int:
+        """Return how often something was asked for in the name of an address since then."""
+        async with self._database.read() as connection:
+            count = select(func.count()).where(
+                confirmations.c.address == address, confirmations.c.asked_at >= since
+            )
+            return await connection.scalar(count) or 0
+
+
+class SqlSessionStore:
+    """The operator's sessions. Only hashes of tokens are kept, so that a copy of the database opens nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open(self, address: EmailAddress, token_hash: str, now: datetime, expires_at: datetime) -> None:
+        """Begin a session; those that have expired go."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
+            await connection.execute(
+                insert(sessions).values(token_hash=token_hash, address=address, expires_at=expires_at)
+            )
+
+    async def load(self, token_hash: str, now: datetime) -> EmailAddress | None:
+        """Return whose session this is; None where there is none, or it has expired."""
+        async with self._database.read() as connection:
+            address = await connection.scalar(
+                select(sessions.c.address).where(
+                    sessions.c.token_hash == token_hash, sessions.c.expires_at > now
+                )
+            )
+            return EmailAddress(address) if address is not None else None
+
+    async def close(self, token_hash: str) -> None:
+        """End a session."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(sessions).where(sessions.c.token_hash == token_hash))

@@ -1,0 +1,135 @@
+"""Mails that are no digests: queued by what causes them, sent once, kept in the same ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from newsletter.model import (
+    Consent,
+    DeliveryFilter,
+    EmailAddress,
+    Kind,
+    Notice,
+    State,
+    SubscriberId,
+)
+from newsletter.scheduler import send_notices
+from newsletter.workflows.build_edition import plan_due
+from newsletter.workflows.notices import find_recipient
+from newsletter.workflows.send_edition import SendReport
+from tests.workflows.conftest import MORNING, Office
+
+HELLO = Notice(
+    "Please confirm", "One click", ("Somebody asked for this.",), button="Yes", url="https://x.example"
+)
+
+
+async def queue(
+    office: Office, address: str, key: str = "confirm:1", kind: Kind = Kind.CONFIRM
+) -> SubscriberId:
+    """Queue a notice to this address, which may be nobody's yet."""
+    store, now = office.newsletter, office.clock.now()
+    reader = await find_recipient(EmailAddress(address), store.subscribers, now)
+    await store.deliveries.queue_notice(
+        kind, key, reader.id, reader.address, HELLO, "en", now, now + timedelta(days=1)
+    )
+    return reader.id
+
+
+async def send(office: Office) -> SendReport:
+    async with office.newsletter.sender(asyncio.Event()) as sender:
+        return await sender.send_pending()
+
+
+async def find(office: Office, kind: Kind = Kind.CONFIRM) -> dict[str, State]:
+    found = await office.newsletter.deliveries.find(DeliveryFilter(kind=kind))
+    return {address: delivery.state for delivery, address in found}
+
+
+async def test_a_notice_is_sent_once_whatever_the_consent_of_its_reader(office: Office) -> None:
+    reader = await queue(office, "new@example.org")
+    await queue(office, "new@example.org")
+
+    await send_notices(office.newsletter, asyncio.Event())
+    await send_notices(office.newsletter, asyncio.Event())
+
+    (mail,) = office.sink.messages
+    assert mail.rcpt_to == "new@example.org"
+    assert b"Subject: Please confirm" in mail.content
+    assert await find(office) == {"new@example.org": State.ACCEPTED}
+    loaded = await office.newsletter.subscribers.load_many([reader])
+    assert loaded[reader].consent is Consent.UNCONFIRMED
+    assert await office.newsletter.deliveries.load_notice_counts() == {Kind.CONFIRM: {State.ACCEPTED: 1}}
+
+
+async def test_notices_go_before_digests(office: Office) -> None:
+    await office.join(*(f"reader{number}@example.org" for number in range(5)))
+    await office.collect()
+    office.clock.at = MORNING
+    store = office.newsletter
+    await plan_due(store.subscribers, store.deliveries, office.clock.now(), timedelta(days=2))
+    await queue(office, "new@example.org")
+
+    async with store.sender(asyncio.Event()) as sender:
+        await sender.send_pending(at_most=1)
+
+    assert [mail.rcpt_to for mail in office.sink.messages] == ["new@example.org"]
+
+
+async def test_an_edition_sent_by_hand_takes_no_notice_along(office: Office) -> None:
+    await queue(office, "new@example.org")
+
+    async with office.newsletter.sender(asyncio.Event()) as sender:
+        await sender.send_pending("2026-06-16")
+
+    assert office.sink.messages == []
+
+
+async def test_an_uncertain_notice_is_sent_once_more_as_it_was(office: Office) -> None:
+    address = "dropafterdot-new@example.org"
+    await queue(office, address)
+
+    await send(office)
+
+    assert len(office.sink.messages) == 2
+    assert len({mail.content for mail in office.sink.messages}) == 1
+    assert await find(office) == {address: State.UNCERTAIN}
+
+
+async def test_a_deferred_notice_is_tried_again(office: Office) -> None:
+    address = "grey451-new@example.org"
+    await queue(office, address)
+    await send(office)
+    assert await find(office) == {address: State.DEFERRED}
+
+    office.clock.at += timedelta(minutes=10)
+    await send(office)
+
+    assert await find(office) == {address: State.ACCEPTED}
+
+
+async def test_while_sending_is_held_only_alerts_go_out(office: Office) -> None:
+    await queue(office, "new@example.org")
+    await queue(office, "operator@example.org", "alert:1", Kind.ALERT)
+    await office.newsletter.settings.save_hold("the relay is being moved")
+
+    await send_notices(office.newsletter, asyncio.Event())
+
+    assert [mail.rcpt_to for mail in office.sink.messages] == ["operator@example.org"]
+    assert await find(office) == {"new@example.org": State.QUEUED}
+
+
+async def test_a_notice_changes_nothing_of_what_a_reader_was_shown(office: Office) -> None:
+    await office.join("ada@example.org")
+    await office.collect()
+    await queue(office, "ada@example.org", "changed:1", Kind.CHANGED)
+    await send(office)
+
+    reader = await office.newsletter.subscribers.load(EmailAddress("ada@example.org"))
+    assert reader is not None
+    shown = await office.newsletter.deliveries.load_shown([reader.id])
+    assert shown[reader.id].ever is False
+    office.clock.at = MORNING
+    await office.send()
+    assert await office.states() == {"ada@example.org": State.ACCEPTED}
