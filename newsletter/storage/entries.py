@@ -63,6 +63,7 @@ from newsletter.storage.tables import (
     sources,
 )
 from newsletter.storage.tables import validators as known_answers
+from newsletter.storage.word_index import delete_words, has_same_words, load_indexed, save_words
 
 _FULL_OBSERVATIONS = timedelta(days=30)
 _FETCHES_KEPT = timedelta(days=90)
@@ -110,7 +111,11 @@ class SqlRunTransaction:
         """
         for change in changes:
             await self._absorb(change)
+        indexed = await load_indexed(
+            self._connection, [change.entry.id for change in changes if change.entry.id]
+        )
         ids = await self._save_entries(changes, now)
+        await self._save_words(changes, ids, indexed)
         await self._save_keys(changes, ids)
         await self._save_sightings(changes, ids, now)
         await self._save_events(changes, ids, now)
@@ -139,6 +144,7 @@ class SqlRunTransaction:
             await self._move(entry_events, absorbed, change.entry.id, "kind", "detail")
             await self._move(observations, absorbed, change.entry.id, "observed_at")
             await self._move(delivery_entries, absorbed, change.entry.id, "delivery")
+            await delete_words(self._connection, absorbed)
             await self._connection.execute(delete(entries).where(entries.c.id == absorbed))
 
     async def _move(self, table: Table, absorbed: EntryId, survivor: EntryId, *identity: str) -> None:
@@ -169,6 +175,17 @@ class SqlRunTransaction:
             )
             given |= {row.key: row.id for row in rows}
         return [change.entry.id or given[change.entry.key] for change in changes]
+
+    async def _save_words(
+        self, changes: Sequence[EntryChange], ids: Sequence[EntryId], indexed: Mapping[EntryId, Entry]
+    ) -> None:
+        """Put the entries into the full-text index whose texts are not as they were."""
+        changed = [
+            (entry, change.entry)
+            for change, entry in zip(changes, ids, strict=True)
+            if entry not in indexed or not has_same_words(indexed[entry], change.entry)
+        ]
+        await save_words(self._connection, changed)
 
     async def _save_keys(self, changes: Sequence[EntryChange], ids: Sequence[EntryId]) -> None:
         """Write the names of each entry in their order. A name once given is never taken away."""
@@ -332,7 +349,7 @@ class SqlEntryStore:
                 .limit(limit)
             )
             order = {entry: place for place, entry in enumerate(ids)}
-            found = await _load_entries(connection, entries.c.id.in_(list(order)))
+            found = await load_entries_where(connection, entries.c.id.in_(list(order)))
         return sorted(found, key=lambda entry: order[entry.id])
 
     async def load_history(self, entry: EntryId) -> EntryHistory:
@@ -388,7 +405,7 @@ class SqlEntryStore:
             waiting = and_(seen > 0, seen <= window.after_run, entries.c.first_seen_at >= waiting_since)
             wanted = or_(wanted, waiting)
         async with self._database.read() as connection:
-            return await _load_entries(connection, wanted)
+            return await load_entries_where(connection, wanted)
 
     async def load_since(self, since: datetime) -> Sequence[Entry]:
         """Return the entries listed on or after the day of ``since`` (where they have no listing date, published after
@@ -396,7 +413,7 @@ class SqlEntryStore:
         unpublished = and_(entries.c.published_at.is_(None), entries.c.first_seen_at >= since)
         undated = and_(entries.c.listed_on.is_(None), or_(entries.c.published_at >= since, unpublished))
         async with self._database.read() as connection:
-            return await _load_entries(
+            return await load_entries_where(
                 connection, or_(entries.c.listed_on >= since.astimezone(UTC).date(), undated)
             )
 
@@ -453,7 +470,7 @@ async def _load_known(connection: AsyncConnection, keys: Collection[EntryKey]) -
     found: list[Entry] = []
     for some in in_chunks(keys):
         named = select(entry_keys.c.entry).where(entry_keys.c.key.in_(some))
-        found += await _load_entries(connection, entries.c.id.in_(named))
+        found += await load_entries_where(connection, entries.c.id.in_(named))
     return sorted({entry.id: entry for entry in found}.values(), key=lambda entry: entry.id)
 
 
@@ -501,7 +518,7 @@ async def _save_fetches(connection: AsyncConnection, records: Sequence[FetchReco
     )
 
 
-async def _load_entries(connection: AsyncConnection, wanted: ColumnElement[bool]) -> list[Entry]:
+async def load_entries_where(connection: AsyncConnection, wanted: ColumnElement[bool]) -> list[Entry]:
     """Return the wanted entries with all their names and sources, by id."""
     rows = (await connection.execute(select(entries).where(wanted).order_by(entries.c.id))).all()
     aliases: dict[int, list[EntryKey]] = defaultdict(list)

@@ -159,6 +159,7 @@ entries = Table(
     UniqueConstraint("key"),
     Index("ix_entries_first_seen_run", "first_seen_run"),
     Index("ix_entries_first_seen_at", "first_seen_at"),
+    Index("ix_entries_listed_on_first_seen_at", "listed_on", "first_seen_at"),
 )
 
 # Every name of every work: the canonical key is at position 0, former and other ones follow.
@@ -183,6 +184,7 @@ sightings = Table(
     Column("listing_url", Text, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
     UniqueConstraint("entry", "source", "guid", "listed_on"),
+    Index("ix_sightings_listed_on_entry", "listed_on", "entry"),
 )
 
 # What happened to a work after it was first listed, each thing once.

@@ -18,6 +18,9 @@ from newsletter.storage import Database, SqlEntryStore, open_database
 from newsletter.storage.schema import SCHEMA_VERSION, build_alembic_config
 from newsletter.storage.tables import metadata
 
+WORD_INDEX = "entry_words"
+"""It and the tables that FTS5 makes for it are in no metadata: see storage/word_index.py."""
+
 
 def read_promises(connection: Connection) -> dict[str, Any]:
     """The named constraints and indexes of every table, as the engine tells them."""
@@ -49,8 +52,12 @@ def read_promises(connection: Connection) -> dict[str, Any]:
 
 
 async def test_migrations_build_what_tables_says(database: Database) -> None:
+    def is_ours(name: str | None, kind: str, _parents: Any) -> bool:
+        return kind != "table" or not (name or "").startswith(WORD_INDEX)
+
     def compare(connection: Connection) -> list[Any]:
-        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+        context = MigrationContext.configure(connection, opts={"include_name": is_ours})
+        return list(compare_metadata(context, metadata))
 
     async with database.read() as connection:
         assert await connection.run_sync(compare) == []

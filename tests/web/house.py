@@ -202,7 +202,7 @@ async def again(
 ) -> EntryChange:
     """A known entry with other votes, perhaps listed on another date."""
     (known,) = await entries.load_known([entry.key])
-    sightings = ()
+    sightings: tuple[Sighting, ...] = ()
     if listed_on is not None:
         sightings = (Sighting(known, HF, entry.key.partition(":")[2], listed_on),)
     is_withdrawn = known.withdrawn or any(event.kind is EventKind.WITHDRAWN for event in events)

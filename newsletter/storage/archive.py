@@ -1,0 +1,207 @@
+"""The archive: what everybody may see of the entries, by date, by name and by words. Only reads.
+
+An edition is a date. To it belong the entries that a source listed on it, and those that no source gives a date and
+that we first saw on it (UTC). Entries that no source lists, which readers named, are in no edition and in no answer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.match.lookup import Lookup
+from newsletter.model import Entry, EntryId, EntryKey
+from newsletter.storage.engine import Database, in_chunks, utc_day
+from newsletter.storage.entries import load_entries_where
+from newsletter.storage.tables import entries, entry_events, runs, sightings
+from newsletter.storage.word_index import MOST_RUNS, count_runs, find_words
+
+MOST_FOUND = 2_000
+"""So many entries that have the words looked for are taken note of, the newest."""
+
+_IS_LISTED = exists().where(sightings.c.entry == entries.c.id)
+
+
+@dataclass(frozen=True, slots=True)
+class EditionSize:
+    """One date, and how many papers it has."""
+
+    day: date
+    papers: int
+
+
+@dataclass(frozen=True, slots=True)
+class EditionEntry:
+    """An entry of an edition. is_new: it was listed on no earlier date."""
+
+    entry: Entry
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One date: its entries by votes, those without any last, then by key; and the nearest dates that have entries."""
+
+    day: date
+    entries: tuple[EditionEntry, ...]
+    previous: date | None
+    following: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Some of the entries that have the words looked for. total counts them, up to MOST_FOUND."""
+
+    total: int
+    entries: tuple[Entry, ...]
+
+
+class SqlArchive:
+    """The archive of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def load_version(self) -> int:
+        """Return a number that is another one whenever something in the archive has changed: the newest run."""
+        async with self._database.read() as connection:
+            return await connection.scalar(select(func.coalesce(func.max(runs.c.number), 0))) or 0
+
+    async def load_editions(self) -> Sequence[EditionSize]:
+        """Return the dates that have entries, the newest first."""
+        papers: Counter[date] = Counter()
+        listed = (
+            select(sightings.c.listed_on, func.count(sightings.c.entry.distinct()))
+            .where(sightings.c.listed_on != "")
+            .group_by(sightings.c.listed_on)
+        )
+        seen_on = utc_day(entries.c.first_seen_at)
+        undated = (
+            select(seen_on, func.count()).where(entries.c.listed_on.is_(None), _IS_LISTED).group_by(seen_on)
+        )
+        async with self._database.read() as connection:
+            for day, number in await connection.execute(listed):
+                papers[date.fromisoformat(day)] += number
+            for day, number in await connection.execute(undated):
+                papers[day if isinstance(day, date) else date.fromisoformat(day)] += number
+        return [EditionSize(day, papers[day]) for day in sorted(papers, reverse=True)]
+
+    async def load_edition(self, day: date) -> Edition:
+        """Return one date, which may have no entries."""
+        async with self._database.read() as connection:
+            found = await load_entries_where(connection, _is_of(day))
+            previous = await _find_nearest(connection, day, is_later=False)
+            following = await _find_nearest(connection, day, is_later=True)
+        ordered = sorted(found, key=_order_of_day)
+        return Edition(
+            day,
+            tuple(EditionEntry(entry, entry.listed_on in (None, day)) for entry in ordered),
+            previous,
+            following,
+        )
+
+    async def load_newest(self, limit: int) -> Sequence[Entry]:
+        """Return the entries of the newest runs, the newest run first, each in the order of a day."""
+        newest = (
+            select(entries.c.id)
+            .where(_IS_LISTED)
+            .order_by(
+                entries.c.first_seen_run.desc(),
+                func.coalesce(entries.c.upvotes, -1).desc(),
+                entries.c.key,
+            )
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return await _load_in_order(connection, list(await connection.scalars(newest)))
+
+    async def load_changed_at(self, ids: Collection[EntryId]) -> Mapping[EntryId, datetime]:
+        """Return when the newest event of each entry was seen, for those that have any."""
+        changed: dict[EntryId, datetime] = {}
+        async with self._database.read() as connection:
+            for some in in_chunks(ids):
+                for row in await connection.execute(
+                    select(entry_events.c.entry, func.max(entry_events.c.at).label("at"))
+                    .where(entry_events.c.entry.in_(some))
+                    .group_by(entry_events.c.entry)
+                ):
+                    changed[row.entry] = row.at
+        return changed
+
+    async def load_keys(self) -> Sequence[EntryKey]:
+        """Return the canonical keys of all papers, the oldest first."""
+        async with self._database.read() as connection:
+            keys = select(entries.c.key).where(_IS_LISTED).order_by(entries.c.id)
+            return [EntryKey(key) for key in await connection.scalars(keys)]
+
+    async def search(self, lookup: Lookup, *, offset: int = 0, limit: int = 50) -> Found:
+        """Return the entries that have all that is looked for: those that have it in the title, then the others, each
+        the newest first."""
+        if count_runs(lookup) > MOST_RUNS:
+            return Found(0, ())
+        async with self._database.read() as connection:
+            titles = await find_words(connection, lookup, MOST_FOUND, in_title=True)
+            anywhere = await find_words(connection, lookup, MOST_FOUND)
+            found = list(dict.fromkeys([*titles, *anywhere]))[:MOST_FOUND]
+            return Found(len(found), tuple(await _load_in_order(connection, found[offset : offset + limit])))
+
+    async def load_candidates(self, lookup: Lookup | None, limit: int) -> Sequence[Entry]:
+        """Return the newest entries that have what is looked for, the newest first; None looks for nothing, and then
+        these are simply the newest."""
+        if lookup is not None and count_runs(lookup) > MOST_RUNS:
+            lookup = None
+        async with self._database.read() as connection:
+            if lookup is None:
+                newest = select(entries.c.id).where(_IS_LISTED).order_by(entries.c.id.desc()).limit(limit)
+                return await _load_in_order(connection, list(await connection.scalars(newest)))
+            return await _load_in_order(connection, await find_words(connection, lookup, limit))
+
+
+def _order_of_day(entry: Entry) -> tuple[bool, int, EntryKey]:
+    return entry.upvotes is None, -(entry.upvotes or 0), entry.key
+
+
+def _is_of(day: date) -> ColumnElement[bool]:
+    """Return the condition that an entry belongs to a date."""
+    begins_at = datetime.combine(day, time(), UTC)
+    listed = select(sightings.c.entry).where(sightings.c.listed_on == day.isoformat())
+    undated = select(entries.c.id).where(
+        entries.c.listed_on.is_(None),
+        entries.c.first_seen_at >= begins_at,
+        entries.c.first_seen_at < begins_at + timedelta(days=1),
+        _IS_LISTED,
+    )
+    return entries.c.id.in_(listed.union(undated))
+
+
+async def _find_nearest(connection: AsyncConnection, day: date, *, is_later: bool) -> date | None:
+    """Return the nearest date before or after a day that has entries, None where there is none."""
+    listed_on, seen_at = sightings.c.listed_on, entries.c.first_seen_at
+    begins_at = datetime.combine(day, time(), UTC)
+    undated = and_(entries.c.listed_on.is_(None), _IS_LISTED)
+    if is_later:
+        listed = select(func.min(listed_on)).where(listed_on > day.isoformat())
+        seen = select(func.min(seen_at)).where(undated, seen_at >= begins_at + timedelta(days=1))
+    else:
+        listed = select(func.max(listed_on)).where(listed_on < day.isoformat(), listed_on != "")
+        seen = select(func.max(seen_at)).where(undated, seen_at < begins_at)
+    found = []
+    if iso := await connection.scalar(listed):
+        found.append(date.fromisoformat(iso))
+    if at := await connection.scalar(seen):
+        found.append(at.date())
+    return (min(found) if is_later else max(found)) if found else None
+
+
+async def _load_in_order(connection: AsyncConnection, ids: Sequence[EntryId]) -> list[Entry]:
+    """Return entries in the order of the ids, without those that no source lists."""
+    found: dict[EntryId, Entry] = {}
+    for some in in_chunks(ids):
+        for entry in await load_entries_where(connection, entries.c.id.in_(some)):
+            found[entry.id] = entry
+    return [found[number] for number in ids if number in found and found[number].sources]
