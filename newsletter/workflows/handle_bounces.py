@@ -2,8 +2,9 @@
 
 A report counts only if it names its mail by something that cannot be made up: the signed token in our return path,
 or our Message-ID. Who wants to leave proves it likewise, or with the token in the subject that our List-Unsubscribe
-and the mail's own link ask for: a sender's name can be written by anybody, so it proves nothing. What can go wrong: the mailbox is away (MailerError), the store is away (StoreError); a message is
-marked as done only after its transaction, so it is read again then, and known by its hash.
+and the mail's own link ask for: a sender's name can be written by anybody, so it proves nothing. What can go wrong:
+the mailbox is away (MailerError), the store is away (StoreError); a message is marked as done only after its
+transaction, so it is read again then, and known by its hash.
 """
 
 from __future__ import annotations
