@@ -1123,6 +1123,24 @@ class LedgerCount:
 
 
 @dataclass(frozen=True, slots=True)
+class SentDigest:
+    """One digest in the list of what a reader was sent: its edition, how far it came, and how many papers it showed."""
+
+    edition: str
+    state: State
+    slot_at: datetime
+    papers: int
+
+
+class AddressChange(StrEnum):
+    """What became of a change of address."""
+
+    DONE = "done"
+    TAKEN = "taken"  # somebody else has the new one by now
+    OVER = "over"  # the reader has another address by now than the one that the change began with
+
+
+@dataclass(frozen=True, slots=True)
 class SeenIn:
     """One place where an entry was seen: a source, a listing date, and when we first saw it there."""
 

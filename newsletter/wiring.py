@@ -46,6 +46,7 @@ from newsletter.storage import (
     SqlDeliveryStore,
     SqlEntryStore,
     SqlEvidenceStore,
+    SqlPersonalStore,
     SqlSessionStore,
     SqlSettingStore,
     SqlSubscriberStore,
@@ -102,6 +103,7 @@ class Newsletter:
     deliveries: SqlDeliveryStore
     settings: SqlSettingStore
     evidence: SqlEvidenceStore
+    personal: SqlPersonalStore
     confirmations: SqlConfirmationStore
     sessions: SqlSessionStore
     guard: EpochGuard
@@ -327,6 +329,7 @@ async def open_newsletter(
             deliveries=SqlDeliveryStore(database),
             settings=settings,
             evidence=SqlEvidenceStore(database),
+            personal=SqlPersonalStore(database),
             confirmations=SqlConfirmationStore(database),
             sessions=SqlSessionStore(database),
             guard=EpochGuard(database, config.epoch_file),

@@ -11,6 +11,7 @@ from newsletter.storage.entries import SqlEntryStore
 from newsletter.storage.epoch import EpochGuard
 from newsletter.storage.evidence import SqlEvidenceStore
 from newsletter.storage.lease import Heartbeat, boot_id, is_dead
+from newsletter.storage.personal import SqlPersonalStore
 from newsletter.storage.schema import open_database
 from newsletter.storage.settings import SqlSettingStore
 from newsletter.storage.subscribers import SqlSubscriberStore
@@ -23,6 +24,7 @@ __all__ = [
     "SqlDeliveryStore",
     "SqlEntryStore",
     "SqlEvidenceStore",
+    "SqlPersonalStore",
     "SqlSessionStore",
     "SqlSettingStore",
     "SqlSubscriberStore",

@@ -13,23 +13,18 @@ from sqlalchemy import (
     Row,
     bindparam,
     case,
-    delete,
     insert,
     literal,
-    or_,
     select,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.model import Cadence, Consent, EmailAddress, State, Subscriber, SubscriberId
+from newsletter.model import Cadence, Consent, EmailAddress, Subscriber, SubscriberId
 from newsletter.storage.engine import Database, UtcDateTime, in_chunks
+from newsletter.storage.erase import erase_person
 from newsletter.storage.tables import (
-    attempts,
-    bounces,
     consents,
-    deliveries,
-    delivery_entries,
     suppressions,
 )
 from newsletter.storage.tables import subscribers as readers
@@ -93,14 +88,14 @@ class SqlSubscriberStore:
                 await connection.execute(
                     update(readers).where(readers.c.id == bindparam("reader_id")).values(counted_run=forward),
                     [
-                        {"reader_id": person.id, "given_run": person.counted_run, **_preferences_row(person)}
+                        {"reader_id": person.id, "given_run": person.counted_run, **preferences_row(person)}
                         for person in known
                     ],
                 )
             if new:
                 await connection.execute(
                     insert(readers),
-                    [{"counted_run": person.counted_run, **_preferences_row(person)} for person in new],
+                    [{"counted_run": person.counted_run, **preferences_row(person)} for person in new],
                 )
             for ids in in_chunks(changed):
                 await _log_consents(connection, readers.c.id.in_(ids), now, why, origin)
@@ -160,58 +155,10 @@ class SqlSubscriberStore:
     async def erase(self, subscriber: SubscriberId, now: datetime) -> bool:
         """Erase a person; False, and nothing is done, while a mail to them is on its way.
 
-        Their deliveries stay as rows without address, content, entries and replies, so that the counts of editions
-        stay true; what was still pending is suppressed. A suppression of the address stays: an import would else
-        mail them again.
+        See erase_person.
         """
 
-        def work(connection: Connection) -> bool:
-            mine = deliveries.c.recipient == subscriber
-            if connection.scalar(
-                select(deliveries.c.id).where(mine, deliveries.c.state.in_([State.CLAIMED, State.IN_DATA]))
-            ):
-                return False
-            rows = select(deliveries.c.id).where(mine)
-            address = connection.scalar(select(readers.c.address).where(readers.c.id == subscriber))
-            connection.execute(delete(delivery_entries).where(delivery_entries.c.delivery.in_(rows)))
-            connection.execute(update(attempts).where(attempts.c.delivery.in_(rows)).values(reply="erased"))
-            connection.execute(
-                update(deliveries)
-                .where(mine, deliveries.c.state.in_([State.QUEUED, State.DEFERRED]))
-                .values(state=State.SUPPRESSED)
-            )
-            connection.execute(
-                update(deliveries)
-                .where(mine)
-                .values(
-                    address=case((deliveries.c.address.is_(None), None), else_=""),
-                    content_json=case((deliveries.c.content_json.is_(None), None), else_=""),
-                    message_id=None,
-                    last_reply="erased",
-                )
-            )
-            connection.execute(
-                update(bounces)
-                .where(or_(bounces.c.delivery.in_(rows), bounces.c.address == address))
-                .values(address="", diagnostic="")
-            )
-            connection.execute(delete(consents).where(consents.c.subscriber == subscriber))
-            connection.execute(
-                update(readers)
-                .where(readers.c.id == subscriber)
-                .values(
-                    address=f"erased-{subscriber}@erased.invalid",
-                    name="",
-                    topics_json="[]",
-                    consent=Consent.LEFT,
-                    next_due_at=None,
-                    wake_at=None,
-                    file_owned=False,
-                )
-            )
-            return True
-
-        return await self._database.transact(work)
+        return await self._database.transact(lambda connection: erase_person(connection, subscriber))
 
     async def load_all_suppressed(self) -> Sequence[tuple[EmailAddress, str, datetime]]:
         """Return every suppressed address with the reason and since when, by address."""
@@ -286,7 +233,8 @@ async def _log_consents(
     await connection.execute(insert(consents).from_select(columns, present.order_by(readers.c.id)))
 
 
-def _preferences_row(person: Subscriber) -> dict[str, Any]:
+def preferences_row(person: Subscriber) -> dict[str, Any]:
+    """Return the columns of a reader but for the number and counted_run."""
     return {
         "address": person.address,
         "name": person.name,

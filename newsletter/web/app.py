@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from newsletter.errors import StoreError
 from newsletter.web.guard import Guard
 from newsletter.web.metrics import PAGE_NAME, Counted, WebCounters
-from newsletter.web.pages import health, static
+from newsletter.web.pages import health, leave, static
 from newsletter.web.site import Site
 
 log = structlog.get_logger()
@@ -64,6 +64,7 @@ def _list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
     """Yield path, page and methods of all parts; HEAD comes with GET."""
     yield from static.PAGES
     yield from health.PAGES
+    yield from leave.PAGES
 
 
 def _route(site: Site, path: str, page: Page, methods: tuple[str, ...]) -> Route:

@@ -1,0 +1,241 @@
+"""What readers do with what is theirs, in the database: leave, change preferences and address, see all of it.
+
+Each change is one transaction that takes effect only where the reader still is as the page showed them: two pages that
+are open at once, or a page and the sender, do not undo each other's work.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, case, func, insert, or_, select, update
+
+from newsletter.model import (
+    AddressChange,
+    Consent,
+    EmailAddress,
+    Kind,
+    SentDigest,
+    State,
+    Subscriber,
+    SubscriberId,
+)
+from newsletter.storage.engine import Database, in_chunks
+from newsletter.storage.erase import erase_person
+from newsletter.storage.subscribers import preferences_row
+from newsletter.storage.tables import (
+    attempts,
+    bounces,
+    confirmations,
+    consents,
+    deliveries,
+    delivery_entries,
+    entries,
+    sessions,
+    suppressions,
+)
+from newsletter.storage.tables import subscribers as readers
+
+
+class SqlPersonalStore:
+    """The readers of one database, as each of them may see and change themself."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def leave(self, reader: SubscriberId, now: datetime, why: str, origin: str) -> int:
+        """Note that a reader has left; return the number in the record of consent, 0 where they had left before, or
+        there is no such reader."""
+
+        def work(connection: Connection) -> int:
+            left = connection.execute(
+                update(readers)
+                .where(readers.c.id == reader, readers.c.consent != Consent.LEFT)
+                .values(consent=Consent.LEFT, wake_at=None, file_owned=False)
+            )
+            return _log_consent(connection, reader, now, Consent.LEFT, why, origin) if left.rowcount else 0
+
+        return await self._database.transact(work)
+
+    async def load_left_at(self, reader: SubscriberId) -> datetime | None:
+        """Return when a reader who is away left; None for one who has not left."""
+        newest = select(func.max(consents.c.at)).where(
+            consents.c.subscriber == reader, consents.c.consent == Consent.LEFT
+        )
+        async with self._database.read() as connection:
+            left = select(readers.c.id).where(readers.c.id == reader, readers.c.consent == Consent.LEFT)
+            if await connection.scalar(left) is None:
+                return None
+            at: datetime | None = await connection.scalar(newest)
+            return at
+
+    async def change(
+        self, before: Subscriber, after: Subscriber, now: datetime, why: str, origin: str
+    ) -> bool:
+        """Write what a reader wants from now on; False, and nothing is written, where they are not as before any more.
+
+        ``why`` and origin go into the consent record where consent changes. next_due_at is written only where it
+        changes, since planning moves it meanwhile; counted_run only moves forward.
+        """
+        was, wanted = preferences_row(before), preferences_row(after)
+        if was.pop("next_due_at") == wanted["next_due_at"]:
+            del wanted["next_due_at"]
+        forward = case(
+            (readers.c.counted_run < after.counted_run, after.counted_run), else_=readers.c.counted_run
+        )
+
+        def work(connection: Connection) -> bool:
+            changed = connection.execute(
+                update(readers)
+                .where(readers.c.id == before.id, *(readers.c[name] == value for name, value in was.items()))
+                .values(counted_run=forward, **wanted)
+            )
+            if changed.rowcount and before.consent is not after.consent:
+                _log_consent(connection, before.id, now, after.consent, why, origin)
+            return changed.rowcount > 0
+
+        return await self._database.transact(work)
+
+    async def change_address(
+        self, reader: SubscriberId, old: EmailAddress, new: EmailAddress, now: datetime, origin: str
+    ) -> AddressChange:
+        """Give a reader another address, where it is free and they still have the old one.
+
+        Somebody who entered the new address and never confirmed it holds nothing: what is known of them goes.
+        The consent record says that both addresses agreed.
+        """
+
+        def work(connection: Connection) -> AddressChange:
+            mine = connection.execute(
+                select(readers.c.address, readers.c.consent).where(readers.c.id == reader).with_for_update()
+            ).one_or_none()
+            if mine is None or mine.address != old:
+                return AddressChange.OVER
+            holder = connection.execute(
+                select(readers.c.id, readers.c.consent).where(readers.c.address == new).with_for_update()
+            ).one_or_none()
+            if holder is not None:
+                unconfirmed = holder.consent == Consent.UNCONFIRMED
+                if not unconfirmed or not erase_person(connection, SubscriberId(holder.id)):
+                    return AddressChange.TAKEN
+            connection.execute(
+                update(readers).where(readers.c.id == reader).values(address=new, file_owned=False)
+            )
+            why = "another address, confirmed at both ends"
+            _log_consent(connection, reader, now, Consent(mine.consent), why, origin)
+            return AddressChange.DONE
+
+        return await self._database.transact(work)
+
+    async def load_sent(self, reader: SubscriberId, limit: int, before: str = "") -> Sequence[SentDigest]:
+        """Return a reader's digests, the newest edition first, at most so many; with ``before`` those of earlier
+        editions."""
+        papers = (
+            select(func.count())
+            .where(delivery_entries.c.delivery == deliveries.c.id, delivery_entries.c.shown)
+            .scalar_subquery()
+        )
+        wanted = [deliveries.c.recipient == reader, deliveries.c.kind == Kind.DIGEST]
+        if before:
+            wanted.append(deliveries.c.key < before)
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(deliveries.c.key, deliveries.c.state, deliveries.c.slot_at, papers.label("papers"))
+                .where(*wanted)
+                .order_by(deliveries.c.key.desc())
+                .limit(limit)
+            )
+            return [SentDigest(row.key, State(row.state), row.slot_at, row.papers) for row in rows]
+
+    async def load_everything(self, reader: SubscriberId) -> dict[str, Any]:
+        """Return all that is stored about a reader, as values that JSON can hold; empty where there is none.
+
+        One key a table, in words that a reader understands; what others share (papers, templates) is named only.
+        """
+        async with self._database.read() as connection:
+            return await connection.run_sync(_load_everything, reader)
+
+
+def _log_consent(
+    connection: Connection, reader: SubscriberId, now: datetime, consent: Consent, why: str, origin: str
+) -> int:
+    """Write into the record of consent; return the number of what was written."""
+    number: int = connection.execute(
+        insert(consents)
+        .values(subscriber=reader, at=now, consent=consent, why=why, origin=origin)
+        .returning(consents.c.id)
+    ).scalar_one()
+    return number
+
+
+# --- all of it ----------------------------------------------------------------------------
+
+_JSON_COLUMNS = ("days", "topics_json", "wanted_json", "content_json", "card_hashes")
+_HIDDEN = ("recipient", "subscriber", "delivery")
+"""The reader's own number, which each row would repeat; and the row that a list belongs to."""
+
+
+def _load_everything(connection: Connection, reader: SubscriberId) -> dict[str, Any]:
+    def load(query: Select[Any]) -> list[dict[str, Any]]:
+        return [_write_row(row) for row in connection.execute(query)]
+
+    person = load(select(readers).where(readers.c.id == reader))
+    if not person:
+        return {}
+    address = person[0]["address"]
+    mails = connection.execute(
+        select(deliveries)
+        .where(deliveries.c.recipient == reader)
+        .order_by(deliveries.c.slot_at, deliveries.c.id)
+    ).all()
+    ids = [row.id for row in mails]
+    tries: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    papers: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    came_back: list[dict[str, Any]] = []
+    for some in in_chunks(ids):
+        of_attempts = select(attempts).where(attempts.c.delivery.in_(some)).order_by(attempts.c.number)
+        for row in connection.execute(of_attempts):
+            tries[row.delivery].append(_write_row(row))
+        of_papers = (
+            select(delivery_entries.c.delivery, delivery_entries.c.topic, delivery_entries.c.shown)
+            .add_columns(entries.c.key, entries.c.title)
+            .join(entries, entries.c.id == delivery_entries.c.entry)
+            .where(delivery_entries.c.delivery.in_(some))
+            .order_by(delivery_entries.c.delivery, delivery_entries.c.position)
+        )
+        for row in connection.execute(of_papers):
+            papers[row.delivery].append(_write_row(row))
+        of_others = bounces.c.address != address  # those of the address come below, once
+        came_back += load(select(bounces).where(bounces.c.delivery.in_(some), of_others))
+    came_back += load(select(bounces).where(bounces.c.address == address))
+    return {
+        "subscriber": person[0],
+        "consents": load(select(consents).where(consents.c.subscriber == reader).order_by(consents.c.id)),
+        "confirmations": load(
+            select(confirmations)
+            .where(or_(confirmations.c.subscriber == reader, confirmations.c.address == address))
+            .order_by(confirmations.c.id)
+        ),
+        "mails": [{**_write_row(row), "attempts": tries[row.id], "papers": papers[row.id]} for row in mails],
+        "reports": sorted(came_back, key=lambda report: str(report["at"])),
+        "suppressions": load(
+            select(suppressions).where(suppressions.c.address == address).order_by(suppressions.c.id)
+        ),
+        "sessions": load(select(sessions).where(sessions.c.address == address)),
+    }
+
+
+def _write_row(row: Row[Any]) -> dict[str, Any]:
+    """Return a row as JSON can hold it: times in UTC, what is JSON already as what it means."""
+    written: dict[str, Any] = {}
+    for name, value in row._mapping.items():
+        if name in _HIDDEN:
+            continue
+        if name in _JSON_COLUMNS and value:
+            value = json.loads(value)
+        written[name] = value.isoformat() if isinstance(value, datetime) else value
+    return written

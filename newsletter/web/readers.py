@@ -1,0 +1,91 @@
+"""Who opens a page of their own, by the signed link in their mail, and what such pages have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from newsletter.match.topics import parse_topics
+from newsletter.model import Kind, Subscriber, SubscriberId
+from newsletter.render.language import Language, load_language
+from newsletter.render.notices import write_changed
+from newsletter.tokens import Purpose, check_token, read_number
+from newsletter.web.site import Site
+
+PRIVATE: Mapping[str, str] = {"cache-control": "no-store", "x-robots-tag": "noindex"}
+"""Headers of pages that belong to one reader."""
+
+NOTICE_LIFETIME = timedelta(days=2)
+_MOST_FIELDS = 200
+
+
+async def find_reader(site: Site, request: Request) -> Subscriber | None:
+    """Return whose preferences the link opens; None for any other text than a reader's link to the address that they
+    have now."""
+    token = str(request.path_params["token"])
+    number = read_number(token)
+    if number is None:
+        return None
+    reader = await load_reader(site, SubscriberId(number))
+    if reader is None or check_token(token, Purpose.PREFERENCES, site.secret, reader.address) is None:
+        return None
+    return reader
+
+
+async def load_reader(site: Site, reader: SubscriberId) -> Subscriber | None:
+    """Return a reader by number."""
+    return (await site.newsletter.subscribers.load_many([reader])).get(reader)
+
+
+async def read_fields(request: Request) -> dict[str, list[str]]:
+    """Return the texts of a form that was sent, by their names; nothing where it is no form."""
+    fields: dict[str, list[str]] = {}
+    try:
+        async with request.form(max_files=0, max_fields=_MOST_FIELDS) as form:
+            for name, value in form.multi_items():
+                if isinstance(value, str):
+                    fields.setdefault(name, []).append(value)
+    except HTTPException:  # a body that is cut, or no form at all
+        return {}
+    return fields
+
+
+def language_of(site: Site, request: Request, reader: Subscriber | None) -> Language:
+    """Return the language that a reader chose; where they chose none, what the browser asks for."""
+    if reader is None or not reader.language:
+        return site.choose_language(request)
+    try:
+        return load_language(reader.language)
+    except LookupError:  # its catalog has been taken out since
+        return site.choose_language(request)
+
+
+def show_dead_link(site: Site, request: Request) -> Response:
+    """Return the page for a link that is cut, forged, or belongs to a former address."""
+    lang = site.choose_language(request)
+    return site.message(
+        request,
+        lang.say("This link leads nowhere"),
+        lang.say("It may be cut: open it from the mail again, as a whole."),
+        lang.say(
+            "If your address has changed, or your data was erased, older mails have links that hold no longer. The "
+            "newest mail has those that do."
+        ),
+        status=404,
+        headers=PRIVATE,
+    )
+
+
+async def tell_changed(site: Site, reader: Subscriber) -> None:
+    """Queue the mail that says what a reader's preferences are now, so that no change goes unnoticed."""
+    now = site.newsletter.clock.now()
+    language = reader.language or site.identity.language
+    topics = [topic.name for topic in parse_topics(reader.topics_json, site.newsletter.library)]
+    notice = write_changed(load_language(language), site.identity, reader, topics)
+    await site.newsletter.deliveries.queue_notice(
+        Kind.CHANGED, now.isoformat(), reader.id, reader.address, notice, language, now, now + NOTICE_LIFETIME
+    )
