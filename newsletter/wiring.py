@@ -42,6 +42,7 @@ from newsletter.storage import (
     Database,
     EpochGuard,
     Heartbeat,
+    SqlArchive,
     SqlConfirmationStore,
     SqlDeliveryStore,
     SqlEntryStore,
@@ -65,6 +66,7 @@ from newsletter.workflows.import_subscribers import choose_subscribers
 from newsletter.workflows.liked_papers import choose_lookup
 from newsletter.workflows.notices import queue_alert
 from newsletter.workflows.send_edition import Sender
+from newsletter.workflows.subscribe import thin_unconfirmed
 
 log = structlog.get_logger()
 
@@ -99,6 +101,7 @@ class Newsletter:
     dkim: DkimKey | None
     database: Database
     entries: SqlEntryStore
+    archive: SqlArchive
     subscribers: SqlSubscriberStore
     deliveries: SqlDeliveryStore
     settings: SqlSettingStore
@@ -160,6 +163,14 @@ class Newsletter:
             await self.settings.save_zone_rules(rules)
             if moved:
                 log.info("time zones have other rules: slots moved", readers=moved)
+
+    async def thin(self) -> None:
+        """Forget what is over: looks, old votes, and people who were asked and never confirmed."""
+        now = self.clock.now()
+        await self.entries.thin(now)
+        erased = await thin_unconfirmed(self.subscribers, self.confirmations, now)
+        if erased:
+            log.info("erased people who never confirmed", people=erased)
 
     async def load_health(self) -> Health:
         """Return how this newsletter is."""
@@ -325,6 +336,7 @@ async def open_newsletter(
             dkim=load_dkim(config, identity),
             database=database,
             entries=SqlEntryStore(database),
+            archive=SqlArchive(database),
             subscribers=SqlSubscriberStore(database),
             deliveries=SqlDeliveryStore(database),
             settings=settings,

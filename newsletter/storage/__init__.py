@@ -3,6 +3,7 @@
 ``open_database`` gives the Database that every store is made from.
 """
 
+from newsletter.storage.archive import SqlArchive
 from newsletter.storage.backup import backup
 from newsletter.storage.confirmations import SqlConfirmationStore, SqlSessionStore
 from newsletter.storage.deliveries import SqlDeliveryStore
@@ -20,6 +21,7 @@ __all__ = [
     "Database",
     "EpochGuard",
     "Heartbeat",
+    "SqlArchive",
     "SqlConfirmationStore",
     "SqlDeliveryStore",
     "SqlEntryStore",
