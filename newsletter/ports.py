@@ -183,6 +183,9 @@ class SubscriberStore(Protocol):
         consent record of those whose consent is new or has changed. counted_run of a known reader only moves
         forward."""
 
+    async def erase(self, subscriber: SubscriberId, now: datetime) -> bool:
+        """Erase a person; False, and nothing is done, while a mail to them is on its way."""
+
     async def load_zones(self) -> Sequence[str]:
         """Return the different time zones of all readers."""
 
@@ -364,6 +367,12 @@ class ConfirmationStore(Protocol):
 
     async def count_since(self, address: EmailAddress, since: datetime) -> int:
         """Return how often something was asked for in the name of an address since then."""
+
+    async def load_lapsed(self, now: datetime, limit: int) -> Sequence[SubscriberId]:
+        """Return people who were asked whether they want the newsletter and did not say so in time, by id."""
+
+    async def thin(self, before: datetime) -> int:
+        """Forget what expired before then, but for people who are still to be erased; return how many rows went."""
 
 
 class EvidenceStore(Protocol):

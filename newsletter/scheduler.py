@@ -119,7 +119,7 @@ async def _collect_if_due(newsletter: Newsletter) -> None:
         log.info(
             "collected", source=record.source, state=str(record.state), new=record.new, note=record.message
         )
-    await newsletter.entries.thin(newsletter.clock.now())
+    await newsletter.thin()
 
 
 def is_collect_due(last: datetime | None, now: datetime, every: timedelta) -> bool:

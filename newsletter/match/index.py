@@ -82,7 +82,7 @@ class QueryIndex:
         needles = self._compiled.needles[number]
         for place, needle in enumerate(needles):
             spots.setdefault(needle.stem, []).append(_Spot(number, place))
-        for begin in _find_beginnings(words) if not needles else ():
+        for begin in find_beginnings(words) if not needles else ():
             spots.setdefault(begin, []).append(_Spot(number, -1))
 
     def match(self, entry: FoldedEntry) -> Iterator[tuple[Query, Match]]:
@@ -207,7 +207,7 @@ def _can_wait(words: Words) -> bool:
     return (
         not in_codes
         and words.spelling is not Spelling.REGEX
-        and bool(_may_have_needles(words) or _find_beginnings(words))
+        and bool(_may_have_needles(words) or find_beginnings(words))
     )
 
 
@@ -221,7 +221,7 @@ def _may_have_needles(words: Words) -> bool:
     return all(has_needles(words, scope) for scope in words.where)
 
 
-def _find_beginnings(words: Words) -> tuple[str, ...]:
+def find_beginnings(words: Words) -> tuple[str, ...]:
     """Return beginnings of tokens of which one must be found where words have no needles: of a family name, or of the
     words that are near each other."""
     if (

@@ -78,6 +78,11 @@ _TITLE_COUNTS = 2
 _NAME_COUNTS = 3
 
 
+def is_little_word(word: str) -> bool:
+    """Say whether a word says nothing by itself: the, of, with."""
+    return word.casefold() in _STOP
+
+
 @lru_cache(maxsize=1)
 def _stemmer() -> Stemmer.Stemmer:
     return Stemmer.Stemmer("english")

@@ -92,6 +92,18 @@ def try_topic(
     )
 
 
+def keep_matches(
+    topic: Topic, found: Iterable[tuple[Entry, Match]], near: Mapping[EntryKey, Likeness] = _NOWHERE
+) -> list[tuple[Entry, Match]]:
+    """Return those of the entries for which a topic's query holds that are its matches, as `try_topic` would."""
+    kept = []
+    for entry, match in found:
+        weighed = weigh_match(topic, match, near.get(entry.key))
+        if weighed and (entry.upvotes is None or entry.upvotes >= topic.min_upvotes):
+            kept.append((entry, weighed))
+    return _choose_nearest(kept, topic.limit) if topic.is_described else kept
+
+
 def _choose_nearest(matches: Sequence[tuple[Entry, Match]], limit: int) -> list[tuple[Entry, Match]]:
     """Return the ``limit`` strongest matches of each day."""
     by_day: dict[date | None, list[tuple[Entry, Match]]] = {}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, func, insert, select, update
 
-from newsletter.model import Asked, Confirmation, EmailAddress, SubscriberId
+from newsletter.model import Asked, Confirmation, Consent, EmailAddress, SubscriberId
 from newsletter.storage.engine import Database
-from newsletter.storage.tables import confirmations, sessions
+from newsletter.storage.tables import confirmations, sessions, subscribers
 
 
 class SqlConfirmationStore:
@@ -84,6 +85,33 @@ class SqlConfirmationStore:
                 confirmations.c.address == address, confirmations.c.asked_at >= since
             )
             return await connection.scalar(count) or 0
+
+    async def load_lapsed(self, now: datetime, limit: int) -> Sequence[SubscriberId]:
+        """Return people who were asked whether they want the newsletter and did not say so in time, by id."""
+        last = func.max(confirmations.c.expires_at)
+        lapsed = (
+            select(confirmations.c.subscriber)
+            .join(subscribers, subscribers.c.id == confirmations.c.subscriber)
+            .where(subscribers.c.consent == Consent.UNCONFIRMED)
+            .group_by(confirmations.c.subscriber)
+            .having(last <= now, func.min(confirmations.c.asked) == Asked.SUBSCRIBE)
+            .having(func.max(confirmations.c.asked) == Asked.SUBSCRIBE)
+            .order_by(confirmations.c.subscriber)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return [SubscriberId(number) for number in await connection.scalars(lapsed)]
+
+    async def thin(self, before: datetime) -> int:
+        """Forget what expired before then, but for people who are still to be erased; return how many rows went."""
+        waiting = select(subscribers.c.id).where(subscribers.c.consent == Consent.UNCONFIRMED)
+        async with self._database.write() as connection:
+            gone = await connection.execute(
+                delete(confirmations).where(
+                    confirmations.c.expires_at <= before, confirmations.c.subscriber.not_in(waiting)
+                )
+            )
+            return gone.rowcount
 
 
 class SqlSessionStore:

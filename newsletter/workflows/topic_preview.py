@@ -1,0 +1,213 @@
+"""What topics would have brought in the last days, for many visitors at once.
+
+The entries of these days are loaded and folded once for each run; what a topic finds is remembered. One thread does
+the work, so that pages that need none of it go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeVar
+
+from newsletter.compose.digest import build_card, build_reason
+from newsletter.match.acronyms import learn_acronyms
+from newsletter.match.haystack import Haystack
+from newsletter.match.rank import build_scale, dated_on, rank_entries
+from newsletter.match.similarity import LexicalSimilarity
+from newsletter.match.trial import keep_matches
+from newsletter.match.words import FoldedEntry, fold_entry, text_of
+from newsletter.model import Entry, EntryId, Item, Match, Topic, Window
+from newsletter.ports import Clock, EntryStore
+from newsletter.workflows.liked_papers import build_interest, find_named, load_papers
+from newsletter.workflows.suggest_topics import Suggestion, suggest_topics
+
+DAYS = 7
+SHOWN = 5
+"""So many papers of a topic are shown; the others are counted."""
+
+_MOST_ENTRIES = 5000  # folded, they take 100 MB
+_MOST_COMPARED = 3000
+_MOST_REMEMBERED = 1000
+_MOST_MEASURED = 100
+_LOOK_AGAIN_S = 5.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPreview:
+    """What one topic would have brought: how many entries, and the best of them with why. hits has a bit for each."""
+
+    topic: Topic
+    hits: int
+    shown: tuple[Item, ...]
+
+    @property
+    def count(self) -> int:
+        return self.hits.bit_count()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What some topics would have brought together in the last DAYS days. A paper of several topics counts once.
+
+    looked_at is how many entries there were.
+    """
+
+    topics: tuple[TopicPreview, ...]
+    looked_at: int
+
+    @property
+    def count(self) -> int:
+        hits = 0
+        for one in self.topics:
+            hits |= one.hits
+        return hits.bit_count()
+
+    @property
+    def per_day(self) -> float:
+        return self.count / DAYS
+
+
+class _Shelf:
+    """The entries of the last days as one run left them, and what topics found in them. Used by one thread."""
+
+    def __init__(
+        self, entries: Sequence[Entry], before: _Shelf | None, library: Mapping[str, Topic], now: datetime
+    ):
+        self.now = now
+        self.entries = sorted(
+            (entry for entry in entries if not entry.withdrawn),
+            key=lambda entry: (dated_on(entry) or date.min, entry.id),
+            reverse=True,
+        )[:_MOST_ENTRIES]
+        known: Mapping[EntryId, FoldedEntry] = before.folded if before else {}
+        self.folded: dict[EntryId, FoldedEntry] = {
+            entry.id: _fold_again(entry, known.get(entry.id)) for entry in self.entries
+        }
+        self.haystack = Haystack(list(self.folded.values()), learn_acronyms(map(text_of, self.entries)))
+        self.number_of = {entry.id: number for number, entry in enumerate(self.entries)}
+        self.scale = build_scale(self.entries, now)
+        self.results: OrderedDict[Topic, TopicPreview] = OrderedDict()
+        self._similarity: LexicalSimilarity | None = None
+        self._measured = 0
+        self.suggestions = suggest_topics(self.entries, library, lambda topic: self.find(topic, {}).hits)
+
+    def find(self, topic: Topic, papers: Mapping[str, Entry]) -> TopicPreview:
+        """Return what a topic finds."""
+        named = _without_name(topic)
+        known = self.results.get(named)
+        if known is None:
+            known = self.results[named] = self._find(topic, papers)
+            if len(self.results) > _MOST_REMEMBERED:
+                self.results.popitem(last=False)
+        return replace(known, topic=topic)
+
+    def _find(self, topic: Topic, papers: Mapping[str, Entry]) -> TopicPreview:
+        found = [(folded.entry, match) for folded, match in self.haystack.match(topic.query)]
+        interest = build_interest(topic, papers)
+        near = {}
+        if interest:
+            keys = [entry.key for entry, _ in found]
+            near = dict(self._compare(papers, found).measure(interest, keys))
+        kept = keep_matches(topic, found, near)
+        hits = 0
+        for entry, _ in kept:
+            hits |= 1 << self.number_of[entry.id]
+        best = rank_entries(kept, topic.rank, self.now, self.scale)[:SHOWN]
+        return TopicPreview(topic, hits, tuple(_build_item(entry, match, topic) for entry, match, _ in best))
+
+    def _compare(
+        self, papers: Mapping[str, Entry], found: Sequence[tuple[Entry, Match]]
+    ) -> LexicalSimilarity:
+        """Return the similarity over the newest entries, which knows these, too."""
+        self._measured += 1
+        if self._similarity is None or self._measured > _MOST_MEASURED:
+            # It remembers every description that it measured, so from time to time it begins anew.
+            self._measured = 0
+            self._similarity = LexicalSimilarity(list(self.folded.values())[:_MOST_COMPARED])
+        for entry, _ in found:
+            self._similarity.add(self.folded[entry.id])
+        for entry in papers.values():
+            self._similarity.add(fold_entry(entry))
+        return self._similarity
+
+
+def _fold_again(entry: Entry, known: FoldedEntry | None) -> FoldedEntry:
+    """Return an entry folded; where only its numbers have changed, with the fields as they were folded before."""
+    if known is not None and _texts_of(known.entry) == _texts_of(entry):
+        return FoldedEntry(entry, known.fields)
+    return fold_entry(entry)
+
+
+def _texts_of(entry: Entry) -> Entry:
+    return replace(entry, upvotes=None, comments=None, code_stars=None)
+
+
+def _without_name(topic: Topic) -> Topic:
+    """Return a topic by what it finds: its name counts only beside a description."""
+    return topic if topic.about else replace(topic, name="", weight=1.0)
+
+
+def _build_item(entry: Entry, match: Match, topic: Topic) -> Item:
+    reason = build_reason(entry, match, topic, None, Window(0, entry.first_seen_run), date.min)
+    return Item(entry.id, build_card(entry), reason)
+
+
+class TopicPreviews:
+    """Previews over the newest run, shared by all visitors."""
+
+    def __init__(self, entries: EntryStore, library: Mapping[str, Topic], clock: Clock) -> None:
+        self._entries = entries
+        self._library = library
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="previews")
+        self._loading = asyncio.Lock()
+        self._shelf: _Shelf | None = None
+        self._stand: tuple[int, date] | None = None
+        self._looked_at = 0.0
+
+    async def preview(self, topics: Sequence[Topic]) -> Preview:
+        """Return what these topics would have brought. Raises StoreError."""
+        shelf = await self._open_shelf()
+        papers = await load_papers(find_named(topics), self._entries)
+        found = []
+        for topic in topics:
+            # One topic at a time, so that a visitor with twenty waits and not all the others.
+            known = None if papers else shelf.results.get(_without_name(topic))
+            found.append(
+                replace(known, topic=topic)
+                if known
+                else await self._run(lambda topic=topic: shelf.find(topic, papers))  # type: ignore[misc]
+            )
+        return Preview(tuple(found), len(shelf.entries))
+
+    async def suggest(self) -> tuple[Suggestion, ...]:
+        """Return the topics to suggest, with how many entries of the last DAYS days each finds. Raises StoreError."""
+        return (await self._open_shelf()).suggestions
+
+    async def _open_shelf(self) -> _Shelf:
+        loop = asyncio.get_running_loop()
+        if self._shelf is not None and loop.time() - self._looked_at < _LOOK_AGAIN_S:
+            return self._shelf
+        async with self._loading:
+            if self._shelf is not None and loop.time() - self._looked_at < _LOOK_AGAIN_S:
+                return self._shelf
+            now = self._clock.now()
+            stand = (await self._entries.newest_run(), now.astimezone(UTC).date())
+            if self._shelf is None or stand != self._stand:
+                first = datetime.combine(stand[1] - timedelta(days=DAYS - 1), time(), UTC)
+                loaded = await self._entries.load_since(first)
+                before = self._shelf
+                self._shelf = await self._run(lambda: _Shelf(loaded, before, self._library, now))
+                self._stand = stand
+            self._looked_at = loop.time()
+            return self._shelf
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
