@@ -1,0 +1,80 @@
+"""Readers as tests of their pages find them: their links, and what becomes of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from newsletter.model import EmailAddress, Kind, Subscriber
+from newsletter.storage.tables import consents, deliveries
+from newsletter.web.site import Site
+from tests.builders import make_subscriber
+from tests.web.house import NOW, READER
+
+
+@dataclass(slots=True)
+class SetClock:
+    """A clock that a test sets."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        return self.at
+
+
+async def load(site: Site, address: str = READER) -> Subscriber:
+    """The reader as the database has them now."""
+    reader = await site.newsletter.subscribers.load(EmailAddress(address))
+    assert reader is not None
+    return reader
+
+
+async def given_other(site: Site, address: str = "bob@example.org", **facts: object) -> Subscriber:
+    """Another reader, whose next digest comes in the morning."""
+    reader = make_subscriber(address, file_owned=False, **facts)  # type: ignore[arg-type]
+    await site.newsletter.subscribers.save([reader], NOW, "added")
+    return await load(site, address)
+
+
+def leave_path(site: Site, reader: Subscriber) -> str:
+    return site.links.leave(reader.id, site.secret).removeprefix(site.links.base)
+
+
+def own_path(site: Site, reader: Subscriber) -> str:
+    """The path of the reader's own page."""
+    return site.links.preferences(reader.id, reader.address, site.secret).removeprefix(site.links.base)
+
+
+async def load_consents(site: Site, reader: Subscriber) -> list[tuple[str, str, str]]:
+    """The record of consent: what, how, from where."""
+    async with site.newsletter.database.read() as connection:
+        rows = await connection.execute(
+            select(consents.c.consent, consents.c.why, consents.c.origin)
+            .where(consents.c.subscriber == reader.id)
+            .order_by(consents.c.id)
+        )
+        return [(row.consent, row.why, row.origin) for row in rows]
+
+
+async def load_notices(site: Site, kind: Kind) -> list[tuple[str, str, str]]:
+    """The queued notices of a kind: to whom, subject, where its button leads."""
+    async with site.newsletter.database.read() as connection:
+        rows = await connection.execute(
+            select(deliveries.c.address, deliveries.c.content_json)
+            .where(deliveries.c.kind == kind)
+            .order_by(deliveries.c.id)
+        )
+        notices = [(row.address, json.loads(row.content_json)["notice"]) for row in rows]
+        return [(address, notice["subject"], notice["url"]) for address, notice in notices]
+
+
+def fields_of(html: str, name: str = "") -> dict[str, str]:
+    """The hidden fields of the form that has a button or field of this name."""
+    for form in re.findall(r"<form.*?</form>", html, re.DOTALL):
+        if f'name="{name}"' in form:
+            return dict(re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', form))
+    raise AssertionError(f"no form has {name!r}")
