@@ -250,7 +250,7 @@ def run(
 ) -> None:
     """Collect and send on schedule until stopped (SIGTERM finishes the mails in flight)."""
     from newsletter.cli import operate
-    from newsletter.cli.serve import build_command
+    from newsletter.cli.serving import build_command
 
     loaded = _load(config, log_json)
     _finish(operate.run(loaded, build_command(loaded, log_json=log_json) if web else ()))
@@ -265,7 +265,7 @@ def serve(
     log_json: LogJson = False,
 ) -> None:
     """Serve the web pages until stopped (SIGTERM finishes the requests under way)."""
-    from newsletter.cli import serve as serving
+    from newsletter.cli import serving
 
     _finish(serving.serve(_load(config, log_json), with_parent=with_parent))
 

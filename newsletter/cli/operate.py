@@ -15,7 +15,7 @@ import typer
 from newsletter.address import parse_address
 from newsletter.cli import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
 from newsletter.cli.look import load_readers, pick_reader
-from newsletter.cli.serve import keep_serving
+from newsletter.cli.serving import keep_serving
 from newsletter.cli.show import (
     build_table,
     collecting_progress,
