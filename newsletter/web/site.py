@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,11 @@ from newsletter.model import Identity
 from newsletter.render.language import Language, list_languages, load_language
 from newsletter.render.theme import Theme, build_theme
 from newsletter.shipped import find_shipped
+from newsletter.web.limits import Limiter
+from newsletter.web.rendered import RenderedPages
 from newsletter.web_links import WebLinks
 from newsletter.wiring import Newsletter
+from newsletter.workflows.topic_preview import TopicPreviews
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,22 @@ class Site:
         return {
             name: f"{hashlib.sha256(body).hexdigest()[:12]}.{name}" for name, body in self.statics.items()
         }
+
+    @cached_property
+    def previews(self) -> TopicPreviews:
+        """What topics would have brought, shared by all visitors."""
+        newsletter = self.newsletter
+        return TopicPreviews(newsletter.entries, newsletter.library, newsletter.clock)
+
+    @cached_property
+    def rendered(self) -> RenderedPages:
+        """The public pages that need not be rendered again."""
+        return RenderedPages(self.newsletter.archive.load_version)
+
+    @cached_property
+    def limiter(self) -> Limiter:
+        """How often clients have asked, while this process runs."""
+        return Limiter()
 
     def page(
         self,
@@ -95,11 +114,7 @@ class Site:
 
     def choose_language(self, request: Request) -> Language:
         """Return the language that the browser asks for, if there is a catalog; else the newsletter's own."""
-        for code in parse_accept_language(request.headers.get("accept-language", "")):
-            for known in list_languages():
-                if code.lower() in (known.lower(), known.lower().partition("-")[0]):
-                    return load_language(known)
-        return load_language(self.identity.language)
+        return _choose_language(request.headers.get("accept-language", ""), self.identity.language)
 
     def client_of(self, request: Request) -> str:
         """Return the IP address of who asks; behind a proxy that we trust, what it says (the last of its list)."""
@@ -135,6 +150,15 @@ def shorten_client(client: str) -> str:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
+
+
+@lru_cache(maxsize=1024)
+def _choose_language(header: str, own: str) -> Language:
+    for code in parse_accept_language(header):
+        for known in list_languages():
+            if code.lower() in (known.lower(), known.lower().partition("-")[0]):
+                return load_language(known)
+    return load_language(own)
 
 
 def parse_accept_language(header: str) -> list[str]:

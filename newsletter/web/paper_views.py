@@ -1,0 +1,142 @@
+"""What the pages show of a paper: plain values in the reader's language. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date
+
+from newsletter.compose.digest import build_card
+from newsletter.model import Card, Entry, Observation
+from newsletter.render.context import LinkView, build_links, write_title
+from newsletter.render.language import Language
+from newsletter.render.tex import read_tex
+from newsletter.render.wording import clean, cut_summary, write_authors
+from newsletter.web_links import WebLinks
+
+_SUMMARY_CHARS = 320
+_MOST_BARS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class PaperLine:
+    """A paper in a list. page is its own page here; links lead to where it is.
+
+    votes and comments are None where its source has no such thing; author_count is 0 where it is not known.
+    """
+
+    title: str
+    page: str
+    byline: str
+    organization: str
+    summary: str
+    is_model_summary: bool
+    votes: int | None
+    comments: int | None
+    author_count: int
+    code_stars: int | None
+    links: tuple[LinkView, ...]
+    is_new: bool
+    is_withdrawn: bool
+    day: date | None
+
+
+def build_line(lang: Language, links: WebLinks, entry: Entry, *, is_new: bool = False) -> PaperLine:
+    """Return what a list shows of an entry."""
+    card = build_card(entry)
+    return PaperLine(
+        title=write_title(lang, card),
+        page=links.paper(entry.key),
+        byline=write_authors(lang, card),
+        organization=clean(card.organization, 80),
+        summary=cut_summary(write_summary(card), _SUMMARY_CHARS),
+        is_model_summary=card.is_model_summary,
+        votes=card.upvotes,
+        comments=card.comments,
+        author_count=card.author_count,
+        code_stars=card.code_stars,
+        links=build_links(lang, card),
+        is_new=is_new,
+        is_withdrawn=entry.withdrawn,
+        day=find_day(entry),
+    )
+
+
+def find_day(entry: Entry) -> date | None:
+    """Return the date under which a paper first stands in the archive."""
+    if entry.listed_on or entry.first_seen_at is None:
+        return entry.listed_on
+    return entry.first_seen_at.astimezone(UTC).date()
+
+
+def write_summary(card: Card) -> str:
+    """Return the whole summary as text that a person can read."""
+    return read_tex(clean(card.summary, 10_000))
+
+
+def list_names(entry: Entry) -> tuple[str, ...]:
+    """Return the names of all authors as a page shows them."""
+    return tuple(name for name in (clean(read_tex(name), 100) for name in entry.authors) if name)
+
+
+# --- votes by day -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The votes at the end of a day, as a bar: x, y, width and height in the chart's own units."""
+
+    day: date
+    votes: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class VoteChart:
+    """The votes of a paper by day, the oldest first. width and height are those of the drawing."""
+
+    bars: tuple[Bar, ...]
+    width: int = 600
+    height: int = 120
+
+
+def build_vote_chart(observations: Sequence[Observation]) -> VoteChart | None:
+    """Return the votes at the end of each day (UTC) since they were first seen, None where fewer than two days are
+    known. Votes stay as they were on days without an observation; of a long history the last 60 days are shown."""
+    last_of: dict[date, int] = {}
+    for seen in observations:
+        if seen.upvotes is not None:
+            last_of[seen.observed_at.astimezone(UTC).date()] = seen.upvotes
+    if len(last_of) < 2:
+        return None
+    days = list(_fill(last_of))[-_MOST_BARS:]
+    chart = VoteChart(())
+    step = min(chart.width / len(days), 60.0)
+    most = max(max(votes for _, votes in days), 1)
+    bars = []
+    for place, (day, votes) in enumerate(days):
+        height = round(votes / most * (chart.height - 20), 1)
+        bars.append(
+            Bar(
+                day,
+                votes,
+                round(place * step, 1),
+                round(chart.height - height, 1),
+                round(step * 0.8, 1),
+                height,
+            )
+        )
+    return VoteChart(tuple(bars))
+
+
+def _fill(last_of: dict[date, int]) -> Iterable[tuple[date, int]]:
+    """Yield every day from the first to the last that is known, with the votes at its end."""
+    first, last = min(last_of), max(last_of)
+    votes = 0
+    for number in range(first.toordinal(), last.toordinal() + 1):
+        day = date.fromordinal(number)
+        votes = last_of.get(day, votes)
+        yield day, votes

@@ -1,0 +1,113 @@
+"""What somebody asks the archive: plain words, or a query in the language of topics.
+
+Plain words are answered by the full-text index alone: every word must be there, in any form, in the title, the
+abstract, the names or the keywords. A query with operators means what it means in a topic: the index brings candidates,
+the matcher decides. A query that is wrong is answered as plain words, and its mistake is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from newsletter.collect.identity import name_keys
+from newsletter.errors import QueryError
+from newsletter.match.lookup import Lookup, build_lookup, build_plain_lookup
+from newsletter.match.matcher import match_query
+from newsletter.match.query import parse_query
+from newsletter.match.words import fold_entry
+from newsletter.model import Entry, Query
+from newsletter.storage import SqlArchive
+
+MAX_CHARS = 400
+MOST_LOOKED_AT = 1_000
+"""So many candidates of a query are looked at, the newest."""
+
+# Marks, scopes, comparisons, operators and regular expressions. "C++", "text/image" and "e-mail" are plain words.
+_IN_LANGUAGE = re.compile(
+    r"""["()*~<>] | (?<!\S)= | (?<!\S)(?:AND|OR|NOT)(?!\S) | (?<!\S)[a-z]+(?:\|[a-z]+)*:\S | (?<!\S)/\S+/(?!\S)
+      | (?<!\S)(?:upvotes|comments|stars|date)\s*=""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked, read. query is None for plain words; lookup is None where the index cannot help.
+
+    problem is what is wrong with a query that is therefore read as plain words.
+    """
+
+    text: str
+    query: Query | None = None
+    lookup: Lookup | None = None
+    problem: QueryError | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can be looked for."""
+        return self.query is None and self.lookup is None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Some of the papers that were found. total counts them; is_cut: there may be more than were looked at."""
+
+    total: int
+    entries: tuple[Entry, ...]
+    is_cut: bool = False
+
+
+def read_question(text: str) -> Question:
+    """Return what a text asks; any text can be asked."""
+    asked = " ".join(text.replace("\0", " ").split())[:MAX_CHARS]
+    if not _IN_LANGUAGE.search(asked):
+        return Question(asked, lookup=build_plain_lookup(asked))
+    try:
+        query = parse_query(asked)
+        return Question(asked, query, build_lookup(query))
+    except QueryError as error:
+        words = re.sub(r"(?<!\S)(?:AND|OR|NOT)(?!\S)", " ", asked)
+        return Question(asked, lookup=build_plain_lookup(words), problem=error)
+
+
+def find_keys(text: str) -> frozenset[str]:
+    """Return the names that a text may be of one paper: an arXiv id, a DOI, an address."""
+    asked = text.strip()
+    return (
+        frozenset(name_keys(asked)) if asked and len(asked) <= MAX_CHARS and " " not in asked else frozenset()
+    )
+
+
+async def answer(archive: SqlArchive, question: Question, *, offset: int, limit: int) -> Answer:
+    """Return the papers that a question finds, from ``offset`` on: by the words in their titles and then the newest
+    first for plain words, the newest first for a query."""
+    if question.query is not None:
+        entries, is_cut = await find_matching(archive, question.query, question.lookup)
+        return Answer(len(entries), tuple(entries[offset : offset + limit]), is_cut)
+    if question.lookup is None:
+        return Answer(0, ())
+    found = await archive.search(question.lookup, offset=offset, limit=limit)
+    return Answer(found.total, found.entries)
+
+
+async def find_newest(archive: SqlArchive, question: Question, limit: int) -> Sequence[Entry]:
+    """Return the newest papers that a question finds, the newest first."""
+    if question.query is not None:
+        entries, _ = await find_matching(archive, question.query, question.lookup)
+        return entries[:limit]
+    return await archive.load_candidates(question.lookup, limit) if question.lookup else ()
+
+
+async def find_matching(
+    archive: SqlArchive, query: Query, lookup: Lookup | None
+) -> tuple[Sequence[Entry], bool]:
+    """Return the newest papers for which a query holds, the newest first; and whether older ones were not looked at."""
+    candidates = await archive.load_candidates(lookup, MOST_LOOKED_AT)
+
+    def look() -> list[Entry]:
+        return [entry for entry in candidates if match_query(query, fold_entry(entry))]
+
+    return await asyncio.to_thread(look), len(candidates) == MOST_LOOKED_AT
