@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from newsletter.errors import StoreError
 from newsletter.web.guard import Guard
 from newsletter.web.metrics import PAGE_NAME, Counted, WebCounters
-from newsletter.web.pages import health, leave, static
+from newsletter.web.pages import confirm, health, home, leave, static, subscribe
 from newsletter.web.site import Site
 
 log = structlog.get_logger()
@@ -63,6 +63,9 @@ def build_app(site: Site, counters: WebCounters | None = None) -> Starlette:
 def _list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
     """Yield path, page and methods of all parts; HEAD comes with GET."""
     yield from static.PAGES
+    yield from home.PAGES
+    yield from subscribe.PAGES
+    yield from confirm.PAGES
     yield from health.PAGES
     yield from leave.PAGES
 

@@ -1,2 +1,44 @@
 // Comfort only: every page does all it can without this script.
 "use strict";
+
+// The form Subscribe: the time zone of this browser, where nobody has chosen one.
+function guessZone(form) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const list = form && form.hasAttribute("data-guess-zone") && form.elements.zone;
+  if (!list || !zone) return;
+  if (![...list.options].some((one) => one.value === zone)) list.add(new Option(zone, zone));
+  list.value = zone;
+}
+
+// Beside a form with topics: what they would have brought, as somebody types.
+function previewTopics(form) {
+  const path = form && form.dataset.preview;
+  if (!path || !window.fetch || !window.AbortController) return;
+  let timer = 0, asked = null;
+  const show = async () => {
+    if (asked) asked.abort();
+    asked = new AbortController();
+    const body = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) if (name === "topic" || name === "own") body.append(name, value);
+    try {
+      const answer = await fetch(path, { method: "POST", body, signal: asked.signal });
+      if (!answer.ok) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const piece of page.querySelectorAll("template[data-for]")) {
+        const place = document.getElementById(piece.dataset.for);
+        if (place) place.replaceChildren(piece.content);
+      }
+    } catch (error) { /* another one has been asked for, or the network is away: the button still works */ }
+  };
+  form.addEventListener("input", (event) => {
+    if (event.target.name !== "topic" && event.target.name !== "own") return;
+    clearTimeout(timer);
+    timer = setTimeout(show, 500);
+  });
+}
+
+{
+  const form = document.querySelector("form[data-preview]");
+  guessZone(form);
+  previewTopics(form);
+}

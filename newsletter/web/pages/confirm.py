@@ -1,0 +1,162 @@
+"""Confirm: what was asked for on a page happens at the press of a button, never by opening the link of a mail.
+
+Each kind of thing that can be asked for has a branch: what its page says, and what the button does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from newsletter.match.topics import parse_topics
+from newsletter.model import Asked, Confirmation, Consent, Subscriber
+from newsletter.render.language import Language, load_language
+from newsletter.render.wording import write_cadence
+from newsletter.tokens import Purpose, check_token
+from newsletter.web.pages.subscribe import open_desk
+from newsletter.web.readers import PRIVATE
+from newsletter.web.site import Site
+from newsletter.workflows.subscribe import read_wanted
+
+Show = Callable[[Site, Request, Confirmation], Awaitable[Response]]
+
+
+class Branch(NamedTuple):
+    """The pages of one kind of confirmation. show changes nothing; finish is for a POST, and may come twice."""
+
+    show: Show
+    finish: Show
+
+
+async def show_confirmation(site: Site, request: Request) -> Response:
+    """Return the page with the button. Changes nothing, so that whatever opens links may open this one."""
+    confirmation = await _find(site, request)
+    if confirmation is None:
+        return _show_dead(site, request)
+    return await _branch(confirmation).show(site, request, confirmation)
+
+
+async def finish_confirmation(site: Site, request: Request) -> Response:
+    """Do what the button says."""
+    confirmation = await _find(site, request)
+    if confirmation is None:
+        return _show_dead(site, request)
+    return await _branch(confirmation).finish(site, request, confirmation)
+
+
+async def _find(site: Site, request: Request) -> Confirmation | None:
+    number = check_token(str(request.path_params["token"]), Purpose.CONFIRM, site.secret)
+    return None if number is None else await site.newsletter.confirmations.load(number)
+
+
+def _branch(confirmation: Confirmation) -> Branch:
+    return BRANCHES.get(confirmation.asked, _UNKNOWN)
+
+
+def _show_dead(site: Site, request: Request) -> Response:
+    lang = site.choose_language(request)
+    return site.message(
+        request,
+        lang.say("This link does not work"),
+        lang.say("It is cut, or so old that what it confirms is forgotten. Please ask again."),
+        status=404,
+        headers=PRIVATE,
+    )
+
+
+async def _show_unknown(site: Site, request: Request, _confirmation: Confirmation) -> Response:
+    return _show_dead(site, request)
+
+
+# --- a subscription -------------------------------------------------------------------------------
+
+
+async def show_subscription(site: Site, request: Request, confirmation: Confirmation) -> Response:
+    """Return what somebody subscribes to, with the button that does it."""
+    reader = await _load(site, confirmation)
+    if reader is None:
+        return _show_dead(site, request)
+    if confirmation.done_at is not None and reader.consent is not Consent.UNCONFIRMED:
+        return _show_done(site, request, reader, is_new=False)
+    if confirmation.done_at is None and confirmation.expires_at <= site.newsletter.clock.now():
+        return _show_late(site, request)
+    wanted = read_wanted(reader, confirmation.wanted_json)
+    lang = _language(site, wanted)
+    return site.page(
+        request,
+        "confirm.html.j2",
+        language=lang,
+        headers=PRIVATE,
+        address=confirmation.address,
+        topics=[topic.name for topic in parse_topics(wanted.topics_json, site.newsletter.library)],
+        cadence=write_cadence(lang, wanted.cadence),
+    )
+
+
+async def finish_subscription(site: Site, request: Request, confirmation: Confirmation) -> Response:
+    """Begin the subscription, once; who presses again reads that it stands."""
+    now = site.newsletter.clock.now()
+    confirmed = await open_desk(site).confirm(confirmation, now)
+    if confirmed.reader is None:
+        return _show_late(site, request)
+    return _show_done(site, request, confirmed.reader, is_new=confirmed.is_new)
+
+
+async def _load(site: Site, confirmation: Confirmation) -> Subscriber | None:
+    loaded = await site.newsletter.subscribers.load_many([confirmation.subscriber])
+    reader = loaded.get(confirmation.subscriber)
+    return reader if reader is not None and reader.address == confirmation.address else None
+
+
+def _language(site: Site, reader: Subscriber) -> Language:
+    return load_language(reader.language or site.identity.language)
+
+
+def _show_done(site: Site, request: Request, reader: Subscriber, *, is_new: bool) -> Response:
+    lang = _language(site, reader)
+    first = ""
+    if reader.consent is Consent.CONFIRMED and reader.next_due_at is not None:
+        local = reader.next_due_at.astimezone(ZoneInfo(reader.cadence.zone))
+        first = lang.say(
+            "{date} at {time} ({zone})",
+            date=lang.full_date(local.date()),
+            time=lang.time(local.time()),
+            zone=reader.cadence.zone,
+        )
+    return site.page(
+        request,
+        "confirmed.html.j2",
+        language=lang,
+        headers=PRIVATE,
+        is_new=is_new,
+        first=first,
+        stands=reader.consent is Consent.CONFIRMED,
+        preferences=site.links.preferences(reader.id, reader.address, site.secret),
+    )
+
+
+def _show_late(site: Site, request: Request) -> Response:
+    lang = site.choose_language(request)
+    return site.message(
+        request,
+        lang.say("This link is too old"),
+        lang.say("It worked for seven days. Nothing was sent and nothing is kept; you can subscribe again."),
+        status=410,
+        headers=PRIVATE,
+    )
+
+
+_UNKNOWN = Branch(_show_unknown, _show_unknown)
+BRANCHES: Mapping[Asked, Branch] = {
+    Asked.SUBSCRIBE: Branch(show_subscription, finish_subscription),
+}
+"""What each kind of confirmation does. The other kinds have their functions in the page that asks for them."""
+
+PAGES = (
+    ("/confirm/{token}", show_confirmation, ("GET",)),
+    ("/confirm/{token}", finish_confirmation, ("POST",)),
+)

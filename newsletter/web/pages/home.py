@@ -1,0 +1,57 @@
+"""The first page: what this newsletter is, the best of its newest edition, and Subscribe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from newsletter.compose.digest import build_card
+from newsletter.model import Entry, Reason
+from newsletter.render.context import PaperView, build_paper
+from newsletter.render.language import Language
+from newsletter.storage.archive import EditionSize
+from newsletter.web.site import Site
+
+SHOWN = 8
+_SUMMARY_CHARS = 260
+_FEW = 3
+
+
+async def show_home(site: Site, request: Request) -> Response:
+    """Return the first page."""
+    lang = site.choose_language(request)
+    archive = site.newsletter.archive
+    sizes = await archive.load_editions()
+    today = site.newsletter.clock.now().date()
+    newest = choose_day(sizes, today)
+    entries: Sequence[Entry] = ()
+    if newest is not None:
+        edition = await archive.load_edition(newest)
+        entries = [one.entry for one in edition.entries if not one.entry.withdrawn]
+    return site.page(
+        request,
+        "home.html.j2",
+        language=lang,
+        day=newest,
+        papers=[(write_paper(lang, entry), site.links.paper(entry.key)) for entry in entries[:SHOWN]],
+        total=len(entries),
+        sources=lang.join([source.name for source in site.newsletter.config.source_list]),
+    )
+
+
+def choose_day(sizes: Sequence[EditionSize], today: date) -> date | None:
+    """Return the newest date that has a few papers at least: a day that has just begun says little."""
+    past = [size for size in sizes if size.day <= today]
+    return next((size.day for size in past if size.papers >= _FEW), past[0].day if past else None)
+
+
+def write_paper(lang: Language, entry: Entry) -> PaperView:
+    """Return a paper as the page shows it."""
+    card = build_card(entry)
+    return build_paper(lang, card, Reason(), "", max_summary_chars=_SUMMARY_CHARS, is_leader=False)
+
+
+PAGES = (("/", show_home, ("GET",)),)
