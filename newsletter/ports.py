@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from newsletter.model import (
+    AddressChange,
     Asked,
     BounceAction,
     Confirmation,
@@ -342,6 +343,24 @@ class Guard(Protocol):
 
     async def advance(self) -> None:
         """Note, before the mails of a claim go out, that this database sends."""
+
+
+class PersonalStore(Protocol):
+    """What readers do with what is theirs."""
+
+    async def leave(self, reader: SubscriberId, now: datetime, why: str, origin: str) -> int:
+        """Note that a reader has left; return the number in the record of consent, 0 where they had left before."""
+
+    async def change(
+        self, before: Subscriber, after: Subscriber, now: datetime, why: str, origin: str
+    ) -> bool:
+        """Write what a reader wants from now on; False, and nothing is written, where they are not as before any
+        more."""
+
+    async def change_address(
+        self, reader: SubscriberId, old: EmailAddress, new: EmailAddress, now: datetime, origin: str
+    ) -> AddressChange:
+        """Give a reader another address, where it is free and they still have the old one."""
 
 
 class ConfirmationStore(Protocol):

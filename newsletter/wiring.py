@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -33,6 +34,7 @@ from newsletter.model import (
     Identity,
     Source,
     State,
+    SubscriberId,
     Topic,
 )
 from newsletter.ports import Clock, DailyLimits, Inbox, Mailer
@@ -171,6 +173,11 @@ class Newsletter:
         erased = await thin_unconfirmed(self.subscribers, self.confirmations, now)
         if erased:
             log.info("erased people who never confirmed", people=erased)
+
+    async def load_everything(self, reader: SubscriberId) -> dict[str, Any]:
+        """Return all that is stored about a reader, as values that JSON can hold."""
+        stored = await self.personal.load_everything(reader)
+        return {"newsletter": self.identity.name, "written_at": self.clock.now().isoformat(), **stored}
 
     async def load_health(self) -> Health:
         """Return how this newsletter is."""

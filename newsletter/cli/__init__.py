@@ -495,6 +495,14 @@ def export_subscribers(config: ConfigPath = DEFAULT_CONFIG) -> None:
     _finish(lists.export(_load(config)))
 
 
+@subscribers_app.command("data")
+def show_data(address: Address, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Write all that is stored about a person as JSON: the answer when they ask what you know of them."""
+    from newsletter.cli import lists
+
+    _finish(lists.show_data(_load(config), address))
+
+
 @subscribers_app.command("erase")
 def erase_subscriber(address: Address, config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Erase what is known of a person. The counts of editions stay as they were."""

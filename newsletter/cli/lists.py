@@ -1,8 +1,9 @@
-"""The commands that move lists of people: import, export, erase, suppressed, lift."""
+"""The commands that move lists of people: import, export, data, erase, suppressed, lift."""
 
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -103,6 +104,14 @@ async def export(config: Config) -> int:
             last = readers[-1].id
             for reader in readers:
                 writer.writerow((*write_csv_row(reader, show_days(reader.cadence.days)), reader.consent))
+    return DONE
+
+
+async def show_data(config: Config, address: str) -> int:
+    """Write all that is stored about a person as JSON. Raises ConfigError where there is none."""
+    async with open_newsletter(config) as newsletter:
+        reader = await load_reader(newsletter, address)
+        print(json.dumps(await newsletter.load_everything(reader.id), ensure_ascii=False, indent=2))
     return DONE
 
 

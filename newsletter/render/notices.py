@@ -74,6 +74,75 @@ def write_changed(lang: Language, identity: Identity, reader: Subscriber, topics
     )
 
 
+def write_old_address(lang: Language, identity: Identity, old: str, new: str, url: str) -> Notice:
+    """Return the mail that asks at the old address whether another one shall get the newsletter; url confirms it."""
+    name = clean(identity.name, 80)
+    return Notice(
+        subject=lang.say("Another address for {newsletter}?", newsletter=name),
+        preheader=lang.say("One click, and we ask the new address as well. Without it nothing changes."),
+        paragraphs=(
+            lang.say(
+                "Somebody, we hope you, asked on your page for {newsletter} to go to {new} and no longer to {old}.",
+                newsletter=name,
+                new=new,
+                old=old,
+            ),
+            lang.say(
+                "After your click we ask the new address, too. Until it agrees everything stays as it is."
+            ),
+            lang.say("If it was not you, do nothing."),
+        ),
+        button=lang.say("Yes, that was me"),
+        url=url,
+        why=lang.say("You get this mail once, because a change of your address was asked for."),
+    )
+
+
+def write_new_address(lang: Language, identity: Identity, new: str, url: str) -> Notice:
+    """Return the mail that asks at the new address whether it wants the newsletter; url confirms it. It does not say
+    who asks: the address may be mistyped."""
+    name = clean(identity.name, 80)
+    return Notice(
+        subject=lang.say("Please confirm your new address: {newsletter}", newsletter=name),
+        preheader=lang.say("One click, and from then on it comes here. Without it nothing is sent."),
+        paragraphs=(
+            lang.say(
+                "Somebody, we hope you, gets {newsletter} and wants to have it sent to {address} from now on.",
+                newsletter=name,
+                address=new,
+            ),
+            lang.say("If it was not you, do nothing: without your confirmation you get no further mail."),
+        ),
+        button=lang.say("Yes, send it to me"),
+        url=url,
+        why=lang.say("You get this mail once, because your address was entered."),
+    )
+
+
+def write_address_taken(lang: Language, identity: Identity, address: str, url: str) -> Notice:
+    """Return the mail to an address that was to be the new one of a subscription, but has one of its own; url leads to
+    the preferences of that one."""
+    name = clean(identity.name, 80)
+    return Notice(
+        subject=lang.say("You have a subscription already: {newsletter}", newsletter=name),
+        preheader=lang.say("So no other one can move to this address. Nothing has changed."),
+        paragraphs=(
+            lang.say(
+                "Somebody, we hope you, wanted to move a subscription of {newsletter} to {address}.",
+                newsletter=name,
+                address=address,
+            ),
+            lang.say(
+                "This address has a subscription of its own, and there is one at most. Nothing has changed."
+            ),
+            lang.say("Choose which one you keep: here are the preferences of this one."),
+        ),
+        button=lang.say("Your preferences"),
+        url=url,
+        why=lang.say("You get this mail once, because your address was entered."),
+    )
+
+
 def write_goodbye(lang: Language, identity: Identity, url: str) -> Notice:
     """Return the mail that confirms that somebody has left; url brings them back, "" for none."""
     name = clean(identity.name, 80)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, func, insert, select, update
 
 from newsletter.model import (
     AddressChange,
@@ -154,7 +154,9 @@ class SqlPersonalStore:
     async def load_everything(self, reader: SubscriberId) -> dict[str, Any]:
         """Return all that is stored about a reader, as values that JSON can hold; empty where there is none.
 
-        One key a table, in words that a reader understands; what others share (papers, templates) is named only.
+        One key a table; what others share (papers, templates) is named only. Left out is what proves that somebody
+        reads a mailbox, so that this cannot be read instead of it: where the buttons of mails lead, and what was asked
+        of an address that is not the reader's (yet).
         """
         async with self._database.read() as connection:
             return await connection.run_sync(_load_everything, reader)
@@ -187,9 +189,10 @@ def _load_everything(connection: Connection, reader: SubscriberId) -> dict[str, 
     if not person:
         return {}
     address = person[0]["address"]
+    foreign = and_(deliveries.c.kind == Kind.CONFIRM, deliveries.c.address != address)
     mails = connection.execute(
         select(deliveries)
-        .where(deliveries.c.recipient == reader)
+        .where(deliveries.c.recipient == reader, ~foreign)
         .order_by(deliveries.c.slot_at, deliveries.c.id)
     ).all()
     ids = [row.id for row in mails]
@@ -217,7 +220,7 @@ def _load_everything(connection: Connection, reader: SubscriberId) -> dict[str, 
         "consents": load(select(consents).where(consents.c.subscriber == reader).order_by(consents.c.id)),
         "confirmations": load(
             select(confirmations)
-            .where(or_(confirmations.c.subscriber == reader, confirmations.c.address == address))
+            .where(confirmations.c.subscriber == reader, confirmations.c.address == address)
             .order_by(confirmations.c.id)
         ),
         "mails": [{**_write_row(row), "attempts": tries[row.id], "papers": papers[row.id]} for row in mails],
@@ -227,6 +230,14 @@ def _load_everything(connection: Connection, reader: SubscriberId) -> dict[str, 
         ),
         "sessions": load(select(sessions).where(sessions.c.address == address)),
     }
+
+
+def _hide_links(mail: dict[str, Any]) -> dict[str, Any]:
+    """Return a mail without where its button leads."""
+    content = mail["content_json"]
+    if mail["kind"] == Kind.DIGEST or not content:
+        return mail
+    return {**mail, "content_json": {**content, "notice": {**content["notice"], "url": ""}}}
 
 
 def _write_row(row: Row[Any]) -> dict[str, Any]:

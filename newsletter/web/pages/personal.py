@@ -1,0 +1,72 @@
+"""What is stored about a reader: all of it to take along, or to be erased."""
+
+from __future__ import annotations
+
+import json
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from newsletter.web.readers import PRIVATE, find_reader, language_of, read_fields, show_dead_link
+from newsletter.web.site import Site
+
+
+async def export(site: Site, request: Request) -> Response:
+    """Return everything that is stored about a reader as a JSON file."""
+    reader = await find_reader(site, request)
+    if reader is None:
+        return show_dead_link(site, request)
+    everything = await site.newsletter.load_everything(reader.id)
+    body = json.dumps(everything, ensure_ascii=False, indent=2)
+    file = f'attachment; filename="{site.identity.id}-my-data.json"'
+    return Response(body, media_type="application/json", headers={**PRIVATE, "content-disposition": file})
+
+
+async def erase(site: Site, request: Request) -> Response:
+    """Erase a reader who has ticked that they mean it. Not while a mail to them is on its way: its outcome could not be
+    written down."""
+    reader = await find_reader(site, request)
+    if reader is None:
+        return show_dead_link(site, request)
+    lang = language_of(site, request, reader)
+    fields = await read_fields(request)
+    again = {
+        "button": lang.say("Erase everything about me"),
+        "action": request.url.path,
+        "fields": {"sure": "yes"},
+        "language": lang,
+        "headers": PRIVATE,
+    }
+    if fields.get("sure") != ["yes"]:
+        return site.message(
+            request,
+            lang.say("Shall everything about you be erased?"),
+            lang.say(
+                "It cannot be undone: your topics, what was sent to you, and the record of your consent go."
+            ),
+            status=422,
+            **again,
+        )
+    if not await site.newsletter.subscribers.erase(reader.id, site.newsletter.clock.now()):
+        return site.message(
+            request,
+            lang.say("One moment, please"),
+            lang.say("A mail to you is on its way just now. Try again in a minute."),
+            status=409,
+            **again,
+        )
+    return site.message(
+        request,
+        lang.say("You are erased"),
+        lang.say("Nothing here names you any more, and you get no further mail. We counted how many mails went out on "
+                 "each day; these numbers stay."),
+        lang.say("If your address once refused our mail, it stays on the list of those that are never mailed."),
+        language=lang,
+        headers=PRIVATE,
+    )  # fmt: skip
+
+
+PAGES = (
+    ("/me/{token}/export", export, ("POST",)),
+    ("/me/{token}/erase", erase, ("POST",)),
+)

@@ -1,0 +1,154 @@
+"""Another address for a reader, confirmed at both ends: by a mail to the old one, then by one to the new one.
+
+The old end keeps anybody from taking a subscription over who has come by a link to its preferences; the new end, from
+sending mail to others. Whether the new address is known here is seen in its own mailbox only.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from newsletter.checked_yaml import to_json
+from newsletter.model import (
+    AddressChange,
+    Asked,
+    Confirmation,
+    Consent,
+    EmailAddress,
+    Identity,
+    Kind,
+    Notice,
+    Subscriber,
+)
+from newsletter.ports import ConfirmationStore, DeliveryStore, PersonalStore, SubscriberStore
+from newsletter.render.language import Language, load_language
+from newsletter.render.notices import write_address_taken, write_new_address, write_old_address
+from newsletter.web_links import WebLinks
+from newsletter.workflows.subscribe import LIFETIME, MOST_MAILS, PERIOD
+
+
+class Step(StrEnum):
+    """Which end a confirmation is for."""
+
+    OLD = "old"
+    NEW = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of address as a confirmation keeps it: the end that it is for, and both addresses."""
+
+    step: Step
+    old: EmailAddress
+    new: EmailAddress
+
+
+class Moved(StrEnum):
+    """What became of a confirmation."""
+
+    ASKED = "asked"  # the old end agreed; the new end is asked
+    DONE = "done"
+    TAKEN = "taken"
+    OVER = "over"  # too late, or the reader has yet another address
+
+
+def read_move(confirmation: Confirmation) -> Move:
+    """Return the change of address that waits for a confirmation."""
+    wanted = json.loads(confirmation.wanted_json)
+    return Move(Step(wanted["step"]), EmailAddress(wanted["old"]), EmailAddress(wanted["new"]))
+
+
+@dataclass(frozen=True, slots=True)
+class AddressDesk:
+    """Where a reader asks for another address: the stores, and what a mail needs."""
+
+    subscribers: SubscriberStore
+    personal: PersonalStore
+    deliveries: DeliveryStore
+    confirmations: ConfirmationStore
+    identity: Identity
+    links: WebLinks
+    secret: bytes
+
+    async def ask(self, reader: Subscriber, new: EmailAddress, origin: str, now: datetime) -> bool:
+        """Queue the mail to the old address that asks; False where it was asked too often today."""
+        if await self._was_asked_enough(reader.address, now):
+            return False
+        number = await self._write_down(reader, Move(Step.OLD, reader.address, new), origin, now)
+        lang = self._language(reader)
+        url = self.links.confirm(number, self.secret)
+        notice = write_old_address(lang, self.identity, reader.address, new, url)
+        await self._queue(notice, number, reader, reader.address, lang, now)
+        return True
+
+    async def confirm(self, confirmation: Confirmation, origin: str, now: datetime) -> Moved:
+        """Do what was confirmed; who confirms again is told the same."""
+        reader = (await self.subscribers.load_many([confirmation.subscriber])).get(confirmation.subscriber)
+        move = read_move(confirmation)
+        if confirmation.done_at is not None and reader is not None:
+            if move.step is Step.OLD and reader.address == move.old:
+                return Moved.ASKED
+            return Moved.DONE if reader.address == move.new else Moved.OVER
+        if reader is None or reader.address != move.old or confirmation.expires_at <= now:
+            return Moved.OVER
+        if move.step is Step.NEW:
+            return await self._move(confirmation, reader, move, origin, now)
+        if await self.confirmations.finish(confirmation.id, now):
+            await self._ask_new(reader, move, origin, now)
+        return Moved.ASKED
+
+    async def _ask_new(self, reader: Subscriber, move: Move, origin: str, now: datetime) -> None:
+        """Queue the mail to the new address. What is kept is the same whether it is taken or free."""
+        if await self._was_asked_enough(move.new, now):
+            return
+        number = await self._write_down(reader, Move(Step.NEW, move.old, move.new), origin, now)
+        holder = await self.subscribers.load(move.new)
+        if holder is not None and holder.consent is not Consent.UNCONFIRMED:
+            await self._tell_taken(holder, number, now)
+            return
+        lang = self._language(reader)
+        notice = write_new_address(lang, self.identity, move.new, self.links.confirm(number, self.secret))
+        await self._queue(notice, number, reader, move.new, lang, now)
+
+    async def _move(
+        self, confirmation: Confirmation, reader: Subscriber, move: Move, origin: str, now: datetime
+    ) -> Moved:
+        # The change first: a process that ends in between must not leave a used link and nothing done.
+        change = await self.personal.change_address(reader.id, move.old, move.new, now, origin)
+        await self.confirmations.finish(confirmation.id, now)
+        if change is AddressChange.TAKEN:
+            holder = await self.subscribers.load(move.new)
+            if holder is not None:
+                await self._tell_taken(holder, confirmation.id, now)
+        return Moved(change.value)
+
+    async def _tell_taken(self, holder: Subscriber, number: int, now: datetime) -> None:
+        """Queue the mail that tells who has an address already where their own preferences are."""
+        lang = self._language(holder)
+        url = self.links.preferences(holder.id, holder.address, self.secret)
+        notice = write_address_taken(lang, self.identity, holder.address, url)
+        await self._queue(notice, number, holder, holder.address, lang, now)
+
+    async def _was_asked_enough(self, address: EmailAddress, now: datetime) -> bool:
+        return await self.confirmations.count_since(address, now - PERIOD) >= MOST_MAILS
+
+    async def _write_down(self, reader: Subscriber, move: Move, origin: str, now: datetime) -> int:
+        asked_at = move.old if move.step is Step.OLD else move.new
+        wanted = to_json({"step": move.step, "old": move.old, "new": move.new})
+        return await self.confirmations.ask(
+            Asked.ADDRESS, reader.id, asked_at, wanted, origin, now, now + LIFETIME
+        )
+
+    async def _queue(
+        self, notice: Notice, number: int, reader: Subscriber, to: EmailAddress, lang: Language, now: datetime
+    ) -> None:
+        key = f"address:{number}"
+        await self.deliveries.queue_notice(
+            Kind.CONFIRM, key, reader.id, to, notice, lang.code, now, now + LIFETIME
+        )
+
+    def _language(self, reader: Subscriber) -> Language:
+        return load_language(reader.language or self.identity.language)
