@@ -127,7 +127,10 @@ def _find_common(entries: Iterable[Entry]) -> list[str]:
             if letters:
                 spelled.setdefault(letters, Counter())[word] += 1
     common = sorted(spelled.items(), key=lambda pair: (-pair[1].total(), pair[0]))[:_CANDIDATES]
-    return [min(spellings, key=lambda word: (-spellings[word], word)) for _, spellings in common]
+    return [
+        min(spellings, key=lambda word: (-spellings[word], sum(map(str.isupper, word)), word))
+        for _, spellings in common
+    ]
 
 
 def _phrases_of(title: str) -> Iterator[str]:
