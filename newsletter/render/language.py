@@ -71,6 +71,10 @@ class Language:
         """Return ``Thursday, 18 June 2026``."""
         return _date(day, "full", self.locale)
 
+    def month(self, day: date) -> str:
+        """Return ``June 2026``."""
+        return format_skeleton("yMMMM", day, locale=self.locale)
+
     def days(self, first: date, last: date) -> str:
         """Return ``12–18 Jun``, ``28 Oct – 3 Nov``."""
         return " ".join(

@@ -14,7 +14,18 @@ from starlette.routing import BaseRoute, Mount, Route
 from newsletter.errors import StoreError
 from newsletter.web.guard import Guard
 from newsletter.web.metrics import PAGE_NAME, Counted, WebCounters
-from newsletter.web.pages import confirm, health, home, leave, static, subscribe
+from newsletter.web.pages import (
+    archive,
+    confirm,
+    feeds,
+    health,
+    home,
+    leave,
+    papers,
+    search,
+    static,
+    subscribe,
+)
 from newsletter.web.site import Site
 
 log = structlog.get_logger()
@@ -68,6 +79,10 @@ def _list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
     yield from confirm.PAGES
     yield from health.PAGES
     yield from leave.PAGES
+    yield from archive.PAGES
+    yield from papers.PAGES
+    yield from search.PAGES
+    yield from feeds.PAGES
 
 
 def _route(site: Site, path: str, page: Page, methods: tuple[str, ...]) -> Route:

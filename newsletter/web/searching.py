@@ -18,7 +18,7 @@ from newsletter.match.lookup import Lookup, build_lookup, build_plain_lookup
 from newsletter.match.matcher import match_query
 from newsletter.match.query import parse_query
 from newsletter.match.words import fold_entry
-from newsletter.model import Entry, Query
+from newsletter.model import Entry, EntryKey, Query
 from newsletter.storage import SqlArchive
 
 MAX_CHARS = 400
@@ -73,7 +73,7 @@ def read_question(text: str) -> Question:
         return Question(asked, lookup=build_plain_lookup(words), problem=error)
 
 
-def find_keys(text: str) -> frozenset[str]:
+def find_keys(text: str) -> frozenset[EntryKey]:
     """Return the names that a text may be of one paper: an arXiv id, a DOI, an address."""
     asked = text.strip()
     return (

@@ -1,0 +1,198 @@
+"""Feeds of the newsletter, of each topic of the library and of any search, as Atom and as JSON Feed; the topics' pages;
+the sitemap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from xml.sax.saxutils import escape
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from newsletter.compose.digest import build_card
+from newsletter.model import Entry
+from newsletter.render.context import safe_url, write_title
+from newsletter.render.language import load_language
+from newsletter.web.named_topics import find_newest_of, name_topics
+from newsletter.web.paper_views import build_line, list_names, write_summary
+from newsletter.web.public import public
+from newsletter.web.searching import find_newest, read_question
+from newsletter.web.site import Site
+from newsletter.web.syndication import (
+    ATOM_TYPE,
+    JSON_TYPE,
+    Feed,
+    FeedItem,
+    build_tag,
+    write_atom,
+    write_json,
+)
+
+NEWEST = 150
+"""So many papers are in the newsletter's own feed: who asks once a day loses none of a busy day."""
+
+FOUND = 50
+"""So many papers are in the feed of a topic or of a search, and on a topic's page."""
+
+MAX_URLS = 45_000
+"""A sitemap may have 50,000 addresses."""
+
+
+# --- feeds --------------------------------------------------------------------------------
+
+
+@public(speaks=False)
+async def show_feed(site: Site, request: Request) -> Response:
+    """Return the newest papers of all as a feed."""
+    entries = await site.newsletter.archive.load_newest(NEWEST)
+    return await _write(site, request, site.identity.name, (), "/archive", entries)
+
+
+@public(speaks=False)
+async def show_topic_feed(site: Site, request: Request) -> Response:
+    """Return the newest papers of a topic of the library as a feed."""
+    slug = request.path_params["slug"]
+    topic = name_topics(site.newsletter.library.values()).get(slug)
+    if topic is None:
+        return site.not_found(request)
+    title = f"{site.identity.name}: {topic.name}"
+    entries = await find_newest_of(site.newsletter, topic, FOUND)
+    return await _write(site, request, title, ("topics", slug), f"/topics/{slug}", entries)
+
+
+@public("q", speaks=False)
+async def show_search_feed(site: Site, request: Request) -> Response:
+    """Return the newest papers that a search finds as a feed; the search for nothing has an empty one."""
+    question = read_question(request.query_params.get("q", ""))
+    entries = await find_newest(site.newsletter.archive, question, FOUND)
+    title = f"{site.identity.name}: {question.text}"
+    return await _write(site, request, title, ("search", question.text), "/search", entries, q=question.text)
+
+
+async def _write(
+    site: Site,
+    request: Request,
+    title: str,
+    path: tuple[str, ...],
+    home: str,
+    entries: Sequence[Entry],
+    **query: str,
+) -> Response:
+    """Return a feed in the form that the address asks for. path names it among the newsletter's feeds."""
+    changed_at = await site.newsletter.archive.load_changed_at([entry.id for entry in entries])
+    items = []
+    for entry in entries:
+        seen_at = entry.first_seen_at or site.newsletter.clock.now()
+        items.append(_build_item(site, entry, seen_at, max(seen_at, changed_at.get(entry.id, seen_at))))
+    own = request.url.path.removeprefix(site.links.prefix)
+    feed = Feed(
+        id=build_tag(site.identity.domain, site.identity.id, "feed", *path),
+        title=title,
+        author=site.identity.name,
+        home_url=site.links.page(home, **query),
+        self_url=site.links.page(own, **query),
+        items=tuple(items),
+    )
+    if own.endswith(".json"):
+        return Response(write_json(feed), media_type=JSON_TYPE)
+    return Response(write_atom(feed), media_type=ATOM_TYPE)
+
+
+def _build_item(site: Site, entry: Entry, published_at: datetime, updated_at: datetime) -> FeedItem:
+    card = build_card(entry)
+    return FeedItem(
+        id=build_tag(site.identity.domain, site.identity.id, entry.key),
+        url=site.links.paper(entry.key),
+        title=write_title(load_language(site.identity.language), card),
+        published_at=published_at,
+        updated_at=updated_at,
+        summary=write_summary(card),
+        authors=list_names(entry),
+        tags=entry.categories,
+        original_url=safe_url(entry.url),
+    )
+
+
+# --- topics -------------------------------------------------------------------------------
+
+
+@public()
+async def show_topics(site: Site, request: Request) -> Response:
+    """Return the list of the library's topics with their feeds."""
+    named = name_topics(site.newsletter.library.values())
+    return site.page(request, "topics.html.j2", topics=named) if named else site.not_found(request)
+
+
+@public()
+async def show_topic(site: Site, request: Request) -> Response:
+    """Return the newest papers of a topic of the library."""
+    slug = request.path_params["slug"]
+    topic = name_topics(site.newsletter.library.values()).get(slug)
+    if topic is None:
+        return site.not_found(request)
+    lang = site.choose_language(request)
+    entries = await find_newest_of(site.newsletter, topic, FOUND)
+    papers = [build_line(lang, site.links, entry) for entry in entries]
+    return site.page(request, "topic.html.j2", slug=slug, topic=topic, papers=papers, most=FOUND)
+
+
+# --- sitemap ------------------------------------------------------------------------------
+
+
+@public(speaks=False)
+async def show_sitemap(site: Site, request: Request) -> Response:
+    """Return the sitemap of the archive; where there are too many addresses for one, that of its parts."""
+    urls = await _list_urls(site)
+    if len(urls) <= MAX_URLS:
+        return _write_sitemap(urls)
+    parts = range(1, -(-len(urls) // MAX_URLS) + 1)
+    found = "".join(
+        f"<sitemap><loc>{site.links.page(f'/sitemap-{part}.xml')}</loc></sitemap>" for part in parts
+    )
+    return _xml("sitemapindex", found)
+
+
+@public(speaks=False)
+async def show_sitemap_part(site: Site, request: Request) -> Response:
+    """Return one part of a sitemap that is too large; parts count from 1."""
+    part: int = request.path_params["part"]
+    urls = (await _list_urls(site))[(part - 1) * MAX_URLS : part * MAX_URLS] if part > 0 else []
+    return _write_sitemap(urls) if urls else site.not_found(request)
+
+
+async def _list_urls(site: Site) -> list[str]:
+    """Return the addresses of all public pages, the oldest papers first, so that the parts stay as they are."""
+    archive, links = site.newsletter.archive, site.links
+    topics = name_topics(site.newsletter.library.values())
+    fixed = ["/", "/archive", *(["/topics"] if topics else []), *(f"/topics/{slug}" for slug in topics)]
+    editions = await archive.load_editions()
+    return [
+        *(links.paper(key) for key in await archive.load_keys()),
+        *(links.edition(size.day) for size in reversed(editions)),
+        *(links.page(path) for path in fixed),
+    ]
+
+
+def _write_sitemap(urls: Sequence[str]) -> Response:
+    return _xml("urlset", "".join(f"<url><loc>{escape(url)}</loc></url>" for url in urls))
+
+
+def _xml(name: str, inner: str) -> Response:
+    schema = "http://www.sitemaps.org/schemas/sitemap/0.9"
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<{name} xmlns="{schema}">{inner}</{name}>\n'
+    return Response(body, media_type="application/xml")
+
+
+PAGES = (
+    ("/feed.atom", show_feed, ("GET",)),
+    ("/feed.json", show_feed, ("GET",)),
+    ("/search.atom", show_search_feed, ("GET",)),
+    ("/search.json", show_search_feed, ("GET",)),
+    ("/topics", show_topics, ("GET",)),
+    ("/topics/{slug}.atom", show_topic_feed, ("GET",)),
+    ("/topics/{slug}.json", show_topic_feed, ("GET",)),
+    ("/topics/{slug}", show_topic, ("GET",)),
+    ("/sitemap.xml", show_sitemap, ("GET",)),
+    ("/sitemap-{part:int}.xml", show_sitemap_part, ("GET",)),
+)

@@ -1,0 +1,50 @@
+"""Search: plain words, or a query in the language of topics. Any text has an answer."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from newsletter.web.paper_views import build_line
+from newsletter.web.public import public
+from newsletter.web.searching import MAX_CHARS, MOST_LOOKED_AT, answer, find_keys, read_question
+from newsletter.web.site import Site
+
+PAPERS_A_PAGE = 30
+
+
+@public("q", "page")
+async def show_search(site: Site, request: Request) -> Response:
+    """Return the form, and what was found; the name of a paper leads to its page."""
+    asked = request.query_params.get("q", "")
+    if keys := find_keys(asked):
+        named = [entry for entry in await site.newsletter.entries.load_known(keys) if entry.sources]
+        if len(named) == 1:
+            return RedirectResponse(site.links.paper(named[0].key), 302)
+    question = read_question(asked)
+    page = parse_page(request.query_params.get("page", ""))
+    found = await answer(
+        site.newsletter.archive, question, offset=(page - 1) * PAPERS_A_PAGE, limit=PAPERS_A_PAGE
+    )
+    lang = site.choose_language(request)
+    return site.page(
+        request,
+        "search.html.j2",
+        question=question,
+        found=found,
+        papers=[build_line(lang, site.links, entry) for entry in found.entries],
+        page=page,
+        pages=-(-found.total // PAPERS_A_PAGE),
+        most=MOST_LOOKED_AT,
+        max_chars=MAX_CHARS,
+        # Answers are no pages of their own: a search engine would find one for every word.
+        headers={"x-robots-tag": "noindex"},
+    )
+
+
+def parse_page(text: str) -> int:
+    """Return the number of a page, which counts from 1; 1 for anything that is no such number."""
+    return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) <= 4 else 1
+
+
+PAGES = (("/search", show_search, ("GET",)),)
