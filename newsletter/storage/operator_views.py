@@ -1,0 +1,183 @@
+"""What the operator's page shows: counts by day, by reason and by topic. Only reads, and few rows come back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, and_, case, func, literal, select
+
+from newsletter.model import Consent, Kind, State
+from newsletter.storage.engine import Database, utc_day
+from newsletter.storage.tables import (
+    bounces,
+    consents,
+    deliveries,
+    delivery_entries,
+    fetches,
+    subscribers,
+    suppressions,
+)
+
+
+class DayCount(NamedTuple):
+    """So many things of one name on one day (UTC; of an edition: its date)."""
+
+    day: date
+    name: str
+    number: int
+
+
+class ReplyCount(NamedTuple):
+    """So many deliveries in a state with the same last reply."""
+
+    state: State
+    reply: str
+    number: int
+
+
+class OperatorViews:
+    """Looks at the whole of a newsletter, for its operator."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def count_deliveries(self, since: date) -> Sequence[DayCount]:
+        """Return how many digests of each edition from that date on are in each state, by date and state."""
+        rows = (
+            select(deliveries.c.key, deliveries.c.state, func.count())
+            .where(deliveries.c.kind == Kind.DIGEST, deliveries.c.key >= since.isoformat())
+            .group_by(deliveries.c.key, deliveries.c.state)
+            .order_by(deliveries.c.key, deliveries.c.state)
+        )
+        async with self._database.read() as connection:
+            return [
+                DayCount(date.fromisoformat(day), state, count)
+                for day, state, count in await connection.execute(rows)
+            ]
+
+    async def count_replies(self, since: date, states: Sequence[State], limit: int) -> Sequence[ReplyCount]:
+        """Return the last replies of digests in these states, of editions from that date on, the most frequent
+        first, at most so many."""
+        count = func.count().label("count")
+        rows = (
+            select(deliveries.c.state, deliveries.c.last_reply, count)
+            .where(
+                deliveries.c.kind == Kind.DIGEST,
+                deliveries.c.key >= since.isoformat(),
+                deliveries.c.state.in_(states),
+            )
+            .group_by(deliveries.c.state, deliveries.c.last_reply)
+            .order_by(count.desc(), deliveries.c.state, deliveries.c.last_reply)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return [
+                ReplyCount(State(state), reply, number)
+                for state, reply, number in await connection.execute(rows)
+            ]
+
+    async def count_uncertain(self) -> int:
+        """Return how many digests are uncertain, of whatever edition."""
+        rows = select(func.count()).where(
+            deliveries.c.state == State.UNCERTAIN, deliveries.c.kind == Kind.DIGEST
+        )
+        async with self._database.read() as connection:
+            return await connection.scalar(rows) or 0
+
+    async def count_bounces(self, since: datetime) -> Sequence[DayCount]:
+        """Return how many reports of each kind came back on each day, by day and kind."""
+        day = utc_day(bounces.c.at)
+        return await self._count_by_day(day, bounces.c.kind, literal(1), bounces.c.at >= since)
+
+    async def count_new_entries(self, since: datetime) -> Sequence[DayCount]:
+        """Return how many new entries each source brought on each day, by day and source."""
+        day = utc_day(fetches.c.finished_at)
+        return await self._count_by_day(
+            day, fetches.c.source, fetches.c.new, fetches.c.finished_at >= since, fetches.c.new > 0
+        )
+
+    async def count_moves(self, since: datetime) -> Sequence[DayCount]:
+        """Return how many readers ``joined`` and ``left`` on each day. Who ends a pause has not joined."""
+        earlier = consents.alias("earlier")
+        before = (
+            select(earlier.c.consent)
+            .where(earlier.c.subscriber == consents.c.subscriber, earlier.c.id < consents.c.id)
+            .order_by(earlier.c.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        was_in = func.coalesce(before, "").in_([Consent.CONFIRMED, Consent.PAUSED])
+        name = case(
+            (and_(consents.c.consent == Consent.CONFIRMED, ~was_in), "joined"),
+            (and_(consents.c.consent == Consent.LEFT, was_in), "left"),
+            else_="",
+        )
+        rows = await self._count_by_day(
+            utc_day(consents.c.at),
+            name,
+            literal(1),
+            consents.c.at >= since,
+            consents.c.consent.in_([Consent.CONFIRMED, Consent.LEFT]),
+        )
+        return [row for row in rows if row.name]
+
+    async def count_topics(self, digests: int) -> Sequence[tuple[str, int]]:
+        """Return how many papers each topic brought in the newest digests, at most so many digests; "" is what no
+        topic brought. The most frequent first."""
+        newest = (
+            select(deliveries.c.id)
+            .where(deliveries.c.kind == Kind.DIGEST, deliveries.c.content_hash.is_not(None))
+            .order_by(deliveries.c.id.desc())
+            .limit(digests)
+            .subquery()
+        )
+        count = func.count().label("count")
+        rows = (
+            select(delivery_entries.c.topic, count)
+            .join(newest, newest.c.id == delivery_entries.c.delivery)
+            .group_by(delivery_entries.c.topic)
+            .order_by(count.desc(), delivery_entries.c.topic)
+        )
+        async with self._database.read() as connection:
+            return [(topic, number) for topic, number in await connection.execute(rows)]
+
+    async def count_readers(self) -> Mapping[Consent, int]:
+        """Return how many subscribers there are by consent, each consent named."""
+        rows = select(subscribers.c.consent, func.count()).group_by(subscribers.c.consent)
+        counts = dict.fromkeys(Consent, 0)
+        async with self._database.read() as connection:
+            for consent, number in await connection.execute(rows):
+                counts[Consent(consent)] = number
+        return counts
+
+    async def count_suppressed(self) -> int:
+        """Return how many addresses are not mailed any more."""
+        rows = select(func.count()).where(suppressions.c.lifted_at.is_(None))
+        async with self._database.read() as connection:
+            return await connection.scalar(rows) or 0
+
+    async def load_next_due(self) -> datetime | None:
+        """Return when the next digest is due, None where nobody waits for one."""
+        rows = select(func.min(subscribers.c.next_due_at)).where(subscribers.c.consent == Consent.CONFIRMED)
+        async with self._database.read() as connection:
+            due: datetime | None = await connection.scalar(rows)
+            return due
+
+    async def _count_by_day(
+        self,
+        day: ColumnElement[date],
+        name: ColumnElement[str],
+        amount: ColumnElement[int],
+        *which: ColumnElement[bool],
+    ) -> Sequence[DayCount]:
+        # In two steps: PostgreSQL does not take an expression with parameters twice for the same one.
+        each = select(day.label("day"), name.label("name"), amount.label("amount")).where(*which).subquery()
+        rows = (
+            select(each.c.day, each.c.name, func.sum(each.c.amount).label("number"))
+            .group_by(each.c.day, each.c.name)
+            .order_by(each.c.day, each.c.name)
+        )
+        async with self._database.read() as connection:
+            return [DayCount(row.day, row.name, int(row.number)) for row in await connection.execute(rows)]
