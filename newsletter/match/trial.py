@@ -3,7 +3,7 @@ would change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from types import MappingProxyType
@@ -90,6 +90,21 @@ def try_topic(
         tuple(sorted(matches, key=lambda pair: _newest_first(pair[0]))),
         tuple(sorted(missed, key=lambda miss: _newest_first(miss.entry))),
     )
+
+
+def find_near_misses(
+    topic: Topic, entries: Iterable[FoldedEntry], acronyms: Acronyms | None = None
+) -> Iterator[NearMiss]:
+    """Yield the entries that one rule alone kept out of a topic, in their order, as `try_topic` finds them; votes
+    count, nearness to a description does not."""
+    for folded in entries:
+        entry = folded.entry
+        if not match_query(topic.query, folded, acronyms):
+            why = find_obstacle(topic.query, folded, acronyms)
+            if why:
+                yield NearMiss(entry, why)
+        elif not topic.is_described and entry.upvotes is not None and entry.upvotes < topic.min_upvotes:
+            yield NearMiss(entry, f"min_upvotes: {topic.min_upvotes} (it has {entry.upvotes})")
 
 
 def keep_matches(

@@ -223,16 +223,21 @@ def _load_everything(connection: Connection, reader: SubscriberId) -> dict[str, 
             .where(confirmations.c.subscriber == reader, confirmations.c.address == address)
             .order_by(confirmations.c.id)
         ),
-        "mails": [{**_write_row(row), "attempts": tries[row.id], "papers": papers[row.id]} for row in mails],
+        "mails": [
+            {**_hide_link(_write_row(row)), "attempts": tries[row.id], "papers": papers[row.id]}
+            for row in mails
+        ],
         "reports": sorted(came_back, key=lambda report: str(report["at"])),
         "suppressions": load(
             select(suppressions).where(suppressions.c.address == address).order_by(suppressions.c.id)
         ),
-        "sessions": load(select(sessions).where(sessions.c.address == address)),
+        "sessions": load(
+            select(sessions.c.address, sessions.c.expires_at).where(sessions.c.address == address)
+        ),
     }
 
 
-def _hide_links(mail: dict[str, Any]) -> dict[str, Any]:
+def _hide_link(mail: dict[str, Any]) -> dict[str, Any]:
     """Return a mail without where its button leads."""
     content = mail["content_json"]
     if mail["kind"] == Kind.DIGEST or not content:

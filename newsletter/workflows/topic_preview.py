@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from typing import TypeVar
 
 from newsletter.compose.digest import build_card, build_reason
@@ -19,7 +20,7 @@ from newsletter.match.acronyms import learn_acronyms
 from newsletter.match.haystack import Haystack
 from newsletter.match.rank import build_scale, dated_on, rank_entries
 from newsletter.match.similarity import LexicalSimilarity
-from newsletter.match.trial import keep_matches
+from newsletter.match.trial import NearMiss, find_near_misses, keep_matches
 from newsletter.match.words import FoldedEntry, fold_entry, text_of
 from newsletter.model import Entry, EntryId, Item, Match, Topic, Window
 from newsletter.ports import Clock, EntryStore
@@ -29,6 +30,9 @@ from newsletter.workflows.suggest_topics import Suggestion, suggest_topics
 DAYS = 7
 SHOWN = 5
 """So many papers of a topic are shown; the others are counted."""
+
+MISSED = 5
+"""So many near misses of a topic are found."""
 
 _MOST_ENTRIES = 5000  # folded, they take 100 MB
 _MOST_COMPARED = 3000
@@ -94,6 +98,7 @@ class _Shelf:
         self.number_of = {entry.id: number for number, entry in enumerate(self.entries)}
         self.scale = build_scale(self.entries, now)
         self.results: OrderedDict[Topic, TopicPreview] = OrderedDict()
+        self.missed: OrderedDict[Topic, tuple[NearMiss, ...]] = OrderedDict()
         self._similarity: LexicalSimilarity | None = None
         self._measured = 0
         self.suggestions = suggest_topics(self.entries, library, lambda topic: self.find(topic, {}).hits)
@@ -121,6 +126,17 @@ class _Shelf:
             hits |= 1 << self.number_of[entry.id]
         best = rank_entries(kept, topic.rank, self.now, self.scale)[:SHOWN]
         return TopicPreview(topic, hits, tuple(_build_item(entry, match, topic) for entry, match, _ in best))
+
+    def find_missed(self, topic: Topic) -> tuple[NearMiss, ...]:
+        """Return what one rule alone kept out of a topic, the newest first, at most MISSED."""
+        named = _without_name(topic)
+        known = self.missed.get(named)
+        if known is None:
+            found = find_near_misses(topic, self.folded.values(), self.haystack.acronyms)
+            known = self.missed[named] = tuple(islice(found, MISSED))
+            if len(self.missed) > _MOST_REMEMBERED:
+                self.missed.popitem(last=False)
+        return known
 
     def _compare(
         self, papers: Mapping[str, Entry], found: Sequence[tuple[Entry, Match]]
@@ -186,6 +202,11 @@ class TopicPreviews:
                 else await self._run(lambda topic=topic: shelf.find(topic, papers))  # type: ignore[misc]
             )
         return Preview(tuple(found), len(shelf.entries))
+
+    async def find_missed(self, topics: Sequence[Topic]) -> list[tuple[NearMiss, ...]]:
+        """Return of each of these topics what one rule alone kept out of it. Raises StoreError."""
+        shelf = await self._open_shelf()
+        return [await self._run(lambda topic=topic: shelf.find_missed(topic)) for topic in topics]  # type: ignore[misc]
 
     async def suggest(self) -> tuple[Suggestion, ...]:
         """Return the topics to suggest, with how many entries of the last DAYS days each finds. Raises StoreError."""
