@@ -24,6 +24,8 @@ from newsletter.yaml_text import load_yaml
 
 MOST_TOPICS = 20
 MOST_CHARS = 500
+MOST_LONG_CHARS = 4000
+"""Of a topic in braces, which may have a description and papers."""
 
 _NAMED = re.compile(r'([^":/{}\[\]]+?)\s*:\s+(\S.*)')
 _PROTECTED = re.compile(r'"[^"]*"|(?<![^\s(:])/(?:\\.|[^/\\])+/(?=[\s()]|$)')
@@ -31,6 +33,7 @@ _QUERY = re.compile(r"(?<!\S)(?:AND|OR|NOT)(?!\S)|[()]")
 _GROUPS = ("any", "all", "none", "query", "where", "about", "like", "unlike")
 _KEYS = ("name", *_GROUPS, "min_upvotes", "wait", "limit", "weight", "rank")
 _PATH = re.compile(rf"(?:{'|'.join(_KEYS)})(?:\[\d+\])*: ")
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _LONG = "topics:\n- "
 
 
@@ -66,8 +69,9 @@ def read_topics(lines: Iterable[str], library: Mapping[str, Topic], first_line: 
         line = raw.strip()
         if not line or line in forms:
             continue
-        if len(line) > MOST_CHARS:
-            message = f"this topic has more than {MOST_CHARS} characters"
+        most = MOST_LONG_CHARS if line.startswith("{") else MOST_CHARS
+        if len(line) > most:
+            message = f"this topic has more than {most} characters"
             mistakes.append(LineMistake(message, line[:60] + "…", max(0, number), hint="make several of it"))
             continue
         try:
@@ -111,12 +115,12 @@ def is_query(words: str) -> bool:
 
 
 def write_line(form: object) -> str:
-    """Return the line that is read as this form again."""
+    """Return the line that means what this form means, as short as it can be said."""
     for line in _simple_lines(form):
         if _means(line, form):
             return line
     mapping = form if isinstance(form, Mapping) else {"name": str(form)}
-    return json.dumps(mapping, ensure_ascii=False)
+    return _UNPRINTABLE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", json.dumps(mapping, ensure_ascii=False))
 
 
 def write_lines(topics_json: str) -> list[str]:
@@ -133,11 +137,17 @@ def _simple_lines(form: object) -> Iterable[str]:
     elif isinstance(form, Mapping) and form.keys() == {"name", "query"}:
         yield str(form["query"])
         yield f"{form['name']}: {form['query']}"
+    elif isinstance(form, Mapping) and form.keys() == {"name", "any"}:
+        words = form["any"]
+        yield f"{form['name']}: {', '.join(map(str, words)) if isinstance(words, list) else words}"
 
 
 def _means(line: str, form: object) -> bool:
+    """Say whether a line is read as what a form means."""
+    if len(line) > MOST_CHARS or line.splitlines() != [line.strip()] or line.startswith("{"):
+        return False
     try:
-        return line == line.strip() and "\n" not in line and to_json(parse_line_form(line)) == to_json(form)
+        return parse_topic(parse_line_form(line)) == parse_topic(form)
     except QueryError:
         return False
 
