@@ -181,7 +181,7 @@ def preview(
         typer.Option("--all", help="Write every reader's digest into this folder, with an index."),
     ] = None,
     kind: Annotated[
-        str, typer.Option("--mail", help="digest, or another mail: confirm, changed, goodbye, alert.")
+        str, typer.Option("--mail", help="digest, or another mail: confirm, changed, goodbye, alert, login.")
     ] = "digest",
     score: Annotated[
         bool, typer.Option("--check", help="Also check the mail, and print a score card.")

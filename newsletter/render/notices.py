@@ -173,6 +173,29 @@ def write_alert(
     )
 
 
+def write_login(lang: Language, identity: Identity, url: str, minutes: int, origin: str) -> Notice:
+    """Return the mail with the link that opens the operator's page once. origin is from where it was asked for, "" where
+    that is not known."""
+    name = clean(identity.name, 80)
+    facts = (Fact(lang.say("Asked for from"), clean(origin, 80)),) if origin else ()
+    return Notice(
+        subject=lang.say("Log in to {newsletter}", newsletter=name),
+        preheader=lang.say("The link opens the operator's page, once. Ask for another one at any time."),
+        paragraphs=(
+            lang.say_count(
+                "Somebody, we hope you, wants to see the operator's page. The link works once, within {number} minute.",
+                "Somebody, we hope you, wants to see the operator's page. The link works once, within {number} minutes.",
+                minutes,
+            ),
+            lang.say("If it was not you, do nothing: nobody gets in without this mail."),
+        ),
+        facts=facts,
+        button=lang.say("Log in"),
+        url=url,
+        why=lang.say("You get this mail because you operate {newsletter}.", newsletter=name),
+    )
+
+
 def _write_why(lang: Language, identity: Identity, reader: Subscriber) -> str:
     return lang.say(
         "You get this mail because {address} subscribes to {newsletter}, {cadence}.",

@@ -133,7 +133,7 @@ def _wrap(chart: Chart, height: int, parts: Sequence[str]) -> str:
     title, description = f"{chart.id}-title", f"{chart.id}-description"
     return (
         # Time runs from left to right in every language.
-        f'<svg class="chart" viewBox="0 0 {_WIDTH} {height}" role="img" direction="ltr" '
+        f'<svg class="graph" viewBox="0 0 {_WIDTH} {height}" role="img" direction="ltr" '
         f'aria-labelledby="{title} {description}"><title id="{title}">{escape(chart.title, quote=False)}</title>'
         f'<desc id="{description}">{escape(chart.description, quote=False)}</desc>{"".join(parts)}</svg>'
     )

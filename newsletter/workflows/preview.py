@@ -29,12 +29,18 @@ from newsletter.model import (
 )
 from newsletter.ports import Clock, DeliveryStore
 from newsletter.render.language import load_language
-from newsletter.render.notices import write_alert, write_changed, write_confirm, write_goodbye
+from newsletter.render.notices import (
+    write_alert,
+    write_changed,
+    write_confirm,
+    write_goodbye,
+    write_login,
+)
 from newsletter.scorecard import Check
 from newsletter.workflows.build_edition import DigestBuilder
 from newsletter.workflows.build_mail import DigestMail, Mail, MailBuilder
 
-MAILS = (Kind.DIGEST, Kind.CONFIRM, Kind.CHANGED, Kind.GOODBYE, Kind.ALERT)
+MAILS = (Kind.DIGEST, Kind.CONFIRM, Kind.CHANGED, Kind.GOODBYE, Kind.ALERT, Kind.LOGIN)
 """What can be previewed."""
 
 _INSTANT = timedelta(microseconds=1)
@@ -96,6 +102,8 @@ def preview_notice(
             notice = write_changed(lang, identity, reader, topics)
         case Kind.GOODBYE:
             notice = write_goodbye(lang, identity, link)
+        case Kind.LOGIN:
+            notice = write_login(lang, identity, link, 15, "203.0.113.0/24")
         case _:
             facts = (
                 Fact("Edition", f"{clock.now():%Y-%m-%d}"),
