@@ -15,6 +15,7 @@ from newsletter.errors import StoreError
 from newsletter.web.guard import Guard
 from newsletter.web.metrics import PAGE_NAME, Counted, WebCounters
 from newsletter.web.pages import (
+    address,
     archive,
     confirm,
     feeds,
@@ -22,7 +23,10 @@ from newsletter.web.pages import (
     home,
     leave,
     papers,
+    personal,
+    preferences,
     search,
+    sent,
     static,
     subscribe,
 )
@@ -79,6 +83,10 @@ def _list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
     yield from confirm.PAGES
     yield from health.PAGES
     yield from leave.PAGES
+    yield from preferences.PAGES
+    yield from address.PAGES
+    yield from sent.PAGES
+    yield from personal.PAGES
     yield from archive.PAGES
     yield from papers.PAGES
     yield from search.PAGES

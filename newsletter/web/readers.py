@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from newsletter.errors import QueryError
 from newsletter.match.topics import parse_topics
 from newsletter.model import Kind, Subscriber, SubscriberId
 from newsletter.render.language import Language, load_language
@@ -80,12 +81,19 @@ def show_dead_link(site: Site, request: Request) -> Response:
     )
 
 
+def name_topics(site: Site, reader: Subscriber) -> list[str]:
+    """Return the names of a reader's topics; none where the stored ones cannot be read any more."""
+    try:
+        return [topic.name for topic in parse_topics(reader.topics_json, site.newsletter.library)]
+    except QueryError:
+        return []
+
+
 async def tell_changed(site: Site, reader: Subscriber) -> None:
     """Queue the mail that says what a reader's preferences are now, so that no change goes unnoticed."""
     now = site.newsletter.clock.now()
     language = reader.language or site.identity.language
-    topics = [topic.name for topic in parse_topics(reader.topics_json, site.newsletter.library)]
-    notice = write_changed(load_language(language), site.identity, reader, topics)
+    notice = write_changed(load_language(language), site.identity, reader, name_topics(site, reader))
     await site.newsletter.deliveries.queue_notice(
         Kind.CHANGED, now.isoformat(), reader.id, reader.address, notice, language, now, now + NOTICE_LIFETIME
     )

@@ -1,0 +1,344 @@
+"""A reader's own page, by the signed link in their mail: what they get, what they chose, and how to change it.
+
+What is changed here is the reader's own from then on, whatever subscribers.yaml says. Each form carries a hash of what
+the page showed; where the reader was changed meanwhile, the form is shown again and nothing is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from newsletter.checked_yaml import to_json
+from newsletter.compose.slots import pause_until
+from newsletter.compose.wishes import (
+    LONGEST_PAUSE,
+    come_back,
+    follow_cadence,
+    local_date,
+    read_pause_end,
+)
+from newsletter.errors import QueryError
+from newsletter.match.topics import parse_topics
+from newsletter.match.trial import NearMiss
+from newsletter.model import Consent, Subscriber, Topic
+from newsletter.render.language import Language
+from newsletter.render.wording import clean, write_cadence
+from newsletter.web.forms import (
+    Checked,
+    check_form,
+    lay_preferences_over,
+    read_form,
+    read_own_topics,
+    show_reader,
+)
+from newsletter.web.pages.subscribe import (
+    PreviewedTopic,
+    form_values,
+    make_offer,
+    offer_topics,
+    preview_values,
+)
+from newsletter.web.readers import (
+    PRIVATE,
+    find_reader,
+    language_of,
+    name_topics,
+    read_fields,
+    show_dead_link,
+    tell_changed,
+)
+from newsletter.web.site import Site
+
+_HOW = "on the page of preferences"
+
+
+class Change(NamedTuple):
+    """One thing that is another one from now on."""
+
+    what: str
+    was: str
+    now: str
+
+
+class MissView(NamedTuple):
+    """A paper that one rule alone kept out of a topic."""
+
+    title: str
+    url: str
+    rule: str
+
+
+class FoundView(NamedTuple):
+    """What one topic of a reader found in the last days, and what it just missed."""
+
+    topic: PreviewedTopic
+    missed: tuple[MissView, ...]
+
+
+# --- pages ----------------------------------------------------------------------------------------
+
+
+async def show_preferences(site: Site, request: Request) -> Response:
+    """Return the reader's page. Changes nothing."""
+    reader = await find_reader(site, request)
+    if reader is None:
+        return show_dead_link(site, request)
+    return await _show(site, request, reader)
+
+
+async def save_preferences(site: Site, request: Request) -> Response:
+    """Take what the form says from now on, and say what is another thing than before; mail it, too."""
+    reader = await find_reader(site, request)
+    if reader is None:
+        return show_dead_link(site, request)
+    lang = language_of(site, request, reader)
+    fields = await read_fields(request)
+    checked = check_form(read_form(fields), make_offer(site), lang, with_address=False)
+    if checked.preferences is None:
+        return await _show(site, request, reader, checked, status=422)
+    after = lay_preferences_over(reader, checked.preferences)
+    if _has_same_topics(reader, checked.preferences.topics, site):
+        after = replace(after, topics_json=reader.topics_json)  # the form may write them in another way
+    if not reader.language and after.language == site.identity.language:
+        after = replace(after, language="")  # who did not choose follows the newsletter
+    changes = list_changes(lang, site, reader, after)
+    if not changes:
+        return await _show(site, request, reader, notice=lang.say("Nothing is different: it stays as it is."))
+    if fields.get("version") != [version_of(reader)]:
+        return await _show_stale(site, request, reader, checked)
+    after = follow_cadence(reader, after, site.newsletter.clock.now())
+    return await _change(site, request, reader, after, changes, checked)
+
+
+async def pause(site: Site, request: Request) -> Response:
+    """Send nothing until the day that the form says."""
+    reader = await find_reader(site, request)
+    if reader is None:
+        return show_dead_link(site, request)
+    lang = language_of(site, request, reader)
+    fields = await read_fields(request)
+    now = site.newsletter.clock.now()
+    first_on = read_pause_end(fields.get("until", [""])[0], reader, now)
+    if first_on is None:
+        wrong = lang.say("Please choose a day after today and within a year.")
+        return await _show(site, request, reader, pause_mistake=wrong, status=422)
+    if fields.get("version") != [version_of(reader)] or not _is_mailed(reader):
+        return await _show_stale(site, request, reader)
+    after = pause_until(reader, first_on)
+    return await _change(site, request, reader, after, list_changes(lang, site, reader, after))
+
+
+async def resume(site: Site, request: Request) -> Response:
+    """Mail a reader again who has a pause or has left. What came meanwhile is not sent after them."""
+    reader = await find_reader(site, request)
+    if reader is None:
+        return show_dead_link(site, request)
+    lang = language_of(site, request, reader)
+    fields = await read_fields(request)
+    if reader.consent not in (Consent.PAUSED, Consent.LEFT) or fields.get("version") != [version_of(reader)]:
+        return await _show_stale(site, request, reader)
+    after = come_back(reader, site.newsletter.clock.now(), await site.newsletter.entries.newest_run())
+    return await _change(site, request, reader, after, list_changes(lang, site, reader, after))
+
+
+def _has_same_topics(reader: Subscriber, topics: Sequence[Topic], site: Site) -> bool:
+    """Whether these are a reader's topics, in any order."""
+    try:
+        return Counter(parse_topics(reader.topics_json, site.newsletter.library)) == Counter(topics)
+    except QueryError:
+        return False
+
+
+def _is_mailed(reader: Subscriber) -> bool:
+    """Whether a reader has a subscription that stands, be it with a pause."""
+    return reader.consent in (Consent.CONFIRMED, Consent.PAUSED)
+
+
+async def _change(
+    site: Site,
+    request: Request,
+    before: Subscriber,
+    after: Subscriber,
+    changes: Sequence[Change],
+    checked: Checked | None = None,
+) -> Response:
+    """Write the reader as they are from now on, and say so here and by mail."""
+    now = site.newsletter.clock.now()
+    if not await site.newsletter.personal.change(before, after, now, _HOW, site.origin_of(request)):
+        return await _show_stale(site, request, await _reload(site, request, before), checked)
+    await tell_changed(site, after)
+    return await _show(site, request, await _reload(site, request, after), changes=changes)
+
+
+async def _reload(site: Site, request: Request, reader: Subscriber) -> Subscriber:
+    return await find_reader(site, request) or reader
+
+
+async def _show_stale(
+    site: Site, request: Request, reader: Subscriber, checked: Checked | None = None
+) -> Response:
+    lang = language_of(site, request, reader)
+    notice = lang.say(
+        "Something was changed elsewhere while this page was open, so nothing was saved. Please look once more."
+    )
+    return await _show(site, request, reader, checked, notice=notice, status=409)
+
+
+async def _show(
+    site: Site,
+    request: Request,
+    reader: Subscriber,
+    checked: Checked | None = None,
+    *,
+    notice: str = "",
+    pause_mistake: str = "",
+    changes: Sequence[Change] = (),
+    status: int = 200,
+) -> Response:
+    """Return the page. checked is a form that was sent and could not be taken; without one it shows what is stored."""
+    lang = language_of(site, request, reader)
+    if checked is None:
+        offered = [pick.line for pick in await offer_topics(site)]
+        given = show_reader(reader, offered)
+        checked = Checked(given, read_own_topics(given, site.newsletter.library))
+    values = await preview_values(site, lang, checked)
+    now = site.newsletter.clock.now()
+    return site.page(
+        request,
+        "preferences.html.j2",
+        status=status,
+        language=lang,
+        headers=PRIVATE,
+        reader=reader,
+        here=site.links.preferences(reader.id, reader.address, site.secret),
+        leave=site.links.leave(reader.id, site.secret),
+        version=version_of(reader),
+        state=write_state(lang, reader),
+        notice=notice,
+        changes=changes,
+        pause_mistake=pause_mistake,
+        pause_first=local_date(reader, now).isoformat(),
+        pause_last=(local_date(reader, now) + LONGEST_PAUSE).isoformat(),
+        found=await _list_found(site, lang, checked, values["previews"]),
+        **await form_values(site, lang, checked),
+        **values,
+    )
+
+
+async def _list_found(
+    site: Site, lang: Language, checked: Checked, previews: Sequence[PreviewedTopic]
+) -> list[FoundView]:
+    topics = checked.read.topics[: len(previews)]
+    missed = await site.previews.find_missed(topics)
+    return [
+        FoundView(one, tuple(_write_miss(site, miss) for miss in some))
+        for one, some in zip(previews, missed, strict=True)
+    ]
+
+
+def _write_miss(site: Site, miss: NearMiss) -> MissView:
+    return MissView(clean(miss.entry.title, 200), site.links.paper(miss.entry.key), clean(miss.why, 200))
+
+
+# --- what the page says ---------------------------------------------------------------------------
+
+
+def version_of(reader: Subscriber) -> str:
+    """Return a hash of all that this page shows of a reader and changes."""
+    shown = (
+        *(reader.address, reader.name, sorted(reader.cadence.days), reader.cadence.at.isoformat()),
+        *(reader.cadence.zone, reader.topics_json, reader.language, reader.layout, reader.everything_else),
+        *(reader.consent, reader.wake_at.isoformat() if reader.wake_at else ""),
+    )
+    return hashlib.sha256(to_json(list(shown)).encode()).hexdigest()[:16]
+
+
+def write_state(lang: Language, reader: Subscriber) -> str:
+    """Return what a reader gets at present, in a sentence or two."""
+    match reader.consent:
+        case Consent.LEFT:
+            return lang.say("You have unsubscribed and get no mail.")
+        case Consent.UNCONFIRMED:
+            return lang.say("You have not confirmed yet and get no digest.")
+        case Consent.PAUSED if reader.wake_at is None or reader.next_due_at is None:
+            return lang.say("You have a pause until you end it.")
+        case Consent.PAUSED:
+            return lang.say(
+                "You have a pause. The next digest comes on {day}.", day=_write_next(lang, reader)
+            )
+        case Consent.CONFIRMED:
+            cadence = write_cadence(lang, reader.cadence)
+            if reader.next_due_at is None:
+                return lang.say("You get a digest {cadence}.", cadence=cadence)
+            return lang.say(
+                "You get a digest {cadence}. The next one comes on {day}.",
+                cadence=cadence,
+                day=_write_next(lang, reader),
+            )
+
+
+def _write_next(lang: Language, reader: Subscriber) -> str:
+    assert reader.next_due_at is not None
+    return lang.full_date(local_date(reader, reader.next_due_at))
+
+
+def list_changes(lang: Language, site: Site, before: Subscriber, after: Subscriber) -> list[Change]:
+    """Return what is different between two states of a reader, in words, in the order of the form."""
+    names = {choice.value: choice.label for choice in make_offer(site).languages}
+
+    def language_name(code: str) -> str:
+        return names.get(code or site.identity.language, code)
+
+    def topics(reader: Subscriber) -> str:
+        return lang.join([clean(name, 80) for name in name_topics(site, reader)]) or "–"
+
+    compared = (
+        (lang.say("Topics"), topics(before), topics(after), before.topics_json == after.topics_json),
+        (
+            lang.say("When"),
+            write_cadence(lang, before.cadence),
+            write_cadence(lang, after.cadence),
+            before.cadence == after.cadence,
+        ),
+        (
+            lang.say("Language"),
+            language_name(before.language),
+            language_name(after.language),
+            before.language == after.language,
+        ),
+        (
+            lang.say("Layout"),
+            before.layout or site.identity.layout,
+            after.layout or site.identity.layout,
+            (before.layout or site.identity.layout) == (after.layout or site.identity.layout),
+        ),
+        (
+            lang.say("Trending papers outside your topics, at most"),
+            lang.number(before.everything_else),
+            lang.number(after.everything_else),
+            before.everything_else == after.everything_else,
+        ),
+        (lang.say("Your name"), before.name or "–", after.name or "–", before.name == after.name),
+        (
+            lang.say("Subscription"),
+            write_state(lang, before),
+            write_state(lang, after),
+            (before.consent, before.wake_at) == (after.consent, after.wake_at),
+        ),
+    )
+    return [Change(what, was, now) for what, was, now, same in compared if not same]
+
+
+PAGES = (
+    ("/me/{token}", show_preferences, ("GET",)),
+    ("/me/{token}", save_preferences, ("POST",)),
+    ("/me/{token}/pause", pause, ("POST",)),
+    ("/me/{token}/resume", resume, ("POST",)),
+)
