@@ -16,6 +16,7 @@ from newsletter.web_links import WebLinks
 
 _SUMMARY_CHARS = 320
 _MOST_BARS = 60
+_MAX_WIDTH, _HEIGHT, _HEADROOM = 600, 120, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,8 @@ class VoteChart:
     """The votes of a paper by day, the oldest first. width and height are those of the drawing."""
 
     bars: tuple[Bar, ...]
-    width: int = 600
-    height: int = 120
+    width: int
+    height: int
 
 
 def build_vote_chart(observations: Sequence[Observation]) -> VoteChart | None:
@@ -113,23 +114,13 @@ def build_vote_chart(observations: Sequence[Observation]) -> VoteChart | None:
     if len(last_of) < 2:
         return None
     days = list(_fill(last_of))[-_MOST_BARS:]
-    chart = VoteChart(())
-    step = min(chart.width / len(days), 60.0)
+    step = 70 if len(days) <= 4 else min(40, _MAX_WIDTH // len(days))
     most = max(max(votes for _, votes in days), 1)
     bars = []
     for place, (day, votes) in enumerate(days):
-        height = round(votes / most * (chart.height - 20), 1)
-        bars.append(
-            Bar(
-                day,
-                votes,
-                round(place * step, 1),
-                round(chart.height - height, 1),
-                round(step * 0.8, 1),
-                height,
-            )
-        )
-    return VoteChart(tuple(bars))
+        height = round(votes / most * (_HEIGHT - _HEADROOM), 1)
+        bars.append(Bar(day, votes, place * step, round(_HEIGHT - height, 1), round(step * 0.8, 1), height))
+    return VoteChart(tuple(bars), step * len(days), _HEIGHT)
 
 
 def _fill(last_of: dict[date, int]) -> Iterable[tuple[date, int]]:
