@@ -174,8 +174,8 @@ def write_alert(
 
 
 def write_login(lang: Language, identity: Identity, url: str, minutes: int, origin: str) -> Notice:
-    """Return the mail with the link that opens the operator's page once. origin is from where it was asked for, "" where
-    that is not known."""
+    """Return the mail with the link that opens the operator's page once. origin says from where it was asked
+    for, "" where that is not known."""
     name = clean(identity.name, 80)
     facts = (Fact(lang.say("Asked for from"), clean(origin, 80)),) if origin else ()
     return Notice(
@@ -183,8 +183,8 @@ def write_login(lang: Language, identity: Identity, url: str, minutes: int, orig
         preheader=lang.say("The link opens the operator's page, once. Ask for another one at any time."),
         paragraphs=(
             lang.say_count(
-                "Somebody, we hope you, wants to see the operator's page. The link works once, within {number} minute.",
-                "Somebody, we hope you, wants to see the operator's page. The link works once, within {number} minutes.",
+                "Somebody, we hope you, wants to see the operator's page. The link works once, for {number} minute.",
+                "Somebody, we hope you, wants to see the operator's page. The link works once, for {number} minutes.",
                 minutes,
             ),
             lang.say("If it was not you, do nothing: nobody gets in without this mail."),

@@ -22,6 +22,7 @@ from newsletter.web.pages import (
     health,
     home,
     leave,
+    operate,
     papers,
     personal,
     preferences,
@@ -83,6 +84,7 @@ def _list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
     yield from confirm.PAGES
     yield from health.PAGES
     yield from leave.PAGES
+    yield from operate.PAGES
     yield from preferences.PAGES
     yield from address.PAGES
     yield from sent.PAGES

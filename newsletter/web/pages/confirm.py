@@ -17,6 +17,7 @@ from newsletter.model import Asked, Confirmation, Consent, Subscriber
 from newsletter.render.language import Language, load_language
 from newsletter.render.wording import write_cadence
 from newsletter.tokens import Purpose, check_token
+from newsletter.web.pages import operate
 from newsletter.web.pages.address import finish_address, show_address
 from newsletter.web.pages.subscribe import open_desk
 from newsletter.web.readers import PRIVATE
@@ -154,6 +155,7 @@ def _show_late(site: Site, request: Request) -> Response:
 _UNKNOWN = Branch(_show_unknown, _show_unknown)
 BRANCHES: Mapping[Asked, Branch] = {
     Asked.SUBSCRIBE: Branch(show_subscription, finish_subscription),
+    Asked.LOGIN: Branch(operate.show_login, operate.log_in),
     Asked.ADDRESS: Branch(show_address, finish_address),
 }
 """What each kind of confirmation does. The other kinds have their functions in the page that asks for them."""

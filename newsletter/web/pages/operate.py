@@ -1,0 +1,278 @@
+"""The operator's page: everything to see, nothing to change. In by a link that is mailed to a configured address.
+
+A session is a random token in a cookie; the store keeps only its hash. Each login makes a new one, so a token that
+somebody put into a browser beforehand never becomes a session. Who is no longer in the configuration is out at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from newsletter.address import parse_address
+from newsletter.errors import AddressError
+from newsletter.model import Asked, Confirmation, EmailAddress, Kind
+from newsletter.render.language import load_language
+from newsletter.render.notices import write_login
+from newsletter.tokens import Purpose, build_token, check_token
+from newsletter.web.charts import draw_bars, draw_columns
+from newsletter.web.limits import Limit
+from newsletter.web.readers import PRIVATE, read_fields
+from newsletter.web.report import load_report
+from newsletter.web.site import Site
+from newsletter.web_links import WebLinks
+from newsletter.workflows.notices import find_recipient
+
+log = structlog.get_logger()
+
+LINK_LIFETIME = timedelta(minutes=15)
+SESSION_LIFETIME = timedelta(hours=12)
+LOGIN = Limit("login", client="5/minute; 20/hour", site="600/hour")
+MOST_LINKS = 5
+"""One address gets at most so many links in LINKS_PERIOD, whoever asks for them."""
+LINKS_PERIOD = timedelta(hours=1)
+ANSWER_AFTER_S = 0.3
+"""An answer takes at least so long, so that its time does not say whose address is configured."""
+_TOKEN_BYTES = 32
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """How the session's cookie is called, and where the browser sends it."""
+
+    name: str
+    path: str
+    is_secure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who is logged in. token_hash names the session in the store."""
+
+    address: EmailAddress
+    token_hash: str
+
+
+# --- the page -------------------------------------------------------------------------------------
+
+
+async def show_operate(site: Site, request: Request) -> Response:
+    """Return the report to who is logged in, and the form to log in to everybody else."""
+    if not site.settings.operators:
+        return site.not_found(request)
+    session = await find_session(site, request)
+    if session is None:
+        return site.page(request, "login.html.j2", headers=PRIVATE)
+    lang = site.choose_language(request)
+    report = await load_report(site.newsletter, lang)
+    return site.page(
+        request,
+        "operate.html.j2",
+        language=lang,
+        headers=PRIVATE,
+        report=report,
+        operator=session.address,
+        logout_token=build_logout_token(site, session),
+        draw_columns=lambda chart: draw_columns(chart, lang.number),
+        draw_bars=lambda chart: draw_bars(chart, lang.number),
+    )
+
+
+# --- logging in and out ---------------------------------------------------------------------------
+
+
+async def ask_for_link(site: Site, request: Request) -> Response:
+    """Mail a link to the address, if it is an operator's; the answer is the same for any address."""
+    if not site.settings.operators:
+        return site.not_found(request)
+    began = asyncio.get_running_loop().time()
+    lang = site.choose_language(request)
+    wait = site.limiter.take(LOGIN, site.client_of(request))
+    if wait:
+        return site.message(
+            request,
+            lang.say("Please wait a moment"),
+            lang.say("This was asked for too often. Please come back later."),
+            status=429,
+            headers={**PRIVATE, "retry-after": str(wait)},
+        )
+    (typed, *_) = (await read_fields(request)).get("address", [""])
+    address = _read_address(typed)
+    if address in site.settings.operators:
+        await mail_link(site, request, address)
+    await asyncio.sleep(max(0.0, began + ANSWER_AFTER_S - asyncio.get_running_loop().time()))
+    return site.message(
+        request,
+        lang.say("Look into your mailbox"),
+        lang.say("If this address belongs to an operator of this newsletter, a link is on its way to it."),
+        lang.say_count(
+            "It works once, for {number} minute.",
+            "It works once, for {number} minutes.",
+            LINK_LIFETIME // timedelta(minutes=1),
+        ),
+        headers=PRIVATE,
+    )
+
+
+async def mail_link(site: Site, request: Request, address: EmailAddress) -> None:
+    """Queue the mail with a link for an operator's address, unless it got many of them lately."""
+    newsletter = site.newsletter
+    now = newsletter.clock.now()
+    if await newsletter.confirmations.count_since(address, now - LINKS_PERIOD) >= MOST_LINKS:
+        log.warning("many links to log in were asked for; no further one is sent now", address=address)
+        return
+    origin = site.origin_of(request)
+    reader = await find_recipient(address, newsletter.subscribers, now)
+    expires_at = now + LINK_LIFETIME
+    number = await newsletter.confirmations.ask(Asked.LOGIN, reader.id, address, "", origin, now, expires_at)
+    language = site.identity.language
+    minutes = LINK_LIFETIME // timedelta(minutes=1)
+    url = site.links.confirm(number, site.secret)
+    notice = write_login(load_language(language), site.identity, url, minutes, origin)
+    await newsletter.deliveries.queue_notice(
+        Kind.LOGIN, f"login:{number}", reader.id, address, notice, language, now, expires_at
+    )
+
+
+async def show_login(site: Site, request: Request, confirmation: Confirmation) -> Response:
+    """Return the page with the button that logs in. Changes nothing: scanners open the links of mails, too."""
+    if not _may_log_in(site, confirmation):
+        return _show_late(site, request)
+    lang = site.choose_language(request)
+    return site.message(
+        request,
+        lang.say("Log in to the operator's page"),
+        lang.say("Only in this browser, and for twelve hours."),
+        button=lang.say("Log in"),
+        action=request.url.path,
+        headers=PRIVATE,
+    )
+
+
+async def log_in(site: Site, request: Request, confirmation: Confirmation) -> Response:
+    """Begin a session, once for each link."""
+    newsletter = site.newsletter
+    now = newsletter.clock.now()
+    if not _may_log_in(site, confirmation) or not await newsletter.confirmations.finish(confirmation.id, now):
+        return _show_late(site, request)
+    before = _read_token(site, request)
+    if before is not None:
+        await newsletter.sessions.close(hash_token(before))
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    await newsletter.sessions.open(confirmation.address, hash_token(token), now, now + SESSION_LIFETIME)
+    log.info("an operator has logged in", address=confirmation.address, origin=site.origin_of(request))
+    answer = RedirectResponse(site.links.page("/operate"), 303, dict(PRIVATE))
+    _set_cookie(site, answer, token, int(SESSION_LIFETIME.total_seconds()))
+    return answer
+
+
+async def log_out(site: Site, request: Request) -> Response:
+    """End the session, if the form is that session's own."""
+    session = await find_session(site, request)
+    (token, *_) = (await read_fields(request)).get("token", [""])
+    if session is not None:
+        if check_token(token, Purpose.FORM, site.secret, _bound_to(session)) is None:
+            lang = site.choose_language(request)
+            says = lang.say("This form does not belong to your session. You are still logged in.")
+            return site.message(request, lang.say("Not logged out"), says, status=403, headers=PRIVATE)
+        await site.newsletter.sessions.close(session.token_hash)
+    answer = RedirectResponse(site.links.page("/operate"), 303, dict(PRIVATE))
+    _set_cookie(site, answer, "", 0)
+    return answer
+
+
+# --- sessions -------------------------------------------------------------------------------------
+
+
+async def find_session(site: Site, request: Request) -> Session | None:
+    """Return the session of a request: one that has not expired, of somebody who still is an operator."""
+    token = _read_token(site, request)
+    if token is None:
+        return None
+    token_hash = hash_token(token)
+    address = await site.newsletter.sessions.load(token_hash, site.newsletter.clock.now())
+    return Session(address, token_hash) if address in site.settings.operators and address else None
+
+
+def choose_cookie(links: WebLinks) -> Cookie:
+    """Return the cookie of a site. With the prefix ``__Host-`` no other host below the same domain can set it, but then
+    its path is the whole host; below a path of a shared host, it is only sent where it is needed."""
+    if not links.is_secure:
+        return Cookie("operator", f"{links.prefix}/operate", is_secure=False)
+    if links.prefix:
+        return Cookie("__Secure-operator", f"{links.prefix}/operate", is_secure=True)
+    return Cookie("__Host-operator", "/", is_secure=True)
+
+
+def hash_token(token: str) -> str:
+    """Return what the store knows of a session's token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def build_logout_token(site: Site, session: Session) -> str:
+    """Return what proves that a form was made for this session."""
+    return build_token(Purpose.FORM, 0, site.secret, _bound_to(session))
+
+
+def _bound_to(session: Session) -> str:
+    return f"logout:{session.token_hash}"
+
+
+def _read_token(site: Site, request: Request) -> str | None:
+    token = request.cookies.get(choose_cookie(site.links).name, "")
+    return token if _TOKEN.fullmatch(token) else None
+
+
+def _set_cookie(site: Site, answer: Response, token: str, lifetime_s: int) -> None:
+    cookie = choose_cookie(site.links)
+    answer.set_cookie(
+        cookie.name,
+        token,
+        max_age=lifetime_s,
+        path=cookie.path,
+        secure=cookie.is_secure,
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def _may_log_in(site: Site, confirmation: Confirmation) -> bool:
+    return (
+        confirmation.address in site.settings.operators
+        and confirmation.done_at is None
+        and confirmation.expires_at > site.newsletter.clock.now()
+    )
+
+
+def _read_address(typed: str) -> EmailAddress | None:
+    try:
+        return parse_address(typed)
+    except AddressError:
+        return None
+
+
+def _show_late(site: Site, request: Request) -> Response:
+    lang = site.choose_language(request)
+    return site.message(
+        request,
+        lang.say("This link is used up"),
+        lang.say("It works once, and not for long. Ask for another one where you asked for this one."),
+        status=410,
+        headers=PRIVATE,
+    )
+
+
+PAGES = (
+    ("/operate", show_operate, ("GET",)),
+    ("/operate", ask_for_link, ("POST",)),
+    ("/operate/logout", log_out, ("POST",)),
+)

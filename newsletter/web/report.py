@@ -1,0 +1,308 @@
+"""What the operator's page tells, put together from the stores.
+
+Pure: shaping (what adds up, which reasons are the same, which days a chart has). I/O: load_report reads.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from newsletter.model import (
+    PENDING,
+    Consent,
+    Delivery,
+    DeliveryFilter,
+    EmailAddress,
+    FetchRecord,
+    ReportKind,
+    SourceHealth,
+    State,
+)
+from newsletter.render.language import Language
+from newsletter.storage.operator_views import DayCount, OperatorViews, ReplyCount
+from newsletter.web.charts import SERIES_CLASSES, Chart, Series
+from newsletter.wiring import Newsletter
+
+EDITIONS = 7
+"""How many days the tables go back, and how many the charts:"""
+DAYS = 30
+_SHOWN_UNCERTAIN = 50
+_SHOWN_REPLIES = 12
+_READ_REPLIES = 5_000
+_SHOWN_TOPICS = 12
+_COUNTED_DIGESTS = 5_000
+_LOOKS = 8
+_EXPLAINED = (State.REJECTED, State.DEFERRED, State.EXPIRED, State.SUPPRESSED, State.SKIPPED, State.UNCERTAIN)
+
+_ADDRESS = re.compile(r"<?[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"]+>?")
+_MARK = re.compile(r"\b(?=\w*\d)[\w-]{9,}\b")
+"""What relays call one mail or one session: letters and digits that are different each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """One edition: due = the sum of its final states + pending."""
+
+    edition: date
+    states: tuple[tuple[State, int], ...]
+    pending: int
+
+    @property
+    def due(self) -> int:
+        return sum(number for _, number in self.states) + self.pending
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A mail of which nobody knows whether it arrived, and the commands that settle it."""
+
+    edition: str
+    address: EmailAddress
+    why: str
+    since: datetime | None
+    accepted: str
+    not_sent: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """A source: how it is, and its newest looks, the newest first."""
+
+    name: str
+    health: SourceHealth
+    looks: tuple[FetchRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything on the page. sample is of how many digests the topics are counted at most."""
+
+    at: datetime
+    held: str
+    refused: str
+    late: int
+    today: Equation | None
+    editions: tuple[Equation, ...]
+    next_due_at: datetime | None
+    uncertain: tuple[Unsettled, ...]
+    uncertain_count: int
+    replies: tuple[ReplyCount, ...]
+    sources: tuple[SourceView, ...]
+    readers: Mapping[Consent, int]
+    suppressed: int
+    notices: Mapping[str, Mapping[State, int]]
+    charts: tuple[Chart, ...]
+    topics: Chart
+    sample: int = _COUNTED_DIGESTS
+
+
+async def load_report(newsletter: Newsletter, lang: Language) -> Report:
+    """Read what the page shows."""
+    now = newsletter.clock.now()
+    today = now.astimezone(UTC).date()
+    first = today - timedelta(days=DAYS - 1)
+    since = datetime.combine(first, time(), UTC)
+    views = OperatorViews(newsletter.database)
+    health = await newsletter.load_health()
+    counts = await views.count_deliveries(first)
+    uncertain = await newsletter.deliveries.find(
+        DeliveryFilter(states=frozenset({State.UNCERTAIN})), limit=_SHOWN_UNCERTAIN
+    )
+    replies = await views.count_replies(today - timedelta(days=EDITIONS - 1), _EXPLAINED, _READ_REPLIES)
+    editions = build_equations(counts)[:EDITIONS]
+    days = [first + timedelta(days=number) for number in range(DAYS)]
+    return Report(
+        at=now,
+        held=health.held,
+        refused=health.refused,
+        late=health.late,
+        today=next((edition for edition in editions if edition.edition == today), None),
+        editions=editions,
+        next_due_at=await views.load_next_due(),
+        uncertain=tuple(
+            build_unsettled(delivery, address, str(newsletter.config.file)) for delivery, address in uncertain
+        ),
+        uncertain_count=await views.count_uncertain(),
+        replies=group_replies(replies)[:_SHOWN_REPLIES],
+        sources=build_sources(
+            [source.name for source in newsletter.config.source_list],
+            await newsletter.entries.load_health(),
+            await newsletter.entries.load_fetches(now - timedelta(days=2)),
+        ),
+        readers=await views.count_readers(),
+        suppressed=await views.count_suppressed(),
+        notices={
+            str(kind): states for kind, states in (await newsletter.deliveries.load_notice_counts()).items()
+        },
+        charts=build_charts(
+            lang,
+            days,
+            sent=counts,
+            bounced=await views.count_bounces(since),
+            moved=await views.count_moves(since),
+            found=await views.count_new_entries(since),
+        ),
+        topics=build_topics(lang, await views.count_topics(_COUNTED_DIGESTS)),
+    )
+
+
+def build_equations(counts: Iterable[DayCount]) -> tuple[Equation, ...]:
+    """Return the equation of each edition, the newest first; its final states in the order of State, without zeros."""
+    by_day: dict[date, Counter[str]] = {}
+    for day, state, number in counts:
+        by_day.setdefault(day, Counter())[state] += number
+    return tuple(
+        Equation(
+            day,
+            tuple((state, states[state]) for state in State if state not in PENDING and states[state]),
+            sum(states[state] for state in PENDING),
+        )
+        for day, states in sorted(by_day.items(), reverse=True)
+    )
+
+
+def build_unsettled(delivery: Delivery, address: EmailAddress, config: str) -> Unsettled:
+    """Return an uncertain mail with what settles it: commands that a shell takes as they stand."""
+
+    def command(outcome: str, reason: str) -> str:
+        # An address may have what a shell would take for more than a name.
+        words = ["newsletter", "resolve", address, outcome, "--edition", delivery.key]
+        return shlex.join([*words, "--reason", reason, "--config", config])
+
+    return Unsettled(
+        edition=delivery.key,
+        address=address,
+        why=delivery.last_reply,
+        since=delivery.uncertain_at,
+        accepted=command("accepted", "the relay's log has it"),
+        not_sent=command("not-sent", "the relay's log does not have it"),
+    )
+
+
+def group_replies(replies: Iterable[ReplyCount]) -> tuple[ReplyCount, ...]:
+    """Put together the replies that differ only in an address or in the name of one mail; the most frequent first.
+
+    No reader's address is left in them.
+    """
+    groups: Counter[tuple[State, str]] = Counter()
+    for state, reply, number in replies:
+        groups[state, mask_reply(reply)] += number
+    order = {state: place for place, state in enumerate(State)}
+    found = sorted(groups.items(), key=lambda one: (-one[1], order[one[0][0]], one[0][1]))
+    return tuple(ReplyCount(state, reply, number) for (state, reply), number in found)
+
+
+def mask_reply(reply: str) -> str:
+    """Return a reply without addresses, and without the names that a relay gives to one mail."""
+    return " ".join(_MARK.sub("…", _ADDRESS.sub("<…>", reply)).split())[:200]
+
+
+def build_sources(
+    names: Sequence[str], health: Mapping[str, SourceHealth], fetches: Iterable[FetchRecord]
+) -> tuple[SourceView, ...]:
+    """Return the configured sources in their order, each with its newest looks; then others that were looked at."""
+    looks: dict[str, list[FetchRecord]] = {name: [] for name in names}
+    for fetch in fetches:
+        looks.setdefault(fetch.source, []).append(fetch)
+    return tuple(
+        SourceView(name, health.get(name, SourceHealth(name)), tuple(reversed(found[-_LOOKS:])))
+        for name, found in looks.items()
+    )
+
+
+def build_charts(
+    lang: Language,
+    days: Sequence[date],
+    *,
+    sent: Iterable[DayCount],
+    bounced: Iterable[DayCount],
+    moved: Iterable[DayCount],
+    found: Sequence[DayCount],
+) -> tuple[Chart, ...]:
+    """Return the charts by day: what was sent, came back, who joined and left, what the sources brought."""
+    labels = tuple(lang.day(day) for day in days)
+    span = lang.days(days[0], days[-1])
+    missed = {State.REJECTED, State.EXPIRED, State.UNCERTAIN, State.SUPPRESSED}
+    names = {str(State.ACCEPTED): "accepted"} | dict.fromkeys(map(str, missed), "missed")
+    sent = [DayCount(day, names[state], number) for day, state, number in sent if state in names]
+    failures = {ReportKind.HARD: "hard", ReportKind.SOFT: "soft", ReportKind.COMPLAINT: "complaint"}
+    bounced = [DayCount(day, name, number) for day, name, number in bounced if name in failures.values()]
+    totals = Counter[str]()
+    for _, name, number in found:
+        totals[name] += number
+    sources = [name for name, _ in totals.most_common(len(SERIES_CLASSES))]
+    if len(totals) > len(sources):
+        sources[-1:] = [""]
+        found = [one if one.name in sources else one._replace(name="") for one in found]
+
+    def chart(
+        name: str, title: str, description: str, counts: Iterable[DayCount], series: Mapping[str, str]
+    ) -> Chart:
+        return Chart(name, title, description, labels, build_series(days, counts, series))
+
+    return (
+        chart(
+            "sent",
+            lang.say("Sent"),
+            lang.say("Digests by edition, {days}: accepted by a relay, and not.", days=span),
+            sent,
+            {"accepted": lang.say("accepted"), "missed": lang.say("not accepted")},
+        ),
+        chart(
+            "bounced",
+            lang.say("Came back"),
+            lang.say("Reports about our mail by day, {days}.", days=span),
+            bounced,
+            {
+                "hard": lang.say("failed for good"),
+                "soft": lang.say("failed for now"),
+                "complaint": lang.say("complaints"),
+            },
+        ),
+        chart(
+            "moved",
+            lang.say("Joined and left"),
+            lang.say("Readers who joined and who left by day, {days}.", days=span),
+            moved,
+            {"joined": lang.say("joined"), "left": lang.say("left")},
+        ),
+        chart(
+            "found",
+            lang.say("New papers"),
+            lang.say("New papers by the source that brought them and by day, {days}.", days=span),
+            found,
+            {name: name or lang.say("other sources") for name in sources},
+        ),
+    )
+
+
+def build_series(
+    days: Sequence[date], counts: Iterable[DayCount], names: Mapping[str, str]
+) -> tuple[Series, ...]:
+    """Return a series for each name, with a value for each day; names maps each to the word for it."""
+    by_name: dict[str, Counter[date]] = {name: Counter() for name in names}
+    for day, name, number in counts:
+        by_name[name][day] += number
+    return tuple(
+        Series(names[name], tuple(numbers[day] for day in days)) for name, numbers in by_name.items()
+    )
+
+
+def build_topics(lang: Language, counts: Sequence[tuple[str, int]]) -> Chart:
+    """Return the chart of what topics brought; the topics that brought least are put together."""
+    named = [(topic, number) for topic, number in counts if topic]
+    shown, rest = named[:_SHOWN_TOPICS], sum(number for _, number in named[_SHOWN_TOPICS:])
+    if rest:
+        shown.append((lang.say("other topics"), rest))
+    return Chart(
+        "topics",
+        lang.say("Hits by topic"),
+        lang.say("How many papers each topic brought into the newest digests."),
+        tuple(topic for topic, _ in shown),
+        (Series(lang.say("papers"), tuple(number for _, number in shown)),),
+    )
