@@ -1,0 +1,97 @@
+"""Every page as somebody sees it: its address in the showcase, and what was sent where a form leads to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from newsletter.web.form_age import build_form_token
+from newsletter.web.pages.subscribe import FORM
+from tests.builders import at
+from tests.web.showcase import Showcase
+
+
+class Look(NamedTuple):
+    """One page. route is the path of its page function; fields are those of a form that is sent there."""
+
+    name: str
+    route: str
+    path: str
+    fields: Mapping[str, str | Sequence[str]] | None = None
+
+    @property
+    def body(self) -> str:
+        """The form as it is sent."""
+        return urlencode(self.fields or {}, doseq=True)
+
+
+NO_PAGES = frozenset(
+    {
+        "/static/{name}",
+        "/feed.atom",
+        "/feed.json",
+        "/search.atom",
+        "/search.json",
+        "/topics/{slug}.atom",
+        "/topics/{slug}.json",
+        "/sitemap.xml",
+        "/sitemap-{part:int}.xml",
+        "/robots.txt",
+        "/.well-known/security.txt",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/preview",
+        "/me/{token}/export",
+    }
+)
+"""Routes whose answer is nothing that somebody looks at."""
+
+
+def list_looks(showcase: Showcase) -> list[Look]:
+    """Return all pages of the showcase, those of one reader and of the operator too."""
+    site, reader = showcase.site, showcase.reader
+    me = site.links.preferences(reader.id, reader.address, site.secret).removeprefix(site.links.base)
+    leave = site.links.leave(reader.id, site.secret).removeprefix(site.links.base)
+    form = {
+        "form": build_form_token(FORM, site.secret, at("2026-06-17 18:00")),
+        "address": "lise@readers.example.net",
+        "topic": ["RAG", "Agents & tools"],
+        "own": "Safety: (jailbreak OR \"red team*\") AND NOT title:survey",
+        "when": "weekdays",
+        "hour": "07:30",
+        "zone": "Europe/Berlin",
+        "language": "en",
+        "layout": "cards",
+        "everything_else": "3",
+        "name": "Lise",
+        "do": "subscribe",
+    }
+    wrong = {**form, "address": "lise", "own": "RAG AND (agents OR\nAND", "hour": "25:00"}
+    return [
+        Look("home", "/", "/"),
+        Look("subscribe", "/subscribe", "/subscribe"),
+        Look("subscribe-preview", "/subscribe", "/subscribe", {**form, "do": "preview"}),
+        Look("subscribe-wrong", "/subscribe", "/subscribe", wrong),
+        Look("subscribe-asked", "/subscribe", "/subscribe", form),
+        Look("confirm", "/confirm/{token}", showcase.confirm_path),
+        Look("confirmed", "/confirm/{token}", showcase.confirm_path, {}),
+        Look("dead-link", "/confirm/{token}", "/confirm/nothing"),
+        Look("archive", "/archive", "/archive"),
+        Look("edition", "/{day:day}", "/2026-06-16"),
+        Look("edition-long-words", "/{day:day}", "/2026-06-12"),
+        Look("edition-empty", "/{day:day}", "/2026-06-18"),
+        Look("paper", "/papers/{key:path}", showcase.paper_path),
+        Look("search", "/search", "/search"),
+        Look("search-found", "/search", "/search?q=agent"),
+        Look("search-wrong", "/search", "/search?q=%28agent+OR"),
+        Look("topics", "/topics", "/topics"),
+        Look("topic", "/topics/{slug}", "/topics/agents-tools"),
+        Look("preferences", "/me/{token}", me),
+        Look("preferences-wrong", "/me/{token}", me, wrong),
+        Look("sent", "/me/{token}/sent", f"{me}/sent"),
+        Look("sent-digest", "/me/{token}/sent/{date}", f"{me}/sent/2026-06-16"),
+        Look("leave", "/leave/{token}", leave),
+        Look("not-found", "", "/no-such-page"),
+    ]

@@ -1,0 +1,233 @@
+"""A newsletter after a week of work, for pictures and for whatever looks at all pages: readers who join and leave,
+mails that arrive and some that do not, papers whose votes grow.
+
+It is served by the real server, in this process, on a port that the system chooses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from newsletter.config import load_config
+from newsletter.model import Asked, Consent, EmailAddress, EntryKey, FetchRecord, FetchState, Subscriber
+from newsletter.scheduler import send_due
+from newsletter.storage import SqlEntryStore
+from newsletter.web.pages.subscribe import open_desk
+from newsletter.web.server import serve
+from newsletter.web.site import Site, open_site
+from newsletter.wiring import Newsletter, open_newsletter
+from newsletter.workflows.import_subscribers import begin_reading
+from tests.builders import at, make_cadence, make_subscriber
+from tests.deliver.sink import Sink
+from tests.inbox.tools import take_port
+from tests.web import house
+from tests.web.house import FRIDAY, HF, MONDAY, WEDNESDAY, again, make_paper, new, read_sample_day, save_run
+from tests.web.readers import SetClock
+
+READER = EmailAddress("ada@readers.example.net")
+OPERATOR = EmailAddress("operator@example.org")
+LEADER = EntryKey("arxiv:2606.14777")
+"""The paper of the sample day with the most votes."""
+
+_TOPICS = '["Agents & tools", "RAG", "Robotics", {"Video models": "video, world model"}]'
+_BLOG = "A lab's blog"
+_CONFIG = """\
+newsletter:
+  name: Trending Papers
+  id: papers
+  from: Trending Papers <digest@news.example.org>
+  postal_address: 1 Example Street, 12345 Example Town
+topics:
+  - {{name: Agents & tools, any: [agent, tool use]}}
+  - {{name: RAG, any: [RAG, retrieval-augmented generation, retrieval]}}
+  - {{name: Robotics, any: ["robot*", manipulation]}}
+  - {{name: Reasoning, any: [reasoning]}}
+  - {{name: Speech and sound, any: [speech, audio]}}
+sources:
+  - {{kind: hf_daily_papers, name: {hf}, location: day.json}}
+database: {{url: {database_url}}}
+relay: {{host: 127.0.0.1, port: {smtp}, security: none}}
+web:
+  url: {url}
+  listen: 127.0.0.1:{port}
+  metrics_listen: off
+  operators: [{operator}]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Showcase:
+    """What is served. reader gets digests, unconfirmed waits for the click on confirm_path."""
+
+    site: Site
+    clock: SetClock
+    reader: Subscriber
+    confirm_path: str
+    paper_path: str
+
+
+@asynccontextmanager
+async def open_showcase(folder: Path, database_url: str, *, prefix: str = "") -> AsyncIterator[Showcase]:
+    """Fill the database and serve it until the block ends. prefix: a path of the public address, such as ``/papers``."""
+    port = take_port()
+    file = folder / "config.yaml"
+    clock = SetClock(at("2026-06-10 03:00"))
+    async with Sink() as sink:
+        text = _CONFIG.format(
+            hf=HF,
+            database_url=database_url,
+            smtp=sink.port,
+            url=f"http://127.0.0.1:{port}{prefix}",
+            port=port,
+            operator=OPERATOR,
+        )
+        file.write_text(text, encoding="utf-8")
+        config = load_config(file, {})
+        assert config.web is not None
+        async with open_newsletter(config, clock=clock) as newsletter:
+            await _live_a_week(newsletter, clock)
+            site = await open_site(newsletter, config.web)
+            reader = await newsletter.subscribers.load(READER)
+            assert reader is not None
+            confirm_path = await _begin_to_subscribe(site, clock.now())
+            stop = asyncio.Event()
+            serving = asyncio.create_task(serve(newsletter, config.web, stop))
+            try:
+                await _wait_for(port, serving)
+                paper_path = site.links.paper(LEADER).removeprefix(site.links.base)
+                yield Showcase(site, clock, reader, confirm_path, paper_path)
+            finally:
+                stop.set()
+                await serving
+
+
+async def _wait_for(port: int, serving: asyncio.Task[None]) -> None:
+    for _ in range(500):
+        assert not serving.done(), serving.exception()
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.01)
+        else:
+            writer.close()
+            return
+    raise AssertionError("nothing is served")
+
+
+# --- the week -------------------------------------------------------------------------------------
+
+
+async def _live_a_week(newsletter: Newsletter, clock: SetClock) -> None:
+    """From Wednesday to Wednesday: readers join before breakfast, papers come at four, mails go out at seven (UTC)."""
+    reader = make_subscriber(
+        READER, cadence=make_cadence("Europe/Berlin", "09:00"), topics_json=_TOPICS, everything_else=3,
+        file_owned=False,
+    )  # fmt: skip
+    await _save(newsletter, [reader])
+    for day in range(10, 18):
+        clock.at = at(f"2026-06-{day} 03:00")
+        await _save(newsletter, [_make_joining(day, number) for number in range(3 + day % 4)])
+        clock.at = at(f"2026-06-{day} 04:00")
+        await _collect(newsletter.entries, date(2026, 6, day))
+        clock.at = at(f"2026-06-{day} 07:30")
+        await send_due(newsletter, asyncio.Event())
+        await _let_go(newsletter, day)
+    clock.at = house.NOW
+
+
+async def _save(newsletter: Newsletter, joining: Sequence[Subscriber]) -> None:
+    now = newsletter.clock.now()
+    reading = [await begin_reading(reader, newsletter.entries, now) for reader in joining]
+    await newsletter.subscribers.save(reading, now, "confirmed", "198.51.100.0/24")
+
+
+def _make_joining(day: int, number: int) -> Subscriber:
+    """Somebody who joins; the second of Monday has no mailbox, the third of Tuesday has one that is full."""
+    what = {(15, 1): "rcpt550-", (16, 2): "rcpt452-"}.get((day, number), "")
+    topics = ('["RAG"]', '["Agents & tools"]', '["Robotics", "Reasoning"]', "[]")[number % 4]
+    return make_subscriber(
+        f"{what}reader{day}{number}@readers.example.net",
+        topics_json=topics,
+        everything_else=5 if topics == "[]" else 0,
+        file_owned=False,
+    )
+
+
+async def _let_go(newsletter: Newsletter, day: int) -> None:
+    if day % 3 == 0:
+        leaving = await newsletter.subscribers.load(EmailAddress(f"reader{day - 1}0@readers.example.net"))
+        if leaving is not None and leaving.consent is Consent.CONFIRMED:
+            now = newsletter.clock.now()
+            await newsletter.personal.leave(leaving.id, now, "left by one click", "192.0.2.0/24")
+
+
+async def _collect(entries: SqlEntryStore, day: date) -> None:
+    when = f"{day} 04:00"
+    match day:
+        case d if d == FRIDAY:
+            await save_run(entries, when, new(house.AGENTS, 10), new(house.HOSTILE_PAPER), new(_LONG))
+        case d if d == MONDAY:
+            grown = await again(entries, house.AGENTS, 25, MONDAY)
+            await save_run(entries, when, new(house.RAG), new(house.SMALL), new(house.WITHDRAWN), grown)
+        case d if d == house.TUESDAY:
+            await save_run(entries, when, *read_sample_day())
+            for hour, votes in ((9, 61), (15, 104)):
+                (leader,) = await entries.load_known([LEADER])
+                await save_run(entries, f"{day} {hour:02}:00", await again(entries, leader, votes, None))
+        case d if d == WEDNESDAY:
+            (leader,) = await entries.load_known([LEADER])
+            await save_run(
+                entries,
+                when,
+                new(house.LATE),
+                new(house.POST, source=_BLOG),
+                await again(entries, leader, 150, WEDNESDAY),
+            )
+        case _:
+            number = f"2606.0{day.day}"
+            papers = [
+                make_paper(f"{number}{paper:02}", title, day, upvotes=30 - 7 * paper)
+                for paper, title in enumerate(_TITLES[day.day % 2])
+            ]
+            await save_run(entries, when, *(new(paper) for paper in papers))
+    if day == date(2026, 6, 14):
+        await _fail_to_look(entries, f"{day} 05:00")
+
+
+async def _fail_to_look(entries: SqlEntryStore, when: str) -> None:
+    async with entries.open_run(at(when)) as run:
+        failed = FetchRecord(
+            _BLOG, FetchState.FAILED, at(when), at(when), message="the server answered 503", run=run.number
+        )
+        await run.save_looks([failed], [], [], {})
+
+
+_TITLES = (
+    ("Robots that learn from a single look", "Reasoning in fewer words", "Retrieval without an index"),
+    ("Speech that whispers", "Planning agents, compared on everyday work"),
+)
+_LONG = make_paper(
+    "2606.00190",
+    "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft: " + "x" * 90,
+    FRIDAY,
+    authors=("A" * 60, "https://example.org/" + "a" * 120),
+)
+"""Words that are longer than any line."""
+
+
+async def _begin_to_subscribe(site: Site, now: datetime) -> str:
+    """Ask for a subscription that waits for its click; return the path of the link in the mail."""
+    asking = make_subscriber(
+        "grace@readers.example.net", topics_json=_TOPICS, consent=Consent.UNCONFIRMED, file_owned=False
+    )
+    await open_desk(site).ask(asking, "en", "203.0.113.0/24", now)
+    for number in range(1, 1_000):
+        confirmation = await site.newsletter.confirmations.load(number)
+        if confirmation is not None and confirmation.asked is Asked.SUBSCRIBE:
+            return site.links.confirm(number, site.secret).removeprefix(site.links.base)
+    raise AssertionError("nothing was asked")
