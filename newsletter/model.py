@@ -927,6 +927,14 @@ class Close:
 Step = BeginData | Settle | Close
 
 
+class RelayPause(NamedTuple):
+    """A relay is left alone until then, and why; pauses counts those without a success in between."""
+
+    until: datetime
+    why: str
+    pauses: int
+
+
 class Shown(NamedTuple):
     """What a reader was shown before: entries, among those that were asked for; ever: any digest at all."""
 

@@ -39,6 +39,7 @@ from newsletter.model import (
     Place,
     Plan,
     PlanResult,
+    RelayPause,
     Report,
     Shown,
     Silence,
@@ -325,14 +326,21 @@ class DeliveryStore(Protocol):
         expired, or claims of others."""
 
 
-class DailyLimits(Protocol):
-    """How many messages each relay has been given on a day, over all processes."""
+class RelayStore(Protocol):
+    """What all processes know together of the relays: how many messages each has been given on a day, and which are
+    left alone."""
 
     async def reserve(self, relay: str, day: date, want: int, limit: int) -> int:
         """Take up to ``want`` messages of the day's limit; return how many, 0 where it is used up."""
 
     async def give_back(self, relay: str, day: date, messages: int) -> None:
         """Return what was reserved and not used."""
+
+    async def save_pause(self, relay: str, pause: RelayPause | None) -> None:
+        """Leave a relay alone for a while; None ends that."""
+
+    async def load_pauses(self) -> Mapping[str, RelayPause]:
+        """Return the last pause of each relay that has taken nothing since, also where its time is over."""
 
 
 class Guard(Protocol):

@@ -37,7 +37,7 @@ from newsletter.model import (
     SubscriberId,
     Topic,
 )
-from newsletter.ports import Clock, DailyLimits, Inbox, Mailer
+from newsletter.ports import Clock, Inbox, Mailer, RelayStore
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
 from newsletter.shipped import find_shipped
 from newsletter.storage import (
@@ -182,17 +182,26 @@ class Newsletter:
     async def load_health(self) -> Health:
         """Return how this newsletter is."""
         now = self.clock.now()
-        relays = self.mailer.relays if isinstance(self.mailer, RelayPool) else ()
         settings = self.config.alerts
         return await load_health(
             self.deliveries,
             self.entries,
             self.settings,
             self.guard,
-            {relay.name: relay.health.why for relay in relays if relay.health.is_paused(now)},
+            await self.load_paused(),
             settings.late_after if settings else timedelta(hours=1),
             now,
         )
+
+    async def load_paused(self) -> dict[str, str]:
+        """Return which of the configured relays are left alone now, by whatever process, and why."""
+        configured = {relay.name for relay in self.config.relays}
+        pauses, now = await self.settings.load_pauses(), self.clock.now()
+        return {
+            relay: f"{pause.why}; until {pause.until:%Y-%m-%d %H:%M} UTC"
+            for relay, pause in pauses.items()
+            if relay in configured and pause.until > now
+        }
 
     async def queue_alerts(self) -> int:
         """Queue a mail to the operator about each thing that is wrong, each once; return how many were queued."""
@@ -395,7 +404,7 @@ def build_library(config: Config) -> dict[str, Topic]:
     return {topic.name: topic for topic in topics}
 
 
-def build_mailer(config: Config, limits: DailyLimits, clock: Clock) -> Mailer | None:
+def build_mailer(config: Config, store: RelayStore, clock: Clock) -> Mailer | None:
     """Return the mailer that the configuration names, None where it names none. Connects to nothing."""
     if config.maildir is not None:
         return MaildirMailer(config.maildir)
@@ -405,7 +414,7 @@ def build_mailer(config: Config, limits: DailyLimits, clock: Clock) -> Mailer | 
         Relay(relay.name, build_relay(relay), relay.per_second or 0, relay.per_day or 0)
         for relay in config.relays
     ]
-    return RelayPool(relays, limits, clock)
+    return RelayPool(relays, store, clock)
 
 
 def build_inbox(settings: BounceSettings) -> Inbox:

@@ -242,6 +242,8 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
         refused = await newsletter.guard.check()
         if refused:
             console.print(f"nothing is sent: {refused}", style="red")
+        for relay, reason in (await newsletter.load_paused()).items():
+            console.print(f"the relay {relay} is left alone: {reason}", style="red")
         counts = await newsletter.deliveries.load_counts(editions)
         show_ledger(counts)
         if not counts:

@@ -1,6 +1,7 @@
 """I/O: several relays behind one Mailer: the most preferred that can be used now gets the message.
 
-Each has its own pace and daily limit, and is left alone while it is unwell (relay_health). A message that a relay
+Each has its own pace and daily limit, and is left alone while it is unwell (relay_health). Pauses are written down, so
+that a restart, another process and the operator's status know of them. A message that a relay
 may have taken is not given to another one here: silence goes back to whoever sends.
 """
 
@@ -9,19 +10,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import structlog
 
 from newsletter.deliver.relay_health import RelayHealth, note_failure, note_reply
 from newsletter.deliver.smtp import SmtpMailer, SmtpSession
-from newsletter.errors import MailerError
-from newsletter.model import Envelope, Silence, SmtpReply
-from newsletter.ports import Clock, DailyLimits
+from newsletter.errors import MailerError, StoreError
+from newsletter.model import Envelope, RelayPause, Silence, SmtpReply
+from newsletter.ports import Clock, RelayStore
 
 log = structlog.get_logger()
 
 _RESERVED_AT_ONCE = 20
+_ASK_OTHERS_EVERY = timedelta(minutes=1)
 
 
 @dataclass(slots=True, eq=False)
@@ -39,14 +41,15 @@ class Relay:
 
 
 class RelayPool:
-    """Mailer over relays in the order of preference. Lives as long as the process, so that pauses are remembered."""
+    """Mailer over relays in the order of preference."""
 
-    def __init__(self, relays: Sequence[Relay], limits: DailyLimits, clock: Clock) -> None:
+    def __init__(self, relays: Sequence[Relay], store: RelayStore, clock: Clock) -> None:
         self.connections = max(relay.mailer.connections for relay in relays)
         self._relays = tuple(relays)
-        self._limits = limits
+        self._store = store
         self._clock = clock
         self._reserving = asyncio.Lock()
+        self._asked_at: datetime | None = None
 
     @property
     def relays(self) -> Sequence[Relay]:
@@ -57,8 +60,10 @@ class RelayPool:
         """Open a session with the most preferred relay that can be used; the reply where MAIL or RCPT was refused.
 
         only names a relay that has to be used: one that may have taken this message already.
-        Raises MailerError where none can be used.
+        Raises MailerError where none can be used, and StoreError, before anything was sent, where the daily limits
+        are away.
         """
+        await self._ask_others()
         reasons = []
         for relay in self._relays:
             if only and relay.name != only:
@@ -73,9 +78,7 @@ class RelayPool:
                 relay.reserved += 1
                 if not relay.health.is_paused(self._clock.now()):  # else another connection has said so
                     relay.health = note_failure(relay.health, str(error), self._clock.now())
-                    log.warning(
-                        "relay paused", relay=relay.name, until=relay.health.paused_until, why=str(error)
-                    )
+                    await self._tell_others(relay)
                 reasons.append(str(error))
                 continue
             except BaseException:
@@ -83,7 +86,7 @@ class RelayPool:
                 raise
             if isinstance(answer, SmtpReply):
                 relay.reserved += 1
-                return self._note(relay, answer)
+                return await self.note(relay, answer)
             return PooledSession(self, relay, answer)
         raise MailerError("; ".join(reasons) or f"the relay {only} is no longer configured")
 
@@ -93,7 +96,7 @@ class RelayPool:
             await relay.mailer.close()
             if relay.reserved > 0 and relay.reserved_on is not None:
                 left, relay.reserved = relay.reserved, 0
-                await self._limits.give_back(relay.name, relay.reserved_on, left)
+                await self._store.give_back(relay.name, relay.reserved_on, left)
 
     async def _take_turn(self, relay: Relay) -> str:
         """Wait for the relay's pace and take one message of its daily limit; return why it cannot be used, or ""."""
@@ -122,19 +125,48 @@ class RelayPool:
             if relay.reserved_on != day:
                 relay.reserved, relay.reserved_on = 0, day
             if relay.reserved <= 0:
-                relay.reserved += await self._limits.reserve(
-                    relay.name, day, _RESERVED_AT_ONCE, relay.per_day
-                )
+                relay.reserved += await self._store.reserve(relay.name, day, _RESERVED_AT_ONCE, relay.per_day)
             return relay.reserved > 0
 
-    def _note(self, relay: Relay, reply: SmtpReply) -> SmtpReply:
+    async def note(self, relay: Relay, reply: SmtpReply) -> SmtpReply:
+        """Learn from a reply how the relay is; return the reply with its name. Never raises."""
         before = relay.health
         relay.health = note_reply(before, reply, self._clock.now())
-        if relay.health.paused_until != before.paused_until:
-            log.warning(
-                "relay paused", relay=relay.name, until=relay.health.paused_until, why=relay.health.why
-            )
+        if relay.health.pauses != before.pauses:
+            await self._tell_others(relay)
         return replace(reply, relay=relay.name)
+
+    async def _tell_others(self, relay: Relay) -> None:
+        """Write a pause down, or its end. A reply in hand must not be lost because the store is away."""
+        health = relay.health
+        pause = None
+        if health.pauses and health.paused_until is not None:
+            pause = RelayPause(health.paused_until, health.why, health.pauses)
+            log.warning("relay paused", relay=relay.name, until=pause.until, why=pause.why)
+        else:
+            log.info("relay takes mail again", relay=relay.name)
+        try:
+            await self._store.save_pause(relay.name, pause)
+        except StoreError as error:
+            log.warning("nobody else knows of it", relay=relay.name, error=str(error))
+
+    async def _ask_others(self) -> None:
+        """Take over the pauses that other processes, or this one before a restart, have written down."""
+        now = self._clock.now()
+        if self._asked_at is not None and timedelta() <= now - self._asked_at < _ASK_OTHERS_EVERY:
+            return
+        self._asked_at = now
+        try:
+            pauses = await self._store.load_pauses()
+        except StoreError as error:
+            log.warning("it is not known which relays are left alone", error=str(error))
+            return
+        for relay in self._relays:
+            pause = pauses.get(relay.name)
+            if pause is not None and pause.until > (relay.health.paused_until or now):
+                relay.health = replace(
+                    relay.health, pauses=pause.pauses, paused_until=pause.until, why=pause.why
+                )
 
 
 class PooledSession:
@@ -151,7 +183,7 @@ class PooledSession:
         answer = await self._session.data(message)
         if isinstance(answer, Silence):
             return replace(answer, relay=self.relay)
-        return self._pool._note(self._of, answer)
+        return await self._pool.note(self._of, answer)
 
     async def abandon(self) -> None:
         """Leave without DATA."""

@@ -2,7 +2,8 @@
 
 We drive the three commands ourselves because the one question that matters, "can the relay have taken
 this message?", has a different answer at each of them. Before DATA nothing was sent: a refusal is a
-reply, a broken connection can be replaced. After it a reply is definite and silence is uncertain.
+reply, a broken connection can be replaced. Until the relay has answered DATA, a broken connection is a refusal as
+well: the message has not begun to flow. After that a reply is definite and silence is uncertain.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import aiosmtplib
 from aiosmtplib import (
     SMTPAuthenticationError,
     SMTPConnectResponseError,
-    SMTPDataError,
     SMTPException,
     SMTPHeloError,
     SMTPRecipientRefused,
@@ -313,19 +313,38 @@ class SmtpSession:
             return SmtpReply(
                 552, f"5.3.4 the relay takes {size} bytes at most, the message has {len(message)}"
             )
+        refused = await self._begin_data(timeout_s)
+        if refused is not None:
+            return refused
         try:
-            accepted = await _transmit(client, message, timeout_s)
-        except SMTPDataError as error:
-            reply = _reply(error)
-            if 400 <= reply.code <= 599:
-                return reply
-            # For example 250 in answer to DATA itself: the message has not begun to flow.
-            return Silence(f"the relay answered {reply}, which does not say whether it took the message")
+            answer = await _transmit(client, message, timeout_s)
         except TimeoutError:
             return Silence(f"no answer to the message within {timeout_s:g} s")
         except _NETWORK_ERRORS as error:
             return Silence(f"no answer to the message: {_say(error)}")
-        return SmtpReply(accepted.code, _one_line(accepted.message))
+        reply = SmtpReply(answer.code, _one_line(answer.message))
+        if reply.code == 250 or 400 <= reply.code <= 599:
+            return reply
+        return Silence(f"the relay answered {reply}, which does not say whether it took the message")
+
+    async def _begin_data(self, timeout_s: float) -> SmtpReply | None:
+        """Send DATA; None where the relay waits for the message now. All else is definite: nothing has flowed yet."""
+        client = self._connection.client
+        try:
+            started = await client.execute_command(b"DATA", timeout=timeout_s)
+        except TimeoutError:
+            _drop(client)  # its late answer would be taken for that to the next command
+            return SmtpReply(451, f"4.4.2 the relay did not answer DATA within {timeout_s:g} s")
+        except _NETWORK_ERRORS as error:
+            _drop(client)
+            return SmtpReply(451, f"4.4.2 the relay broke off at DATA, before the message: {_say(error)}")
+        reply = SmtpReply(started.code, _one_line(started.message))
+        if started.code == 354:
+            return None
+        if 400 <= started.code <= 599:
+            return reply
+        _drop(client)
+        return SmtpReply(451, f"4.5.0 the relay answered DATA with {reply}, which is no answer to it")
 
     def _settle(self, answer: SmtpReply | Silence) -> None:
         """Keep the connection for the next message, or drop it."""
@@ -355,20 +374,14 @@ async def _log_in(client: aiosmtplib.SMTP, relay: RelayConfig) -> None:
 
 
 async def _transmit(client: aiosmtplib.SMTP, message: bytes, timeout_s: float) -> aiosmtplib.SMTPResponse:
-    """Send DATA and the message, as client.data does. That runs two regular expressions over each message, which
+    """Send the message after DATA, as client.data does. That runs two regular expressions over each message, which
     take as long as all the rest; ours has CRLF line ends already, and dots are quickly looked for."""
-    started = await client.execute_command(b"DATA", timeout=timeout_s)
-    if started.code != 354:
-        raise SMTPDataError(started.code, started.message)
     if client.protocol is None:
         raise aiosmtplib.SMTPServerDisconnected("the connection is lost")
     if b"\n." in message or message.startswith(b"."):
         message = (b"\n" + message).replace(b"\n.", b"\n..")[1:]
     client.protocol.write(message + (b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n"))
-    answer = await client.protocol.read_response(timeout=timeout_s)
-    if answer.code != 250:
-        raise SMTPDataError(answer.code, answer.message)
-    return answer
+    return await client.protocol.read_response(timeout=timeout_s)
 
 
 async def _quit(client: aiosmtplib.SMTP) -> None:
@@ -446,6 +459,11 @@ def _diagnose(relay: RelayConfig, error: BaseException) -> tuple[str, str]:
         )
     if isinstance(error, SMTPResponseException):
         return f"it does not let us in ({_reply(error)})", "ask who runs it whether this machine may use it"
+    if "No suitable authentication" in str(error):
+        return (
+            "it offers only XOAUTH2 to log in",
+            "set relay.auth: xoauth2, with an access token as the password",
+        )
     if "auth" in str(error).casefold():
         return "it takes no login here", "use its submission port (587 or 465), or leave relay.username out"
     if "STARTTLS" in str(error):

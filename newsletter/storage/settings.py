@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
+from newsletter.model import RelayPause
 from newsletter.storage.engine import Database, insert_or_ignore, insert_or_update
 from newsletter.storage.tables import relay_days, settings
 
 _SECRET = "secret"
 _HOLD = "hold"
 _ZONE_RULES = "zone_rules"
+_PAUSE = "relay_pause:"
 
 
 class SqlSettingStore:
-    """See newsletter.ports.SettingStore and DailyLimits."""
+    """See newsletter.ports.SettingStore and RelayStore."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -58,6 +62,28 @@ class SqlSettingStore:
             return granted
 
         return await self._database.transact(work)
+
+    async def save_pause(self, relay: str, pause: RelayPause | None) -> None:
+        """Leave a relay alone for a while; None ends that."""
+        key = f"{_PAUSE}{relay}"
+        async with self._database.write() as connection:
+            if pause is None:
+                await connection.execute(delete(settings).where(settings.c.key == key))
+                return
+            value = json.dumps([pause.until.isoformat(), pause.why, pause.pauses])
+            await connection.execute(insert_or_update(connection, settings).values(key=key, value=value))
+
+    async def load_pauses(self) -> Mapping[str, RelayPause]:
+        """Return the last pause of each relay that has taken nothing since, also where its time is over."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(settings).where(settings.c.key.startswith(_PAUSE, autoescape=True))
+            )
+            found = {row.key.removeprefix(_PAUSE): json.loads(row.value) for row in rows}
+        return {
+            relay: RelayPause(datetime.fromisoformat(until), why, pauses)
+            for relay, (until, why, pauses) in found.items()
+        }
 
     async def give_back(self, relay: str, day: date, messages: int) -> None:
         """Return what was reserved and not used."""

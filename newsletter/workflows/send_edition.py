@@ -286,7 +286,7 @@ class Sender:
         envelope = mail.envelope
         if self.return_path is not None:
             envelope = replace(envelope, mail_from=self.return_path(delivery.id))
-        session = await self.mailer.begin(envelope, one.only)
+        session = await patiently(lambda: self.mailer.begin(envelope, one.only))
         if isinstance(session, SmtpReply):  # MAIL or RCPT was refused
             return await self._settle(delivery, attempt, session, ledger)
         try:

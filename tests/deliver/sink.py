@@ -8,12 +8,17 @@ What it does to a message is chosen by the recipient's local part, up to the fir
     mutercpt-…         never answers RCPT
     data451-…          answers DATA with that code
     dropatdata-…       closes the connection instead of answering DATA
+    mutedata-…         never answers DATA
     dropbeforedot-…    closes the connection in the middle of the message
     dot550-…           answers the message with that code, and has not accepted it
+    policy-…           answers the message with 554 5.7.1, and has not accepted it
     lostafterdot-…     closes the connection after the dot, not accepted
     dropafterdot-…     closes the connection after the dot, accepted
     garbledafterdot-…  answers the message with a line that is no reply, accepted
     slow-…             accepts, and answers after slow_s seconds
+
+    once-…             does what stands behind it the first time that it sees the address, then accepts
+    storm451-…         answers RCPT with that code as long as the sink's storm lasts
 
 Anything else is accepted. Run as a process it writes its port to a file and one line for each accepted
 message (Message-ID, a blank, the recipient) to a log, before it answers:
@@ -26,6 +31,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import hmac
 import re
 import ssl
 from collections.abc import Callable, Mapping
@@ -36,7 +42,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_SCRIPTED = re.compile(r"(?P<what>rcpt|grey|data|dot)(?P<code>\d{3})-")
+_SCRIPTED = re.compile(r"(?P<what>rcpt|grey|storm|data|dot)(?P<code>\d{3})-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,9 @@ class Sink:
     """``async with Sink() as sink:`` listens on a loopback address at ``sink.port``.
 
     tls: wrap each connection at once. starttls: offer STARTTLS. logins: user to password; then MAIL needs
-    a login. greeting, ehlo, mail: replies to send instead of the usual ones. mute: never greets.
-    close_after: closes a connection after so many messages. close_idle_s: after so long without a command.
+    a login, in one of the ways of auths. greeting, ehlo, mail: replies to send instead of the usual ones. mute:
+    never greets. storm: see above. close_after: closes a connection after so many messages. close_idle_s: after so
+    long without a command.
     hang_up_at: "connect" or "MAIL": closes the connection there instead of answering.
     enough_after: answers MAIL with 421 after so many messages on one connection.
     """
@@ -68,10 +75,12 @@ class Sink:
     tls: ssl.SSLContext | None = None
     starttls: ssl.SSLContext | None = None
     logins: Mapping[str, str] = field(default_factory=dict)
+    auths: tuple[str, ...] = ("PLAIN",)
     greeting: str = "220 sink ready"
     ehlo: str = ""
     mail: str = ""
     mute: bool = False
+    storm: bool = False
     hang_up_at: str = ""
     smtputf8: bool = False
     delay_s: float = 0
@@ -141,6 +150,7 @@ class _Conversation:
     user: str = ""
     mail_from: str | None = None
     rcpt_to: str = ""
+    script: str = ""
     taken: int = 0
 
     async def hold(self) -> None:
@@ -180,7 +190,7 @@ class _Conversation:
         if self.sink.starttls and not self.secured:
             extensions.append("STARTTLS")
         if self.sink.logins:
-            extensions.append("AUTH PLAIN")
+            extensions.append("AUTH " + " ".join(self.sink.auths))
         if self.sink.smtputf8:
             extensions.append("SMTPUTF8")
         await self._say("250-sink", *(f"250-{one}" for one in extensions[:-1]), f"250 {extensions[-1]}")
@@ -192,12 +202,34 @@ class _Conversation:
         self.secured = True
 
     async def _auth(self, command: str) -> None:
-        _, user, password = base64.b64decode(command.split(" ")[2]).decode().split("\0")
-        if self.sink.logins.get(user) != password:
+        _, how, *first = command.split(" ")
+        user, is_right = await self._ask_login(how, base64.b64decode(first[0]).decode() if first else "")
+        if how not in self.sink.auths or not is_right:
             await self._say("535 5.7.8 authentication failed")
             return
         self.user = user
         await self._say("235 2.7.0 welcome")
+
+    async def _ask_login(self, how: str, first: str) -> tuple[str, bool]:
+        """Return who logs in, and whether they know their password (RFC 4954, RFC 4616, RFC 2195, XOAUTH2)."""
+        logins = self.sink.logins
+        match how:
+            case "PLAIN":
+                _, user, password = first.split("\0")
+            case "LOGIN":
+                user, password = first, await self._challenge("Password:")
+            case "CRAM-MD5":
+                user, _, proof = (await self._challenge("<1@sink>")).rpartition(" ")
+                right = hmac.new(logins.get(user, "").encode(), b"<1@sink>", "md5").hexdigest()
+                return user, user in logins and proof == right
+            case _:
+                named = dict(part.split("=", 1) for part in first.split("\1") if part)
+                user, password = named["user"], named["auth"].removeprefix("Bearer ")
+        return user, logins.get(user) == password
+
+    async def _challenge(self, text: str) -> str:
+        await self._say("334 " + base64.b64encode(text.encode()).decode())
+        return base64.b64decode(await self._line()).decode()
 
     async def _mail(self, command: str) -> None:
         if self.sink.hang_up_at == "MAIL":
@@ -216,25 +248,31 @@ class _Conversation:
 
     async def _rcpt(self, command: str) -> None:
         address = command[command.index("<") + 1 : command.rindex(">")]
-        if address.startswith("dropatrcpt-"):
-            raise _Hangup
-        if address.startswith("mutercpt-"):
-            await asyncio.sleep(3600)
-        scripted = _SCRIPTED.match(address)
         new = address not in self.sink._seen
         self.sink._seen.add(address)
-        if scripted and (scripted["what"] == "rcpt" or (scripted["what"] == "grey" and new)):
+        self.script = address
+        if address.startswith("once-"):
+            self.script = address.removeprefix("once-") if new else ""
+        if self.script.startswith("dropatrcpt-"):
+            raise _Hangup
+        if self.script.startswith("mutercpt-"):
+            await asyncio.sleep(3600)
+        scripted = _SCRIPTED.match(self.script)
+        refuses = {"rcpt": True, "grey": new, "storm": self.sink.storm}
+        if scripted and refuses.get(scripted["what"]):
             await self._answer(scripted["code"])
             return
         self.rcpt_to = address
         await self._say("250 2.1.5 ok")
 
     async def _data(self, command: str) -> None:
-        scripted = _SCRIPTED.match(self.rcpt_to)
+        scripted = _SCRIPTED.match(self.script)
         if self.mail_from is None or not self.rcpt_to:
             await self._say("503 5.5.1 no envelope")
-        elif self.rcpt_to.startswith("dropatdata-"):
+        elif self.script.startswith("dropatdata-"):
             raise _Hangup
+        elif self.script.startswith("mutedata-"):
+            await asyncio.sleep(3600)
         elif scripted and scripted["what"] == "data":
             await self._answer(scripted["code"])
         else:
@@ -242,7 +280,7 @@ class _Conversation:
             await self._take(self.mail_from, await self._read_message())
 
     async def _read_message(self) -> bytes:
-        if self.rcpt_to.startswith("dropbeforedot-"):
+        if self.script.startswith("dropbeforedot-"):
             await self.reader.readexactly(100)
             raise _Hangup
         lines: list[bytes] = []
@@ -252,10 +290,14 @@ class _Conversation:
 
     async def _take(self, mail_from: str, content: bytes) -> None:
         await asyncio.sleep(self.sink.delay_s)
-        what = self.rcpt_to.partition("-")[0]
-        scripted = _SCRIPTED.match(self.rcpt_to)
+        what = self.script.partition("-")[0]
+        scripted = _SCRIPTED.match(self.script)
         if scripted and scripted["what"] == "dot":
             await self._answer(scripted["code"])
+            self._forget()
+            return
+        if what == "policy":
+            await self._say("554 5.7.1 your mail is not wanted here")
             self._forget()
             return
         if what == "lostafterdot":

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
 
@@ -11,8 +11,8 @@ from newsletter.deliver.outcome import Meaning, choose_outcome, read_hint, read_
 from newsletter.deliver.relay_health import RelayHealth, note_failure, note_reply
 from newsletter.deliver.relays import PooledSession, Relay, RelayPool
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
-from newsletter.errors import MailerError
-from newsletter.model import Deferred, EmailAddress, Envelope, Rejected, Silence, SmtpReply
+from newsletter.errors import MailerError, StoreError
+from newsletter.model import Deferred, EmailAddress, Envelope, Rejected, RelayPause, Silence, SmtpReply
 from newsletter.storage import SqlSettingStore, open_database
 from tests.builders import at
 from tests.deliver.sink import Sink
@@ -114,6 +114,48 @@ async def test_a_daily_limit_holds_over_restarts_and_ends_with_the_day() -> None
         await send(relays)
         await relays.close()
         assert len(sink.messages) == 6
+    await database.close()
+
+
+async def test_a_pause_is_known_to_other_processes_and_after_a_restart_and_ends_for_all() -> None:
+    clock = SetClock()
+    database = await open_database("sqlite:///:memory:")
+    async with Sink(mail="554 5.7.1 we do not want you") as sink:
+        one = RelayPool([make_relay(sink, "1")], SqlSettingStore(database), clock)
+        with pytest.raises(MailerError, match="refuses the sender"):
+            await send(one)
+        asked = sink.connections
+
+        other = RelayPool([make_relay(sink, "1")], SqlSettingStore(database), clock)
+        with pytest.raises(MailerError, match="left alone until 08:01 UTC"):
+            await send(other)
+        assert sink.connections == asked, "the other process leaves the relay alone without asking it"
+
+        clock.at += timedelta(minutes=2)
+        sink.mail = ""
+        assert isinstance(await send(other), SmtpReply)
+        assert not await SqlSettingStore(database).load_pauses()
+        await one.close()
+        await other.close()
+    await database.close()
+
+
+async def test_a_reply_is_not_lost_where_the_store_is_away() -> None:
+    class Away(SqlSettingStore):
+        async def save_pause(self, relay: str, pause: RelayPause | None) -> None:
+            raise StoreError("away")
+
+        async def load_pauses(self) -> Mapping[str, RelayPause]:
+            raise StoreError("away")
+
+    database = await open_database("sqlite:///:memory:")
+    async with Sink() as sink:
+        relay = make_relay(sink, "1")
+        relays = RelayPool([relay], Away(database), SetClock())
+        relay.health = RelayHealth(pauses=2)
+        assert str(await send(relays)).startswith("250")
+        assert len(sink.messages) == 1
+        await relays.close()
     await database.close()
 
 

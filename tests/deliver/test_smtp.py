@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import socket
 import ssl
-import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from newsletter.deliver.smtp import RelayConfig, SmtpMailer, SmtpSession
+from newsletter.deliver.smtp import Auth, RelayConfig, SmtpMailer, SmtpSession
 from newsletter.errors import MailerError
 from newsletter.model import EmailAddress, Envelope, Silence, SmtpReply
 from tests.deliver.sink import Sink
@@ -41,36 +38,6 @@ async def begin(mailer: SmtpMailer, local: str) -> SmtpSession:
 async def send(mailer: SmtpMailer, local: str = "ada", message: bytes = MESSAGE) -> SmtpReply | Silence:
     session = await mailer.begin(envelope_to(local))
     return session if isinstance(session, SmtpReply) else await session.data(message)
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A throw-away certificate for localhost and 127.0.0.1, with its key in the same file."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs the openssl command to make a certificate")
-    folder = tmp_path_factory.mktemp("tls")
-    command = (
-        f"{openssl} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-        f" -keyout {folder / 'key.pem'} -out {folder / 'cert.pem'} -subj /CN=localhost"
-        " -addext subjectAltName=DNS:localhost,IP:127.0.0.1"
-    )
-    subprocess.run(command.split(), check=True, capture_output=True)
-    both = folder / "both.pem"
-    both.write_bytes((folder / "cert.pem").read_bytes() + (folder / "key.pem").read_bytes())
-    return both
-
-
-@pytest.fixture
-def server_tls(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
-
-
-@pytest.fixture
-def _trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
 
 
 # --- a message goes through ---------------------------------------------------------------
@@ -232,9 +199,28 @@ async def test_a_nonsense_answer_to_rcpt_never_looks_like_an_accepted_message(co
 
 
 @pytest.mark.parametrize(
+    ("local", "said"),
+    [
+        ("dropatdata-ada", "4.4.2 the relay broke off at DATA, before the message: "),
+        ("mutedata-ada", "4.4.2 the relay did not answer DATA within 0.2 s"),
+        ("data250-ada", "4.5.0 the relay answered DATA with 250 2.0.0 as scripted"),
+    ],
+)
+async def test_before_the_message_begins_to_flow_all_is_definite(local: str, said: str) -> None:
+    async with Sink() as sink:
+        mailer = SmtpMailer(relay_of(sink, connections=1, data_timeout_s=0.2))
+        answer = await send(mailer, local)
+        assert isinstance(answer, SmtpReply)
+        assert answer.code == 451
+        assert answer.text.startswith(said)
+        assert await send(mailer) == ACCEPTED, "and its connection is not used again"
+        await mailer.close()
+    assert sink.connections == 2
+
+
+@pytest.mark.parametrize(
     ("local", "accepted", "why"),
     [
-        ("dropatdata-a", 0, "no answer to the message: "),
         ("dropbeforedot-a", 0, "no answer to the message: "),
         ("lostafterdot-a", 0, "no answer to the message: "),
         ("dropafterdot-a", 1, "no answer to the message: "),
@@ -242,7 +228,6 @@ async def test_a_nonsense_answer_to_rcpt_never_looks_like_an_accepted_message(co
         ("slow-a", 1, "no answer to the message within 0.2 s"),
         ("dot354-a", 0, "does not say whether it took the message"),
         ("dot251-a", 0, "does not say whether it took the message"),
-        ("data250-a", 0, "does not say whether it took the message"),
     ],
 )
 async def test_anything_but_a_reply_is_silence_and_ends_the_connection(
@@ -461,6 +446,39 @@ async def test_starttls_and_login(server_tls: ssl.SSLContext, host: str) -> None
 
     verbs = [command.split(" ")[0] for command in sink.commands]
     assert verbs == ["EHLO", "STARTTLS", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "QUIT"]
+
+
+@pytest.mark.usefixtures("_trusted")
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        ("PLAIN", "plain"),
+        ("LOGIN", "login"),
+        ("CRAM-MD5", "cram-md5"),
+        ("XOAUTH2", "xoauth2"),
+        ("PLAIN", "auto"),
+        ("LOGIN", "auto"),
+        ("CRAM-MD5", "auto"),
+    ],
+)
+async def test_every_usual_way_to_log_in(server_tls: ssl.SSLContext, offered: str, chosen: Auth) -> None:
+    async with Sink(starttls=server_tls, logins={"ada": "secret"}, auths=(offered,)) as sink:
+        right = relay_of(sink, security="starttls", username="ada", password="secret", auth=chosen)
+        mailer = SmtpMailer(right)
+        assert await send(mailer) == ACCEPTED
+        await mailer.close()
+
+        wrong = replace(right, password="wr0ng")
+        assert "it refused the login as ada (535 5.7.8 authentication failed)" in await failure(wrong)
+    assert len(sink.messages) == 1
+
+
+@pytest.mark.usefixtures("_trusted")
+async def test_a_relay_that_wants_an_access_token_is_told_apart(server_tls: ssl.SSLContext) -> None:
+    async with Sink(starttls=server_tls, logins={"ada": "token"}, auths=("XOAUTH2",)) as sink:
+        said = await failure(relay_of(sink, security="starttls", username="ada", password="token"))
+
+    assert said.startswith("it offers only XOAUTH2 to log in; set relay.auth: xoauth2")
 
 
 @pytest.mark.usefixtures("_trusted")

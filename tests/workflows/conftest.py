@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from newsletter.config import load_config
-from newsletter.model import Delivery, State
+from newsletter.deliver.relays import Relay, RelayPool
+from newsletter.deliver.smtp import RelayConfig, SmtpMailer
+from newsletter.model import Consent, Delivery, EmailAddress, State
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.collect_entries import CollectReport
@@ -35,12 +38,17 @@ class SetClock:
 
 @dataclass(slots=True)
 class Office:
-    """What a test of a workflow works with."""
+    """What a test of a workflow works with.
+
+    gone: who has left, with how many mails they had by then. others: who gets mails that are no digests.
+    """
 
     newsletter: Newsletter
     sink: Sink
     clock: SetClock
     folder: Path
+    gone: dict[str, int] = field(default_factory=dict)
+    others: set[str] = field(default_factory=set)
 
     def write_day(self, text: str) -> None:
         (self.folder / "day.json").write_text(text)
@@ -55,6 +63,26 @@ class Office:
         """Let these readers join now."""
         self.write_subscribers(*addresses, topics=topics)
         await self.newsletter.import_subscribers()
+
+    async def leave(self, address: str) -> None:
+        """Let a reader leave now."""
+        store = self.newsletter.subscribers
+        reader = await store.load(EmailAddress(address))
+        assert reader is not None
+        await store.save([replace(reader, consent=Consent.LEFT)], self.clock.now(), "left")
+        self.note_gone(address)
+
+    def note_gone(self, address: str) -> None:
+        """Remember that nobody may mail this address from now on."""
+        self.gone[address] = sum(message.rcpt_to == address for message in self.sink.messages)
+
+    def use_relay(self, **changes: Any) -> None:
+        """Let the mails go to the sink as through a relay with these settings, which a test's configuration may not
+        have: short waits, TLS, a login."""
+        relay = replace(RelayConfig("127.0.0.1", self.sink.port, security="none"), **changes)
+        newsletter = self.newsletter
+        pool = RelayPool([Relay(str(relay), SmtpMailer(relay))], newsletter.settings, self.clock)
+        self.newsletter = replace(newsletter, mailer=pool)
 
     async def collect(self) -> CollectReport:
         return await self.newsletter.collect()

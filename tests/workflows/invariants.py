@@ -1,0 +1,62 @@
+"""The five promises of docs/reliability.md, as one check of the ledger against the mails that really arrived."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from newsletter.model import COUNTED, Consent, EntryId, State, SubscriberId
+from tests.workflows.conftest import Office
+
+_COUNTS = (*COUNTED, State.IN_DATA)
+
+
+async def check_invariants(office: Office, edition: str = "2026-06-16") -> dict[str, State]:
+    """Assert the five promises over all editions; return the states of one edition by address.
+
+    Everybody who ever joined was due at each edition so far, so how many are due is known without the ledger.
+    """
+    deliveries = office.newsletter.deliveries
+    joined = [
+        reader
+        for reader in await office.newsletter.subscribers.load_all()
+        if reader.consent is not Consent.UNCONFIRMED  # somebody who gets alerts, say
+    ]
+    counts = await deliveries.load_counts()
+    copies = Counter(message.message_id for message in office.sink.messages)
+    named: dict[str, str] = {}
+    shown: dict[SubscriberId, list[EntryId]] = defaultdict(list)
+    for key in {edition} | {count.edition for count in counts}:
+        rows = await deliveries.load_edition(key)
+        # (i) one row for each reader and edition
+        assert len({row.recipient for row, _ in rows}) == len(rows), f"two rows for one reader in {key}"
+        assert {row.recipient for row, _ in rows} == {reader.id for reader in joined}, (
+            f"somebody misses in {key}"
+        )
+        # (ii) the counts add up to what was due
+        assert sum(count.count for count in counts if count.edition == key) == len(joined)
+        for row, mailed_to in rows:
+            if row.frozen is None or not row.frozen.message_id:
+                assert row.state not in (State.ACCEPTED, State.UNCERTAIN) or mailed_to.endswith(".invalid")
+                continue
+            # (iii) one copy, or two under one name where the mail was uncertain
+            named[row.frozen.message_id] = row.frozen.address
+            arrived = copies[row.frozen.message_id]
+            assert arrived <= (2 if row.uncertain_at else 1), f"{mailed_to} has {arrived} copies of {key}"
+            if row.state is State.ACCEPTED:
+                assert arrived >= 1, f"{key} to {mailed_to} is called accepted and never came"
+            if row.state in _COUNTS:
+                shown[row.recipient] += [entry for entry, _, _ in row.frozen.entry_ids]
+    # (iv) no paper in two digests of one reader that count
+    for recipient, entries in shown.items():
+        assert len(entries) == len(set(entries)), f"reader {recipient} was shown a paper twice"
+    # (v) nobody who has left got anything since, and nobody got a mail that the ledger does not know
+    for address, before in office.gone.items():
+        since = sum(message.rcpt_to == address for message in office.sink.messages) - before
+        assert since == 0, f"{address} has left, and got {since} mails since"
+    for message in office.sink.messages:
+        if message.rcpt_to in office.gone or message.rcpt_to in office.others:
+            continue
+        assert named.get(message.message_id) == message.rcpt_to, (
+            f"the ledger does not know {message.message_id}"
+        )
+    return {address: row.state for row, address in await deliveries.load_edition(edition)}
