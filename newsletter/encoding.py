@@ -26,25 +26,27 @@ class _Encoded(NamedTuple):
 def encode_part(pieces: Iterable[Piece]) -> tuple[str, bytes]:
     """Return the name of the shorter encoding and the part in it, with CRLF line ends; no line is over 76 columns."""
     pieces = tuple(pieces)
-    encoded = [_encode_shared(piece.text) if piece.is_shared else _encode_own(piece.text) for piece in pieces]
-    if sum(len(one.quoted) for one in encoded) <= _base64_size(sum(one.raw_bytes for one in encoded)):
-        return "quoted-printable", b"".join(one.quoted for one in encoded)
+    encoded = [_encode_shared(text) if is_shared else _encode_own(text) for text, is_shared in pieces]
+    body = b"".join([quoted for quoted, _ in encoded])
+    if len(body) <= _base64_size(sum([raw_bytes for _, raw_bytes in encoded])):
+        return "quoted-printable", body
     return "base64", _encode_base64("".join(piece.text for piece in pieces))
 
 
 def measure_part(pieces: Iterable[Piece]) -> int:
     """Return how many bytes `encode_part` makes of the pieces."""
     quoted = raw = 0
-    for piece in pieces:
-        one = _encode_shared(piece.text) if piece.is_shared else _encode_own(piece.text)
-        quoted += len(one.quoted)
-        raw += one.raw_bytes
+    for text, is_shared in pieces:
+        one, raw_bytes = _encode_shared(text) if is_shared else _encode_own(text)
+        quoted += len(one)
+        raw += raw_bytes
     return min(quoted, _base64_size(raw))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _encode_own(text: str) -> _Encoded:
-    """Return a piece of one mail. Remembered from its measuring to its encoding; what is shared is never pushed out."""
+    """Return a piece of one mail. Remembered from its measuring to its encoding, and for the next hundred mails or so:
+    the same heading stands in many. What is shared is never pushed out by it."""
     return _encode(text)
 
 

@@ -98,6 +98,10 @@ class Entry:
     first_seen_run: int = 0
     first_seen_at: datetime | None = None
 
+    def __hash__(self) -> int:
+        # Hashing all the fields would cost more than what is looked up by it; few entries of one key differ.
+        return hash(self.key)
+
     @property
     def keys(self) -> tuple[EntryKey, ...]:
         """All the names of this work, the strongest first."""
@@ -407,6 +411,10 @@ class Match:
     strength: float
     likeness: Likeness | None = None
 
+    def __hash__(self) -> int:
+        first = self.hits[0] if self.hits else None
+        return hash((first.rule, first.start) if first else self.strength)  # as for Entry
+
 
 class Candidate(NamedTuple):
     """An entry in the order of a topic. score is 0 to 1: how much that order speaks for it."""
@@ -527,6 +535,9 @@ class Card:
     project_url: str = ""
     is_model_summary: bool = False
 
+    def __hash__(self) -> int:
+        return hash(self.key)  # as for Entry
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -553,6 +564,9 @@ class Reason:
     share: float = 0.0
     words: tuple[str, ...] = ()
     paper: str = ""
+
+    def __hash__(self) -> int:
+        return hash((self.rule, self.place, self.share))  # as for Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -710,6 +724,8 @@ class Kind(StrEnum):
 
 
 NOTICES = frozenset(Kind) - {Kind.DIGEST}
+TO_OPERATORS = frozenset({Kind.ALERT, Kind.LOGIN})
+"""These go out even while nothing may be sent: they tell of it, and let somebody look."""
 
 
 class State(StrEnum):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from newsletter.compose.choice import Claim, choose_topics, first_entries
 from newsletter.compose.diversity import Comparison, diversify
@@ -96,11 +97,7 @@ def compose_digest(
         if topic.rank in _DIVERSE:
             mine = diversify(mine, compare, topic.limit)
         items = tuple(
-            Item(
-                entry.id,
-                build_card(entry),
-                build_reason(entry, match, topic, standings.get(entry.id), window, previous_on),
-            )
+            _build_item(entry, match, topic.min_upvotes, standings.get(entry.id), window, previous_on)
             for entry, match, _ in mine[: topic.limit]
         )
         overflow = [candidate.entry for candidate in mine[topic.limit :]]
@@ -115,11 +112,7 @@ def compose_digest(
     rest = [entry for entry in choose_entries(everything_else, window, shown.entries) if entry.id not in best]
     if rest and everything_else_limit:
         items = tuple(
-            Item(
-                entry.id,
-                build_card(entry),
-                build_reason(entry, None, None, standings.get(entry.id), window, previous_on),
-            )
+            _build_item(entry, None, 0, standings.get(entry.id), window, previous_on)
             for entry in rest[:everything_else_limit]
         )
         sections.append(Section(topic="", items=items))
@@ -166,6 +159,21 @@ def _choose_best_topics(offered: Sequence[TopicMatches]) -> dict[EntryId, int]:
     }
 
 
+@lru_cache(maxsize=16_384)
+def _build_item(
+    entry: Entry,
+    match: Match | None,
+    min_upvotes: int,
+    standing: Standing | None,
+    window: Window,
+    previous_on: date,
+) -> Item:
+    """Return one entry of a section. Remembered, so that readers who get it for the same reason share one object, and
+    what is made of it later is found again by identity."""
+    reason = build_reason(entry, match, min_upvotes, standing, window, previous_on)
+    return Item(entry.id, build_card(entry), reason)
+
+
 def build_card(entry: Entry) -> Card:
     """Return what a mail shows of an entry, as it stands now. A model-written summary only where there is no other."""
     return Card(
@@ -192,12 +200,12 @@ def build_card(entry: Entry) -> Card:
 def build_reason(
     entry: Entry,
     match: Match | None,
-    topic: Topic | None,
+    min_upvotes: int,
     standing: Standing | None,
     window: Window,
     previous_on: date,
 ) -> Reason:
-    """Return why an entry is in a digest. late: it was listed on a day whose digest had already gone out."""
+    """Return why an entry is in a digest. min_upvotes are those that its topic waits for."""
     hit = match.hits[0] if match and match.hits else None
     likeness = match.likeness if match and not hit else None
     waited = entry.first_seen_run <= window.after_run
@@ -210,8 +218,9 @@ def build_reason(
         projected=standing.projected if standing else None,
         place=standing.place if standing else 0,
         of=standing.of if standing else 0,
+        # Listed on a day whose digest had already gone out.
         late=entry.listed_on is not None and entry.listed_on <= previous_on,
-        reached=topic.min_upvotes if topic and waited else 0,
+        reached=min_upvotes if waited else 0,
         share=likeness.share if likeness else 0.0,
         words=likeness.words if likeness else (),
         paper=likeness.paper if likeness else "",

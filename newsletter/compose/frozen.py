@@ -38,25 +38,24 @@ def freeze_digest(digest: Digest) -> tuple[str, dict[str, str]]:
         for item in section.items:
             card_hash, card = _freeze_card(item.card)
             cards[card_hash] = card
-            items.append({"entry": item.entry_id, "card": card_hash, "reason": _freeze_reason(item.reason)})
-        sections.append(
-            {
-                "topic": section.topic,
-                "items": items,
-                "overflow": section.overflow,
-                "overflow_url": section.overflow_url,
-            }
+            items.append(_freeze_item(item))
+        rest = _to_json(
+            {"overflow": section.overflow, "overflow_url": section.overflow_url, "topic": section.topic}
         )
-    frozen = {
-        "slot": asdict(digest.slot),
-        "window": asdict(digest.window),
-        "sections": sections,
-        "quiet_topics": digest.quiet_topics,
-        "since_on": digest.since_on,
-        "look": [digest.layout, digest.language],
+        sections.append(f'{{"items":[{",".join(items)}],{rest[1:]}')
+    before = {
         "is_first": digest.is_first,
+        "look": [digest.layout, digest.language],
+        "quiet_topics": digest.quiet_topics,
     }
-    return _to_json(frozen), cards
+    after = {
+        "since_on": digest.since_on,
+        "slot": {"at": digest.slot.at, "local_on": digest.slot.local_on},
+        "window": {"after_run": digest.window.after_run, "upto_run": digest.window.upto_run},
+    }
+    # Put together by hand, because the JSON of an item is shared; "sections" stands between its neighbours by name.
+    joined = f'{_to_json(before)[:-1]},"sections":[{",".join(sections)}],{_to_json(after)[1:]}'
+    return joined, cards
 
 
 def freeze_notice(notice: Notice, language: str) -> str:
@@ -80,10 +79,11 @@ def _freeze_card(card: Card) -> tuple[str, str]:
     return hashlib.sha256(text.encode()).hexdigest(), text
 
 
-@lru_cache(maxsize=4096)
-def _freeze_reason(reason: Reason) -> dict[str, Any]:
-    """Return the fields of a reason, which are only read. Remembered: equal entries have equal reasons."""
-    return asdict(reason)
+@lru_cache(maxsize=16_384)
+def _freeze_item(item: Item) -> str:
+    """Return the JSON of one entry of a section. Remembered: readers with a topic in common have it in common."""
+    card_hash, _ = _freeze_card(item.card)
+    return _to_json({"entry": item.entry_id, "card": card_hash, "reason": asdict(item.reason)})
 
 
 def thaw_digest(digest_json: str, cards: Mapping[str, str]) -> Digest:
@@ -135,10 +135,13 @@ def _thaw_date(text: str | None) -> date | None:
 
 
 def _to_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_write_time)
+    return _ENCODER.encode(value)
 
 
 def _write_time(value: object) -> str:
     if isinstance(value, (date, datetime)):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no JSON form here")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_write_time)

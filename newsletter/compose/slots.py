@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from newsletter.model import Cadence, Consent, Plan, Skip, Slot, Subscriber, SubscriberId
@@ -23,6 +24,8 @@ def build_slot(cadence: Cadence, local_on: date) -> Slot:
     return Slot(local_on, local.astimezone(UTC))
 
 
+# A cadence and an instant are those of very many readers: both ways are looked up once for all of them.
+@lru_cache(maxsize=4096)
 def next_slot(cadence: Cadence, after: datetime) -> Slot:
     """Return the first slot whose instant lies after ``after``."""
     # One day back: the local date at `after` may lie behind a slot that a gap has moved on.
@@ -30,6 +33,7 @@ def next_slot(cadence: Cadence, after: datetime) -> Slot:
     return next(slot for slot in _slots_from(cadence, first) if slot.at > after)
 
 
+@lru_cache(maxsize=4096)
 def previous_slot(cadence: Cadence, before: datetime) -> Slot:
     """Return the last slot whose instant lies before ``before``."""
     first = before.astimezone(ZoneInfo(cadence.zone)).date() - 9 * _DAY

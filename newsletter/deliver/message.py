@@ -163,7 +163,13 @@ def _uri(url: str) -> str:
 def write_mailto(address: EmailAddress, subject: str = "") -> str:
     """Return a link that writes a mail (RFC 6068)."""
     query = f"?subject={quote(subject)}" if subject else ""
-    return f"mailto:{quote(_one_line(address), safe='@!$*+')}{query}"
+    return f"mailto:{_quote_address(address)}{query}"
+
+
+@lru_cache(maxsize=16)
+def _quote_address(address: EmailAddress) -> str:
+    """Return an address for a link. Those of the newsletter itself stand in every mail."""
+    return quote(_one_line(address), safe="@!$*+")
 
 
 def write_leave_mailto(identity: Identity, reader: SubscriberId, secret: bytes) -> str:
@@ -261,7 +267,7 @@ def _encoded_words(header: str, text: str) -> list[str]:
     chunk, used = "", 0
     room = min(_HEADER_COLUMNS - len(header) - len(": "), _WORD_COLUMNS) - _WORD_FRAME
     for char in text:
-        size = len(_encode_q(char)) if as_q else len(char.encode())
+        size = _q_size(char) if as_q else len(char.encode())
         if (used + size if as_q else -(-(used + size) // 3) * 4) > room:
             words.append(chunk)
             chunk, used, room = "", 0, _WORD_COLUMNS - _WORD_FRAME
@@ -269,6 +275,11 @@ def _encoded_words(header: str, text: str) -> list[str]:
         used += size
     words.append(chunk)
     return [f"=?utf-8?{'q' if as_q else 'b'}?{encode(word)}?=" for word in words]
+
+
+@lru_cache(maxsize=1024)
+def _q_size(char: str) -> int:
+    return len(_encode_q(char))
 
 
 def _encode_q(text: str) -> str:

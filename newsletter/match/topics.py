@@ -67,10 +67,18 @@ def _parse_topics_once(topics_json: str, library: tuple[tuple[str, Topic], ...])
         raise QueryError(f"topics are not JSON: {error}", text=topics_json, position=position) from error
     if not isinstance(forms, list):
         raise QueryError("topics must be a list", text=topics_json)
-    known = dict(library)
-    topics = tuple(_parse_form(form, known, f"topics[{index}]") for index, form in enumerate(forms))
+    parse = _parser_of_forms(library)
+    topics = tuple(parse(json.dumps(form), f"topics[{index}]") for index, form in enumerate(forms))
     check_names(topics)
     return topics
+
+
+@lru_cache(maxsize=8)
+def _parser_of_forms(library: tuple[tuple[str, Topic], ...]) -> Callable[[str, str], Topic]:
+    """Return what parses one form, as JSON, at a place. It remembers: readers whose lists differ have the same
+    topics in them, and then share one object."""
+    known = dict(library)
+    return lru_cache(maxsize=20_000)(lambda form_json, path: _parse_form(json.loads(form_json), known, path))
 
 
 def parse_topic(form: object, library: Mapping[str, Topic] = NO_LIBRARY) -> Topic:

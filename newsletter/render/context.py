@@ -190,11 +190,12 @@ def build_postal_address(identity: Identity) -> str:
 def _build_sections(lang: Language, digest: Digest, cut: Cut) -> tuple[SectionView, ...]:
     views = []
     number = 0
+    shown = digest.entry_count - cut.dropped
     leaders = find_leaders(digest)
     for section in digest.sections:
         papers = []
         for item in section.items:
-            if digest.entry_count - number > cut.dropped:
+            if number < shown:
                 title, url = _head_card(lang, item.card)
                 papers.append(PaperPlace(title, url, number in leaders, mark_card(number)))
             number += 1

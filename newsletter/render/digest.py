@@ -235,6 +235,8 @@ def choose_look(
 
     A reader who chose no layout and gets one mail a week gets ``weekly``. What the bundle does not have falls back.
     """
+    if (digest.layout, digest.language) in compiled.layouts:
+        return digest
     code = _first_of((digest.language, subscriber.language, identity.language), set(compiled.notices))
     names = {layout for layout, _ in compiled.layouts}
     is_weekly = len(subscriber.cadence.days) == 1
@@ -340,13 +342,17 @@ def _build_personal(
         "You get this mail because {address} subscribes to {newsletter}, {cadence}.",
         address=subscriber.address,
         newsletter=clean(identity.name, 80),
-        cadence=write_cadence(lang, subscriber.cadence),
+        cadence=_write_cadence_once(lang, subscriber.cadence),
     )
     values = {"leave": links.leave, "change": links.change, "web": links.web}
     return (
         {name: str(escape(value)) for name, value in {**values, "why": why}.items()},
         {**values, "why": wrap(why)},
     )
+
+
+# Readers have few cadences between them, and CLDR's formats are slow.
+_write_cadence_once = lru_cache(maxsize=1024)(write_cadence)
 
 
 def render_notice(

@@ -54,7 +54,13 @@ def wrap(text: str, indent: int = 0, first: str | None = None) -> str:
     is broken, except an address, which then stands alone on its line. East Asian characters are two
     columns wide.
     """
-    text = str(text)  # an unknown value says so here, with its name
+    # str: an unknown value says so here, with its name.
+    return _wrap(str(text), indent, first)
+
+
+# The lines of a page are those of many readers: headings of topics, counts, what stands below.
+@lru_cache(maxsize=4096)
+def _wrap(text: str, indent: int, first: str | None) -> str:
     if is_mark(text):
         return text  # a personal value, which is wrapped when it is filled in
     margin = " " * indent
@@ -82,7 +88,12 @@ def wrap(text: str, indent: int = 0, first: str | None = None) -> str:
 
 def underline(text: str, sign: str = "-") -> str:
     """Return the text, wrapped, with a line of signs below that is as long as its longest line."""
-    wrapped = wrap(text)
+    return _underline(str(text), sign)
+
+
+@lru_cache(maxsize=4096)
+def _underline(text: str, sign: str) -> str:
+    wrapped = _wrap(text, 0, None)
     return f"{wrapped}\n{sign * max(map(_columns, wrapped.splitlines()), default=0)}"
 
 

@@ -147,7 +147,10 @@ class DigestBuilder:
         self._folded: dict[EntryId, FoldedEntry] = {}
         self._matches: dict[Query, _QueryMatches] = {}
         self._loaded: dict[_Load, tuple[Entry, ...]] = {}
-        self._found: dict[tuple[Topic, _Load], TopicMatches] = {}
+        self._found: dict[tuple[int, _Load], TopicMatches] = {}
+        """By the identity of the topic, which its matches keep alive: hashing a topic costs more than the rest."""
+        self._parsed: dict[str, tuple[Topic, ...]] = {}
+        """The topics of those readers that were prepared last."""
         self._stood: dict[_Load, tuple[Sequence[Entry], Mapping[EntryId, Standing]]] = {}
         self._history: tuple[Entry, ...] | None = None
         self._scale = VoteScale()
@@ -159,15 +162,22 @@ class DigestBuilder:
     async def prepare(self, readers: Iterable[Subscriber]) -> None:
         """Match the topics of many readers at once, so that their digests cost little afterwards."""
         wanted: dict[_Load, dict[Query, None]] = {}
+        self._parsed.clear()
         for reader in readers:
             try:
                 topics = parse_topics(reader.topics_json, self._library)
             except QueryError:
                 continue  # told when this reader's digest is built, and nobody else's suffers
+            self._parsed[reader.topics_json] = topics
             await self._learn(topics)
-            queries = dict.fromkeys(topic.query for topic in topics if topic.query not in self._matches)
-            wanted.setdefault(self._choose_load(reader, topics), {}).update(queries)
+            load = self._choose_load(reader, topics)
+            fresh = [topic.query for topic in topics if (id(topic), load) not in self._found]
+            if fresh:
+                queries = wanted.setdefault(load, {})
+                queries |= dict.fromkeys(query for query in fresh if query not in self._matches)
         for load, queries in wanted.items():
+            if not queries:
+                continue
             entries = await self._load(load)
             index = QueryIndex(queries, self._acronyms)
             found = {query: _QueryMatches({entry.id for entry in entries}) for query in queries}
@@ -184,25 +194,17 @@ class DigestBuilder:
     async def build(self, reader: Subscriber, slot: Slot, shown: Shown) -> Digest:
         """Return the reader's digest. shown is what this reader was shown before."""
         window = choose_window(reader, self.newest_run)
-        topics = parse_topics(reader.topics_json, self._library)
+        topics = self._parsed.get(reader.topics_json) or parse_topics(reader.topics_json, self._library)
         load = self._choose_load(reader, topics)
         entries = await self._load(load)
         await self._learn(topics)
         found = [self._find_once(topic, load, entries) for topic in topics]
-        matched = {
-            candidate.entry.id
-            for matches in found
-            if not matches.topic.is_described
-            for candidate in matches.ranked
-        }
         new, standings = self._stand(window, load, entries)
         return compose_digest(
             slot=slot,
             window=window,
             found=found,
-            everything_else=order_by_votes((entry for entry in new if entry.id not in matched), self._now)
-            if reader.everything_else
-            else (),
+            everything_else=_leave_out_matched(new, found) if reader.everything_else else (),
             everything_else_limit=reader.everything_else,
             standings=standings,
             compare=self._compare,
@@ -214,10 +216,11 @@ class DigestBuilder:
     def _stand(
         self, window: Window, load: _Load, entries: Sequence[Entry]
     ) -> tuple[Sequence[Entry], Mapping[EntryId, Standing]]:
-        """Return the new ones of these entries and how they stand, once for all readers of a window."""
+        """Return the new ones of these entries, ordered by votes, and how they stand, once for all readers of a
+        window."""
         if load not in self._stood:
             new = [entry for entry in entries if entry.first_seen_run > window.after_run]
-            self._stood[load] = new, stand_entries(new, self._now)
+            self._stood[load] = order_by_votes(new, self._now), stand_entries(new, self._now)
         return self._stood[load]
 
     def _find_once(self, topic: Topic, load: _Load, entries: Sequence[Entry]) -> TopicMatches:
@@ -225,11 +228,12 @@ class DigestBuilder:
         reader whose papers are looked up, so it is found anew."""
         if topic.is_described:
             return self._find(topic, entries)
-        if (topic, load) not in self._found:
+        known = self._found.get((id(topic), load))
+        if known is None:
             if len(self._found) >= _MOST_FOUND:
                 self._found.clear()
-            self._found[topic, load] = self._find(topic, entries)
-        return self._found[topic, load]
+            known = self._found[id(topic), load] = self._find(topic, entries)
+        return known
 
     async def find_topics(self, reader: Subscriber, entry: Entry) -> list[Topic]:
         """Return the reader's topics that an entry fits, in the reader's order; votes do not count here, nor does
@@ -313,3 +317,14 @@ class DigestBuilder:
         if entry.id not in self._folded:
             self._folded[entry.id] = fold_entry(entry)
         return self._folded[entry.id]
+
+
+def _leave_out_matched(entries: Sequence[Entry], found: Sequence[TopicMatches]) -> list[Entry]:
+    """Return the entries that the words of no topic match."""
+    matched = {
+        candidate.entry.id
+        for matches in found
+        if not matches.topic.is_described
+        for candidate in matches.ranked
+    }
+    return [entry for entry in entries if entry.id not in matched]

@@ -171,7 +171,7 @@ def _without_name(topic: Topic) -> Topic:
 
 
 def _build_item(entry: Entry, match: Match, topic: Topic) -> Item:
-    reason = build_reason(entry, match, topic, None, Window(0, entry.first_seen_run), date.min)
+    reason = build_reason(entry, match, topic.min_upvotes, None, Window(0, entry.first_seen_run), date.min)
     return Item(entry.id, build_card(entry), reason)
 
 
