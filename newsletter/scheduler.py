@@ -14,7 +14,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from newsletter.errors import ConfigError, MailerError, NewsletterError
-from newsletter.model import NOTICES, Kind
+from newsletter.model import NOTICES, TO_OPERATORS, Kind
 from newsletter.wiring import Newsletter
 from newsletter.workflows.build_edition import plan_due
 
@@ -146,7 +146,7 @@ async def send_due(newsletter: Newsletter, stop: asyncio.Event) -> None:
 async def send_notices(newsletter: Newsletter, stop: asyncio.Event) -> None:
     """Send the mails that somebody waits for, if there are any: confirmations, logins, alerts."""
     held = await newsletter.settings.load_hold() or await newsletter.guard.check()
-    await _send_waiting(newsletter, stop, frozenset({Kind.ALERT}) if held else NOTICES)
+    await _send_waiting(newsletter, stop, TO_OPERATORS if held else NOTICES)
 
 
 async def _send_waiting(newsletter: Newsletter, stop: asyncio.Event, kinds: frozenset[Kind]) -> None:

@@ -20,6 +20,7 @@ import structlog
 from newsletter.deliver.outcome import choose_outcome
 from newsletter.errors import MailerError, StoreError
 from newsletter.model import (
+    TO_OPERATORS,
     BeginData,
     Close,
     Consent,
@@ -47,7 +48,6 @@ from newsletter.workflows.ledger import LedgerWriter, patiently
 log = structlog.get_logger()
 
 _CLAIM_AT_ONCE = 200
-_ALERTS = frozenset({Kind.ALERT})
 
 
 @dataclass(slots=True)
@@ -123,7 +123,7 @@ class Sender:
         """Send all that can go out now, of one edition if given, and only so many deliveries if at_most is not 0;
         return what became of it.
 
-        While nothing may be sent (held, or an older copy of the database) alerts still go out: they tell of it.
+        While nothing may be sent (held, or an older copy of the database) mails to operators still go out.
         Raises StoreError where an outcome cannot be recorded.
         """
         report = SendReport()
@@ -133,7 +133,7 @@ class Sender:
             report.states[State.EXPIRED] = await patiently(lambda: self.deliveries.expire(self.clock.now()))
         wanted = _Wanted(edition=edition, at_most=at_most)
         if refused or await patiently(self.settings.load_hold):
-            wanted = _Wanted(kinds=_ALERTS)
+            wanted = _Wanted(kinds=TO_OPERATORS)
         ledger = LedgerWriter(self.deliveries, self.instance, self.clock, self.mailer.connections)
         try:
             # A mail that came out uncertain may be sent once more, so ask again until nothing is left.
@@ -168,7 +168,7 @@ class Sender:
             nonlocal taken
             async with claiming:
                 if not claimed and not report.stopped and not self.stop.is_set():
-                    if wanted.kinds != _ALERTS:
+                    if wanted.kinds != TO_OPERATORS:
                         held = await patiently(self.settings.load_hold)
                         # Not simply "= held": another worker may have met a dead relay meanwhile.
                         report.stopped = report.stopped or held
@@ -221,7 +221,7 @@ class Sender:
         )
         if not rows:
             return []
-        if wanted.kinds != _ALERTS:
+        if wanted.kinds != TO_OPERATORS:
             await patiently(self.guard.advance)
         return await patiently(lambda: self._look_up(rows))
 
