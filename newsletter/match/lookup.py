@@ -22,6 +22,10 @@ MAX_TOKEN_CHARS = 80
 
 _CODES = frozenset({Scope.CATEGORY, Scope.PRIMARY})
 _NOT_INDEXED = frozenset({Scope.SOURCE, Scope.ID})
+_SAY_NOTHING_TEXT = """
+    a an and are as at be by can do does for from how in is it its of on or that the this to via we what which with
+"""
+_SAY_NOTHING = frozenset(_SAY_NOTHING_TEXT.split())
 _MAX_RUNS = 24  # of the spellings of one phrase; further ones are looked for without their order
 
 
@@ -76,9 +80,15 @@ def fold_tokens(text: str) -> list[str]:
 
 
 def build_plain_lookup(text: str) -> Lookup | None:
-    """Return what plain words ask for: each of them in any of its forms; None where there is no word."""
-    runs = [SomeOf(tuple(Run((form,)) for form in sorted(word_forms(token)))) for token in fold_tokens(text)]
-    return _every(list(dict.fromkeys(runs)))
+    """Return what plain words ask for: each of them in any of its forms; None where there is no word.
+
+    Words that say nothing, as in "how to train a model", count only where there are no others.
+    """
+    tokens = fold_tokens(text)
+    telling = [token for token in tokens if token not in _SAY_NOTHING] or tokens
+    return _every(
+        SomeOf(tuple(Run((form,)) for form in sorted(word_forms(token)))) for token in dict.fromkeys(telling)
+    )
 
 
 def build_lookup(query: Query, acronyms: Acronyms | None = None) -> Lookup | None:

@@ -76,10 +76,14 @@ class RenderedPages:
             self._kept.move_to_end(key)
         return _choose(request, kept)
 
+    def check_again(self) -> None:
+        """Ask at the next page whether the archive has changed, however soon that is."""
+        self._checked_at = None
+
     async def _find_version(self) -> int:
         now = self._clock()
         if self._checked_at is None or now - self._checked_at >= CHECK_EVERY_S:
-            is_first = self._checked_at is None
+            is_first = not self._version
             self._checked_at = now  # who asks meanwhile takes what is known
             try:
                 self._version = await self._load_version()

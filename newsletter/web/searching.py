@@ -27,9 +27,9 @@ MOST_LOOKED_AT = 1_000
 
 # Marks, scopes, comparisons, operators and regular expressions. "C++", "text/image" and "e-mail" are plain words.
 _IN_LANGUAGE = re.compile(
-    r"""["()*~<>] | (?<!\S)= | (?<!\S)(?:AND|OR|NOT)(?!\S) | (?<!\S)[a-z]+(?:\|[a-z]+)*:\S | (?<!\S)/\S+/(?!\S)
+    r"""["()*~<>] | (?<!\S)= | (?<!\S)(?:AND|OR|NOT)(?!\S) | (?<!\S)[A-Za-z]+(?:\|[A-Za-z]+)*:\S | (?<!\S)/\S+/(?!\S)
       | (?<!\S)(?:upvotes|comments|stars|date)\s*=""",
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE,
 )
 
 
