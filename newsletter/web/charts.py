@@ -19,7 +19,7 @@ _LEFT, _TOP, _BOTTOM = 38, 8, 22
 _GAP = 0.25  # of the room of one column
 _ROW = 22
 _NAME_CHARS = 30
-_STEPS = (1, 2, 2.5, 5, 10)
+_STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,17 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What is drawn. id is a name in the page; title is short, description says in words what there is to see."""
+    """What is drawn. id is a name in the page; title is short, description says in words what there is to see.
+
+    is_stacked: the series add up to something, so their columns stand on each other; else side by side.
+    """
 
     id: str
     title: str
     description: str
     labels: tuple[str, ...]
     series: tuple[Series, ...]
+    is_stacked: bool = True
 
     @property
     def is_empty(self) -> bool:
@@ -47,27 +51,26 @@ class Chart:
 
 
 def draw_columns(chart: Chart, write: Callable[[int], str] = str) -> str:
-    """Return a chart with a column for each label, its series on top of each other. write says how numbers look."""
-    totals = [sum(values) for values in zip(*(series.values for series in chart.series), strict=True)]
-    top = round_up(max(totals, default=0))
+    """Return a chart with columns for each label. write says how numbers look."""
+    at_each = list(zip(*(series.values for series in chart.series), strict=True))
+    top = round_up(max((sum(values) if chart.is_stacked else max(values) for values in at_each), default=0))
     room = (_WIDTH - _LEFT) / max(1, len(chart.labels))
-    height = _HEIGHT - _TOP - _BOTTOM
+    wide = room * (1 - _GAP) / (1 if chart.is_stacked else max(1, len(chart.series)))
+    height, ground = _HEIGHT - _TOP - _BOTTOM, float(_HEIGHT - _BOTTOM)
     parts = [_draw_scale(top, height, write)]
-    for place, label in enumerate(chart.labels):
-        x = _LEFT + room * (place + _GAP / 2)
-        y = float(_HEIGHT - _BOTTOM)
-        for number, series in enumerate(chart.series):
-            value = series.values[place]
-            if not value:
-                continue
+    for place, (label, values) in enumerate(zip(chart.labels, at_each, strict=False)):
+        x, y = _LEFT + room * (place + _GAP / 2), ground
+        for number, (series, value) in enumerate(zip(chart.series, values, strict=True)):
             # A value that there is can be seen, however small it is beside the others.
-            tall = max(1.0, value / top * height)
-            y -= tall
-            what = escape(f"{label}: {write(value)} {series.name}", quote=False)
-            parts.append(
-                f'<rect class="{SERIES_CLASSES[number]}" x="{x:.1f}" y="{y:.1f}" width="{room * (1 - _GAP):.1f}" '
-                f'height="{tall:.1f}"><title>{what}</title></rect>'
-            )
+            tall = max(1.0, value / top * height) if value else 0.0
+            y = (y if chart.is_stacked else ground) - tall
+            if value:
+                what = escape(f"{label}: {write(value)} {series.name}", quote=False)
+                parts.append(
+                    f'<rect class="{SERIES_CLASSES[number]}" x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" '
+                    f'height="{tall:.1f}"><title>{what}</title></rect>'
+                )
+            x += 0 if chart.is_stacked else wide
     parts += _draw_labels(chart.labels, room)
     return _wrap(chart, _HEIGHT, parts)
 

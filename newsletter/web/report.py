@@ -85,6 +85,7 @@ class Report:
     at: datetime
     held: str
     refused: str
+    paused: Mapping[str, str]
     late: int
     today: Equation | None
     editions: tuple[Equation, ...]
@@ -120,6 +121,7 @@ async def load_report(newsletter: Newsletter, lang: Language) -> Report:
         at=now,
         held=health.held,
         refused=health.refused,
+        paused=health.paused,
         late=health.late,
         today=next((edition for edition in editions if edition.edition == today), None),
         editions=editions,
@@ -179,8 +181,8 @@ def build_unsettled(delivery: Delivery, address: EmailAddress, config: str) -> U
         address=address,
         why=delivery.last_reply,
         since=delivery.uncertain_at,
-        accepted=command("accepted", "the relay's log has it"),
-        not_sent=command("not-sent", "the relay's log does not have it"),
+        accepted=command("accepted", "in the relay log"),
+        not_sent=command("not-sent", "not in the relay log"),
     )
 
 
@@ -243,7 +245,8 @@ def build_charts(
     def chart(
         name: str, title: str, description: str, counts: Iterable[DayCount], series: Mapping[str, str]
     ) -> Chart:
-        return Chart(name, title, description, labels, build_series(days, counts, series))
+        is_stacked = name != "moved"
+        return Chart(name, title, description, labels, build_series(days, counts, series), is_stacked)
 
     return (
         chart(

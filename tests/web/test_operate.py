@@ -403,7 +403,7 @@ async def test_the_page_tells_the_equation_the_uncertain_ones_and_the_sources(of
     config = newsletter.config.file
     assert (
         f"newsletter resolve &#39;o&#39;&#34;&#39;&#34;&#39;brien+x@example.org&#39; accepted --edition 2026-06-16 "
-        f"--reason &#39;the relay&#39;&#34;&#39;&#34;&#39;s log has it&#39; --config {config}"
+        f"--reason &#39;in the relay log&#39; --config {config}"
     ) in page
     assert "fine@example.org" not in page
     assert "ada.secret@readers.example.net" not in page
