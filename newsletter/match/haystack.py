@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from newsletter.match.acronyms import Acronyms
 from newsletter.match.index import find_beginnings
-from newsletter.match.matcher import match_query
+from newsletter.match.matcher import holds_query, match_query
 from newsletter.match.words import FoldedEntry, compile_words, has_needles
 from newsletter.model import AllOf, AnyOf, Match, Query, Scope, Words
 
@@ -36,14 +36,17 @@ class Haystack:
             length += len(letters) + 1
         return _BREAK.join(parts), begins
 
-    def match(self, query: Query) -> Iterator[tuple[FoldedEntry, Match]]:
-        """Yield the entries for which a query holds, in their order, each with why. Equal to `match_query` for each."""
+    def find(self, query: Query) -> Iterator[int]:
+        """Yield the numbers of the entries for which a query holds, ascending. Equal to `match_query` for each."""
         candidates = self._find(query)
         numbers = range(len(self.entries)) if candidates is None else sorted(candidates)
         for number in numbers:
-            match = match_query(query, self.entries[number], self.acronyms)
-            if match is not None:
-                yield self.entries[number], match
+            if holds_query(query, self.entries[number], self.acronyms):
+                yield number
+
+    def match(self, query: Query, number: int) -> Match | None:
+        """Return why a query holds for an entry."""
+        return match_query(query, self.entries[number], self.acronyms)
 
     def _find(self, query: Query) -> set[int] | None:
         """Return the numbers of the entries that may match; None for all of them."""

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import TypeVar
 
+import structlog
+
 from newsletter.compose.digest import build_card, build_reason
+from newsletter.errors import StoreError
 from newsletter.match.acronyms import learn_acronyms
 from newsletter.match.haystack import Haystack
-from newsletter.match.rank import build_scale, dated_on, rank_entries
+from newsletter.match.rank import build_scale, dated_on, order_by_votes, rank_entries
 from newsletter.match.similarity import LexicalSimilarity
 from newsletter.match.trial import NearMiss, find_near_misses, keep_matches
 from newsletter.match.words import FoldedEntry, fold_entry, text_of
@@ -36,11 +39,14 @@ MISSED = 5
 
 _MOST_ENTRIES = 5000  # folded, they take 100 MB
 _MOST_COMPARED = 3000
+_MOST_RANKED = 40
 _MOST_REMEMBERED = 1000
 _MOST_MEASURED = 100
 _LOOK_AGAIN_S = 5.0
 
 T = TypeVar("T")
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,10 @@ class _Shelf:
         self.haystack = Haystack(list(self.folded.values()), learn_acronyms(map(text_of, self.entries)))
         self.number_of = {entry.id: number for number, entry in enumerate(self.entries)}
         self.scale = build_scale(self.entries, now)
+        by_votes = order_by_votes(self.entries, now)
+        self.places = [0] * len(by_votes)
+        for place, entry in enumerate(by_votes):
+            self.places[self.number_of[entry.id]] = place
         self.results: OrderedDict[Topic, TopicPreview] = OrderedDict()
         self.missed: OrderedDict[Topic, tuple[NearMiss, ...]] = OrderedDict()
         self._similarity: LexicalSimilarity | None = None
@@ -114,18 +124,23 @@ class _Shelf:
         return replace(known, topic=topic)
 
     def _find(self, topic: Topic, papers: Mapping[str, Entry]) -> TopicPreview:
-        found = [(folded.entry, match) for folded, match in self.haystack.match(topic.query)]
+        numbers = [
+            number for number in self.haystack.find(topic.query) if _has_votes(topic, self.entries[number])
+        ]
         interest = build_interest(topic, papers)
-        near = {}
-        if interest:
+        if interest is None:
+            # Many may be found, and few are shown: only those that votes put in front are looked at closely.
+            first = sorted(numbers, key=self.places.__getitem__)[:_MOST_RANKED]
+            kept = [(self.entries[number], match) for number, match in self._match(topic, first)]
+        else:
+            found = [(self.entries[number], match) for number, match in self._match(topic, numbers)]
             keys = [entry.key for entry, _ in found]
-            near = dict(self._compare(papers, found).measure(interest, keys))
-        kept = keep_matches(topic, found, near)
-        hits = 0
-        for entry, _ in kept:
-            hits |= 1 << self.number_of[entry.id]
+            near = self._compare(papers, found).measure(interest, keys)
+            kept = keep_matches(topic, found, near)
+            numbers = [self.number_of[entry.id] for entry, _ in kept]
         best = rank_entries(kept, topic.rank, self.now, self.scale)[:SHOWN]
-        return TopicPreview(topic, hits, tuple(_build_item(entry, match, topic) for entry, match, _ in best))
+        shown = tuple(_build_item(entry, match, topic) for entry, match, _ in best)
+        return TopicPreview(topic, _to_bits(numbers), shown)
 
     def find_missed(self, topic: Topic) -> tuple[NearMiss, ...]:
         """Return what one rule alone kept out of a topic, the newest first, at most MISSED."""
@@ -137,6 +152,12 @@ class _Shelf:
             if len(self.missed) > _MOST_REMEMBERED:
                 self.missed.popitem(last=False)
         return known
+
+    def _match(self, topic: Topic, numbers: Iterable[int]) -> Iterator[tuple[int, Match]]:
+        for number in numbers:
+            match = self.haystack.match(topic.query, number)
+            if match is not None:
+                yield number, match
 
     def _compare(
         self, papers: Mapping[str, Entry], found: Sequence[tuple[Entry, Match]]
@@ -152,6 +173,18 @@ class _Shelf:
         for entry in papers.values():
             self._similarity.add(fold_entry(entry))
         return self._similarity
+
+
+def _has_votes(topic: Topic, entry: Entry) -> bool:
+    return entry.upvotes is None or entry.upvotes >= topic.min_upvotes
+
+
+def _to_bits(numbers: Iterable[int]) -> int:
+    """Return a bit set of numbers."""
+    bits = bytearray(_MOST_ENTRIES // 8 + 1)
+    for number in numbers:
+        bits[number >> 3] |= 1 << (number & 7)
+    return int.from_bytes(bits, "little")
 
 
 def _fold_again(entry: Entry, known: FoldedEntry | None) -> FoldedEntry:
@@ -187,6 +220,7 @@ class TopicPreviews:
         self._shelf: _Shelf | None = None
         self._stand: tuple[int, date] | None = None
         self._looked_at = 0.0
+        self._filling: asyncio.Task[None] | None = None
 
     async def preview(self, topics: Sequence[Topic]) -> Preview:
         """Return what these topics would have brought. Raises StoreError."""
@@ -213,22 +247,37 @@ class TopicPreviews:
         return (await self._open_shelf()).suggestions
 
     async def _open_shelf(self) -> _Shelf:
+        """Return the shelf of the newest run; while a new one is filled, the one before."""
         loop = asyncio.get_running_loop()
-        if self._shelf is not None and loop.time() - self._looked_at < _LOOK_AGAIN_S:
-            return self._shelf
-        async with self._loading:
-            if self._shelf is not None and loop.time() - self._looked_at < _LOOK_AGAIN_S:
-                return self._shelf
-            now = self._clock.now()
-            stand = (await self._entries.newest_run(), now.astimezone(UTC).date())
-            if self._shelf is None or stand != self._stand:
-                first = datetime.combine(stand[1] - timedelta(days=DAYS - 1), time(), UTC)
-                loaded = await self._entries.load_since(first)
-                before = self._shelf
-                self._shelf = await self._run(lambda: _Shelf(loaded, before, self._library, now))
-                self._stand = stand
+        shelf = self._shelf
+        if shelf is None:
+            async with self._loading:
+                shelf = self._shelf or await self._fill(await self._look())
+                self._looked_at = loop.time()
+                return shelf
+        if loop.time() - self._looked_at >= _LOOK_AGAIN_S:
             self._looked_at = loop.time()
-            return self._shelf
+            stand = await self._look()
+            if stand != self._stand and (self._filling is None or self._filling.done()):
+                self._filling = asyncio.create_task(self._refill(stand))
+        return shelf
+
+    async def _look(self) -> tuple[int, date]:
+        return await self._entries.newest_run(), self._clock.now().astimezone(UTC).date()
+
+    async def _refill(self, stand: tuple[int, date]) -> None:
+        try:
+            await self._fill(stand)
+        except StoreError as error:
+            log.warning("previews stay as they were", error=str(error))
+
+    async def _fill(self, stand: tuple[int, date]) -> _Shelf:
+        first = datetime.combine(stand[1] - timedelta(days=DAYS - 1), time(), UTC)
+        loaded, before, now = await self._entries.load_since(first), self._shelf, self._clock.now()
+        # Not in the thread of the previews, which go on meanwhile.
+        shelf = await asyncio.to_thread(_Shelf, loaded, before, self._library, now)
+        self._shelf, self._stand = shelf, stand
+        return shelf
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -47,12 +47,16 @@ def make_entries() -> list[Entry]:
 def test_haystack_finds_what_looking_at_each_entry_finds(text: str) -> None:
     folded = [fold_entry(entry) for entry in make_entries()]
     query = parse_query(text)
-    expected = [
-        (entry, match) for entry in folded if (match := match_query(query, entry, shipped_acronyms()))
-    ]
+    found = {
+        number: match
+        for number, entry in enumerate(folded)
+        if (match := match_query(query, entry, shipped_acronyms()))
+    }
+    haystack = Haystack(folded, shipped_acronyms())
 
-    assert list(Haystack(folded, shipped_acronyms()).match(query)) == expected
+    assert list(haystack.find(query)) == list(found)
+    assert {number: haystack.match(query, number) for number in found} == found
 
 
 def test_empty_haystack_finds_nothing() -> None:
-    assert list(Haystack([], shipped_acronyms()).match(parse_query("robot OR NOT robot"))) == []
+    assert list(Haystack([], shipped_acronyms()).find(parse_query("robot OR NOT robot"))) == []

@@ -510,10 +510,13 @@ async def test_preview_follows_a_new_run(visit: Visit, monkeypatch: pytest.Monke
     paper = make_paper("2606.00999", "Narwhals at sea", WEDNESDAY)
     await save_run(visit.site.newsletter.entries, "2026-06-17 12:00", new(paper))
 
-    after = await visit.client.post("/preview", data={"own": "narwhal"})
-
     assert "Narwhals at sea" not in before.text
-    assert "Narwhals at sea" in after.text
+    for _ in range(100):  # until it is ready, what was before is shown
+        after = await visit.client.post("/preview", data={"own": "narwhal"})
+        if "Narwhals at sea" in after.text:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the new run is not shown")
 
 
 async def test_suggested_topics_bring_what_they_say(visit: Visit) -> None:
