@@ -179,7 +179,7 @@ def parse_accept_language(header: str) -> list[str]:
     return list(dict.fromkeys(codes))
 
 
-STATICS = ("style.css", "comfort.js")
+STATICS = ("style.css", "comfort.js", "icon.svg")
 
 
 async def open_site(newsletter: Newsletter, settings: WebSettings) -> Site:
@@ -192,9 +192,7 @@ async def open_site(newsletter: Newsletter, settings: WebSettings) -> Site:
     statics = {}
     for name in STATICS:
         file = next(folder / name for folder in folders if (folder / name).exists())
-        statics[name] = (
-            _fill_colours(file.read_bytes(), theme) if name.endswith(".css") else file.read_bytes()
-        )
+        statics[name] = file.read_bytes() if name.endswith(".js") else _fill_colours(file.read_bytes(), theme)
     return Site(
         newsletter=newsletter,
         settings=settings,
@@ -231,9 +229,9 @@ def build_environment(folders: list[Path]) -> jinja2.Environment:
     return environment
 
 
-def _fill_colours(css: bytes, theme: Theme) -> bytes:
-    """Return the style sheet with the colours of the newsletter in place of ``light-ink``, ``dark-accent``."""
-    text = css.decode()
+def _fill_colours(file: bytes, theme: Theme) -> bytes:
+    """Return a style sheet or drawing with the colours of the newsletter in place of ``light-ink``, ``dark-accent``."""
+    text = file.decode()
     for scheme, palette in (("light", theme.light), ("dark", theme.dark)):
         for name in palette.__dataclass_fields__:
             text = text.replace(f"--{scheme}-{name}", getattr(palette, name))

@@ -14,6 +14,7 @@ function guessZone(form) {
 function previewTopics(form) {
   const path = form && form.dataset.preview;
   if (!path || !window.fetch || !window.AbortController) return;
+  for (const button of form.elements) if (button.value === "preview") button.hidden = true;
   let timer = 0, asked = null;
   const show = async () => {
     if (asked) asked.abort();

@@ -177,13 +177,15 @@ async def fill(newsletter: Newsletter) -> None:
     await newsletter.subscribers.save([make_subscriber(READER)], NOW, "added")
 
 
-async def save_run(entries: SqlEntryStore, when: str, *changes: EntryChange) -> int:
-    """Make changes visible as one run, with the record of a look; return the run's number."""
+async def save_run(entries: SqlEntryStore, when: str, *changes: EntryChange, found: int = 1) -> int:
+    """Make changes visible as one run, with the record of a look that found so many new ones; return the run's number."""
     async with entries.open_run(at(when)) as run:
         await run.save(
             [replace(change, entry=_seen(change.entry, run.number)) for change in changes], at(when)
         )
-        look = FetchRecord(HF, FetchState.OK, at(when), at(when), listed=len(changes), new=1, run=run.number)
+        look = FetchRecord(
+            HF, FetchState.OK, at(when), at(when), listed=len(changes), new=found, run=run.number
+        )
         await run.save_looks([look], [], [], {})
         return run.number
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
-from urllib.parse import urlencode
 
 from newsletter.web.form_age import build_form_token
 from newsletter.web.pages.subscribe import FORM
@@ -19,11 +18,7 @@ class Look(NamedTuple):
     route: str
     path: str
     fields: Mapping[str, str | Sequence[str]] | None = None
-
-    @property
-    def body(self) -> str:
-        """The form as it is sent."""
-        return urlencode(self.fields or {}, doseq=True)
+    is_logged_in: bool = True
 
 
 NO_PAGES = frozenset(
@@ -53,12 +48,15 @@ def list_looks(showcase: Showcase) -> list[Look]:
     """Return all pages of the showcase, those of one reader and of the operator too."""
     site, reader = showcase.site, showcase.reader
     me = site.links.preferences(reader.id, reader.address, site.secret).removeprefix(site.links.base)
-    leave = site.links.leave(reader.id, site.secret).removeprefix(site.links.base)
+    leave, other_leave = (
+        site.links.leave(one.id, site.secret).removeprefix(site.links.base)
+        for one in (reader, showcase.leaver)
+    )
     form = {
         "form": build_form_token(FORM, site.secret, at("2026-06-17 18:00")),
         "address": "lise@readers.example.net",
         "topic": ["RAG", "Agents & tools"],
-        "own": "Safety: (jailbreak OR \"red team*\") AND NOT title:survey",
+        "own": 'Safety: (jailbreak OR "red team*") AND NOT title:survey',
         "when": "weekdays",
         "hour": "07:30",
         "zone": "Europe/Berlin",
@@ -93,5 +91,15 @@ def list_looks(showcase: Showcase) -> list[Look]:
         Look("sent", "/me/{token}/sent", f"{me}/sent"),
         Look("sent-digest", "/me/{token}/sent/{date}", f"{me}/sent/2026-06-16"),
         Look("leave", "/leave/{token}", leave),
+        Look("erase", "/me/{token}/erase", f"{me}/erase", {}),
+        Look("address", "/me/{token}/address", f"{me}/address", {"address": "ada@new.example.net"}),
+        Look("pause-wrong", "/me/{token}/pause", f"{me}/pause", {"until": "2020-01-01"}),
+        Look("resume", "/me/{token}/resume", f"{me}/resume", {}),
+        Look("goodbye", "/leave/{token}", other_leave, {"do": "leave"}),
+        Look("instead", "/leave/{token}", other_leave, {"do": "pause-2"}),
+        Look("operate", "/operate", "/operate"),
+        Look("login", "/operate", "/operate", is_logged_in=False),
+        Look("login-asked", "/operate", "/operate", {"address": "somebody@example.net"}),
+        Look("logout-refused", "/operate/logout", "/operate/logout", {}),
         Look("not-found", "", "/no-such-page"),
     ]

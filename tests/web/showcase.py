@@ -10,13 +10,14 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from newsletter.config import load_config
 from newsletter.model import Asked, Consent, EmailAddress, EntryKey, FetchRecord, FetchState, Subscriber
 from newsletter.scheduler import send_due
 from newsletter.storage import SqlEntryStore
+from newsletter.web.pages.operate import choose_cookie, hash_token
 from newsletter.web.pages.subscribe import open_desk
 from newsletter.web.server import serve
 from newsletter.web.site import Site, open_site
@@ -27,9 +28,10 @@ from tests.deliver.sink import Sink
 from tests.inbox.tools import take_port
 from tests.web import house
 from tests.web.house import FRIDAY, HF, MONDAY, WEDNESDAY, again, make_paper, new, read_sample_day, save_run
-from tests.web.readers import SetClock
+from tests.web.readers import SetClock, load
 
 READER = EmailAddress("ada@readers.example.net")
+LEAVER = EmailAddress("reader110@readers.example.net")
 OPERATOR = EmailAddress("operator@example.org")
 LEADER = EntryKey("arxiv:2606.14777")
 """The paper of the sample day with the most votes."""
@@ -62,18 +64,23 @@ web:
 
 @dataclass(frozen=True, slots=True)
 class Showcase:
-    """What is served. reader gets digests, unconfirmed waits for the click on confirm_path."""
+    """What is served. reader gets digests, leaver may leave, and a subscription waits for a click on confirm_path.
+
+    session is the cookie of an operator who is logged in.
+    """
 
     site: Site
     clock: SetClock
     reader: Subscriber
+    leaver: Subscriber
+    session: tuple[str, str]
     confirm_path: str
     paper_path: str
 
 
 @asynccontextmanager
 async def open_showcase(folder: Path, database_url: str, *, prefix: str = "") -> AsyncIterator[Showcase]:
-    """Fill the database and serve it until the block ends. prefix: a path of the public address, such as ``/papers``."""
+    """Fill the database and serve it until the block ends. prefix: the path of its address, such as ``/papers``."""
     port = take_port()
     file = folder / "config.yaml"
     clock = SetClock(at("2026-06-10 03:00"))
@@ -92,15 +99,15 @@ async def open_showcase(folder: Path, database_url: str, *, prefix: str = "") ->
         async with open_newsletter(config, clock=clock) as newsletter:
             await _live_a_week(newsletter, clock)
             site = await open_site(newsletter, config.web)
-            reader = await newsletter.subscribers.load(READER)
-            assert reader is not None
+            reader, leaver = [await load(site, address) for address in (READER, LEAVER)]
             confirm_path = await _begin_to_subscribe(site, clock.now())
             stop = asyncio.Event()
             serving = asyncio.create_task(serve(newsletter, config.web, stop))
             try:
                 await _wait_for(port, serving)
                 paper_path = site.links.paper(LEADER).removeprefix(site.links.base)
-                yield Showcase(site, clock, reader, confirm_path, paper_path)
+                session = await _log_in(site)
+                yield Showcase(site, clock, reader, leaver, session, confirm_path, paper_path)
             finally:
                 stop.set()
                 await serving
@@ -170,15 +177,21 @@ async def _collect(entries: SqlEntryStore, day: date) -> None:
     when = f"{day} 04:00"
     match day:
         case d if d == FRIDAY:
-            await save_run(entries, when, new(house.AGENTS, 10), new(house.HOSTILE_PAPER), new(_LONG))
+            await save_run(
+                entries, when, new(house.AGENTS, 10), new(house.HOSTILE_PAPER), new(_LONG), found=3
+            )
         case d if d == MONDAY:
             grown = await again(entries, house.AGENTS, 25, MONDAY)
-            await save_run(entries, when, new(house.RAG), new(house.SMALL), new(house.WITHDRAWN), grown)
+            await save_run(
+                entries, when, new(house.RAG), new(house.SMALL), new(house.WITHDRAWN), grown, found=3
+            )
         case d if d == house.TUESDAY:
-            await save_run(entries, when, *read_sample_day())
+            await save_run(entries, when, *read_sample_day(), found=26)
             for hour, votes in ((9, 61), (15, 104)):
                 (leader,) = await entries.load_known([LEADER])
-                await save_run(entries, f"{day} {hour:02}:00", await again(entries, leader, votes, None))
+                await save_run(
+                    entries, f"{day} {hour:02}:00", await again(entries, leader, votes, None), found=0
+                )
         case d if d == WEDNESDAY:
             (leader,) = await entries.load_known([LEADER])
             await save_run(
@@ -186,7 +199,7 @@ async def _collect(entries: SqlEntryStore, day: date) -> None:
                 when,
                 new(house.LATE),
                 new(house.POST, source=_BLOG),
-                await again(entries, leader, 150, WEDNESDAY),
+                await again(entries, leader, 150, None),
             )
         case _:
             number = f"2606.0{day.day}"
@@ -194,7 +207,7 @@ async def _collect(entries: SqlEntryStore, day: date) -> None:
                 make_paper(f"{number}{paper:02}", title, day, upvotes=30 - 7 * paper)
                 for paper, title in enumerate(_TITLES[day.day % 2])
             ]
-            await save_run(entries, when, *(new(paper) for paper in papers))
+            await save_run(entries, when, *(new(paper) for paper in papers), found=len(papers))
     if day == date(2026, 6, 14):
         await _fail_to_look(entries, f"{day} 05:00")
 
@@ -218,6 +231,13 @@ _LONG = make_paper(
     authors=("A" * 60, "https://example.org/" + "a" * 120),
 )
 """Words that are longer than any line."""
+
+
+async def _log_in(site: Site) -> tuple[str, str]:
+    token = "s" * 43
+    now = site.newsletter.clock.now()
+    await site.newsletter.sessions.open(OPERATOR, hash_token(token), now, now + timedelta(hours=12))
+    return choose_cookie(site.links).name, token
 
 
 async def _begin_to_subscribe(site: Site, now: datetime) -> str:

@@ -8,15 +8,12 @@ from datetime import date
 from starlette.requests import Request
 from starlette.responses import Response
 
-from newsletter.compose.digest import build_card
-from newsletter.model import Entry, Reason
-from newsletter.render.context import PaperView, build_paper
-from newsletter.render.language import Language
+from newsletter.model import Entry
 from newsletter.storage.archive import EditionSize
+from newsletter.web.paper_views import build_line
 from newsletter.web.site import Site
 
 SHOWN = 8
-_SUMMARY_CHARS = 260
 _FEW = 3
 
 
@@ -36,7 +33,7 @@ async def show_home(site: Site, request: Request) -> Response:
         "home.html.j2",
         language=lang,
         day=newest,
-        papers=[(write_paper(lang, entry), site.links.paper(entry.key)) for entry in entries[:SHOWN]],
+        papers=[build_line(lang, site.links, entry) for entry in entries[:SHOWN]],
         total=len(entries),
         sources=lang.join([source.name for source in site.newsletter.config.source_list]),
     )
@@ -46,12 +43,6 @@ def choose_day(sizes: Sequence[EditionSize], today: date) -> date | None:
     """Return the newest date that has a few papers at least: a day that has just begun says little."""
     past = [size for size in sizes if size.day <= today]
     return next((size.day for size in past if size.papers >= _FEW), past[0].day if past else None)
-
-
-def write_paper(lang: Language, entry: Entry) -> PaperView:
-    """Return a paper as the page shows it."""
-    card = build_card(entry)
-    return build_paper(lang, card, Reason(), "", max_summary_chars=_SUMMARY_CHARS, is_leader=False)
 
 
 PAGES = (("/", show_home, ("GET",)),)

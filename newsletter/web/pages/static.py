@@ -1,4 +1,4 @@
-"""The style sheet and the script, under names that change with their content."""
+"""The style sheet, the script and the icon, under names that change with their content."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from newsletter.web.site import Site
 
-_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 
 
 async def show_file(site: Site, request: Request) -> Response:
