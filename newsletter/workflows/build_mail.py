@@ -6,7 +6,7 @@ Preview, send and retry all come through here, so they cannot differ. No I/O.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from newsletter.compose.frozen import freeze_digest, thaw_digest, thaw_notice
@@ -95,6 +95,7 @@ class MailBuilder:
         """
         notice, language = thaw_notice(delivery.content_json)
         address = delivery.address or reader.address
+        reader = replace(reader, address=address)  # a former mailbox gets no link that opens what the new one has
         templates = self._choose_templates(delivery.frozen) if delivery.frozen else self._templates
         links = self._build_links(reader) if delivery.kind is Kind.CHANGED else None
         rendered = render_notice(templates, notice, language, self._identity, links)
@@ -145,7 +146,8 @@ class MailBuilder:
         """
         templates = self._choose_templates(frozen)
         digest = thaw_digest(frozen.content_json, frozen.cards)
-        return self._build(templates, digest, reader, frozen.address)
+        # A former mailbox gets no link that opens what the new one has.
+        return self._build(templates, digest, replace(reader, address=frozen.address), frozen.address)
 
     def _build(
         self, templates: CompiledBundle, digest: Digest, reader: Subscriber, address: EmailAddress

@@ -39,7 +39,6 @@ from newsletter.web.forms import (
     show_reader,
 )
 from newsletter.web.pages.subscribe import (
-    PreviewedTopic,
     form_values,
     make_offer,
     offer_topics,
@@ -55,6 +54,7 @@ from newsletter.web.readers import (
     tell_changed,
 )
 from newsletter.web.site import Site
+from newsletter.web.topic_lines import MOST_TOPICS
 
 _HOW = "on the page of preferences"
 
@@ -75,10 +75,10 @@ class MissView(NamedTuple):
     rule: str
 
 
-class FoundView(NamedTuple):
-    """What one topic of a reader found in the last days, and what it just missed."""
+class MissedView(NamedTuple):
+    """What one topic just missed in the last days."""
 
-    topic: PreviewedTopic
+    name: str
     missed: tuple[MissView, ...]
 
 
@@ -208,7 +208,7 @@ async def _show(
         offered = [pick.line for pick in await offer_topics(site)]
         given = show_reader(reader, offered)
         checked = Checked(given, read_own_topics(given, site.newsletter.library))
-    values = await preview_values(site, lang, checked)
+    found = await _list_missed(site, checked)
     now = site.newsletter.clock.now()
     return site.page(
         request,
@@ -226,20 +226,19 @@ async def _show(
         pause_mistake=pause_mistake,
         pause_first=local_date(reader, now).isoformat(),
         pause_last=(local_date(reader, now) + LONGEST_PAUSE).isoformat(),
-        found=await _list_found(site, lang, checked, values["previews"]),
+        found=found,
+        missed_nothing=lang.join([one.name for one in found if not one.missed]),
         **await form_values(site, lang, checked),
-        **values,
+        **await preview_values(site, lang, checked),
     )
 
 
-async def _list_found(
-    site: Site, lang: Language, checked: Checked, previews: Sequence[PreviewedTopic]
-) -> list[FoundView]:
-    topics = checked.read.topics[: len(previews)]
+async def _list_missed(site: Site, checked: Checked) -> list[MissedView]:
+    topics = checked.read.topics[:MOST_TOPICS]
     missed = await site.previews.find_missed(topics)
     return [
-        FoundView(one, tuple(_write_miss(site, miss) for miss in some))
-        for one, some in zip(previews, missed, strict=True)
+        MissedView(clean(topic.name, 80), tuple(_write_miss(site, miss) for miss in some))
+        for topic, some in zip(topics, missed, strict=True)
     ]
 
 
