@@ -178,7 +178,7 @@ async def fill(newsletter: Newsletter) -> None:
 
 
 async def save_run(entries: SqlEntryStore, when: str, *changes: EntryChange, found: int = 1) -> int:
-    """Make changes visible as one run, with the record of a look that found so many new ones; return the run's number."""
+    """Make changes visible as one run, with the record of a look that found some new ones; return the run's number."""
     async with entries.open_run(at(when)) as run:
         await run.save(
             [replace(change, entry=_seen(change.entry, run.number)) for change in changes], at(when)
