@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from newsletter.errors import StoreError
-from newsletter.web.guard import Guard
+from newsletter.web.guard import Guard, build_headers
 from newsletter.web.metrics import PAGE_NAME, Counted, WebCounters
 from newsletter.web.pages import (
     address,
@@ -67,6 +67,7 @@ def build_app(site: Site, counters: WebCounters | None = None) -> Starlette:
             lang.say("Something went wrong here"),
             lang.say("It is our mistake, and it is written down. Nothing of what you asked for was done."),
             status=500,
+            headers=build_headers(is_secure=site.links.is_secure),  # this answer does not pass the guard
         )
 
     return Starlette(
@@ -77,7 +78,11 @@ def build_app(site: Site, counters: WebCounters | None = None) -> Starlette:
 
 
 def _list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
-    """Yield path, page and methods of all parts; HEAD comes with GET."""
+    """Yield path, page and methods of all parts, the most asked for first; HEAD comes with GET."""
+    yield from archive.PAGES
+    yield from papers.PAGES
+    yield from search.PAGES
+    yield from feeds.PAGES
     yield from static.PAGES
     yield from home.PAGES
     yield from subscribe.PAGES
@@ -89,10 +94,6 @@ def _list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
     yield from address.PAGES
     yield from sent.PAGES
     yield from personal.PAGES
-    yield from archive.PAGES
-    yield from papers.PAGES
-    yield from search.PAGES
-    yield from feeds.PAGES
 
 
 def _route(site: Site, path: str, page: Page, methods: tuple[str, ...]) -> Route:

@@ -6,10 +6,11 @@ A plain ASGI layer, so that nothing of a refused request reaches a page.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -44,6 +45,11 @@ ANY_HOST = ("/healthz", "/readyz")
 """Monitors ask these by whatever name the machine has."""
 
 
+def build_headers(*, is_secure: bool) -> dict[str, str]:
+    """Return the headers that every answer has."""
+    return {**_HEADERS, **({"strict-transport-security": _HSTS} if is_secure else {})}
+
+
 class Guard:
     """Refuses requests for other hosts, POSTs from other sites, and bodies that are too large or too slow; adds the
     security headers to every answer."""
@@ -52,8 +58,10 @@ class Guard:
         self._app = app
         self._host = host
         self._prefix = prefix
-        self._headers = {**_HEADERS, **({"strict-transport-security": _HSTS} if is_secure else {})}
-        self._origin = f"{'https' if is_secure else 'http'}://{host}"
+        self._scheme = "https" if is_secure else "http"
+        headers = build_headers(is_secure=is_secure)
+        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+        self._origin = f"{self._scheme}://{host}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -62,14 +70,22 @@ class Guard:
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
+                own = message.get("headers", ())
+                named = {name for name, _ in own}
+                message = {
+                    **message,
+                    "headers": [*own, *(one for one in self._headers if one[0] not in named)],
+                }
             await send(message)
 
         refusal = self._refuse(scope)
         if refusal is not None:
             await refusal(scope, receive, send_guarded)
+            return
+        # That of the public address, whatever a proxy speaks with us: redirects are made of it.
+        scope["scheme"] = self._scheme
+        if not _has_body(scope):
+            await self._app(scope, receive, send_guarded)
             return
         try:
             body = await _read_body(scope, receive)
@@ -100,10 +116,16 @@ class _BodyError(Exception):
         super().__init__(message)
 
 
+def _has_body(scope: Scope) -> bool:
+    """Say whether a body may follow the head: without either of these headers there is none (RFC 9112 section 6.3)."""
+    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+
+
 async def _read_body(scope: Scope, receive: Receive) -> bytes:
     """Return the whole body. Raises _BodyError."""
     length = Headers(scope=scope).get("content-length", "0")
-    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+    # No number of Python's: those may have digits of any script, and an end to how many.
+    if not re.fullmatch("[0-9]{1,12}", length) or int(length) > MAX_BODY_BYTES:
         raise _BodyError(413, f"a request may have at most {MAX_BODY_BYTES} bytes")
     body = bytearray()
     try:

@@ -56,8 +56,9 @@ async def serve(newsletter: Newsletter, settings: WebSettings, stop: asyncio.Eve
         listeners.append(
             _Listener(settings.metrics_listen, "web.metrics_listen", build_metrics_app(newsletter, counters))
         )
-    # Its lines tell of each odd request of each scanner; what fails is told by app.py.
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    # Their lines tell of each odd request of each scanner; what fails is told by app.py.
+    for name in ("uvicorn", "python_multipart"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         for listener in listeners:
             listener.bind()

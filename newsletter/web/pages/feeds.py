@@ -3,6 +3,7 @@ the sitemap."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from xml.sax.saxutils import escape
@@ -156,7 +157,8 @@ async def show_sitemap(site: Site, request: Request) -> Response:
 @public(speaks=False)
 async def show_sitemap_part(site: Site, request: Request) -> Response:
     """Return one part of a sitemap that is too large; parts count from 1."""
-    part: int = request.path_params["part"]
+    number = str(request.path_params["part"])
+    part = int(number) if re.fullmatch("[1-9][0-9]{0,5}", number) else 0
     urls = (await _list_urls(site))[(part - 1) * MAX_URLS : part * MAX_URLS] if part > 0 else []
     return _write_sitemap(urls) if urls else site.not_found(request)
 
@@ -194,5 +196,5 @@ PAGES = (
     ("/topics/{slug}.json", show_topic_feed, ("GET",)),
     ("/topics/{slug}", show_topic, ("GET",)),
     ("/sitemap.xml", show_sitemap, ("GET",)),
-    ("/sitemap-{part:int}.xml", show_sitemap_part, ("GET",)),
+    ("/sitemap-{part}.xml", show_sitemap_part, ("GET",)),
 )
