@@ -1,0 +1,110 @@
+"""Every kind of mail that a newsletter sends, sent for real into a maildir, and the links in them."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import html
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from email import policy
+from email.message import EmailMessage
+from pathlib import Path
+
+from sqlalchemy import select
+
+from newsletter.model import EmailAddress, Fact, Kind, Subscriber
+from newsletter.scheduler import send_due
+from newsletter.storage.tables import deliveries
+from newsletter.web.pages.subscribe import open_desk
+from newsletter.web.readers import tell_changed
+from newsletter.web.site import Site
+from newsletter.workflows.health import Alert
+from newsletter.workflows.notices import queue_alert
+from tests.builders import at, make_subscriber
+from tests.web.house import NOW, browsing
+from tests.web.readers import given_other, leave_path, load, load_notices, own_path
+
+OPERATOR = EmailAddress("operator@example.org")
+WITH_OPERATOR = f"  operators: [{OPERATOR}]\n"
+"""For ``more`` of `house.opened_site`."""
+
+LEAVING = "leaving@readers.example"
+MOVING = "moving@readers.example"
+TAKEN = "taken@readers.example"
+ASKING = "asking@readers.example"
+
+
+async def send_every_kind(site: Site) -> list[EmailMessage]:
+    """Let readers and the operator cause each kind of mail once at least, and send all of them; return the mails.
+
+    The site is one of `house.opened_site` with WITH_OPERATOR.
+    """
+    for layout in site.newsletter.templates.bundle.layouts:
+        for language in ("en", "ar"):
+            await given_due(site, f"{layout}-{language}@readers.example", layout=layout, language=language)
+    taken, moving, leaving = [await given_other(site, one) for one in (TAKEN, MOVING, LEAVING)]
+    await tell_changed(site, taken)
+    desk = open_desk(site)
+    for address in (ASKING, TAKEN):  # the second one has it already
+        await desk.ask(make_subscriber(address, file_owned=False), "en", "203.0.113.0/24", NOW)
+    async with browsing(site) as client:
+        await client.post(leave_path(site, leaving), data={"do": "leave"})
+        await client.post("/operate", data={"address": OPERATOR})
+        for wanted in ("moved@readers.example", TAKEN):
+            await client.post(f"{own_path(site, moving)}/address", data={"address": wanted})
+        for address, _, url in await load_notices(site, Kind.CONFIRM):
+            if address == MOVING:  # agrees at the old end, so the new end is asked
+                await client.post(url.removeprefix(site.links.base))
+    alert = Alert("late", "Mails are late", (Fact("Waiting", "3"),), "Look at the relay.")
+    await queue_alert(
+        alert, OPERATOR, site.identity, site.newsletter.subscribers, site.newsletter.deliveries, NOW
+    )
+    await send_due(site.newsletter, asyncio.Event())
+    folder = site.newsletter.config.maildir
+    assert folder is not None
+    return read_maildir(folder)
+
+
+async def given_due(site: Site, address: str, **wanted: str) -> Subscriber:
+    """A reader whose digest is due now and covers everything."""
+    reader = make_subscriber(
+        address,
+        topics_json='["RAG","Agents & tools"]',
+        everything_else=5,
+        next_due_at=at("2026-06-17 07:00"),
+        file_owned=False,
+    )
+    await site.newsletter.subscribers.save([replace(reader, **wanted)], NOW, "added")  # type: ignore[arg-type]
+    return await load(site, address)
+
+
+def read_maildir(folder: Path) -> list[EmailMessage]:
+    """Return what was delivered there."""
+    found = sorted(file for file in folder.glob("**/new/*") if file.is_file())
+    messages = [email.message_from_bytes(file.read_bytes(), policy=policy.default) for file in found]
+    return [message for message in messages if isinstance(message, EmailMessage)]
+
+
+async def load_sent_kinds(site: Site) -> set[Kind]:
+    """The kinds of which mails were accepted."""
+    async with site.newsletter.database.read() as connection:
+        kinds = await connection.scalars(
+            select(deliveries.c.kind).where(deliveries.c.state == "accepted").distinct()
+        )
+        return set(map(Kind, kinds))
+
+
+def find_links(message: EmailMessage, base: str) -> set[str]:
+    """The addresses below the newsletter's own in a mail: in its parts, and in its headers."""
+    texts = [str(value) for value in message.values()]
+    texts += [
+        html.unescape(part.get_content()) for part in message.walk() if part.get_content_maintype() == "text"
+    ]
+    return {link for text in texts for link in re.findall(rf"{re.escape(base)}[^\s<>\"'\])]*", text)}
+
+
+def list_links(messages: Iterable[EmailMessage], base: str) -> list[str]:
+    """The links of all these mails, each once."""
+    return sorted({link for message in messages for link in find_links(message, base)})
