@@ -64,6 +64,7 @@ def check_layouts(config: Config) -> int:
         whose = f"your {', '.join(own)}" if own else "shipped"
         console.print(f"{layout:10} compiled and rendered in {', '.join(languages)} ({whose})")
     console.print(f"{'notice':10} compiled and rendered in {', '.join(languages)}")
+    _check_pages(config)
     program = _find_official()
     if program is None:
         console.print(
@@ -77,6 +78,17 @@ def check_layouts(config: Config) -> int:
         raise TemplateError(list(dict.fromkeys(problems)))
     console.print("official MJML validator: nothing to say")
     return DONE
+
+
+def _check_pages(config: Config) -> None:
+    """Look at the operator's own templates of the web face, if there are any. Raises TemplateError."""
+    own = config.templates and config.templates / "web"
+    if own is None or not own.is_dir():
+        return
+    from newsletter.web.own_templates import check_own_templates
+
+    names = check_own_templates(own, find_shipped("templates") / "web")
+    console.print(f"{'web':10} compiled (your {', '.join(names)})" if names else f"{'web':10} shipped")
 
 
 def _build_pages(bundle: Bundle, accent: str) -> list[Source]:
