@@ -23,7 +23,7 @@ def public(*parameters: str, speaks: bool = True) -> Callable[[Page], Page]:
     def decorate(page: Page) -> Page:
         @wraps(page)
         async def answer(site: Site, request: Request) -> Response:
-            parts = [site.choose_language(request).code if speaks else "", request.url.path]
+            parts = [site.choose_language(request).code if speaks else "", request.scope["path"]]
             if parameters and request.scope["query_string"]:
                 parts += [request.query_params.get(name, "") for name in parameters]
             return await site.rendered.answer(request, "\0".join(parts), lambda: page(site, request))
