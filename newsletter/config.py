@@ -74,6 +74,9 @@ class Listen(NamedTuple):
     host: str
     port: int
 
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 class Mailbox(NamedTuple):
     """An address with the name that mail programs show beside it, which may be empty."""

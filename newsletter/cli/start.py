@@ -53,6 +53,7 @@ async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False
             console.print(f"               {newsletter.dkim.dns_name} {newsletter.dkim.dns_record}")
         console.print(f"named topics   {', '.join(newsletter.library) or 'none'}")
         await _check_subscribers(newsletter)
+        await _check_web(newsletter)
         code = DONE
         if sources and not await _check_sources(newsletter):
             code = DONE_WITH_FAILURES
@@ -92,6 +93,21 @@ async def _check_subscribers(newsletter: Newsletter) -> None:
     console.print(f"subscribers    {path}: {len(chosen.save)} readers")
     for note in chosen.notes:
         console.print(f"               {note}")
+
+
+async def _check_web(newsletter: Newsletter) -> None:
+    """Say where the pages are, and compile their templates. Raises TemplateError."""
+    from newsletter.web.site import open_site
+
+    web = newsletter.config.web
+    if web is None:
+        console.print("web            off: there is no section 'web'")
+        return
+    await open_site(newsletter, web)
+    metrics = f"metrics on {web.metrics_listen}" if web.metrics_listen else "no metrics"
+    console.print(f"web            {web.url}, served on {web.listen}, {metrics}")
+    if not web.operators:
+        console.print("               nobody may see /operate; name addresses in web.operators")
 
 
 async def _check_sources(newsletter: Newsletter) -> bool:

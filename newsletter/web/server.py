@@ -91,13 +91,8 @@ def bind(listen: Listen, key: str) -> socket.socket:
     except OSError as error:
         listening.close()
         advice = _LISTEN_ADVICE.get(error.errno or 0, error.strerror or str(error))
-        raise ListenError(f"{key}: cannot listen on {write_address(listen)}: {advice}") from error
+        raise ListenError(f"{key}: cannot listen on {listen}: {advice}") from error
     return listening
-
-
-def write_address(listen: Listen) -> str:
-    """Return an address and port as it is written in the configuration."""
-    return f"[{listen.host}]:{listen.port}" if ":" in listen.host else f"{listen.host}:{listen.port}"
 
 
 class _Listener:
@@ -126,7 +121,7 @@ class _Listener:
 
     def __str__(self) -> str:
         port = self._socket.getsockname()[1] if self._socket else self._listen.port
-        return write_address(self._listen._replace(port=port))
+        return str(self._listen._replace(port=port))
 
     def bind(self) -> None:
         self._socket = bind(self._listen, self._key)

@@ -80,7 +80,7 @@ async def test_metrics_are_on_their_own_listener_and_count_by_page_not_by_path(s
 async def test_crawlers_are_told_what_is_private(site: Site, client: httpx2.AsyncClient) -> None:
     rules = (await client.get("/robots.txt")).text
 
-    for path in ("/me/", "/leave/", "/confirm/", "/operate"):
+    for path in ("/me/", "/leave/", "/confirm/", "/operate", "/search"):
         assert f"Disallow: {path}\n" in rules
     assert "Sitemap: http://127.0.0.1:8080/sitemap.xml\n" in rules
 

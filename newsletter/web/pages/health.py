@@ -20,8 +20,8 @@ log = structlog.get_logger()
 
 _PATIENCE_S = 5.0
 _SECURITY_TXT_DAYS = 180
-PRIVATE_PATHS = ("/me/", "/leave/", "/confirm/", "/operate")
-"""What no crawler shall ask: pages of one person. Everything else is for everybody."""
+CRAWLED_BY_NOBODY = ("/me/", "/leave/", "/confirm/", "/operate", "/search")
+"""Pages of one person; and searches, of which there is no end. Everything else is for everybody."""
 
 
 async def show_alive(_site: Site, _request: Request) -> Response:
@@ -46,7 +46,7 @@ async def show_ready(site: Site, _request: Request) -> Response:
 async def show_robots(site: Site, _request: Request) -> Response:
     """Say what crawlers may read: the archive, and nobody's own pages."""
     lines = ["User-agent: *"]
-    lines += [f"Disallow: {site.links.prefix}{path}" for path in PRIVATE_PATHS]
+    lines += [f"Disallow: {site.links.prefix}{path}" for path in CRAWLED_BY_NOBODY]
     lines += ["", f"Sitemap: {site.links.page('/sitemap.xml')}", ""]
     return PlainTextResponse("\n".join(lines), headers={"cache-control": "public, max-age=86400"})
 
