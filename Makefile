@@ -15,7 +15,7 @@ help:
 	@echo "make inbox   measure golden editions: spam filters, DKIM, Postfix, Dovecot, Chromium, validators"
 	@echo "make screenshots  take the pictures in docs/images again"
 	@echo "make crash   kill the sender at random, many rounds (ROUNDS=500)"
-	@echo "make fuzz    feed mutated files to every parser (COUNT=20000, DATA=../shared/data)"
+	@echo "make fuzz    feed mutated files to every parser, odd requests to every page (COUNT=20000, DATA=../shared/data)"
 	@echo "make bench   speed, as ratios against named peers; relevance (DATA=../shared/data/relevance)"
 
 $(READY): pyproject.toml constraints.txt
@@ -62,6 +62,7 @@ crash: $(READY)
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.collect.fuzz --count $(or $(COUNT),20000) --data $(or $(DATA),../shared/data)
+	$(BIN)/python -m tests.web.fuzz --count $(or $(COUNT),20000)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.render
