@@ -313,6 +313,9 @@ class DeliveryStore(Protocol):
     async def load_notice_counts(self) -> Mapping[Kind, Mapping[State, int]]:
         """Return how many notices of each kind are in each state."""
 
+    async def find_contradictions(self, editions: int) -> Sequence[str]:
+        """Return what does not fit together in the records of the newest editions; nothing if all is well."""
+
     async def load_unreached(self, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
         """Return the rows of an edition that are neither accepted nor empty, with the address, by address."""
 

@@ -14,9 +14,11 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from newsletter.errors import ConfigError, MailerError, NewsletterError
-from newsletter.model import NOTICES, TO_OPERATORS, Kind
+from newsletter.model import NOTICES, PENDING, TO_OPERATORS, Delivery, Kind, State
 from newsletter.wiring import Newsletter
 from newsletter.workflows.build_edition import plan_due
+from newsletter.workflows.health import CHECKED_EDITIONS
+from newsletter.workflows.pace import PaceKeeper
 
 log = structlog.get_logger()
 
@@ -153,8 +155,18 @@ async def _send_waiting(newsletter: Newsletter, stop: asyncio.Event, kinds: froz
     now, resend = newsletter.clock.now(), newsletter.config.schedule.resend
     if not await newsletter.deliveries.has_work(now, resend & kinds, kinds):
         return
-    async with newsletter.sender(stop) as sender:
+    counted = await newsletter.deliveries.load_counts(CHECKED_EDITIONS)
+    keeper = PaceKeeper(sum(count.count for count in counted if count.state in PENDING))
+
+    def progress(_delivery: Delivery, _state: State) -> None:
+        if pace := keeper.advance():
+            log.info("sending", pace=str(pace))
+
+    async with newsletter.sender(stop, progress) as sender:
         report = await sender.send_pending()
     counts = {str(state): count for state, count in report.states.items() if count}
     if counts or report.stopped:
         log.info("sent", **counts, stopped=report.stopped)
+    if counts and Kind.DIGEST in kinds:
+        for what in await newsletter.deliveries.find_contradictions(CHECKED_EDITIONS):
+            log.error("the ledger does not add up", found=what)

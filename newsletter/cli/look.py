@@ -21,6 +21,7 @@ from newsletter.cli.show import (
     build_table,
     console,
     counting_progress,
+    show_contradictions,
     show_fetches,
     show_ledger,
 )
@@ -32,7 +33,7 @@ from newsletter.scorecard import check_message
 from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
 from newsletter.workflows.build_edition import DigestBuilder
 from newsletter.workflows.build_mail import Mail, MailBuilder
-from newsletter.workflows.health import build_metrics
+from newsletter.workflows.health import CHECKED_EDITIONS, build_metrics
 from newsletter.workflows.health import to_json as health_to_json
 from newsletter.workflows.import_subscribers import start_window
 from newsletter.workflows.preview import (
@@ -234,7 +235,7 @@ async def report(config: Config, *, form: str) -> int:
 
 async def status(config: Config, *, readers: bool, editions: int) -> int:
     """Show the ledger's equation per edition, who was not reached and why, and the sources; with readers, who
-    is due when."""
+    is due when. Exit code 1 where the ledger contradicts itself."""
     async with open_newsletter(config) as newsletter:
         why = await newsletter.settings.load_hold()
         if why:
@@ -248,6 +249,8 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
         show_ledger(counts)
         if not counts:
             console.print("no digest was due yet")
+        contradictions = await newsletter.deliveries.find_contradictions(CHECKED_EDITIONS)
+        show_contradictions(contradictions)
         for kind, states in (await newsletter.deliveries.load_notice_counts()).items():
             console.print(f"{kind} mails: {build_equation(states)}")
         missed = build_table("edition", "reader", "state", "attempts#", "why")
@@ -262,7 +265,7 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
         if readers:
             console.print()
             _show_readers(await newsletter.subscribers.load_all())
-    return DONE
+    return DONE_WITH_FAILURES if contradictions else DONE
 
 
 def _show_readers(readers: Sequence[Subscriber]) -> None:

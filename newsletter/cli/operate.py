@@ -21,6 +21,7 @@ from newsletter.cli.show import (
     collecting_progress,
     console,
     sending_progress,
+    show_contradictions,
     show_fetches,
     show_ledger,
 )
@@ -31,6 +32,7 @@ from newsletter.scheduler import run_forever, stop_on_signals
 from newsletter.storage import backup
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_date, plan_due
+from newsletter.workflows.health import CHECKED_EDITIONS
 from newsletter.workflows.preview import preview_reader
 
 
@@ -123,11 +125,13 @@ async def send_pending(newsletter: Newsletter, edition: str | None = None) -> in
     console.print(
         "this run: " + (", ".join(f"{count} {state}" for state, count in done.items()) or "nothing sent")
     )
-    show_ledger(await newsletter.deliveries.load_counts(editions=3))
+    show_ledger(await newsletter.deliveries.load_counts(editions=CHECKED_EDITIONS))
+    contradictions = await newsletter.deliveries.find_contradictions(CHECKED_EDITIONS)
+    show_contradictions(contradictions)
     if report.stopped:
         console.print(f"stopped: {report.stopped}; the rest stays queued", style="red")
         return DONE_WITH_FAILURES if done[State.ACCEPTED] else COULD_NOT_RUN
-    return DONE_WITH_FAILURES if report.failed else DONE
+    return DONE_WITH_FAILURES if report.failed or contradictions else DONE
 
 
 def count_pending(counts: Sequence[LedgerCount], edition: str | None) -> int:

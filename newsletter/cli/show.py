@@ -7,12 +7,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
 from newsletter.collect.health import GOOD_STATES
 from newsletter.model import PENDING, Delivery, FetchRecord, LedgerCount, State
+from newsletter.workflows.pace import PaceKeeper
 
 # No markup: what a source or a relay says may hold brackets. In a pipe there is no edge to break lines at.
 console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 200)
@@ -56,13 +65,12 @@ def show_fetches(records: Sequence[FetchRecord]) -> None:
 
 
 def build_equation(counts: Mapping[State, int]) -> str:
-    """Return the ledger's equation of one edition, or one kind of mail, in words and numbers; it says so where
-    it does not hold."""
+    """Return the ledger's equation of one edition, or one kind of mail, in words and numbers. Whether it can be
+    believed: storage/ledger_audit."""
     pending = sum(counts.get(state, 0) for state in PENDING)
     due = sum(counts.values())
     parts = " + ".join(f"{counts.get(state, 0)} {state}" for state in FINAL)
-    holds = due == pending + sum(counts.get(state, 0) for state in FINAL)
-    return f"{due} due = {parts} + {pending} pending" + ("" if holds else "   DOES NOT ADD UP")
+    return f"{due} due = {parts} + {pending} pending"
 
 
 def show_ledger(counts: Sequence[LedgerCount]) -> None:
@@ -72,6 +80,16 @@ def show_ledger(counts: Sequence[LedgerCount]) -> None:
         editions.setdefault(count.edition, {})[count.state] = count.count
     for edition, states in editions.items():
         console.print(f"{edition}: {build_equation(states)}")
+
+
+def show_contradictions(found: Sequence[str]) -> None:
+    """Print what does not fit together in the ledger, and what to do."""
+    for what in found:
+        console.print(f"the ledger does not add up: {what}", style="red")
+    if found:
+        console.print(
+            "'newsletter hold' until it is known why; has a hand been in the database?", style="red"
+        )
 
 
 def draw_bars(numbers: Sequence[int]) -> str:
@@ -130,13 +148,13 @@ def counting_progress(what: str, total: int) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def sending_progress(total: int) -> Iterator[Callable[[Delivery, State], None]]:
-    """Show a bar while mails go out; in a log, a line for every hundredth of them."""
-    done = 0
+    """Show a bar while mails go out, with rate and remaining time; in a log, a line every ten seconds."""
     if console.is_terminal:
         columns = (
             TextColumn("sending"),
             BarColumn(),
             MofNCompleteColumn(),
+            _SpeedColumn(),
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=console, transient=True) as bar:
@@ -144,10 +162,17 @@ def sending_progress(total: int) -> Iterator[Callable[[Delivery, State], None]]:
             yield lambda _delivery, _state: bar.advance(task)
         return
 
+    keeper = PaceKeeper(total)
+
     def tell(_delivery: Delivery, _state: State) -> None:
-        nonlocal done
-        done += 1
-        if done % 100 == 0:
-            console.print(f"sent {done} of {total}")
+        if pace := keeper.advance():
+            console.print(f"sent {pace}")
 
     yield tell
+
+
+class _SpeedColumn(ProgressColumn):
+    """How many a second, of late."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.0f}/s" if task.speed else "")

@@ -28,6 +28,7 @@ from newsletter.model import (
     Window,
 )
 from newsletter.storage.engine import Database, in_chunks
+from newsletter.storage.ledger_audit import find_contradictions
 from newsletter.storage.tables import (
     NOT_A_DIGEST,
     attempts,
@@ -118,6 +119,11 @@ class DeliveryViews:
             for kind, state, count in await connection.execute(counting):
                 counts[Kind(kind)][State(state)] = count
         return counts
+
+    async def find_contradictions(self, editions: int) -> Sequence[str]:
+        """Return what does not fit together in the records of the newest editions; nothing if all is well."""
+        async with self._database.read() as connection:
+            return await connection.run_sync(find_contradictions, editions)
 
     async def load_entry_deliveries(self, entry: EntryId) -> Sequence[EntryDelivery]:
         """Return the digests that have this entry, shown or over a limit, the newest edition first, then by

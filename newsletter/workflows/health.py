@@ -16,6 +16,8 @@ from newsletter.model import PENDING, Fact, LedgerCount, SourceHealth, State
 from newsletter.ports import DeliveryStore, EntryStore, Guard, SettingStore
 
 _EDITIONS = 9
+CHECKED_EDITIONS = 3
+"""How many of the newest editions are held against their own records after each run and for each report."""
 _BROKEN_AFTER = 3
 _PARTIAL = 0.05
 _FAILED = (State.REJECTED, State.EXPIRED, State.UNCERTAIN)
@@ -24,7 +26,8 @@ _FAILED = (State.REJECTED, State.EXPIRED, State.UNCERTAIN)
 @dataclass(frozen=True, slots=True)
 class Health:
     """The state of a newsletter at one moment. counts are those of the newest editions, the newest first; late is how
-    many deliveries have waited since before late_since; paused names relays that are left alone, and why."""
+    many deliveries have waited since before late_since; paused names relays that are left alone, and why;
+    contradictions is what does not fit together in the ledger."""
 
     at: datetime
     counts: Mapping[str, Mapping[State, int]]
@@ -34,10 +37,12 @@ class Health:
     sources: tuple[SourceHealth, ...]
     paused: Mapping[str, str]
     last_collect_at: datetime | None
+    contradictions: tuple[str, ...] = ()
 
     @property
     def is_well(self) -> bool:
-        return not (self.late or self.refused or self.paused or any(map(_is_broken, self.sources)))
+        wrong = self.late or self.refused or self.paused or self.contradictions
+        return not (wrong or any(map(_is_broken, self.sources)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ async def load_health(
         sources=tuple((await entries.load_health()).values()),
         paused=paused,
         last_collect_at=await entries.load_last_pass_at(),
+        contradictions=tuple(await deliveries.find_contradictions(CHECKED_EDITIONS)),
     )
 
 
@@ -89,6 +95,16 @@ def choose_alerts(health: Health) -> list[Alert]:
     if health.refused:
         alerts.append(
             Alert(f"guard:{day}", "nothing is sent", (Fact("Why", health.refused),), health.refused)
+        )
+    if health.contradictions:
+        alerts.append(
+            Alert(
+                f"ledger:{day}",
+                "the ledger does not add up",
+                tuple(Fact("Found", what) for what in health.contradictions),
+                "Say 'newsletter hold' until it is known why: somebody might get a mail twice, or none."
+                " Has a hand, or another program, been in the database?",
+            )
         )
     for relay, why in sorted(health.paused.items()):
         alerts.append(
@@ -141,6 +157,7 @@ def to_json(health: Health) -> dict[str, Any]:
         "held": health.held,
         "refused": health.refused,
         "late": health.late,
+        "ledger_contradictions": list(health.contradictions),
         "relays_paused": dict(health.paused),
         "last_collect_at": health.last_collect_at.isoformat() if health.last_collect_at else None,
         "sources": {one.source: {"failures": one.failures, "why": one.why} for one in health.sources},
@@ -173,6 +190,10 @@ def build_metrics(health: Health) -> str:
         "newsletter_late": ("Deliveries that have waited for too long.", health.late),
         "newsletter_held": ("1 while sending is held.", int(bool(health.held))),
         "newsletter_refused": ("1 while this database may not send.", int(bool(health.refused))),
+        "newsletter_ledger_contradictions": (
+            "What does not fit together in the ledger.",
+            len(health.contradictions),
+        ),
         "newsletter_relays_paused": ("Relays that are left alone now.", len(health.paused)),
         "newsletter_last_collect_timestamp_seconds": (
             "When the last look at the sources ended.",

@@ -46,6 +46,7 @@ async def check_invariants(office: Office, edition: str = "2026-06-16") -> dict[
                 assert arrived >= 1, f"{key} to {mailed_to} is called accepted and never came"
             if row.state in _COUNTS:
                 shown[row.recipient] += [entry for entry, _, _ in row.frozen.entry_ids]
+    assert await deliveries.find_contradictions(100) == [], "the ledger's records contradict each other"
     # (iv) no paper in two digests of one reader that count
     for recipient, entries in shown.items():
         assert len(entries) == len(set(entries)), f"reader {recipient} was shown a paper twice"

@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from newsletter.config import AlertSettings
-from newsletter.model import EmailAddress, SourceHealth, State
+from newsletter.model import DeliveryFilter, EmailAddress, Kind, SourceHealth, State
 from newsletter.wiring import Newsletter
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.health import Health, build_metrics, choose_alerts, to_json
 from tests.builders import at
 from tests.workflows.conftest import MORNING, Office
+from tests.workflows.invariants import check_invariants
 
 NOW = at("2026-06-16 12:00")
 
@@ -38,6 +41,7 @@ def make_health(**changes: object) -> Health:
         ({}, []),
         ({"late": 3}, ["late:2026-06-16"]),
         ({"refused": "an old copy"}, ["guard:2026-06-16"]),
+        ({"contradictions": ("2026-06-16: 1 mails…",)}, ["ledger:2026-06-16"]),
         ({"paused": {"smtp:25": "by policy"}}, ["relay:smtp:25:2026-06-16"]),
         ({"sources": (SourceHealth("hf", 3), SourceHealth("other", 2))}, ["source:hf:2026-06-16"]),
         ({"counts": {"2026-06-16": {State.ACCEPTED: 90, State.REJECTED: 4}}}, []),
@@ -113,3 +117,50 @@ async def test_a_canary_sends_so_many_and_no_more(office: Office) -> None:
     assert report.states[State.ACCEPTED] == len(office.sink.messages) == 4
     await office.send()
     assert len(office.sink.messages) == 9
+
+
+@pytest.mark.parametrize(
+    ("tamper", "said"),
+    [
+        ("DELETE FROM attempts", "2 mails have an attempt whose answer is not on record"),
+        ("UPDATE deliveries SET attempt = 0", "2 mails have an attempt whose answer"),
+        ("UPDATE deliveries SET attempt = 0", "1 mails are called sent that were never begun"),
+        (
+            "UPDATE subscribers SET counted_run = 0",
+            "1 mails count as sent, but not in their readers' windows",
+        ),
+    ],
+)
+async def test_a_ledger_that_contradicts_itself_is_noticed(office: Office, tamper: str, said: str) -> None:
+    await office.join("ada@example.org", "rcpt550-bo@example.org")
+    await office.collect()
+    office.clock.at = MORNING
+    await office.send()
+    assert (await office.newsletter.load_health()).is_well
+
+    async with office.newsletter.database.write() as connection:
+        await connection.execute(text(tamper))
+
+    health = await office.newsletter.load_health()
+    assert any(f"2026-06-16: {said}" in found for found in health.contradictions), health.contradictions
+    assert not health.is_well
+    assert json.loads(json.dumps(to_json(health)))["ledger_contradictions"] == list(health.contradictions)
+
+
+async def test_refusals_by_policy_stop_the_relay_and_the_operator_is_told(office: Office) -> None:
+    await office.join(*(f"policy-r{number}@example.org" for number in range(30)))
+    await office.collect()
+    office.clock.at = MORNING
+    newsletter = _with_alerts(office.newsletter)
+
+    report = await office.send()
+
+    states = Counter((await check_invariants(office)).values())
+    assert "refuses our mail by policy" in report.stopped
+    assert 5 <= states[State.REJECTED] <= 5 + newsletter.choose_mailer().connections
+    assert states[State.QUEUED] == 30 - states[State.REJECTED], "the rest waits, and is not burnt"
+    office.others.add("operator@example.org")
+    assert await newsletter.queue_alerts() >= 1
+    alerts = DeliveryFilter(kind=Kind.ALERT)
+    keys = [delivery.key for delivery, _ in await newsletter.deliveries.find(alerts)]
+    assert any(key.startswith("relay:") for key in keys), keys

@@ -1,0 +1,68 @@
+"""Whether the ledger's counts can be believed: what its own records say of each other.
+
+That the states of an edition add up to what was due is a matter of one row having one state. These checks compare
+facts that different statements wrote: each attempt with the answer to it, each mail that counts with its reader's
+window. They find nothing unless the program, or somebody's hand in the database, is at fault.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, or_, select
+
+from newsletter.model import Kind, State
+from newsletter.storage.tables import attempts, deliveries, subscribers
+
+_HELD = (State.CLAIMED, State.IN_DATA)
+_SENT = (State.ACCEPTED, State.UNCERTAIN)
+
+
+def find_contradictions(connection: Connection, editions: int) -> list[str]:
+    """Return what does not fit together in the newest ``editions`` editions, the newest first; nothing if all is
+    well."""
+    newest = (
+        select(deliveries.c.key)
+        .where(deliveries.c.kind == Kind.DIGEST)
+        .distinct()
+        .order_by(deliveries.c.key.desc())
+        .limit(editions)
+    )
+    found: list[tuple[str, str]] = []
+    for what, wrong in _checks():
+        counted = connection.execute(
+            select(deliveries.c.key, func.count())
+            .select_from(deliveries.join(subscribers))
+            .where(deliveries.c.kind == Kind.DIGEST, deliveries.c.key.in_(newest.subquery().select()), wrong)
+            .group_by(deliveries.c.key)
+        )
+        found += [(edition, f"{edition}: {number} {what}") for edition, number in counted]
+    return [text for _, text in sorted(found, key=lambda one: one[0], reverse=True)]
+
+
+def _checks() -> tuple[tuple[str, ColumnElement[bool]], ...]:
+    state = deliveries.c.state
+    return (
+        (
+            "mails have an attempt whose answer is not on record",
+            state.not_in(_HELD) & (deliveries.c.attempt != _count_answers()),
+        ),
+        (
+            "mails are called sent that were never begun",
+            state.in_(_SENT) & or_(deliveries.c.attempt == 0, deliveries.c.upto_run.is_(None)),
+        ),
+        (
+            "mails count as sent, but not in their readers' windows: a paper could come twice",
+            state.in_(_SENT)
+            & (deliveries.c.after_run < deliveries.c.upto_run)
+            & (subscribers.c.counted_run < deliveries.c.upto_run),
+        ),
+    )
+
+
+def _count_answers() -> ScalarSelect[int]:
+    """The number of the last attempt of a delivery that has an answer."""
+    return (
+        select(func.coalesce(func.max(attempts.c.number), 0))
+        .where(attempts.c.delivery == deliveries.c.id)
+        .correlate(deliveries)
+        .scalar_subquery()
+    )

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+
+from newsletter.workflows.pace import Pace, PaceKeeper
+
+
+@pytest.mark.parametrize(
+    ("pace", "said"),
+    [
+        (Pace(1200, 50_000, 10), "1200 of 50000, 120 a second, 7 min left"),
+        (Pace(5, 20, 10), "5 of 20, 30 a minute, 30 s left"),
+        (Pace(100, 100_000, 100), "100 of 100000, 60 a minute, 27.8 h left"),
+        (Pace(20, 20, 10), "20 of 20, 2 a second, 0 s left"),
+        (Pace(30, 20, 10), "30, 3 a second"),  # more came than was known at first
+        (Pace(0, 20, 0), "0, 0 a minute"),
+    ],
+)
+def test_a_pace_says_rate_and_remaining_time(pace: Pace, said: str) -> None:
+    assert str(pace) == said
+
+
+def test_a_log_hears_of_it_every_ten_seconds_however_quick_it_goes() -> None:
+    now = 100.0
+    keeper = PaceKeeper(1000, lambda: now)
+    told = []
+    for _ in range(500):
+        now += 0.0625
+        if pace := keeper.advance():
+            told.append(pace)
+
+    assert [(pace.done, round(pace.per_second)) for pace in told] == [(160, 16), (320, 16), (480, 16)]
+    assert told[0].remaining_s == pytest.approx(52.5)
