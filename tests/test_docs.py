@@ -12,11 +12,13 @@ import pytest
 
 from newsletter.collect import kinds
 from newsletter.collect.kind import SourceKind
-from newsletter.config import load_config
+from newsletter.config import WebSettings, load_config
 from newsletter.errors import FeedError
 from newsletter.model import FetchState, Request, Source
 from newsletter.render.context import DigestView, LinkView, NoticeView, PaperPlace, PaperView, SectionView
 from newsletter.scorecard import check_message
+from newsletter.web.app import list_pages
+from newsletter.web.metrics import WebCounters
 from newsletter.wiring import open_newsletter
 from newsletter.workflows import collect_entries as collecting
 from tests.collect.values import make_fetched
@@ -106,3 +108,23 @@ def test_every_test_that_the_page_on_reliability_names_is_there() -> None:
     assert [file for file in files if not (Path(__file__).parents[1] / file).exists()] == []
     rows = re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE)
     assert sorted(int(number) for row in rows for number in row.split(",")) == list(range(1, 35))
+
+
+def test_every_page_key_and_metric_of_the_web_face_is_in_its_document() -> None:
+    document = (Path(__file__).parent.parent / "docs" / "web.md").read_text("utf-8")
+    paths = {path for path, _, _ in list_pages()}
+
+    assert len(paths) > 30
+    assert [path for path in sorted(paths) if f"`{path}`" not in document] == []
+    assert [path for path in re.findall(r"`(/[^ `]*)`", document) if not _is_known(path, paths)] == []
+    assert [key for key in WebSettings.model_fields if f"| `web.{key}` |" not in document] == []
+    counters = WebCounters()
+    counters.note("page", 200, 0.1)
+    for name in re.findall(r"^# TYPE (\w+) (?:counter|histogram)", counters.write(), re.MULTILINE):
+        assert f"`{name}{{" in document
+
+
+def _is_known(path: str, pages: set[str]) -> bool:
+    """Say whether the document may name a path: a page, the beginning of some, or what is on another listener."""
+    others = {"/metrics", "/newsletter", "/newsletter/robots.txt", "/etc/caddy/Caddyfile"}
+    return path in pages | others or any(page.startswith(path) for page in pages if path.endswith("/"))

@@ -41,7 +41,7 @@ Page = Callable[[Site, Request], Awaitable[Response]]
 
 def build_app(site: Site, counters: WebCounters | None = None) -> Starlette:
     """Return the application, below the path of its public address. counters: what to count its answers with."""
-    routes: list[BaseRoute] = [_route(site, path, page, methods) for path, page, methods in _list_pages()]
+    routes: list[BaseRoute] = [_route(site, path, page, methods) for path, page, methods in list_pages()]
     guard = Middleware(Guard, host=site.links.host, prefix=site.links.prefix, is_secure=site.links.is_secure)
     counted = Middleware(Counted, counters=counters or WebCounters())
     mounted = [Mount(site.links.prefix, routes=routes)] if site.links.prefix else routes
@@ -77,7 +77,7 @@ def build_app(site: Site, counters: WebCounters | None = None) -> Starlette:
     )
 
 
-def _list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
+def list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
     """Yield path, page and methods of all parts, the most asked for first; HEAD comes with GET."""
     yield from archive.PAGES
     yield from papers.PAGES
