@@ -1,30 +1,35 @@
-"""One query over many entries that stay the same: the few that may match are found at once, and only these looked at.
+"""Many queries over the same entries: each word is looked for once, and what holds for which entry is set arithmetic.
 
-The letters of all entries stand in one text for each scope, so one search of it finds every beginning of a word. The
-other way round, many queries at one entry, is `match.index`.
+Sets of entries are integers, bit n for the entry number n. The letters of all entries stand in one text for each scope,
+so one search of it finds the few entries that are looked at closely. Where queries stay and entries come, it is the
+other way round: `match.index`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
 
 from newsletter.match.acronyms import Acronyms
 from newsletter.match.index import find_beginnings
-from newsletter.match.matcher import holds_query, match_query
-from newsletter.match.words import FoldedEntry, compile_words, has_needles
-from newsletter.model import AllOf, AnyOf, Match, Query, Scope, Words
+from newsletter.match.matcher import match_query
+from newsletter.match.words import FoldedEntry, compile_words, find_words, has_needles
+from newsletter.model import AllOf, AnyOf, Compare, Match, Not, Query, Scope, Words
 
 _BREAK = "\n"  # no letter of a token
+_MOST_REMEMBERED = 10_000
 
 
 class Haystack:
-    """Folded entries in their order, ready to be searched."""
+    """Folded entries in their order, ready to be searched. Used by one thread at a time."""
 
     def __init__(self, entries: Sequence[FoldedEntry], acronyms: Acronyms) -> None:
         self.entries = tuple(entries)
         self.acronyms = acronyms
+        self._all = (1 << len(self.entries)) - 1
         self._texts = {scope: self._join(scope) for scope in Scope}
+        self._found: OrderedDict[Words | Compare, int] = OrderedDict()
 
     def _join(self, scope: Scope) -> tuple[str, list[int]]:
         """Return the letters of a scope of all entries, and where each entry begins in them."""
@@ -36,44 +41,59 @@ class Haystack:
             length += len(letters) + 1
         return _BREAK.join(parts), begins
 
-    def find(self, query: Query) -> Iterator[int]:
-        """Yield the numbers of the entries for which a query holds, ascending. Equal to `match_query` for each."""
-        candidates = self._find(query)
-        numbers = range(len(self.entries)) if candidates is None else sorted(candidates)
-        for number in numbers:
-            if holds_query(query, self.entries[number], self.acronyms):
-                yield number
+    def find(self, query: Query) -> int:
+        """Return the entries for which a query holds. Equal to what `match_query` says of each."""
+        match query:
+            case Words() | Compare():
+                return self._find_once(query)
+            case Not():
+                return self._all & ~self.find(query.part)
+            case AllOf():
+                found = self._all
+                for part in query.parts:
+                    found &= self.find(part)
+                return found
+            case AnyOf():
+                found = 0
+                for part in query.parts:
+                    found |= self.find(part)
+                return found
 
     def match(self, query: Query, number: int) -> Match | None:
         """Return why a query holds for an entry."""
         return match_query(query, self.entries[number], self.acronyms)
 
-    def _find(self, query: Query) -> set[int] | None:
-        """Return the numbers of the entries that may match; None for all of them."""
-        match query:
-            case Words():
-                return self._find_words(query)
-            case AnyOf():
-                found: set[int] = set()
-                for part in query.parts:
-                    some = self._find(part)
-                    if some is None:
-                        return None
-                    found |= some
-                return found
-            case AllOf():
-                known = [some for part in query.parts if (some := self._find(part)) is not None]
-                return set.intersection(*known) if known else None
-            case _:
-                return None
+    def _find_once(self, query: Words | Compare) -> int:
+        known = self._found.get(query)
+        if known is None:
+            known = self._found[query] = to_bits(
+                self._find_words(query) if isinstance(query, Words) else self._compare(query),
+                len(self.entries),
+            )
+            if len(self._found) > _MOST_REMEMBERED:
+                self._found.popitem(last=False)
+        return known
 
-    def _find_words(self, words: Words) -> set[int] | None:
+    def _compare(self, comparison: Compare) -> Iterator[int]:
+        for number in range(len(self.entries)):
+            if self.match(comparison, number) is not None:
+                yield number
+
+    def _find_words(self, words: Words) -> Iterator[int]:
+        for number in self._find_candidates(words):
+            entry = self.entries[number]
+            # The first hit says enough.
+            if any(True for scope in words.where for _ in find_words(words, scope, entry, self.acronyms)):
+                yield number
+
+    def _find_candidates(self, words: Words) -> Iterable[int]:
+        """Return the numbers of the entries in which words may stand."""
         if all(has_needles(words, scope) for scope in words.where):
             begins = {needle.stem for needle in compile_words(words, self.acronyms)}
         else:
             begins = set(find_beginnings(words))
             if not begins:
-                return None
+                return range(len(self.entries))
         return {number for begin in begins for scope in words.where for number in self._places(begin, scope)}
 
     def _places(self, stem: str, scope: Scope) -> Iterator[int]:
@@ -86,3 +106,11 @@ class Haystack:
             if number + 1 == len(begins):
                 return
             position = text.find(stem, begins[number + 1])
+
+
+def to_bits(numbers: Iterable[int], most: int) -> int:
+    """Return a set of numbers below ``most``."""
+    bits = bytearray(most // 8 + 1)
+    for number in numbers:
+        bits[number >> 3] |= 1 << (number & 7)
+    return int.from_bytes(bits, "little")

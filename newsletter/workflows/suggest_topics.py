@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from newsletter.errors import QueryError
-from newsletter.match.fold import Gap, fold
 from newsletter.match.similarity import is_little_word
 from newsletter.match.topics import parse_topic
 from newsletter.model import Entry, Topic
@@ -93,10 +93,10 @@ def _suggest_categories(entries: Iterable[Entry]) -> list[Suggestion]:
 def _suggest_words(
     entries: Sequence[Entry], library: Mapping[str, Topic], find: Callable[[Topic], int], found: set[int]
 ) -> list[Suggestion]:
-    known = {fold(name).letters for name in library}
+    known = {_same(name) for name in library}
     suggestions = []
     for words in _find_common(entries):
-        if fold(words).letters in known or not _is_topic(words):
+        if _same(words) in known or not _is_topic(words):
             continue
         hits = find(parse_topic(words))
         if hits in found or not _LEAST_ENTRIES <= hits.bit_count() <= max(5, _MOST_SHARE * len(entries)):
@@ -122,7 +122,7 @@ def _find_common(entries: Iterable[Entry]) -> list[str]:
     """Return the keywords and phrases that most entries have, as they are mostly spelled."""
     spelled: dict[str, Counter[str]] = {}
     for entry in entries:
-        words = {fold(word).letters: word for word in (*entry.ai_keywords, *_phrases_of(entry.title))}
+        words = {_same(word): word for word in (*entry.ai_keywords, *_phrases_of(entry.title))}
         for letters, word in words.items():
             if letters:
                 spelled.setdefault(letters, Counter())[word] += 1
@@ -133,12 +133,21 @@ def _find_common(entries: Iterable[Entry]) -> list[str]:
     ]
 
 
+def _same(words: str) -> str:
+    """Return what is equal for spellings of the same words: letters and digits alone."""
+    return _SIGNS.sub("", words.casefold())
+
+
+_SIGNS = re.compile(r"[\W_]+")
+_WORD = re.compile(r"\w[\w-]+")
+
+
 def _phrases_of(title: str) -> Iterator[str]:
-    """Yield the pairs of words of a title that say something."""
-    folded = fold(title)
-    for number, (one, other) in enumerate(pairwise(folded.surfaces)):
-        if folded.gap(number + 1) is Gap.BREAK or is_little_word(one) or is_little_word(other):
-            continue
-        if len(one) > 1 and len(other) > 1:
-            start, end = folded.span(number, number + 1)
-            yield title[start:end]
+    """Yield the pairs of words of a title that say something and stand side by side."""
+    for one, other in pairwise(_WORD.finditer(title)):
+        if (
+            title[one.end() : other.start()] == " "
+            and not is_little_word(one[0])
+            and not is_little_word(other[0])
+        ):
+            yield title[one.start() : other.end()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,10 +17,11 @@ from typing import TypeVar
 
 import structlog
 
+from newsletter.compose.choice import first_entries
 from newsletter.compose.digest import build_card, build_reason
 from newsletter.errors import StoreError
 from newsletter.match.acronyms import learn_acronyms
-from newsletter.match.haystack import Haystack
+from newsletter.match.haystack import Haystack, to_bits
 from newsletter.match.rank import build_scale, dated_on, order_by_votes, rank_entries
 from newsletter.match.similarity import LexicalSimilarity
 from newsletter.match.trial import NearMiss, find_near_misses, keep_matches
@@ -100,13 +101,13 @@ class _Shelf:
         self.folded: dict[EntryId, FoldedEntry] = {
             entry.id: _fold_again(entry, known.get(entry.id)) for entry in self.entries
         }
-        self.haystack = Haystack(list(self.folded.values()), learn_acronyms(map(text_of, self.entries)))
-        self.number_of = {entry.id: number for number, entry in enumerate(self.entries)}
+        # Numbered by their votes, so that the first of a set are its best.
+        self.by_votes = order_by_votes(self.entries, now)
+        self.number_of = {entry.id: number for number, entry in enumerate(self.by_votes)}
+        self.haystack = Haystack(
+            [self.folded[entry.id] for entry in self.by_votes], learn_acronyms(map(text_of, self.entries))
+        )
         self.scale = build_scale(self.entries, now)
-        by_votes = order_by_votes(self.entries, now)
-        self.places = [0] * len(by_votes)
-        for place, entry in enumerate(by_votes):
-            self.places[self.number_of[entry.id]] = place
         self.results: OrderedDict[Topic, TopicPreview] = OrderedDict()
         self.missed: OrderedDict[Topic, tuple[NearMiss, ...]] = OrderedDict()
         self._similarity: LexicalSimilarity | None = None
@@ -124,23 +125,25 @@ class _Shelf:
         return replace(known, topic=topic)
 
     def _find(self, topic: Topic, papers: Mapping[str, Entry]) -> TopicPreview:
-        numbers = [
-            number for number in self.haystack.find(topic.query) if _has_votes(topic, self.entries[number])
-        ]
+        hits = self.haystack.find(topic.query)
+        if topic.min_upvotes:
+            enough = (number for number, entry in enumerate(self.by_votes) if _has_votes(topic, entry))
+            hits &= to_bits(enough, len(self.by_votes))
         interest = build_interest(topic, papers)
         if interest is None:
-            # Many may be found, and few are shown: only those that votes put in front are looked at closely.
-            first = sorted(numbers, key=self.places.__getitem__)[:_MOST_RANKED]
-            kept = [(self.entries[number], match) for number, match in self._match(topic, first)]
+            # Many may be found, and few are shown: only the best by votes are looked at closely.
+            kept = self._match(topic, first_entries(hits, _MOST_RANKED))
         else:
-            found = [(self.entries[number], match) for number, match in self._match(topic, numbers)]
-            keys = [entry.key for entry, _ in found]
-            near = self._compare(papers, found).measure(interest, keys)
+            found = self._match(topic, first_entries(hits, len(self.by_votes)))
+            near = self._compare(papers, found).measure(interest, [entry.key for entry, _ in found])
             kept = keep_matches(topic, found, near)
-            numbers = [self.number_of[entry.id] for entry, _ in kept]
+            hits = to_bits((self.number_of[entry.id] for entry, _ in kept), len(self.by_votes))
         best = rank_entries(kept, topic.rank, self.now, self.scale)[:SHOWN]
-        shown = tuple(_build_item(entry, match, topic) for entry, match, _ in best)
-        return TopicPreview(topic, _to_bits(numbers), shown)
+        return TopicPreview(topic, hits, tuple(_build_item(entry, match, topic) for entry, match, _ in best))
+
+    def _match(self, topic: Topic, numbers: Iterable[int]) -> list[tuple[Entry, Match]]:
+        matches = ((number, self.haystack.match(topic.query, number)) for number in numbers)
+        return [(self.by_votes[number], match) for number, match in matches if match is not None]
 
     def find_missed(self, topic: Topic) -> tuple[NearMiss, ...]:
         """Return what one rule alone kept out of a topic, the newest first, at most MISSED."""
@@ -152,12 +155,6 @@ class _Shelf:
             if len(self.missed) > _MOST_REMEMBERED:
                 self.missed.popitem(last=False)
         return known
-
-    def _match(self, topic: Topic, numbers: Iterable[int]) -> Iterator[tuple[int, Match]]:
-        for number in numbers:
-            match = self.haystack.match(topic.query, number)
-            if match is not None:
-                yield number, match
 
     def _compare(
         self, papers: Mapping[str, Entry], found: Sequence[tuple[Entry, Match]]
@@ -177,14 +174,6 @@ class _Shelf:
 
 def _has_votes(topic: Topic, entry: Entry) -> bool:
     return entry.upvotes is None or entry.upvotes >= topic.min_upvotes
-
-
-def _to_bits(numbers: Iterable[int]) -> int:
-    """Return a bit set of numbers."""
-    bits = bytearray(_MOST_ENTRIES // 8 + 1)
-    for number in numbers:
-        bits[number >> 3] |= 1 << (number & 7)
-    return int.from_bytes(bits, "little")
 
 
 def _fold_again(entry: Entry, known: FoldedEntry | None) -> FoldedEntry:

@@ -54,9 +54,9 @@ def test_haystack_finds_what_looking_at_each_entry_finds(text: str) -> None:
     }
     haystack = Haystack(folded, shipped_acronyms())
 
-    assert list(haystack.find(query)) == list(found)
+    assert haystack.find(query) == haystack.find(query) == sum(1 << number for number in found)
     assert {number: haystack.match(query, number) for number in found} == found
 
 
 def test_empty_haystack_finds_nothing() -> None:
-    assert list(Haystack([], shipped_acronyms()).find(parse_query("robot OR NOT robot"))) == []
+    assert Haystack([], shipped_acronyms()).find(parse_query("robot OR NOT robot")) == 0
