@@ -173,6 +173,9 @@ class SubscriberStore(Protocol):
     async def load_topics_with(self, key: str) -> Sequence[str]:
         """Return the different topics_json in which a topic may have that key."""
 
+    async def load_erased(self, addresses: Collection[EmailAddress]) -> frozenset[EmailAddress]:
+        """Return those of these addresses whose persons were erased: no list brings them back."""
+
     async def load(self, address: EmailAddress) -> Subscriber | None: ...
 
     async def load_many(self, subscribers: Collection[SubscriberId]) -> Mapping[SubscriberId, Subscriber]:

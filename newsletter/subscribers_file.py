@@ -9,7 +9,7 @@ from __future__ import annotations
 import calendar
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from functools import lru_cache
@@ -317,12 +317,13 @@ def choose_import(
     now: datetime,
     counted_run: int,
     next_due: NextDue,
+    erased: Collection[EmailAddress] = frozenset(),
 ) -> FileImport:
     """Decide what the file changes, its rows first in their order, then the readers to pause.
 
     New readers begin with counted_run as the upper bound of what they got. Only readers whom the file
     owns are changed; a reader whom the file had paused comes back when the row does, and what came
-    before counted_run is not sent to them.
+    before counted_run is not sent to them. Nobody new is made of the erased addresses.
     Raises ConfigError where more than a fifth of the file's readers (of five or more) are gone at once.
     """
     by_address = {reader.address: reader for reader in known}
@@ -330,7 +331,7 @@ def choose_import(
     save, notes = [], []
     for row in rows:
         reader = by_address.get(row.address)
-        note = _why_not(reader)
+        note = _ERASED if reader is None and row.address in erased else _why_not(reader)
         if note:
             notes.append(f"{row.address}: {note}")
             continue
@@ -355,6 +356,9 @@ def _find_gone(known: Sequence[Subscriber], rows: Sequence[FileSubscriber]) -> l
         )
         raise ConfigError([Problem(message, path="subscribers")])
     return sorted(gone, key=lambda reader: reader.address)
+
+
+_ERASED = "was erased and stays so; take the row out. They may subscribe themselves, or 'newsletter subscribers add'"
 
 
 def _why_not(reader: Subscriber | None) -> str:

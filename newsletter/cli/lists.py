@@ -79,6 +79,7 @@ async def _take(
     """Save those of a batch who are neither known nor suppressed."""
     known = await newsletter.subscribers.load_known(list(batch))
     suppressed = await newsletter.subscribers.load_suppressed(list(batch))
+    erased = await newsletter.subscribers.load_erased(list(batch))
     now = newsletter.clock.now()
     new = []
     for address, (line, reader) in batch.items():
@@ -87,6 +88,9 @@ async def _take(
             console.print(f"{file}:{line}: {address} is suppressed: {suppressed[address]}", style="red")
         elif address in known:
             counts["known"] += 1
+        elif address in erased:
+            counts["refused"] += 1
+            console.print(f"{file}:{line}: {address} was erased; they may subscribe themselves", style="red")
         else:
             counts["added"] += 1
             new.append(await begin_reading(reader, newsletter.entries, now))

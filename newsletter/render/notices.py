@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
-from newsletter.model import Fact, Identity, Notice, Subscriber
+from newsletter.model import Consent, Fact, Identity, Notice, Subscriber
 from newsletter.render.language import Language
 from newsletter.render.wording import clean, write_cadence
 
@@ -56,6 +57,13 @@ def write_known(lang: Language, identity: Identity, url: str, *, is_paused: bool
 def write_changed(lang: Language, identity: Identity, reader: Subscriber, topics: Sequence[str]) -> Notice:
     """Return the mail that says what the reader's preferences are now. topics are their names."""
     name = clean(identity.name, 80)
+    facts = [
+        Fact(lang.say("Topics"), lang.join([clean(topic, 80) for topic in topics]) or "–"),
+        Fact(lang.say("When"), write_cadence(lang, reader.cadence)),
+    ]
+    if reader.consent is Consent.PAUSED and reader.next_due_at is not None:
+        until = reader.next_due_at.astimezone(ZoneInfo(reader.cadence.zone)).date()
+        facts.append(Fact(lang.say("Pause until"), lang.full_date(until)))
     return Notice(
         subject=lang.say("Your preferences have changed: {newsletter}", newsletter=name),
         preheader=lang.say(
@@ -66,10 +74,7 @@ def write_changed(lang: Language, identity: Identity, reader: Subscriber, topics
             lang.say("These are your preferences from now on."),
             lang.say("If you did not change them, the link below sets them right."),
         ),
-        facts=(
-            Fact(lang.say("Topics"), lang.join([clean(topic, 80) for topic in topics]) or "–"),
-            Fact(lang.say("When"), write_cadence(lang, reader.cadence)),
-        ),
+        facts=tuple(facts),
         why=_write_why(lang, identity, reader),
     )
 

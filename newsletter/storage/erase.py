@@ -1,10 +1,20 @@
-"""Erasing a person: in every table that may name them, in one transaction."""
+"""Erasing a person: in every table that may name them, in one transaction.
+
+What is left of a reader is a row that deliveries point to. In place of the address it has a keyed hash of it, which
+tells nothing without the secret, and with it only whether a given address was erased: subscribers.yaml or another list
+may still name the person, and who was erased must not be mailed again because of it.
+"""
 
 from __future__ import annotations
 
+import base64
+import hmac
+from collections.abc import Collection
+
 from sqlalchemy import Connection, case, delete, or_, select, update
 
-from newsletter.model import Consent, State, SubscriberId
+from newsletter.model import Consent, EmailAddress, State, SubscriberId
+from newsletter.storage.engine import in_chunks
 from newsletter.storage.tables import (
     attempts,
     bounces,
@@ -13,8 +23,41 @@ from newsletter.storage.tables import (
     deliveries,
     delivery_entries,
     sessions,
+    settings,
 )
 from newsletter.storage.tables import subscribers as readers
+
+
+def find_erased(connection: Connection, addresses: Collection[EmailAddress]) -> frozenset[EmailAddress]:
+    """Return those of these addresses that were erased, and not because they never confirmed."""
+    secret = _load_secret(connection)
+    by_name = {_hash_address(address, secret): address for address in addresses}
+    found: set[EmailAddress] = set()
+    for names in in_chunks(by_name):
+        rows = connection.scalars(select(readers.c.address).where(readers.c.address.in_(names)))
+        found |= {by_name[name] for name in rows}
+    return frozenset(found)
+
+
+def _load_secret(connection: Connection) -> bytes:
+    return bytes.fromhex(connection.scalar(select(settings.c.value).where(settings.c.key == "secret")) or "")
+
+
+def _hash_address(address: str, secret: bytes) -> str:
+    digest = hmac.digest(secret, b"erased\0" + address.encode(), "sha256")
+    return f"{base64.b32encode(digest[:20]).decode().lower()}@erased.invalid"
+
+
+def _choose_name(connection: Connection, subscriber: SubscriberId) -> str:
+    """Return what stands in place of the address. Nobody who only entered it, or was erased before, needs the hash."""
+    row = connection.execute(
+        select(readers.c.address, readers.c.consent).where(readers.c.id == subscriber)
+    ).one_or_none()
+    if row is not None and row.consent != Consent.UNCONFIRMED:
+        name = _hash_address(row.address, _load_secret(connection))
+        if connection.scalar(select(readers.c.id).where(readers.c.address == name)) is None:
+            return name
+    return f"erased-{subscriber}@erased.invalid"
 
 
 def erase_person(connection: Connection, subscriber: SubscriberId) -> bool:
@@ -65,7 +108,7 @@ def erase_person(connection: Connection, subscriber: SubscriberId) -> bool:
         update(readers)
         .where(readers.c.id == subscriber)
         .values(
-            address=f"erased-{subscriber}@erased.invalid",
+            address=_choose_name(connection, subscriber),
             name="",
             language="",
             layout="",

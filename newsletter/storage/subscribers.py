@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.model import Cadence, Consent, EmailAddress, Subscriber, SubscriberId
 from newsletter.storage.engine import Database, UtcDateTime, in_chunks
-from newsletter.storage.erase import erase_person
+from newsletter.storage.erase import erase_person, find_erased
 from newsletter.storage.tables import (
     consents,
     suppressions,
@@ -151,6 +151,11 @@ class SqlSubscriberStore:
                 rows = await connection.scalars(select(readers.c.address).where(readers.c.address.in_(some)))
                 found |= {EmailAddress(address) for address in rows}
         return frozenset(found)
+
+    async def load_erased(self, addresses: Collection[EmailAddress]) -> frozenset[EmailAddress]:
+        """Return those of these addresses whose persons were erased: no list brings them back."""
+        async with self._database.read() as connection:
+            return await connection.run_sync(find_erased, addresses)
 
     async def erase(self, subscriber: SubscriberId, now: datetime) -> bool:
         """Erase a person; False, and nothing is done, while a mail to them is on its way.

@@ -39,7 +39,15 @@ async def choose_subscribers(
         check_topics=lambda topics_json: parse_topics(topics_json, library) and None,
     )
     known = await subscribers.load_all()
-    chosen = choose_import(known, rows, now=now, counted_run=await entries.newest_run(), next_due=_next_due)
+    addresses = {reader.address for reader in known}
+    chosen = choose_import(
+        known,
+        rows,
+        now=now,
+        counted_run=await entries.newest_run(),
+        next_due=_next_due,
+        erased=await subscribers.load_erased([row.address for row in rows if row.address not in addresses]),
+    )
     return replace(chosen, save=tuple([await start_window(reader, entries, now) for reader in chosen.save]))
 
 

@@ -3,12 +3,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import httpx2
 import pytest
 from sqlalchemy import insert
 
-from newsletter.model import NOTICES, Asked, EmailAddress, Kind, State, Subscriber
+from newsletter.model import NOTICES, Asked, Consent, EmailAddress, Kind, State, Subscriber
 from newsletter.render.language import load_language
 from newsletter.storage.tables import bounces, metadata, suppressions
 from newsletter.web.pages.sent import write_state
@@ -278,3 +279,38 @@ async def test_a_suppression_stays(site: Site, client: httpx2.AsyncClient) -> No
 
     assert set(await find_text(site.newsletter.database, "ada.secret")) == {f"suppressions: {READER}"}
     assert await site.newsletter.subscribers.load_suppressed([EmailAddress(READER)])
+
+
+async def test_no_list_brings_back_who_was_erased(
+    site: Site, client: httpx2.AsyncClient, tmp_path: Path
+) -> None:
+    newsletter = site.newsletter
+    reader, stranger = (
+        await load(site),
+        await given_other(site, "eve@example.org", consent=Consent.UNCONFIRMED),
+    )
+    await client.post(own_path(site, reader) + "/erase", data={"sure": "yes"})
+    assert await newsletter.subscribers.erase(stranger.id, NOW)
+    addresses = [READER, stranger.address, "new@example.org"]
+    rows = "".join(f"  - {{address: {address}, topics: [RAG]}}\n" for address in addresses)
+    (tmp_path / "subscribers.yaml").write_text("subscribers:\n" + rows)
+    newsletter = replace(
+        newsletter,
+        config=newsletter.config.model_copy(update={"subscribers_path": tmp_path / "subscribers.yaml"}),
+    )
+
+    notes = await newsletter.import_subscribers()
+
+    assert [note.partition(":")[0] for note in notes] == [READER]
+    assert await newsletter.subscribers.load(EmailAddress(READER)) is None
+    # Who never confirmed has refused nothing.
+    assert await newsletter.subscribers.load(stranger.address) is not None
+    assert await newsletter.subscribers.load_erased([EmailAddress(one) for one in addresses]) == {READER}
+
+
+async def test_who_was_erased_can_join_and_be_erased_again(site: Site, client: httpx2.AsyncClient) -> None:
+    for _ in range(3):
+        reader = await given_other(site, "eve@example.org")
+        assert (await client.post(own_path(site, reader) + "/erase", data={"sure": "yes"})).status_code == 200
+    assert await find_text(site.newsletter.database, "eve@") == []
+    assert await site.newsletter.subscribers.load_erased([EmailAddress("eve@example.org")])
