@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +30,7 @@ from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
 from newsletter.model import PENDING, LedgerCount, SmtpReply, State
 from newsletter.scheduler import run_forever, stop_on_signals
-from newsletter.storage import backup
+from newsletter.storage import SqlSettingStore, backup
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_date, plan_due
 from newsletter.workflows.health import CHECKED_EDITIONS
@@ -68,6 +69,8 @@ async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: 
             return await _send_trial(newsletter, to, reader)
         if dry_run:
             return await _tell_due(newsletter)
+        if canary.mails and not await _hold_for_trial(newsletter):
+            return COULD_NOT_RUN
         now = newsletter.clock.now()
         await newsletter.prepare_planning()
         if local_on is None:
@@ -87,27 +90,56 @@ async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: 
         return await send_pending(newsletter, edition or None)
 
 
+class _TrialSettings(SqlSettingStore):
+    """The settings as a trial sees them: the hold that it has set for all others does not stop itself."""
+
+    async def load_hold(self) -> str:
+        why = await super().load_hold()
+        return "" if why == _TRIAL else why
+
+
+_TRIAL = "the first mails of a trial ('send --canary') are out; 'newsletter release' lets the rest follow"
+
+
+async def _hold_for_trial(newsletter: Newsletter) -> bool:
+    """Hold all sending but the trial's own, so that no running clock sends the rest meanwhile; False where it is held
+    already, for another reason."""
+    why = await newsletter.settings.load_hold()
+    if why not in ("", _TRIAL):
+        console.print(f"nothing was sent: held, {why}", style="red")
+        return False
+    await newsletter.settings.save_hold(_TRIAL)
+    return True
+
+
 async def _try_canary(newsletter: Newsletter, edition: str | None, canary: Canary) -> bool:
-    """Send the first mails; return whether the rest may follow."""
+    """Send the first mails; return whether the rest may follow. If not, or if this ends in between, all stays held."""
     stop = asyncio.Event()
+    stop_on_signals(stop)
     async with newsletter.sender(stop) as sender:
-        report = await sender.send_pending(edition, at_most=canary.mails)
-    tried = sum(report.states.values()) - report.states[State.EXPIRED]
+        trial = replace(sender, settings=_TrialSettings(newsletter.database))
+        report = await trial.send_pending(edition, at_most=canary.mails)
     failed = sum(report.states[state] for state in (State.REJECTED, State.DEFERRED, State.UNCERTAIN))
+    tried = report.states[State.ACCEPTED] + failed
     share = 100 * failed / tried if tried else 0.0
     console.print(f"the first {tried}: {failed} failed ({share:.0f} %)")
-    if report.stopped:
-        console.print(f"stopped: {report.stopped}; the rest stays queued", style="red")
-        return False
-    if canary.max_failures is not None:
-        if share > canary.max_failures:
-            await newsletter.settings.save_hold(f"{share:.0f} % of the first {tried} mails failed")
-            console.print("held; look at 'newsletter deliveries', then 'newsletter release'", style="red")
-        return share <= canary.max_failures
-    if sys.stdin.isatty() and typer.confirm("Send the rest?"):
-        return True
-    console.print("the rest stays queued; 'newsletter send' sends it")
+    if report.stopped or stop.is_set():
+        console.print(f"stopped: {report.stopped or 'by a signal'}", style="red")
+    elif canary.max_failures is not None:
+        if share <= canary.max_failures:
+            return await _end_trial(newsletter)
+        await newsletter.settings.save_hold(f"{share:.0f} % of the first {tried} mails failed")
+    elif sys.stdin.isatty() and typer.confirm("Send the rest?"):
+        return await _end_trial(newsletter)
+    console.print("the rest is held; look at 'newsletter deliveries', then 'newsletter release' sends it")
     return False
+
+
+async def _end_trial(newsletter: Newsletter) -> bool:
+    """Lift the trial's hold, and no other one; return whether sending is allowed now."""
+    if await newsletter.settings.load_hold() == _TRIAL:
+        await newsletter.settings.save_hold("")
+    return not await newsletter.settings.load_hold()
 
 
 async def send_pending(newsletter: Newsletter, edition: str | None = None) -> int:
