@@ -11,12 +11,14 @@ from starlette.responses import Response
 from newsletter.model import Entry
 from newsletter.storage.archive import EditionSize
 from newsletter.web.paper_views import build_line
+from newsletter.web.public import public
 from newsletter.web.site import Site
 
 SHOWN = 8
 _FEW = 3
 
 
+@public()
 async def show_home(site: Site, request: Request) -> Response:
     """Return the first page."""
     lang = site.choose_language(request)
