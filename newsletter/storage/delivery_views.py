@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Label, Row, Table, func, selec
 
 from newsletter.model import (
     COUNTED,
+    NOTICES,
     Attempt,
     Delivery,
     DeliveryFilter,
@@ -30,7 +31,6 @@ from newsletter.model import (
 from newsletter.storage.engine import Database, in_chunks
 from newsletter.storage.ledger_audit import find_contradictions
 from newsletter.storage.tables import (
-    NOT_A_DIGEST,
     attempts,
     bundles,
     cards,
@@ -110,7 +110,7 @@ class DeliveryViews:
         """Return how many notices of each kind are in each state."""
         counting = (
             select(deliveries.c.kind, deliveries.c.state, func.count().label("count"))
-            .where(NOT_A_DIGEST)
+            .where(deliveries.c.kind.in_(sorted(NOTICES)))
             .group_by(deliveries.c.kind, deliveries.c.state)
             .order_by(deliveries.c.kind)
         )

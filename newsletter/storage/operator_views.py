@@ -126,17 +126,18 @@ class OperatorViews:
     async def count_topics(self, digests: int) -> Sequence[tuple[str, int]]:
         """Return how many papers each topic brought in the newest digests, at most so many digests; "" is what no
         topic brought. The most frequent first."""
+        # Only digests have entries; the newest are at the end of the primary key.
         newest = (
-            select(deliveries.c.id)
-            .where(deliveries.c.kind == Kind.DIGEST, deliveries.c.content_hash.is_not(None))
-            .order_by(deliveries.c.id.desc())
+            select(delivery_entries.c.delivery)
+            .distinct()
+            .order_by(delivery_entries.c.delivery.desc())
             .limit(digests)
             .subquery()
         )
         count = func.count().label("count")
         rows = (
             select(delivery_entries.c.topic, count)
-            .join(newest, newest.c.id == delivery_entries.c.delivery)
+            .join(newest, newest.c.delivery == delivery_entries.c.delivery)
             .group_by(delivery_entries.c.topic)
             .order_by(count.desc(), delivery_entries.c.topic)
         )
