@@ -1,8 +1,10 @@
 """The ledger as many connections write it: what waits at the same moment goes into one transaction.
 
 A commit waits for the disk or for the server; sixteen connections that each made their own would spend most of
-their time waiting for each other. A step returns when its transaction is committed, so the order that is promised
-(``in_data`` before DATA, the outcome after the reply) is that of each connection.
+their time waiting for each other. ``in_data`` is waited for before DATA. An outcome is handed over and the connection
+goes on: steps are written in the order in which they were handed over, so the next ``in_data`` of a connection is
+committed with its last outcome or after it, never before, and of each connection one row at most is in data. Where a
+step cannot be written no later one is: nothing is sent any more.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from newsletter.ports import Clock, DeliveryStore
 log = structlog.get_logger()
 
 _MOST_AT_ONCE = 100
-_GATHER_S = 0.005
+_GATHER_S = 0.002
 """How long the first step that waits lets others join it. Less than a commit takes on most disks."""
 PASSING_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0)
 """How long a failure is borne that may be over soon by itself: a server that restarts, a lock."""
@@ -60,19 +62,35 @@ class LedgerWriter:
         self._connections = connections
         self._waiting: list[tuple[Step, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None
 
     async def record(self, step: Step) -> bool:
         """Write a step; return, once it is committed, whether it took effect. Raises StoreError."""
+        return await self.hand_over(step)
+
+    def hand_over(self, step: Step) -> asyncio.Future[bool]:
+        """Have a step written after all that were handed over before; return what tells whether it took effect."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(_heed)
+        if self._failure is not None:
+            future.set_exception(self._failure)
+            return future
         self._waiting.append((step, future))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
-        return await future
+        return future
+
+    async def finish(self) -> None:
+        """Return when everything that was handed over is written. Raises StoreError where something could not be."""
+        while self._writing is not None:
+            await asyncio.wait([self._writing])
+        if self._failure is not None:
+            raise self._failure
 
     async def _write(self) -> None:
         try:
             while self._waiting:
-                if len(self._waiting) * 2 < self._connections:
+                if len(self._waiting) < self._connections:
                     await asyncio.sleep(_GATHER_S)
                 batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
                 await self._write_batch(batch)
@@ -87,14 +105,20 @@ class LedgerWriter:
                 holds_outcomes=any(isinstance(step, Settle) for step in steps),
             )
         except BaseException as error:
-            for _, future in batch:
+            self._failure = error if isinstance(error, Exception) else StoreError("stopped while writing")
+            unwritten, self._waiting = [*batch, *self._waiting], []
+            for _, future in unwritten:
                 if not future.done():
-                    future.set_exception(
-                        error if isinstance(error, Exception) else StoreError("stopped while writing")
-                    )
+                    future.set_exception(self._failure)
             if not isinstance(error, Exception):
                 raise
             return
         for (_, future), result in zip(batch, results, strict=True):
             if not future.done():
                 future.set_result(result)
+
+
+def _heed(future: asyncio.Future[bool]) -> None:
+    """Look at what a step that nobody waits for came to: its failure shows at the next step, and in the end."""
+    if not future.cancelled():
+        future.exception()

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 
 import structlog
 
@@ -94,6 +96,15 @@ class _Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class _Built:
+    """A claimed delivery with its mail, or with the reason why it gets none (close)."""
+
+    claimed: _Claimed
+    mail: LedgerMail | None = None
+    close: Close | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sender:
     """One pass over the ledger, by one instance.
 
@@ -140,6 +151,8 @@ class Sender:
             while await self._drain(report, ledger, wanted) and not report.stopped:
                 pass
         finally:
+            with suppress(StoreError):  # which has stopped the run already
+                await ledger.finish()
             await patiently(lambda: self.deliveries.release(self.instance, self.clock.now()))
         report.stopped = report.stopped or refused or await patiently(self.settings.load_hold)
         return report
@@ -159,35 +172,47 @@ class Sender:
                 )
 
     async def _drain(self, report: SendReport, ledger: LedgerWriter, wanted: _Wanted) -> int:
-        """Claim and send until no row can be claimed; return how many deliveries were taken."""
-        claimed: deque[_Claimed] = deque()
-        claiming = asyncio.Lock()
+        """Claim and send until no row can be claimed; return how many deliveries were taken.
+
+        Mails are built while the relay takes others: as many wait as there are connections.
+        """
+        ready: asyncio.Queue[_Built | None] = asyncio.Queue()
+        room = asyncio.Semaphore(self.mailer.connections)
         taken = 0
 
-        async def take() -> _Claimed | None:
-            nonlocal taken
-            async with claiming:
-                if not claimed and not report.stopped and not self.stop.is_set():
-                    if wanted.kinds != TO_OPERATORS:
-                        held = await patiently(self.settings.load_hold)
-                        # Not simply "= held": another worker may have met a dead relay meanwhile.
-                        report.stopped = report.stopped or held
-                    limit = _CLAIM_AT_ONCE
-                    if wanted.at_most:
-                        limit = min(limit, wanted.at_most - report.taken)
-                    if not report.stopped and limit > 0:
-                        found = await self._claim(wanted, limit)
-                        report.taken += len(found)
-                        claimed.extend(found)
-                if not claimed or report.stopped or self.stop.is_set():
-                    return None
-                taken += 1
-                return claimed.popleft()
+        def must_stop() -> bool:
+            return bool(report.stopped) or self.stop.is_set()
+
+        def note(delivery: Delivery, state: State, written: asyncio.Future[bool]) -> None:
+            if written.exception() is None:
+                report.states[state] += 1
+                self.progress(delivery, state)
+
+        async def build() -> None:
+            try:
+                async for one in self._claim_all(report, wanted):
+                    await room.acquire()
+                    if must_stop():
+                        return
+                    ready.put_nowait(await self._begin_building(one))
+            except BaseException:
+                report.stopped = report.stopped or "stopped by an error"
+                raise
+            finally:
+                for _ in range(self.mailer.connections):
+                    ready.put_nowait(None)
 
         async def work() -> None:
-            while (one := await take()) is not None:
+            nonlocal taken
+            last: asyncio.Future[bool] | None = None
+            while (built := await ready.get()) is not None:
+                room.release()
+                if must_stop():
+                    return
+                taken += 1
+                one = built.claimed
                 try:
-                    state = await self._send_one(one, ledger)
+                    step = await self._send_one(built, ledger)
                 except MailerError as error:
                     if one.only:
                         # It stays claimed until this pass ends, and then waits for that relay again.
@@ -196,19 +221,48 @@ class Sender:
                     log.error("the relay cannot be used", error=str(error))
                     report.stopped = report.stopped or str(error)
                     return
-                if state is not None:
-                    report.states[state] += 1
-                    self.progress(one.delivery, state)
+                if step is not None:
+                    if last is not None:
+                        await last  # done already but after refusals: what is unwritten must not pile up
+                    last = ledger.hand_over(step)
+                    state = step.state if isinstance(step, Close) else state_of(step.outcome)
+                    last.add_done_callback(partial(note, one.delivery, state))
 
+        building = asyncio.create_task(build())
         workers = [asyncio.create_task(work()) for _ in range(self.mailer.connections)]
         try:
             await asyncio.gather(*workers)
+            building.cancel()  # it may wait for room that nobody makes any more
+            with suppress(asyncio.CancelledError):
+                await building
+            await ledger.finish()
         except BaseException:
             # The store failed under one of them: no other may begin a message that cannot be recorded.
             report.stopped = report.stopped or "stopped by an error"
             await asyncio.gather(*workers, return_exceptions=True)
+            building.cancel()
+            await asyncio.gather(building, return_exceptions=True)
             raise
         return taken
+
+    async def _claim_all(self, report: SendReport, wanted: _Wanted) -> AsyncIterator[_Claimed]:
+        """Claim and look up a handful of rows after the other, until none can be claimed."""
+        while not report.stopped and not self.stop.is_set():
+            if wanted.kinds != TO_OPERATORS:
+                held = await patiently(self.settings.load_hold)
+                # Not simply "= held": a worker may have met a dead relay meanwhile.
+                report.stopped = report.stopped or held
+            limit = _CLAIM_AT_ONCE
+            if wanted.at_most:
+                limit = min(limit, wanted.at_most - report.taken)
+            if report.stopped or limit <= 0:
+                return
+            found = await self._claim(wanted, limit)
+            if not found:
+                return
+            report.taken += len(found)
+            for one in found:
+                yield one
 
     async def _claim(self, wanted: _Wanted, limit: int) -> list[_Claimed]:
         """Claim a handful, and look their readers up together: consent and suppression as they are now."""
@@ -245,11 +299,11 @@ class Sender:
             claimed.append(_Claimed(row, reader, shown.get(row.recipient, Shown()), refusal))
         return claimed
 
-    async def _send_one(self, one: _Claimed, ledger: LedgerWriter) -> State | None:
-        """Bring one claimed delivery as far as it comes; return its new state, None where the claim was lost."""
+    async def _begin_building(self, one: _Claimed) -> _Built:
+        """Build one claimed delivery's mail, or find out that it gets none. What is left may go on in a thread."""
         delivery = one.delivery
         if one.refusal or one.reader is None:
-            return await _close(ledger, Close(delivery.id, State.SUPPRESSED, one.refusal))
+            return _Built(one, close=Close(delivery.id, State.SUPPRESSED, one.refusal))
         try:
             mail = await self._build(delivery, one.reader, one.shown)
         except StoreError:
@@ -258,11 +312,11 @@ class Sender:
             # One mail that cannot be built must not keep everybody else's from going out.
             log.exception(f"a {delivery.kind} could not be built", delivery=delivery.id, key=delivery.key)
             why = f"the {delivery.kind} could not be built: {error}"
-            return await _close(ledger, Close(delivery.id, State.REJECTED, why))
+            return _Built(one, close=Close(delivery.id, State.REJECTED, why))
         if isinstance(mail, DigestMail) and mail.digest.is_empty and self.quiet_day is QuietDay.SKIP:
             why = "nothing new in the reader's topics"
-            return await _close(ledger, Close(delivery.id, State.EMPTY, why, mail.digest.window))
-        return await self._hand_over(one, mail, ledger)
+            return _Built(one, close=Close(delivery.id, State.EMPTY, why, mail.digest.window))
+        return _Built(one, mail=mail)
 
     async def _build(self, delivery: Delivery, reader: Subscriber, shown: Shown) -> LedgerMail:
         if delivery.kind is not Kind.DIGEST:
@@ -280,15 +334,18 @@ class Sender:
             )
         return mail
 
-    async def _hand_over(self, one: _Claimed, mail: LedgerMail, ledger: LedgerWriter) -> State | None:
-        delivery = one.delivery
+    async def _send_one(self, built: _Built, ledger: LedgerWriter) -> Settle | Close | None:
+        """Bring one delivery as far as it comes; return what is to be written down, None where the claim was lost."""
+        if built.mail is None:
+            return built.close
+        mail, delivery = built.mail, built.claimed.delivery
         attempt = delivery.attempt + 1
         envelope = mail.envelope
         if self.return_path is not None:
             envelope = replace(envelope, mail_from=self.return_path(delivery.id))
-        session = await patiently(lambda: self.mailer.begin(envelope, one.only))
+        session = await patiently(lambda: self.mailer.begin(envelope, built.claimed.only))
         if isinstance(session, SmtpReply):  # MAIL or RCPT was refused
-            return await self._settle(delivery, attempt, session, ledger)
+            return self._settle(delivery, attempt, session)
         try:
             fenced = await ledger.record(
                 BeginData(delivery.id, attempt, delivery.frozen or mail.frozen, session.relay)
@@ -300,19 +357,11 @@ class Sender:
             await session.abandon()
             log.warning("the claim was lost before DATA; nothing was sent", delivery=delivery.id)
             return None
-        return await self._settle(delivery, attempt, await session.data(mail.message), ledger)
+        return self._settle(delivery, attempt, await session.data(mail.message))
 
-    async def _settle(
-        self, delivery: Delivery, attempt: int, reply: SmtpReply | Silence, ledger: LedgerWriter
-    ) -> State:
+    def _settle(self, delivery: Delivery, attempt: int, reply: SmtpReply | Silence) -> Settle:
         outcome = choose_outcome(reply, attempt, self.clock.now(), jitter=random.random())
-        await ledger.record(Settle(delivery.id, attempt, outcome, reply.relay))
-        return state_of(outcome)
-
-
-async def _close(ledger: LedgerWriter, step: Close) -> State:
-    await ledger.record(step)
-    return step.state
+        return Settle(delivery.id, attempt, outcome, reply.relay)
 
 
 def _address_of(delivery: Delivery, reader: Subscriber | None) -> EmailAddress | None:
