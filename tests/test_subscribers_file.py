@@ -404,6 +404,14 @@ def test_a_new_row_makes_a_confirmed_reader_with_a_window_and_a_due_time() -> No
     )
 
 
+def test_a_row_of_somebody_erased_makes_no_reader() -> None:
+    row = make_row()
+    chosen = choose_import([], [row], now=NOW, counted_run=3, next_due=due, erased={row.address})
+
+    assert chosen.save == ()
+    assert [note.partition(";")[0] for note in chosen.notes] == [f"{row.address}: was erased and stays so"]
+
+
 def test_an_unchanged_file_changes_nothing() -> None:
     assert choose([make_known()], [make_row()]) == FileImport((), ())
 

@@ -9,7 +9,7 @@ import pytest
 
 from newsletter.match.query import parse_query
 from newsletter.match.topics import parse_topic
-from newsletter.match.trial import count_by_day, find_obstacle, try_topic
+from newsletter.match.trial import count_by_day, find_near_misses, find_obstacle, try_topic
 from newsletter.match.words import fold_entry
 from tests.builders import DAY, make_entry
 
@@ -44,3 +44,27 @@ def test_trial_has_matches_and_near_misses_newest_first() -> None:
     assert [(miss.entry, miss.why) for miss in trial.near_misses] == [(few, "min_upvotes: 4 (it has 2)")]
     assert trial.share == 0.5
     assert count_by_day([old, new, few], DAY, 3) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "query", ["robot", 'robot AND "soft hand"', "robot AND NOT survey", '"big lab"', "whale"]
+)
+def test_near_misses_alone_are_those_of_the_trial(query: str) -> None:
+    titles = (
+        "Robots",
+        "Robots: a survey",
+        "Robots with a hand that is soft",
+        "A lab and a big room",
+        "Whales",
+    )
+    entries = [
+        fold_entry(make_entry(number, title=title, upvotes=number))
+        for number, title in enumerate(titles, start=1)
+    ]
+    topic = replace(parse_topic({"name": "x", "query": query}), min_upvotes=2)
+
+    missed = list(find_near_misses(topic, entries))
+
+    assert sorted(missed, key=lambda miss: miss.entry.key) == sorted(
+        try_topic(topic, entries).near_misses, key=lambda miss: miss.entry.key
+    )

@@ -294,10 +294,6 @@ async def test_no_list_brings_back_who_was_erased(
     addresses = [READER, stranger.address, "new@example.org"]
     rows = "".join(f"  - {{address: {address}, topics: [RAG]}}\n" for address in addresses)
     (tmp_path / "subscribers.yaml").write_text("subscribers:\n" + rows)
-    newsletter = replace(
-        newsletter,
-        config=newsletter.config.model_copy(update={"subscribers_path": tmp_path / "subscribers.yaml"}),
-    )
 
     notes = await newsletter.import_subscribers()
 
