@@ -31,7 +31,7 @@ NO_PAGES = frozenset(
         "/topics/{slug}.atom",
         "/topics/{slug}.json",
         "/sitemap.xml",
-        "/sitemap-{part:int}.xml",
+        "/sitemap-{part}.xml",
         "/robots.txt",
         "/.well-known/security.txt",
         "/healthz",
@@ -66,7 +66,7 @@ def list_looks(showcase: Showcase) -> list[Look]:
         "name": "Lise",
         "do": "subscribe",
     }
-    wrong = {**form, "address": "lise", "own": "RAG AND (agents OR\nAND", "hour": "25:00"}
+    wrong = {**form, "address": "lise", "own": "RAG AND (agents OR\nAND", "hour": ""}
     return [
         Look("home", "/", "/"),
         Look("subscribe", "/subscribe", "/subscribe"),

@@ -31,7 +31,7 @@ from tests.web.house import FRIDAY, HF, MONDAY, WEDNESDAY, again, make_paper, ne
 from tests.web.readers import SetClock, load
 
 READER = EmailAddress("ada@readers.example.net")
-LEAVER = EmailAddress("reader110@readers.example.net")
+LEAVER = EmailAddress("reader111@readers.example.net")
 OPERATOR = EmailAddress("operator@example.org")
 LEADER = EntryKey("arxiv:2606.14777")
 """The paper of the sample day with the most votes."""

@@ -1,0 +1,289 @@
+"""Every page in Chromium: axe in light and dark, the keyboard alone, small screens and large letters, weight, print.
+
+Each page is opened once in English, where all of this is looked at, and once in German and in Arabic for its width. A
+new page is not forgotten: its route must stand in tests/web/looks.py.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+from starlette.routing import Route
+
+from newsletter.web.app import build_app
+from tests.web.browser import needs_browser, open_browser, open_page
+from tests.web.looks import NO_PAGES, Look, list_looks
+from tests.web.showcase import Showcase, open_showcase
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, ConsoleMessage, Page, Request, ViewportSize
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.xdist_group("looks"),
+    pytest.mark.asyncio(loop_scope="module"),
+    needs_browser("axe_playwright_python"),
+]
+
+TELEPHONE: ViewportSize = {"width": 390, "height": 844}
+_AXE = find_spec("axe_playwright_python")
+AXE = Path(_AXE.origin or "").with_name("axe.min.js") if _AXE else Path()
+
+MOST_BYTES = 60_000
+"""What a page may weigh with its style sheet, script and icon, before any proxy packs it."""
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+OF_COLOUR = ["color-contrast", "link-in-text-block"]
+"""The rules that a colour scheme can break."""
+
+FOCUS = """
+() => {
+  const interactive = 'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]';
+  const wanted = [...document.querySelectorAll(interactive)].filter(one => one.checkVisibility()
+    && !one.disabled && one.tabIndex >= 0 && !one.closest('.trap'));
+  const key = one => one.type === 'radio' ? 'radio ' + one.name : wanted.indexOf(one);
+  window.missing = new Map(wanted.map(one => [key(one), one.outerHTML.slice(0, 100)]));
+  window.dim = [];
+  document.addEventListener('focusin', event => {
+    const one = event.target, style = getComputedStyle(one);
+    if (one.id === 'main') return;
+    missing.delete(key(one));
+    if (style.outlineStyle === 'none' || parseFloat(style.outlineWidth) < 2) dim.push(one.outerHTML.slice(0, 100));
+  });
+  return missing.size;
+}
+"""
+"""Note which elements get the focus, and which of them do not show it; return how many there are to reach."""
+
+OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+SEND_FORM = """
+([action, fields]) => {
+  const form = document.createElement('form');
+  Object.assign(form, {method: 'post', action});
+  for (const [name, value] of fields) {
+    const text = document.createElement('textarea');
+    Object.assign(text, {name, value});
+    form.append(text);
+  }
+  document.body.append(form);
+  form.submit();
+}
+"""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen of one page: each thing that is wrong, and what it weighs."""
+
+    size_bytes: int = 0
+    axe: list[str] = field(default_factory=list)
+    unreached: list[str] = field(default_factory=list)
+    unmarked: list[str] = field(default_factory=list)
+    overflow: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def showcase(
+    tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path
+) -> AsyncIterator[Showcase]:
+    folder = tmp_path_factory.mktemp("showcase")
+    shutil.copy(migrated_sqlite, folder / "newsletter.db")
+    async with open_showcase(folder, f"sqlite:///{folder / 'newsletter.db'}") as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with open_browser() as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def seen(browser: Browser, showcase: Showcase) -> dict[str, Seen]:
+    """What was seen of each page, by its name."""
+    looks = list_looks(showcase)
+    found = {look.name: Seen() for look in looks}
+    async with open_page(browser, viewport=TELEPHONE, locale="en") as page:
+        visitor = Visitor(page, showcase)
+        for look in looks:
+            visitor.seen = found[look.name]
+            await visitor.visit(look)
+            await visitor.look_closely()
+    for language in ("de", "ar"):
+        async with open_page(browser, viewport=TELEPHONE, locale=language) as page:
+            visitor = Visitor(page, showcase)
+            for look in looks:
+                visitor.seen = found[look.name]
+                await visitor.visit(look)
+                await visitor.measure(language)
+    return found
+
+
+class Visitor:
+    """Somebody who goes from page to page and notes in ``seen`` what is wrong."""
+
+    def __init__(self, page: Page, showcase: Showcase) -> None:
+        self._page = page
+        self._showcase = showcase
+        self._base = showcase.site.links.base
+        self.seen = Seen()
+        page.on("console", self._note_console)
+        page.on("pageerror", lambda error: self.seen.console.append(str(error)))
+        page.on("request", self._note_request)
+
+    async def visit(self, look: Look) -> None:
+        """Open a page as people do: by its address, or by sending a form from another page."""
+        page = self._page
+        name, token = self._showcase.session
+        await page.context.clear_cookies()
+        if look.is_logged_in:
+            await page.context.add_cookies([{"name": name, "value": token, "url": f"{self._base}/operate"}])
+        if look.fields is None:
+            answer = await page.goto(self._base + look.path)
+        else:
+            fields = [
+                (name, value)
+                for name, values in look.fields.items()
+                for value in ([values] if isinstance(values, str) else values)
+            ]
+            await page.goto(f"{self._base}/topics")
+            async with page.expect_navigation() as navigation:
+                await page.evaluate(SEND_FORM, [self._base + look.path, fields])
+            answer = await navigation.value
+        assert answer is not None
+        assert answer.status < 500, look.name
+        statics = self._showcase.site.statics.values()
+        self.seen.size_bytes = len(await answer.body()) + sum(map(len, statics))
+
+    async def look_closely(self) -> None:
+        """Look at the page that is open in every way."""
+        page, seen = self._page, self.seen
+        await self.measure("en")
+        await page.set_viewport_size({"width": 1280, "height": 900})
+        await self._walk()
+        await page.evaluate(AXE.read_text("utf-8"))
+        seen.axe += [f"light: {wrong}" for wrong in await self._run_axe({"type": "tag", "values": RULES})]
+        await page.emulate_media(color_scheme="dark")
+        seen.axe += [f"dark: {wrong}" for wrong in await self._run_axe({"type": "rule", "values": OF_COLOUR})]
+        await page.emulate_media(color_scheme="light")
+
+    async def measure(self, language: str) -> None:
+        """Note what sticks out at 320 px, at 200 % zoom of a window of 1,280 px, and with letters twice as large."""
+        for width, letters in ((320, "100%"), (640, "100%"), (640, "200%"), (390, "200%")):
+            await self._page.set_viewport_size({"width": width, "height": 844})
+            await self._page.evaluate("size => { document.documentElement.style.fontSize = size; }", letters)
+            over = await self._page.evaluate(OVERFLOW)
+            if over > 0:
+                self.seen.overflow.append(f"{language}: {over} px at {width} px, letters {letters}")
+        await self._page.evaluate("document.documentElement.style.fontSize = ''")
+
+    async def _walk(self) -> None:
+        """Go through the page with the tab key alone."""
+        count = await self._page.evaluate(FOCUS)
+        for _ in range(4):  # a time has three stops, and there are the skip link and the window itself
+            for _ in range(count + 10):
+                await self._page.keyboard.press("Tab")
+            if not await self._page.evaluate("missing.size"):
+                break
+        self.seen.unreached += await self._page.evaluate("[...missing.values()]")
+        self.seen.unmarked += await self._page.evaluate("dim")
+        await self._page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+
+    async def _run_axe(self, only: dict[str, Any]) -> list[str]:
+        found = await self._page.evaluate(
+            "only => axe.run(document, {runOnly: only, resultTypes: ['violations']})", only
+        )
+        return [f"{one['id']}: {node['html'][:120]}" for one in found["violations"] for node in one["nodes"]]
+
+    def _note_console(self, message: ConsoleMessage) -> None:
+        # That the page itself is a 404 or 422 is told as an error, too.
+        own = message.location.get("url") == self._page.url and message.text.startswith("Failed to load")
+        if message.type in ("error", "warning") and not own:
+            self.seen.console.append(message.text)
+
+    def _note_request(self, request: Request) -> None:
+        if not request.url.startswith(self._base + "/"):
+            self.seen.strangers.append(request.url)
+
+
+def list_wrong(seen: dict[str, Seen], what: str) -> dict[str, object]:
+    """Return what is wrong in one way, by page."""
+    return {name: getattr(one, what) for name, one in seen.items() if getattr(one, what)}
+
+
+# --- all pages ------------------------------------------------------------------------------------
+
+
+async def test_every_route_that_answers_with_a_page_is_looked_at(showcase: Showcase) -> None:
+    routes = {route.path for route in build_app(showcase.site).routes if isinstance(route, Route)}
+    looked_at = {look.route for look in list_looks(showcase)} - {""}
+
+    assert routes - NO_PAGES == looked_at
+
+
+async def test_axe_finds_nothing_in_light_and_dark(seen: dict[str, Seen]) -> None:
+    assert list_wrong(seen, "axe") == {}
+
+
+async def test_the_keyboard_alone_reaches_everything(seen: dict[str, Seen]) -> None:
+    assert list_wrong(seen, "unreached") == {}
+
+
+async def test_what_has_the_focus_shows_it(seen: dict[str, Seen]) -> None:
+    assert list_wrong(seen, "unmarked") == {}
+
+
+async def test_nothing_sticks_out_of_a_small_screen_or_at_twice_the_size(seen: dict[str, Seen]) -> None:
+    assert list_wrong(seen, "overflow") == {}
+
+
+async def test_no_page_weighs_much(seen: dict[str, Seen]) -> None:
+    heavy = {name: one.size_bytes for name, one in seen.items() if one.size_bytes >= MOST_BYTES}
+    assert heavy == {}
+
+
+async def test_the_console_stays_empty(seen: dict[str, Seen]) -> None:
+    assert list_wrong(seen, "console") == {}
+
+
+async def test_nothing_is_loaded_from_elsewhere(seen: dict[str, Seen]) -> None:
+    assert list_wrong(seen, "strangers") == {}
+
+
+async def test_the_script_and_the_style_sheet_stay_small(showcase: Showcase) -> None:
+    statics = showcase.site.statics
+    assert len(statics["comfort.js"]) < 6_000
+    assert len(statics["style.css"]) < 20_000
+
+
+# --- one page -------------------------------------------------------------------------------------
+
+
+async def test_on_paper_there_is_the_text_alone(browser: Browser, showcase: Showcase) -> None:
+    async with open_page(browser, viewport=TELEPHONE, color_scheme="dark") as page:
+        await page.goto(f"{showcase.site.links.base}/2026-06-16")
+        await page.emulate_media(media="print")
+        ground = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+        assert ground == "rgb(255, 255, 255)"
+        assert await page.locator("article.paper").first.is_visible()
+        assert not await page.locator("nav:visible, form:visible, footer:visible").count()
+
+
+async def test_a_page_goes_on_at_its_content_for_the_keyboard(browser: Browser, showcase: Showcase) -> None:
+    async with open_page(browser, viewport=TELEPHONE) as page:
+        await page.goto(f"{showcase.site.links.base}/2026-06-16")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+
+        assert await page.evaluate("document.activeElement.closest('main') !== null")
