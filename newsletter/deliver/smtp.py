@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 import aiosmtplib
@@ -22,17 +24,17 @@ from aiosmtplib import (
     SMTPConnectResponseError,
     SMTPException,
     SMTPHeloError,
-    SMTPRecipientRefused,
     SMTPResponseException,
-    SMTPSenderRefused,
 )
 
 from newsletter.errors import MailerError
-from newsletter.model import Envelope, Silence, SmtpReply
+from newsletter.model import EmailAddress, Envelope, Silence, SmtpReply
 
 _GOODBYE_S = 2.0  # QUIT is a courtesy; nobody waits long for its answer
 _CLOSING = 421  # RFC 5321 section 3.8: the server is about to close this connection
 _LOGIN_WANTED = 530  # RFC 4954 section 6
+_DONE, _FORWARDED, _GO_AHEAD = 250, 251, 354  # RFC 5321 section 4.2.3
+_UNSAFE = re.compile(r"[\s<>\"\x00-\x1f\x7f]")
 
 _NETWORK_ERRORS = (SMTPException, OSError)
 
@@ -191,43 +193,41 @@ class SmtpMailer:
 
     async def _send_envelope(self, connection: _Connection, envelope: Envelope) -> SmtpSession | SmtpReply:
         client = connection.client
-        options, encoding = [], "ascii"
+        options, encoding = b"", "ascii"
         if not (envelope.mail_from + envelope.rcpt_to).isascii():
             if not client.supports_extension("smtputf8"):
                 self._keep(connection)
                 return SmtpReply(553, "5.6.7 the relay does not take addresses outside ASCII (SMTPUTF8)")
-            options, encoding = ["SMTPUTF8"], "utf-8"
+            options, encoding = b" SMTPUTF8", "utf-8"
+        sender, recipient = _mailbox(envelope.mail_from, encoding), _mailbox(envelope.rcpt_to, encoding)
+        timeout_s = self._relay.command_timeout_s
         if connection.unfinished:
             await client.rset()
         connection.unfinished = True
+        reply = await _ask(client, b"MAIL FROM:" + sender + options, timeout_s)
+        if reply.code == _LOGIN_WANTED:
+            raise MailerError(f"relay {self._relay} wants a login ({reply}): set relay.username and password")
+        if reply.code >= 500:
+            # It says nothing about this recipient: the next one would be refused just the same.
+            raise MailerError(
+                f"relay {self._relay} refuses the sender {envelope.mail_from} ({reply}): "
+                "check newsletter.from and newsletter.bounce_address"
+            )
+        if reply.code != _DONE:
+            return self._refused(connection, "MAIL", reply)
         try:
-            await client.mail(envelope.mail_from, options=options, encoding=encoding)
-        except SMTPSenderRefused as error:
-            if error.code == _LOGIN_WANTED:
-                raise MailerError(
-                    f"relay {self._relay} wants a login ({_reply(error)}): set relay.username and password"
-                ) from error
-            if error.code >= 500:
-                # It says nothing about this recipient: the next one would be refused just the same.
-                raise MailerError(
-                    f"relay {self._relay} refuses the sender {envelope.mail_from} ({_reply(error)}): "
-                    "check newsletter.from and newsletter.bounce_address"
-                ) from error
-            return self._refused(connection, "MAIL", error)
-        try:
-            await client.rcpt(envelope.rcpt_to, encoding=encoding)
-        except SMTPRecipientRefused as error:
-            return self._refused(connection, "RCPT", error)
+            reply = await _ask(client, b"RCPT TO:" + recipient, timeout_s)
         except _NETWORK_ERRORS as error:
             if connection.kept:
                 raise
             _drop(client)
             return SmtpReply(451, f"4.4.2 the relay broke off at RCPT: {_say(error)}")
+        if reply.code not in (_DONE, _FORWARDED):
+            return self._refused(connection, "RCPT", reply)
         return SmtpSession(self, connection)
 
-    def _refused(self, connection: _Connection, command: str, error: SMTPResponseException) -> SmtpReply:
+    def _refused(self, connection: _Connection, command: str, reply: SmtpReply) -> SmtpReply:
         """Return the refusal and keep the connection, unless the reply makes no sense or ends it."""
-        reply = _reply(error)
         if not 400 <= reply.code <= 599:
             # A 252, say, must not look like an accepted message.
             _drop(connection.client)
@@ -317,13 +317,12 @@ class SmtpSession:
         if refused is not None:
             return refused
         try:
-            answer = await _transmit(client, message, timeout_s)
+            reply = await _transmit(client, message, timeout_s)
         except TimeoutError:
             return Silence(f"no answer to the message within {timeout_s:g} s")
         except _NETWORK_ERRORS as error:
             return Silence(f"no answer to the message: {_say(error)}")
-        reply = SmtpReply(answer.code, _one_line(answer.message))
-        if reply.code == 250 or 400 <= reply.code <= 599:
+        if reply.code == _DONE or 400 <= reply.code <= 599:
             return reply
         return Silence(f"the relay answered {reply}, which does not say whether it took the message")
 
@@ -331,17 +330,16 @@ class SmtpSession:
         """Send DATA; None where the relay waits for the message now. All else is definite: nothing has flowed yet."""
         client = self._connection.client
         try:
-            started = await client.execute_command(b"DATA", timeout=timeout_s)
+            reply = await _ask(client, b"DATA", timeout_s)
         except TimeoutError:
             _drop(client)  # its late answer would be taken for that to the next command
             return SmtpReply(451, f"4.4.2 the relay did not answer DATA within {timeout_s:g} s")
         except _NETWORK_ERRORS as error:
             _drop(client)
             return SmtpReply(451, f"4.4.2 the relay broke off at DATA, before the message: {_say(error)}")
-        reply = SmtpReply(started.code, _one_line(started.message))
-        if started.code == 354:
+        if reply.code == _GO_AHEAD:
             return None
-        if 400 <= started.code <= 599:
+        if 400 <= reply.code <= 599:
             return reply
         _drop(client)
         return SmtpReply(451, f"4.5.0 the relay answered DATA with {reply}, which is no answer to it")
@@ -352,7 +350,7 @@ class SmtpSession:
         if isinstance(answer, Silence):
             _drop(self._connection.client)
             return
-        self._connection.unfinished = answer.code != 250
+        self._connection.unfinished = answer.code != _DONE
         self._mailer._keep_or_drop(self._connection, answer)
 
 
@@ -373,7 +371,24 @@ async def _log_in(client: aiosmtplib.SMTP, relay: RelayConfig) -> None:
             await client.auth_xoauth2(relay.username, relay.password)
 
 
-async def _transmit(client: aiosmtplib.SMTP, message: bytes, timeout_s: float) -> aiosmtplib.SMTPResponse:
+async def _ask(client: aiosmtplib.SMTP, command: bytes, timeout_s: float) -> SmtpReply:
+    """Send a command and return its reply, whatever it says. Raises TimeoutError; the client is of no use after that.
+
+    The wait is ours: that of aiosmtplib makes a task of each reply, and its mail() and rcpt() parse what is parsed.
+    """
+    async with asyncio.timeout(timeout_s):
+        answer = await client.execute_command(command, timeout=None)
+    return SmtpReply(answer.code, _one_line(answer.message))
+
+
+def _mailbox(address: EmailAddress, encoding: str) -> bytes:
+    """Return an address as it stands in MAIL and RCPT. Raises ValueError where it would say more than an address."""
+    if _UNSAFE.search(address):
+        raise ValueError(f"{address!r} cannot be in a command")
+    return f"<{address}>".encode(encoding)
+
+
+async def _transmit(client: aiosmtplib.SMTP, message: bytes, timeout_s: float) -> SmtpReply:
     """Send the message after DATA, as client.data does. That runs two regular expressions over each message, which
     take as long as all the rest; ours has CRLF line ends already, and dots are quickly looked for."""
     if client.protocol is None:
@@ -381,7 +396,9 @@ async def _transmit(client: aiosmtplib.SMTP, message: bytes, timeout_s: float) -
     if b"\n." in message or message.startswith(b"."):
         message = (b"\n" + message).replace(b"\n.", b"\n..")[1:]
     client.protocol.write(message + (b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n"))
-    return await client.protocol.read_response(timeout=timeout_s)
+    async with asyncio.timeout(timeout_s):
+        answer = await client.protocol.read_response(timeout=None)
+    return SmtpReply(answer.code, _one_line(answer.message))
 
 
 async def _quit(client: aiosmtplib.SMTP) -> None:
@@ -407,6 +424,7 @@ def _reply(error: SMTPResponseException) -> SmtpReply:
     return SmtpReply(error.code, _one_line(error.message))
 
 
+@lru_cache(maxsize=256)  # most replies are one of a few
 def _one_line(text: str) -> str:
     """Return the lines of a reply joined by a blank. Bytes that are no UTF-8 become question marks."""
     return " ".join(text.encode("utf-8", "replace").decode().split())
