@@ -7,14 +7,16 @@ other way round: `match.index`.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from newsletter.match.acronyms import Acronyms
+from newsletter.match.fold import Folded
 from newsletter.match.index import find_beginnings
 from newsletter.match.matcher import match_query
-from newsletter.match.words import FoldedEntry, compile_words, find_words, has_needles
+from newsletter.match.words import FoldedEntry, Needle, compile_words, find_end, find_words, has_needles
 from newsletter.model import AllOf, AnyOf, Compare, Match, Not, Query, Scope, Words
 
 _BREAK = "\n"  # no letter of a token
@@ -28,18 +30,8 @@ class Haystack:
         self.entries = tuple(entries)
         self.acronyms = acronyms
         self._all = (1 << len(self.entries)) - 1
-        self._texts = {scope: self._join(scope) for scope in Scope}
+        self._texts = {scope: _join(self.entries, scope) for scope in Scope}
         self._found: OrderedDict[Words | Compare, int] = OrderedDict()
-
-    def _join(self, scope: Scope) -> tuple[str, list[int]]:
-        """Return the letters of a scope of all entries, and where each entry begins in them."""
-        parts, begins, length = [], [], 0
-        for folded in self.entries:
-            letters = _BREAK.join(field.letters for field in folded.fields[scope])
-            begins.append(length)
-            parts.append(letters)
-            length += len(letters) + 1
-        return _BREAK.join(parts), begins
 
     def find(self, query: Query) -> int:
         """Return the entries for which a query holds. Equal to what `match_query` says of each."""
@@ -80,6 +72,11 @@ class Haystack:
                 yield number
 
     def _find_words(self, words: Words) -> Iterator[int]:
+        if all(has_needles(words, scope) for scope in words.where):
+            for needle in compile_words(words, self.acronyms):
+                for scope in words.where:
+                    yield from _find_needle(needle, self._texts[scope])
+            return
         for number in self._find_candidates(words):
             entry = self.entries[number]
             # The first hit says enough.
@@ -87,25 +84,56 @@ class Haystack:
                 yield number
 
     def _find_candidates(self, words: Words) -> Iterable[int]:
-        """Return the numbers of the entries in which words may stand."""
-        if all(has_needles(words, scope) for scope in words.where):
-            begins = {needle.stem for needle in compile_words(words, self.acronyms)}
-        else:
-            begins = set(find_beginnings(words))
-            if not begins:
-                return range(len(self.entries))
-        return {number for begin in begins for scope in words.where for number in self._places(begin, scope)}
+        """Return the numbers of the entries in which words without needles may stand."""
+        begins = find_beginnings(words)
+        if not begins:
+            return range(len(self.entries))
+        texts = [self._texts[scope] for scope in words.where]
+        return {text.owners[item] for begin in begins for text in texts for item, _ in text.places(begin)}
 
-    def _places(self, stem: str, scope: Scope) -> Iterator[int]:
-        """Yield the entries in whose letters a stem stands, each once."""
-        text, begins = self._texts[scope]
-        position = text.find(stem)
+
+class _Text(NamedTuple):
+    """The letters of one scope of all entries. Its items are titles, authors and so on: where each begins in the
+    letters, its fields, and the number of its entry."""
+
+    letters: str
+    begins: list[int]
+    fields: list[Folded]
+    owners: list[int]
+
+    def places(self, stem: str) -> Iterator[tuple[int, int]]:
+        """Yield where a stem stands: the item, and the place in its letters."""
+        position = self.letters.find(stem)
         while position >= 0:
-            number = bisect_right(begins, position) - 1
-            yield number
-            if number + 1 == len(begins):
-                return
-            position = text.find(stem, begins[number + 1])
+            item = bisect_right(self.begins, position) - 1
+            yield item, position - self.begins[item]
+            position = self.letters.find(stem, position + 1)
+
+
+def _join(entries: Sequence[FoldedEntry], scope: Scope) -> _Text:
+    fields, owners, begins, length = [], [], [], 0
+    for number, entry in enumerate(entries):
+        for field in entry.fields[scope]:
+            if field.letters:
+                fields.append(field)
+                owners.append(number)
+                begins.append(length)
+                length += len(field.letters) + len(_BREAK)
+    return _Text(_BREAK.join(field.letters for field in fields), begins, fields, owners)
+
+
+def _find_needle(needle: Needle, text: _Text) -> Iterator[int]:
+    """Yield the entries in which a needle stands, each once."""
+    last = -1
+    for item, place in text.places(needle.stem):
+        owner = text.owners[item]
+        if owner == last:
+            continue
+        field = text.fields[item]
+        first = bisect_left(field.offsets, place)
+        if field.offsets[first] == place and find_end(needle, field, first) is not None:
+            last = owner
+            yield owner
 
 
 def to_bits(numbers: Iterable[int], most: int) -> int:

@@ -13,6 +13,7 @@ from newsletter.match.query import parse_query
 from newsletter.match.words import fold_entry
 from newsletter.model import Entry
 from tests.builders import make_entry
+from tests.web.house import read_sample_day
 
 TITLES = (
     "Retrieval-augmented generation, measured",
@@ -60,3 +61,16 @@ def test_haystack_finds_what_looking_at_each_entry_finds(text: str) -> None:
 
 def test_empty_haystack_finds_nothing() -> None:
     assert Haystack([], shipped_acronyms()).find(parse_query("robot OR NOT robot")) == 0
+
+
+def test_haystack_agrees_on_a_real_day() -> None:
+    folded = [fold_entry(change.entry) for change in read_sample_day()]
+    haystack = Haystack(folded, shipped_acronyms())
+    words = {word for entry in folded for word in entry.entry.title.split() if word.isalnum()}
+
+    for word in sorted(words):
+        query = parse_query(f'"{word}"')
+        expected = sum(
+            1 << n for n, entry in enumerate(folded) if match_query(query, entry, shipped_acronyms())
+        )
+        assert haystack.find(query) == expected, word
