@@ -133,6 +133,11 @@ class SqlArchive:
                     changed[row.entry] = row.at
         return changed
 
+    async def count_papers(self) -> int:
+        """Return how many papers there are."""
+        async with self._database.read() as connection:
+            return await connection.scalar(select(func.count()).select_from(entries).where(_IS_LISTED)) or 0
+
     async def load_keys(self) -> Sequence[EntryKey]:
         """Return the canonical keys of all papers, the oldest first."""
         async with self._database.read() as connection:

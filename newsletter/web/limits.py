@@ -26,6 +26,7 @@ class Limit:
 
 
 SUBSCRIBE = Limit("subscribe", client="5/minute; 20/hour", site="3000/hour")
+SEARCH = Limit("search", client="40/minute", site="1200/minute")
 PREVIEW = Limit("preview", client="60/minute", site="6000/minute")
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from newsletter.match.lookup import build_lookup, fold_tokens
 from newsletter.model import Entry, Topic
-from newsletter.web.searching import find_matching
-from newsletter.wiring import Newsletter
+from newsletter.web.site import Site
 from newsletter.workflows.try_topics import open_trier
 
 _DESCRIBED_DAYS = 7
@@ -27,17 +26,19 @@ def name_topics(topics: Iterable[Topic]) -> Mapping[str, Topic]:
     return named
 
 
-async def find_newest_of(newsletter: Newsletter, topic: Topic, limit: int) -> Sequence[Entry]:
+async def find_newest_of(site: Site, topic: Topic, limit: int) -> Sequence[Entry]:
     """Return the newest papers that a topic finds, the newest first, as its readers would get them.
 
     A topic without words, which only describes what it wants, finds the best of each of the last 7 days.
     """
     if topic.is_described:
-        trier = await open_trier(newsletter.entries, [topic], newsletter.clock.now(), _DESCRIBED_DAYS)
+        trier = await open_trier(
+            site.newsletter.entries, [topic], site.newsletter.clock.now(), _DESCRIBED_DAYS
+        )
         trial = await asyncio.to_thread(trier.try_topic, topic)
         found = [entry for entry, _ in trial.matches if entry.sources]
     else:
-        matching, _ = await find_matching(newsletter.archive, topic.query, build_lookup(topic.query))
+        matching, _ = await site.searcher.find_matching(topic.query, build_lookup(topic.query))
         found = list(matching)
     enough = (entry for entry in found if entry.upvotes is None or entry.upvotes >= topic.min_upvotes)
     return list(enough)[:limit]

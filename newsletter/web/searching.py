@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from newsletter.collect.identity import name_keys
@@ -24,6 +25,8 @@ from newsletter.storage import SqlArchive
 MAX_CHARS = 400
 MOST_LOOKED_AT = 1_000
 """So many candidates of a query are looked at, the newest."""
+
+_AT_ONCE = 50
 
 # Marks, scopes, comparisons, operators and regular expressions. "C++", "text/image" and "e-mail" are plain words.
 _IN_LANGUAGE = re.compile(
@@ -81,33 +84,42 @@ def find_keys(text: str) -> frozenset[EntryKey]:
     )
 
 
-async def answer(archive: SqlArchive, question: Question, *, offset: int, limit: int) -> Answer:
-    """Return the papers that a question finds, from ``offset`` on: by the words in their titles and then the newest
-    first for plain words, the newest first for a query."""
-    if question.query is not None:
-        entries, is_cut = await find_matching(archive, question.query, question.lookup)
-        return Answer(len(entries), tuple(entries[offset : offset + limit]), is_cut)
-    if question.lookup is None:
-        return Answer(0, ())
-    found = await archive.search(question.lookup, offset=offset, limit=limit)
-    return Answer(found.total, found.entries)
+class Searcher:
+    """Answers questions, shared by all visitors. Queries are looked at in one thread, a few entries at a time, so that
+    many who ask wait for each other and nobody else for them."""
+
+    def __init__(self, archive: SqlArchive) -> None:
+        self._archive = archive
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="search")
+
+    async def answer(self, question: Question, *, offset: int, limit: int) -> Answer:
+        """Return the papers that a question finds, from ``offset`` on: those with the words in their titles first and
+        then the newest first for plain words, the newest first for a query."""
+        if question.query is not None:
+            entries, is_cut = await self.find_matching(question.query, question.lookup)
+            return Answer(len(entries), tuple(entries[offset : offset + limit]), is_cut)
+        if question.lookup is None:
+            return Answer(0, ())
+        found = await self._archive.search(question.lookup, offset=offset, limit=limit)
+        return Answer(found.total, found.entries)
+
+    async def find_newest(self, question: Question, limit: int) -> Sequence[Entry]:
+        """Return the newest papers that a question finds, the newest first."""
+        if question.query is not None:
+            entries, _ = await self.find_matching(question.query, question.lookup)
+            return entries[:limit]
+        return await self._archive.load_candidates(question.lookup, limit) if question.lookup else ()
+
+    async def find_matching(self, query: Query, lookup: Lookup | None) -> tuple[Sequence[Entry], bool]:
+        """Return the newest papers for which a query holds, the newest first; and whether older ones were not looked
+        at."""
+        candidates = await self._archive.load_candidates(lookup, MOST_LOOKED_AT)
+        found: list[Entry] = []
+        for start in range(0, len(candidates), _AT_ONCE):
+            some = candidates[start : start + _AT_ONCE]
+            found += await asyncio.get_running_loop().run_in_executor(self._thread, _match, query, some)
+        return found, len(candidates) == MOST_LOOKED_AT
 
 
-async def find_newest(archive: SqlArchive, question: Question, limit: int) -> Sequence[Entry]:
-    """Return the newest papers that a question finds, the newest first."""
-    if question.query is not None:
-        entries, _ = await find_matching(archive, question.query, question.lookup)
-        return entries[:limit]
-    return await archive.load_candidates(question.lookup, limit) if question.lookup else ()
-
-
-async def find_matching(
-    archive: SqlArchive, query: Query, lookup: Lookup | None
-) -> tuple[Sequence[Entry], bool]:
-    """Return the newest papers for which a query holds, the newest first; and whether older ones were not looked at."""
-    candidates = await archive.load_candidates(lookup, MOST_LOOKED_AT)
-
-    def look() -> list[Entry]:
-        return [entry for entry in candidates if match_query(query, fold_entry(entry))]
-
-    return await asyncio.to_thread(look), len(candidates) == MOST_LOOKED_AT
+def _match(query: Query, entries: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in entries if match_query(query, fold_entry(entry))]

@@ -22,6 +22,7 @@ from newsletter.render.theme import Theme, build_theme
 from newsletter.shipped import find_shipped
 from newsletter.web.limits import Limiter
 from newsletter.web.rendered import RenderedPages
+from newsletter.web.searching import Searcher
 from newsletter.web_links import WebLinks
 from newsletter.wiring import Newsletter
 from newsletter.workflows.topic_preview import TopicPreviews
@@ -60,6 +61,11 @@ class Site:
     def rendered(self) -> RenderedPages:
         """The public pages that need not be rendered again."""
         return RenderedPages(self.newsletter.archive.load_version)
+
+    @cached_property
+    def searcher(self) -> Searcher:
+        """Who answers searches."""
+        return Searcher(self.newsletter.archive)
 
     @cached_property
     def limiter(self) -> Limiter:

@@ -122,3 +122,17 @@ def test_every_text_can_be_read(text: str) -> None:
     question = read_question(text)
     assert question.query is None or question.problem is None
     find_keys(text)
+
+
+async def test_client_who_asks_too_many_queries_waits_and_others_do_not(
+    site: Site, client: httpx2.AsyncClient
+) -> None:
+    answers = [await client.get("/search", params={"q": f"title:walrus{number}"}) for number in range(45)]
+
+    assert [answer.status_code for answer in answers] == [200] * 40 + [429] * 5
+    assert int(answers[-1].headers["retry-after"]) > 0
+    # What was answered before, and plain words, are free; so is another client behind our proxy.
+    assert (await client.get("/search", params={"q": "title:walrus1"})).status_code == 200
+    assert (await client.get("/search", params={"q": "walrus"})).status_code == 200
+    other = {"x-forwarded-for": "192.0.2.7"}
+    assert (await client.get("/search.atom", params={"q": "title:new"}, headers=other)).status_code == 200

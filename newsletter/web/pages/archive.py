@@ -49,7 +49,7 @@ async def show_archive(site: Site, request: Request) -> Response:
         request,
         "archive.html.j2",
         months=group_by_month(editions),
-        total=len(await site.newsletter.archive.load_keys()),
+        total=await site.newsletter.archive.count_papers(),
         topics=bool(site.newsletter.library),
     )
 

@@ -3,6 +3,7 @@ the sitemap."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,9 +17,10 @@ from newsletter.model import Entry
 from newsletter.render.context import safe_url, write_title
 from newsletter.render.language import load_language
 from newsletter.web.named_topics import find_newest_of, name_topics
+from newsletter.web.pages.search import refuse_query
 from newsletter.web.paper_views import build_line, list_names, write_summary
 from newsletter.web.public import public
-from newsletter.web.searching import find_newest, read_question
+from newsletter.web.searching import read_question
 from newsletter.web.site import Site
 from newsletter.web.syndication import (
     ATOM_TYPE,
@@ -58,7 +60,7 @@ async def show_topic_feed(site: Site, request: Request) -> Response:
     if topic is None:
         return site.not_found(request)
     title = f"{site.identity.name}: {topic.name}"
-    entries = await find_newest_of(site.newsletter, topic, FOUND)
+    entries = await find_newest_of(site, topic, FOUND)
     return await _write(site, request, title, ("topics", slug), f"/topics/{slug}", entries)
 
 
@@ -66,7 +68,9 @@ async def show_topic_feed(site: Site, request: Request) -> Response:
 async def show_search_feed(site: Site, request: Request) -> Response:
     """Return the newest papers that a search finds as a feed; the search for nothing has an empty one."""
     question = read_question(request.query_params.get("q", ""))
-    entries = await find_newest(site.newsletter.archive, question, FOUND)
+    if refusal := refuse_query(site, request, question):
+        return refusal
+    entries = await site.searcher.find_newest(question, FOUND)
     title = f"{site.identity.name}: {question.text}"
     return await _write(site, request, title, ("search", question.text), "/search", entries, q=question.text)
 
@@ -133,7 +137,7 @@ async def show_topic(site: Site, request: Request) -> Response:
     if topic is None:
         return site.not_found(request)
     lang = site.choose_language(request)
-    entries = await find_newest_of(site.newsletter, topic, FOUND)
+    entries = await find_newest_of(site, topic, FOUND)
     papers = [build_line(lang, site.links, entry) for entry in entries]
     return site.page(request, "topic.html.j2", slug=slug, topic=topic, papers=papers, most=FOUND)
 
@@ -146,7 +150,7 @@ async def show_sitemap(site: Site, request: Request) -> Response:
     """Return the sitemap of the archive; where there are too many addresses for one, that of its parts."""
     urls = await _list_urls(site)
     if len(urls) <= MAX_URLS:
-        return _write_sitemap(urls)
+        return await asyncio.to_thread(_write_sitemap, urls)
     parts = range(1, -(-len(urls) // MAX_URLS) + 1)
     found = "".join(
         f"<sitemap><loc>{site.links.page(f'/sitemap-{part}.xml')}</loc></sitemap>" for part in parts
@@ -160,7 +164,7 @@ async def show_sitemap_part(site: Site, request: Request) -> Response:
     number = str(request.path_params["part"])
     part = int(number) if re.fullmatch("[1-9][0-9]{0,5}", number) else 0
     urls = (await _list_urls(site))[(part - 1) * MAX_URLS : part * MAX_URLS] if part > 0 else []
-    return _write_sitemap(urls) if urls else site.not_found(request)
+    return await asyncio.to_thread(_write_sitemap, urls) if urls else site.not_found(request)
 
 
 async def _list_urls(site: Site) -> list[str]:
@@ -168,12 +172,16 @@ async def _list_urls(site: Site) -> list[str]:
     archive, links = site.newsletter.archive, site.links
     topics = name_topics(site.newsletter.library.values())
     fixed = ["/", "/archive", *(["/topics"] if topics else []), *(f"/topics/{slug}" for slug in topics)]
-    editions = await archive.load_editions()
-    return [
-        *(links.paper(key) for key in await archive.load_keys()),
-        *(links.edition(size.day) for size in reversed(editions)),
-        *(links.page(path) for path in fixed),
-    ]
+    editions, keys = await archive.load_editions(), await archive.load_keys()
+
+    def write() -> list[str]:
+        return [
+            *map(links.paper, keys),
+            *(links.edition(size.day) for size in reversed(editions)),
+            *(links.page(path) for path in fixed),
+        ]
+
+    return await asyncio.to_thread(write)
 
 
 def _write_sitemap(urls: Sequence[str]) -> Response:

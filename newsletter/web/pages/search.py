@@ -5,9 +5,10 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from newsletter.web.limits import SEARCH
 from newsletter.web.paper_views import build_line
 from newsletter.web.public import public
-from newsletter.web.searching import MAX_CHARS, MOST_LOOKED_AT, answer, find_keys, read_question
+from newsletter.web.searching import MAX_CHARS, MOST_LOOKED_AT, Question, find_keys, read_question
 from newsletter.web.site import Site
 
 PAPERS_A_PAGE = 30
@@ -23,9 +24,9 @@ async def show_search(site: Site, request: Request) -> Response:
             return RedirectResponse(site.links.paper(named[0].key), 302)
     question = read_question(asked)
     page = parse_page(request.query_params.get("page", ""))
-    found = await answer(
-        site.newsletter.archive, question, offset=(page - 1) * PAPERS_A_PAGE, limit=PAPERS_A_PAGE
-    )
+    if refusal := refuse_query(site, request, question):
+        return refusal
+    found = await site.searcher.answer(question, offset=(page - 1) * PAPERS_A_PAGE, limit=PAPERS_A_PAGE)
     lang = site.choose_language(request)
     return site.page(
         request,
@@ -39,6 +40,21 @@ async def show_search(site: Site, request: Request) -> Response:
         max_chars=MAX_CHARS,
         # Answers are no pages of their own: a search engine would find one for every word.
         headers={"x-robots-tag": "noindex"},
+    )
+
+
+def refuse_query(site: Site, request: Request, question: Question) -> Response | None:
+    """Return an answer that asks a client to wait who asks too many queries; plain words cost little and are free."""
+    wait_s = site.limiter.take(SEARCH, site.client_of(request)) if question.query is not None else 0
+    if not wait_s:
+        return None
+    lang = site.choose_language(request)
+    return site.message(
+        request,
+        lang.say("Please wait a moment"),
+        lang.say("That was a lot of searching. Try again in a minute; plain words work at once."),
+        status=429,
+        headers={"retry-after": str(wait_s)},
     )
 
 
