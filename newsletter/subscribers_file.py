@@ -207,11 +207,47 @@ def parse_subscribers(
             _to_subscriber(row, document, index, parsed.defaults, everything_else)
             for index, row in enumerate(parsed.subscribers)
         ]
-        problems += _find_equal_addresses(document, subscribers)
-        problems += _find_unserved(document, subscribers)
+        problems += _find_equal_addresses(document, enumerate(subscribers))
+        problems += _find_unserved(document, enumerate(subscribers))
     if parsed is None or problems:
         raise ConfigError(in_file_order(problems))
     return tuple(subscribers)
+
+
+def sift_subscribers(
+    text: str, file: str, *, everything_else: int, check_topics: CheckTopics | None = None
+) -> tuple[Sequence[FileSubscriber], Sequence[Problem]]:
+    """Return the good rows of a file like subscribers.yaml, and what is wrong with the others, in the file's order.
+
+    Raises ConfigError where something else than a row is wrong: nothing can be made of such a file.
+    """
+    document = load_yaml(text, file)
+    _, problems = validate(document, _File, {})
+    listed = document.value.get("subscribers")
+    rows = listed if isinstance(listed, list) else []
+    for index in range(len(rows)):
+        problems += _find_row_problems(document, index, check_topics or _default_check())
+    elsewhere = [problem for problem in problems if _find_row(problem) is None]
+    if elsewhere:
+        raise ConfigError(in_file_order(elsewhere))
+    bad = {_find_row(problem) for problem in problems}
+    kept = [index for index in range(len(rows)) if index not in bad]
+    whole = replace(document, value={**document.value, "subscribers": [rows[index] for index in kept]})
+    parsed, _ = validate(whole, _File, {})
+    assert parsed is not None  # what was wrong has been taken out
+    good = {
+        index: _to_subscriber(row, document, index, parsed.defaults, everything_else)
+        for index, row in zip(kept, parsed.subscribers, strict=True)
+    }
+    later = [*_find_equal_addresses(document, good.items()), *_find_unserved(document, good.items())]
+    refused = {_find_row(problem) for problem in later}
+    return [row for index, row in good.items() if index not in refused], in_file_order([*problems, *later])
+
+
+def _find_row(problem: Problem) -> int | None:
+    """Return which row a problem is in; None for one that is in none."""
+    found = re.match(r"subscribers\[(\d+)\]", problem.path)
+    return int(found[1]) if found else None
 
 
 def _default_check() -> CheckTopics:
@@ -242,17 +278,19 @@ def _to_subscriber(
     )
 
 
-def _find_equal_addresses(document: Document, rows: Iterable[FileSubscriber]) -> Iterator[Problem]:
+def _find_equal_addresses(
+    document: Document, rows: Iterable[tuple[int, FileSubscriber]]
+) -> Iterator[Problem]:
     first: dict[EmailAddress, FileSubscriber] = {}
-    for index, row in enumerate(rows):
+    for index, row in rows:
         earlier = first.setdefault(row.address, row)
         if earlier is not row:
             message = f"{row.address} has a row in line {earlier.line} already; put both into one"
             yield document.problem(("subscribers", index, "address"), message)
 
 
-def _find_unserved(document: Document, rows: Iterable[FileSubscriber]) -> Iterator[Problem]:
-    for index, row in enumerate(rows):
+def _find_unserved(document: Document, rows: Iterable[tuple[int, FileSubscriber]]) -> Iterator[Problem]:
+    for index, row in rows:
         if row.topics_json == "[]" and not row.everything_else:
             message = "this reader would never get anything; add 'topics', or 'everything_else' with a number"
             yield document.problem(("subscribers", index), message)
@@ -262,11 +300,19 @@ def _find_unserved(document: Document, rows: Iterable[FileSubscriber]) -> Iterat
 
 COLUMNS = ("address", "name", "days", "hour", "zone", "language", "layout", "everything_else", "topics")
 """The columns of a list; only the address must be there. Topics are JSON, or names and lines with ``|`` between."""
+CONSENT_COLUMN = "consent"
+"""Stands in an exported list, too: whoever is not confirmed there is not taken from it."""
+_FORMULA = ("=", "+", "-", "@", "\t")
 
 
 def parse_csv_row(row: Mapping[str, str | None], everything_else: int) -> Subscriber:
     """Return the new reader of one row of a list. Raises ConfigError, naming the column, and AddressError."""
-    given = {name: (value or "").strip() for name, value in row.items() if name}
+    if None in row:
+        raise ConfigError([Problem("has more cells than the first row has names")])
+    given = {name: (value or "").strip() for name, value in row.items()}
+    consent = given.get(CONSENT_COLUMN, "")
+    if consent not in ("", Consent.CONFIRMED):
+        raise ConfigError([Problem(f"is {consent}, and so not to be mailed", path=CONSENT_COLUMN)])
     cadence = parse_cadence(
         given.get("days") or "weekdays", given.get("hour") or "07:00", given.get("zone") or "UTC"
     )
@@ -284,7 +330,7 @@ def parse_csv_row(row: Mapping[str, str | None], everything_else: int) -> Subscr
         address=parse_address(given.get("address", "")),
         cadence=cadence,
         topics_json=topics_json,
-        name=given.get("name", ""),
+        name=_read_cell(given.get("name", "")),
         language=given.get("language", ""),
         layout=given.get("layout", ""),
         everything_else=rest,
@@ -296,7 +342,7 @@ def write_csv_row(reader: Subscriber, days: str) -> tuple[str, ...]:
     """Return a reader as a row of a list, in the order of COLUMNS."""
     return (
         reader.address,
-        reader.name,
+        _write_cell(reader.name),
         days,
         f"{reader.cadence.at:%H:%M}",
         reader.cadence.zone,
@@ -305,6 +351,29 @@ def write_csv_row(reader: Subscriber, days: str) -> tuple[str, ...]:
         str(reader.everything_else),
         reader.topics_json,
     )
+
+
+def new_reader(row: FileSubscriber) -> Subscriber:
+    """Return the new reader of one row of a list in YAML."""
+    return Subscriber(
+        address=row.address,
+        cadence=row.cadence,
+        topics_json=row.topics_json,
+        name=row.name,
+        language=row.language,
+        layout=row.layout,
+        everything_else=row.everything_else,
+        file_owned=False,
+    )
+
+
+def _write_cell(text: str) -> str:
+    """Return a name that no spreadsheet takes for a formula: readers write their names themselves."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _read_cell(text: str) -> str:
+    return text[1:] if text[:1] == "'" and text[1:].startswith(_FORMULA) else text
 
 
 # --- deciding -----------------------------------------------------------------------------

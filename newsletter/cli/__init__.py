@@ -476,12 +476,15 @@ def pause_subscriber(
 
 @subscribers_app.command("import")
 def import_subscribers(
-    file: Annotated[Path, typer.Argument(help="A CSV file whose first row names the columns.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV whose first row names the columns, or YAML like subscribers.yaml."),
+    ],
     consent: Annotated[str, typer.Option("--consent", help="How they agreed; kept in the consent record.")],
     config: ConfigPath = DEFAULT_CONFIG,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
 ) -> None:
-    """Add subscribers from a CSV file; says of each row that is refused where it is wrong."""
+    """Add subscribers from a CSV or YAML file; says of each row that is refused where it is wrong."""
     from newsletter.cli import lists
 
     _finish(lists.import_file(_load(config), file, consent, dry_run=dry_run))

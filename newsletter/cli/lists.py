@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from newsletter.address import parse_address
@@ -15,42 +16,47 @@ from newsletter.cli.show import console
 from newsletter.config import Config
 from newsletter.errors import ConfigError, NewsletterError, Problem
 from newsletter.match.topics import parse_topics
-from newsletter.model import EmailAddress, Subscriber, SubscriberId
-from newsletter.subscribers_file import COLUMNS, parse_csv_row, write_csv_row
+from newsletter.model import EmailAddress, Subscriber, SubscriberId, Topic
+from newsletter.subscribers_file import (
+    COLUMNS,
+    CONSENT_COLUMN,
+    new_reader,
+    parse_csv_row,
+    sift_subscribers,
+    write_csv_row,
+)
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.import_subscribers import begin_reading
+from newsletter.yaml_text import read_text
 
 _BATCH = 500
 
 
 async def import_file(config: Config, file: Path, consent: str, *, dry_run: bool) -> int:
-    """Take the good rows of a CSV file; say of each other one what is wrong with it."""
+    """Take the good rows of a CSV file, or of a YAML file like subscribers.yaml; say of each other one what is wrong
+    with it."""
     if not consent.strip():
         raise ConfigError(
             [Problem("say how they agreed; it is kept as the record of consent", path="--consent")]
         )
     counts: Counter[str] = Counter()
+    read = _read_yaml if file.suffix in (".yaml", ".yml") else _read_csv
     async with open_newsletter(config) as newsletter:
         try:
-            with file.open(encoding="utf-8-sig", newline="") as text:
-                rows = csv.DictReader(text)
-                _check_columns(file, rows.fieldnames)
-                batch: dict[EmailAddress, tuple[int, Subscriber]] = {}
-                for row in rows:
-                    line = rows.line_num
-                    try:
-                        reader = parse_csv_row(row, config.everything_else)
-                        parse_topics(reader.topics_json, newsletter.library)
-                        if reader.address in batch:
-                            raise ConfigError([Problem("stands in the file twice", path="address")])
-                        batch[reader.address] = (line, reader)
-                    except NewsletterError as error:
-                        counts["refused"] += 1
-                        console.print(f"{file}:{line}: {error}", style="red")
-                    if len(batch) >= _BATCH:
-                        await _take(newsletter, file, batch, consent, counts, dry_run=dry_run)
-                        batch = {}
-                await _take(newsletter, file, batch, consent, counts, dry_run=dry_run)
+            batch: dict[EmailAddress, tuple[int, Subscriber]] = {}
+            for line, reader in read(file, config, newsletter.library):
+                if isinstance(reader, str):
+                    counts["refused"] += 1
+                    console.print(reader, style="red")
+                elif reader.address in batch:
+                    counts["refused"] += 1
+                    console.print(f"{file}:{line}: {reader.address} stands in the file twice", style="red")
+                else:
+                    batch[reader.address] = (line, reader)
+                if len(batch) >= _BATCH:
+                    await _take(newsletter, file, batch, consent, counts, dry_run=dry_run)
+                    batch = {}
+            await _take(newsletter, file, batch, consent, counts, dry_run=dry_run)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise ConfigError([Problem(f"cannot be read: {error}", file=str(file))]) from error
     what = "would be added" if dry_run else "added"
@@ -58,9 +64,45 @@ async def import_file(config: Config, file: Path, consent: str, *, dry_run: bool
     return DONE_WITH_FAILURES if counts["refused"] else DONE
 
 
+def _read_csv(
+    file: Path, config: Config, library: Mapping[str, Topic]
+) -> Iterator[tuple[int, Subscriber | str]]:
+    """Yield the line and the reader of each row, or what is wrong with it."""
+    with file.open(encoding="utf-8-sig", newline="") as text:
+        rows = csv.DictReader(text)
+        _check_columns(file, rows.fieldnames)
+        for row in rows:
+            try:
+                reader = parse_csv_row(row, config.everything_else)
+                parse_topics(reader.topics_json, library)
+                yield rows.line_num, reader
+            except NewsletterError as error:
+                yield rows.line_num, f"{file}:{rows.line_num}: {error}"
+
+
+def _read_yaml(
+    file: Path, config: Config, library: Mapping[str, Topic]
+) -> Iterator[tuple[int, Subscriber | str]]:
+    """As _read_csv; of a row with several mistakes the first is told."""
+    good, problems = sift_subscribers(
+        read_text(file),
+        str(file),
+        everything_else=config.everything_else,
+        check_topics=lambda topics_json: parse_topics(topics_json, library) and None,
+    )
+    told = set()
+    for problem in problems:
+        row = problem.path.partition("]")[0]
+        if row not in told:
+            yield problem.line, str(problem)
+        told.add(row)
+    for found in good:
+        yield found.line, new_reader(found)
+
+
 def _check_columns(file: Path, names: object) -> None:
     given = list(names) if isinstance(names, list) else []
-    unknown = [str(name) for name in given if name not in COLUMNS]
+    unknown = [str(name) for name in given if name not in (*COLUMNS, CONSENT_COLUMN)]
     if "address" not in given or unknown:
         wrong = f"unknown columns: {', '.join(unknown)}" if unknown else "has no column 'address'"
         message = f"{wrong}; the first row names the columns, which are {', '.join(COLUMNS)}"
@@ -101,7 +143,7 @@ async def _take(
 async def export(config: Config) -> int:
     """Write everybody, in a form that import takes."""
     writer = csv.writer(sys.stdout)
-    writer.writerow((*COLUMNS, "consent"))
+    writer.writerow((*COLUMNS, CONSENT_COLUMN))
     async with open_newsletter(config) as newsletter:
         last = SubscriberId(0)
         while readers := await newsletter.subscribers.load_after(last, _BATCH):
