@@ -436,7 +436,7 @@ def _why_not(reader: Subscriber | None) -> str:
         return ""
     if reader.consent is Consent.LEFT:
         return "has left and stays so; 'newsletter subscribers restore' takes them back"
-    if not reader.file_owned:
+    if not reader.file_owned and reader.consent is not Consent.UNCONFIRMED:
         return "the file does not count, because the preferences were changed outside of it"
     return ""
 
@@ -456,10 +456,12 @@ def _lay_over(
         language=row.language,
         layout=row.layout,
     )
-    if reader.consent is Consent.PAUSED:
+    # Whoever types an address into the form, or gets alerts at it, keeps no reader out of the file.
+    if reader.consent in (Consent.PAUSED, Consent.UNCONFIRMED):
         wanted = replace(
             wanted,
             consent=Consent.CONFIRMED,
+            file_owned=True,
             counted_run=max(reader.counted_run, counted_run),
             next_due_at=None,
         )

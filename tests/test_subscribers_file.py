@@ -482,6 +482,15 @@ def test_a_row_that_comes_back_wakes_its_reader_without_the_papers_of_the_pause(
     assert reader.next_due_at == datetime(2026, 6, 17, 7, tzinfo=UTC)
 
 
+def test_a_row_for_an_address_that_somebody_entered_on_the_page_counts() -> None:
+    asked = make_known(consent=Consent.UNCONFIRMED, file_owned=False, next_due_at=None)
+
+    [reader] = choose([asked], [make_row()], counted_run=40).save
+
+    assert (reader.consent, reader.file_owned, reader.counted_run) == (Consent.CONFIRMED, True, 40)
+    assert reader.next_due_at == datetime(2026, 6, 17, 7, tzinfo=UTC)
+
+
 def test_a_short_pause_does_not_bring_papers_twice() -> None:
     [reader] = choose([make_known(consent=Consent.PAUSED, counted_run=5)], [make_row()], counted_run=3).save
 
