@@ -34,7 +34,8 @@ MAX_HEAD_BYTES = 16 * 1024
 KEEP_ALIVE_S = 15
 GRACE_S = 10
 """How long requests under way may take when the server stops."""
-_UNREAD_MS = 30_000
+UNREAD_MS = 30_000
+"""How long a connection is kept whose other end reads nothing of an answer."""
 _BACKLOG = 512
 _MOST_AT_ONCE = 500
 _LISTEN_ADVICE = {
@@ -84,7 +85,7 @@ def bind(listen: Listen, key: str) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             # Connections inherit it: who does not read an answer does not keep its connection for ever.
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
         listening.bind((listen.host, listen.port))
         listening.listen(_BACKLOG)
         listening.setblocking(False)

@@ -18,7 +18,7 @@ from newsletter.cli.serving import keep_serving
 from newsletter.config import Listen, load_config
 from newsletter.errors import ListenError
 from newsletter.web import server
-from newsletter.web.server import bind, serve
+from newsletter.web.server import PatientProtocol, bind, serve
 from newsletter.wiring import open_newsletter
 from tests.acceptance.house import House
 
@@ -150,6 +150,34 @@ async def test_a_connection_that_says_nothing_is_closed(
             with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
                 await reader.readexactly(1)
         writer.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="needs TCP_USER_TIMEOUT, which Linux has")
+async def test_a_connection_whose_answers_are_not_read_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "UNREAD_MS", 500)
+    lost = asyncio.Event()
+    connection_lost = PatientProtocol.connection_lost
+
+    def note(self: PatientProtocol, exc: Exception | None) -> None:
+        connection_lost(self, exc)
+        lost.set()
+
+    monkeypatch.setattr(PatientProtocol, "connection_lost", note)
+    async with serving(tmp_path, monkeypatch) as (port, _):
+        lazy = socket.socket()
+        lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        lazy.connect(("127.0.0.1", port))
+        lazy.setblocking(False)
+        asking = asyncio.create_task(
+            asyncio.get_running_loop().sock_sendall(lazy, GET.replace(b"/healthz", b"/subscribe") * 2000)
+        )
+        async with asyncio.timeout(30):
+            await lost.wait()
+        asking.cancel()
+        lazy.close()
+        assert (await ask(port, CLOSING)).startswith(b"HTTP/1.1 200")
 
 
 async def test_a_head_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
