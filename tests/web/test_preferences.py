@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
+from sqlalchemy import insert
 
 from newsletter.model import Consent, EmailAddress, Kind, Slot, State
+from newsletter.storage.tables import suppressions
 from newsletter.tokens import Purpose, build_token
 from newsletter.web.app import build_app
 from newsletter.web.forms import DAYS
@@ -384,9 +386,22 @@ async def test_saving_does_not_bring_back_who_has_left(site: Site, client: httpx
     reader = await load(site)
     await site.newsletter.personal.leave(reader.id, NOW, "left by one click", "")
 
-    await save(client, own_path(site, reader), hour="09:00")
+    saved = await save(client, own_path(site, reader), hour="09:00")
 
-    assert (await load(site)).consent is Consent.LEFT
+    left = await load(site)
+    assert (left.consent, left.cadence) == (Consent.LEFT, make_cadence(hour="09:00"))
+    assert "as soon as you come back" in saved.text
+    assert await load_notices(site, Kind.CHANGED) == []
+
+
+async def test_who_cannot_be_mailed_reads_so(site: Site, client: httpx2.AsyncClient) -> None:
+    reader = await load(site)
+    async with site.newsletter.database.write() as connection:
+        await connection.execute(
+            insert(suppressions).values(address=reader.address, reason="550", since=NOW, lifted_why="")
+        )
+
+    assert "refused our mail" in (await client.get(own_path(site, reader))).text
 
 
 async def test_the_form_knows_every_day_of_the_week() -> None:

@@ -173,7 +173,8 @@ async def _change(
     now = site.newsletter.clock.now()
     if not await site.newsletter.personal.change(before, after, now, _HOW, site.origin_of(request)):
         return await _show_stale(site, request, await _reload(site, request, before), checked)
-    await tell_changed(site, after)
+    if _is_mailed(after):
+        await tell_changed(site, after)
     return await _show(site, request, await _reload(site, request, after), changes=changes)
 
 
@@ -209,6 +210,7 @@ async def _show(
         given = show_reader(reader, offered)
         checked = Checked(given, read_own_topics(given, site.newsletter.library))
     found = await _list_missed(site, checked)
+    suppressed = await site.newsletter.subscribers.load_suppressed([reader.address])
     now = site.newsletter.clock.now()
     return site.page(
         request,
@@ -221,6 +223,8 @@ async def _show(
         leave=site.links.leave(reader.id, site.secret),
         version=version_of(reader),
         state=write_state(lang, reader),
+        is_mailed=_is_mailed(reader),
+        is_suppressed=bool(suppressed),
         notice=notice,
         changes=changes,
         pause_mistake=pause_mistake,
