@@ -128,3 +128,16 @@ def _is_known(path: str, pages: set[str]) -> bool:
     """Say whether the document may name a path: a page, the beginning of some, or what is on another listener."""
     others = {"/metrics", "/newsletter", "/newsletter/robots.txt", "/etc/caddy/Caddyfile"}
     return path in pages | others or any(page.startswith(path) for page in pages if path.endswith("/"))
+
+
+def test_the_systemd_unit_lets_the_service_write_beside_its_configuration() -> None:
+    """With ProtectSystem=strict nothing but the state directory is writable, and the database lies beside the file."""
+    page = (Path(__file__).parents[1] / "docs" / "operations.md").read_text()
+    unit = dict(re.findall(r"^    (\w+)=(.*)$", page, re.MULTILINE))
+
+    assert unit["ProtectSystem"] == "strict"
+    state = Path("/var/lib") / unit["StateDirectory"]
+    found = re.search(r"--config (\S+)", unit["ExecStart"])
+    assert found is not None
+    assert state in Path(found[1]).parents
+    assert unit["WorkingDirectory"] == str(state)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -222,6 +223,48 @@ def test_two_processes_and_one_of_them_frozen_past_its_lease(sink: SinkProcess, 
     uncertain = _read_uncertain(tmp_path)
     assert len(uncertain) <= CONNECTIONS
     assert {address for address, count in copies.items() if count > 1} <= uncertain
+
+
+def test_row_8_copies_of_the_files_at_random_moments_open_and_add_up(
+    prepared: House, sink: SinkProcess, tmp_path: Path
+) -> None:
+    """What a disk holds when the power goes: the process is stopped in whatever it does, also inside a transaction or a
+    checkpoint, and the files are copied. Each copy opens, adds up, and knows of each mail that had been accepted."""
+    chance = random.Random(8)
+    house = House(tmp_path / "house")
+    shutil.copytree(prepared.folder, house.folder)
+    begun = sink.mark()
+    process = house.start("send", "--edition", EDITION)
+    _wait_until(lambda: sink.copies(begun).total() > 0 or process.poll() is not None)
+    copies: list[tuple[Path, set[str]]] = []
+    while process.poll() is None and len(copies) < 25:
+        time.sleep(chance.uniform(0, 0.3))
+        process.send_signal(signal.SIGSTOP)
+        status = Path(f"/proc/{process.pid}/status")
+        _wait_until(lambda status=status: re.search(r"State:\s+[TZ]", status.read_text()))
+        accepted = set(sink.copies(begun))
+        copy = tmp_path / f"copy{len(copies)}"
+        copy.mkdir()
+        for file in house.folder.glob("newsletter.db*"):
+            if not file.name.endswith("-shm"):  # memory shared by processes: it does not outlive them
+                shutil.copy(file, copy)
+        process.send_signal(signal.SIGCONT)
+        copies.append((copy, accepted))
+    process.communicate(timeout=120)
+
+    assert len(copies) >= 5
+    for copy, accepted in copies:
+        with closing(sqlite3.connect(copy / "newsletter.db")) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            rows = connection.execute(
+                "SELECT coalesce(deliveries.address, subscribers.address), deliveries.state"
+                " FROM deliveries JOIN subscribers ON subscribers.id = deliveries.recipient"
+            ).fetchall()
+        states = Counter(state for _, state in rows)
+        assert len(rows) == READERS
+        assert states["in_data"] <= CONNECTIONS
+        on_their_way = {address for address, state in rows if state in ("in_data", "accepted")}
+        assert accepted <= on_their_way, "accepted, and the ledger does not know"
 
 
 def _is_locked(folder: Path) -> bool:

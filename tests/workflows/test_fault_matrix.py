@@ -569,7 +569,7 @@ async def test_row_18_a_database_whose_counter_is_behind_sends_nothing(office: O
     assert await guard.check() == ""
 
 
-async def test_row_8_copies_of_the_database_at_random_moments_open_and_add_up(office: Office) -> None:
+async def test_row_8_copies_of_the_database_at_each_message_open_and_add_up(office: Office) -> None:
     file = office.newsletter.database.file
     if file is None:
         pytest.skip(
