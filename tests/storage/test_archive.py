@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from newsletter.match.lookup import Lookup, Run, SomeOf, build_lookup, build_plain_lookup
 from newsletter.match.query import parse_query
@@ -17,7 +18,7 @@ from newsletter.model import (
     Sighting,
 )
 from newsletter.storage import Database, SqlArchive, SqlEntryStore
-from newsletter.storage.word_index import MOST_RUNS
+from newsletter.storage.word_index import MOST_RUNS, index_all
 from tests.builders import DAY, at, make_entry
 from tests.storage.given import NOW, save_run
 
@@ -222,8 +223,21 @@ async def test_index_follows_changes_and_merges(database: Database) -> None:
     assert keys((await archive.search(plain("second"))).entries) == ["1"]
 
 
+async def test_index_that_is_made_again_finds_the_same(database: Database) -> None:
+    one = replace(make_entry(1, title="Naïve robots"), authors=("Jane Doe",), ai_keywords=("planning",))
+    await save_run(database, listed(one, DAY), listed(make_entry(2), DAY))
+    async with database.write() as connection:
+        await connection.execute(text("DELETE FROM entry_words"))
+        await connection.run_sync(index_all)
+    archive = SqlArchive(database)
+
+    for words in ("naive robot", "doe", "planning"):
+        assert keys((await archive.search(plain(words))).entries) == ["1"]
+    assert (await archive.search(plain("paper"))).total == 1
+
+
 @pytest.mark.parametrize(
-    "text",
+    "odd",
     [
         "'", "it's", '"', '"unbalanced', "((", "a OR", "NOT", "NEAR(a b)", "title:", "a*b*", "*", "%", "_", "-", "--",
         "/*", "a:*b", "a <-> b", "a & !b", "\\", "\\'", "{a}", "^a", "a\0b", "\ufffe", "😀 a", "\u202eabc",
@@ -231,10 +245,10 @@ async def test_index_follows_changes_and_merges(database: Database) -> None:
         "word " * 2_000, "ﬁ", "ß", "İ", "ŉ", "O'Reilly's", "x'; DROP TABLE entries; --", "a\nb\tc", "1e5", "cs.LG",
     ],
 )  # fmt: skip
-async def test_odd_words_fail_nowhere(database: Database, text: str) -> None:
-    await save_run(database, listed(make_entry(1, title=text.replace("\0", " ")[:3_000]), DAY))
+async def test_odd_words_fail_nowhere(database: Database, odd: str) -> None:
+    await save_run(database, listed(make_entry(1, title=odd.replace("\0", " ")[:3_000]), DAY))
     archive = SqlArchive(database)
-    lookup = build_plain_lookup(text[:400])
+    lookup = build_plain_lookup(odd[:400])
 
     if lookup is None:
         return
