@@ -483,7 +483,7 @@ def test_a_row_that_comes_back_wakes_its_reader_without_the_papers_of_the_pause(
 
 
 def test_a_row_for_an_address_that_somebody_entered_on_the_page_counts() -> None:
-    asked = make_known(consent=Consent.UNCONFIRMED, file_owned=False, next_due_at=None)
+    asked = make_known(consent=Consent.UNCONFIRMED, file_owned=False)
 
     [reader] = choose([asked], [make_row()], counted_run=40).save
 
