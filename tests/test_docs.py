@@ -127,6 +127,7 @@ def test_every_page_key_and_metric_of_the_web_face_is_in_its_document() -> None:
 def _is_known(path: str, pages: set[str]) -> bool:
     """Say whether the document may name a path: a page, the beginning of some, or what is on another listener."""
     others = {"/metrics", "/newsletter", "/newsletter/robots.txt", "/etc/caddy/Caddyfile"}
+    path = path.partition("?")[0]
     return path in pages | others or any(page.startswith(path) for page in pages if path.endswith("/"))
 
 
