@@ -1,0 +1,323 @@
+"""The way of a reader through real processes, in a real browser, with the mails of a real SMTP server.
+
+One newsletter on each engine: 'run' and 'serve' beside each other, as an operator has them. Two readers go the whole
+way at once, one without JavaScript, and the operator logs in meanwhile. TLS ends before the pages, as it does on the
+internet. It is the morning of the sample day, then seven o'clock of that day, then the next morning.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+import html
+import json
+import re
+import shutil
+import signal
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, replace
+from email.message import EmailMessage
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.request import Request, urlopen
+
+import pytest
+import pytest_asyncio
+
+from newsletter.sample_day import sample_file
+from tests.acceptance.house import House
+from tests.deliver.sink import Received, Sink
+from tests.inbox.tools import take_port
+from tests.web.browser import needs_browser, open_browser, open_page
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module"), needs_browser()]
+
+MORNING, AT_SEVEN, NEXT_DAY = (
+    "2026-06-16T04:50:00+00:00", "2026-06-16T07:00:05+00:00", "2026-06-17T07:00:05+00:00"
+)  # fmt: skip
+OPERATOR = "operator@example.org"
+STAYS = "stays@readers.example.net"
+"""A reader of subscribers.yaml, who shows that mails still go out when others have left."""
+
+TOPICS = """\
+topics:
+  - {name: Agents, any: [agent]}
+  - {name: Robotics, any: ["robot*"]}
+"""
+VISITOR = {"locale": "en-GB", "ignore_https_errors": True}
+PATIENCE_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A newsletter at work: its folder, its mail server, the address of its pages."""
+
+    house: House
+    sink: Sink
+    url: str
+
+    async def wait_for_mail(self, address: str, says: str) -> EmailMessage:
+        """Return the newest mail to an address whose subject or text has these words."""
+        for _ in range(PATIENCE_S * 20):
+            for message in reversed(self.list_mails(address)):
+                if says in str(message["Subject"]) or says in text_of(message):
+                    return message
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"no mail to {address} says {says!r}: {self.sink.messages}")
+
+    def list_mails(self, address: str) -> list[EmailMessage]:
+        return [parse(one) for one in self.sink.messages if one.rcpt_to == address]
+
+
+def parse(received: Received) -> EmailMessage:
+    message = email.message_from_bytes(received.content, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def text_of(message: EmailMessage) -> str:
+    body = message.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+def link_of(message: EmailMessage, path: str) -> str:
+    """The address in the mail's HTML part below this path, as somebody clicks it."""
+    body = message.get_body(("html",))
+    assert body is not None
+    found = re.search(rf'href="(http[^"]*{path}[^"]*)"', str(body.get_content()))
+    assert found is not None, path
+    return html.unescape(found[1])
+
+
+# --- the processes --------------------------------------------------------------------------------
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with open_browser() as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def open_press(folder: Path, database_url: str, tls: ssl.SSLContext) -> AsyncIterator[Press]:
+    """Write the newsletter's folder and begin to serve its pages."""
+    port = take_port()
+    shutil.copy(sample_file(), folder / "day.json")
+    async with Sink() as sink, tls_before(port, tls) as url:
+        house = House.build(
+            folder,
+            sources="- {kind: hf_daily_papers, name: Papers, location: day.json}",
+            subscribers=f"""
+                defaults: {{days: daily, hour: "07:00", zone: UTC}}
+                subscribers: [{{address: {STAYS}, topics: [Agents]}}]
+            """,
+            port=sink.port,
+            database_url=database_url,
+            more=f"{TOPICS}web: {{url: '{url}', listen: '127.0.0.1:{port}', metrics_listen: off, "
+            f"operators: [{OPERATOR}]}}\n",
+            at=MORNING,
+        )
+        with running(house, "serve", "serving"):
+            yield Press(house, sink, url)
+
+
+@asynccontextmanager
+async def tls_before(port: int, tls: ssl.SSLContext) -> AsyncIterator[str]:
+    """Take TLS off what goes to a port, as a proxy does; yields the address with https."""
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.gather(copy(reader, inner_writer), copy(inner_reader, writer))
+        writer.close()
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while some := await reader.read(65_536):
+            writer.write(some)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(pass_on, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+@contextmanager
+def running(house: House, command: str, event: str) -> Iterator[None]:
+    """Run a command from the line of its log that says this event until the block ends."""
+    process = house.start(command, "--log-json")
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("{") and json.loads(line)["event"] == event:
+                break
+        else:
+            raise AssertionError(f"{command} ended without {event!r}")
+        yield
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@asynccontextmanager
+async def clock_at(press: Press, instant: str) -> AsyncIterator[None]:
+    """Let 'newsletter run' work at this time until the block ends."""
+    with running(replace(press.house, at=instant), "run", "collected"):
+        yield
+
+
+# --- the way of a reader --------------------------------------------------------------------------
+
+
+async def subscribe(press: Press, page: Page, address: str, *, has_script: bool) -> None:
+    """From home to the mail that asks for a confirmation; on Mondays and Fridays at half past six in Berlin."""
+    await page.goto(press.url)
+    await page.get_by_label("Your e-mail address").fill(address)
+    await page.get_by_role("main").get_by_role("button", name="Subscribe").click()
+    assert await page.get_by_label("Your e-mail address").input_value() == address
+    shown = asyncio.get_running_loop().time()
+    zone = page.get_by_label("Time zone")
+    assert await zone.input_value() == ("America/Toronto" if has_script else "UTC")
+    await page.get_by_label("Robotics").check()
+    await page.get_by_label("Your own topics").fill("Pictures: video OR (image AND")
+    preview = page.locator("#preview")
+    if not has_script:
+        await page.get_by_role("button", name="Show what I would get").click()
+    await page.locator("#topic-mistakes .error").first.wait_for()
+    await page.get_by_label("Your own topics").fill("Pictures: video OR image")
+    if not has_script:
+        await page.get_by_role("button", name="Show what I would get").click()
+    await preview.get_by_role("heading", name="Pictures").wait_for()
+    await preview.get_by_role("heading", name="Robotics").wait_for()
+    assert await preview.get_by_role("link").count() > 3
+    await page.get_by_label("On these days").check()
+    await page.get_by_label("Monday", exact=True).check()
+    await page.get_by_label("Friday", exact=True).check()
+    await page.get_by_label("At", exact=True).fill("06:30")
+    await zone.select_option("Europe/Berlin")
+    await asyncio.sleep(max(0.0, shown + 3.1 - asyncio.get_running_loop().time()))  # as long as people take
+    await page.get_by_role("main").get_by_role("button", name="Subscribe").click()
+    await page.get_by_role("heading", name="Look into your mailbox").wait_for()
+
+
+async def confirm(press: Press, page: Page, address: str) -> None:
+    """From the mail to a subscription that stands; opening the link alone does nothing."""
+    mail = await press.wait_for_mail(address, "Please confirm")
+    await page.goto(link_of(mail, "/confirm/"))
+    assert "Robotics and Pictures" in await page.get_by_role("main").inner_text()
+    await page.get_by_role("button", name="Yes, send it to me").click()
+    await page.get_by_role("heading", name="You are subscribed").wait_for()
+    assert "Friday, 19 June 2026" in await page.get_by_role("main").inner_text()
+
+
+async def change_preferences(press: Press, page: Page, address: str) -> None:
+    """From there to the preferences: every day at seven by UTC, and no pictures; a mail says so."""
+    await page.get_by_role("link", name="Your preferences").click()
+    assert address in await page.get_by_role("main").inner_text()
+    assert await page.get_by_label("Monday", exact=True).is_checked()
+    await page.get_by_label("Your own topics").fill("")
+    await page.get_by_label("Every day").check()
+    await page.get_by_label("At", exact=True).fill("07:00")
+    await page.get_by_label("Time zone").select_option("UTC")
+    await page.get_by_role("button", name="Save").click()
+    await page.get_by_role("heading", name="Saved").wait_for()
+    mail = await press.wait_for_mail(address, "Your preferences have changed")
+    assert "every day at 07:00" in text_of(mail)
+
+
+async def go_until_the_digest(press: Press, browser: Browser, address: str, *, has_script: bool) -> None:
+    errors: list[str] = []
+    options = {"java_script_enabled": has_script, "timezone_id": "America/Toronto", **VISITOR}
+    async with open_page(browser, viewport={"width": 390, "height": 844}, **options) as page:
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        await subscribe(press, page, address, has_script=has_script)
+        await confirm(press, page, address)
+        await change_preferences(press, page, address)
+    assert errors == []
+
+
+async def log_in_and_out(press: Press, browser: Browser) -> None:
+    """The operator's way: form, mail, link, button, page, logout. The link works once."""
+    async with open_page(browser, **VISITOR) as page:
+        await page.goto(f"{press.url}/operate")
+        await page.get_by_label("Your e-mail address").fill(OPERATOR)
+        await page.get_by_role("button", name="Send me the link").click()
+        await page.get_by_role("heading", name="Look into your mailbox").wait_for()
+        mail = await press.wait_for_mail(OPERATOR, "/confirm/")
+        link = link_of(mail, "/confirm/")
+        await page.goto(link)
+        await page.get_by_role("button", name="Log in").click()
+        await page.get_by_role("heading", name="How Test Papers is").wait_for()
+        assert page.url == f"{press.url}/operate"
+        assert "Papers" in await page.locator("section", has_text="Its last looks").inner_text()
+        await page.get_by_role("button", name="Log out").click()
+        await page.get_by_role("button", name="Send me the link").wait_for()
+        await page.goto(link)
+        assert await page.get_by_role("button", name="Log in").count() == 0
+
+
+def click_in_the_mail_program(mail: EmailMessage) -> bytes:
+    """Send what a mail program sends for its own button (RFC 8058)."""
+    found = re.search(r"<(http[^>]+)>", str(mail["List-Unsubscribe"]))
+    assert found is not None
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    request = Request(found[1], b"List-Unsubscribe=One-Click", method="POST")
+    with urlopen(request, timeout=10, context=ssl._create_unverified_context()) as answer:
+        assert answer.status == 200
+        return bytes(answer.read())
+
+
+async def leave_by_the_button(browser: Browser, mail: EmailMessage) -> None:
+    async with open_page(browser, java_script_enabled=False, **VISITOR) as page:
+        await page.goto(link_of(mail, "/leave/"))
+        await page.get_by_role("button", name="Unsubscribe").click()
+        await page.get_by_role("heading", name="You are unsubscribed").wait_for()
+
+
+def list_tomorrow(house: House) -> None:
+    """Let the source list other papers with the same titles, as of the next day."""
+    file = house.folder / "day.json"
+    text = file.read_text("utf-8").replace("2026-06-16", "2026-06-17").replace('"2606.', '"2607.')
+    file.write_text(text, "utf-8")
+
+
+async def go_the_way(press: Press, browser: Browser) -> None:
+    with_script, without = "ada@readers.example.net", "grace@readers.example.net"
+    async with clock_at(press, MORNING):
+        await asyncio.gather(
+            go_until_the_digest(press, browser, with_script, has_script=True),
+            go_until_the_digest(press, browser, without, has_script=False),
+            log_in_and_out(press, browser),
+        )
+    async with clock_at(press, AT_SEVEN):
+        paper = "Geometric Action Model for Robot Policy Learning"
+        digests = [await press.wait_for_mail(reader, paper) for reader in (with_script, without)]
+        await press.wait_for_mail(STAYS, "Agents")
+        assert not any("Pictures" in text_of(digest) for digest in digests)
+        await asyncio.to_thread(click_in_the_mail_program, digests[0])
+        await leave_by_the_button(browser, digests[1])
+        await press.wait_for_mail(without, "Goodbye")
+    before = [len(press.list_mails(reader)) for reader in (with_script, without)]
+    list_tomorrow(press.house)
+    async with clock_at(press, NEXT_DAY):
+        await press.wait_for_mail(STAYS, "17 June")
+    assert [len(press.list_mails(reader)) for reader in (with_script, without)] == before
+
+
+async def test_the_way_of_a_reader(
+    browser: Browser, tmp_path: Path, bare_database_url: str, server_tls: ssl.SSLContext
+) -> None:
+    async with asyncio.timeout(180), open_press(tmp_path, bare_database_url, server_tls) as press:
+        await go_the_way(press, browser)
