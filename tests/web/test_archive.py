@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -24,7 +25,9 @@ from tests.web.house import (
     TUESDAY,
     URL,
     WEDNESDAY,
+    browsing,
     new,
+    opened_site,
     save_run,
 )
 
@@ -309,3 +312,22 @@ async def test_new_run_is_seen_and_an_old_page_is_not_given_out(
     after = await client.get("/archive", headers={"if-none-match": tag})
     assert after.status_code == 200
     assert f"{URL}/2026-06-18" in after.text
+
+
+async def test_archive_works_below_a_path(tmp_path: Path, database_url: str) -> None:
+    base = f"{URL}/papers"
+    async with opened_site(tmp_path, database_url, url=base) as site, browsing(site) as client:
+        for path in ("/archive", f"/{MONDAY}", f"/papers/{AGENTS.key}", "/search?q=agent", "/topics/rag"):
+            page = await load(client, f"{base}{path}")
+            inside = [
+                str(link["href"]) for link in page.select("a[href]") if "127.0.0.1" in str(link["href"])
+            ]
+            assert inside
+            assert all(href.startswith(f"{base}/") for href in inside), path
+            for href in dict.fromkeys(inside[:20]):
+                if href.partition("?")[0] != f"{base}/subscribe":
+                    assert (await client.get(href)).status_code == 200, href
+        feed = (await client.get(f"{base}/feed.json")).json()
+        assert feed["feed_url"] == f"{base}/feed.json"
+        alias = await client.get(f"{base}/papers/doi:10.1000/agents")
+        assert alias.headers["location"] == f"{base}/papers/{AGENTS.key}"
