@@ -66,7 +66,8 @@ async def show_deliveries(config: Config, wanted: DeliveryFilter, form: str) -> 
             if form == "csv":
                 writer.writerow([_harmless(value) for value in row])
             elif form == "json":
-                print(json.dumps(dict(zip(_COLUMNS, row, strict=True)), ensure_ascii=False))
+                named = dict(zip(_COLUMNS, row, strict=True))
+                print(json.dumps({**named, "attempts": delivery.attempt}, ensure_ascii=False))
             else:
                 table.add_row(*row)
     if form == "table":
