@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -51,6 +52,9 @@ async def test_not_ready_where_the_database_is_away_and_nothing_of_it_is_told(
         async with client_of(build_metrics_app(site.newsletter, WebCounters())) as monitor:
             metrics = (await monitor.get("/metrics")).text
         assert "newsletter_store_up 0" in metrics
+        await asyncio.sleep(
+            0.3
+        )  # a thread of the driver that could not open the file still speaks to this loop
 
 
 async def test_metrics_are_on_their_own_listener_and_count_by_page_not_by_path(site: Site) -> None:
