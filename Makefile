@@ -56,6 +56,7 @@ inbox: $(READY) inbox-tools
 
 screenshots: $(READY) inbox-tools
 	$(BIN)/python -m tests.inbox.screenshots docs/images
+	$(BIN)/python -m tests.web.screenshots docs/images
 
 crash: $(READY)
 	ROUNDS=$(or $(ROUNDS),500) $(BIN)/pytest -s tests/acceptance/test_crash.py

@@ -21,6 +21,7 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--disable-lcd-text",  # grey edges of letters: pictures are the same on any screen, and smaller
 )
 
 

@@ -65,9 +65,10 @@ class Press:
     async def wait_for_mail(self, address: str, says: str) -> EmailMessage:
         """Return the newest mail to an address whose subject or text has these words."""
         for _ in range(PATIENCE_S * 20):
-            for message in reversed(self.list_mails(address)):
-                if says in str(message["Subject"]) or says in text_of(message):
-                    return message
+            mails = self.list_mails(address)
+            for mail in mails[::-1]:
+                if says in str(mail["Subject"]) or says in text_of(mail):
+                    return mail
             await asyncio.sleep(0.05)
         raise AssertionError(f"no mail to {address} says {says!r}: {self.sink.messages}")
 
@@ -76,9 +77,7 @@ class Press:
 
 
 def parse(received: Received) -> EmailMessage:
-    message = email.message_from_bytes(received.content, policy=email.policy.default)
-    assert isinstance(message, EmailMessage)
-    return message
+    return email.message_from_bytes(received.content, policy=email.policy.default)
 
 
 def text_of(message: EmailMessage) -> str:

@@ -21,6 +21,7 @@ from newsletter.web.app import build_app
 from tests.web.browser import needs_browser, open_browser, open_page
 from tests.web.looks import NO_PAGES, Look, list_looks
 from tests.web.showcase import Showcase, open_showcase
+from tests.web.visits import visit
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, ConsoleMessage, Page, Request, ViewportSize
@@ -63,19 +64,6 @@ FOCUS = """
 """Note which elements get the focus, and which of them do not show it; return how many there are to reach."""
 
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-SEND_FORM = """
-([action, fields]) => {
-  const form = document.createElement('form');
-  Object.assign(form, {method: 'post', action});
-  for (const [name, value] of fields) {
-    const text = document.createElement('textarea');
-    Object.assign(text, {name, value});
-    form.append(text);
-  }
-  document.body.append(form);
-  form.submit();
-}
-"""
 
 
 @dataclass(slots=True)
@@ -141,25 +129,8 @@ class Visitor:
         page.on("request", self._note_request)
 
     async def visit(self, look: Look) -> None:
-        """Open a page as people do: by its address, or by sending a form from another page."""
-        page = self._page
-        name, token = self._showcase.session
-        await page.context.clear_cookies()
-        if look.is_logged_in:
-            await page.context.add_cookies([{"name": name, "value": token, "url": f"{self._base}/operate"}])
-        if look.fields is None:
-            answer = await page.goto(self._base + look.path)
-        else:
-            fields = [
-                (name, value)
-                for name, values in look.fields.items()
-                for value in ([values] if isinstance(values, str) else values)
-            ]
-            await page.goto(f"{self._base}/topics")
-            async with page.expect_navigation() as navigation:
-                await page.evaluate(SEND_FORM, [self._base + look.path, fields])
-            answer = await navigation.value
-        assert answer is not None
+        """Open a page, and weigh it."""
+        answer = await visit(self._page, self._showcase, look)
         assert answer.status < 500, look.name
         statics = self._showcase.site.statics.values()
         self.seen.size_bytes = len(await answer.body()) + sum(map(len, statics))
