@@ -66,10 +66,12 @@ async def _take(browser: Browser, showcase: Showcase, folder: Path, width: int, 
             if look.name not in (IN_THE_DARK if ending else SHOWN):
                 continue
             await visit(page, showcase, look)
-            height = round(await page.evaluate(END_OF_PAGE))
-            clip = {"x": 0, "y": 0, "width": width, "height": min(height, MOST_PIXELS)}
+            height = min(round(await page.evaluate(END_OF_PAGE)), MOST_PIXELS)
             file = folder / f"web-{SHOWN[look.name]}-{width}{ending}.png"
-            _save(await page.screenshot(full_page=True, clip=clip), file)
+            png = await page.screenshot(
+                full_page=True, clip={"x": 0, "y": 0, "width": width, "height": height}
+            )
+            _save(png, file)
             print(file, f"{file.stat().st_size / 1000:.0f} kB")
 
 
