@@ -6,11 +6,12 @@ Preview, send and retry all come through here, so they cannot differ. No I/O.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
 from newsletter.compose.frozen import freeze_digest, thaw_digest, thaw_notice
-from newsletter.deliver.dkim import DkimKey
+from newsletter.deliver.dkim import DkimKey, sign_message
 from newsletter.deliver.message import (
     build_message,
     build_message_id,
@@ -28,6 +29,7 @@ from newsletter.model import (
     Links,
     Rendered,
     Subscriber,
+    SubscriberId,
 )
 from newsletter.render import (
     Bundle,
@@ -77,6 +79,7 @@ class MailBuilder:
         dkim: DkimKey | None = None,
         web: WebLinks | None = None,
     ) -> None:
+        self.signs = dkim is not None
         self._dkim = dkim
         self._web = web
         self._templates = templates
@@ -85,8 +88,15 @@ class MailBuilder:
         self._former: dict[str, CompiledBundle] = {}
 
     def build(self, digest: Digest, reader: Subscriber, address: EmailAddress) -> DigestMail:
-        """Return the mail of a digest to ``address`` (the reader's own, or the operator's for a trial)."""
-        return self._build(self._templates, digest, reader, address)
+        """Return the mail of a digest to ``address``: the reader's own, or the operator's for a trial."""
+        if address != reader.address:
+            # Whoever tries a reader's digest must not leave, or change anything, in their name.
+            reader = replace(reader, id=SubscriberId(0), address=address)
+        return self.begin(digest, reader, address)()
+
+    def begin(self, digest: Digest, reader: Subscriber, address: EmailAddress) -> Callable[[], DigestMail]:
+        """Build the mail of a digest but for its signature; return what signs it, which may run in any thread."""
+        return self._begin(self._templates, digest, reader, address)
 
     def build_notice(self, delivery: Delivery, reader: Subscriber) -> LedgerMail:
         """Return the mail of a queued notice; a later attempt at it has the templates of the first one.
@@ -95,7 +105,9 @@ class MailBuilder:
         """
         notice, language = thaw_notice(delivery.content_json)
         address = delivery.address or reader.address
-        reader = replace(reader, address=address)  # a former mailbox gets no link that opens what the new one has
+        reader = replace(
+            reader, address=address
+        )  # a former mailbox gets no link that opens what the new one has
         templates = self._choose_templates(delivery.frozen) if delivery.frozen else self._templates
         links = self._build_links(reader) if delivery.kind is Kind.CHANGED else None
         rendered = render_notice(templates, notice, language, self._identity, links)
@@ -147,11 +159,11 @@ class MailBuilder:
         templates = self._choose_templates(frozen)
         digest = thaw_digest(frozen.content_json, frozen.cards)
         # A former mailbox gets no link that opens what the new one has.
-        return self._build(templates, digest, replace(reader, address=frozen.address), frozen.address)
+        return self._begin(templates, digest, replace(reader, address=frozen.address), frozen.address)()
 
-    def _build(
+    def _begin(
         self, templates: CompiledBundle, digest: Digest, reader: Subscriber, address: EmailAddress
-    ) -> DigestMail:
+    ) -> Callable[[], DigestMail]:
         digest = choose_look(templates, digest, reader, self._identity)
         links = self._build_links(reader, digest.slot.local_on)
         rendered = render_digest(templates, digest, reader, self._identity, links)
@@ -168,29 +180,31 @@ class MailBuilder:
             secret=self._secret,
             links=links,
             language=digest.language,
-            dkim=self._dkim,
         )
         content_json, cards = freeze_digest(digest)
-        frozen = Frozen(
-            content_json=content_json,
-            cards=cards,
-            bundle_hash=templates.bundle.hash,
-            bundle_json=templates.bundle.json,
-            content_hash=hashlib.sha256(message).hexdigest(),
-            message_id=build_message_id(self._identity, Kind.DIGEST, key, reader.id, self._secret),
-            address=address,
-            window=digest.window,
-            size_bytes=len(message),
-            entry_ids=tuple(
-                [
-                    (item.entry_id, section.topic, True)
-                    for section in digest.sections
-                    for item in section.items
-                ]
-                + [(entry, section.topic, False) for section in digest.sections for entry in section.overflow]
-            ),
+        message_id = build_message_id(self._identity, Kind.DIGEST, key, reader.id, self._secret)
+        entry_ids = tuple(
+            [(item.entry_id, section.topic, True) for section in digest.sections for item in section.items]
+            + [(entry, section.topic, False) for section in digest.sections for entry in section.overflow]
         )
-        return DigestMail(rendered, message, envelope, frozen, digest)
+
+        def finish() -> DigestMail:
+            signed = sign_message(message, self._dkim) if self._dkim else message
+            frozen = Frozen(
+                content_json=content_json,
+                cards=cards,
+                bundle_hash=templates.bundle.hash,
+                bundle_json=templates.bundle.json,
+                content_hash=hashlib.sha256(signed).hexdigest(),
+                message_id=message_id,
+                address=address,
+                window=digest.window,
+                size_bytes=len(signed),
+                entry_ids=entry_ids,
+            )
+            return DigestMail(rendered, signed, envelope, frozen, digest)
+
+        return finish
 
 
 def build_links(

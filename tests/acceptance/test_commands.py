@@ -9,10 +9,12 @@ import sqlite3
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
+from email.parser import BytesHeaderParser
 from pathlib import Path
 
 import pytest
 
+from newsletter.tokens import read_number
 from tests.acceptance.house import REPOSITORY, House
 from tests.acceptance.papers import make_day
 from tests.deliver.sink import Sink
@@ -105,7 +107,12 @@ async def test_a_trial_mail_goes_to_another_address_and_leaves_no_row(tmp_path: 
         status = await run(house, "status")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert [message.rcpt_to for message in sink.messages] == ["me@example.org"]
+    (mail,) = sink.messages
+    assert mail.rcpt_to == "me@example.org"
+    leave = BytesHeaderParser().parsebytes(mail.content)["List-Unsubscribe"]
+    token = re.search(r"unsubscribe%20(\w+)", leave)
+    assert token, leave
+    assert read_number(token[1]) == 0, "whoever tries it could leave in the reader's name"
     assert "no digest was due yet" in status.stdout
 
 
