@@ -6,6 +6,7 @@ new page is not forgotten: its route must stand in tests/web/looks.py.
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from starlette.routing import Route
 
 from newsletter.web.app import build_app
 from tests.web.browser import needs_browser, open_browser, open_page
+from tests.web.house import WEDNESDAY, browsing, make_paper, new, opened_site, read_sample_day, save_run
 from tests.web.looks import NO_PAGES, Look, list_looks
 from tests.web.showcase import Showcase, open_showcase
 from tests.web.visits import visit
@@ -38,7 +40,7 @@ _AXE = find_spec("axe_playwright_python")
 AXE = Path(_AXE.origin or "").with_name("axe.min.js") if _AXE else Path()
 
 MOST_BYTES = 60_000
-"""What a page may weigh with its style sheet, script and icon, before any proxy packs it."""
+"""What a page may weigh with its style sheet, script and icon."""
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 OF_COLOUR = ["color-contrast", "link-in-text-block"]
@@ -220,6 +222,30 @@ async def test_nothing_sticks_out_of_a_small_screen_or_at_twice_the_size(seen: d
 async def test_no_page_weighs_much(seen: dict[str, Seen]) -> None:
     heavy = {name: one.size_bytes for name, one in seen.items() if one.size_bytes >= MOST_BYTES}
     assert heavy == {}
+
+
+async def test_the_largest_day_is_light_on_its_way(tmp_path: Path, migrated_sqlite: Path) -> None:
+    shutil.copy(migrated_sqlite, tmp_path / "newsletter.db")
+    sample = [change.entry for change in read_sample_day()]
+    words = " ".join(entry.summary for entry in sample).split()
+    chance = random.Random(7)
+    papers = [
+        make_paper(
+            f"2606.07{number:03}",
+            " ".join(chance.choices(words, k=10)),
+            WEDNESDAY,
+            summary=" ".join(chance.choices(words, k=200)),
+            code_url=f"https://github.com/example{chance.random()}/code",
+        )
+        for number in range(71)  # the most that Hugging Face has listed on a day
+    ]
+    async with opened_site(tmp_path, f"sqlite:///{tmp_path / 'newsletter.db'}", filled=False) as site:
+        await save_run(site.newsletter.entries, "2026-06-17 09:00", *(new(paper) for paper in papers))
+        async with browsing(site) as client:
+            page = await client.get("/2026-06-17", headers={"accept-encoding": "gzip"})
+
+    assert page.text.count("<article") == 71
+    assert int(page.headers["content-length"]) + sum(map(len, site.statics.values())) < MOST_BYTES
 
 
 async def test_the_console_stays_empty(seen: dict[str, Seen]) -> None:
