@@ -240,8 +240,7 @@ def test_row_8_copies_of_the_files_at_random_moments_open_and_add_up(
     while process.poll() is None and len(copies) < 25:
         time.sleep(chance.uniform(0, 0.3))
         process.send_signal(signal.SIGSTOP)
-        status = Path(f"/proc/{process.pid}/status")
-        _wait_until(lambda status=status: re.search(r"State:\s+[TZ]", status.read_text()))
+        _wait_until(lambda: _is_still(process.pid))
         accepted = set(sink.copies(begun))
         copy = tmp_path / f"copy{len(copies)}"
         copy.mkdir()
@@ -265,6 +264,14 @@ def test_row_8_copies_of_the_files_at_random_moments_open_and_add_up(
         assert states["in_data"] <= CONNECTIONS
         on_their_way = {address for address, state in rows if state in ("in_data", "accepted")}
         assert accepted <= on_their_way, "accepted, and the ledger does not know"
+
+
+def _is_still(pid: int) -> bool:
+    """Tell whether a process is stopped, or has ended."""
+    try:
+        return re.search(r"State:\s+[TZ]", Path(f"/proc/{pid}/status").read_text()) is not None
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def _is_locked(folder: Path) -> bool:
