@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
@@ -32,6 +33,10 @@ from newsletter.errors import StoreError
 
 LOCK_PATIENCE_S = 30
 """How long a statement waits for another process before it fails."""
+
+_SWITCH_S = 0.0005
+"""How long a thread that computes keeps the interpreter from others that want it; Python's own 5 ms is longer than a
+statement takes, and a thread wants it back after each one."""
 
 _TRIES = 5
 """How often a transaction is begun again that stood in the way of another one."""
@@ -220,6 +225,7 @@ class Database:
 
     def _transact_here(self, work: Callable[[Connection], _T]) -> _T:
         if self._thread_engine is None:
+            sys.setswitchinterval(_SWITCH_S)
             self._thread_engine = self.build_sync_engine().execution_options(writes=True)
         for attempt in range(1, _TRIES + 1):
             try:

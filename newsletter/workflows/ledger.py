@@ -22,7 +22,7 @@ from newsletter.ports import Clock, DeliveryStore
 log = structlog.get_logger()
 
 _MOST_AT_ONCE = 100
-_GATHER_S = 0.002
+_GATHER_S = 0.005
 """How long the first step that waits lets others join it. Less than a commit takes on most disks."""
 PASSING_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0)
 """How long a failure is borne that may be over soon by itself: a server that restarts, a lock."""

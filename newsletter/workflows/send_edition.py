@@ -176,7 +176,7 @@ class Sender:
 
         Mails are built while the relay takes others: as many wait as there are connections.
         """
-        ready: asyncio.Queue[_Built | None] = asyncio.Queue()
+        ready: asyncio.Queue[asyncio.Task[_Built] | None] = asyncio.Queue()
         room = asyncio.Semaphore(self.mailer.connections)
         taken = 0
 
@@ -194,7 +194,8 @@ class Sender:
                     await room.acquire()
                     if must_stop():
                         return
-                    ready.put_nowait(await self._begin_building(one))
+                    ready.put_nowait(asyncio.create_task(self._build_or_close(one)))
+                    await asyncio.sleep(0)  # one at a time: the replies that have come meanwhile go first
             except BaseException:
                 report.stopped = report.stopped or "stopped by an error"
                 raise
@@ -205,8 +206,9 @@ class Sender:
         async def work() -> None:
             nonlocal taken
             last: asyncio.Future[bool] | None = None
-            while (built := await ready.get()) is not None:
+            while (mail := await ready.get()) is not None:
                 room.release()
+                built = await mail
                 if must_stop():
                     return
                 taken += 1
@@ -243,6 +245,11 @@ class Sender:
             building.cancel()
             await asyncio.gather(building, return_exceptions=True)
             raise
+        finally:
+            while not ready.empty():
+                left = ready.get_nowait()
+                if left is not None:
+                    left.cancel()
         return taken
 
     async def _claim_all(self, report: SendReport, wanted: _Wanted) -> AsyncIterator[_Claimed]:
@@ -299,8 +306,8 @@ class Sender:
             claimed.append(_Claimed(row, reader, shown.get(row.recipient, Shown()), refusal))
         return claimed
 
-    async def _begin_building(self, one: _Claimed) -> _Built:
-        """Build one claimed delivery's mail, or find out that it gets none. What is left may go on in a thread."""
+    async def _build_or_close(self, one: _Claimed) -> _Built:
+        """Build one claimed delivery's mail, or find out that it gets none."""
         delivery = one.delivery
         if one.refusal or one.reader is None:
             return _Built(one, close=Close(delivery.id, State.SUPPRESSED, one.refusal))
@@ -323,7 +330,11 @@ class Sender:
             mail = self.mails.build_notice(delivery, reader)
         elif delivery.frozen is None:
             slot = Slot(date.fromisoformat(delivery.key), delivery.slot_at)
-            return self.mails.build(await self.digests.build(reader, slot, shown), reader, reader.address)
+            finish = self.mails.begin(await self.digests.build(reader, slot, shown), reader, reader.address)
+            if not self.mails.signs:
+                return finish()
+            # In a thread: most of a signature is arithmetic, for which the interpreter is free.
+            return await asyncio.get_running_loop().run_in_executor(None, finish)
         else:
             mail = self.mails.rebuild(delivery.frozen, reader)
         if delivery.frozen and mail.frozen.content_hash != delivery.frozen.content_hash:
