@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp
@@ -58,6 +58,9 @@ class Got:
 async def ask(app: ASGIApp, sent: Sent) -> Got:
     """Give a request to the application as uvicorn does; return what it answers."""
     raw_path, _, query = sent.target.partition(b"?")
+    headers = [(name.lower(), value) for name, value in sent.headers]
+    if sent.body and not {b"content-length", b"transfer-encoding"} & {name for name, _ in headers}:
+        headers.append((b"transfer-encoding", b"chunked"))  # there would be no body without one of them
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -70,7 +73,7 @@ async def ask(app: ASGIApp, sent: Sent) -> Got:
         "path": sent.path,
         "raw_path": raw_path,
         "query_string": query,
-        "headers": [(name.lower(), value) for name, value in sent.headers],
+        "headers": headers,
         "state": {},
     }
     waiting: list[Mapping[str, Any]] = [
@@ -104,8 +107,6 @@ def with_host(host: str, *others: Field) -> tuple[Field, ...]:
 
 def write_form(fields: Sequence[tuple[str, str]], boundary: str = "") -> tuple[bytes, bytes]:
     """Return a form as its content type and its body: as multipart with a boundary, urlencoded without one."""
-    from urllib.parse import urlencode
-
     if not boundary:
         return b"application/x-www-form-urlencoded", urlencode(fields).encode()
     parts = [
