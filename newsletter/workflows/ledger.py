@@ -16,14 +16,15 @@ from typing import TypeVar
 import structlog
 
 from newsletter.errors import StoreError
-from newsletter.model import InstanceId, Settle, Step
+from newsletter.model import BeginData, InstanceId, Settle, Step
 from newsletter.ports import Clock, DeliveryStore
 
 log = structlog.get_logger()
 
 _MOST_AT_ONCE = 100
 _GATHER_S = 0.005
-"""How long the first step that waits lets others join it. Less than a commit takes on most disks."""
+"""How long steps wait for those that are on their way. Less than a commit takes on most disks."""
+_LOOKS = 5
 PASSING_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0)
 """How long a failure is borne that may be over soon by itself: a server that restarts, a lock."""
 _OUTCOME_WAITS_S = (0.5, 2.0, 8.0)
@@ -51,15 +52,17 @@ async def patiently(act: Callable[[], Awaitable[_T]], *, holds_outcomes: bool = 
 
 
 class LedgerWriter:
-    """Writes the steps of one instance's connections, those that wait together in one transaction."""
+    """Writes the steps of one instance's connections, those that wait together in one transaction.
 
-    def __init__(
-        self, deliveries: DeliveryStore, instance: InstanceId, clock: Clock, connections: int
-    ) -> None:
+    coming is how many connections are on their way to DATA, as whoever drives them says: it is worth waiting a moment
+    for these. Where a relay is slow, few are, and nobody waits.
+    """
+
+    def __init__(self, deliveries: DeliveryStore, instance: InstanceId, clock: Clock) -> None:
+        self.coming = 0
         self._deliveries = deliveries
         self._instance = instance
         self._clock = clock
-        self._connections = connections
         self._waiting: list[tuple[Step, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
@@ -90,12 +93,18 @@ class LedgerWriter:
     async def _write(self) -> None:
         try:
             while self._waiting:
-                if len(self._waiting) < self._connections:
-                    await asyncio.sleep(_GATHER_S)
+                await self._gather()
                 batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
                 await self._write_batch(batch)
         finally:
             self._writing = None
+
+    async def _gather(self) -> None:
+        for _ in range(_LOOKS):
+            fences = sum(isinstance(step, BeginData) for step, _ in self._waiting)
+            if fences >= self.coming:
+                return
+            await asyncio.sleep(_GATHER_S / _LOOKS)
 
     async def _write_batch(self, batch: Sequence[tuple[Step, asyncio.Future[bool]]]) -> None:
         steps = [step for step, _ in batch]

@@ -145,7 +145,7 @@ class Sender:
         wanted = _Wanted(edition=edition, at_most=at_most)
         if refused or await patiently(self.settings.load_hold):
             wanted = _Wanted(kinds=TO_OPERATORS)
-        ledger = LedgerWriter(self.deliveries, self.instance, self.clock, self.mailer.connections)
+        ledger = LedgerWriter(self.deliveries, self.instance, self.clock)
         try:
             # A mail that came out uncertain may be sent once more, so ask again until nothing is left.
             while await self._drain(report, ledger, wanted) and not report.stopped:
@@ -174,14 +174,19 @@ class Sender:
     async def _drain(self, report: SendReport, ledger: LedgerWriter, wanted: _Wanted) -> int:
         """Claim and send until no row can be claimed; return how many deliveries were taken.
 
-        Mails are built while the relay takes others: as many wait as there are connections.
+        Mails are built ahead, one for each connection: the next one when a message goes out, so that it is built while
+        the relay takes that, and not while a connection is on its way to DATA.
         """
         ready: asyncio.Queue[asyncio.Task[_Built] | None] = asyncio.Queue()
-        room = asyncio.Semaphore(self.mailer.connections)
+        room = asyncio.Semaphore(2 * self.mailer.connections)
         taken = 0
 
         def must_stop() -> bool:
             return bool(report.stopped) or self.stop.is_set()
+
+        def go_out() -> None:
+            ledger.coming -= 1
+            room.release()
 
         def note(delivery: Delivery, state: State, written: asyncio.Future[bool]) -> None:
             if written.exception() is None:
@@ -207,15 +212,16 @@ class Sender:
             nonlocal taken
             last: asyncio.Future[bool] | None = None
             while (mail := await ready.get()) is not None:
-                room.release()
                 built = await mail
                 if must_stop():
                     return
                 taken += 1
                 one = built.claimed
+                ledger.coming += 1
                 try:
-                    step = await self._send_one(built, ledger)
+                    step = await self._send_one(built, ledger, go_out)
                 except MailerError as error:
+                    go_out()
                     if one.only:
                         # It stays claimed until this pass ends, and then waits for that relay again.
                         log.warning("an uncertain mail waits for its relay", error=str(error))
@@ -235,8 +241,9 @@ class Sender:
         try:
             await asyncio.gather(*workers)
             building.cancel()  # it may wait for room that nobody makes any more
-            with suppress(asyncio.CancelledError):
-                await building
+            await asyncio.wait([building])
+            if not building.cancelled():
+                building.result()
             await ledger.finish()
         except BaseException:
             # The store failed under one of them: no other may begin a message that cannot be recorded.
@@ -345,9 +352,15 @@ class Sender:
             )
         return mail
 
-    async def _send_one(self, built: _Built, ledger: LedgerWriter) -> Settle | Close | None:
-        """Bring one delivery as far as it comes; return what is to be written down, None where the claim was lost."""
+    async def _send_one(
+        self, built: _Built, ledger: LedgerWriter, going_out: Callable[[], None]
+    ) -> Settle | Close | None:
+        """Bring one delivery as far as it comes; return what is to be written down, None where the claim was lost.
+
+        going_out is called once: before the message goes out, or when it is known that it does not.
+        """
         if built.mail is None:
+            going_out()
             return built.close
         mail, delivery = built.mail, built.claimed.delivery
         attempt = delivery.attempt + 1
@@ -356,6 +369,7 @@ class Sender:
             envelope = replace(envelope, mail_from=self.return_path(delivery.id))
         session = await patiently(lambda: self.mailer.begin(envelope, built.claimed.only))
         if isinstance(session, SmtpReply):  # MAIL or RCPT was refused
+            going_out()
             return self._settle(delivery, attempt, session)
         try:
             fenced = await ledger.record(
@@ -364,6 +378,7 @@ class Sender:
         except BaseException:
             await session.abandon()
             raise
+        going_out()
         if not fenced:
             await session.abandon()
             log.warning("the claim was lost before DATA; nothing was sent", delivery=delivery.id)

@@ -44,8 +44,8 @@ class Store:
         return [True] * len(steps)
 
 
-def make_writer(store: Any, connections: int = 4) -> LedgerWriter:
-    return LedgerWriter(store, InstanceId(1), FixedClock(NOW), connections)
+def make_writer(store: Any) -> LedgerWriter:
+    return LedgerWriter(store, InstanceId(1), FixedClock(NOW))
 
 
 def begin(number: int) -> BeginData:
@@ -59,7 +59,7 @@ def settle(number: int) -> Settle:
 @pytest.mark.parametrize("connections", [1, 4, 16, 150])
 async def test_no_commit_leaves_more_rows_in_data_than_connections(connections: int) -> None:
     store = Store()
-    ledger = make_writer(store, connections)
+    ledger = make_writer(store)
 
     async def connection(place: int) -> None:
         for number in range(place * 1000, place * 1000 + 20):
