@@ -71,6 +71,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.matching
 	$(BIN)/python -m benchmarks.delivery
 	$(BIN)/python -m benchmarks.bounces --data $(or $(BOUNCES),../shared/data/bounces)
+	$(BIN)/python -m benchmarks.web
 	$(BIN)/python -m benchmarks.relevance --data $(or $(DATA),../shared/data/relevance)
 
 clean:
