@@ -394,8 +394,8 @@ def main() -> None:
     """Measure, print one table, and write the figures where asked."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--rate", type=float, default=20, help="requests a second for the waits")
-    parser.add_argument("--seconds", type=float, default=10, help="how long each page is asked, twice")
+    parser.add_argument("--rate", type=float, default=40, help="requests a second for the waits")
+    parser.add_argument("--seconds", type=float, default=15, help="how long each page is asked, twice")
     parser.add_argument("--subscribers", type=int, default=100_000)
     parser.add_argument("--entries", type=int, default=50_000)
     parser.add_argument("--postgres", action="store_true", help="on PostgreSQL instead of SQLite")
