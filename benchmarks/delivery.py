@@ -3,12 +3,15 @@
     python -m benchmarks.delivery [--json FILE] [--mails N] [--rounds N] [--memory]
 
 All go over 16 connections into one smtp-sink of Postfix on this machine, the senders in turn, the median of the
-rounds counts. Every reader has topics of their own and gets ten papers or so. Beside ours:
+rounds counts. Ours starts cold each time, so the mails must be some thousands. Every reader has topics of their own and gets ten papers or so. Beside ours:
 
     nodemailer   pooled; composes (and signs) the same subject, HTML, text and headers
     naive        for each mail: MJML, EmailMessage, dkimpy, and a connection of aiosmtplib
     smtp-source  Postfix's own, one fixed message of the same size
-    pipelined    a prototype of a session with pipelining, prebuilt mails; also over TLS beside aiosmtplib
+    pipelined    a prototype of a session with pipelining, prebuilt mails
+
+A second table has the prototype beside aiosmtplib on kept connections, prebuilt mails, into a server of our own in
+Python, in clear and over TLS. Then comes our rate into a server that takes 50 ms for each message.
 
 --memory adds the peak memory at 10,000 and 200,000 readers (long).
 """
@@ -39,7 +42,7 @@ from mjml import mjml2html
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.delivery_newsletter import DOMAIN, build_mails, make_key
+from benchmarks.delivery_newsletter import DOMAIN, build_mails, make_certificate, make_key
 from benchmarks.pipelined import Mail, send_all
 from tests.postgres import running_postgres
 
@@ -151,22 +154,56 @@ async def run_pipelined(port: int, mails: list[Mail], tls: ssl.SSLContext | None
     return len(mails) / (time.perf_counter() - begun)
 
 
+async def run_aiosmtplib(port: int, mails: list[Mail], tls: ssl.SSLContext | None = None) -> float:
+    """Send prebuilt mails over kept connections of aiosmtplib."""
+    left = iter(mails)
+
+    async def work() -> None:
+        client = aiosmtplib.SMTP(
+            hostname="127.0.0.1", port=port, use_tls=tls is not None, start_tls=False, tls_context=tls,
+            local_hostname="localhost",
+        )  # fmt: skip
+        async with client:
+            for mail in left:
+                await client.sendmail(mail.sender, [mail.recipient], mail.message)
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
+    return len(mails) / (time.perf_counter() - begun)
+
+
+def measure_tls(mails: list[Mail], rounds: int) -> dict[str, dict[str, float | None]]:
+    """Return the rates of the prototype and of aiosmtplib into our own server, in clear and over TLS."""
+    rates: dict[str, dict[str, list[float | None]]] = {"clear": {}, "tls": {}}
+    with tempfile.TemporaryDirectory() as folder:
+        certificate = Path(folder) / "certificate.pem"
+        certificate.write_bytes(make_certificate())
+        trust = ssl.create_default_context(cafile=str(certificate))
+        for _ in range(rounds):
+            for name, tls in (("clear", None), ("tls", trust)):
+                with running_slow_server(0, certificate if tls else None) as port:
+                    row = rates[name]
+                    ours = asyncio.run(run_pipelined(port, mails, tls))
+                    row.setdefault("pipelined_prototype", []).append(ours)
+                    row.setdefault("aiosmtplib", []).append(asyncio.run(run_aiosmtplib(port, mails, tls)))
+    return {name: {who: _median(figures) for who, figures in row.items()} for name, row in rates.items()}
+
+
 def _median(figures: list[float | None]) -> float | None:
     known = [figure for figure in figures if figure is not None]
     return round(statistics.median(known), 1) if known else None
 
 
-def measure(mails: int, rounds: int, postgres: str) -> dict[str, Any]:
+def measure(built: list[dict[str, Any]], mails: int, rounds: int, postgres: str) -> dict[str, Any]:
     """Run all senders in turn, ``rounds`` times; return the rates as the JSON has them."""
     rates: dict[str, dict[str, list[float | None]]] = {"unsigned": {}, "signed": {}}
     others: dict[str, list[float | None]] = {"smtp_source": [], "pipelined_prototype": []}
     with tempfile.TemporaryDirectory() as folder, running_sink() as port:
         key_file = Path(folder) / "key.pem"
         key_file.write_bytes(make_key())
-        built = build_mails(min(mails, 500))
         file = Path(folder) / "mails.jsonl"
         file.write_text("".join(json.dumps(mail) + "\n" for mail in built))
-        prebuilt = [Mail(f"bounces@{DOMAIN}", mail["to"], mail["raw"].encode()) for mail in built]
+        prebuilt = prebuild(built)
         for _ in range(rounds):
             for name, key in (("unsigned", None), ("signed", key_file)):
                 row = rates[name]
@@ -186,27 +223,34 @@ def measure(mails: int, rounds: int, postgres: str) -> dict[str, Any]:
     }
 
 
+def prebuild(built: list[dict[str, Any]]) -> list[Mail]:
+    """Return mails as the prototype takes them."""
+    return [Mail(f"bounces@{DOMAIN}", mail["to"], mail["raw"].encode()) for mail in built]
+
+
 def main() -> None:
     """Measure, print one table, and write the figures where asked."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--mails", type=int, default=1000)
+    parser.add_argument("--mails", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--memory", action="store_true", help="also the peak memory of 10,000 and 200,000 readers"
     )
     arguments = parser.parse_args()
+    built = build_mails(min(arguments.mails, 500))
     with running_postgres(durable=True) as server:
-        rates = measure(arguments.mails, arguments.rounds, server.url if server else "")
-        slow = measure_slow_server()
+        rates = measure(built, arguments.mails, arguments.rounds, server.url if server else "")
+    sessions = measure_tls(prebuild(built), arguments.rounds)
+    slow = measure_slow_server()
     memory: dict[str, float | None] = {"10000": None, "200000": None}
     if arguments.memory:
         with running_sink() as port:
             for readers in memory:
                 memory[readers] = run_newsletter(port, "sqlite", False, int(readers))["peak_mb"]
-    _print(rates, memory, slow)
+    _print(rates, sessions, memory, slow)
     if arguments.json:
-        figures = {"rates": rates, "peak_memory_mb": memory, "slow_server": slow}
+        figures = {"rates": rates, "peak_memory_mb": memory, "sessions": sessions, "slow_server": slow}
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
@@ -214,22 +258,36 @@ def measure_slow_server(delay_ms: int = 50) -> dict[str, float]:
     """Return our rate into a server that takes 50 ms for each message, as a share of connections / delay."""
     shares = {}
     for connections in (8, 20):
-        with tempfile.TemporaryDirectory() as folder:
-            port_file = Path(folder) / "port"
-            command = [sys.executable, "-m", "benchmarks.slow_server", str(port_file), str(delay_ms)]
-            server = subprocess.Popen(command)
-            try:
-                while not port_file.exists() or not port_file.read_text():
-                    time.sleep(0.05)
-                figures = run_newsletter(int(port_file.read_text()), "sqlite", False, 1000, connections)
-            finally:
-                server.kill()
-                server.wait()
+        with running_slow_server(delay_ms) as port:
+            # Half a minute of mails: what comes once, at the start, is not what is asked for here.
+            mails = 30_000 * connections // delay_ms
+            figures = run_newsletter(port, "sqlite", False, mails, connections)
         shares[str(connections)] = round(figures["rate"] / (connections * 1000 / delay_ms), 2)
     return shares
 
 
-def _print(rates: dict[str, Any], memory: dict[str, float | None], slow: dict[str, float]) -> None:
+@contextmanager
+def running_slow_server(delay_ms: int, certificate: Path | None = None) -> Iterator[int]:
+    """Run our own server, which takes its time for each message, on a port of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        port_file = Path(folder) / "port"
+        command = [sys.executable, "-m", "benchmarks.slow_server", str(port_file), str(delay_ms)]
+        server = subprocess.Popen([*command, str(certificate)] if certificate else command)
+        try:
+            while not port_file.exists() or not port_file.read_text():
+                time.sleep(0.05)
+            yield int(port_file.read_text())
+        finally:
+            server.kill()
+            server.wait()
+
+
+def _print(
+    rates: dict[str, Any],
+    sessions: dict[str, dict[str, float | None]],
+    memory: dict[str, float | None],
+    slow: dict[str, float],
+) -> None:
     console = Console(width=120, highlight=False)
     table = Table("mails a second", "unsigned", "signed", box=None)
     for who in rates["unsigned"]:
@@ -243,6 +301,10 @@ def _print(rates: dict[str, Any], memory: dict[str, float | None], slow: dict[st
             ratio = row["newsletter_sqlite"] / row[peer] if row[peer] else None
             cells.append(f"{ratio:.2f} (target {target})" if ratio else "not measured")
         table.add_row(f"newsletter_sqlite to {peer}", *cells)
+    console.print(table)
+    table = Table("prebuilt mails a second into our own server", *sessions, box=None)
+    for who in sessions["tls"]:
+        table.add_row(who, *(_show(row[who]) for row in sessions.values()))
     console.print(table)
     for connections, share in slow.items():
         console.print(

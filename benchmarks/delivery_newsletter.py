@@ -16,12 +16,18 @@ import sys
 import tempfile
 import time as clock_time
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
+from ipaddress import IPv4Address
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from sqlalchemy import create_engine, make_url, text
 
 from newsletter.checked_yaml import to_json
@@ -57,27 +63,47 @@ def make_key() -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
 
 
+def make_certificate() -> bytes:
+    """Return a certificate for this machine, good for a day, and its key, as PEM."""
+    key = generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    return certificate.public_bytes(Encoding.PEM) + private
+
+
 def make_readers(number: int) -> list[Subscriber]:
     """Return readers with four topics each in an order of their own, two or three papers a topic."""
+    return list(stream_readers(number))
+
+
+def stream_readers(number: int) -> Iterator[Subscriber]:
+    """Yield these readers, so that their number costs no memory."""
     chance = random.Random(7)
-    readers = []
     for place in range(number):
         words = chance.sample(_WORDS, 4)
         topics = [
             {"name": word.strip("*").title(), "any": [word], "limit": str(chance.choice((2, 3)))}
             for word in words
         ]
-        readers.append(
-            Subscriber(
-                EmailAddress(f"reader{place}@example.org"),
-                Cadence(frozenset(range(7)), time(7), "UTC"),
-                to_json(topics),
-                everything_else=2,
-                next_due_at=_EVENING.replace(hour=7, minute=0),
-                file_owned=False,
-            )
+        yield Subscriber(
+            EmailAddress(f"reader{place}@example.org"),
+            Cadence(frozenset(range(7)), time(7), "UTC"),
+            to_json(topics),
+            everything_else=2,
+            next_due_at=_EVENING.replace(hour=7, minute=0),
+            file_owned=False,
         )
-    return readers
 
 
 def write_config(folder: Path, port: int, database_url: str, signed: bool, connections: int) -> Config:
@@ -98,9 +124,9 @@ def write_config(folder: Path, port: int, database_url: str, signed: bool, conne
 async def prepare(newsletter: Newsletter, readers: int) -> None:
     """Collect the day and save the readers."""
     await newsletter.collect()
-    everybody = make_readers(readers)
-    for start in range(0, len(everybody), _BATCH):
-        await newsletter.subscribers.save(everybody[start : start + _BATCH], _EVENING, "benchmark")
+    everybody = stream_readers(readers)
+    while some := list(islice(everybody, _BATCH)):
+        await newsletter.subscribers.save(some, _EVENING, "benchmark")
 
 
 async def send(port: int, database_url: str, signed: bool, readers: int, connections: int) -> float:

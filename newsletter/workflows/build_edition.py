@@ -44,7 +44,7 @@ from newsletter.workflows.liked_papers import build_interest, find_named, load_p
 
 _BATCH = 500
 _MOST_COMPARED = 3000
-_MOST_FOUND = 20_000  # so many topics are remembered with what they find
+_MOST_FOUND = 20_000  # so many topics, and queries, are remembered with what they find
 HISTORY = timedelta(days=30)
 
 _Load = tuple[int, timedelta]
@@ -126,9 +126,11 @@ async def plan_date(
 
 @dataclass(slots=True)
 class _QueryMatches:
-    """What a query has found so far, and the entries that were looked at."""
+    """What a query has found so far, and the entries that were looked at: those of a load, in one set for all its
+    queries, and single ones besides."""
 
-    looked_at: set[EntryId] = field(default_factory=set)
+    looked_at: frozenset[EntryId] = frozenset()
+    besides: set[EntryId] = field(default_factory=set)
     matches: dict[EntryId, Match] = field(default_factory=dict)
 
 
@@ -163,6 +165,8 @@ class DigestBuilder:
         """Match the topics of many readers at once, so that their digests cost little afterwards."""
         wanted: dict[_Load, dict[Query, None]] = {}
         self._parsed.clear()
+        if len(self._matches) >= _MOST_FOUND:
+            self._matches.clear()
         for reader in readers:
             try:
                 topics = parse_topics(reader.topics_json, self._library)
@@ -180,7 +184,8 @@ class DigestBuilder:
                 continue
             entries = await self._load(load)
             index = QueryIndex(queries, self._acronyms)
-            found = {query: _QueryMatches({entry.id for entry in entries}) for query in queries}
+            looked_at = frozenset(entry.id for entry in entries)
+            found = {query: _QueryMatches(looked_at) for query in queries}
             for entry in entries:
                 for query, match in index.match(self._fold(entry)):
                     found[query].matches[entry.id] = match
@@ -294,9 +299,9 @@ class DigestBuilder:
 
     def _match(self, topic: Topic, entry: Entry) -> Match | None:
         known = self._matches.setdefault(topic.query, _QueryMatches())
-        if entry.id not in known.looked_at:
+        if entry.id not in known.looked_at and entry.id not in known.besides:
             match = match_topic(topic, self._fold(entry), self._acronyms)
-            known.looked_at.add(entry.id)
+            known.besides.add(entry.id)
             if match:
                 known.matches[entry.id] = match
         return known.matches.get(entry.id)
