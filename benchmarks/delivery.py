@@ -3,7 +3,8 @@
     python -m benchmarks.delivery [--json FILE] [--mails N] [--rounds N] [--memory]
 
 All go over 16 connections into one smtp-sink of Postfix on this machine, the senders in turn, the median of the
-rounds counts. Ours starts cold each time, so the mails must be some thousands. Every reader has topics of their own and gets ten papers or so. Beside ours:
+rounds counts. Every reader has topics of their own and gets ten papers or so. Ours starts cold each time, so the mails
+must be some thousands. Beside ours:
 
     nodemailer   pooled; composes (and signs) the same subject, HTML, text and headers
     naive        for each mail: MJML, EmailMessage, dkimpy, and a connection of aiosmtplib
