@@ -8,10 +8,11 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, update
 
 from newsletter.deliver.bounce_policy import HALF_LIFE
-from newsletter.model import BounceAction, Consent, DeliveryId, Report, ReportKind, State, SubscriberId
+from newsletter.model import BounceAction, DeliveryId, Report, ReportKind, State, SubscriberId
 from newsletter.storage.deliveries import suppress, uncount
 from newsletter.storage.engine import Database
-from newsletter.storage.tables import bounces, consents, deliveries, subscribers
+from newsletter.storage.subscribers import leave_reader
+from newsletter.storage.tables import bounces, deliveries, subscribers
 
 Choose = Callable[[str, State, Sequence[datetime]], BounceAction]
 """(address, state of the delivery, earlier soft failures of the address) → what follows."""
@@ -64,7 +65,7 @@ class SqlEvidenceStore:
                 if action.suppress:
                     suppress(connection, address, action.suppress, now)
                 if action.leaves:
-                    _leave(connection, row.recipient, str(report.kind), now)
+                    leave_reader(connection, row.recipient, now, str(report.kind))
             first = next(iter(report.recipients), None)
             connection.execute(
                 insert(bounces).values(
@@ -93,7 +94,7 @@ class SqlEvidenceStore:
             known = connection.scalar(select(subscribers.c.address).where(subscribers.c.id == reader))
             action = BounceAction("left" if known else "ignored", leaves=bool(known))
             if known:
-                _leave(connection, reader, str(report.kind), now)
+                leave_reader(connection, reader, now, str(report.kind))
             connection.execute(
                 insert(bounces).values(
                     report_hash=report_hash,
@@ -122,16 +123,6 @@ def _load_soft(connection: Connection, address: str, now: datetime) -> list[date
             )
         )
     )
-
-
-def _leave(connection: Connection, reader: int, why: str, now: datetime) -> None:
-    left = connection.execute(
-        update(subscribers)
-        .where(subscribers.c.id == reader, subscribers.c.consent != Consent.LEFT)
-        .values(consent=Consent.LEFT, file_owned=False)
-    )
-    if left.rowcount:
-        connection.execute(insert(consents).values(subscriber=reader, at=now, consent=Consent.LEFT, why=why))
 
 
 def _say(report: Report) -> str:

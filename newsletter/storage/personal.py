@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, func, select, update
 
 from newsletter.model import (
     AddressChange,
@@ -26,7 +26,7 @@ from newsletter.model import (
 )
 from newsletter.storage.engine import Database, in_chunks
 from newsletter.storage.erase import erase_person
-from newsletter.storage.subscribers import preferences_row
+from newsletter.storage.subscribers import leave_reader, log_consent, preferences_row
 from newsletter.storage.tables import (
     attempts,
     bounces,
@@ -52,12 +52,7 @@ class SqlPersonalStore:
         there is no such reader."""
 
         def work(connection: Connection) -> int:
-            left = connection.execute(
-                update(readers)
-                .where(readers.c.id == reader, readers.c.consent != Consent.LEFT)
-                .values(consent=Consent.LEFT, wake_at=None, file_owned=False)
-            )
-            return _log_consent(connection, reader, now, Consent.LEFT, why, origin) if left.rowcount else 0
+            return leave_reader(connection, reader, now, why, origin)
 
         return await self._database.transact(work)
 
@@ -95,7 +90,7 @@ class SqlPersonalStore:
                 .values(counted_run=forward, **wanted)
             )
             if changed.rowcount and before.consent is not after.consent:
-                _log_consent(connection, before.id, now, after.consent, why, origin)
+                log_consent(connection, before.id, now, after.consent, why, origin)
             return changed.rowcount > 0
 
         return await self._database.transact(work)
@@ -126,7 +121,7 @@ class SqlPersonalStore:
                 update(readers).where(readers.c.id == reader).values(address=new, file_owned=False)
             )
             why = "another address, confirmed at both ends"
-            _log_consent(connection, reader, now, Consent(mine.consent), why, origin)
+            log_consent(connection, reader, now, Consent(mine.consent), why, origin)
             return AddressChange.DONE
 
         return await self._database.transact(work)
@@ -160,18 +155,6 @@ class SqlPersonalStore:
         """
         async with self._database.read() as connection:
             return await connection.run_sync(_load_everything, reader)
-
-
-def _log_consent(
-    connection: Connection, reader: SubscriberId, now: datetime, consent: Consent, why: str, origin: str
-) -> int:
-    """Write into the record of consent; return the number of what was written."""
-    number: int = connection.execute(
-        insert(consents)
-        .values(subscriber=reader, at=now, consent=consent, why=why, origin=origin)
-        .returning(consents.c.id)
-    ).scalar_one()
-    return number
 
 
 # --- all of it ----------------------------------------------------------------------------

@@ -227,6 +227,31 @@ async def _find_changed_consents(
     return changed
 
 
+def leave_reader(
+    connection: Connection, reader: SubscriberId, now: datetime, why: str, origin: str = ""
+) -> int:
+    """Note that a reader has left; return the number in the record of consent, 0 where they had left before, or there
+    is no such reader."""
+    left = connection.execute(
+        update(readers)
+        .where(readers.c.id == reader, readers.c.consent != Consent.LEFT)
+        .values(consent=Consent.LEFT, wake_at=None, file_owned=False)
+    )
+    return log_consent(connection, reader, now, Consent.LEFT, why, origin) if left.rowcount else 0
+
+
+def log_consent(
+    connection: Connection, reader: SubscriberId, now: datetime, consent: Consent, why: str, origin: str
+) -> int:
+    """Write into the record of consent; return the number of what was written."""
+    number: int = connection.execute(
+        insert(consents)
+        .values(subscriber=reader, at=now, consent=consent, why=why, origin=origin)
+        .returning(consents.c.id)
+    ).scalar_one()
+    return number
+
+
 async def _log_consents(
     connection: AsyncConnection, which: ColumnElement[bool], now: datetime, why: str, origin: str = ""
 ) -> None:
