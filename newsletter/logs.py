@@ -1,11 +1,24 @@
-"""Logs: one line an event on standard error; for people on a terminal, JSON with ``--log-json``."""
+"""Logs: one line an event on standard error; for people on a terminal, JSON with ``--log-json``.
+
+Whatever fails and is caught by nobody, in a thread or a task too, is told here as well: no other way of printing an
+exception is left, and so none that shows variables (tracebacks.py).
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
+import threading
+from types import TracebackType
+from typing import Any
 
 import structlog
+
+from newsletter.tokens import hide_tokens
+from newsletter.tracebacks import Recurrences, format_traceback, word_error
+
+log = structlog.get_logger()
 
 
 def set_up_logs(*, as_json: bool = False) -> None:
@@ -17,26 +30,75 @@ def set_up_logs(*, as_json: bool = False) -> None:
     ]
     renderer: structlog.typing.Processor
     if as_json:
-        shared.append(structlog.processors.format_exc_info)
         renderer = structlog.processors.JSONRenderer()
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
+    handler.addFilter(Recurrences())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.ExceptionRenderer(_format_exc_info),
+                renderer,
+                _hide_tokens,
+            ],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     # These tell of every job and every request; our own lines say what matters.
-    for noisy in ("apscheduler", "aiohttp", "alembic", "mail.log"):
+    for noisy in ("apscheduler", "aiohttp", "alembic", "flufl.bounce", "mail.log"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    _tell_what_nobody_catches()
+
+
+def report_loop_failure(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what failed in an event loop where nobody waits for it: without the values that asyncio would add."""
+    what = str(context.get("message", "")).partition("(")[0].strip()
+    log.error("something failed in the background", what=what, exc_info=context.get("exception"))
+
+
+class _Handler(logging.StreamHandler[Any]):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say that a line is missing; logging would print its values in its place."""
+        error = sys.exc_info()[1]
+        if error is not None and sys.stderr is not None and not isinstance(error, OSError):
+            print(f"a line of the log could not be written: {word_error(error)}", file=sys.stderr)
+
+
+def _format_exc_info(exc_info: structlog.typing.ExcInfo) -> str:
+    return format_traceback(exc_info[1])
+
+
+def _hide_tokens(_logger: Any, _method: str, line: Any) -> Any:
+    """Hide what signs a link, whoever quoted it. The last of the processors: it gets the line as it will be written."""
+    return hide_tokens(line)
+
+
+def _tell_what_nobody_catches() -> None:
+    def end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            return
+        log.critical("the program ends: this is a mistake of ours, please report it", exc_info=error)
+
+    def end_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+            log.error("a thread ended with a mistake of ours", exc_info=args.exc_value)
+
+    def ignore(args: Any) -> None:
+        # As when an object is thrown away; Python would print its repr.
+        if args.exc_value is not None:
+            log.error("a mistake of ours while cleaning up", exc_info=args.exc_value)
+
+    sys.excepthook, threading.excepthook, sys.unraisablehook = end, end_thread, ignore

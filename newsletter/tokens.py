@@ -15,6 +15,7 @@ from enum import StrEnum
 
 _SIGNATURE_CHARS = 26
 _TOKEN = re.compile(r"([a-z2-7]{1,13})([a-z2-7]{26})")
+_ANYWHERE = re.compile(r"(?<![a-z2-7])[a-z2-7]{27,39}(?![a-z2-7])")
 _DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -51,6 +52,11 @@ def check_token(token: str, purpose: Purpose, secret: bytes, bound: str = "") ->
         return None
     true = hmac.compare_digest(token[-_SIGNATURE_CHARS:], _sign(purpose, number, secret, bound))
     return number if true else None
+
+
+def hide_tokens(text: str) -> str:
+    """Return a text with ``[token]`` in place of all that looks like a token: for logs, which others may read."""
+    return _ANYWHERE.sub("[token]", text)
 
 
 def _sign(purpose: Purpose, number: int, secret: bytes, bound: str) -> str:

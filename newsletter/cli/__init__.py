@@ -77,7 +77,13 @@ def _finish(work: Coroutine[object, object, int]) -> None:
     """Run a command's coroutine and leave with its exit code."""
     import asyncio
 
-    raise typer.Exit(asyncio.run(work))
+    from newsletter.logs import report_loop_failure
+
+    async def watched() -> int:
+        asyncio.get_running_loop().set_exception_handler(report_loop_failure)
+        return await work
+
+    raise typer.Exit(asyncio.run(watched()))
 
 
 @app.command()

@@ -22,6 +22,7 @@ from newsletter.errors import Problem, TemplateError
 from newsletter.render.bundle import Bundle
 from newsletter.render.language import Language
 from newsletter.render.theme import Theme
+from newsletter.tracebacks import word_error
 
 RUN_TIME_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _BUILD_TIME_TAG = re.compile(r"\[\[.*?\]\]|\[%.*?%\]|\[#.*?#\]", re.DOTALL)
@@ -194,7 +195,7 @@ def _message_of(error: Exception) -> str:
         return str(error.message or error)
     if isinstance(error, TypeError) and ".<locals>.t_" in str(error):
         return "there is no filter of a name that is used here"  # Jinja's stand-in for one takes no arguments
-    return f"{type(error).__name__}: {error}"
+    return word_error(error)
 
 
 def _move_column(column: int, built: str, written: str) -> int:

@@ -43,6 +43,7 @@ from newsletter.model import (
     state_of,
 )
 from newsletter.ports import Clock, DeliveryStore, Guard, Mailer, SettingStore, SubscriberStore
+from newsletter.tracebacks import word_error
 from newsletter.workflows.build_edition import DigestBuilder
 from newsletter.workflows.build_mail import DigestMail, LedgerMail, MailBuilder
 from newsletter.workflows.ledger import LedgerWriter, patiently
@@ -325,7 +326,7 @@ class Sender:
         except Exception as error:
             # One mail that cannot be built must not keep everybody else's from going out.
             log.exception(f"a {delivery.kind} could not be built", delivery=delivery.id, key=delivery.key)
-            why = f"the {delivery.kind} could not be built: {error}"
+            why = f"the {delivery.kind} could not be built: {word_error(error)}"
             return _Built(one, close=Close(delivery.id, State.REJECTED, why))
         if isinstance(mail, DigestMail) and mail.digest.is_empty and self.quiet_day is QuietDay.SKIP:
             why = "nothing new in the reader's topics"
