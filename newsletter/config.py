@@ -10,8 +10,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -50,7 +51,8 @@ from newsletter.errors import AddressError, ConfigError, Problem
 from newsletter.model import EmailAddress, Identity, Kind, OnUncertain, QuietDay, Source
 from newsletter.yaml_text import Document, Value, load_yaml, read_text
 
-KNOWN_VARIABLES = ("NEWSLETTER_CONFIG", "NEWSLETTER_TEST_DATABASE_URL")
+_CONFIG_VARIABLE = "NEWSLETTER_CONFIG"
+KNOWN_VARIABLES = (_CONFIG_VARIABLE, "NEWSLETTER_TEST_DATABASE_URL")
 # Papers that readers name are looked up without being configured.
 SOURCE_KINDS = tuple(name for name, kind in KINDS.items() if "papers" not in kind.options)
 
@@ -257,10 +259,18 @@ def is_loopback(host: str) -> bool:
 
 
 def _look_up(variable: str, info: ValidationInfo) -> str:
-    value = str(_context(info)["environ"].get(variable, ""))
+    environ = _context(info)["environ"]
+    value = str(environ.get(variable, ""))
     if not value:
-        raise ValueError(f"the environment variable {variable} is not set; set it before the start")
+        near = _find_nearest(variable, (name for name in environ if name != variable))
+        advice = f"did you mean '{near}', which is set?" if near else "set it before the start"
+        raise ValueError(f"the environment variable {variable} is not set; {advice}")
     return value
+
+
+def _find_nearest(name: str, known: Iterable[str]) -> str:
+    """Return the name that this one was most likely meant for, empty where none is near."""
+    return next(iter(get_close_matches(name, list(known), n=1, cutoff=0.8)), "")
 
 
 def _split_url(text: str) -> tuple[Any, str]:
@@ -607,10 +617,16 @@ class Config(Section):
     contact: Line = ""
 
     _file: Path = PrivateAttr()
+    _notes: tuple[str, ...] = PrivateAttr(default=())
 
     @property
     def file(self) -> Path:
         return self._file
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd around this configuration, and harmless: the operator should be told once."""
+        return self._notes
 
     @property
     def folder(self) -> Path:
@@ -684,6 +700,7 @@ class Config(Section):
 
     def model_post_init(self, context: Any, /) -> None:
         self._file = context["file"]
+        self._notes = context["notes"]
 
 
 def build_identity(config: Config) -> Identity:
@@ -710,13 +727,17 @@ def build_identity(config: Config) -> Identity:
 def load_config(path: Path, environ: Mapping[str, str], *, check_topics: CheckTopics | None = None) -> Config:
     """Return the configuration of a file. check_topics is by default the topic parser's own check.
 
-    Raises ConfigError with everything that is wrong: first in the environment, then in file order.
+    Raises ConfigError with everything that is wrong, in file order.
     """
     document = load_yaml(read_text(path), str(path))
-    config, problems = validate(document, Config, {"file": path.absolute(), "environ": environ})
+    context = {
+        "file": path.absolute(),
+        "environ": environ,
+        "notes": tuple(_word_unread_variables(document, environ)),
+    }
+    config, problems = validate(document, Config, context)
     problems += _find_equal_names(document)
     problems += _find_stray_variables(document)
-    problems += _find_unknown_variables(document, environ)
     if "topics" in document.value:
         problems += find_topic_problems(document, ("topics",), check_topics or _default_check())
     if config is None or problems:
@@ -751,10 +772,11 @@ def _find_stray_variables(document: Document) -> Iterator[Problem]:
             yield document.problem(steps, message)
 
 
-def _find_unknown_variables(document: Document, environ: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield the NEWSLETTER_… variables that nobody reads: most likely a slip of the pen."""
+def _word_unread_variables(document: Document, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line on each NEWSLETTER_… variable that nothing reads: a slip of the pen, or meant for another file."""
     named = {name for _, text in document.texts_below(()) for name in _VARIABLE.findall(text)}
     for name in sorted(environ):
         if name.startswith("NEWSLETTER_") and name not in named and name not in KNOWN_VARIABLES:
-            advice = did_you_mean(name, [*KNOWN_VARIABLES, *sorted(named)])
-            yield Problem(f"unknown environment variable; {advice}", path=name)
+            near = _find_nearest(name, [_CONFIG_VARIABLE, *sorted(named)])
+            advice = f"; did you mean '{near}'?" if near else ""
+            yield f"the environment variable {name} is set, but nothing in {document.file} names it{advice}"

@@ -63,14 +63,21 @@ def main() -> None:
         sys.exit(COULD_NOT_RUN)
 
 
-def _load(path: Path, log_json: bool = False) -> Config:
+def _load(path: Path, log_json: bool = False, *, quiet: bool = False) -> Config:
+    """Set up the logs and load the configuration; quiet: whoever started us has told what is odd about it."""
     import os
+
+    import structlog
 
     from newsletter.config import load_config
     from newsletter.logs import set_up_logs
 
     set_up_logs(as_json=log_json)
-    return load_config(path, os.environ)
+    config = load_config(path, os.environ)
+    if not quiet:
+        for note in config.notes:
+            structlog.get_logger().warning(note)
+    return config
 
 
 def _finish(work: Coroutine[object, object, int]) -> None:
@@ -273,7 +280,7 @@ def serve(
     """Serve the web pages until stopped (SIGTERM finishes the requests under way)."""
     from newsletter.cli import serving
 
-    _finish(serving.serve(_load(config, log_json), with_parent=with_parent))
+    _finish(serving.serve(_load(config, log_json, quiet=with_parent), with_parent=with_parent))
 
 
 @app.command()
