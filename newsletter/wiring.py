@@ -38,6 +38,7 @@ from newsletter.model import (
     Topic,
 )
 from newsletter.ports import Clock, Inbox, Mailer, RelayStore
+from newsletter.private_files import tighten
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
 from newsletter.shipped import find_shipped
 from newsletter.storage import (
@@ -341,6 +342,7 @@ async def open_newsletter(
     templates = load_templates(config, identity)
     library = build_library(config)
     database = await open_database(database_url or config.database_url)
+    tighten(config.epoch_file)
     settings = SqlSettingStore(database)
     clock = clock or SystemClock()
     try:

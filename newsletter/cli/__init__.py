@@ -49,7 +49,9 @@ DEFAULT_CONFIG = Path("config.yaml")
 def main() -> None:
     """Run the command line; an error that we know becomes one message and an exit code."""
     from newsletter.errors import AddressError, ConfigError, NewsletterError, QueryError
+    from newsletter.private_files import keep_private
 
+    keep_private()
     try:
         app()
     except (ConfigError, QueryError, AddressError) as error:
@@ -124,9 +126,10 @@ def demo(
     """Run the whole way once over a sample day, with an SMTP server of its own and no network."""
     from newsletter.cli import sample
     from newsletter.logs import set_up_logs
+    from newsletter.private_files import FOLDER_MODE
 
     set_up_logs()
-    out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     _finish(sample.run_demo(out.resolve()))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import jinja2
 
 from newsletter.cli.show import counting_progress
+from newsletter.private_files import FOLDER_MODE, write_private
 from newsletter.workflows.preview import Preview
 
 MAX_PICTURES = 200  # a browser takes about two seconds for each mail
@@ -54,9 +55,9 @@ def write_index(
         is_checked=is_checked,
         max_pictures=MAX_PICTURES,
     )
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     path = folder / "index.html"
-    path.write_text(page, encoding="utf-8")
+    write_private(path, page.encode())
     return path
 
 

@@ -12,6 +12,7 @@ from newsletter.cli import DONE, WRONG_INPUT
 from newsletter.cli.show import console
 from newsletter.config import Config, build_identity
 from newsletter.errors import ConfigError, Problem, TemplateError
+from newsletter.private_files import as_the_operator_is_used_to
 from newsletter.render import Bundle, compile_bundle, load_bundle
 from newsletter.render.bundle import HTML, LAYOUT_FILES, NOTICE_HTML
 from newsletter.render.language import load_language
@@ -36,10 +37,11 @@ def new_layout(config: Config, name: str, copied: str) -> int:
     if folder.exists():
         console.print(f"{folder} exists already; nothing was written.")
         return WRONG_INPUT
-    folder.mkdir(parents=True)
-    for file in LAYOUT_FILES:
-        (folder / file).write_text(bundle.sources[f"{copied}/{file}"], encoding="utf-8")
-        console.print(f"wrote {folder / file}")
+    with as_the_operator_is_used_to():
+        folder.mkdir(parents=True)
+        for file in LAYOUT_FILES:
+            (folder / file).write_text(bundle.sources[f"{copied}/{file}"], encoding="utf-8")
+            console.print(f"wrote {folder / file}")
     console.print("\nNext: edit it, then say in config.yaml")
     if config.templates is None:
         console.print(f"  templates: {_DEFAULT_FOLDER}")

@@ -29,6 +29,7 @@ from newsletter.config import Config
 from newsletter.errors import ConfigError, FetchError, Problem
 from newsletter.model import Consent, FetchState, Kind, Subscriber
 from newsletter.ports import Clock
+from newsletter.private_files import write_private
 from newsletter.scorecard import check_message
 from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
 from newsletter.workflows.build_edition import DigestBuilder
@@ -95,7 +96,7 @@ async def preview(config: Config, request: PreviewRequest) -> int:
     if out is None:
         sys.stdout.buffer.write(body)
     else:
-        out.write_bytes(body)
+        write_private(out, body)
         whose = reader.address if reader.id or not request.topics else "these topics"
         console.print(f"wrote {out}: {mail.rendered.subject}\nfor {whose}: {found or 'nothing new'}")
     if request.show and out is not None:

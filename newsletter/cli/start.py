@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 from newsletter.cli import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES, WRONG_INPUT
@@ -11,8 +12,9 @@ from newsletter.cli.topics import find_odd_topics
 from newsletter.config import Config
 from newsletter.deliver.dns_records import Verdict
 from newsletter.errors import MailerError
+from newsletter.private_files import as_the_operator_is_used_to, find_open, tighten
 from newsletter.shipped import find_shipped
-from newsletter.storage import open_database
+from newsletter.storage import list_sqlite_files, open_database
 from newsletter.wiring import Newsletter, build_relay, open_newsletter
 
 _FILES = {"config.yaml": "config.example.yaml", "subscribers.yaml": "subscribers.yaml"}
@@ -24,9 +26,12 @@ def init(folder: Path) -> int:
     if there:
         console.print(f"{' and '.join(there)} exist already in {folder.resolve()}; nothing was written.")
         return WRONG_INPUT
-    folder.mkdir(parents=True, exist_ok=True)
+    with as_the_operator_is_used_to():
+        folder.mkdir(parents=True, exist_ok=True)
     for name, shipped in _FILES.items():
-        with (folder / name).open("x", encoding="utf-8") as file:
+        # Who reads and who will be in subscribers.yaml is nobody else's business; the configuration holds no secret.
+        mask = as_the_operator_is_used_to() if name == "config.yaml" else nullcontext()
+        with mask, (folder / name).open("x", encoding="utf-8") as file:
             file.write(find_shipped(shipped).read_text(encoding="utf-8"))
         console.print(f"wrote {folder / name}")
     console.print(
@@ -60,6 +65,7 @@ async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False
         if dns and not await _check_dns(newsletter):
             code = DONE_WITH_FAILURES
     await _check_database(config)
+    _check_files(config)
     await _check_topics(config)
     if relay and not await _check_relay(config):
         code = COULD_NOT_RUN
@@ -73,6 +79,25 @@ async def _check_database(config: Config) -> None:
     database = await open_database(config.database_url)
     await database.close()
     console.print("database       opened")
+
+
+def _check_files(config: Config) -> None:
+    """Name what holds addresses or keys and can be used by others on this machine, and could not be closed to them."""
+    key = config.dkim.key if config.dkim else None
+    kept = [config.epoch_file, config.maildir, key, config.subscribers_path]
+    if config.database_file is not None:
+        kept += list_sqlite_files(config.database_file)
+    if config.maildir is not None and config.maildir.is_dir():
+        tighten(config.maildir)
+    found = find_open(path for path in kept if path is not None)
+    for path, mode in found:
+        rights = "go=" if path.is_dir() else "600"
+        console.print(
+            f"files          others on this machine can use {path} (mode {mode:o}); say: chmod {rights} {path}",
+            style="yellow",
+        )
+    if not found:
+        console.print("files          what holds addresses or keys is for its owner only")
 
 
 async def _check_topics(config: Config) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from newsletter.errors import MailerError
 from newsletter.model import Envelope, SmtpReply
+from newsletter.private_files import FOLDER_MODE, open_private, tighten
 
 _numbers = itertools.count(1)
 """Shared by all folders of this process: two files of one second must not have the same name."""
@@ -62,9 +63,16 @@ class MaildirSession:
 
 
 def make_maildir(folder: Path) -> None:
-    """Make the folder with its three parts where they are missing. Raises OSError."""
-    for part in ("tmp", "new", "cur"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
+    """Make the folder with its three parts where they are missing; close it to others, with what lies in it.
+
+    Raises OSError.
+    """
+    parts = [folder / part for part in ("tmp", "new", "cur")]
+    for path in (folder, *parts):
+        path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    if tighten(folder, *parts):
+        for part in parts:
+            tighten(*part.iterdir())
 
 
 def file_message(folder: Path, message: bytes) -> Path:
@@ -77,7 +85,7 @@ def file_message(folder: Path, message: bytes) -> Path:
     name = f"{seconds}.M{nanoseconds // 1000:06}P{os.getpid()}Q{next(_numbers):06}.{host}"
     begun, filed = folder / "tmp" / name, folder / "new" / name
     try:
-        with begun.open("xb") as file:
+        with open(begun, "xb", opener=open_private) as file:
             file.write(message)
             file.flush()
             os.fsync(file.fileno())

@@ -7,7 +7,7 @@ from newsletter.storage.archive import SqlArchive
 from newsletter.storage.backup import backup
 from newsletter.storage.confirmations import SqlConfirmationStore, SqlSessionStore
 from newsletter.storage.deliveries import SqlDeliveryStore
-from newsletter.storage.engine import Database
+from newsletter.storage.engine import Database, list_sqlite_files
 from newsletter.storage.entries import SqlEntryStore
 from newsletter.storage.epoch import EpochGuard
 from newsletter.storage.evidence import SqlEvidenceStore
@@ -33,5 +33,6 @@ __all__ = [
     "backup",
     "boot_id",
     "is_dead",
+    "list_sqlite_files",
     "open_database",
 ]

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from newsletter.errors import StoreError
+from newsletter.private_files import create_private
 from newsletter.storage.engine import LOCK_PATIENCE_S, Database
 
 
@@ -32,7 +33,7 @@ def _copy(source: Path, target: Path) -> None:
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         # VACUUM INTO accepts an empty file: made here, it has the mode that we want.
-        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        create_private(partial)
         try:
             with closing(sqlite3.connect(source, timeout=LOCK_PATIENCE_S)) as connection:
                 connection.execute("VACUUM INTO ?", (str(partial),))

@@ -14,7 +14,7 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +30,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 from newsletter.errors import StoreError
+from newsletter.private_files import create_private, tighten
 
 LOCK_PATIENCE_S = 30
 """How long a statement waits for another process before it fails."""
@@ -151,6 +152,11 @@ def in_chunks(values: Collection[_T]) -> Iterator[Sequence[_T]]:
         yield rest[start : start + _CHUNK]
 
 
+def list_sqlite_files(file: Path) -> list[Path]:
+    """Return the paths of a database and of what SQLite keeps beside it, whether they are there or not."""
+    return [file, *(file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm", "-journal"))]
+
+
 class Database:
     """One database, open. Made by open_database.
 
@@ -181,12 +187,16 @@ class Database:
         return self._url.set(drivername=self._url.get_backend_name()).render_as_string(hide_password=True)
 
     def check_file(self) -> None:
-        """Raise StoreError where the SQLite file can neither be opened nor made.
+        """Make a missing SQLite file, and close it to others. Raises StoreError where it cannot be opened.
 
         The asynchronous driver would say so too, but leave a thread behind that complains at exit.
         """
         if self.file is None:
             return
+        # What SQLite makes beside it (-wal, -shm) takes the mode of the file.
+        with suppress(OSError):
+            create_private(self.file)
+        tighten(*list_sqlite_files(self.file))
         try:
             sqlite3.connect(self.file).close()
         except sqlite3.Error as error:

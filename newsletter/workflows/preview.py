@@ -28,6 +28,7 @@ from newsletter.model import (
     Topic,
 )
 from newsletter.ports import Clock, DeliveryStore
+from newsletter.private_files import FOLDER_MODE, write_private
 from newsletter.render.language import load_language
 from newsletter.render.notices import (
     write_alert,
@@ -151,9 +152,9 @@ class Preview:
 
 def save_preview(reader: Subscriber, mail: DigestMail, wrong: tuple[Check, ...], folder: Path) -> Preview:
     """Write HTML, text and message of a reader's mail into a folder. wrong are the checks that it fails."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     for form, ending in FORMATS.items():
-        (folder / f"{reader.address}.{ending}").write_bytes(choose_preview_bytes(mail, form))
+        write_private(folder / f"{reader.address}.{ending}", choose_preview_bytes(mail, form))
     return Preview(
         name=reader.address,
         address=reader.address,
