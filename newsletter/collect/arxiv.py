@@ -20,9 +20,10 @@ from newsletter.collect.atom_rss import is_cut, parse_item, read_feed, read_quie
 from newsletter.collect.fields import read_text
 from newsletter.collect.identity import parse_arxiv_id, parse_arxiv_version
 from newsletter.collect.kind import SourceKind
-from newsletter.collect.plain import MAX_ITEMS, MAX_SUMMARY_CHARS, MAX_TITLE_CHARS, clean_line, clean_names
+from newsletter.collect.plain import MAX_ITEMS, MAX_SUMMARY_CHARS, MAX_TITLE_CHARS, clean_names
 from newsletter.errors import FeedError
 from newsletter.model import Announce, Entry, Fetched, ParsedFeed, Request, Sighting, Source
+from newsletter.text import clean_line
 
 _EASTERN = ZoneInfo("America/New_York")
 _SATURDAY = 5

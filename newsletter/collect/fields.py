@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from newsletter.collect.plain import clean_line
+from newsletter.text import clean_line
 
 
 def read_text(item: Mapping[str, Any], name: str) -> str:

@@ -23,13 +23,13 @@ from newsletter.collect.plain import (
     MAX_NAME_CHARS,
     MAX_SUMMARY_CHARS,
     MAX_TITLE_CHARS,
-    clean_line,
     clean_names,
     clean_url,
     parse_page,
 )
 from newsletter.errors import FeedError
 from newsletter.model import Entry, Fetched, ParsedFeed, Request, Sighting, Source
+from newsletter.text import clean_line
 
 _SITE = "https://huggingface.co"
 _MAX_COUNT = 2**31 - 1

@@ -24,9 +24,10 @@ from urllib.parse import urlencode
 
 from newsletter.collect.identity import choose_keys
 from newsletter.collect.kind import SourceKind
-from newsletter.collect.plain import MAX_SUMMARY_CHARS, MAX_TITLE_CHARS, clean_line
+from newsletter.collect.plain import MAX_SUMMARY_CHARS, MAX_TITLE_CHARS
 from newsletter.errors import FeedError
 from newsletter.model import Entry, Fetched, ParsedFeed, Request, Sighting, Source
+from newsletter.text import clean_line
 
 _PAGE = "https://huggingface.co/papers"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -16,8 +16,9 @@ from functools import reduce
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from newsletter.collect.plain import clean_line, clean_url
+from newsletter.collect.plain import clean_url
 from newsletter.model import Entry, EntryId, EntryKey
+from newsletter.text import clean_line
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _STRENGTH = ("arxiv", "doi", "url", "guid")

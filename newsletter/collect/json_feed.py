@@ -19,13 +19,13 @@ from newsletter.collect.plain import (
     MAX_ITEMS,
     MAX_SUMMARY_CHARS,
     MAX_TITLE_CHARS,
-    clean_line,
     clean_names,
     clean_url,
     parse_markup,
 )
 from newsletter.errors import FeedError
 from newsletter.model import Entry, Fetched, ParsedFeed, Request, Sighting, Source
+from newsletter.text import clean_line
 
 _TITLE_FROM_SUMMARY_CHARS = 100
 

@@ -1,6 +1,6 @@
 """Hostile text becomes plain text: one line, single spaces, nothing invisible, bounded length.
 
-What every parser uses for titles, summaries, names and addresses. Leaves escaping to the renderer.
+What every parser uses for markup, names and addresses; lines are newsletter.text's. Leaves escaping to the renderer.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWar
 from bs4.filter import SoupStrainer
 
 from newsletter.errors import FeedError
+from newsletter.text import clean_line, clean_output
 
 # Pages that begin with an XML declaration, texts that look like an address: both are read as they should be.
 # For the whole process, because parsers run in threads and filters cannot be set for one.
@@ -27,13 +28,6 @@ MAX_URL_CHARS = 2_000
 _MAX_MARKUP_CHARS = 100_000
 _MAX_MARKUP_DEPTH = 50
 
-# Control characters that are not white space, zero-width marks that hide text (but not the joiners that
-# some scripts and emoji need), marks that turn the reading direction, lone surrogates, noncharacters.
-_UNWANTED = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef"
-    + "".join(f"{chr(plane * 0x10000 + 0xFFFE)}{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(17))
-    + "]"
-)
 # Blanks that came in by copying: a line broken in two, "https://github.com/ example/code".
 _STRAY_BLANKS = re.compile(r"[\t\r\n]+ *|(?<=/)\s+")
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:-]*)[^<>]*?(/?)>")
@@ -48,15 +42,6 @@ _BLOCKS = [
 ]
 
 
-def clean_line(text: str, max_chars: int) -> str:
-    """Return the text in one line of single spaces without invisible characters, cut to max_chars."""
-    line = " ".join(_UNWANTED.sub("", text).split())
-    if len(line) <= max_chars:
-        return line
-    cut = line[: max_chars - 1]
-    return (cut.rpartition(" ")[0] or cut) + "…"
-
-
 def clean_names(names: list[str]) -> tuple[str, ...]:
     """Return each name cleaned, in order, without empty ones and repeats."""
     cleaned = (clean_line(name, MAX_NAME_CHARS) for name in names)
@@ -65,7 +50,7 @@ def clean_names(names: list[str]) -> tuple[str, ...]:
 
 def clean_url(text: str) -> str:
     """Return an http or https address that may stand in a mail, or "" for anything else."""
-    url = _STRAY_BLANKS.sub("", _UNWANTED.sub("", text).strip())
+    url = _STRAY_BLANKS.sub("", clean_output(text).strip())
     if not url or len(url) > MAX_URL_CHARS:
         return ""
     url = "%20".join(url.split())
@@ -88,7 +73,7 @@ def parse_markup(markup: str, max_chars: int) -> str:
         return clean_line(markup, max_chars)
     if _is_deep(markup):
         markup = _TAG.sub(" ", markup)
-    soup = BeautifulSoup(_UNWANTED.sub("", markup), "lxml")
+    soup = BeautifulSoup(clean_output(markup), "lxml")
     for tag in soup.find_all(_UNSEEN):
         tag.clear()
     for tag in soup.find_all(_BLOCKS):

@@ -19,6 +19,7 @@ from flufl.bounce import all_failures
 
 from newsletter.deliver.bounce_words import says_away, says_gone, says_passing
 from newsletter.model import Report, ReportedRecipient, ReportKind
+from newsletter.text import clean_line, clean_text
 
 log = structlog.get_logger()
 
@@ -140,7 +141,7 @@ def _read_recipient(fields: dict[str, str], explanation: str) -> ReportedRecipie
         return None
     status_found = _STATUS.search(fields.get("status", ""))
     status = status_found[0] if status_found else ""
-    diagnostic = _one_line(fields.get("diagnostic-code", ""))
+    diagnostic = clean_line(fields.get("diagnostic-code", ""), _LONGEST_DIAGNOSTIC)
     if action in ("delivered", "relayed", "expanded") or status.startswith("2."):
         return ReportedRecipient(address, ReportKind.DELIVERED, status, diagnostic)
     if action == "delayed":
@@ -361,7 +362,7 @@ def _explain(parts: Sequence[Message]) -> str:
             ):
                 break
             lines.append(line)
-        found = _one_line(f"{found} {' '.join(lines)}", 4000)
+        found = clean_line(f"{found} {' '.join(lines)}", 4000)
     return found
 
 
@@ -405,11 +406,11 @@ def _find_original_id(mail: Message, parts: Sequence[Message]) -> str:
             text = str(below[0]) if isinstance(below, list) and below else _text_of(part)
             found = re.search(r"(?im)^message-id[ \t]*:\s*(<[^<>\s]{3,250}>)", text[:20_000])
             if found:
-                return found[1]
+                return clean_text(found[1])
     text = "\n".join(_text_of(part) for part in parts if not part.is_multipart())
     found = re.search(r"(?im)^[> ]{0,4}message-id[ \t]*:\s*(<[^<>\s]{3,250}>)", text[:100_000])
     if found:
-        return found[1]
+        return clean_text(found[1])
     answered = re.search(r"<[^<>\s]{3,250}>", _header(mail, "in-reply-to"))
     return answered[0] if answered else ""
 
@@ -420,11 +421,7 @@ def _header(mail: Message, name: str) -> str:
     if "=?" in raw:
         with contextlib.suppress(LookupError, ValueError, HeaderParseError):
             raw = str(make_header(decode_header(raw)))
-    return _one_line(raw, 2000)
-
-
-def _one_line(text: str, most: int = _LONGEST_DIAGNOSTIC) -> str:
-    return " ".join(text.replace("\0", " ").split())[:most]
+    return clean_line(raw, 2000)
 
 
 def _gravest(recipients: Iterable[ReportedRecipient]) -> ReportKind:

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from newsletter.errors import Problem, TemplateError
+from newsletter.text import clean_text
 
 HTML, TEXT, SUBJECT = "digest.mjml.j2", "digest.txt.j2", "subject.txt.j2"
 PAPER_HTML, PAPER_TEXT = "paper.html.j2", "paper.txt.j2"
@@ -109,7 +110,7 @@ def _read_utf8(path: Path) -> str:
     except OSError as error:
         raise _UnreadableError(Problem(f"cannot be read: {error.strerror}", file=str(path))) from error
     try:
-        return body.decode("utf-8-sig").replace("\r\n", "\n")
+        return clean_text(body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         before = body[: error.start]
         problem = Problem(

@@ -10,17 +10,11 @@ from math import ceil
 from newsletter.model import Cadence, Card, Reason, Scope
 from newsletter.render.language import Language
 from newsletter.render.tex import read_tex
+from newsletter.text import clean_line
 
 MAX_REASON_CHARS = 110
 MAX_SUBJECT_CHARS = 60
 PREHEADER_CHARS = (40, 110)
-
-# Control characters, marks that turn the reading direction, lone surrogates and noncharacters. White space is
-# folded afterwards. Joiners stay: some scripts and emoji need them.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
-)
-
 
 # Longer than any word or address that says something to a reader; scripts without blanks are not meant.
 _ENDLESS_WORD = re.compile(r"[!-~]{121,}")
@@ -28,8 +22,7 @@ _ENDLESS_WORD = re.compile(r"[!-~]{121,}")
 
 def clean(text: str, max_chars: int) -> str:
     """Return the text as one line that can stand in a mail: nothing invisible or endless, cut at max_chars."""
-    line = " ".join(_UNSEEN.sub("", text).split())
-    return cut_line(_ENDLESS_WORD.sub(lambda word: word[0][:60] + "…", line), max_chars)
+    return cut_line(_ENDLESS_WORD.sub(lambda word: word[0][:60] + "…", clean_line(text)), max_chars)
 
 
 def cut_line(line: str, max_chars: int) -> str:

@@ -10,6 +10,7 @@ first change, two tasks that read and then write lose each other's updates witho
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
@@ -19,18 +20,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Date, DateTime, Dialect, Engine, Table, create_engine, event
+from sqlalchemy import (
+    URL,
+    Connection,
+    Date,
+    DateTime,
+    Dialect,
+    Engine,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+)
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from newsletter.errors import StoreError
 from newsletter.private_files import create_private, tighten
+from newsletter.text import clean_text
 
 LOCK_PATIENCE_S = 30
 """How long a statement waits for another process before it fails."""
@@ -103,6 +117,39 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class CleanText(TypeDecorator[str]):
+    """A text without control characters, lone surrogates and noncharacters (newsletter.text), of any length or of at
+    most ``max_chars``: values and what is compared with them are cleaned alike, so both engines take and find the same.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, max_chars: int | None = None) -> None:
+        super().__init__()
+        self.max_chars = max_chars
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        return Text() if self.max_chars is None else String(self.max_chars)
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else clean_text(value)
+
+
+class CleanJson(CleanText):
+    """JSON whose texts are clean: in it control characters stand as escapes."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        cleaned = super().process_bind_param(value, dialect)
+        return cleaned if cleaned is None or "\\" not in cleaned else _ESCAPED_CONTROL.sub(r"\1", cleaned)
+
+
+# An escaped backslash stays, so that what follows it is not taken for an escape.
+_ESCAPED_CONTROL = re.compile(r"(\\\\)|\\(?:[bfr]|u00[01][0-9a-f])")
 
 
 class utc_day(FunctionElement[Any]):
@@ -309,13 +356,15 @@ class Database:
             code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
             return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
         sqlstate = getattr(error.orig, "sqlstate", None)
-        return sqlstate is None or sqlstate[:2] in ("08", "40", "55", "57") or sqlstate == "53300"
+        if sqlstate is None:
+            return _is_lost(error)
+        return sqlstate[:2] in ("08", "40", "55", "57") or sqlstate == "53300"
 
     def _advise(self, error: DBAPIError | PoolTimeoutError) -> str:
         if isinstance(error, PoolTimeoutError):
             return "all its connections are busy; try again"
         cause = error.orig
-        advice = _find_sqlite_advice(cause) if self.is_sqlite else _find_postgresql_advice(cause)
+        advice = _find_sqlite_advice(cause) if self.is_sqlite else _find_postgresql_advice(error)
         said = _first_line(cause)
         if self._url.password:
             said = said.replace(str(self._url.password), "***")
@@ -383,10 +432,18 @@ def _find_sqlite_advice(cause: BaseException | None) -> str:
     return _SQLITE_ADVICE.get(code & 0xFF, "the database refused a statement")
 
 
-def _find_postgresql_advice(cause: BaseException | None) -> str:
-    sqlstate = getattr(cause, "sqlstate", None)
+def _is_lost(error: DBAPIError) -> bool:
+    """Tell whether an error without a code of the server's means that the server is out of reach; the driver refuses
+    values of ours (DataError, NotSupportedError …) without asking it, too."""
+    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+
+
+def _find_postgresql_advice(error: DBAPIError) -> str:
+    sqlstate = getattr(error.orig, "sqlstate", None)
     if sqlstate is None:
-        return "it cannot be reached; look whether the server runs and the database URL is right"
+        if _is_lost(error):
+            return "it cannot be reached; look whether the server runs and the database URL is right"
+        return "its driver refused a value or a statement"
     for length in (5, 2):
         if advice := _POSTGRESQL_ADVICE.get(sqlstate[:length]):
             return advice

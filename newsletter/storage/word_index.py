@@ -11,12 +11,12 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.match.lookup import EveryOf, Lookup, Run, SomeOf, list_tokens
 from newsletter.model import Entry, EntryId, EntryKey
-from newsletter.storage.engine import in_chunks
+from newsletter.storage.engine import CleanText, in_chunks
 
 _CREATE = {
     "sqlite": (
@@ -61,7 +61,7 @@ def create_word_index(connection: Connection) -> None:
 def index_all(connection: Connection) -> None:
     """Put every entry into the index."""
     ids = list(connection.scalars(text("SELECT id FROM entries ORDER BY id")))
-    save = text(_SAVE[connection.dialect.name])
+    save = _write_save(connection.dialect.name)
     for some in in_chunks(ids):
         rows = connection.execute(
             text(f"SELECT {_TEXTS} FROM entries WHERE id BETWEEN :first AND :last"),
@@ -74,7 +74,7 @@ async def save_words(connection: AsyncConnection, entries: Sequence[tuple[EntryI
     """Put entries into the index, each in place of what stood there for its id."""
     if entries:
         rows = [_build_row(number, entry) for number, entry in entries]
-        await connection.execute(text(_SAVE[connection.dialect.name]), rows)
+        await connection.execute(_write_save(connection.dialect.name), rows)
 
 
 async def delete_words(connection: AsyncConnection, entry: EntryId) -> None:
@@ -89,7 +89,8 @@ async def find_words(
     dialect = connection.dialect.name
     write = write_match if dialect == "sqlite" else write_tsquery
     wanted = write(lookup, in_title=in_title)
-    return list(await connection.scalars(text(_FIND[dialect]), {"wanted": wanted, "limit": limit}))
+    find = text(_FIND[dialect]).bindparams(bindparam("wanted", type_=CleanText()))
+    return list(await connection.scalars(find, {"wanted": wanted, "limit": limit}))
 
 
 async def load_indexed(connection: AsyncConnection, ids: Collection[EntryId]) -> dict[EntryId, Entry]:
@@ -137,6 +138,11 @@ def write_tsquery(lookup: Lookup, *, in_title: bool = False) -> str:
             return " & ".join(f"({write_tsquery(part, in_title=in_title)})" for part in lookup.parts)
         case SomeOf():
             return " | ".join(f"({write_tsquery(part, in_title=in_title)})" for part in lookup.parts)
+
+
+def _write_save(dialect: str) -> TextClause:
+    texts = ("title", "rest") if dialect == "sqlite" else ("words",)
+    return text(_SAVE[dialect]).bindparams(*(bindparam(name, type_=CleanText()) for name in texts))
 
 
 def _build_row(number: EntryId, entry: Entry) -> dict[str, Any]:

@@ -7,12 +7,13 @@ anything; what XML forbids, and other control characters, are left out.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
+
+from newsletter.text import clean_output
 
 ATOM_TYPE = "application/atom+xml; charset=utf-8"
 JSON_TYPE = "application/feed+json; charset=utf-8"
@@ -21,11 +22,6 @@ _EMPTY_SINCE = datetime(2000, 1, 1, tzinfo=UTC)
 """A feed has a date even while it has no items."""
 
 _MOST_AUTHORS = 100
-
-# What XML 1.0 has no place for, the other control characters, and marks that turn the direction of what follows.
-_FORBIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +99,10 @@ def write_json(feed: Feed) -> bytes:
     """Return the feed as a JSON Feed."""
     document: dict[str, Any] = {
         "version": "https://jsonfeed.org/version/1.1",
-        "title": clean_text(feed.title),
+        "title": clean_output(feed.title),
         "home_page_url": feed.home_url,
         "feed_url": feed.self_url,
-        "authors": [{"name": clean_text(feed.author)}],
+        "authors": [{"name": clean_output(feed.author)}],
         "items": [_build_item(item) for item in feed.items],
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
@@ -116,31 +112,26 @@ def _build_item(item: FeedItem) -> dict[str, Any]:
     built: dict[str, Any] = {
         "id": item.id,
         "url": item.url,
-        "title": clean_text(item.title),
-        "content_text": clean_text(item.summary) or clean_text(item.title),
+        "title": clean_output(item.title),
+        "content_text": clean_output(item.summary) or clean_output(item.title),
         "date_published": _write_time(item.published_at),
         "date_modified": _write_time(item.updated_at),
     }
     if item.original_url:
         built["external_url"] = item.original_url
     if item.authors:
-        built["authors"] = [{"name": clean_text(name)} for name in item.authors[:_MOST_AUTHORS]]
+        built["authors"] = [{"name": clean_output(name)} for name in item.authors[:_MOST_AUTHORS]]
     if item.tags:
-        built["tags"] = [clean_text(tag) for tag in item.tags]
+        built["tags"] = [clean_output(tag) for tag in item.tags]
     return built
 
 
-def clean_text(text: str) -> str:
-    """Return a text without what XML forbids and without control characters."""
-    return _FORBIDDEN.sub("", text)
-
-
 def _element(name: str, text: str) -> str:
-    return f"<{name}>{escape(clean_text(text))}</{name}>"
+    return f"<{name}>{escape(clean_output(text))}</{name}>"
 
 
 def _attribute(text: str) -> str:
-    return quoteattr(clean_text(text))
+    return quoteattr(clean_output(text))
 
 
 def _link(relation: str, url: str, media_type: str = "") -> str:

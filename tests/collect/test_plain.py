@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.collect.plain import MAX_URL_CHARS, clean_line, clean_names, clean_url, parse_markup
+from newsletter.collect.plain import MAX_URL_CHARS, clean_names, clean_url, parse_markup
+from newsletter.text import clean_line
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import time
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from newsletter.deliver.bounce import blames_address, parse_report
 from newsletter.model import ReportKind
+from newsletter.text import clean_text
 
 
 def make_delivery_report(
@@ -219,3 +221,26 @@ def test_a_megabyte_of_junk_takes_no_long_time(junk: bytes) -> None:
     )
 
     assert time.process_time() - begun < 10
+
+
+@pytest.mark.parametrize("bad", ["\0", "\x1b[31m", "\x9b", "\x07", "\x7f"])
+def test_nothing_that_a_report_says_holds_a_control_character(bad: str) -> None:
+    body = (
+        f"550 5.1.1 <kim@example.org>: no{bad} such user\n"
+        f"Reporting-MTA: x{bad}y\nMessage-ID: <ab{bad}cd@mx.example.org>\n"
+    )
+    mail = (
+        f"From: mailer-daemon@mx.example.org\nTo: bounces@example.org\nSubject: failure{bad} notice\n"
+        "MIME-Version: 1.0\n"
+        "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
+        + base64.encodebytes(body.encode()).decode()
+    ).encode()
+
+    report = parse_report(mail)
+
+    said = [report.message_id, report.subject]
+    for one in report.recipients:
+        said += [one.address, one.status, one.diagnostic]
+    assert report.message_id.startswith("<ab")
+    assert report.recipients
+    assert all(clean_text(text) == text for text in said)

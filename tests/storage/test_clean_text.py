@@ -1,0 +1,122 @@
+"""What somebody wrote outside reaches no text column unclean, on both engines alike."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    Enum,
+    LargeBinary,
+    String,
+    Text,
+    cast,
+    delete,
+    insert,
+    literal,
+    make_url,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.types import TypeDecorator
+
+from newsletter.errors import StoreError
+from newsletter.match.lookup import Run
+from newsletter.storage import Database
+from newsletter.storage.engine import CleanText, insert_or_update
+from newsletter.storage.tables import confirmations, metadata, settings
+from newsletter.storage.word_index import find_words
+
+POISON = [
+    ("no\0pe", "nope"),
+    ("\x1b[31mred\x1b]0;title\x07", "[31mred]0;title"),
+    ("C1 \x9b31m and DEL \x7f", "C1 31m and DEL "),
+    ("half \ud83d a pair", "half  a pair"),
+    ("\ufffe\uffff no character", " no character"),
+    ("two\nlines\tstay, größe 论文 😀", "two\nlines\tstay, größe 论文 😀"),
+]
+
+
+def test_every_text_column_is_a_clean_text() -> None:
+    kinds = (String, Text, Enum, JSON, ARRAY, LargeBinary)
+    found = {
+        f"{table.name}.{column.name}"
+        for table in metadata.sorted_tables
+        for column in table.columns
+        if not isinstance(column.type, CleanText)
+        and isinstance(column.type.impl if isinstance(column.type, TypeDecorator) else column.type, kinds)
+    }
+
+    assert not found
+
+
+@pytest.mark.parametrize(("written", "clean"), POISON)
+async def test_what_is_written_is_clean_and_found_by_what_was_written(
+    database: Database, written: str, clean: str
+) -> None:
+    async with database.write() as connection:
+        await connection.execute(insert(settings).values(key="k", value="old"))
+        await connection.execute(update(settings).where(settings.c.key == "k\0").values(value=written))
+        await connection.execute(
+            insert_or_update(connection, settings), [{"key": f"{name}\0", "value": written} for name in "ab"]
+        )
+    async with database.read() as connection:
+        for same in (
+            settings.c.value == written,
+            settings.c.value.in_([written]),
+            settings.c.value.startswith(written),
+        ):
+            rows = await connection.execute(select(settings.c.key, settings.c.value).where(same))
+            assert {(row.key, row.value) for row in rows} == {(name, clean) for name in "kab"}
+    async with database.write() as connection:
+        await connection.execute(delete(settings).where(settings.c.value == written))
+        assert (await connection.execute(select(settings).where(settings.c.key.in_(list("kab"))))).all() == []
+
+
+async def test_texts_inside_of_json_are_clean_too(database: Database) -> None:
+    """There control characters are escapes, which no engine minds, and which come back when it is read."""
+    wanted = {"name": "a\0b\x1b\r\x7f", "backslash": "\\u0000 \\b", "lines": "one\n\ttwo", "half": "\ud800x"}
+
+    async with database.read() as connection:
+        written = literal(json.dumps(wanted, ensure_ascii=False), confirmations.c.wanted_json.type)
+        read = await connection.scalar(select(cast(written, Text)))
+
+    assert json.loads(read or "") == {
+        "name": "ab",
+        "backslash": "\\u0000 \\b",
+        "lines": "one\n\ttwo",
+        "half": "x",
+    }
+
+
+async def test_a_search_for_what_no_index_holds_finds_nothing(database: Database) -> None:
+    async with database.read() as connection:
+        assert await find_words(connection, Run(("no\0pe",)), 10) == []
+        assert await find_words(connection, Run(("half\ud83d",)), 10) == []
+
+
+async def test_a_value_that_the_driver_refuses_is_no_lost_connection(database: Database) -> None:
+    """Waiting would not help, and saying that the server is away would send the operator the wrong way."""
+    if database.is_sqlite:
+        pytest.skip("SQLite takes a NUL")
+
+    with pytest.raises(StoreError, match="refused a value") as caught:
+        async with database.write() as connection:
+            await connection.execute(text("SELECT CAST(:raw AS TEXT)"), {"raw": "no\0pe"})
+
+    assert not caught.value.is_passing
+
+
+async def test_a_server_that_is_out_of_reach_is_one_that_may_come_back() -> None:
+    lost = Database(make_url("postgresql+psycopg://nobody@127.0.0.1:1/none"))
+    try:
+        with pytest.raises(StoreError, match="cannot be reached") as caught:
+            async with lost.read():
+                pass
+    finally:
+        await lost.close()
+
+    assert caught.value.is_passing
