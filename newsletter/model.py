@@ -368,6 +368,10 @@ class Topic:
     weight: float = 1.0
     rank: Rank = Rank.TRENDING
 
+    def has_votes(self, upvotes: int | None) -> bool:
+        """Say whether so many votes are enough; None are those of a source that counts none."""
+        return upvotes is None or upvotes >= self.min_upvotes
+
 
 class Hit(NamedTuple):
     """One place where a rule of a topic holds: text[start:end] of that scope's original text.

@@ -60,9 +60,10 @@ from newsletter.storage import (
 )
 from newsletter.subscribers_file import FileImport
 from newsletter.web_links import WebLinks
-from newsletter.workflows.build_edition import DigestBuilder, realign_schedule
+from newsletter.workflows.build_edition import realign_schedule
 from newsletter.workflows.build_mail import MailBuilder
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
+from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.handle_bounces import handle_bounces
 from newsletter.workflows.health import Health, choose_alerts, load_health
 from newsletter.workflows.import_subscribers import choose_subscribers

@@ -32,8 +32,8 @@ from newsletter.ports import Clock
 from newsletter.private_files import write_private
 from newsletter.scorecard import check_message
 from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
-from newsletter.workflows.build_edition import DigestBuilder
 from newsletter.workflows.build_mail import Mail, MailBuilder
+from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.health import CHECKED_EDITIONS, build_metrics
 from newsletter.workflows.health import to_json as health_to_json
 from newsletter.workflows.import_subscribers import start_window

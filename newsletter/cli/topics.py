@@ -12,14 +12,21 @@ from newsletter.cli.look import load_readers
 from newsletter.cli.show import build_table, console, draw_bars
 from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
+from newsletter.match.near_misses import NearMiss
 from newsletter.match.query import parse_query, print_query
 from newsletter.match.rank import dated_on
 from newsletter.match.topics import parse_topic, parse_topics
-from newsletter.match.trial import Trial, count_by_day
 from newsletter.match.words import compile_words
 from newsletter.model import AllOf, AnyOf, Entry, Hit, Match, Not, Query, Scope, Topic, Words
 from newsletter.wiring import Newsletter, open_newsletter
-from newsletter.workflows.try_topics import count_topics, find_oddities, open_trier, use_topics
+from newsletter.workflows.try_topics import (
+    Trial,
+    count_by_day,
+    count_topics,
+    find_oddities,
+    open_trier,
+    use_topics,
+)
 
 _SHOWN = 10
 _BARS = 60
@@ -98,6 +105,7 @@ async def try_query(config: Config, text: str, days: int, other: str) -> int:
         return DONE
     trial, *edited = map(trier.try_topic, topics)
     _show_trial(trial, find_oddities(trial, trier), now.date(), days)
+    _show_near_misses(trier.find_near_misses(trial.topic))
     for after in edited:
         _show_diff(trial, after)
     return DONE
@@ -141,9 +149,12 @@ def _show_trial(trial: Trial, odd: Sequence[str], today: date, days: int) -> Non
     for entry, match in trial.matches[:_SHOWN]:
         console.print(Text(f"  {_day(entry)}  ") + _mark_title(entry, match))
         console.print(f"              {_tell_hits(entry, match)}", style="dim")
-    if trial.near_misses:
-        console.print(f"\nnear misses ({len(trial.near_misses)}):")
-    for miss in trial.near_misses[:_SHOWN]:
+
+
+def _show_near_misses(missed: Sequence[NearMiss]) -> None:
+    if missed:
+        console.print(f"\nnear misses ({len(missed)}):")
+    for miss in missed[:_SHOWN]:
         console.print(f"  {_day(miss.entry)}  {miss.entry.title}\n              {miss.why}")
 
 

@@ -51,7 +51,7 @@ def may_enter(topic: Topic, entry: Entry, window: Window, now: datetime) -> bool
     """
     if entry.withdrawn:
         return False
-    has_votes = entry.upvotes is None or entry.upvotes >= topic.min_upvotes
+    has_votes = topic.has_votes(entry.upvotes)
     if window.after_run < entry.first_seen_run <= window.upto_run:
         return has_votes
     waited = topic.min_upvotes > 0 and entry.upvotes is not None and topic.wait > timedelta()

@@ -103,7 +103,7 @@ def _explain_absence(
     votes = entry.upvotes
     is_new = entry.first_seen_run > digest.window.after_run
     for topic in matched:
-        if votes is None or votes >= topic.min_upvotes:
+        if topic.has_votes(votes):
             continue
         asked = f"it has {votes} votes, the topic {topic.name} asks for {topic.min_upvotes}"
         until = (entry.first_seen_at or now) + topic.wait

@@ -142,3 +142,12 @@ def to_bits(numbers: Iterable[int], most: int) -> int:
     for number in numbers:
         bits[number >> 3] |= 1 << (number & 7)
     return int.from_bytes(bits, "little")
+
+
+def numbers_in(bits: int) -> Iterator[int]:
+    """Yield the numbers of a set, ascending."""
+    for place, byte in enumerate(bits.to_bytes(bits.bit_length() // 8 + 1, "little")):
+        while byte:
+            lowest = byte & -byte
+            yield place * 8 + lowest.bit_length() - 1
+            byte ^= lowest

@@ -54,14 +54,14 @@ class QueryIndex:
     """Distinct queries, ready to be matched against entries. Equal to `match_query` for each of them."""
 
     def __init__(self, queries: Iterable[Query], acronyms: Acronyms | None = None) -> None:
-        self._queries = tuple(dict.fromkeys(queries))
+        self.queries = tuple(dict.fromkeys(queries))
         self._acronyms = acronyms or shipped_acronyms()
         self._compiled = _Compiled()
         self._waiting: dict[int, list[int]] = {}
         self._by_category: dict[str, list[int]] = {}
         self._always: list[int] = []
         spots: dict[str, list[_Spot]] = {}
-        for number, query in enumerate(self._queries):
+        for number, query in enumerate(self.queries):
             for words in _words_in(query):
                 self._add_words(words, spots)
             necessary = _find_necessary(query)
@@ -97,7 +97,7 @@ class QueryIndex:
         for category in entry.entry.categories:
             candidates.update(self._by_category.get(category.casefold(), ()))
         for number in sorted(candidates):
-            query = self._queries[number]
+            query = self.queries[number]
             match = evaluate(query, entry.entry, look.find)
             if match is not None:
                 yield query, match

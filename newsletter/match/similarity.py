@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,7 +21,7 @@ import Stemmer
 
 from newsletter.match.fold import Folded, Gap, fold
 from newsletter.match.words import FoldedEntry
-from newsletter.model import EntryKey, Likeness, Match, Scope, Topic
+from newsletter.model import Entry, EntryKey, Likeness, Match, Scope, Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,27 @@ class Interest:
     unlike: tuple[EntryKey, ...] = ()
 
 
+def find_named(topics: Iterable[Topic]) -> frozenset[str]:
+    """Return the papers that topics name under like and unlike, as they are written there."""
+    return frozenset(paper for topic in topics for paper in (*topic.like, *topic.unlike))
+
+
+def build_interest(topic: Topic, papers: Mapping[str, Entry]) -> Interest | None:
+    """Return what a topic asks for beside its words; None where it does not. papers are those that it names, by the
+    names given."""
+    if not (topic.about or topic.like or topic.unlike):
+        return None
+    like, unlike = (
+        tuple(papers[paper].key for paper in names if paper in papers) for names in (topic.like, topic.unlike)
+    )
+    return Interest(topic.name if topic.about else "", topic.about, like, unlike)
+
+
 class Similarity(Protocol):
     """Knows some entries, by which it measures, and how alike they are."""
+
+    def __contains__(self, key: EntryKey) -> bool:
+        """Say whether an entry is known."""
 
     def add(self, folded: FoldedEntry) -> None:
         """Let another entry be measured, compared and liked, without measuring by it."""
@@ -178,6 +197,7 @@ _FEEDBACK_TERMS_ABOUT, _FEEDBACK_TERMS_LIKE = 50, 100
 _TELLING_TERMS = 200
 _LEAST_SHARED = 5
 _MOST_WORDS = 3
+_MOST_WANTED = 500  # descriptions that are remembered: measured by 3,000 entries, one takes 100 kB
 
 
 class _Wanted(NamedTuple):
@@ -231,7 +251,11 @@ class LexicalSimilarity:
             key: _Paper(by_key[key], vector, _dot(vector, self._centre))
             for key, vector in zip(keys, self._vectors, strict=True)
         }
-        self._wanted: dict[Interest, _Wanted | None] = {}
+        self._wanted: OrderedDict[Interest, _Wanted | None] = OrderedDict()
+
+    def __contains__(self, key: EntryKey) -> bool:
+        """Say whether an entry is known."""
+        return key in self._papers
 
     def add(self, folded: FoldedEntry) -> None:
         """Let another entry be measured, compared and liked, without measuring by it."""
@@ -253,6 +277,8 @@ class LexicalSimilarity:
         """Return how near each of these entries is. See Similarity."""
         if interest not in self._wanted:
             self._wanted[interest] = self._aim(interest)
+            if len(self._wanted) > _MOST_WANTED:
+                self._wanted.popitem(last=False)
         wanted = self._wanted[interest]
         if wanted is None:
             return {}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
-from newsletter.match.lookup import build_lookup, fold_tokens
+from newsletter.match.corpus import newest_first
+from newsletter.match.lookup import fold_tokens
 from newsletter.model import Entry, Topic
-from newsletter.web.site import Site
-from newsletter.workflows.try_topics import open_trier
-
-_DESCRIBED_DAYS = 7
+from newsletter.web.searching import Searcher
+from newsletter.workflows.topic_preview import TopicPreviews
 
 
 def name_topics(topics: Iterable[Topic]) -> Mapping[str, Topic]:
@@ -26,19 +24,16 @@ def name_topics(topics: Iterable[Topic]) -> Mapping[str, Topic]:
     return named
 
 
-async def find_newest_of(site: Site, topic: Topic, limit: int) -> Sequence[Entry]:
+async def find_newest_of(
+    topic: Topic, limit: int, searcher: Searcher, previews: TopicPreviews
+) -> Sequence[Entry]:
     """Return the newest papers that a topic finds, the newest first, as its readers would get them.
 
     A topic without words, which only describes what it wants, finds the best of each of the last 7 days.
     """
     if topic.is_described:
-        trier = await open_trier(
-            site.newsletter.entries, [topic], site.newsletter.clock.now(), _DESCRIBED_DAYS
-        )
-        trial = await asyncio.to_thread(trier.try_topic, topic)
-        found = [entry for entry, _ in trial.matches if entry.sources]
-    else:
-        matching, _ = await site.searcher.find_matching(topic.query, build_lookup(topic.query))
-        found = list(matching)
-    enough = (entry for entry in found if entry.upvotes is None or entry.upvotes >= topic.min_upvotes)
-    return list(enough)[:limit]
+        found = await previews.find_all(topic)
+        listed = (entry for entry in found if entry.sources)
+        return sorted(listed, key=newest_first)[:limit]
+    found, _ = await searcher.find_matching(topic.query)
+    return [entry for entry in found if not entry.withdrawn and topic.has_votes(entry.upvotes)][:limit]

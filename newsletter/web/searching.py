@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 from newsletter.collect.identity import name_keys
 from newsletter.errors import QueryError
+from newsletter.match.corpus import Corpus
 from newsletter.match.lookup import Lookup, build_lookup, build_plain_lookup
-from newsletter.match.matcher import match_query
 from newsletter.match.query import parse_query
-from newsletter.match.words import fold_entry
 from newsletter.model import Entry, EntryKey, Query
 from newsletter.storage import SqlArchive
+from newsletter.workflows.newest_corpus import NewestCorpus
 
 MAX_CHARS = 400
 MOST_LOOKED_AT = 1_000
@@ -38,7 +38,7 @@ _IN_LANGUAGE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What was asked, read. query is None for plain words; lookup is None where the index cannot help.
+    """What was asked, read: a query, or what plain words ask the index for.
 
     problem is what is wrong with a query that is therefore read as plain words.
     """
@@ -69,8 +69,7 @@ def read_question(text: str) -> Question:
     if not _IN_LANGUAGE.search(asked):
         return Question(asked, lookup=build_plain_lookup(asked))
     try:
-        query = parse_query(asked)
-        return Question(asked, query, build_lookup(query))
+        return Question(asked, parse_query(asked))
     except QueryError as error:
         words = re.sub(r"(?<!\S)(?:AND|OR|NOT)(?!\S)", " ", asked)
         return Question(asked, lookup=build_plain_lookup(words), problem=error)
@@ -88,15 +87,16 @@ class Searcher:
     """Answers questions, shared by all visitors. Queries are looked at in one thread, a few entries at a time, so that
     many who ask wait for each other and nobody else for them."""
 
-    def __init__(self, archive: SqlArchive) -> None:
+    def __init__(self, archive: SqlArchive, corpora: NewestCorpus) -> None:
         self._archive = archive
+        self._corpora = corpora
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="search")
 
     async def answer(self, question: Question, *, offset: int, limit: int) -> Answer:
         """Return the papers that a question finds, from ``offset`` on: those with the words in their titles first and
         then the newest first for plain words, the newest first for a query."""
         if question.query is not None:
-            entries, is_cut = await self.find_matching(question.query, question.lookup)
+            entries, is_cut = await self.find_matching(question.query)
             return Answer(len(entries), tuple(entries[offset : offset + limit]), is_cut)
         if question.lookup is None:
             return Answer(0, ())
@@ -106,20 +106,24 @@ class Searcher:
     async def find_newest(self, question: Question, limit: int) -> Sequence[Entry]:
         """Return the newest papers that a question finds, the newest first."""
         if question.query is not None:
-            entries, _ = await self.find_matching(question.query, question.lookup)
+            entries, _ = await self.find_matching(question.query)
             return entries[:limit]
         return await self._archive.load_candidates(question.lookup, limit) if question.lookup else ()
 
-    async def find_matching(self, query: Query, lookup: Lookup | None) -> tuple[Sequence[Entry], bool]:
+    async def find_matching(self, query: Query) -> tuple[Sequence[Entry], bool]:
         """Return the newest papers for which a query holds, the newest first; and whether older ones were not looked
         at."""
+        corpus = await self._corpora.open()
+        lookup = build_lookup(query, corpus.acronyms)
         candidates = await self._archive.load_candidates(lookup, MOST_LOOKED_AT)
         found: list[Entry] = []
         for start in range(0, len(candidates), _AT_ONCE):
             some = candidates[start : start + _AT_ONCE]
-            found += await asyncio.get_running_loop().run_in_executor(self._thread, _match, query, some)
+            found += await asyncio.get_running_loop().run_in_executor(
+                self._thread, _match, corpus, query, some
+            )
         return found, len(candidates) == MOST_LOOKED_AT
 
 
-def _match(query: Query, entries: Sequence[Entry]) -> list[Entry]:
-    return [entry for entry in entries if match_query(query, fold_entry(entry))]
+def _match(corpus: Corpus, query: Query, entries: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in entries if corpus.match(query, entry)]

@@ -25,6 +25,7 @@ from newsletter.web.rendered import RenderedPages
 from newsletter.web.searching import Searcher
 from newsletter.web_links import WebLinks
 from newsletter.wiring import Newsletter
+from newsletter.workflows.newest_corpus import NewestCorpus
 from newsletter.workflows.topic_preview import TopicPreviews
 
 
@@ -52,10 +53,14 @@ class Site:
         }
 
     @cached_property
+    def corpora(self) -> NewestCorpus:
+        """What topics and queries are answered by, shared by all visitors."""
+        return NewestCorpus(self.newsletter.entries, self.newsletter.clock)
+
+    @cached_property
     def previews(self) -> TopicPreviews:
         """What topics would have brought, shared by all visitors."""
-        newsletter = self.newsletter
-        return TopicPreviews(newsletter.entries, newsletter.library, newsletter.clock)
+        return TopicPreviews(self.corpora, self.newsletter.entries, self.newsletter.library)
 
     @cached_property
     def rendered(self) -> RenderedPages:
@@ -65,7 +70,7 @@ class Site:
     @cached_property
     def searcher(self) -> Searcher:
         """Who answers searches."""
-        return Searcher(self.newsletter.archive)
+        return Searcher(self.newsletter.archive, self.corpora)
 
     @cached_property
     def limiter(self) -> Limiter:

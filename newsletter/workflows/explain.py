@@ -14,7 +14,7 @@ from newsletter.compose.fate import Fate, choose_fate
 from newsletter.compose.slots import next_slot
 from newsletter.model import Entry, EntryDelivery, EntryHistory, Subscriber, SubscriberId
 from newsletter.ports import DeliveryStore, EntryStore, SubscriberStore
-from newsletter.workflows.build_edition import DigestBuilder
+from newsletter.workflows.compose_digests import DigestBuilder
 
 _MOST_TITLES = 20
 
@@ -57,7 +57,7 @@ async def explain_entry(
             deliveries=sent.get(reader.id, []),
             suppressed=suppressed.get(reader.address, ""),
             matched=await digests.find_topics(reader, entry),
-            obstacles=digests.find_obstacles(reader, entry),
+            obstacles=await digests.find_obstacles(reader, entry),
             digest=await digests.build(reader, next_slot(reader.cadence, now), shown[reader.id]),
             now=now,
         )

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
 from newsletter.collect.identity import name_keys
-from newsletter.match.similarity import Interest
+from newsletter.match.similarity import find_named
 from newsletter.model import Entry, Source, Topic
 from newsletter.ports import EntryStore
-
-
-def find_named(topics: Iterable[Topic]) -> frozenset[str]:
-    """Return the papers that topics name, as they are written there."""
-    return frozenset(paper for topic in topics for paper in (*topic.like, *topic.unlike))
 
 
 async def load_papers(papers: Collection[str], entries: EntryStore) -> dict[str, Entry]:
@@ -35,13 +30,3 @@ async def choose_lookup(topics: Iterable[Topic], entries: EntryStore, site: str)
         site,
         papers=tuple(key.removeprefix("arxiv:") for key in keys),
     )
-
-
-def build_interest(topic: Topic, papers: Mapping[str, Entry]) -> Interest | None:
-    """Return what a topic asks for beside its words; None where it does not."""
-    if not (topic.about or topic.like or topic.unlike):
-        return None
-    like, unlike = (
-        tuple(papers[paper].key for paper in names if paper in papers) for names in (topic.like, topic.unlike)
-    )
-    return Interest(topic.name if topic.about else "", topic.about, like, unlike)

@@ -38,8 +38,8 @@ from newsletter.render.notices import (
     write_login,
 )
 from newsletter.scorecard import Check
-from newsletter.workflows.build_edition import DigestBuilder
 from newsletter.workflows.build_mail import DigestMail, Mail, MailBuilder
+from newsletter.workflows.compose_digests import DigestBuilder
 
 MAILS = (Kind.DIGEST, Kind.CONFIRM, Kind.CHANGED, Kind.GOODBYE, Kind.ALERT, Kind.LOGIN)
 """What can be previewed."""

@@ -44,8 +44,8 @@ from newsletter.model import (
 )
 from newsletter.ports import Clock, DeliveryStore, Guard, Mailer, SettingStore, SubscriberStore
 from newsletter.tracebacks import word_error
-from newsletter.workflows.build_edition import DigestBuilder
 from newsletter.workflows.build_mail import DigestMail, LedgerMail, MailBuilder
+from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.ledger import LedgerWriter, patiently
 
 log = structlog.get_logger()

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from newsletter.match.acronyms import learn_acronyms
-from newsletter.match.similarity import LexicalSimilarity, Similarity
+from newsletter.match.corpus import HISTORY, Corpus, Selection, newest_first
+from newsletter.match.near_misses import NearMiss
+from newsletter.match.rank import Matched, dated_on
+from newsletter.match.similarity import find_named
 from newsletter.match.topics import parse_topics
-from newsletter.match.trial import Trial, try_topic
-from newsletter.match.words import FoldedEntry, fold_entry, text_of
 from newsletter.model import Entry, Subscriber, Topic
 from newsletter.ports import EntryStore
-from newsletter.workflows.liked_papers import build_interest, find_named, load_papers
+from newsletter.workflows.liked_papers import load_papers
 
 MOST_SHARE = 0.4  # a topic that takes more than this of all entries chooses little
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a topic finds in some entries, the newest first, then by key."""
+
+    topic: Topic
+    looked_at: int
+    matches: tuple[Matched, ...]
+
+    @property
+    def share(self) -> float:
+        """The part of the entries that match, 0 to 1."""
+        return len(self.matches) / self.looked_at if self.looked_at else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,37 +41,49 @@ class TopicUse:
 
 
 class TopicTrier:
-    """Tries topics on the entries of some days. papers are those that topics name, by the names given."""
+    """Tries topics on a selection of entries. papers are those that topics name, by the names given."""
 
-    def __init__(self, entries: Iterable[Entry], papers: Mapping[str, Entry]) -> None:
+    def __init__(self, selection: Selection, papers: Mapping[str, Entry]) -> None:
         self.papers = papers
-        known = list(entries)
-        self.acronyms = learn_acronyms(map(text_of, known))
-        self._folded: list[FoldedEntry] = [fold_entry(entry) for entry in known]
-        self._similarity: Similarity | None = None
+        self.acronyms = selection.corpus.acronyms
+        self._selection = selection
 
     @property
     def looked_at(self) -> int:
         """How many entries there are to try topics on."""
-        return len(self._folded)
+        return len(self._selection.entries)
 
     def try_topic(self, topic: Topic) -> Trial:
         """Return what a topic finds in these entries."""
-        interest = build_interest(topic, self.papers)
-        if interest is None:
-            return try_topic(topic, self._folded, acronyms=self.acronyms)
-        if self._similarity is None:
-            self._similarity = LexicalSimilarity(self._folded)
-            for paper in self.papers.values():
-                self._similarity.add(fold_entry(paper))
-        near = self._similarity.measure(interest, [folded.entry.key for folded in self._folded])
-        return try_topic(topic, self._folded, near, self.acronyms)
+        matched = self._selection.find(topic, self.papers).matched
+        return Trial(topic, self.looked_at, tuple(sorted(matched, key=lambda pair: newest_first(pair[0]))))
+
+    def find_near_misses(self, topic: Topic) -> list[NearMiss]:
+        """Return what one rule alone kept out of a topic, the newest first."""
+        return list(self._selection.find_near_misses(topic))
+
+
+async def load_corpus(entries: EntryStore, now: datetime, before: Corpus | None = None) -> Corpus:
+    """Return the corpus of the last 30 days."""
+    return Corpus(await entries.load_since(now - HISTORY), now, before)
 
 
 async def open_trier(entries: EntryStore, topics: Iterable[Topic], now: datetime, days: int) -> TopicTrier:
     """Return a trier over the entries of the last days, which knows the papers that these topics name."""
     papers = await load_papers(find_named(topics), entries)
-    return TopicTrier(await entries.load_since(now - timedelta(days=days)), papers)
+    corpus = await load_corpus(entries, now)
+    return TopicTrier(Selection(corpus, await entries.load_since(now - timedelta(days=days))), papers)
+
+
+def count_by_day(entries: Iterable[Entry], last: date, days: int) -> list[int]:
+    """Return how many entries are dated on each of the ``days`` days up to ``last``, the oldest first."""
+    first = last - timedelta(days=days - 1)
+    counts = [0] * days
+    for entry in entries:
+        listed_on = dated_on(entry)
+        if listed_on is not None and first <= listed_on <= last:
+            counts[(listed_on - first).days] += 1
+    return counts
 
 
 def count_topics(readers: Sequence[Subscriber], library: Mapping[str, Topic]) -> dict[Topic, int]:

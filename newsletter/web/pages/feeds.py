@@ -60,7 +60,7 @@ async def show_topic_feed(site: Site, request: Request) -> Response:
     if topic is None:
         return site.not_found(request)
     title = f"{site.identity.name}: {topic.name}"
-    entries = await find_newest_of(site, topic, FOUND)
+    entries = await find_newest_of(topic, FOUND, site.searcher, site.previews)
     return await _write(site, request, title, ("topics", slug), f"/topics/{slug}", entries)
 
 
@@ -137,7 +137,7 @@ async def show_topic(site: Site, request: Request) -> Response:
     if topic is None:
         return site.not_found(request)
     lang = site.choose_language(request)
-    entries = await find_newest_of(site, topic, FOUND)
+    entries = await find_newest_of(topic, FOUND, site.searcher, site.previews)
     papers = [build_line(lang, site.links, entry) for entry in entries]
     return site.page(request, "topic.html.j2", slug=slug, topic=topic, papers=papers, most=FOUND)
 

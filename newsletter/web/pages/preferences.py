@@ -25,8 +25,8 @@ from newsletter.compose.wishes import (
     read_pause_end,
 )
 from newsletter.errors import QueryError
+from newsletter.match.near_misses import NearMiss
 from newsletter.match.topics import parse_topics
-from newsletter.match.trial import NearMiss
 from newsletter.model import Consent, Subscriber, Topic
 from newsletter.render.language import Language
 from newsletter.render.wording import clean, write_cadence
