@@ -33,6 +33,23 @@ _UNKNOWN_USER = (
 _OF_THE_SENDER = r"\b(?:sender|from address|callout|call-out)\b"
 
 
+class Answer(StrEnum):
+    """What a reply says by its first digit alone (RFC 5321 sections 4.2.1 and 4.3.2), whatever the command was."""
+
+    DONE = "2yz: done"
+    GO_ON = "3yz: go on with what belongs to the command"
+    LATER = "4yz: not now"
+    REFUSED = "5yz: not at all"
+
+
+_ANSWERS = dict(zip("2345", Answer, strict=True))
+
+
+def read_answer(reply: SmtpReply) -> Answer | None:
+    """Return what a reply says by its first digit; None for a code that is no answer to anything."""
+    return _ANSWERS.get(f"{reply.code:03}"[0]) if reply.code <= 599 else None
+
+
 class Meaning(StrEnum):
     """What a reply says about a message, or about us."""
 

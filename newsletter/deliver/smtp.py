@@ -27,13 +27,17 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
+from newsletter.deliver.outcome import Answer, read_answer
+from newsletter.deliver.smtp_wire import SmtpClient
 from newsletter.errors import MailerError
 from newsletter.model import EmailAddress, Envelope, Silence, SmtpReply
+from newsletter.text import clean_line
 
 _GOODBYE_S = 2.0  # QUIT is a courtesy; nobody waits long for its answer
 _CLOSING = 421  # RFC 5321 section 3.8: the server is about to close this connection
 _LOGIN_WANTED = 530  # RFC 4954 section 6
-_DONE, _FORWARDED, _GO_AHEAD = 250, 251, 354  # RFC 5321 section 4.2.3
+_MAX_REPLY_CHARS = 1_000  # RFC 5321 section 4.5.3.1.5 allows 512 a line
+_REFUSALS = (Answer.LATER, Answer.REFUSED)
 _UNSAFE = re.compile(r"[\s<>\"\x00-\x1f\x7f]")
 
 _NETWORK_ERRORS = (SMTPException, OSError)
@@ -207,13 +211,13 @@ class SmtpMailer:
         reply = await _ask(client, b"MAIL FROM:" + sender + options, timeout_s)
         if reply.code == _LOGIN_WANTED:
             raise MailerError(f"relay {self._relay} wants a login ({reply}): set relay.username and password")
-        if reply.code >= 500:
+        if read_answer(reply) is Answer.REFUSED:
             # It says nothing about this recipient: the next one would be refused just the same.
             raise MailerError(
                 f"relay {self._relay} refuses the sender {envelope.mail_from} ({reply}): "
                 "check newsletter.from and newsletter.bounce_address"
             )
-        if reply.code != _DONE:
+        if read_answer(reply) is not Answer.DONE:
             return self._refused(connection, "MAIL", reply)
         try:
             reply = await _ask(client, b"RCPT TO:" + recipient, timeout_s)
@@ -222,14 +226,13 @@ class SmtpMailer:
                 raise
             _drop(client)
             return SmtpReply(451, f"4.4.2 the relay broke off at RCPT: {_say(error)}")
-        if reply.code not in (_DONE, _FORWARDED):
+        if read_answer(reply) is not Answer.DONE:
             return self._refused(connection, "RCPT", reply)
         return SmtpSession(self, connection)
 
     def _refused(self, connection: _Connection, command: str, reply: SmtpReply) -> SmtpReply:
         """Return the refusal and keep the connection, unless the reply makes no sense or ends it."""
-        if not 400 <= reply.code <= 599:
-            # A 252, say, must not look like an accepted message.
+        if read_answer(reply) not in _REFUSALS:
             _drop(connection.client)
             return SmtpReply(
                 451, f"4.5.0 the relay answered {command} with {reply}, which is no answer to it"
@@ -251,20 +254,22 @@ class SmtpMailer:
     async def _connect(self) -> aiosmtplib.SMTP | SmtpReply:
         """Return a client that is connected, secured and logged in; the reply if the relay is busy now."""
         relay = self._relay
-        client = aiosmtplib.SMTP(
+        client = SmtpClient(
             hostname=relay.host,
             port=relay.port,
             # Asking for the name of this machine can take a resolver seconds; loopback need not know it.
             local_hostname="localhost" if relay.is_loopback else None,
             timeout=relay.command_timeout_s,
             use_tls=relay.security == "tls",
-            start_tls=relay.security == "starttls",
+            start_tls=False,  # ours: who refuses EHLO for now is busy, and is not asked for STARTTLS
         )
         try:
             async with asyncio.timeout(relay.connect_timeout_s):
                 await client.connect()
-                if client.is_ehlo_or_helo_needed:
-                    await client.ehlo()
+                await _greet(client)
+                if relay.security == "starttls":
+                    await client.starttls()
+                    await _greet(client)
                 if relay.username:
                     await _log_in(client, relay)
         except _NETWORK_ERRORS as error:
@@ -322,7 +327,7 @@ class SmtpSession:
             return Silence(f"no answer to the message within {timeout_s:g} s")
         except _NETWORK_ERRORS as error:
             return Silence(f"no answer to the message: {_say(error)}")
-        if reply.code == _DONE or 400 <= reply.code <= 599:
+        if read_answer(reply) in (Answer.DONE, *_REFUSALS):
             return reply
         return Silence(f"the relay answered {reply}, which does not say whether it took the message")
 
@@ -337,9 +342,10 @@ class SmtpSession:
         except _NETWORK_ERRORS as error:
             _drop(client)
             return SmtpReply(451, f"4.4.2 the relay broke off at DATA, before the message: {_say(error)}")
-        if reply.code == _GO_AHEAD:
+        answer = read_answer(reply)
+        if answer is Answer.GO_ON:
             return None
-        if 400 <= reply.code <= 599:
+        if answer in _REFUSALS:
             return reply
         _drop(client)
         return SmtpReply(451, f"4.5.0 the relay answered DATA with {reply}, which is no answer to it")
@@ -350,11 +356,21 @@ class SmtpSession:
         if isinstance(answer, Silence):
             _drop(self._connection.client)
             return
-        self._connection.unfinished = answer.code != _DONE
+        self._connection.unfinished = read_answer(answer) is not Answer.DONE
         self._mailer._keep_or_drop(self._connection, answer)
 
 
 # --- connections --------------------------------------------------------------------------
+
+
+async def _greet(client: aiosmtplib.SMTP) -> None:
+    """Say EHLO; HELO to a server that does not know it (RFC 5321 section 3.2), which then offers nothing further."""
+    try:
+        await client.ehlo()
+    except SMTPHeloError as error:
+        if read_answer(_reply(error)) is not Answer.REFUSED or not client.is_connected:
+            raise
+        await client.helo()
 
 
 async def _log_in(client: aiosmtplib.SMTP, relay: RelayConfig) -> None:
@@ -426,8 +442,8 @@ def _reply(error: SMTPResponseException) -> SmtpReply:
 
 @lru_cache(maxsize=256)  # most replies are one of a few
 def _one_line(text: str) -> str:
-    """Return the lines of a reply joined by a blank. Bytes that are no UTF-8 become question marks."""
-    return " ".join(text.encode("utf-8", "replace").decode().split())
+    """Return the lines of a reply as one clean line, short enough for the record."""
+    return clean_line(text, _MAX_REPLY_CHARS)
 
 
 def _is_closing(answer: object) -> bool:

@@ -185,7 +185,7 @@ async def test_greylisting_is_overcome_by_the_next_attempt() -> None:
     assert len(sink.messages) == 1
 
 
-@pytest.mark.parametrize("code", [252, 354])
+@pytest.mark.parametrize("code", [354, 199])
 async def test_a_nonsense_answer_to_rcpt_never_looks_like_an_accepted_message(code: int) -> None:
     async with Sink() as sink:
         mailer = SmtpMailer(relay_of(sink))
@@ -227,7 +227,6 @@ async def test_before_the_message_begins_to_flow_all_is_definite(local: str, sai
         ("garbledafterdot-a", 1, "no answer to the message: "),
         ("slow-a", 1, "no answer to the message within 0.2 s"),
         ("dot354-a", 0, "does not say whether it took the message"),
-        ("dot251-a", 0, "does not say whether it took the message"),
     ],
 )
 async def test_anything_but_a_reply_is_silence_and_ends_the_connection(
