@@ -120,5 +120,9 @@ class StoreError(NewsletterError):
         super().__init__(message)
 
 
+class FellBehindError(StoreError):
+    """The database is not the one that sent last: waiting does not help, only an operator does."""
+
+
 class ListenError(NewsletterError):
     """The web face cannot listen on an address: it is taken, not ours, or not allowed to this user."""

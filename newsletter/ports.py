@@ -272,13 +272,16 @@ class DeliveryStore(Protocol):
         expires_at is still to come. Their state is committed as ``claimed`` when this returns. Each Delivery carries
         its Frozen where it has one. edition means digests alone."""
 
-    async def record(self, instance: InstanceId, steps: Sequence[Step], now: datetime) -> Sequence[bool]:
+    async def record(
+        self, instance: InstanceId, steps: Sequence[Step], now: datetime, *, guarded: bool = True
+    ) -> Sequence[bool]:
         """Write the steps of different deliveries in one transaction; return of each whether it took effect.
 
         BeginData is the fence: it takes effect only where the row is claimed by this instance; else no DATA may
         follow. Settle writes what the relay said, with a row in attempts; accepted and uncertain move counted_run
         of the reader to the window's upper bound. Close ends a claimed row without a mail. The same steps may be
-        written again where it is not known whether they were.
+        written again where it is not known whether they were. guarded: raises FellBehindError, and writes nothing,
+        where the database is not the one that sent last.
         """
 
     async def release(self, instance: InstanceId, now: datetime) -> int:
@@ -354,9 +357,6 @@ class Guard(Protocol):
 
     async def check(self) -> str:
         """Return why nothing may be sent, empty where it may."""
-
-    async def advance(self) -> None:
-        """Note, before the mails of a claim go out, that this database sends."""
 
 
 class PersonalStore(Protocol):

@@ -345,6 +345,7 @@ async def open_newsletter(
     database = await open_database(database_url or config.database_url)
     tighten(config.epoch_file)
     settings = SqlSettingStore(database)
+    guard = EpochGuard(database, config.epoch_file)
     clock = clock or SystemClock()
     try:
         yield Newsletter(
@@ -357,13 +358,13 @@ async def open_newsletter(
             entries=SqlEntryStore(database),
             archive=SqlArchive(database),
             subscribers=SqlSubscriberStore(database),
-            deliveries=SqlDeliveryStore(database),
+            deliveries=SqlDeliveryStore(database, guard),
             settings=settings,
             evidence=SqlEvidenceStore(database),
             personal=SqlPersonalStore(database),
             confirmations=SqlConfirmationStore(database),
             sessions=SqlSessionStore(database),
-            guard=EpochGuard(database, config.epoch_file),
+            guard=guard,
             clock=clock,
             mailer=build_mailer(config, settings, clock),
         )

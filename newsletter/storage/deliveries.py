@@ -32,9 +32,11 @@ from sqlalchemy import (
 )
 
 from newsletter.compose.frozen import freeze_notice
+from newsletter.errors import FellBehindError
 from newsletter.model import (
     COUNTED,
     NOTICES,
+    Accepted,
     BeginData,
     Close,
     Deferred,
@@ -60,6 +62,7 @@ from newsletter.model import (
 )
 from newsletter.storage.delivery_views import DeliveryViews, fitting, read_deliveries
 from newsletter.storage.engine import Database, in_chunks, insert_or_ignore, insert_or_update
+from newsletter.storage.epoch import FORGOTTEN, EpochGuard
 from newsletter.storage.tables import (
     NOT_A_DIGEST,
     attempts,
@@ -80,8 +83,9 @@ _RELEASED: Mapping[str, Any] = {"claimed_by": None, "state_before_claim": None}
 class SqlDeliveryStore(DeliveryViews):
     """The ledger of one database. See newsletter.ports.DeliveryStore."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, guard: EpochGuard | None = None) -> None:
         super().__init__(database)
+        self._guard = guard
         # The hashes of cards and bundles that are known to be in the database: nothing takes them out.
         self._kept: set[str] = set()
 
@@ -285,7 +289,9 @@ class SqlDeliveryStore(DeliveryViews):
 
         return await self._database.transact(work)
 
-    async def record(self, instance: InstanceId, steps: Sequence[Step], now: datetime) -> Sequence[bool]:
+    async def record(
+        self, instance: InstanceId, steps: Sequence[Step], now: datetime, *, guarded: bool = True
+    ) -> Sequence[bool]:
         """Write the steps of different deliveries in one transaction; return of each whether it took effect.
 
         BeginData: False where the claim was lost; then no DATA may follow. Counts a resend where uncertain_at is
@@ -297,20 +303,28 @@ class SqlDeliveryStore(DeliveryViews):
         instance had in data.
         Close: empty (with its window, which counts), suppressed, rejected (a digest that cannot be built), expired.
         The same steps may be written again, where the answer to the first commit was lost: attempts are numbered.
+        guarded: the counter of storage/epoch.py moves with them. Raises FellBehindError where the database is not the
+        one that sent last; then nothing is written.
         """
+        guard = self._guard if guarded and any(not isinstance(step, Close) for step in steps) else None
 
-        def work(connection: Connection) -> tuple[Sequence[bool], set[str]]:
+        def work(connection: Connection) -> tuple[Sequence[bool], set[str], Mapping[str, int]]:
             rows = _lock_deliveries(connection, [step.delivery for step in steps])
             judged = [(step, rows.get(step.delivery)) for step in steps]
+            if any(_is_forgotten(step, row) for step, row in judged):
+                raise FellBehindError(FORGOTTEN)
             wanted = [(step, row) for step, row in judged if row and _may_write(step, row, instance)]
             fresh = self._write_frozen(connection, wanted)
             _write_outcomes(connection, wanted, now)
             _write_closes(connection, wanted)
             took = {step.delivery for step, _ in wanted}
             again = {step.delivery for step, row in judged if row and _was_written(step, row, instance)}
-            return [step.delivery in took | again for step in steps], fresh
+            moved = guard.move(connection) if guard else {}
+            return [step.delivery in took | again for step in steps], fresh, moved
 
-        results, fresh = await self._database.transact(work)
+        results, fresh, moved = await self._database.transact(work)
+        if guard:
+            await guard.keep(moved)
         self._kept |= fresh
         return results
 
@@ -631,6 +645,13 @@ def _was_written(step: Step, row: Row[Any], instance: InstanceId) -> bool:
         and row.attempt == step.attempt
         and row.content_hash == step.frozen.content_hash
     )
+
+
+def _is_forgotten(step: Step, row: Row[Any] | None) -> bool:
+    """Decide whether the database does not know any more that this mail went out: its fence was committed before."""
+    if not isinstance(step, Settle) or not isinstance(step.outcome, Accepted | Uncertain):
+        return False
+    return row is None or row.attempt < step.attempt
 
 
 def _write_outcomes(connection: Connection, wanted: Sequence[tuple[Step, Row[Any]]], now: datetime) -> None:

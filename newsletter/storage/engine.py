@@ -13,7 +13,7 @@ import asyncio
 import re
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
@@ -61,11 +61,36 @@ _CHUNK = 5_000
 
 _POSTGRESQL_SETTINGS = (
     f"-c lock_timeout={LOCK_PATIENCE_S}s"
-    # A process that is stopped in the middle of a transaction must not hold its locks for ever.
+    # A process that is stopped in the middle of a transaction must not hold its locks for ever, nor one whose machine
+    # lost its power or its network.
     " -c idle_in_transaction_session_timeout=60s"
+    " -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 -c tcp_user_timeout=60s"
     # A server may be set up to acknowledge commits that a power cut can still take back.
     " -c synchronous_commit=on"
 )
+
+_KEEPALIVES: Mapping[str, int] = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""How soon we notice that the server is gone, in seconds, but for tcp_user_timeout, which is in milliseconds."""
+
+_LIMIT_TRANSACTIONS = (
+    "SELECT set_config('transaction_timeout', '{limit}', {local})"
+    " WHERE current_setting('transaction_timeout', true) IS NOT NULL"
+)
+"""The only limit that counts in the middle of a pipeline. Servers before PostgreSQL 17 do not know it."""
+
+_LONGEST_TRANSACTION = "110s"
+
+_END_FROZEN_SESSIONS = """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = session_user AND application_name = 'newsletter'
+      AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND wait_event_type = 'Client'
+      AND state_change < now() - nullif(current_setting('idle_in_transaction_session_timeout'), '0')::interval
+"""
 
 _SQLITE_ADVICE = {
     sqlite3.SQLITE_BUSY: f"another process has locked it for {LOCK_PATIENCE_S} s; see what else has it open",
@@ -186,10 +211,17 @@ def insert_or_update(
     connection: AsyncConnection | Connection, table: Table
 ) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT that overwrites the row with the same primary key."""
-    insert = _dialect_insert(connection, table)
+    excluded = _dialect_insert(connection, table).excluded
+    rest = {column.name: excluded[column.name] for column in table.c if not column.primary_key}
+    return insert_or_change(connection, table, rest)
+
+
+def insert_or_change(
+    connection: AsyncConnection | Connection, table: Table, changes: Mapping[str, Any]
+) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT that makes these changes in the row with the same primary key, if there is one."""
     keys = list(table.primary_key.columns)
-    rest = {column.name: insert.excluded[column.name] for column in table.c if not column.primary_key}
-    return insert.on_conflict_do_update(index_elements=keys, set_=rest)
+    return _dialect_insert(connection, table).on_conflict_do_update(index_elements=keys, set_=changes)
 
 
 def in_chunks(values: Collection[_T]) -> Iterator[Sequence[_T]]:
@@ -215,7 +247,9 @@ class Database:
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.in_memory = self.is_sqlite and url.database in (None, "", ":memory:")
         self.file = Path(url.database) if self.is_sqlite and url.database and not self.in_memory else None
+        self._file_identity: tuple[int, int] | None = None
         self._engine = _build_engine(url)
+        event.listen(self._engine.sync_engine, "do_connect", self._check_before_connecting)
         self._writing_engine = self._engine.execution_options(writes=True)
         # SQLite has one writer at a time: waiting here costs nothing, waiting in the driver polls.
         self._writer: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
@@ -248,6 +282,22 @@ class Database:
             sqlite3.connect(self.file).close()
         except sqlite3.Error as error:
             raise StoreError(f"{self.shown_url}: {_find_sqlite_advice(error)} ({error})") from error
+        self._file_identity = _identify(self.file)
+
+    def check_same_file(self) -> None:
+        """Raise StoreError where the SQLite file was deleted or replaced since it was opened.
+
+        What is written to it then is lost with this process, and a connection that is opened now leads elsewhere.
+        """
+        if self.file is None or self._file_identity is None or _identify(self.file) == self._file_identity:
+            return
+        raise StoreError(
+            f"{self.shown_url}: the file was deleted or replaced while it was in use; nothing is sent. Stop"
+            " whatever uses it, put the right file in its place and start again"
+        )
+
+    def _check_before_connecting(self, *_: object) -> None:
+        self.check_same_file()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -263,8 +313,14 @@ class Database:
         Not to be opened inside another one of the same task: SQLite has one writer.
         """
         with self._only_store_errors():
-            async with self._writer, self._writing_engine.begin() as connection:
-                yield connection
+            try:
+                async with self._writer, self._writing_engine.begin() as connection:
+                    yield connection
+            except DBAPIError as error:
+                if _is_locked(error):  # whoever tries again finds the way free
+                    loop = asyncio.get_running_loop()
+                    await loop.run_in_executor(self._threads, self._end_frozen_sessions)
+                raise
 
     async def transact(self, work: Callable[[Connection], _T]) -> _T:
         """Do work in one transaction that commits at its end, in a thread; return what it returns.
@@ -281,18 +337,33 @@ class Database:
                 return await loop.run_in_executor(self._threads, self._transact_here, work)
 
     def _transact_here(self, work: Callable[[Connection], _T]) -> _T:
-        if self._thread_engine is None:
-            sys.setswitchinterval(_SWITCH_S)
-            self._thread_engine = self.build_sync_engine().execution_options(writes=True)
+        engine = self._choose_thread_engine()
         for attempt in range(1, _TRIES + 1):
             try:
-                with self._thread_engine.begin() as connection:
+                with engine.begin() as connection:
                     return work(connection)
             except DBAPIError as error:
                 is_conflict = str(getattr(error.orig, "sqlstate", None)).startswith("40")
-                if not is_conflict or attempt == _TRIES:
+                is_over = is_conflict or (_is_locked(error) and self._end_frozen_sessions())
+                if not is_over or attempt == _TRIES:
                     raise
         raise AssertionError("the last try returns or raises")
+
+    def _choose_thread_engine(self) -> Engine:
+        if self._thread_engine is None:
+            sys.setswitchinterval(_SWITCH_S)
+            self._thread_engine = self.build_sync_engine().execution_options(writes=True)
+        return self._thread_engine
+
+    def _end_frozen_sessions(self) -> int:
+        """End sessions of ours that have waited in a transaction for too long for their process; return how many.
+
+        For who has waited for a lock in vain. The server's own limit does not count while a process has sent a part
+        of a pipeline, and one that it knows for whole transactions is new in PostgreSQL 17.
+        """
+        with self._choose_thread_engine().begin() as connection:
+            ended = connection.exec_driver_sql(_END_FROZEN_SESSIONS).scalar_one()
+        return int(ended)
 
     @asynccontextmanager
     async def change_schema(self) -> AsyncIterator[AsyncConnection]:
@@ -301,6 +372,8 @@ class Database:
             async with self._writer, self._writing_engine.connect() as connection:
                 if not self.is_sqlite:
                     async with connection.begin():
+                        # Tables with millions of rows may be rebuilt.
+                        await connection.exec_driver_sql(_LIMIT_TRANSACTIONS.format(limit="0", local="true"))
                         await connection.exec_driver_sql(
                             "SELECT pg_advisory_xact_lock(hashtext('newsletter schema'))"
                         )
@@ -323,9 +396,12 @@ class Database:
     def build_sync_engine(self) -> Engine:
         """Return an engine of its own for a thread; the caller disposes of it."""
         if not self.is_sqlite:
-            return create_engine(self._url, **_postgresql_options(self._url))
+            engine = create_engine(self._url, **_postgresql_options(self._url))
+            _prepare_postgresql(engine, self._url)
+            return engine
         engine = create_engine(self._url.set(drivername="sqlite"), **_SQLITE_OPTIONS)
         _prepare_sqlite(engine)
+        event.listen(engine, "do_connect", self._check_before_connecting)
         return engine
 
     async def close(self) -> None:
@@ -337,6 +413,7 @@ class Database:
 
     @contextmanager
     def _only_store_errors(self) -> Iterator[None]:
+        self.check_same_file()
         try:
             yield
         except (DBAPIError, PoolTimeoutError) as error:
@@ -381,7 +458,11 @@ _SQLITE_OPTIONS: dict[str, Any] = {
 
 
 def _postgresql_options(url: URL) -> dict[str, Any]:
-    connect_args: dict[str, Any] = {"application_name": "newsletter", "connect_timeout": 10}
+    connect_args: dict[str, Any] = {
+        "application_name": "newsletter",
+        "connect_timeout": 10,
+        **{name: value for name, value in _KEEPALIVES.items() if name not in url.query},
+    }
     if "options" not in url.query:
         connect_args["options"] = _POSTGRESQL_SETTINGS
     return {
@@ -394,10 +475,26 @@ def _postgresql_options(url: URL) -> dict[str, Any]:
 
 def _build_engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, **_postgresql_options(url))
+        engine = create_async_engine(url, **_postgresql_options(url))
+        _prepare_postgresql(engine.sync_engine, url)
+        return engine
     engine = create_async_engine(url, **_SQLITE_OPTIONS)
     _prepare_sqlite(engine.sync_engine)
     return engine
+
+
+def _prepare_postgresql(engine: Engine, url: URL) -> None:
+    """Limit the transactions of each new connection, but where the operator gave options of their own."""
+    if "options" in url.query:
+        return
+
+    def set_up(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(_LIMIT_TRANSACTIONS.format(limit=_LONGEST_TRANSACTION, local="false"))
+        cursor.close()
+        connection.commit()
+
+    event.listen(engine, "connect", set_up)
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -424,6 +521,20 @@ async def _switch_foreign_keys(connection: AsyncConnection, *, on: bool) -> None
     driver = raw.driver_connection
     if driver is not None:
         await driver.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
+
+
+def _is_locked(error: DBAPIError) -> bool:
+    """Tell whether a lock of PostgreSQL was waited for in vain."""
+    return getattr(error.orig, "sqlstate", None) == "55P03"
+
+
+def _identify(file: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one in its place, None where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _find_sqlite_advice(cause: BaseException | None) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
+from newsletter.errors import StoreError
 from newsletter.model import Instance, InstanceId
 from newsletter.ports import Clock
 from newsletter.storage.engine import Database
@@ -64,7 +65,7 @@ class Heartbeat:
                 try:
                     with engine.begin() as connection:
                         connection.execute(beat.values(heartbeat_at=self._clock.now()))
-                except SQLAlchemyError:
+                except (SQLAlchemyError, StoreError):
                     # The sending tasks meet the same database and say what is wrong with it. If it comes
                     # back, so do we; if not, our claims pass to others, as they should.
                     continue

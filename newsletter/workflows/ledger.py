@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import structlog
 
-from newsletter.errors import StoreError
+from newsletter.errors import FellBehindError, StoreError
 from newsletter.model import BeginData, InstanceId, Settle, Step
 from newsletter.ports import Clock, DeliveryStore
 
@@ -36,12 +36,14 @@ async def patiently(act: Callable[[], Awaitable[_T]], *, holds_outcomes: bool = 
     """Return what ``act`` returns; it is tried again while the store may come back by itself.
 
     holds_outcomes: a reply that is forgotten makes a mail uncertain, so even other failures are borne for a while.
-    Raises StoreError.
+    Raises StoreError; at once where the database is not the one that sent last.
     """
     waited = 0
     while True:
         try:
             return await act()
+        except FellBehindError:
+            raise
         except StoreError as error:
             waits_s = PASSING_WAITS_S if error.is_passing else _OUTCOME_WAITS_S if holds_outcomes else ()
             if waited >= len(waits_s):
@@ -55,14 +57,17 @@ class LedgerWriter:
     """Writes the steps of one instance's connections, those that wait together in one transaction.
 
     coming is how many connections are on their way to DATA, as whoever drives them says: it is worth waiting a moment
-    for these. Where a relay is slow, few are, and nobody waits.
+    for these. Where a relay is slow, few are, and nobody waits. guarded: see DeliveryStore.record.
     """
 
-    def __init__(self, deliveries: DeliveryStore, instance: InstanceId, clock: Clock) -> None:
+    def __init__(
+        self, deliveries: DeliveryStore, instance: InstanceId, clock: Clock, *, guarded: bool = True
+    ) -> None:
         self.coming = 0
         self._deliveries = deliveries
         self._instance = instance
         self._clock = clock
+        self._guarded = guarded
         self._waiting: list[tuple[Step, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
@@ -110,7 +115,9 @@ class LedgerWriter:
         steps = [step for step, _ in batch]
         try:
             results = await patiently(
-                lambda: self._deliveries.record(self._instance, steps, self._clock.now()),
+                lambda: self._deliveries.record(
+                    self._instance, steps, self._clock.now(), guarded=self._guarded
+                ),
                 holds_outcomes=any(isinstance(step, Settle) for step in steps),
             )
         except BaseException as error:

@@ -146,7 +146,7 @@ class Sender:
         wanted = _Wanted(edition=edition, at_most=at_most)
         if refused or await patiently(self.settings.load_hold):
             wanted = _Wanted(kinds=TO_OPERATORS)
-        ledger = LedgerWriter(self.deliveries, self.instance, self.clock)
+        ledger = LedgerWriter(self.deliveries, self.instance, self.clock, guarded=not refused)
         try:
             # A mail that came out uncertain may be sent once more, so ask again until nothing is left.
             while await self._drain(report, ledger, wanted) and not report.stopped:
@@ -264,9 +264,9 @@ class Sender:
         """Claim and look up a handful of rows after the other, until none can be claimed."""
         while not report.stopped and not self.stop.is_set():
             if wanted.kinds != TO_OPERATORS:
-                held = await patiently(self.settings.load_hold)
-                # Not simply "= held": a worker may have met a dead relay meanwhile.
-                report.stopped = report.stopped or held
+                why = await patiently(self.guard.check) or await patiently(self.settings.load_hold)
+                # Not simply "= why": a worker may have met a dead relay meanwhile.
+                report.stopped = report.stopped or why
             limit = _CLAIM_AT_ONCE
             if wanted.at_most:
                 limit = min(limit, wanted.at_most - report.taken)
@@ -290,8 +290,6 @@ class Sender:
         )
         if not rows:
             return []
-        if wanted.kinds != TO_OPERATORS:
-            await patiently(self.guard.advance)
         return await patiently(lambda: self._look_up(rows))
 
     async def _look_up(self, rows: Sequence[Delivery]) -> list[_Claimed]:

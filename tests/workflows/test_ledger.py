@@ -36,7 +36,9 @@ class Store:
         self.transactions: list[list[Step]] = []
         self._refuses = refuses
 
-    async def record(self, instance: InstanceId, steps: Sequence[Step], now: datetime) -> Sequence[bool]:
+    async def record(
+        self, instance: InstanceId, steps: Sequence[Step], now: datetime, *, guarded: bool
+    ) -> Sequence[bool]:
         await asyncio.sleep(random.random() / 1000)
         if self._refuses in steps:
             raise StoreError("the disk is full")
