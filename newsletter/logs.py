@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from newsletter.text import clean_output
 from newsletter.tokens import hide_tokens
 from newsletter.tracebacks import Recurrences, format_traceback, word_error
 
@@ -49,6 +50,7 @@ def set_up_logs(*, as_json: bool = False) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.ExceptionRenderer(_format_exc_info),
+                _clean_texts,
                 renderer,
                 _hide_tokens,
             ],
@@ -79,6 +81,11 @@ class _Handler(logging.StreamHandler[Any]):
 
 def _format_exc_info(exc_info: structlog.typing.ExcInfo) -> str:
     return format_traceback(exc_info[1])
+
+
+def _clean_texts(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Clean what others may have written, before it meets the colours of a terminal; all but texts stand as reprs."""
+    return {name: clean_output(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 def _hide_tokens(_logger: Any, _method: str, line: Any) -> Any:

@@ -13,6 +13,7 @@ import structlog
 
 from newsletter import tracebacks
 from newsletter.logs import report_loop_failure, set_up_logs
+from newsletter.text import clean_output
 from newsletter.tokens import Purpose, build_token
 from newsletter.tracebacks import format_traceback, word_error
 
@@ -207,3 +208,21 @@ def test_a_line_that_cannot_be_written_shows_no_values(capsys: pytest.CaptureFix
     said = capsys.readouterr().err
     assert HIDDEN not in said
     assert "a line of the log could not be written" in said
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_nothing_that_others_wrote_speaks_to_the_terminal(
+    as_json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "550 \x1b[31mred\x1b]0;title\x07 \x9b31m \0 \u202eturned half \ud83d"
+    set_up_logs(as_json=as_json)
+    log.warning(said, reply=said, several=[said])
+    logging.getLogger("library").warning("it said %s", said)
+    try:
+        fail_with(said)
+    except LookupError:
+        log.exception("it failed")
+
+    told = capsys.readouterr().err
+    assert "red" in told
+    assert clean_output(told) == told

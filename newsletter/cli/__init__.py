@@ -50,15 +50,16 @@ def main() -> None:
     """Run the command line; an error that we know becomes one message and an exit code."""
     from newsletter.errors import AddressError, ConfigError, NewsletterError, QueryError
     from newsletter.private_files import keep_private
+    from newsletter.text import clean_output
 
     keep_private()
     try:
         app()
     except (ConfigError, QueryError, AddressError) as error:
-        print(error, file=sys.stderr)
+        print(clean_output(str(error)), file=sys.stderr)
         sys.exit(WRONG_INPUT)
     except NewsletterError as error:
-        print(error, file=sys.stderr)
+        print(clean_output(str(error)), file=sys.stderr)
         sys.exit(COULD_NOT_RUN)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

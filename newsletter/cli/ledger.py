@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 from newsletter.address import parse_address
 from newsletter.cli import DONE, DONE_WITH_FAILURES
 from newsletter.cli.operate import parse_edition
-from newsletter.cli.show import build_table, console
+from newsletter.cli.show import build_table, console, print_json
 from newsletter.compose.frozen import thaw_digest
 from newsletter.compose.slots import next_slot
 from newsletter.config import Config
@@ -29,6 +28,7 @@ from newsletter.model import (
 )
 from newsletter.render.language import load_language
 from newsletter.render.wording import write_reason
+from newsletter.text import clean_output
 from newsletter.wiring import Newsletter, open_newsletter
 
 _COLUMNS = ("edition", "address", "state", "attempts", "relay", "slot_at", "next_attempt_at", "reply")
@@ -67,7 +67,7 @@ async def show_deliveries(config: Config, wanted: DeliveryFilter, form: str) -> 
                 writer.writerow([_harmless(value) for value in row])
             elif form == "json":
                 named = dict(zip(_COLUMNS, row, strict=True))
-                print(json.dumps({**named, "attempts": delivery.attempt}, ensure_ascii=False))
+                print_json({**named, "attempts": delivery.attempt})
             else:
                 table.add_row(*row)
     if form == "table":
@@ -103,6 +103,7 @@ def _row(delivery: Delivery, address: str) -> list[str]:
 
 def _harmless(value: str) -> str:
     """Return a cell that no spreadsheet takes for a formula: a reply is written by others."""
+    value = clean_output(value)
     return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t") else value
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,7 @@ from pathlib import Path
 from newsletter.address import parse_address
 from newsletter.cli import DONE, DONE_WITH_FAILURES
 from newsletter.cli.people import load_reader, show_days
-from newsletter.cli.show import console
+from newsletter.cli.show import console, print_json
 from newsletter.config import Config
 from newsletter.errors import ConfigError, NewsletterError, Problem
 from newsletter.match.topics import parse_topics
@@ -157,7 +156,7 @@ async def show_data(config: Config, address: str) -> int:
     """Write all that is stored about a person as JSON. Raises ConfigError where there is none."""
     async with open_newsletter(config) as newsletter:
         reader = await load_reader(newsletter, address)
-        print(json.dumps(await newsletter.load_everything(reader.id), ensure_ascii=False, indent=2))
+        print_json(await newsletter.load_everything(reader.id), indent=2)
     return DONE
 
 

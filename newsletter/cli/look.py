@@ -19,6 +19,7 @@ from newsletter.cli.index import take_pictures, write_index
 from newsletter.cli.show import (
     build_equation,
     build_table,
+    complain,
     console,
     counting_progress,
     show_contradictions,
@@ -109,8 +110,8 @@ def _print_score(mail: Mail) -> int:
     checks = check_message(mail.message)
     wrong = [check for check in checks if check.wrong]
     for check in checks:
-        print(f"{'no ' if check.wrong else 'yes'} {check.item:2} {check.what}", check.wrong, file=sys.stderr)
-    print(f"{len(checks) - len(wrong)} of {len(checks)} good; docs/inbox.md explains them", file=sys.stderr)
+        complain(f"{'no ' if check.wrong else 'yes'} {check.item:2} {check.what} {check.wrong}")
+    complain(f"{len(checks) - len(wrong)} of {len(checks)} good; docs/inbox.md explains them")
     return DONE_WITH_FAILURES if wrong else DONE
 
 
@@ -181,7 +182,7 @@ async def _open_for_preview(config: Config, clock: Clock, *, fresh: bool) -> Asy
         # The terminal may be the preview's own way out; what failed goes beside it.
         for record in report.records:
             if record.message:
-                print(f"{record.source}: {record.state}: {record.message}", file=sys.stderr)
+                complain(f"{record.source}: {record.state}: {record.message}")
         if all(record.state is FetchState.FAILED for record in report.records):
             raise FetchError("no source could be read, so there is nothing to preview")
         yield newsletter

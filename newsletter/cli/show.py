@@ -1,12 +1,17 @@
-"""What people see: rich tables on a terminal, plain lines in a log."""
+"""What people see: rich tables on a terminal, plain lines in a log.
+
+What others wrote (a relay, a bounce, a feed, a reader) cannot speak to the terminal: all that a command prints goes
+through here and loses its control characters and marks of direction, or has them escaped where it is JSON.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,15 +21,27 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from newsletter.collect.health import GOOD_STATES
 from newsletter.model import PENDING, Delivery, FetchRecord, LedgerCount, State
+from newsletter.text import clean_output
 from newsletter.workflows.pace import PaceKeeper
 
+
+class CleanConsole(Console):
+    """A console whose texts are clean; its own signs for colours and bars stay."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Return what is shown of a renderable, piece by piece."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else clean_output(text), style, control)
+
+
 # No markup: what a source or a relay says may hold brackets. In a pipe there is no edge to break lines at.
-console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 200)
+console = CleanConsole(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 200)
 
 FINAL = (
     State.ACCEPTED,
@@ -35,6 +52,21 @@ FINAL = (
     State.EMPTY,
     State.SKIPPED,
 )
+
+
+def complain(what: object) -> None:
+    """Print one message to standard error."""
+    print(clean_output(str(what)), file=sys.stderr)
+
+
+def print_json(value: object, indent: int | None = None) -> None:
+    """Print a value as JSON: letters of all scripts as they are, what no terminal should obey as escapes."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    if not text.isprintable():
+        text = "".join(
+            sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text
+        )
+    print(text)
 
 
 def build_table(*columns: str) -> Table:

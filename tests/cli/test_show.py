@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from newsletter.cli import show
 from newsletter.cli.people import show_days
 from newsletter.model import FetchRecord, FetchState, LedgerCount, State
+from newsletter.text import clean_output
 from tests.builders import at
 
 
@@ -57,3 +62,38 @@ def test_what_a_source_says_is_shown_as_it_is(console: Console, hostile: str) ->
 )
 def test_days_are_shown_in_a_word_or_by_name(days: frozenset[int], shown: str) -> None:
     assert show_days(days) == shown
+
+
+POISON = "550 \x1b[31mred\x1b]0;title\x07 \x9b31m \r\0 \u202eturned\u202c half \ud83d [bold]"
+
+
+def test_nothing_that_others_wrote_speaks_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = show.CleanConsole(
+        force_terminal=True, color_system="standard", highlight=False, markup=False, width=200
+    )
+    table = show.build_table("reader", "reply")
+    table.add_row("ada", Text(POISON, style="red"))
+    with terminal.capture() as captured:
+        terminal.print(POISON, style="green")
+        terminal.print(table)
+        terminal.print(f"two lines:\n{POISON}")
+
+    shown = re.sub("\x1b\\[[0-9;]*m", "", captured.get())
+    assert captured.get() != shown, "its own colours stay"
+    assert shown.count("550 [31mred]0;title 31m  turned half  [bold]") == 3
+    assert clean_output(shown) == shown
+
+    show.complain(POISON)
+    assert capsys.readouterr().err == clean_output(POISON) + "\n"
+
+
+def test_json_escapes_what_a_terminal_should_not_obey_and_keeps_it_exact(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    value = {"reply": POISON, "größe": "论文 😀\u00a0\U000e0001\x7f"}
+    for indent in (None, 2):
+        show.print_json(value, indent)
+        printed = capsys.readouterr().out
+        assert clean_output(printed) == printed
+        assert json.loads(printed) == value
+        assert "größe" in printed
