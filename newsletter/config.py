@@ -49,6 +49,7 @@ from newsletter.checked_yaml import (
 from newsletter.collect.kinds import KINDS
 from newsletter.errors import AddressError, ConfigError, Problem
 from newsletter.model import EmailAddress, Identity, Kind, OnUncertain, QuietDay, Source
+from newsletter.samples import find_reserved, find_samples
 from newsletter.yaml_text import Document, Value, load_yaml, read_text
 
 _CONFIG_VARIABLE = "NEWSLETTER_CONFIG"
@@ -618,6 +619,8 @@ class Config(Section):
 
     _file: Path = PrivateAttr()
     _notes: tuple[str, ...] = PrivateAttr(default=())
+    _samples: tuple[Problem, ...] = PrivateAttr(default=())
+    _reserved: tuple[str, ...] = PrivateAttr(default=())
 
     @property
     def file(self) -> Path:
@@ -627,6 +630,16 @@ class Config(Section):
     def notes(self) -> tuple[str, ...]:
         """What is odd around this configuration, and harmless: the operator should be told once."""
         return self._notes
+
+    @property
+    def samples(self) -> tuple[Problem, ...]:
+        """The values that are still samples: with them nothing may go to a relay."""
+        return self._samples
+
+    @property
+    def reserved(self) -> tuple[str, ...]:
+        """The values with a name that belongs to nobody, samples or not."""
+        return self._reserved
 
     @property
     def folder(self) -> Path:
@@ -701,6 +714,8 @@ class Config(Section):
     def model_post_init(self, context: Any, /) -> None:
         self._file = context["file"]
         self._notes = context["notes"]
+        self._samples = context["samples"]
+        self._reserved = context["reserved"]
 
 
 def build_identity(config: Config) -> Identity:
@@ -734,6 +749,8 @@ def load_config(path: Path, environ: Mapping[str, str], *, check_topics: CheckTo
         "file": path.absolute(),
         "environ": environ,
         "notes": tuple(_word_unread_variables(document, environ)),
+        "samples": tuple(find_samples(document)),
+        "reserved": tuple(find_reserved(document)),
     }
     config, problems = validate(document, Config, context)
     problems += _find_equal_names(document)

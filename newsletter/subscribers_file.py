@@ -189,15 +189,23 @@ class _File(Section):
 
 
 def parse_subscribers(
-    text: str, file: str, *, everything_else: int, check_topics: CheckTopics | None = None
+    text: str,
+    file: str,
+    *,
+    everything_else: int,
+    check_topics: CheckTopics | None = None,
+    may_be_empty: bool = False,
 ) -> tuple[FileSubscriber, ...]:
     """Return the rows of subscribers.yaml in the file's order.
 
+    may_be_empty: nothing below ``subscribers:`` means nobody; else only ``[]`` does, as an editor may be half done.
     everything_else counts where neither the row nor the file's defaults say it. check_topics is by
     default the topic parser's own check, without named topics.
     Raises ConfigError with all the problems in file order.
     """
     document = load_yaml(text, file)
+    if may_be_empty and document.value.get("subscribers", "") is None:
+        document = replace(document, value={**document.value, "subscribers": []})
     parsed, problems = validate(document, _File, {})
     rows = document.value.get("subscribers")
     for index in range(len(rows) if isinstance(rows, list) else 0):

@@ -40,6 +40,7 @@ from newsletter.model import (
 from newsletter.ports import Clock, Inbox, Mailer, RelayStore
 from newsletter.private_files import tighten
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
+from newsletter.samples import find_sample_readers
 from newsletter.shipped import find_shipped
 from newsletter.storage import (
     Database,
@@ -71,6 +72,7 @@ from newsletter.workflows.liked_papers import choose_lookup
 from newsletter.workflows.notices import queue_alert
 from newsletter.workflows.send_edition import Sender
 from newsletter.workflows.subscribe import thin_unconfirmed
+from newsletter.yaml_text import load_yaml, read_text
 
 log = structlog.get_logger()
 
@@ -123,6 +125,16 @@ class Newsletter:
             raise MailerError(_NO_WAY_OUT)
         return self.mailer
 
+    def refuse_samples(self) -> None:
+        """Raise ConfigError where mail goes to a relay and samples of 'init' are left: addresses, hosts, readers."""
+        path = self.config.subscribers_path
+        if not self.config.relays:
+            return
+        readers = find_sample_readers(load_yaml(read_text(path), str(path))) if path else ()
+        problems = [*self.config.samples, *readers]
+        if problems:
+            raise ConfigError(problems)
+
     async def choose_import(self) -> FileImport:
         """Decide what subscribers.yaml changes in the store; writes nothing. Raises ConfigError."""
         if self.config.subscribers_path is None:
@@ -138,6 +150,7 @@ class Newsletter:
 
     async def import_subscribers(self) -> tuple[str, ...]:
         """Take over what subscribers.yaml says; return notes. Raises ConfigError; then nothing has changed."""
+        self.refuse_samples()
         chosen = await self.choose_import()
         await self.subscribers.save(chosen.save, self.clock.now(), "subscribers file")
         return chosen.notes

@@ -607,7 +607,7 @@ def test_the_sample_day_has_papers_for_the_sample_readers_and_one_topic_without_
     }
 
     assert sum(count > 0 for count in found.values()) >= 8
-    assert found[EmailAddress("ada@example.org"), "quantum computing"] == 0
+    assert found[EmailAddress("emmy@example.org"), "quantum computing"] == 0
 
 
 def test_every_record_of_the_sample_day_is_a_paper_with_a_summary_and_authors() -> None:

@@ -250,6 +250,7 @@ async def _tell_nothing_due(newsletter: Newsletter) -> None:
 async def run(config: Config, web_command: Sequence[str] = ()) -> int:
     """Run the clock until a signal says stop; with a command for it also the web face, as a child."""
     async with open_newsletter(config) as newsletter:
+        newsletter.refuse_samples()
         newsletter.choose_mailer()  # a configuration that cannot send is told now, not at the first slot
         stop = asyncio.Event()
         stop_on_signals(stop)

@@ -52,7 +52,9 @@ async def run_demo(out: Path) -> int:
         port = server.port
         config = _write_config(out, port)
         async with open_newsletter(config, clock=FixedClock(_JOINED)) as newsletter:
-            await newsletter.import_subscribers()
+            # Not import_subscribers: that refuses sample readers where there is a relay, even one of our own.
+            chosen = await newsletter.choose_import()
+            await newsletter.subscribers.save(chosen.save, _JOINED, "subscribers file")
         async with open_newsletter(config, clock=FixedClock(_NOW)) as newsletter:
             report = await newsletter.collect()
             show_fetches(report.records)

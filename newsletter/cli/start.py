@@ -12,7 +12,9 @@ from newsletter.cli.topics import find_odd_topics
 from newsletter.config import Config
 from newsletter.deliver.dns_records import Verdict
 from newsletter.errors import MailerError
+from newsletter.model import EmailAddress
 from newsletter.private_files import as_the_operator_is_used_to, find_open, tighten
+from newsletter.samples import find_reserved_addresses, switch_off_readers
 from newsletter.shipped import find_shipped
 from newsletter.storage import list_sqlite_files, open_database
 from newsletter.wiring import Newsletter, build_relay, open_newsletter
@@ -31,8 +33,9 @@ def init(folder: Path) -> int:
     for name, shipped in _FILES.items():
         # Who reads and who will be in subscribers.yaml is nobody else's business; the configuration holds no secret.
         mask = as_the_operator_is_used_to() if name == "config.yaml" else nullcontext()
+        text = find_shipped(shipped).read_text(encoding="utf-8")
         with mask, (folder / name).open("x", encoding="utf-8") as file:
-            file.write(find_shipped(shipped).read_text(encoding="utf-8"))
+            file.write(switch_off_readers(text) if name == "subscribers.yaml" else text)
         console.print(f"wrote {folder / name}")
     console.print(
         "\nNext: edit both, then\n"
@@ -57,6 +60,7 @@ async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False
             console.print(f"dkim           signs as {newsletter.dkim.domain}; the DNS needs this TXT record:")
             console.print(f"               {newsletter.dkim.dns_name} {newsletter.dkim.dns_record}")
         console.print(f"named topics   {', '.join(newsletter.library) or 'none'}")
+        newsletter.refuse_samples()
         await _check_subscribers(newsletter)
         await _check_web(newsletter)
         code = DONE
@@ -115,9 +119,22 @@ async def _check_subscribers(newsletter: Newsletter) -> None:
         console.print("subscribers    no file configured")
         return
     chosen = await newsletter.choose_import()
-    console.print(f"subscribers    {path}: {len(chosen.save)} readers")
+    none = "no readers yet; those in the file are samples, and switched off" if not chosen.save else ""
+    console.print(f"subscribers    {path}: {none or f'{len(chosen.save)} readers'}")
+    _tell_reserved(newsletter.config, [reader.address for reader in chosen.save])
     for note in chosen.notes:
         console.print(f"               {note}")
+
+
+def _tell_reserved(config: Config, readers: list[EmailAddress]) -> None:
+    """Warn of names that belong to nobody, where mail goes to a relay: it will not arrive, nor will answers."""
+    found = [*config.reserved, *find_reserved_addresses(readers)] if config.relays else []
+    if found:
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        console.print(
+            f"               at names that belong to nobody no mail arrives (RFC 2606): {', '.join(found[:3])}{more}",
+            style="yellow",
+        )
 
 
 async def _check_web(newsletter: Newsletter) -> None:

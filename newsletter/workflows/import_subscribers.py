@@ -13,7 +13,7 @@ from pathlib import Path
 
 from newsletter.compose.slots import next_slot, previous_slot
 from newsletter.match.topics import parse_topics
-from newsletter.model import Cadence, Subscriber, Topic
+from newsletter.model import Cadence, Consent, Subscriber, Topic
 from newsletter.ports import EntryStore, SubscriberStore
 from newsletter.subscribers_file import FileImport, choose_import, parse_subscribers
 from newsletter.yaml_text import read_text
@@ -32,13 +32,14 @@ async def choose_subscribers(
     A new reader's window starts one cadence back: at the newest run before the slot that would have come last.
     Readers who come back into the file begin with what is new from now on.
     """
+    known = await subscribers.load_all()
     rows = parse_subscribers(
         read_text(path),
         str(path),
         everything_else=everything_else,
         check_topics=lambda topics_json: parse_topics(topics_json, library) and None,
+        may_be_empty=not any(reader.file_owned and reader.consent is Consent.CONFIRMED for reader in known),
     )
-    known = await subscribers.load_all()
     addresses = {reader.address for reader in known}
     chosen = choose_import(
         known,
