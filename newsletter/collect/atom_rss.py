@@ -32,13 +32,17 @@ from newsletter.collect.plain import (
 )
 from newsletter.errors import FeedError
 from newsletter.model import Entry, EntryKey, Fetched, ParsedFeed, Request, Sighting, Source
-from newsletter.text import clean_line
+from newsletter.text import clean_line, clean_text
 
 _TITLE_FROM_SUMMARY_CHARS = 100
 _MARKUP = frozenset(["text/html", "application/xhtml+xml"])
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 # feedparser looks for e-mail addresses in names with an expression that takes quadratic time on a long word. In
 # UTF-16 a zero byte stands beside each letter. Not even a token in an address is so long.
+_REFERENCES = re.compile(rb"(?:&#(?:[xX][0-9a-fA-F]{1,20}|[0-9]{1,20});?)+")
+_REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
+# A line end, and what Windows-1252 has at places where ISO 8859-1 has control characters.
+_MEANT = frozenset(["\r", *map(chr, range(0x80, 0xA0))])
 _LONG_WORD = re.compile(rb"[\w.+\x00-]{1000,}", re.ASCII)
 _END = re.compile(rb"</(?:\w+:)?(?:rss|feed|rdf|channel)\s*>", re.IGNORECASE)
 _SKIP_DAYS = re.compile(rb"<skipDays>(.*?)</skipDays>", re.DOTALL)
@@ -96,6 +100,7 @@ def read_feed(fetched: Fetched) -> Mapping[str, Any]:
         raise FeedError("expected an RSS or Atom feed, found JSON")
     body = _LONG_WORD.sub(_shorten_word, body)
     body, content_type = _settle_encoding(body, fetched.content_type)
+    body = _REFERENCES.sub(_mend_references, body)
     headers = {"content-type": content_type}
     if urlsplit(clean_url(fetched.url)).scheme:
         headers["content-location"] = fetched.url
@@ -120,6 +125,15 @@ def _shorten_word(word: re.Match[bytes]) -> bytes:
     return word[0][: 1_000 + len(word[0]) % 2]
 
 
+def _mend_references(references: re.Match[bytes]) -> bytes:
+    """Return character references without those that stand for no character (XML 1.0 section 4.1): feedparser would
+    give up the whole feed. A character that was written as the two halves of UTF-16 is put together."""
+    codes = [int(hexed, 16) if hexed else int(number) for hexed, number in _REFERENCE.findall(references[0])]
+    halves = "".join(chr(code) for code in codes if code <= 0x10FFFF).encode("utf-16-le", "surrogatepass")
+    text = halves.decode("utf-16-le", "ignore")
+    return b"".join(b"&#%d;" % ord(sign) for sign in text if sign in _MEANT or clean_text(sign))
+
+
 def _settle_encoding(body: bytes, content_type: str) -> tuple[bytes, str]:
     """Return the body and the content type that feedparser is told.
 
@@ -129,6 +143,10 @@ def _settle_encoding(body: bytes, content_type: str) -> tuple[bytes, str]:
     a charset there the declaration and the content. Servers claim ISO 8859-1 for whatever they send, and any bytes
     can be read as that: then a declaration that decodes is believed rather.
     """
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not body.startswith(
+        codecs.BOM_UTF32_LE
+    ):
+        return body.decode("utf-16", "replace").encode(), "application/xml; charset=utf-8"
     if not body.isascii() and b"\0" not in body:
         text = codecs.getincrementaldecoder("utf-8")("replace").decode(body)
         bad = text.count("\ufffd")

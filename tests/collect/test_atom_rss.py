@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from newsletter.collect.atom_rss import parse
 from newsletter.errors import FeedError
 from newsletter.model import Entry, EntryKey, ParsedFeed
+from newsletter.text import clean_line
 from tests.builders import at
 from tests.collect.values import make_fetched, make_request, make_source, read_sample
 
@@ -546,3 +547,49 @@ def test_real_arxiv_listing_reads_well(corpus: Path) -> None:
     assert entry.summary.startswith("Although language models")
     assert entry.published_at is not None
     assert entry.published_at.date() == date(2026, 4, 27)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Odd &#xD800; news", "Odd news"),
+        ("Odd &#55296; news", "Odd news"),
+        ("Odd &#0; news", "Odd news"),
+        ("Odd &#x1b;[31m news", "Odd [31m news"),
+        ("Odd &#x110000; news", "Odd news"),
+        ("Odd &#99999999999999999999; news", "Odd news"),
+        ("Odd &#xFFFE; news", "Odd news"),
+        ("Odd &#xFFFFFFFFF; news", "Odd news"),
+        ("Happy &#55357;&#56832; news", "Happy 😀 news"),
+        ("Happy &#xd83d;&#xDE00; news", "Happy 😀 news"),
+        ("Upside &#56832;&#55357; down", "Upside down"),
+        ("Gr&#246;&#xDF;e &#8211; &#13;&#10; fine &#128512;", "Größe – fine 😀"),
+        ("R&amp;D &#38; &#60;b&#62;", "R&D & <b>"),
+        ("Twice &amp;#xD800; escaped", None),
+        ("<![CDATA[Within &#xD800; data]]>", None),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1"])
+@pytest.mark.parametrize("kind", ["rss", "atom"])
+def test_a_reference_to_no_character_costs_that_letter_and_not_the_feed(
+    written: str, read: str | None, encoding: str, kind: str
+) -> None:
+    link = "https://notes.example.net/"
+    if kind == "rss":
+        item = "<title>{}</title><link>{}</link><guid>{}</guid><description>{}</description>"
+        good = item.format("Pebbles", link + "pebbles", "p", "x")
+        feed = make_rss(item.format(written, link + "odd", "o", written), good)
+    else:
+        item = "<title>{}</title><link href='{}'/><id>{}</id><summary>{}</summary>"
+        good = item.format("Pebbles", link + "pebbles", "p", "x")
+        feed = make_atom(item.format(written, link + "odd", "o", written) + "</entry><entry>" + good)
+    body = f'<?xml version="1.0" encoding="{encoding}"?>{feed}'.encode(encoding)
+
+    found = {seen.entry.url: seen.entry for seen in parse_feed(body).sightings}
+
+    assert found[link + "pebbles"].title == "Pebbles"
+    odd = found[link + "odd"]
+    if read is not None and "<b>" not in read:
+        assert odd.title == odd.summary == read
+    assert clean_line(odd.title) == odd.title
+    assert clean_line(odd.summary) == odd.summary

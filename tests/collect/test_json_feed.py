@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from newsletter.collect.json_feed import parse
 from newsletter.errors import FeedError
 from newsletter.model import Entry, EntryKey, ParsedFeed
+from newsletter.text import clean_line
 from tests.builders import at
 from tests.collect.values import make_fetched, make_request, make_source
 
@@ -165,3 +166,31 @@ def test_any_object_is_read_or_refused(items: list[dict[str, object]]) -> None:
     except FeedError:
         return
     assert len(feed.sightings) + feed.refused == len(items)
+
+
+@pytest.mark.parametrize("bad", ["\ud800", "\udc00\ud800", "\0", "\x1b[31m", "\x9b", "\uffff", "\U0010ffff"])
+def test_a_character_that_is_none_costs_that_letter_in_every_field(bad: str) -> None:
+    text = f"Pebbles{bad} of ice"
+    entry = parse_item(
+        id=f"tag{bad}:1",
+        url=f"https://notes.example.net/{bad}pebbles",
+        external_url=f"https://notes.example.net/{bad}x",
+        title=text,
+        content_text=text,
+        content_html=text,
+        summary=text,
+        authors=[{"name": text}],
+        tags=[text],
+    )
+
+    said = [
+        entry.key,
+        *entry.aliases,
+        entry.title,
+        entry.summary,
+        entry.url,
+        *entry.authors,
+        *entry.categories,
+    ]
+    assert entry.title.startswith("Pebbles")
+    assert all(clean_line(one) == one for one in said)
