@@ -151,7 +151,7 @@ def test_switched_off_readers_are_those_of_the_sample_and_none_is_left() -> None
         ("newsletter: {from: My Lab <mydigest@example.org>}", 0, 1),
         ("newsletter: {from: a@news.example.net}", 0, 1),
         ("newsletter: {from: a@lab.invalid}", 0, 1),
-        ("web: {url: 'https://papers.example.org/x'}", 1, 0),
+        ("web: {url: 'https://papers.example.org/x'}", 1, 1),
         ("web: {url: 'https://papers.example.org.uk'}", 0, 0),
         ("newsletter: {postal_address: 'Hill Lab, 2 Sampletown Road'}", 1, 0),
         ("topics: [digest@example.org]", 0, 0),
