@@ -77,6 +77,7 @@ from newsletter.render.source import build_source
 from newsletter.render.text_part import compile_text
 from newsletter.render.theme import build_theme
 from newsletter.sample_day import SAMPLE_DAY, sample_file
+from newsletter.secret import Secret
 from newsletter.shipped import find_shipped
 from newsletter.workflows.build_mail import MailBuilder
 
@@ -154,7 +155,7 @@ def build_jobs(readers: int, papers: int) -> list[Job]:
 
 def make_ours(key: bytes | None) -> Callable[[Job], bytes]:
     signer = load_dkim_key(key, "news.example.org", "s1") if key else None
-    mails = MailBuilder(_compile(), IDENTITY, bytes(32), signer)
+    mails = MailBuilder(_compile(), IDENTITY, Secret(bytes(32)), signer)
 
     def build(job: Job) -> bytes:
         return mails.build(job.compose(), job.reader, job.reader.address).message
@@ -293,7 +294,7 @@ def make_key() -> bytes:
 
 def check_same_mail(job: Job) -> None:
     """Fail where ours and the peers do not say the same."""
-    mails = MailBuilder(_compile(), IDENTITY, bytes(32))
+    mails = MailBuilder(_compile(), IDENTITY, Secret(bytes(32)))
     ours = mails.build(job.compose(), job.reader, job.reader.address).rendered.html
     templates = PeerTemplates()
     theirs = mjml2html(templates.html.render(templates.build_values(job)), fonts={})

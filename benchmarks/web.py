@@ -38,6 +38,7 @@ from benchmarks.delivery_newsletter import make_readers
 from newsletter.config import load_config
 from newsletter.model import FetchState, SubscriberId
 from newsletter.sample_day import sample_file
+from newsletter.secret import Secret
 from newsletter.storage import tables
 from newsletter.storage.word_index import index_all
 from newsletter.web_links import WebLinks
@@ -175,7 +176,7 @@ def fill_entries(connection: Connection, count: int, today: date) -> None:
     index_all(connection)
 
 
-async def fill(file: Path, database_url: str, subscribers: int, entries: int, today: date) -> bytes:
+async def fill(file: Path, database_url: str, subscribers: int, entries: int, today: date) -> Secret:
     """Fill the database of a configuration; return its secret."""
     config = load_config(file, {"DATABASE": database_url})
     async with open_newsletter(config) as newsletter:
@@ -360,7 +361,7 @@ async def measure(
 
 
 def list_pages(
-    port: int, today: date, links: WebLinks, secret: bytes, subscribers: int
+    port: int, today: date, links: WebLinks, secret: Secret, subscribers: int
 ) -> dict[str, Callable[[], Iterator[Request]]]:
     """Return the requests for each page, which go on for ever."""
     chance = random.Random(_SEED)

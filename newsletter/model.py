@@ -656,13 +656,14 @@ class Links:
     """Where one reader's mail leads: leave and change are personal, web is this edition for everybody.
 
     one_click takes the POST of RFC 8058 (https); web, archive and one_click are empty where there is no web face.
+    What is personal is not in the repr: whoever has it can act for the reader.
     """
 
-    leave: str
-    change: str
+    leave: str = field(repr=False)
+    change: str = field(repr=False)
     web: str = ""
     archive: str = ""
-    one_click: str = ""
+    one_click: str = field(default="", repr=False)
 
 
 class Piece(NamedTuple):

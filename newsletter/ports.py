@@ -52,6 +52,7 @@ from newsletter.model import (
     Validators,
     Window,
 )
+from newsletter.secret import Secret
 
 
 class Clock(Protocol):
@@ -445,7 +446,7 @@ class Inbox(Protocol):
 class SettingStore(Protocol):
     """A few facts about this database."""
 
-    async def load_secret(self) -> bytes:
+    async def load_secret(self) -> Secret:
         """Return the secret of this newsletter: 32 random bytes, made with the database and kept in it."""
 
     async def load_hold(self) -> str:

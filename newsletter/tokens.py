@@ -13,6 +13,8 @@ import hmac
 import re
 from enum import StrEnum
 
+from newsletter.secret import Secret
+
 _SIGNATURE_CHARS = 26
 _TOKEN = re.compile(r"([a-z2-7]{1,13})([a-z2-7]{26})")
 _ANYWHERE = re.compile(r"(?<![a-z2-7])[a-z2-7]{27,39}(?![a-z2-7])")
@@ -28,7 +30,7 @@ class Purpose(StrEnum):
     FORM = "form"  # a form was asked for before it was sent
 
 
-def build_token(purpose: Purpose, number: int, secret: bytes, bound: str = "") -> str:
+def build_token(purpose: Purpose, number: int, secret: Secret, bound: str = "") -> str:
     """Return the token of a number (0 or more) for one purpose: at most 39 of a-z and 2-7."""
     return _write_number(number) + _sign(purpose, number, secret, bound)
 
@@ -45,7 +47,7 @@ def read_number(token: str) -> int | None:
     return number if number < 2**63 and _write_number(number) == found[1] else None
 
 
-def check_token(token: str, purpose: Purpose, secret: bytes, bound: str = "") -> int | None:
+def check_token(token: str, purpose: Purpose, secret: Secret, bound: str = "") -> int | None:
     """Return the number of a true token of this purpose; None for any other text."""
     number = read_number(token)
     if number is None:
@@ -59,9 +61,9 @@ def hide_tokens(text: str) -> str:
     return _ANYWHERE.sub("[token]", text)
 
 
-def _sign(purpose: Purpose, number: int, secret: bytes, bound: str) -> str:
+def _sign(purpose: Purpose, number: int, secret: Secret, bound: str) -> str:
     named = "\0".join(("token", purpose, str(number), bound))
-    digest = hmac.digest(secret, named.encode(), "sha256")
+    digest = secret.sign(named.encode())
     return base64.b32encode(digest[:16]).decode("ascii").rstrip("=").lower()
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from urllib.parse import quote, urlencode, urlsplit
 
 from newsletter.model import EmailAddress, EntryKey, SubscriberId
+from newsletter.secret import Secret
 from newsletter.tokens import Purpose, build_token
 
 
@@ -43,14 +44,14 @@ class WebLinks:
         """Return the page of one paper."""
         return self.page(f"/papers/{quote(key, safe=':/')}")
 
-    def leave(self, reader: SubscriberId, secret: bytes) -> str:
+    def leave(self, reader: SubscriberId, secret: Secret) -> str:
         """Return where one reader leaves: a page with a button, and the address of the one-click POST (RFC 8058)."""
         return self.page(f"/leave/{build_token(Purpose.LEAVE, reader, secret)}")
 
-    def preferences(self, reader: SubscriberId, address: EmailAddress, secret: bytes) -> str:
+    def preferences(self, reader: SubscriberId, address: EmailAddress, secret: Secret) -> str:
         """Return one reader's own page, as long as this is their address."""
         return self.page(f"/me/{build_token(Purpose.PREFERENCES, reader, secret, address)}")
 
-    def confirm(self, confirmation: int, secret: bytes) -> str:
+    def confirm(self, confirmation: int, secret: Secret) -> str:
         """Return where something that was asked for is confirmed."""
         return self.page(f"/confirm/{build_token(Purpose.CONFIRM, confirmation, secret)}")

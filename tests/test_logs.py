@@ -13,6 +13,7 @@ import structlog
 
 from newsletter import tracebacks
 from newsletter.logs import report_loop_failure, set_up_logs
+from newsletter.secret import Secret
 from newsletter.text import clean_output
 from newsletter.tokens import Purpose, build_token
 from newsletter.tracebacks import format_traceback, word_error
@@ -20,7 +21,7 @@ from newsletter.tracebacks import format_traceback, word_error
 log = structlog.get_logger()
 
 HIDDEN = "hunter2-in-a-local-variable"
-TOKEN = build_token(Purpose.PREFERENCES, 7, b"s" * 32, "ada@example.org")
+TOKEN = build_token(Purpose.PREFERENCES, 7, Secret(b"s" * 32), "ada@example.org")
 
 
 @pytest.fixture(autouse=True)

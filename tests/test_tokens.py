@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newsletter.secret import Secret
 from newsletter.tokens import Purpose, build_token, check_token, read_number
 
-SECRET = b"s" * 32
+SECRET = Secret(b"s" * 32)
 NUMBERS = st.integers(0, 2**63 - 1)
 
 
@@ -21,7 +22,7 @@ def test_a_token_is_read_back_for_its_purpose_and_what_it_is_bound_to(
     assert len(token) <= 39
     assert read_number(token) == number
     assert check_token(token, purpose, SECRET, bound) == number
-    assert check_token(token, purpose, b"t" * 32, bound) is None
+    assert check_token(token, purpose, Secret(b"t" * 32), bound) is None
     assert check_token(token, purpose, SECRET, bound + "x") is None
     for other in set(Purpose) - {purpose}:
         assert check_token(token, other, SECRET, bound) is None

@@ -8,7 +8,6 @@ where this takes microseconds. The tests prove that the standard parser reads ba
 from __future__ import annotations
 
 import base64
-import hmac
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from newsletter.model import (
     Rendered,
     SubscriberId,
 )
+from newsletter.secret import Secret
 from newsletter.tokens import Purpose, build_token
 
 _HEADER_COLUMNS = 78  # RFC 5322 section 2.1.1: a line should not be longer
@@ -58,7 +58,7 @@ def build_message(
     key: str,
     recipient: SubscriberId,
     date: datetime,
-    secret: bytes,
+    secret: Secret,
     links: Links | None = None,
     language: str = "",
     dkim: DkimKey | None = None,
@@ -99,10 +99,12 @@ def build_message(
     return message, Envelope(mail_from=identity.bounce_address, rcpt_to=to)
 
 
-def build_message_id(identity: Identity, kind: Kind, key: str, recipient: SubscriberId, secret: bytes) -> str:
+def build_message_id(
+    identity: Identity, kind: Kind, key: str, recipient: SubscriberId, secret: Secret
+) -> str:
     """Return ``<id@domain>``: the same for every attempt at one mail, and not to be guessed."""
     named = "\0".join(("message-id", identity.id, kind, key, str(recipient)))
-    digest = hmac.digest(secret, named.encode(), "sha256")
+    digest = secret.sign(named.encode())
     return f"<{_short_hash(digest)}@{identity.domain}>"
 
 
@@ -172,7 +174,7 @@ def _quote_address(address: EmailAddress) -> str:
     return quote(_one_line(address), safe="@!$*+")
 
 
-def write_leave_mailto(identity: Identity, reader: SubscriberId, secret: bytes) -> str:
+def write_leave_mailto(identity: Identity, reader: SubscriberId, secret: Secret) -> str:
     """Return a link that writes a reader's leave mail. Its subject holds a token, so that nobody can leave for others:
     anybody can write a sender's name into a mail. See workflows/handle_bounces."""
     token = build_token(Purpose.LEAVE, reader, secret)

@@ -11,17 +11,18 @@ import hmac
 import re
 
 from newsletter.model import DeliveryId, EmailAddress
+from newsletter.secret import Secret
 
 _TOKEN = re.compile(r"([0-9a-f]{1,15})-([a-z2-7]{16})")
 
 
-def build_return_path(bounces: EmailAddress, delivery: DeliveryId, secret: bytes) -> EmailAddress:
+def build_return_path(bounces: EmailAddress, delivery: DeliveryId, secret: Secret) -> EmailAddress:
     """Return the envelope sender of one delivery: the same for every attempt, as greylisting wants it."""
     local, _, domain = bounces.rpartition("@")
     return EmailAddress(f"{local}+{delivery:x}-{_sign(delivery, secret)}@{domain}")
 
 
-def read_return_path(address: str, bounces: EmailAddress, secret: bytes) -> DeliveryId | None:
+def read_return_path(address: str, bounces: EmailAddress, secret: Secret) -> DeliveryId | None:
     """Return the delivery whose return path this is; None for any other address, and for a forged one."""
     local, _, domain = address.lower().rpartition("@")
     own_local, _, own_domain = bounces.lower().rpartition("@")
@@ -33,6 +34,6 @@ def read_return_path(address: str, bounces: EmailAddress, secret: bytes) -> Deli
     return delivery if hmac.compare_digest(found[2], _sign(delivery, secret)) else None
 
 
-def _sign(delivery: DeliveryId, secret: bytes) -> str:
-    digest = hmac.digest(secret, b"return-path\0%d" % delivery, "sha256")
+def _sign(delivery: DeliveryId, secret: Secret) -> str:
+    digest = secret.sign(b"return-path\0%d" % delivery)
     return base64.b32encode(digest[:10]).decode("ascii").lower()

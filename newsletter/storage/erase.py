@@ -8,12 +8,12 @@ may still name the person, and who was erased must not be mailed again because o
 from __future__ import annotations
 
 import base64
-import hmac
 from collections.abc import Collection
 
 from sqlalchemy import Connection, case, delete, or_, select, update
 
 from newsletter.model import Consent, EmailAddress, State, SubscriberId
+from newsletter.secret import Secret
 from newsletter.storage.engine import in_chunks
 from newsletter.storage.tables import (
     attempts,
@@ -39,12 +39,14 @@ def find_erased(connection: Connection, addresses: Collection[EmailAddress]) -> 
     return frozenset(found)
 
 
-def _load_secret(connection: Connection) -> bytes:
-    return bytes.fromhex(connection.scalar(select(settings.c.value).where(settings.c.key == "secret")) or "")
+def _load_secret(connection: Connection) -> Secret:
+    return Secret.from_hex(
+        connection.scalar(select(settings.c.value).where(settings.c.key == "secret")) or ""
+    )
 
 
-def _hash_address(address: str, secret: bytes) -> str:
-    digest = hmac.digest(secret, b"erased\0" + address.encode(), "sha256")
+def _hash_address(address: str, secret: Secret) -> str:
+    digest = secret.sign(b"erased\0" + address.encode())
     return f"{base64.b32encode(digest[:20]).decode().lower()}@erased.invalid"
 
 

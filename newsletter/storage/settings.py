@@ -9,6 +9,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, delete, select, update
 
 from newsletter.model import RelayPause
+from newsletter.secret import Secret
 from newsletter.storage.engine import Database, insert_or_ignore, insert_or_update
 from newsletter.storage.tables import relay_days, settings
 
@@ -24,9 +25,9 @@ class SqlSettingStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def load_secret(self) -> bytes:
+    async def load_secret(self) -> Secret:
         """Return the secret of this newsletter: 32 random bytes, made with the database and kept for ever."""
-        return bytes.fromhex(await self._load(_SECRET))
+        return Secret.from_hex(await self._load(_SECRET))
 
     async def load_hold(self) -> str:
         """Return why nothing may be sent now, empty where sending is allowed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import Enum
 
+from newsletter.secret import Secret
 from newsletter.tokens import Purpose, build_token, check_token
 
 LEAST = timedelta(seconds=3)
@@ -21,12 +22,12 @@ class FormAge(Enum):
     TOO_OLD = "too old"  # or no token of ours at all
 
 
-def build_form_token(form: str, secret: bytes, now: datetime) -> str:
+def build_form_token(form: str, secret: Secret, now: datetime) -> str:
     """Return the token of a form that is shown now."""
     return build_token(Purpose.FORM, int(now.timestamp()), secret, form)
 
 
-def judge_form(token: str, form: str, secret: bytes, now: datetime) -> FormAge:
+def judge_form(token: str, form: str, secret: Secret, now: datetime) -> FormAge:
     """Return whether a form that comes back may be taken."""
     shown_at = check_token(token, Purpose.FORM, secret, form)
     if shown_at is None:

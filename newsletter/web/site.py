@@ -19,6 +19,7 @@ from newsletter.errors import Problem, TemplateError
 from newsletter.model import Identity
 from newsletter.render.language import Language, list_languages, load_language
 from newsletter.render.theme import Theme, build_theme
+from newsletter.secret import Secret
 from newsletter.shipped import find_shipped
 from newsletter.web.limits import Limiter
 from newsletter.web.rendered import RenderedPages
@@ -36,7 +37,7 @@ class Site:
     newsletter: Newsletter
     settings: WebSettings
     links: WebLinks
-    secret: bytes
+    secret: Secret
     templates: jinja2.Environment
     theme: Theme
     statics: Mapping[str, bytes] = field(repr=False)

@@ -39,6 +39,7 @@ from newsletter.render import (
     render_digest,
     render_notice,
 )
+from newsletter.secret import Secret
 from newsletter.web_links import WebLinks
 
 
@@ -75,7 +76,7 @@ class MailBuilder:
         self,
         templates: CompiledBundle,
         identity: Identity,
-        secret: bytes,
+        secret: Secret,
         dkim: DkimKey | None = None,
         web: WebLinks | None = None,
     ) -> None:
@@ -208,7 +209,7 @@ class MailBuilder:
 
 
 def build_links(
-    identity: Identity, web: WebLinks | None, reader: Subscriber, secret: bytes, edition: date | None = None
+    identity: Identity, web: WebLinks | None, reader: Subscriber, secret: Secret, edition: date | None = None
 ) -> Links:
     """Return where a reader's mail leads: to the pages of the web face; without one, to a mail that ends the
     subscription, and to one that asks the operator."""

@@ -26,6 +26,7 @@ from newsletter.model import (
 from newsletter.ports import ConfirmationStore, DeliveryStore, PersonalStore, SubscriberStore
 from newsletter.render.language import Language, load_language
 from newsletter.render.notices import write_address_taken, write_new_address, write_old_address
+from newsletter.secret import Secret
 from newsletter.web_links import WebLinks
 from newsletter.workflows.subscribe import LIFETIME, MOST_MAILS, PERIOD
 
@@ -71,7 +72,7 @@ class AddressDesk:
     confirmations: ConfirmationStore
     identity: Identity
     links: WebLinks
-    secret: bytes
+    secret: Secret
 
     async def ask(self, reader: Subscriber, new: EmailAddress, origin: str, now: datetime) -> bool:
         """Queue the mail to the old address that asks; False where it was asked too often today."""

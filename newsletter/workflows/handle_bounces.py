@@ -20,13 +20,14 @@ from newsletter.deliver.bounce_policy import choose_action
 from newsletter.deliver.return_path import read_return_path
 from newsletter.model import DeliveryId, EmailAddress, Report, ReportKind, SubscriberId
 from newsletter.ports import Clock, EvidenceStore, Inbox
+from newsletter.secret import Secret
 from newsletter.tokens import Purpose, check_token
 
 log = structlog.get_logger()
 
 
 async def handle_bounces(
-    inbox: Inbox, evidence: EvidenceStore, bounce_address: EmailAddress, secret: bytes, clock: Clock
+    inbox: Inbox, evidence: EvidenceStore, bounce_address: EmailAddress, secret: Secret, clock: Clock
 ) -> Counter[str]:
     """Read all new mail of an inbox; return how many messages led to what."""
     done: Counter[str] = Counter()
@@ -43,7 +44,7 @@ async def _handle(
     report: Report,
     evidence: EvidenceStore,
     bounce_address: EmailAddress,
-    secret: bytes,
+    secret: Secret,
     now: datetime,
 ) -> str:
     """Do what follows from one message; return what that was in a word or two."""
@@ -70,7 +71,7 @@ async def _handle(
     return action.what
 
 
-def find_leaver(report: Report, secret: bytes) -> SubscriberId | None:
+def find_leaver(report: Report, secret: Secret) -> SubscriberId | None:
     """Return the reader whose own leave link wrote this mail; None for all other mail, and for a forged token."""
     if report.kind is not ReportKind.UNSUBSCRIBE:
         return None
@@ -82,7 +83,7 @@ def find_leaver(report: Report, secret: bytes) -> SubscriberId | None:
 
 
 async def _find_delivery(
-    report: Report, evidence: EvidenceStore, bounce_address: EmailAddress, secret: bytes
+    report: Report, evidence: EvidenceStore, bounce_address: EmailAddress, secret: Secret
 ) -> DeliveryId | None:
     for address in report.returned_to:
         delivery = read_return_path(address, bounce_address, secret)

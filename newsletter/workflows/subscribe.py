@@ -20,6 +20,7 @@ from newsletter.model import Asked, Cadence, Confirmation, Consent, Identity, Ki
 from newsletter.ports import ConfirmationStore, DeliveryStore, EntryStore, SubscriberStore
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_confirm, write_known
+from newsletter.secret import Secret
 from newsletter.web_links import WebLinks
 from newsletter.workflows.import_subscribers import find_window_start
 
@@ -60,7 +61,7 @@ class Desk:
     confirmations: ConfirmationStore
     identity: Identity
     links: WebLinks
-    secret: bytes
+    secret: Secret
 
     async def ask(self, wanted: Subscriber, language: str, origin: str, now: datetime) -> Reply:
         """Take down what somebody wants and queue the mail that asks whether the address is theirs; return which mail

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from newsletter.deliver.dkim import DkimKey, load_dkim_key, sign_message
 from newsletter.deliver.message import build_message
 from newsletter.model import EmailAddress, Identity, Kind, Links, Piece, Rendered, SubscriberId
+from newsletter.secret import Secret
 
 IDENTITY = Identity(
     name="Daily papers",
@@ -63,7 +64,7 @@ def build(key: DkimKey | None, text: str = "Three papers\n") -> bytes:
         key="2026-06-01",
         recipient=SubscriberId(1),
         date=datetime(2026, 6, 1, 5, 30, tzinfo=UTC),
-        secret=bytes(32),
+        secret=Secret(bytes(32)),
         links=LINKS,
         dkim=key,
     )

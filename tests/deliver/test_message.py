@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 
 from newsletter.deliver.message import build_message, build_message_id
 from newsletter.model import EmailAddress, Envelope, Identity, Kind, Links, Piece, Rendered, SubscriberId
+from newsletter.secret import Secret
 from newsletter.tokens import Purpose, build_token
 
-SECRET = b"0123456789abcdef0123456789abcdef"
+SECRET = Secret(b"0123456789abcdef0123456789abcdef")
 SLOT_AT = datetime(2026, 6, 1, 5, 30, tzinfo=UTC)
 PLAIN = Rendered(
     "Three papers on pruning", (Piece("<p>Three papers</p>\n"),), (Piece("Three papers\n", is_shared=True),)
@@ -209,7 +210,7 @@ def test_a_message_id_depends_on_each_of_its_arguments() -> None:
         (replace(IDENTITY, id="weekly"), *base[1:]),
         (*base[:2], "2026-06-02", *base[3:]),
         (*base[:3], SubscriberId(11), SECRET),
-        (*base[:4], b"another secret"),
+        (*base[:4], Secret(b"another secret")),
     ]
 
     assert len({build_message_id(*base), *(build_message_id(*change) for change in changes)}) == 5

@@ -36,6 +36,7 @@ from newsletter.render import choose_look, render_digest, render_notice
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_alert, write_changed, write_confirm, write_goodbye
 from newsletter.sample_day import SAMPLE_DAY, sample_file
+from newsletter.secret import Secret
 from tests.render.builders import READER, make_card, make_digest, make_section, shipped_templates
 
 IDENTITY = Identity(
@@ -47,7 +48,7 @@ IDENTITY = Identity(
     bounce_address=EmailAddress("bounce@news.example.org"),
     postal_address="Example Lab\n1 Main Street\n12345 Sampletown",
 )
-SECRET = bytes(range(32))
+SECRET = Secret(bytes(range(32)))
 LINKS = Links(
     leave="https://news.example.org/u/" + "k7" * 13,
     change="https://news.example.org/p/" + "k7" * 13,

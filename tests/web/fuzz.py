@@ -39,6 +39,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from newsletter.model import SubscriberId
+from newsletter.secret import Secret
 from newsletter.shipped import find_shipped
 from newsletter.tokens import Purpose, build_token
 from newsletter.web.app import build_app
@@ -54,7 +55,7 @@ from tests.web.wire import Got, Sent, ask
 
 REQUESTS_A_SITE = 500
 MAX_SECONDS = 2.0
-SECRET = b"a secret of the fuzz, so that a number makes the same request each time"
+SECRET = Secret(b"a secret of the fuzz, so that a number makes the same request each time")
 HOST = urlsplit(house.URL).netloc
 
 # What would be an element or an attribute if it came back as it was sent.

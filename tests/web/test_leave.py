@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from newsletter.model import Consent, Kind
+from newsletter.secret import Secret
 from newsletter.tokens import Purpose, build_token
 from newsletter.web.app import build_app
 from newsletter.web.site import Site
@@ -89,7 +90,7 @@ async def test_forged_tokens_are_answered_like_true_ones(site: Site, client: htt
         token.upper(),
         token[:-1] + ("a" if token[-1] != "a" else "b"),
         token + "a",
-        build_token(Purpose.LEAVE, reader.id, b"another secret"),
+        build_token(Purpose.LEAVE, reader.id, Secret(b"another secret")),
         build_token(Purpose.LEAVE, 999_999, site.secret),
         build_token(Purpose.PREFERENCES, reader.id, site.secret, reader.address),
         build_token(Purpose.CONFIRM, reader.id, site.secret),

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import insert
 
 from newsletter.model import Consent, EmailAddress, Kind, Slot, State
+from newsletter.secret import Secret
 from newsletter.storage.tables import suppressions
 from newsletter.tokens import Purpose, build_token
 from newsletter.web.app import build_app
@@ -59,7 +60,7 @@ async def test_no_other_text_opens_a_readers_page(site: Site, client: httpx2.Asy
         own_path(site, other).removeprefix("/me/")[:1] + token[1:],
         build_token(Purpose.PREFERENCES, reader.id, site.secret, other.address),
         build_token(Purpose.PREFERENCES, reader.id, site.secret),
-        build_token(Purpose.PREFERENCES, reader.id, b"x", reader.address),
+        build_token(Purpose.PREFERENCES, reader.id, Secret(b"x"), reader.address),
         build_token(Purpose.PREFERENCES, 999_999, site.secret, reader.address),
         build_token(Purpose.LEAVE, reader.id, site.secret),
         build_token(Purpose.CONFIRM, reader.id, site.secret),

@@ -24,6 +24,7 @@ from starlette.routing import Mount, Route
 from newsletter.errors import StoreError
 from newsletter.model import Asked, Consent, EmailAddress, FetchRecord, FetchState, Kind, Subscriber
 from newsletter.scheduler import send_notices
+from newsletter.secret import Secret
 from newsletter.shipped import find_shipped
 from newsletter.storage.tables import consents, entries, subscribers
 from newsletter.tokens import Purpose, build_token, check_token, read_number
@@ -197,7 +198,9 @@ async def test_a_token_does_what_it_is_for_and_nothing_else(staffed: Site) -> No
         "form": build_form_token("subscribe", site.secret, NOW),
         "unbound": build_token(Purpose.PREFERENCES, reader.id, site.secret),
         "other address": build_token(Purpose.PREFERENCES, reader.id, site.secret, "bob@example.org"),
-        "other secret": build_token(Purpose.PREFERENCES, reader.id, b"another secret", reader.address),
+        "other secret": build_token(
+            Purpose.PREFERENCES, reader.id, Secret(b"another secret"), reader.address
+        ),
     }
     before = await take_snapshot(site.newsletter.database)
 
@@ -252,7 +255,7 @@ async def test_a_page_of_one_reader_has_nothing_of_another(staffed: Site) -> Non
 
 
 def test_no_change_of_one_letter_makes_another_true_token() -> None:
-    secret = b"a secret"
+    secret = Secret(b"a secret")
     for number in (0, 1, 31, 32, 2**62):
         for bound in ("", "ada@example.org"):
             token = build_token(Purpose.PREFERENCES, number, secret, bound)
@@ -308,8 +311,8 @@ async def test_forged_tokens_open_nothing(small: Site) -> None:
 async def test_a_reader_who_is_there_and_one_who_is_not_are_told_apart_by_nothing(small: Site) -> None:
     ada = await load(small)
     assert read_number(own_path(small, ada).removeprefix("/me/")) == 1
-    there = build_token(Purpose.PREFERENCES, 1, b"guessed", READER)
-    nobody = build_token(Purpose.PREFERENCES, 7, b"guessed", READER)
+    there = build_token(Purpose.PREFERENCES, 1, Secret(b"guessed"), READER)
+    nobody = build_token(Purpose.PREFERENCES, 7, Secret(b"guessed"), READER)
     async with client_of(build_app(small)) as client:
         for path in ("/me/{}", "/me/{}/sent", "/me/{}/sent/2026-06-16", "/leave/{}", "/confirm/{}"):
             answers = [await client.get(path.format(token)) for token in (there, nobody)]

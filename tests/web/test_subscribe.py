@@ -19,6 +19,7 @@ import pytest
 from newsletter.deliver.relays import Relay, RelayPool
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
 from newsletter.model import Asked, Consent, EmailAddress, Kind
+from newsletter.secret import Secret
 from newsletter.tokens import Purpose, build_token
 from newsletter.web.app import build_app
 from newsletter.web.form_age import build_form_token
@@ -171,7 +172,7 @@ async def test_forged_and_foreign_tokens_confirm_nothing(visit: Visit) -> None:
     secret = visit.site.secret
     tokens = [
         path.removeprefix("/confirm/")[:-1] + "2",
-        build_token(Purpose.CONFIRM, 1, b"another secret"),
+        build_token(Purpose.CONFIRM, 1, Secret(b"another secret")),
         build_token(Purpose.LEAVE, 1, secret),
         build_token(Purpose.FORM, 1, secret, "subscribe"),
         build_token(Purpose.CONFIRM, 999, secret),
@@ -361,7 +362,7 @@ async def test_form_is_taken_at_the_pace_of_people(visit: Visit, age: timedelta,
     assert (await visit.subscribe(form=token)).status_code == 200
 
 
-@pytest.mark.parametrize("token", ["", "x", build_form_token("subscribe", b"another", NOW)])
+@pytest.mark.parametrize("token", ["", "x", build_form_token("subscribe", Secret(b"another"), NOW)])
 async def test_form_without_a_token_of_ours_is_shown_again(visit: Visit, token: str) -> None:
     assert (await visit.subscribe(form=token)).status_code == 422
     assert await load_notices(visit.site, Kind.CONFIRM) == []

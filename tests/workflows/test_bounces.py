@@ -15,13 +15,14 @@ from newsletter.deliver.inbox import MaildirInbox
 from newsletter.deliver.maildir import file_message, make_maildir
 from newsletter.deliver.return_path import build_return_path, read_return_path
 from newsletter.model import Consent, DeliveryId, EmailAddress, State
+from newsletter.secret import Secret
 from newsletter.tokens import Purpose, build_token
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.handle_bounces import handle_bounces
 from tests.deliver.test_bounce import make_delivery_report, make_mail
 from tests.workflows.conftest import MORNING, Office
 
-SECRET = b"s" * 32
+SECRET = Secret(b"s" * 32)
 BOUNCES = EmailAddress("bounces@news.example.org")
 
 
@@ -157,7 +158,7 @@ async def test_nobody_can_leave_for_somebody_else(office: Office) -> None:
         "unsubscribe",
         "unsubscribe ada@example.org",
         f"unsubscribe {token[:-1]}",
-        f"unsubscribe {build_token(Purpose.LEAVE, reader.id, b'x' * 32)}",
+        f"unsubscribe {build_token(Purpose.LEAVE, reader.id, Secret(b'x' * 32))}",
         f"unsubscribe {'b' + token[1:] if token[0] != 'b' else 'c' + token[1:]}",
     ]
 
@@ -226,7 +227,7 @@ def test_a_return_path_holds_its_delivery_and_cannot_be_made_up() -> None:
 
     assert path.startswith("bounces+")
     assert read_return_path(path.upper(), BOUNCES, SECRET) == 4711
-    assert read_return_path(path, BOUNCES, b"x" * 32) is None
+    assert read_return_path(path, BOUNCES, Secret(b"x" * 32)) is None
     assert read_return_path(path.replace("+1267", "+1268"), BOUNCES, SECRET) is None
     assert read_return_path(BOUNCES, BOUNCES, SECRET) is None
     assert len(path.partition("@")[0]) <= 64
