@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -23,6 +22,7 @@ from newsletter.address import parse_address
 from newsletter.errors import AddressError, Problem, QueryError
 from newsletter.model import EmailAddress
 from newsletter.render.language import list_languages
+from newsletter.text import clean_text
 from newsletter.yaml_text import Document, Steps, Value, format_steps
 
 
@@ -111,7 +111,7 @@ def parse_line(value: object) -> str:
     text = value.strip()
     if not text:
         raise ValueError("is empty; write a text or leave the key out")
-    if any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in text):
+    if clean_text(text) != text or len(text.splitlines()) > 1 or "\t" in text:
         raise ValueError("must be one line without control characters")
     return text
 

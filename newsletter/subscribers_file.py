@@ -313,6 +313,14 @@ CONSENT_COLUMN = "consent"
 _FORMULA = ("=", "+", "-", "@", "\t")
 
 
+def parse_name(text: str, path: str) -> str:
+    """Return what a reader may be called, or "" for nothing. Raises ConfigError, which names the path."""
+    try:
+        return parse_line(text) if text.strip() else ""
+    except ValueError as error:
+        raise ConfigError([Problem(str(error), path=path)]) from error
+
+
 def parse_csv_row(row: Mapping[str, str | None], everything_else: int) -> Subscriber:
     """Return the new reader of one row of a list. Raises ConfigError, naming the column, and AddressError."""
     if None in row:
@@ -331,6 +339,7 @@ def parse_csv_row(row: Mapping[str, str | None], everything_else: int) -> Subscr
         rest = parse_everything_else(number) if number else everything_else
     except ValueError as error:
         raise ConfigError([Problem(str(error), path="topics or everything_else")]) from error
+    name = parse_name(_read_cell(given.get("name", "")), "name")
     topics_json = to_json([one for one in listed if one])
     if topics_json == "[]" and not rest:
         raise ConfigError([Problem("this reader would never get anything; add topics", path="topics")])
@@ -338,7 +347,7 @@ def parse_csv_row(row: Mapping[str, str | None], everything_else: int) -> Subscr
         address=parse_address(given.get("address", "")),
         cadence=cadence,
         topics_json=topics_json,
-        name=_read_cell(given.get("name", "")),
+        name=name,
         language=given.get("language", ""),
         layout=given.get("layout", ""),
         everything_else=rest,

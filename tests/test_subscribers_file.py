@@ -34,6 +34,8 @@ from newsletter.subscribers_file import (
     FileSubscriber,
     choose_import,
     parse_cadence,
+    parse_csv_row,
+    parse_name,
     parse_subscribers,
 )
 
@@ -624,3 +626,19 @@ def test_every_record_of_the_sample_day_is_a_paper_with_a_summary_and_authors() 
         assert sighting.entry.upvotes is not None
         assert sighting.entry.summary.count(".") + sighting.entry.summary.count("?") >= 2
     assert max(len(sighting.entry.authors) for sighting in feed.sightings) > 200
+
+
+@pytest.mark.parametrize("bad", ["\n", "\r\n", "\0", "\x1b[31m", "\x85", "\x9b", "\t", "\udcff", "\u2028"])
+def test_a_name_that_is_not_one_clean_line_is_refused_at_every_door(bad: str) -> None:
+    row = {"address": "ada@example.org", "topics": "rag", "name": f"Ada{bad}Example"}
+    with pytest.raises(ConfigError, match="name: must be one line without control characters"):
+        parse_csv_row(row, 0)
+    with pytest.raises(ConfigError, match="--name: must be one line without control characters"):
+        parse_name(row["name"], "--name")
+
+
+def test_a_name_may_be_left_out_and_be_in_any_script() -> None:
+    assert parse_name("  ", "--name") == ""
+    assert parse_csv_row({"address": "ada@example.org", "topics": "rag"}, 0).name == ""
+    for name in ("Ada Ünlü", "נועה", "می\u200cخواهم", "👩\u200d🔬 Ada"):
+        assert parse_name(name, "--name") == name

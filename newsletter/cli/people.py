@@ -15,7 +15,7 @@ from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
 from newsletter.match.topics import parse_topics
 from newsletter.model import Consent, Subscriber
-from newsletter.subscribers_file import parse_cadence
+from newsletter.subscribers_file import parse_cadence, parse_name
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.import_subscribers import start_window
 
@@ -59,6 +59,7 @@ async def add(
 ) -> int:
     """Add one confirmed subscriber, whose preferences the store owns."""
     checked = parse_address(address)
+    named = parse_name(name, "--name")
     cadence = parse_cadence(days, hour, zone)
     async with open_newsletter(config) as newsletter:
         if await newsletter.subscribers.load(checked) is not None:
@@ -71,7 +72,7 @@ async def add(
             address=checked,
             cadence=cadence,
             topics_json=topics_json,
-            name=name,
+            name=named,
             everything_else=config.everything_else,
             next_due_at=next_slot(cadence, now).at,
             file_owned=False,

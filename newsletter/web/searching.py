@@ -20,6 +20,7 @@ from newsletter.match.lookup import Lookup, build_lookup, build_plain_lookup
 from newsletter.match.query import parse_query
 from newsletter.model import Entry, EntryKey, Query
 from newsletter.storage import SqlArchive
+from newsletter.text import clean_line, clean_output
 from newsletter.workflows.newest_corpus import NewestCorpus
 
 MAX_CHARS = 400
@@ -65,7 +66,7 @@ class Answer:
 
 def read_question(text: str) -> Question:
     """Return what a text asks; any text can be asked."""
-    asked = " ".join(text.replace("\0", " ").split())[:MAX_CHARS]
+    asked = clean_line(text)[:MAX_CHARS]
     if not _IN_LANGUAGE.search(asked):
         return Question(asked, lookup=build_plain_lookup(asked))
     try:
@@ -77,7 +78,7 @@ def read_question(text: str) -> Question:
 
 def find_keys(text: str) -> frozenset[EntryKey]:
     """Return the names that a text may be of one paper: an arXiv id, a DOI, an address."""
-    asked = text.strip()
+    asked = clean_output(text).strip()
     return (
         frozenset(name_keys(asked)) if asked and len(asked) <= MAX_CHARS and " " not in asked else frozenset()
     )
