@@ -5,6 +5,9 @@
     │   └── TemplateError    the operator: a template, with its file, line and column
     ├── QueryError           the reader: a topic, with the position of the mistake
     ├── AddressError         the reader: an e-mail address that cannot be one
+    ├── BudgetError          the visitor: what they ask for costs too much work
+    ├── BusyError            the visitor: too many ask at this moment
+    ├── LeftError            nobody: the visitor has left
     ├── SourceError          the source
     │   ├── FetchError       it could not be fetched
     │   └── FeedError        it was fetched, but is not what it should be
@@ -77,6 +80,22 @@ class QueryError(NewsletterError):
 
 class AddressError(NewsletterError):
     """A text is not an e-mail address that mail can be sent to."""
+
+
+class BudgetError(NewsletterError):
+    """Work was cut short: its budget is spent, or whoever asked has left."""
+
+
+class BusyError(NewsletterError):
+    """Too much is asked for at this moment. retry_after_s is when to ask again."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class LeftError(NewsletterError):
+    """Whoever asked has closed the connection; the answer would reach nobody."""
 
 
 class SourceError(NewsletterError):

@@ -400,7 +400,8 @@ class ConfirmationStore(Protocol):
         """Take a confirmation; True for the first one who asks before it expires, and for nobody else."""
 
     async def count_since(self, address: EmailAddress, since: datetime) -> int:
-        """Return how often something was asked for in the name of an address since then."""
+        """Return how often something was asked for in the name of a mailbox since then, however its address was
+        spelled."""
 
     async def load_lapsed(self, now: datetime, limit: int) -> Sequence[SubscriberId]:
         """Return people who were asked whether they want the newsletter and did not say so in time, by id."""

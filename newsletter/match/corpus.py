@@ -19,6 +19,7 @@ from threading import Lock
 from types import MappingProxyType
 
 from newsletter.match.acronyms import learn_acronyms
+from newsletter.match.budget import UNBOUNDED, Budget
 from newsletter.match.haystack import Haystack, numbers_in, to_bits
 from newsletter.match.index import QueryIndex
 from newsletter.match.matcher import match_query
@@ -90,13 +91,22 @@ class Corpus:
     def _find_obstacle(self, topic: Topic, entry: Entry) -> str:
         return find_obstacle(topic.query, self.fold(entry), self.acronyms)
 
+    def learn_likeness(self) -> None:
+        """Measure the newest entries, where none was compared yet: our own work, which no visitor pays for."""
+        with self._measuring:
+            self._similarity_of()
+
     def choose(
-        self, topic: Topic, matched: Iterable[Matched], papers: Mapping[str, Entry] = _NO_PAPERS
+        self,
+        topic: Topic,
+        matched: Iterable[Matched],
+        papers: Mapping[str, Entry] = _NO_PAPERS,
+        budget: Budget = UNBOUNDED,
     ) -> list[Matched]:
         """Return those of the entries that a topic's words match which belong to it, with their nearness to what it
         describes. What was withdrawn belongs to none; votes are not counted here, since some wait for theirs.
 
-        papers are those that topics name, by the names given there.
+        papers are those that topics name, by the names given there. Raises BudgetError.
         """
         found = [(entry, match) for entry, match in matched if not entry.withdrawn]
         interest = build_interest(topic, papers)
@@ -111,7 +121,7 @@ class Corpus:
                     None,
                 )  # visitors may name any paper: it knows too many by now
             similarity = self._similarity_of(*(entry for entry, _ in found), *named)
-            near = similarity.measure(interest, [entry.key for entry, _ in found])
+            near = similarity.measure(interest, [entry.key for entry, _ in found], budget)
         weighed = [(entry, weigh_match(topic, match, near.get(entry.key))) for entry, match in found]
         return [(entry, match) for entry, match in weighed if match]
 
@@ -156,7 +166,7 @@ class Found:
 
 
 class Selection:
-    """Some entries that topics are asked about, with the votes that they have now. Used by one thread at a time.
+    """Some entries that topics are asked about, with the votes that they have now. Several threads may ask it at once.
 
     Limits do not count, but for that of a topic without words: the nearest of each day are what it finds.
     """
@@ -169,17 +179,22 @@ class Selection:
         self._haystack = Haystack(list(map(corpus.remember, self.entries)), corpus.acronyms)
 
     def find(
-        self, topic: Topic, papers: Mapping[str, Entry] = _NO_PAPERS, *, most: int | None = None
+        self,
+        topic: Topic,
+        papers: Mapping[str, Entry] = _NO_PAPERS,
+        budget: Budget = UNBOUNDED,
+        *,
+        most: int | None = None,
     ) -> Found:
         """Return what a topic finds; papers are those that it names. With most, only so many of the best by votes are
-        looked at closely, unless nearness to a description chooses or orders them."""
-        hits = self._haystack.find(topic.query)
+        looked at closely, unless nearness to a description chooses or orders them. Raises BudgetError."""
+        hits = self._haystack.find(topic.query, budget)
         if topic.min_upvotes:
             enough = (n for n, entry in enumerate(self.entries) if topic.has_votes(entry.upvotes))
             hits &= to_bits(enough, len(self.entries))
         if build_interest(topic, papers) is None:
-            return Found(topic, hits, tuple(self._match(topic, islice(numbers_in(hits), most))))
-        chosen = self.corpus.choose(topic, self._match(topic, numbers_in(hits)), papers)
+            return Found(topic, hits, tuple(self._match(topic, budget.over(islice(numbers_in(hits), most)))))
+        chosen = self.corpus.choose(topic, self._match(topic, budget.over(numbers_in(hits))), papers, budget)
         if topic.is_described:
             chosen = _choose_nearest(chosen, topic.limit)
             hits = to_bits((self._numbers[entry.id] for entry, _ in chosen), len(self.entries))
@@ -191,11 +206,11 @@ class Selection:
             if match is not None:
                 yield self.entries[number], match
 
-    def find_near_misses(self, topic: Topic) -> Iterator[NearMiss]:
+    def find_near_misses(self, topic: Topic, budget: Budget = UNBOUNDED) -> Iterator[NearMiss]:
         """Yield the entries that one rule alone kept out of a topic, the newest first; nearness to a description is
-        none of the rules."""
-        hits = self._haystack.find(topic.query)
-        for entry in sorted(self.entries, key=newest_first):
+        none of the rules. Raises BudgetError."""
+        hits = self._haystack.find(topic.query, budget)
+        for entry in budget.over(sorted(self.entries, key=newest_first)):
             if not hits >> self._numbers[entry.id] & 1:
                 why = self.corpus._find_obstacle(topic, entry)
             elif topic.is_described or topic.has_votes(entry.upvotes):

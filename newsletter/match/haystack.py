@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from newsletter.match.acronyms import Acronyms
+from newsletter.match.budget import UNBOUNDED, Budget
 from newsletter.match.fold import Folded
 from newsletter.match.index import find_beginnings
 from newsletter.match.matcher import match_query
@@ -24,7 +25,7 @@ _MOST_REMEMBERED = 10_000
 
 
 class Haystack:
-    """Folded entries in their order, ready to be searched. Used by one thread at a time."""
+    """Folded entries in their order, ready to be searched, by several threads at once."""
 
     def __init__(self, entries: Sequence[FoldedEntry], acronyms: Acronyms) -> None:
         self.entries = tuple(entries)
@@ -33,35 +34,37 @@ class Haystack:
         self._texts = {scope: _join(self.entries, scope) for scope in Scope}
         self._found: OrderedDict[Words | Compare, int] = OrderedDict()
 
-    def find(self, query: Query) -> int:
-        """Return the entries for which a query holds. Equal to what `match_query` says of each."""
+    def find(self, query: Query, budget: Budget = UNBOUNDED) -> int:
+        """Return the entries for which a query holds. Equal to what `match_query` says of each.
+
+        Raises BudgetError. The words that were looked for until then need not be looked for again.
+        """
         match query:
             case Words() | Compare():
-                return self._find_once(query)
+                return self._find_once(query, budget)
             case Not():
-                return self._all & ~self.find(query.part)
+                return self._all & ~self.find(query.part, budget)
             case AllOf():
                 found = self._all
                 for part in query.parts:
-                    found &= self.find(part)
+                    found &= self.find(part, budget)
                 return found
             case AnyOf():
                 found = 0
                 for part in query.parts:
-                    found |= self.find(part)
+                    found |= self.find(part, budget)
                 return found
 
     def match(self, query: Query, number: int) -> Match | None:
         """Return why a query holds for an entry."""
         return match_query(query, self.entries[number], self.acronyms)
 
-    def _find_once(self, query: Words | Compare) -> int:
+    def _find_once(self, query: Words | Compare, budget: Budget) -> int:
+        budget.check()
         known = self._found.get(query)
         if known is None:
-            known = self._found[query] = to_bits(
-                self._find_words(query) if isinstance(query, Words) else self._compare(query),
-                len(self.entries),
-            )
+            found = self._find_words(query, budget) if isinstance(query, Words) else self._compare(query)
+            known = self._found[query] = to_bits(found, len(self.entries))
             if len(self._found) > _MOST_REMEMBERED:
                 self._found.popitem(last=False)
         return known
@@ -71,13 +74,13 @@ class Haystack:
             if self.match(comparison, number) is not None:
                 yield number
 
-    def _find_words(self, words: Words) -> Iterator[int]:
+    def _find_words(self, words: Words, budget: Budget) -> Iterator[int]:
         if all(has_needles(words, scope) for scope in words.where):
-            for needle in compile_words(words, self.acronyms):
+            for needle in budget.over(compile_words(words, self.acronyms)):
                 for scope in words.where:
-                    yield from _find_needle(needle, self._texts[scope])
+                    yield from _find_needle(needle, self._texts[scope], budget)
             return
-        for number in self._find_candidates(words):
+        for number in budget.over(self._find_candidates(words)):
             entry = self.entries[number]
             # The first hit says enough.
             if any(True for scope in words.where for _ in find_words(words, scope, entry, self.acronyms)):
@@ -122,10 +125,10 @@ def _join(entries: Sequence[FoldedEntry], scope: Scope) -> _Text:
     return _Text(_BREAK.join(field.letters for field in fields), begins, fields, owners)
 
 
-def _find_needle(needle: Needle, text: _Text) -> Iterator[int]:
+def _find_needle(needle: Needle, text: _Text, budget: Budget) -> Iterator[int]:
     """Yield the entries in which a needle stands, each once."""
     last = -1
-    for item, place in text.places(needle.stem):
+    for item, place in budget.over(text.places(needle.stem)):
         owner = text.owners[item]
         if owner == last:
             continue

@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol
 
 import Stemmer
 
+from newsletter.match.budget import UNBOUNDED, Budget
 from newsletter.match.fold import Folded, Gap, fold
 from newsletter.match.words import FoldedEntry
 from newsletter.model import Entry, EntryKey, Likeness, Match, Scope, Topic
@@ -273,8 +274,11 @@ class LexicalSimilarity:
             return 0.0
         return min(1.0, round(_dot(self._papers[one].vector, self._papers[other].vector), 9))
 
-    def measure(self, interest: Interest, keys: Collection[EntryKey]) -> Mapping[EntryKey, Likeness]:
-        """Return how near each of these entries is. See Similarity."""
+    def measure(
+        self, interest: Interest, keys: Collection[EntryKey], budget: Budget = UNBOUNDED
+    ) -> Mapping[EntryKey, Likeness]:
+        """Return how near each of these entries is. See Similarity. Raises BudgetError."""
+        budget.check()
         if interest not in self._wanted:
             self._wanted[interest] = self._aim(interest)
             if len(self._wanted) > _MOST_WANTED:
@@ -283,7 +287,7 @@ class LexicalSimilarity:
         if wanted is None:
             return {}
         liked = sorted(key for key in interest.like if key in self._papers)
-        return {key: self._tell(key, wanted, liked) for key in keys if key in self._papers}
+        return {key: self._tell(key, wanted, liked) for key in budget.over(keys) if key in self._papers}
 
     def _tell(self, key: EntryKey, wanted: _Wanted, liked: Sequence[EntryKey]) -> Likeness:
         """Return the likeness of one entry. What is no nearer than the average has no words for it."""

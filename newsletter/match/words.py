@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from newsletter.match.acronyms import Acronyms, find_definitions, shipped_acronyms
 from newsletter.match.fold import Folded, Gap, fold
@@ -386,31 +386,59 @@ def _find_pattern(words: Words, scope: Scope, entry: FoldedEntry) -> Iterator[Hi
 def _find_near(words: Words, scope: Scope, entry: FoldedEntry, acronyms: Acronyms | None) -> Iterator[Hit]:
     """Yield the words of the first run of tokens that has them all, in any order, with at most ``within``
     others between them; a sentence's end does not matter here."""
-    parts = [Words(text, (scope,)) for text in words.text.split()]
+    wanted = _compile_near(words.text, scope, acronyms or shipped_acronyms())
     for item, field in enumerate(entry.fields[scope]):
-        runs = sorted(
-            (first, last, part)
-            for part, wanted in enumerate(parts)
-            for needle in compile_words(wanted, acronyms)
-            for first, last in _find(needle, field)
-        )
-        for first, last, _ in _nearest_runs(runs, len(parts), words.within):
-            yield Hit(written(words), scope, *field.span(first, last), "", item)
+        if not all(any(needle.stem in field.letters for needle in needles) for needles, _ in wanted):
+            continue
+        standing: dict[tuple[int, int], list[int]] = {}
+        for needles, parts in wanted:
+            runs = {run for needle in needles for run in _find(needle, field)}
+            if len(runs) < len(parts):
+                break  # nothing can be near what is not there
+            for run in runs:
+                standing.setdefault(run, []).extend(parts)
+        else:
+            for first, last in nearest_runs(standing, sum(len(parts) for _, parts in wanted), words.within):
+                yield Hit(written(words), scope, *field.span(first, last), "", item)
 
 
-def _nearest_runs(runs: list[tuple[int, int, int]], parts: int, within: int) -> list[tuple[int, int, int]]:
-    """Return the first choice of one run for each part that stands near enough; none where there is no such."""
-    for begin, (first, last, part) in enumerate(runs):
-        chosen = {part: (first, last, part)}
-        taken, end = last - first + 1, last
-        for run in runs[begin + 1 :]:
-            if run[2] in chosen or run[0] <= end:
-                continue
-            chosen[run[2]] = run
-            taken += run[1] - run[0] + 1
-            end = run[1]
-            if end - first + 1 - taken > within:
-                break
-            if len(chosen) == parts:
-                return list(chosen.values())
+@lru_cache(maxsize=4096)
+def _compile_near(
+    text: str, scope: Scope, acronyms: Acronyms
+) -> tuple[tuple[tuple[Needle, ...], tuple[int, ...]], ...]:
+    """Return the needles of each different word of those that are near each other, with its places among them."""
+    places: dict[str, list[int]] = {}
+    for place, word in enumerate(text.split()):
+        places.setdefault(word, []).append(place)
+    return tuple(
+        (compile_words(Words(word, (scope,)), acronyms), tuple(some)) for word, some in places.items()
+    )
+
+
+def nearest_runs(
+    standing: Mapping[tuple[int, int], Sequence[int]], parts: int, within: int
+) -> list[tuple[int, int]]:
+    """Return the first choice of one run for each part that stands near enough; none where there is no such.
+
+    standing says which parts each run (its first and last token) may be. From each beginning we look only so far as
+    ``within`` reaches, so the cost grows with the text and not with its square.
+    """
+    runs = sorted((run, sorted(some)) for run, some in standing.items())
+    for begin, ((first, last), some) in enumerate(runs[: max(0, len(runs) - parts + 1)]):
+        for part in some:
+            chosen = {part: (first, last)}
+            taken, end = last - first + 1, last
+            for run, others in islice(runs, begin + 1, None):
+                if run[0] - first - taken > within:
+                    break  # nor is what comes after it: only what is chosen makes the reach longer
+                if run[0] <= end:
+                    continue
+                other = next((other for other in others if other not in chosen), None)
+                if other is None:
+                    continue
+                chosen[other] = run
+                taken += run[1] - run[0] + 1
+                end = run[1]
+                if len(chosen) == parts:
+                    return list(chosen.values())
     return []

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
+from newsletter.address import list_domains, mailbox_key
 from newsletter.model import Asked, Confirmation, Consent, EmailAddress, SubscriberId
 from newsletter.storage.engine import Database
 from newsletter.storage.tables import confirmations, sessions, subscribers
@@ -79,12 +80,18 @@ class SqlConfirmationStore:
             return done.rowcount > 0
 
     async def count_since(self, address: EmailAddress, since: datetime) -> int:
-        """Return how often something was asked for in the name of an address since then."""
-        async with self._database.read() as connection:
-            count = select(func.count()).where(
-                confirmations.c.address == address, confirmations.c.asked_at >= since
+        """Return how often something was asked for in the name of a mailbox since then, however its address was
+        spelled."""
+        mailbox = mailbox_key(address)
+        at_its_domains = or_(
+            *(
+                confirmations.c.address.endswith(f"@{domain}", autoescape=True)
+                for domain in list_domains(mailbox)
             )
-            return await connection.scalar(count) or 0
+        )
+        asked = select(confirmations.c.address).where(confirmations.c.asked_at >= since, at_its_domains)
+        async with self._database.read() as connection:
+            return sum(mailbox_key(other) == mailbox for other in await connection.scalars(asked))
 
     async def load_lapsed(self, now: datetime, limit: int) -> Sequence[SubscriberId]:
         """Return people who were asked whether they want the newsletter and did not say so in time, by id."""

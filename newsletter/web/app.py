@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 import structlog
 from starlette.applications import Starlette
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from newsletter.errors import StoreError
+from newsletter.errors import BudgetError, BusyError, LeftError, StoreError
 from newsletter.web.guard import Guard, build_headers
 from newsletter.web.metrics import PAGE_NAME, Counted, WebCounters
 from newsletter.web.pages import (
@@ -70,11 +71,38 @@ def build_app(site: Site, counters: WebCounters | None = None) -> Starlette:
             headers=build_headers(is_secure=site.links.is_secure),  # this answer does not pass the guard
         )
 
-    return Starlette(
-        routes=mounted,
-        middleware=[counted, guard],
-        exception_handlers={404: not_found, StoreError: away, Exception: failed},
-    )
+    handlers = {404: not_found, StoreError: away, Exception: failed, **_handlers_of_work(site)}
+    return Starlette(routes=mounted, middleware=[counted, guard], exception_handlers=handlers)
+
+
+def _handlers_of_work(site: Site) -> dict[Any, Callable[[Request, Exception], Awaitable[Response]]]:
+    """Return what answers where dear work was not done."""
+
+    async def busy(request: Request, error: Exception) -> Response:
+        lang = site.choose_language(request)
+        retry_after_s = error.retry_after_s if isinstance(error, BusyError) else 0
+        return site.message(
+            request,
+            lang.say("Please wait a moment"),
+            lang.say("Many ask for this at the moment. Please try again soon."),
+            status=503,
+            headers={"retry-after": str(retry_after_s)},
+        )
+
+    async def too_much(request: Request, _error: Exception) -> Response:
+        lang = site.choose_language(request)
+        return site.message(
+            request,
+            lang.say("This is too much to look for at once"),
+            lang.say("Please use fewer or simpler words."),
+            status=422,
+            headers={"cache-control": "no-store"},
+        )
+
+    async def left(_request: Request, _error: Exception) -> Response:
+        return Response(status_code=499)  # reaches nobody; nginx's number for it
+
+    return {BusyError: busy, BudgetError: too_much, LeftError: left}
 
 
 def list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:

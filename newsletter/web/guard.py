@@ -41,6 +41,8 @@ _HEADERS: Mapping[str, str] = {
     "x-frame-options": "DENY",
 }
 _HSTS = "max-age=31536000"
+_PORTS = {"http": "80", "https": "443"}
+_HOST = re.compile(r"(.*?)(?::([0-9]*))?", re.DOTALL)
 ANY_HOST = ("/healthz", "/readyz")
 """Monitors ask these by whatever name the machine has."""
 
@@ -56,12 +58,11 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, host: str, prefix: str, is_secure: bool) -> None:
         self._app = app
-        self._host = host
         self._prefix = prefix
         self._scheme = "https" if is_secure else "http"
+        self._host = normalise_host(host, self._scheme)
         headers = build_headers(is_secure=is_secure)
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
-        self._origin = f"{self._scheme}://{host}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -98,16 +99,43 @@ class Guard:
 
     def _refuse(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
+        if _has_two_lengths(scope):
+            return PlainTextResponse("this request has two lengths", 400, {"connection": "close"})
         path = scope["path"].removeprefix(self._prefix)
-        if path not in ANY_HOST and headers.get("host", "").lower() != self._host:
+        if path not in ANY_HOST and not self._is_ours(headers.get("host", "")):
             return PlainTextResponse("this host is not served here", 421)
         if scope["method"] == "POST" and not path.startswith("/leave/"):
             # Mail providers send the one-click POST; everything else comes from our own pages.
             origin = headers.get("origin")
             site = headers.get("sec-fetch-site", "same-origin")
-            if (origin is not None and origin.lower() != self._origin) or site not in ("same-origin", "none"):
+            if (origin is not None and not self._is_our_origin(origin)) or site not in (
+                "same-origin",
+                "none",
+            ):
                 return PlainTextResponse("this form belongs to another site", 403)
         return None
+
+    def _is_ours(self, host: str) -> bool:
+        return normalise_host(host, self._scheme) == self._host
+
+    def _is_our_origin(self, origin: str) -> bool:
+        scheme, _, host = origin.partition("://")
+        return scheme.lower() == self._scheme and self._is_ours(host)
+
+
+def normalise_host(host: str, scheme: str) -> str:
+    """Return a host, with its port if it is not the scheme's own, as all its equal spellings are compared: in small
+    letters, without the dot of the root (RFC 9110 section 4.2.3)."""
+    name, port = _HOST.fullmatch(host.lower()).groups()  # type: ignore[union-attr]  # it fits any text
+    name = name.removesuffix(".")
+    return name if port in (None, "", _PORTS[scheme]) else f"{name}:{port}"
+
+
+def _has_two_lengths(scope: Scope) -> bool:
+    """Say whether servers may disagree where a request ends: it has both lengths, or one that its version does not
+    know (RFC 9112 section 6.1)."""
+    names = {name for name, _ in scope["headers"]}
+    return b"transfer-encoding" in names and (b"content-length" in names or scope["http_version"] == "1.0")
 
 
 class _BodyError(Exception):

@@ -1,4 +1,4 @@
-"""How often somebody may ask: for each client and for the whole site, in this process's memory.
+"""How often somebody may ask: each client, each household, each provider and the whole site, in this process's memory.
 
 How many mails one address gets is counted in the store (`workflows.subscribe`). This is for the rest: what costs work
 or would let somebody send mails to many addresses.
@@ -6,28 +6,40 @@ or would let somebody send mails to many addresses.
 
 from __future__ import annotations
 
-import ipaddress
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 
 from limits import RateLimitItem, parse_many
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from newsletter.web.clients import networks_of
+
+HOUSEHOLD_TIMES = 4
+"""A household may do so many times what one client may: a /48 of IPv6 has 65,536 networks, and often one owner."""
+PROVIDER_PART = 8
+"""One provider may take so large a part of what the site gives: the others go on when somebody there takes it all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What one client may do in a time, and all of them together: ``20/hour``, or ``3/minute; 20/hour``."""
+    """What one client may do in a time, and all of them together: ``20/hour``, or ``3/minute; 20/hour``. An empty text
+    is no limit."""
 
     name: str
     client: str
-    site: str
+    site: str = ""
 
 
 SUBSCRIBE = Limit("subscribe", client="5/minute; 20/hour", site="3000/hour")
 SEARCH = Limit("search", client="40/minute", site="1200/minute")
 PREVIEW = Limit("preview", client="60/minute", site="6000/minute")
+WORK_UNIT_S = 0.1
+WORK = Limit("work", client="200/minute; 1500/hour")
+"""In units of WORK_UNIT_S of a processor."""
 
 
 class Limiter:
@@ -38,30 +50,43 @@ class Limiter:
 
     def take(self, limit: Limit, client: str) -> int:
         """Return 0 where this may be done now, and count it; else after how many seconds to ask again."""
-        asked = [
-            *((item, limit.name, network_of(client)) for item in parse_many(limit.client)),
-            *((item, limit.name, "*") for item in parse_many(limit.site)),
-        ]
-        for one in asked:
-            if not self._limiter.test(*one):
-                return self._wait(*one)
-        for one in asked:
-            self._limiter.hit(*one)
+        wait_s = self.test(limit, client)
+        if not wait_s:
+            self.charge(limit, client, 1)
+        return wait_s
+
+    def test(self, limit: Limit, client: str) -> int:
+        """Return 0 where this may be done now; else after how many seconds to ask again. Counts nothing."""
+        for item, who in _list_counted(limit, client):
+            if not self._limiter.test(item, limit.name, who):
+                reset_at = self._limiter.get_window_stats(item, limit.name, who).reset_time
+                return max(1, ceil(reset_at - time.time()))
         return 0
 
-    def _wait(self, item: RateLimitItem, name: str, who: str) -> int:
-        reset_at = self._limiter.get_window_stats(item, name, who).reset_time
-        return max(1, ceil(reset_at - time.time()))
+    def charge(self, limit: Limit, client: str, units: int) -> None:
+        """Count what was done, also beyond the limit."""
+        for item, who in _list_counted(limit, client):
+            for _ in range(units):
+                self._limiter.hit(item, limit.name, who)
 
 
-def network_of(client: str) -> str:
-    """Return whom a limit counts: an IPv4 address, the /64 of an IPv6 one (a household has all of it)."""
-    try:
-        address = ipaddress.ip_address(client.partition("%")[0])
-    except ValueError:
-        return client
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+def _list_counted(limit: Limit, client: str) -> Iterator[tuple[RateLimitItem, str]]:
+    """Yield what is counted for a client, with the name under which it is counted."""
+    own, household, provider = networks_of(client)
+    for item in _parse(limit.client):
+        yield item, own
+        if household != own:
+            yield _times(item, HOUSEHOLD_TIMES, 1), household
+    for item in _parse(limit.site):
+        yield _times(item, 1, PROVIDER_PART), provider
+        yield item, "*"
+
+
+@lru_cache
+def _parse(text: str) -> tuple[RateLimitItem, ...]:
+    return tuple(parse_many(text)) if text else ()
+
+
+@lru_cache
+def _times(item: RateLimitItem, times: int, part: int) -> RateLimitItem:
+    return type(item)(max(1, item.amount * times // part), item.multiples)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from newsletter.match.budget import UNBOUNDED
 from newsletter.match.corpus import newest_first
 from newsletter.match.lookup import fold_tokens
 from newsletter.model import Entry, Topic
@@ -35,5 +36,5 @@ async def find_newest_of(
         found = await previews.find_all(topic)
         listed = (entry for entry in found if entry.sources)
         return sorted(listed, key=newest_first)[:limit]
-    found, _ = await searcher.find_matching(topic.query)
+    found, _ = await searcher.find_matching(topic.query, UNBOUNDED)
     return [entry for entry in found if not entry.withdrawn and topic.has_votes(entry.upvotes)][:limit]

@@ -18,7 +18,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from newsletter.errors import StoreError
+from newsletter.errors import BusyError, LeftError, StoreError
 
 log = structlog.get_logger()
 
@@ -69,6 +69,8 @@ class RenderedPages:
         kept = self._kept.get(key)
         if kept is None or kept.version != version:
             rendered = await self._render_once(key, version, render)
+            while rendered is None:
+                rendered = await self._render_once(key, version, render)
             if isinstance(rendered, Response):
                 return rendered
             kept = rendered
@@ -96,16 +98,25 @@ class RenderedPages:
 
     async def _render_once(
         self, key: str, version: int, render: Callable[[], Awaitable[Response]]
-    ) -> Response | _Kept:
-        """Render a page, once for all who wait for it at this moment."""
+    ) -> Response | _Kept | None:
+        """Render a page, once for all who wait for it at this moment; None where that ended for a reason that is not
+        ours: who asked first has left, or had had their share."""
         place = (key, version)
         task = self._rendering.get(place)
+        is_first = task is None
         if task is None:
             task = asyncio.create_task(self._render(key, version, render))
             self._rendering[place] = task
             task.add_done_callback(lambda _: self._rendering.pop(place, None))
-        # One who goes away must not take the page from the others.
-        return await asyncio.shield(task)
+        try:
+            # One who goes away must not take the page from the others.
+            rendered = await asyncio.shield(task)
+        except (BusyError, LeftError):
+            if is_first:
+                raise
+            return None
+        is_for_one = isinstance(rendered, Response) and rendered.status_code == 429
+        return None if is_for_one and not is_first else rendered
 
     async def _render(
         self, key: str, version: int, render: Callable[[], Awaitable[Response]]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from newsletter.collect.identity import name_keys
 from newsletter.errors import QueryError
+from newsletter.match.budget import Budget
 from newsletter.match.corpus import Corpus
 from newsletter.match.lookup import Lookup, build_lookup, build_plain_lookup
 from newsletter.match.query import parse_query
@@ -85,35 +86,35 @@ def find_keys(text: str) -> frozenset[EntryKey]:
 
 
 class Searcher:
-    """Answers questions, shared by all visitors. Queries are looked at in one thread, a few entries at a time, so that
-    many who ask wait for each other and nobody else for them."""
+    """Answers questions, shared by all visitors. Queries are looked at in threads of their own, a few entries at a
+    time, so that many who ask wait for each other and nobody else for them."""
 
     def __init__(self, archive: SqlArchive, corpora: NewestCorpus) -> None:
         self._archive = archive
         self._corpora = corpora
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="search")
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="search")
 
-    async def answer(self, question: Question, *, offset: int, limit: int) -> Answer:
+    async def answer(self, question: Question, budget: Budget, *, offset: int, limit: int) -> Answer:
         """Return the papers that a question finds, from ``offset`` on: those with the words in their titles first and
-        then the newest first for plain words, the newest first for a query."""
+        then the newest first for plain words, the newest first for a query. Raises BudgetError, StoreError."""
         if question.query is not None:
-            entries, is_cut = await self.find_matching(question.query)
+            entries, is_cut = await self.find_matching(question.query, budget)
             return Answer(len(entries), tuple(entries[offset : offset + limit]), is_cut)
         if question.lookup is None:
             return Answer(0, ())
         found = await self._archive.search(question.lookup, offset=offset, limit=limit)
         return Answer(found.total, found.entries)
 
-    async def find_newest(self, question: Question, limit: int) -> Sequence[Entry]:
-        """Return the newest papers that a question finds, the newest first."""
+    async def find_newest(self, question: Question, budget: Budget, limit: int) -> Sequence[Entry]:
+        """Return the newest papers that a question finds, the newest first. Raises BudgetError, StoreError."""
         if question.query is not None:
-            entries, _ = await self.find_matching(question.query)
+            entries, _ = await self.find_matching(question.query, budget)
             return entries[:limit]
         return await self._archive.load_candidates(question.lookup, limit) if question.lookup else ()
 
-    async def find_matching(self, query: Query) -> tuple[Sequence[Entry], bool]:
+    async def find_matching(self, query: Query, budget: Budget) -> tuple[Sequence[Entry], bool]:
         """Return the newest papers for which a query holds, the newest first; and whether older ones were not looked
-        at."""
+        at. Raises BudgetError, StoreError."""
         corpus = await self._corpora.open()
         lookup = build_lookup(query, corpus.acronyms)
         candidates = await self._archive.load_candidates(lookup, MOST_LOOKED_AT)
@@ -121,10 +122,11 @@ class Searcher:
         for start in range(0, len(candidates), _AT_ONCE):
             some = candidates[start : start + _AT_ONCE]
             found += await asyncio.get_running_loop().run_in_executor(
-                self._thread, _match, corpus, query, some
+                self._threads, _match, corpus, query, some, budget
             )
         return found, len(candidates) == MOST_LOOKED_AT
 
 
-def _match(corpus: Corpus, query: Query, entries: Sequence[Entry]) -> list[Entry]:
-    return [entry for entry in entries if corpus.match(query, entry)]
+def _match(corpus: Corpus, query: Query, entries: Sequence[Entry], budget: Budget) -> list[Entry]:
+    with budget.counted():
+        return [entry for entry in budget.over(entries) if corpus.match(query, entry)]

@@ -21,9 +21,11 @@ from newsletter.render.language import Language, list_languages, load_language
 from newsletter.render.theme import Theme, build_theme
 from newsletter.secret import Secret
 from newsletter.shipped import find_shipped
+from newsletter.web.clients import IpAddress, choose_client, shorten_client
 from newsletter.web.limits import Limiter
 from newsletter.web.rendered import RenderedPages
 from newsletter.web.searching import Searcher
+from newsletter.web.turns import Queue
 from newsletter.web_links import WebLinks
 from newsletter.wiring import Newsletter
 from newsletter.workflows.newest_corpus import NewestCorpus
@@ -78,6 +80,11 @@ class Site:
         """How often clients have asked, while this process runs."""
         return Limiter()
 
+    @cached_property
+    def queue(self) -> Queue:
+        """Who does dear work, and who waits for it."""
+        return Queue()
+
     def page(
         self,
         request: Request,
@@ -129,39 +136,21 @@ class Site:
         return _choose_language(request.headers.get("accept-language", ""), self.identity.language)
 
     def client_of(self, request: Request) -> str:
-        """Return the IP address of who asks; behind a proxy that we trust, what it says (the last of its list)."""
-        client = request.client.host if request.client else ""
-        forwarded = request.headers.get("x-forwarded-for", "")
-        if forwarded and self._is_proxy(client):
-            last = forwarded.rpartition(",")[2].strip()
-            try:
-                return str(ipaddress.ip_address(last))
-            except ValueError:
-                return client
-        return client
+        """Return the IP address of who asks; behind proxies that we trust, what they say. "" where they do not."""
+        peer = request.client.host if request.client else ""
+        return choose_client(peer, request.headers.getlist("x-forwarded-for"), self._is_proxy)
 
     def origin_of(self, request: Request) -> str:
         """Return from where somebody asks, as the record of consent keeps it: enough to tell a country and a provider,
         too little to tell a person (the last 8 bits of an IPv4 address are left out, the last 80 of an IPv6 one)."""
         return shorten_client(self.client_of(request))
 
-    def _is_proxy(self, client: str) -> bool:
-        try:
-            address = ipaddress.ip_address(client)
-        except ValueError:
-            return False
-        return any(address in ipaddress.ip_network(proxy) for proxy in self.settings.proxies)
+    def _is_proxy(self, address: IpAddress) -> bool:
+        return any(address in network for network in self._proxies)
 
-
-def shorten_client(client: str) -> str:
-    """Return the network of an IP address: ``203.0.113.0/24``, ``2001:db8:7::/48``; "" for what is none."""
-    try:
-        address = ipaddress.ip_address(client)
-    except ValueError:
-        return ""
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
+    @cached_property
+    def _proxies(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        return tuple(ipaddress.ip_network(proxy) for proxy in self.settings.proxies)
 
 
 @lru_cache(maxsize=1024)

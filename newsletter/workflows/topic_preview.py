@@ -1,7 +1,7 @@
 """What topics would have brought in the last days, for many visitors at once.
 
-The entries of these days are loaded and folded once for each run; what a topic finds is remembered. One thread does
-the work, so that pages that need none of it go on.
+The entries of these days are loaded and folded once for each run; what a topic finds is remembered. A few threads do
+the work, so that one visitor does not hold up the next, and each has a budget: what was cut short says so.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from typing import TypeVar
 import structlog
 
 from newsletter.compose.digest import build_card, build_reason
-from newsletter.errors import StoreError
+from newsletter.errors import BudgetError, StoreError
+from newsletter.match.budget import UNBOUNDED, Budget
 from newsletter.match.corpus import Corpus, Selection
 from newsletter.match.near_misses import NearMiss
 from newsletter.match.rank import dated_on
-from newsletter.match.similarity import find_named
+from newsletter.match.similarity import build_interest, find_named
 from newsletter.model import Entry, Item, Match, Topic, Window
 from newsletter.ports import EntryStore
 from newsletter.workflows.liked_papers import load_papers
@@ -41,6 +42,7 @@ _MOST_ENTRIES = 5000  # folded, they take 100 MB
 _MOST_RANKED = 40
 _MOST_REMEMBERED = 1000
 _LOOK_AGAIN_S = 5.0
+_AT_ONCE = 2
 
 T = TypeVar("T")
 
@@ -49,11 +51,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class TopicPreview:
-    """What one topic would have brought: how many entries, and the best of them with why. hits has a bit for each."""
+    """What one topic would have brought: how many entries, and the best of them with why. hits has a bit for each.
+
+    is_cut: trying it cost too much, so what it finds is not known.
+    """
 
     topic: Topic
     hits: int
     shown: tuple[Item, ...]
+    is_cut: bool = False
 
     @property
     def count(self) -> int:
@@ -81,9 +87,14 @@ class Preview:
     def per_day(self) -> float:
         return self.count / DAYS
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether what some of the topics find is not known."""
+        return any(one.is_cut for one in self.topics)
+
 
 class _Shelf:
-    """The entries of the last days as one run left them, and what topics found in them. Used by one thread."""
+    """The entries of the last days as one run left them, and what topics found in them."""
 
     def __init__(self, corpus: Corpus, entries: Sequence[Entry], library: Mapping[str, Topic]) -> None:
         newest = sorted(entries, key=lambda entry: (dated_on(entry) or date.min, entry.id), reverse=True)
@@ -91,29 +102,30 @@ class _Shelf:
         self.selection = Selection(corpus, kept)
         self._results: OrderedDict[Topic, TopicPreview] = OrderedDict()
         self._missed: OrderedDict[Topic, tuple[NearMiss, ...]] = OrderedDict()
-        self.suggestions = suggest_topics(kept, library, lambda topic: self.find(topic, {}).hits)
+        self.suggestions = suggest_topics(kept, library, lambda topic: self.find(topic, {}, UNBOUNDED).hits)
 
     def known(self, topic: Topic) -> TopicPreview | None:
         """Return what a topic finds, if it is known already."""
         known = self._results.get(_without_name(topic))
         return known and replace(known, topic=topic)
 
-    def find(self, topic: Topic, papers: Mapping[str, Entry]) -> TopicPreview:
-        """Return what a topic finds."""
+    def find(self, topic: Topic, papers: Mapping[str, Entry], budget: Budget) -> TopicPreview:
+        """Return what a topic finds. Raises BudgetError."""
         known = self.known(topic)
         if known is None:
             # Many may be found, and few are shown: only the best by votes are looked at closely.
-            found = self.selection.find(topic, papers, most=_MOST_RANKED)
+            found = self.selection.find(topic, papers, budget, most=_MOST_RANKED)
             best = self.selection.corpus.rank(topic, found.matched)[:SHOWN]
             shown = tuple(_build_item(entry, match, topic) for entry, match, _ in best)
             known = _keep(self._results, topic, TopicPreview(topic, found.hits, shown))
         return known
 
-    def find_missed(self, topic: Topic) -> tuple[NearMiss, ...]:
-        """Return what one rule alone kept out of a topic, the newest first, at most MISSED."""
+    def find_missed(self, topic: Topic, budget: Budget) -> tuple[NearMiss, ...]:
+        """Return what one rule alone kept out of a topic, the newest first, at most MISSED. Raises BudgetError."""
         known = self._missed.get(_without_name(topic))
         if known is None:
-            known = _keep(self._missed, topic, tuple(islice(self.selection.find_near_misses(topic), MISSED)))
+            found = self.selection.find_near_misses(topic, budget)
+            known = _keep(self._missed, topic, tuple(islice(found, MISSED)))
         return known
 
 
@@ -135,6 +147,11 @@ def _build_item(entry: Entry, match: Match, topic: Topic) -> Item:
     return Item(entry.id, build_card(entry), reason)
 
 
+def _spend(budget: Budget, work: Callable[[], T]) -> T:
+    with budget.counted():
+        return work()
+
+
 class TopicPreviews:
     """Previews over the newest run, shared by all visitors."""
 
@@ -142,28 +159,48 @@ class TopicPreviews:
         self._corpora = corpora
         self._entries = entries
         self._library = library
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="previews")
+        self._thread = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="previews")
         self._loading = asyncio.Lock()
         self._shelf: _Shelf | None = None
         self._stand: Stand | None = None
         self._looked_at = 0.0
         self._filling: asyncio.Task[None] | None = None
 
-    async def preview(self, topics: Sequence[Topic]) -> Preview:
-        """Return what these topics would have brought. Raises StoreError."""
+    async def preview(self, topics: Sequence[Topic], budget: Budget) -> Preview:
+        """Return what these topics would have brought, as far as the budget goes. Raises StoreError."""
         shelf = await self._open_shelf()
         papers = await load_papers(find_named(topics), self._entries)
         found: list[TopicPreview] = []
         for topic in topics:
             # One topic at a time, so that a visitor with twenty waits and not all the others.
             known = None if papers else shelf.known(topic)
-            found.append(known if known else await self._run(partial(shelf.find, topic, papers)))
+            found.append(known if known else await self._find(shelf, topic, papers, budget))
         return Preview(tuple(found), len(shelf.selection.entries))
 
-    async def find_missed(self, topics: Sequence[Topic]) -> list[tuple[NearMiss, ...]]:
-        """Return of each of these topics what one rule alone kept out of it. Raises StoreError."""
+    async def _find(
+        self, shelf: _Shelf, topic: Topic, papers: Mapping[str, Entry], budget: Budget
+    ) -> TopicPreview:
+        try:
+            budget.check()
+            if build_interest(topic, papers) is not None:
+                await self._run(shelf.selection.corpus.learn_likeness)
+            return await self._run(partial(_spend, budget, partial(shelf.find, topic, papers, budget)))
+        except BudgetError:
+            return TopicPreview(topic, 0, (), is_cut=True)
+
+    async def find_missed(self, topics: Sequence[Topic], budget: Budget) -> list[tuple[NearMiss, ...] | None]:
+        """Return of each of these topics what one rule alone kept out of it, None where the budget was over.
+
+        Raises StoreError.
+        """
         shelf = await self._open_shelf()
-        return [await self._run(partial(shelf.find_missed, topic)) for topic in topics]
+        return [await self._find_missed(shelf, topic, budget) for topic in topics]
+
+    async def _find_missed(self, shelf: _Shelf, topic: Topic, budget: Budget) -> tuple[NearMiss, ...] | None:
+        try:
+            return await self._run(partial(_spend, budget, partial(shelf.find_missed, topic, budget)))
+        except BudgetError:
+            return None
 
     async def find_all(self, topic: Topic) -> Sequence[Entry]:
         """Return the papers that a topic finds, in any order. Raises StoreError."""

@@ -23,7 +23,7 @@ function previewTopics(form) {
     for (const [name, value] of new FormData(form)) if (name === "topic" || name === "own") body.append(name, value);
     try {
       const answer = await fetch(path, { method: "POST", body, signal: asked.signal });
-      if (!answer.ok) return;
+      if (!answer.ok && answer.status !== 503) return; // 503 has a piece, too: it asks to wait
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const piece of page.querySelectorAll("template[data-for]")) {
         const place = document.getElementById(piece.dataset.for);

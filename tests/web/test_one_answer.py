@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.compose.slots import next_slot
+from newsletter.match.budget import UNBOUNDED
 from newsletter.match.query import print_query
 from newsletter.match.topics import parse_topic
 from newsletter.model import Cadence, Entry, Shown
@@ -67,7 +68,7 @@ async def ask_everywhere(database: Database, form: object) -> Mapping[str, list[
     digest = await digests.build(reader, next_slot(reader.cadence, NOW), Shown())
     explained = [entry for entry in recent if await digests.find_topics(reader, entry)]
     trier = await open_trier(store, [topic], NOW, 6)
-    (preview,) = (await previews.preview([topic])).topics
+    (preview,) = (await previews.preview([topic], UNBOUNDED)).topics
     found = {
         "explain": [entry for entry in explained if topic.has_votes(entry.upvotes)],
         "topics try": [entry for entry, _ in trier.try_topic(topic).matches],
@@ -76,7 +77,7 @@ async def ask_everywhere(database: Database, form: object) -> Mapping[str, list[
     }
     if not topic.is_described and print_query(topic.query):
         question = read_question(f"({print_query(topic.query)}) AND date>=2000-01-01")
-        searched = await searcher.find_newest(question, 100)
+        searched = await searcher.find_newest(question, UNBOUNDED, 100)
         found["search"] = [
             entry for entry in searched if topic.has_votes(entry.upvotes) and not entry.withdrawn
         ]

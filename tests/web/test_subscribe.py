@@ -18,6 +18,7 @@ import pytest
 
 from newsletter.deliver.relays import Relay, RelayPool
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
+from newsletter.match.budget import UNBOUNDED
 from newsletter.model import Asked, Consent, EmailAddress, Kind
 from newsletter.secret import Secret
 from newsletter.tokens import Purpose, build_token
@@ -491,7 +492,7 @@ async def test_preview_for_the_script_has_matches_and_mistakes(visit: Visit) -> 
 
 async def test_preview_counts_a_paper_of_two_topics_once(visit: Visit) -> None:
     found = await visit.site.previews.preview(
-        [topic for topic in visit.site.newsletter.library.values() if topic.name == "RAG"] * 2
+        [topic for topic in visit.site.newsletter.library.values() if topic.name == "RAG"] * 2, UNBOUNDED
     )
 
     assert [one.count for one in found.topics] == [2, 2]

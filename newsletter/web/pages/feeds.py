@@ -17,7 +17,7 @@ from newsletter.model import Entry
 from newsletter.render.context import safe_url, write_title
 from newsletter.render.language import load_language
 from newsletter.web.named_topics import find_newest_of, name_topics
-from newsletter.web.pages.search import refuse_query
+from newsletter.web.pages.search import ask, refuse_query
 from newsletter.web.paper_views import build_line, list_names, write_summary
 from newsletter.web.public import public
 from newsletter.web.searching import read_question
@@ -70,7 +70,9 @@ async def show_search_feed(site: Site, request: Request) -> Response:
     question = read_question(request.query_params.get("q", ""))
     if refusal := refuse_query(site, request, question):
         return refusal
-    entries = await site.searcher.find_newest(question, FOUND)
+    entries = await ask(
+        site, request, question, lambda budget: site.searcher.find_newest(question, budget, FOUND)
+    )
     title = f"{site.identity.name}: {question.text}"
     return await _write(site, request, title, ("search", question.text), "/search", entries, q=question.text)
 

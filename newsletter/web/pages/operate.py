@@ -35,10 +35,12 @@ log = structlog.get_logger()
 
 LINK_LIFETIME = timedelta(minutes=15)
 SESSION_LIFETIME = timedelta(hours=12)
-LOGIN = Limit("login", client="5/minute; 20/hour", site="600/hour")
+LOGIN = Limit("login", client="5/minute; 20/hour")
+"""No limit for the whole site: strangers could use it up, and what they ask for is never done."""
 MOST_LINKS = 5
-"""One address gets at most so many links in LINKS_PERIOD, whoever asks for them."""
-LINKS_PERIOD = timedelta(hours=1)
+"""One address gets at most so many links in LINKS_PERIOD, whoever asks for them. No longer than a link holds: an
+operator who gets none now has one that works, so nobody else can lock them out."""
+LINKS_PERIOD = LINK_LIFETIME
 ANSWER_AFTER_S = 0.3
 """An answer takes at least so long, so that its time does not say whose address is configured."""
 _TOKEN_BYTES = 32

@@ -24,7 +24,7 @@ from newsletter.compose.wishes import (
     local_date,
     read_pause_end,
 )
-from newsletter.errors import QueryError
+from newsletter.errors import BusyError, QueryError
 from newsletter.match.near_misses import NearMiss
 from newsletter.match.topics import parse_topics
 from newsletter.model import Consent, Subscriber, Topic
@@ -55,6 +55,7 @@ from newsletter.web.readers import (
 )
 from newsletter.web.site import Site
 from newsletter.web.topic_lines import MOST_TOPICS
+from newsletter.web.workload import do_work
 
 _HOW = "on the page of preferences"
 
@@ -76,10 +77,11 @@ class MissView(NamedTuple):
 
 
 class MissedView(NamedTuple):
-    """What one topic just missed in the last days."""
+    """What one topic just missed in the last days. is_cut: looking cost too much, so it is not known."""
 
     name: str
     missed: tuple[MissView, ...]
+    is_cut: bool
 
 
 # --- pages ----------------------------------------------------------------------------------------
@@ -209,7 +211,8 @@ async def _show(
         offered = [pick.line for pick in await offer_topics(site)]
         given = show_reader(reader, offered)
         checked = Checked(given, read_own_topics(given, site.newsletter.library))
-    found = await _list_missed(site, checked)
+    tried = await preview_values(site, request, lang, checked)
+    found = await _list_missed(site, request, checked)
     suppressed = await site.newsletter.subscribers.load_suppressed([reader.address])
     now = site.newsletter.clock.now()
     return site.page(
@@ -231,17 +234,23 @@ async def _show(
         pause_first=local_date(reader, now).isoformat(),
         pause_last=(local_date(reader, now) + LONGEST_PAUSE).isoformat(),
         found=found,
-        missed_nothing=lang.join([one.name for one in found if not one.missed]),
+        missed_nothing=lang.join([one.name for one in found if not (one.missed or one.is_cut)]),
+        missed_unknown=lang.join([one.name for one in found if one.is_cut]),
         **await form_values(site, lang, checked),
-        **await preview_values(site, lang, checked),
+        **tried,
     )
 
 
-async def _list_missed(site: Site, checked: Checked) -> list[MissedView]:
+async def _list_missed(site: Site, request: Request, checked: Checked) -> list[MissedView]:
     topics = checked.read.topics[:MOST_TOPICS]
-    missed = await site.previews.find_missed(topics)
+    try:
+        missed = await do_work(site, request, lambda budget: site.previews.find_missed(topics, budget))
+    except BusyError:
+        missed = [None] * len(topics)
     return [
-        MissedView(clean(topic.name, 80), tuple(_write_miss(site, miss) for miss in some))
+        MissedView(
+            clean(topic.name, 80), tuple(_write_miss(site, miss) for miss in some or ()), is_cut=some is None
+        )
         for topic, some in zip(topics, missed, strict=True)
     ]
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from newsletter.match.budget import UNBOUNDED, Budget
 from newsletter.web.limits import SEARCH
 from newsletter.web.paper_views import build_line
 from newsletter.web.public import public
 from newsletter.web.searching import MAX_CHARS, MOST_LOOKED_AT, Question, find_keys, read_question
 from newsletter.web.site import Site
+from newsletter.web.workload import do_work
+
+T = TypeVar("T")
 
 PAPERS_A_PAGE = 30
 
@@ -26,7 +33,14 @@ async def show_search(site: Site, request: Request) -> Response:
     page = parse_page(request.query_params.get("page", ""))
     if refusal := refuse_query(site, request, question):
         return refusal
-    found = await site.searcher.answer(question, offset=(page - 1) * PAPERS_A_PAGE, limit=PAPERS_A_PAGE)
+    found = await ask(
+        site,
+        request,
+        question,
+        lambda budget: site.searcher.answer(
+            question, budget, offset=(page - 1) * PAPERS_A_PAGE, limit=PAPERS_A_PAGE
+        ),
+    )
     lang = site.choose_language(request)
     return site.page(
         request,
@@ -41,6 +55,14 @@ async def show_search(site: Site, request: Request) -> Response:
         # Answers are no pages of their own: a search engine would find one for every word.
         headers={"x-robots-tag": "noindex"},
     )
+
+
+async def ask(site: Site, request: Request, question: Question, work: Callable[[Budget], Awaitable[T]]) -> T:
+    """Return what a question finds; queries wait for their turn, plain words cost little.
+
+    Raises BudgetError, BusyError and LeftError, which app.py answers.
+    """
+    return await (work(UNBOUNDED) if question.query is None else do_work(site, request, work))
 
 
 def refuse_query(site: Site, request: Request, question: Question) -> Response | None:

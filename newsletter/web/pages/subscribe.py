@@ -13,6 +13,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from newsletter.errors import BusyError
 from newsletter.model import EmailAddress, Subscriber
 from newsletter.render.context import build_paper
 from newsletter.render.language import Language, list_languages
@@ -34,6 +35,7 @@ from newsletter.web.limits import PREVIEW, SUBSCRIBE, Limit
 from newsletter.web.readers import PRIVATE, read_fields
 from newsletter.web.site import Site
 from newsletter.web.topic_lines import MOST_CHARS, MOST_TOPICS, write_line
+from newsletter.web.workload import do_work
 from newsletter.workflows.subscribe import Desk
 from newsletter.workflows.topic_preview import SHOWN, Preview, TopicPreview
 
@@ -168,20 +170,19 @@ async def _show(
     if judge_form(token, FORM, site.secret, now) is FormAge.TOO_OLD:
         token = build_form_token(FORM, site.secret, now)
     given = checked.given
+    tried: Mapping[str, Any] = NO_PREVIEW
+    if with_preview or given.picked or given.own:
+        tried = await preview_values(site, request, lang, checked)
     return site.page(
         request,
         "subscribe.html.j2",
-        status=status,
-        headers={"cache-control": "no-store"},
+        status=503 if tried["retry_after_s"] and status == 200 else status,
+        headers={"cache-control": "no-store", **say_when(tried)},
         form_token=token,
         trap=TRAP,
         notice=notice,
         **await form_values(site, lang, checked),
-        **(
-            await preview_values(site, lang, checked)
-            if with_preview or given.picked or given.own
-            else _NO_PREVIEW
-        ),
+        **tried,
     )
 
 
@@ -257,7 +258,12 @@ def _show_mistake(mistake: Mistake) -> ShownMistake:
 
 # --- the preview ----------------------------------------------------------------------------------
 
-_NO_PREVIEW: Mapping[str, Any] = {"preview": None, "previews": ()}
+NO_PREVIEW: Mapping[str, Any] = {"preview": None, "previews": (), "retry_after_s": 0}
+
+
+def say_when(tried: Mapping[str, Any]) -> dict[str, str]:
+    """Return the header that says when to try topics again, where that could not be done now."""
+    return {"retry-after": str(tried["retry_after_s"])} if tried["retry_after_s"] else {}
 
 
 async def show_preview(site: Site, request: Request) -> Response:
@@ -269,12 +275,14 @@ async def show_preview(site: Site, request: Request) -> Response:
     given = read_form(await read_fields(request))
     checked = Checked(given, read_own_topics(given, site.newsletter.library))
     checked = replace(checked, mistakes=_own_mistakes(checked))
+    tried = await preview_values(site, request, lang, checked)
     return site.page(
         request,
         "preview_piece.html.j2",
-        headers={"cache-control": "no-store"},
+        status=503 if tried["retry_after_s"] else 200,
+        headers={"cache-control": "no-store", **say_when(tried)},
         own_mistakes=[_show_mistake(mistake) for mistake in checked.mistakes],
-        **await preview_values(site, lang, checked),
+        **tried,
     )
 
 
@@ -296,21 +304,30 @@ class PreviewedPaper:
 
 @dataclass(frozen=True, slots=True)
 class PreviewedTopic:
-    """What one topic would have brought, in words. more counts the papers that are not shown."""
+    """What one topic would have brought, in words. more counts the papers that are not shown; is_cut: not known."""
 
     name: str
     count: int
     papers: tuple[PreviewedPaper, ...]
     more: int
+    is_cut: bool
 
 
-async def preview_values(site: Site, lang: Language, checked: Checked) -> Mapping[str, Any]:
-    """Return the values of ``preview.html.j2`` for the topics of a form that could be read."""
-    preview = await site.previews.preview(checked.read.topics[:MOST_TOPICS])
+async def preview_values(site: Site, request: Request, lang: Language, checked: Checked) -> Mapping[str, Any]:
+    """Return the values of ``preview.html.j2`` for the topics of a form that could be read.
+
+    retry_after_s is 0, or where too many try topics now when to try again. Raises LeftError, StoreError.
+    """
+    topics = checked.read.topics[:MOST_TOPICS]
+    try:
+        preview = await do_work(site, request, lambda budget: site.previews.preview(topics, budget))
+    except BusyError as error:
+        return {**NO_PREVIEW, "retry_after_s": error.retry_after_s}
     return {
         "preview": preview,
         "previews": [_write_topic(lang, one) for one in preview.topics],
         "per_day": write_per_day(lang, preview),
+        "retry_after_s": 0,
     }
 
 
@@ -319,7 +336,7 @@ def _write_topic(lang: Language, one: TopicPreview) -> PreviewedTopic:
     for item in one.shown:
         view = build_paper(lang, item.card, item.reason, one.topic.name, max_summary_chars=0, is_leader=False)
         papers = [*papers, PreviewedPaper(view.title, view.url, view.reason)]
-    return PreviewedTopic(one.topic.name, one.count, tuple(papers), max(0, one.count - SHOWN))
+    return PreviewedTopic(one.topic.name, one.count, tuple(papers), max(0, one.count - SHOWN), one.is_cut)
 
 
 def write_per_day(lang: Language, preview: Preview) -> str:
