@@ -7,6 +7,7 @@ import ipaddress
 import pytest
 
 from newsletter.web.clients import IpAddress, choose_client, networks_of, shorten_client
+from newsletter.web.guard import normalise_host
 
 
 def is_proxy(address: IpAddress) -> bool:
@@ -88,3 +89,39 @@ def test_who_counts_as_one(client: str, counted: tuple[str, str, str]) -> None:
 )
 def test_record_of_consent_keeps_a_network(client: str, network: str) -> None:
     assert shorten_client(client) == network
+
+
+@pytest.mark.parametrize(
+    ("host", "scheme", "equal"),
+    [
+        ("news.example.org", "https", True),
+        ("NEWS.Example.Org", "https", True),
+        ("news.example.org.", "https", True),
+        ("news.example.org:443", "https", True),
+        ("news.example.org.:443", "https", True),
+        ("news.example.org:", "https", True),
+        ("news.example.org:80", "http", True),
+        ("news.example.org.", "http", True),
+        ("news.example.org:80", "https", False),
+        ("news.example.org:443", "http", False),
+        ("news.example.org:8443", "https", False),
+        ("news.example.org..", "https", False),
+        ("news.example.org:443:443", "https", False),
+        ("news.example.org:443.", "https", False),
+        ("www.news.example.org", "https", False),
+        ("news.example.org.evil.example", "https", False),
+        ("x@news.example.org", "https", False),
+        (" news.example.org", "https", False),
+        ("news.example.org\n", "https", False),
+        ("", "https", False),
+        (".", "https", False),
+        (":443", "https", False),
+    ],
+)
+def test_spellings_of_one_host_are_equal_and_others_are_not(host: str, scheme: str, equal: bool) -> None:
+    assert (normalise_host(host, scheme) == "news.example.org") is equal
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "[::1]:8080", "[2001:db8::1]", "localhost:8080"])
+def test_other_ports_and_addresses_stay_as_they_are(host: str) -> None:
+    assert normalise_host(host, "https") == host

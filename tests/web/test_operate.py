@@ -37,6 +37,7 @@ from newsletter.tokens import Purpose, build_token
 from newsletter.web.app import build_app
 from newsletter.web.pages.operate import (
     LINK_LIFETIME,
+    LOGIN,
     MOST_LINKS,
     SESSION_LIFETIME,
     choose_cookie,
@@ -318,14 +319,14 @@ async def test_a_page_that_only_shows_takes_no_other_method(small_office: Office
         assert (await small_office.client.request(method, "/operate")).status_code == 405
 
 
-async def test_one_address_gets_so_many_links_an_hour_and_no_more(small_office: Office) -> None:
+async def test_one_address_gets_so_many_links_while_they_hold_and_no_more(small_office: Office) -> None:
     newsletter = small_office.site.newsletter
     reader = await given_reader(newsletter.database, "somebody@example.org")
     for _ in range(MOST_LINKS):
         await newsletter.confirmations.ask(Asked.LOGIN, reader.id, OPERATOR, "", "", NOW, NOW + LINK_LIFETIME)
     assert (await small_office.ask()).status_code == 200
     assert await newsletter.deliveries.load_notice_counts() == {}
-    small_office.clock.at = NOW + timedelta(hours=1, seconds=1)
+    small_office.clock.at = NOW + LINK_LIFETIME + timedelta(seconds=1)
     await small_office.ask()
     assert await newsletter.deliveries.load_notice_counts() == {Kind.LOGIN: {State.QUEUED: 1}}
 
@@ -334,6 +335,24 @@ async def test_a_client_that_asks_again_and_again_is_told_to_wait(small_office: 
     answers = [await small_office.ask("nobody@example.org") for _ in range(7)]
     assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 2
     assert int(answers[-1].headers["retry-after"]) > 0
+
+
+async def test_strangers_who_ask_without_end_lock_no_operator_out(small_office: Office) -> None:
+    site = small_office.site
+    for number in range(2000):
+        site.limiter.take(LOGIN, f"2001:db8:{number:x}::1")
+    for number in range(12):
+        client = {"x-forwarded-for": f"2001:db9:{number:x}::1"}
+        answer = await small_office.client.post("/operate", data={"address": OPERATOR}, headers=client)
+        assert answer.status_code == 200
+    small_office.clock.at = NOW + LINK_LIFETIME + timedelta(seconds=1)
+    fresh = {"x-forwarded-for": "198.51.100.7"}
+    assert (
+        await small_office.client.post("/operate", data={"address": OPERATOR}, headers=fresh)
+    ).status_code == 200
+    assert await site.newsletter.deliveries.load_notice_counts() == {
+        Kind.LOGIN: {State.QUEUED: MOST_LINKS + 1}
+    }
 
 
 async def test_below_a_path_every_link_redirect_and_cookie_stays_there(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -76,18 +77,22 @@ async def ask(app: ASGIApp, sent: Sent) -> Got:
         "headers": headers,
         "state": {},
     }
-    waiting: list[Mapping[str, Any]] = [
-        {"type": "http.request", "body": sent.body, "more_body": sent.is_cut},
-        {"type": "http.disconnect"},
-    ]
+    waiting = [{"type": "http.request", "body": sent.body, "more_body": sent.is_cut}]
+    has_answer = asyncio.Event()
     answered: list[Mapping[str, Any]] = []
 
     async def receive() -> Mapping[str, Any]:
-        return waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        if waiting:
+            return waiting.pop(0)
+        if not sent.is_cut:
+            await has_answer.wait()  # who sent all of a request waits for the answer
+        return {"type": "http.disconnect"}
 
     async def send(message: Mapping[str, Any]) -> None:
         # The lists of a response are its own: what is done to one answer must not be seen in another.
         answered.append({**message, "headers": tuple(message.get("headers", ()))})
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            has_answer.set()
 
     error = ""
     try:
