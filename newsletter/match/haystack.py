@@ -18,7 +18,7 @@ from newsletter.match.fold import Folded
 from newsletter.match.index import find_beginnings
 from newsletter.match.matcher import match_query
 from newsletter.match.words import FoldedEntry, Needle, compile_words, find_end, find_words, has_needles
-from newsletter.model import AllOf, AnyOf, Compare, Match, Not, Query, Scope, Words
+from newsletter.model import AllOf, AnyOf, Compare, Match, Not, Query, Scope, Spelling, Words
 
 _BREAK = "\n"  # no letter of a token
 _MOST_REMEMBERED = 10_000
@@ -80,14 +80,18 @@ class Haystack:
                 for scope in words.where:
                     yield from _find_needle(needle, self._texts[scope], budget)
             return
-        for number in budget.over(self._find_candidates(words)):
+        for number in budget.over(self._find_candidates(words, budget)):
             entry = self.entries[number]
             # The first hit says enough.
             if any(True for scope in words.where for _ in find_words(words, scope, entry, self.acronyms)):
                 yield number
 
-    def _find_candidates(self, words: Words) -> Iterable[int]:
+    def _find_candidates(self, words: Words, budget: Budget) -> Iterable[int]:
         """Return the numbers of the entries in which words without needles may stand."""
+        if words.spelling is Spelling.NEAR:
+            each = [Words(text, words.where) for text in dict.fromkeys(words.text.split())]
+            if all(has_needles(word, scope) for word in each for scope in words.where):
+                return numbers_in(self.find(AllOf(tuple(each)), budget))
         begins = find_beginnings(words)
         if not begins:
             return range(len(self.entries))

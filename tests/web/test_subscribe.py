@@ -6,7 +6,7 @@ import asyncio
 import email
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from email import policy
@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from newsletter.address import parse_address
 from newsletter.deliver.relays import Relay, RelayPool
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
 from newsletter.match.budget import UNBOUNDED
@@ -24,9 +25,9 @@ from newsletter.secret import Secret
 from newsletter.tokens import Purpose, build_token
 from newsletter.web.app import build_app
 from newsletter.web.form_age import build_form_token
-from newsletter.web.pages.subscribe import ANSWER_AFTER_S, TRAP
+from newsletter.web.pages.subscribe import ANSWER_AFTER_S, TRAP, open_desk
 from newsletter.web.site import Site
-from newsletter.workflows.subscribe import LIFETIME, MOST_MAILS
+from newsletter.workflows.subscribe import LIFETIME, MOST_MAILS, Reply
 from tests.builders import at, make_subscriber
 from tests.deliver.sink import Sink
 from tests.web.house import (
@@ -611,3 +612,22 @@ async def test_mail_that_asks_arrives_and_its_link_confirms(visit: Visit) -> Non
     (path,) = re.findall(rf"{re.escape(visit.site.links.base)}(/confirm/\w+)", text)
     await visit.client.post(path)
     assert (await load(visit.site, NEW)).consent is Consent.CONFIRMED
+
+
+async def test_mailbox_under_many_spellings_gets_three_mails_a_day_at_most(visit: Visit) -> None:
+    spellings = (
+        "v.ictim@gmail.com", "victim@gmail.com", "victim+1@gmail.com", "Victim+2@GoogleMail.com", "victim+@gmail.com",
+        "vic.tim@googlemail.com", "VICTIM@GMAIL.COM", "v.i.c.t.i.m+9@gmail.com", "victim+a+b@gmail.com",
+        "victim+x@googlemail.com",
+    )  # fmt: skip
+    asked = await ask_each(visit, spellings)
+    others = await ask_each(visit, ("victim@example.org", "victim+1@example.org", "v.ictim@example.org"))
+
+    assert asked == [Reply.CONFIRM] * MOST_MAILS + [Reply.NOTHING] * (len(spellings) - MOST_MAILS)
+    assert others == [Reply.CONFIRM] * 3
+
+
+async def ask_each(visit: Visit, spellings: Sequence[str]) -> list[Reply]:
+    """Ask in the name of each address; return which mail it gets."""
+    desk = open_desk(visit.site)
+    return [await desk.ask(make_subscriber(parse_address(spelled)), "en", "", NOW) for spelled in spellings]
