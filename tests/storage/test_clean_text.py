@@ -25,10 +25,12 @@ from sqlalchemy.types import TypeDecorator
 
 from newsletter.errors import StoreError
 from newsletter.match.lookup import Run
-from newsletter.storage import Database
+from newsletter.model import Rejected
+from newsletter.storage import Database, SqlDeliveryStore, SqlEvidenceStore, SqlSettingStore
 from newsletter.storage.engine import CleanText, insert_or_update
 from newsletter.storage.tables import confirmations, metadata, settings
 from newsletter.storage.word_index import find_words
+from tests.storage.given import claim_one, given_instance, given_queued, given_reader, settle
 
 POISON = [
     ("no\0pe", "nope"),
@@ -120,3 +122,27 @@ async def test_a_server_that_is_out_of_reach_is_one_that_may_come_back() -> None
         await lost.close()
 
     assert caught.value.is_passing
+
+
+@pytest.mark.parametrize(("said", "kept"), POISON[:5])
+async def test_an_outcome_is_written_whatever_the_relay_said(
+    database: Database, said: str, kept: str
+) -> None:
+    """Else one reply would stop the ledger, and with it the mails of all others."""
+    reader, instance = await given_reader(database), await given_instance(database)
+    await given_queued(database, reader)
+    delivery = await claim_one(database, instance)
+    store = SqlDeliveryStore(database)
+
+    assert await settle(store, delivery, instance, Rejected(f"550 {said}"))
+
+    assert [attempt.reply for attempt in await store.load_attempts(delivery.id)] == [f"550 {kept}"]
+
+
+@pytest.mark.parametrize(("said", "kept"), POISON[:5])
+async def test_a_reason_and_a_report_are_kept_whatever_they_say(
+    database: Database, said: str, kept: str
+) -> None:
+    await SqlSettingStore(database).save_hold(said)
+    assert await SqlSettingStore(database).load_hold() == kept
+    assert await SqlEvidenceStore(database).find_by_message_id(f"<{said}@mx.example.org>") is None
