@@ -14,7 +14,7 @@ help:
 	@echo "make catalogs  collect the fixed words of the mails into the catalogs (LANGUAGE=fr begins one)"
 	@echo "make inbox   measure golden editions: spam filters, DKIM, Postfix, Dovecot, Chromium, validators"
 	@echo "make screenshots  take the pictures in docs/images again"
-	@echo "make crash   kill the sender at random, many rounds (ROUNDS=500)"
+	@echo "make crash   hit the sender with signals in the middle of a send, many rounds (ROUNDS=500 SEED=1 ENGINE=both)"
 	@echo "make fuzz    feed mutated files to every parser, odd requests to every page (COUNT=20000, DATA=../shared/data)"
 	@echo "make bench   speed, as ratios against named peers; relevance (DATA=../shared/data/relevance)"
 
@@ -59,7 +59,7 @@ screenshots: $(READY) inbox-tools
 	$(BIN)/python -m tests.web.screenshots docs/images
 
 crash: $(READY)
-	ROUNDS=$(or $(ROUNDS),500) $(BIN)/pytest -s tests/acceptance/test_crash.py
+	$(BIN)/python -m tests.crash --rounds $(or $(ROUNDS),500) --seed $(or $(SEED),1) --engine $(or $(ENGINE),both) --json $(or $(JSON),crash.jsonl)
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.collect.fuzz --count $(or $(COUNT),20000) --data $(or $(DATA),../shared/data)

