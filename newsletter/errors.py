@@ -139,6 +139,10 @@ class StoreError(NewsletterError):
         super().__init__(message)
 
 
+class ClashError(StoreError):
+    """Somebody else has written the same meanwhile, and nothing was: whoever looks again sees it."""
+
+
 class FellBehindError(StoreError):
     """The database is not the one that sent last: waiting does not help, only an operator does."""
 

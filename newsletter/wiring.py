@@ -25,7 +25,7 @@ from newsletter.deliver.maildir import MaildirMailer
 from newsletter.deliver.relays import Relay, RelayPool
 from newsletter.deliver.return_path import build_return_path
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
-from newsletter.errors import ConfigError, MailerError, Problem
+from newsletter.errors import ClashError, ConfigError, MailerError, Problem, StoreError
 from newsletter.match.topics import parse_topic, parse_topics
 from newsletter.model import (
     Delivery,
@@ -55,7 +55,7 @@ from newsletter.storage import (
     SqlSessionStore,
     SqlSettingStore,
     SqlSubscriberStore,
-    boot_id,
+    find_process_space,
     is_dead,
     open_database,
 )
@@ -76,6 +76,7 @@ from newsletter.yaml_text import load_yaml, read_text
 
 log = structlog.get_logger()
 
+_IMPORT_TRIES = 5
 _NO_WAY_OUT = "no way to send: set 'relay' (an SMTP server) or 'maildir' (a folder) in the configuration"
 
 
@@ -151,9 +152,12 @@ class Newsletter:
     async def import_subscribers(self) -> tuple[str, ...]:
         """Take over what subscribers.yaml says; return notes. Raises ConfigError; then nothing has changed."""
         self.refuse_samples()
-        chosen = await self.choose_import()
-        await self.subscribers.save(chosen.save, self.clock.now(), "subscribers file")
-        return chosen.notes
+        for _ in range(_IMPORT_TRIES):
+            chosen = await self.choose_import()
+            with suppress(ClashError):  # another process takes the same file over: see what it has left to do
+                await self.subscribers.save(chosen.save, self.clock.now(), "subscribers file")
+                return chosen.notes
+        raise StoreError("others write the same readers again and again; try again", is_passing=True)
 
     async def new_digest_builder(self) -> DigestBuilder:
         """Return a builder over the newest run that is visible now."""
@@ -314,7 +318,7 @@ class Newsletter:
         An instance that ends with an error is not retired: it is found dead and what it held is taken back.
         """
         mailer = self.choose_mailer()
-        host, boot = socket.gethostname(), boot_id()
+        host, boot = socket.gethostname(), find_process_space()
         instance = await self.deliveries.register_instance(host, boot, os.getpid(), self.clock.now())
         heartbeat = Heartbeat(self.database, instance, self.clock)
         heartbeat.start()

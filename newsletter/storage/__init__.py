@@ -11,7 +11,7 @@ from newsletter.storage.engine import Database, list_sqlite_files
 from newsletter.storage.entries import SqlEntryStore
 from newsletter.storage.epoch import EpochGuard
 from newsletter.storage.evidence import SqlEvidenceStore
-from newsletter.storage.lease import Heartbeat, boot_id, is_dead
+from newsletter.storage.lease import Heartbeat, find_process_space, is_dead
 from newsletter.storage.personal import SqlPersonalStore
 from newsletter.storage.schema import open_database
 from newsletter.storage.settings import SqlSettingStore
@@ -31,7 +31,7 @@ __all__ = [
     "SqlSettingStore",
     "SqlSubscriberStore",
     "backup",
-    "boot_id",
+    "find_process_space",
     "is_dead",
     "list_sqlite_files",
     "open_database",

@@ -42,7 +42,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from newsletter.errors import StoreError
+from newsletter.errors import ClashError, StoreError
 from newsletter.private_files import create_private, tighten
 from newsletter.text import clean_text
 
@@ -418,6 +418,8 @@ class Database:
             yield
         except (DBAPIError, PoolTimeoutError) as error:
             message = f"{self.shown_url}: {self._advise(error)}"
+            if _is_there_already(error):
+                raise ClashError(message) from error
             raise StoreError(message, is_passing=self._is_passing(error)) from error
         except StatementError as error:
             # A value that a column type refused: a mistake of ours, not of the database.
@@ -526,6 +528,17 @@ async def _switch_foreign_keys(connection: AsyncConnection, *, on: bool) -> None
 def _is_locked(error: DBAPIError) -> bool:
     """Tell whether a lock of PostgreSQL was waited for in vain."""
     return getattr(error.orig, "sqlstate", None) == "55P03"
+
+
+def _is_there_already(error: DBAPIError | PoolTimeoutError) -> bool:
+    """Tell whether a row was refused because there is one with the same key."""
+    if not isinstance(error, IntegrityError):
+        return False
+    taken = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+    return (
+        getattr(error.orig, "sqlstate", None) == "23505"
+        or getattr(error.orig, "sqlite_errorcode", None) in taken
+    )
 
 
 def _identify(file: Path) -> tuple[int, int] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +25,7 @@ LEASE = timedelta(seconds=60)
 """After this long without a heartbeat a process counts as dead."""
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_PID_NAMESPACE = Path("/proc/self/ns/pid")
 
 
 class Heartbeat:
@@ -73,21 +75,24 @@ class Heartbeat:
             engine.dispose()
 
 
-def boot_id() -> str:
-    """Return what names this run of the machine, empty where the system has no such name."""
-    try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
-        return ""
+def find_process_space() -> str:
+    """Return what names the space in which a process number means one process: this run of the machine, and the PID
+    namespace, of which each container may have one. Empty where the system names neither."""
+    names = []
+    with suppress(OSError):
+        names.append(_BOOT_ID.read_text().strip())
+    with suppress(OSError):
+        names.append(str(_PID_NAMESPACE.readlink()))
+    return " ".join(names)
 
 
 def is_dead(instance: Instance, *, host: str, boot: str, alive: Callable[[int], bool], now: datetime) -> bool:
     """Decide whether an instance is gone, so that its claims may be taken back.
 
-    On our own host it is dead at once if the machine was started anew since, or if its process is gone.
-    Else it is dead when its last heartbeat is more than 60 seconds old: the number of a process may have been
-    given to another one.
+    On our own host and in our own process space (boot) it is dead at once if its process is gone. Else it is dead when
+    its last heartbeat is more than 60 seconds old: the number of a process may have been given to another one, and of
+    containers and machines with one name we see only our own processes.
     """
-    if instance.host == host and (instance.boot != boot or not alive(instance.pid)):
+    if instance.host == host and instance.boot == boot and not alive(instance.pid):
         return True
     return now - instance.heartbeat_at > LEASE

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from newsletter.model import Instance, InstanceId
-from newsletter.storage import Database, Heartbeat, boot_id, is_dead, open_database
+from newsletter.storage import Database, Heartbeat, find_process_space, is_dead, open_database
 from newsletter.storage.tables import instances
 from tests.storage.given import NOW, given_instance
 
@@ -22,13 +25,20 @@ from tests.storage.given import NOW, given_instance
         ("here", "this", True, 60, False),
         ("here", "this", True, 61, True),  # its number belongs to another process, or it hangs
         ("here", "this", False, 0, True),
-        ("here", "earlier", True, 0, True),
+        (
+            "here",
+            "another",
+            False,
+            0,
+            False,
+        ),  # a container with our name, or a machine: we do not see its processes
+        ("here", "another", False, 61, True),
         ("elsewhere", "this", False, 60, False),
         ("elsewhere", "other", False, 60, False),
         ("elsewhere", "other", True, 61, True),
     ],
 )
-def test_instance_is_dead_when_its_machine_or_process_is_gone_or_its_heartbeat_is_old(
+def test_instance_is_dead_when_its_process_is_gone_or_its_heartbeat_is_old(
     host: str, boot: str, alive: bool, seconds: int, dead: bool
 ) -> None:
     instance = Instance(InstanceId(1), host, boot, 100, NOW - timedelta(seconds=seconds))
@@ -36,9 +46,24 @@ def test_instance_is_dead_when_its_machine_or_process_is_gone_or_its_heartbeat_i
     assert is_dead(instance, host="here", boot="this", alive=lambda _: alive, now=NOW) is dead
 
 
-def test_boot_id_names_this_run_of_the_machine() -> None:
-    assert boot_id() == boot_id()
-    assert re.fullmatch(r"[0-9a-f-]{36}|", boot_id())
+def test_a_process_space_is_a_run_of_the_machine_and_a_namespace() -> None:
+    assert find_process_space() == find_process_space()
+    assert re.fullmatch(r"[0-9a-f-]{36} pid:\[\d+\]|", find_process_space())
+
+
+def test_another_pid_namespace_is_another_process_space() -> None:
+    show = "from newsletter.storage import find_process_space; print(find_process_space())"
+    command = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", show]
+    if shutil.which("unshare") is None:
+        pytest.skip("needs the unshare command")
+    inside = subprocess.run(command, capture_output=True, text=True, check=False)
+    if inside.returncode:
+        pytest.skip(f"no PID namespace can be made here: {inside.stderr.strip()}")
+
+    boot, _, namespace = inside.stdout.strip().partition(" ")
+
+    assert find_process_space().split(" ", 1)[0] == boot
+    assert find_process_space().split(" ", 1)[1] != namespace
 
 
 @dataclass
