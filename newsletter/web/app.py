@@ -51,7 +51,7 @@ def build_app(site: Site, counters: WebCounters | None = None) -> Starlette:
         return site.not_found(request)
 
     async def away(request: Request, error: Exception) -> Response:
-        log.error("the store is away", path=request.url.path, error=str(error))
+        log.error("the store is away", page=_name_page(request), error=str(error))
         lang = site.choose_language(request)
         return site.message(
             request,
@@ -61,7 +61,8 @@ def build_app(site: Site, counters: WebCounters | None = None) -> Starlette:
             headers={"retry-after": "60"},
         )
 
-    async def failed(request: Request, _error: Exception) -> Response:
+    async def failed(request: Request, error: Exception) -> Response:
+        log.error("a page failed: a mistake of ours", page=_name_page(request), exc_info=error)
         lang = site.choose_language(request)
         return site.message(
             request,
@@ -122,6 +123,11 @@ def list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
     yield from address.PAGES
     yield from sent.PAGES
     yield from personal.PAGES
+
+
+def _name_page(request: Request) -> str:
+    """Return which page was asked for; never its address, in which a reader's token may stand."""
+    return str(request.scope.get(PAGE_NAME, "none"))
 
 
 def _route(site: Site, path: str, page: Page, methods: tuple[str, ...]) -> Route:
