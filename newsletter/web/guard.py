@@ -127,7 +127,8 @@ def normalise_host(host: str, scheme: str) -> str:
     """Return a host, with its port if it is not the scheme's own, as all its equal spellings are compared: in small
     letters, without the dot of the root (RFC 9110 section 4.2.3)."""
     name, port = _HOST.fullmatch(host.lower()).groups()  # type: ignore[union-attr]  # it fits any text
-    name = name.removesuffix(".")
+    if ":" not in name:
+        name = name.removesuffix(".")
     return name if port in (None, "", _PORTS[scheme]) else f"{name}:{port}"
 
 

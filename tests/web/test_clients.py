@@ -124,4 +124,5 @@ def test_spellings_of_one_host_are_equal_and_others_are_not(host: str, scheme: s
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "[::1]:8080", "[2001:db8::1]", "localhost:8080"])
 def test_other_ports_and_addresses_stay_as_they_are(host: str) -> None:
+    assert normalise_host(f"{host}.", "https") != host
     assert normalise_host(host, "https") == host
