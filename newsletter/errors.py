@@ -125,17 +125,27 @@ class FeedError(SourceError):
 
 
 class MailerError(NewsletterError):
-    """The relay cannot be used now: no connection, no TLS, login refused. No delivery is charged for it."""
+    """The relay cannot be used now: no connection, no TLS, login refused. No delivery is charged for it.
+
+    Also what is wrong with the mailbox that mail about our mail arrives in. is_passing: it may be over soon by itself,
+    as when a connection is lost.
+    """
+
+    def __init__(self, message: str, *, is_passing: bool = False) -> None:
+        self.is_passing = is_passing
+        super().__init__(message)
 
 
 class StoreError(NewsletterError):
     """What happened cannot be recorded, so nothing more may be sent.
 
     is_passing: it may be over soon by itself, as when the server restarts or another process holds a lock.
+    is_refusal: the database is well, and takes everything but the values that it was given.
     """
 
-    def __init__(self, message: str, *, is_passing: bool = False) -> None:
+    def __init__(self, message: str, *, is_passing: bool = False, is_refusal: bool = False) -> None:
         self.is_passing = is_passing
+        self.is_refusal = is_refusal
         super().__init__(message)
 
 

@@ -948,6 +948,33 @@ class Close:
 Step = BeginData | Settle | Close
 
 
+class StepName(StrEnum):
+    """What the clock does, in the order in which it begins (workflows/tick.py)."""
+
+    SUBSCRIBERS_FILE = "subscribers file"
+    COLLECTING = "collecting"
+    INCOMING_MAIL = "incoming mail"
+    UPKEEP = "upkeep"
+    PAUSES_AND_ZONES = "pauses and time zones"
+    PLANNING = "planning"
+    SENDING = "sending"
+    ALERTS = "alerts"
+    NOTICES = "notices"
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailure:
+    """A step of the clock that fails: since when, how often in a row, and of the newest failure its time and what was
+    said, on one line. is_passing: it may be over soon by itself."""
+
+    step: StepName
+    since: datetime
+    times: int
+    at: datetime
+    error: str
+    is_passing: bool = False
+
+
 class RelayPause(NamedTuple):
     """A relay is left alone until then, and why; pauses counts those without a success in between."""
 
@@ -1037,6 +1064,21 @@ class Report:
     returned_to: tuple[str, ...] = ()
     subject: str = ""
     is_standard: bool = False
+
+
+class Unreadable(NamedTuple):
+    """Stands for a message of a mailbox whose bytes cannot be had, and says why."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """How many messages about our mail could not be handled and were set aside, and the newest: when, and why."""
+
+    count: int
+    at: datetime
+    why: str
 
 
 class BounceAction(NamedTuple):

@@ -41,14 +41,18 @@ from newsletter.model import (
     PlanResult,
     RelayPause,
     Report,
+    SetAside,
     Shown,
     Silence,
     SmtpReply,
     SourceHealth,
     State,
     Step,
+    StepFailure,
+    StepName,
     Subscriber,
     SubscriberId,
+    Unreadable,
     Validators,
     Window,
 )
@@ -431,15 +435,27 @@ class EvidenceStore(Protocol):
     ) -> BounceAction | None:
         """Write down that a reader asked by mail to leave, and let them leave; None where it was known already."""
 
+    async def note_set_aside(self, report_hash: str, why: str, now: datetime) -> bool:
+        """Write down that a message could not be handled; False where it was known already."""
+
+    async def load_set_aside(self, since: datetime) -> SetAside | None:
+        """Return what could not be handled since then, None where all could."""
+
 
 class Inbox(Protocol):
     """Where mail about our mail arrives."""
 
-    def read(self) -> AsyncIterator[tuple[str, bytes]]:
+    set_aside_place: str
+    """Where what could not be handled is, in words."""
+
+    def read(self) -> AsyncIterator[tuple[str, bytes | Unreadable]]:
         """Yield each message that is not done, with its name. Raises MailerError."""
 
     async def finish(self, name: str) -> None:
-        """Note that a message is done."""
+        """Note that a message is done. Raises MailerError."""
+
+    async def set_aside(self, name: str) -> None:
+        """Put a message that cannot be handled where it is not read again. Raises MailerError."""
 
     async def close(self) -> None: ...
 
@@ -459,6 +475,15 @@ class SettingStore(Protocol):
         """Return the fingerprint of the zones' rules that the schedule was computed with."""
 
     async def save_zone_rules(self, fingerprint: str) -> None: ...
+
+    async def load_step_failures(self) -> Sequence[StepFailure]:
+        """Return the steps of the clock that fail, in the order of the steps."""
+
+    async def save_step_failure(self, failure: StepFailure) -> None:
+        """Note that a step of the clock fails."""
+
+    async def clear_step_failure(self, step: StepName) -> None:
+        """Note that a step of the clock does not fail any more."""
 
 
 # --- mail ---------------------------------------------------------------------------------

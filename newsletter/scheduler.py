@@ -1,4 +1,5 @@
-"""The clock: APScheduler wakes us once a minute, and the store says what is due.
+"""The clock: APScheduler wakes us at each full minute, and the store says what is due. What is done then, and how the
+steps are kept from stopping each other: workflows/tick.py.
 
 A tick that is missed costs lateness and nothing else; two schedulers on one database cost nothing,
 because planning is a compare-and-set and the ledger has one row a reader and edition.
@@ -8,55 +9,67 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from datetime import datetime, timedelta
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from newsletter.errors import ConfigError, MailerError, NewsletterError
-from newsletter.model import NOTICES, PENDING, TO_OPERATORS, Delivery, Kind, State
+from newsletter.errors import MailerError
+from newsletter.model import NOTICES, PENDING, TO_OPERATORS, Delivery, Kind, State, StepName
 from newsletter.wiring import Newsletter
 from newsletter.workflows.build_edition import plan_due
+from newsletter.workflows.handle_bounces import KNOWN
 from newsletter.workflows.health import CHECKED_EDITIONS
 from newsletter.workflows.pace import PaceKeeper
+from newsletter.workflows.tick import Clockwork, StepGuard
 
 log = structlog.get_logger()
 
 TICK = timedelta(minutes=1)
 POST_EVERY = timedelta(seconds=5)
 """How often it is asked whether somebody waits for a notice."""
+THIN_EVERY = timedelta(hours=1)
 
 
 async def run_forever(newsletter: Newsletter, stop: asyncio.Event, tick: timedelta = TICK) -> None:
-    """Tick until ``stop`` is set. The mails in flight are finished; what was not begun stays queued."""
+    """Tick at once and at each full minute until ``stop`` is set. The mails in flight are finished; what was not begun
+    stays queued, and what runs beside sending is cancelled."""
     scheduler = AsyncIOScheduler(
         timezone="UTC",
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
+    clockwork = build_clockwork(newsletter, stop)
     busy = asyncio.Lock()
 
     async def one_tick() -> None:
-        async with busy:
-            await run_tick(newsletter, stop)
+        if not busy.locked():
+            async with busy:
+                await clockwork.tick()
 
     async def post() -> None:
-        # A long pass takes new notices along by itself, before the next digests.
-        if not busy.locked() and not stop.is_set():
-            async with busy:
-                await _send_notices_or_go_on(newsletter, stop)
+        clockwork.post()
 
-    scheduler.add_job(
-        one_tick, "interval", seconds=tick.total_seconds(), next_run_time=newsletter.clock.now()
-    )
+    scheduler.add_job(one_tick)
+    scheduler.add_job(one_tick, "interval", seconds=tick.total_seconds(), start_date=_next_full(tick))
     scheduler.add_job(post, "interval", seconds=min(POST_EVERY, tick).total_seconds())
     scheduler.start()
     log.info("running", newsletter=newsletter.identity.name, tick_s=tick.total_seconds())
     await stop.wait()
-    # Not shut down yet: that would cancel the tick under way, in the middle of a message perhaps.
+    # Not shut down yet: that would cancel the tick under way.
     scheduler.remove_all_jobs()
     async with busy:
+        await clockwork.finish()
         scheduler.shutdown(wait=False)
     log.info("stopped")
+
+
+def _next_full(tick: timedelta) -> datetime:
+    """Return the next instant that is a whole number of ticks: slots are full minutes."""
+    seconds = tick.total_seconds()
+    return datetime.fromtimestamp((time.time() // seconds + 1) * seconds, UTC)
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
@@ -66,62 +79,77 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, stop.set)
 
 
-async def run_tick(newsletter: Newsletter, stop: asyncio.Event) -> None:
-    """Do once all that is due: read subscribers.yaml, collect, plan, send. An error is logged; the next tick
-    tries again."""
-    try:
-        await _import_or_go_on(newsletter)
-        await _collect_if_due(newsletter)
-        if stop.is_set():
-            return
-        await _read_bounces_or_go_on(newsletter)
-        await newsletter.queue_alerts()
-        await send_due(newsletter, stop)
-    except NewsletterError as error:
-        log.error("this tick failed; the next one tries again", error=str(error))
-    except Exception:
-        log.exception("this tick failed; the next one tries again")
+def build_clockwork(newsletter: Newsletter, stop: asyncio.Event) -> Clockwork:
+    """Return the steps of this newsletter's clock at work."""
+
+    async def is_first() -> bool:
+        return await newsletter.entries.load_last_pass_at() is None
+
+    return Clockwork(
+        acts={
+            StepName.SUBSCRIBERS_FILE: lambda: _import_file(newsletter),
+            StepName.COLLECTING: lambda: _collect_if_due(newsletter),
+            StepName.INCOMING_MAIL: lambda: _read_mail(newsletter),
+            StepName.UPKEEP: _Upkeep(newsletter).thin_if_due,
+            StepName.PAUSES_AND_ZONES: lambda: _do(newsletter.prepare_planning()),
+            StepName.PLANNING: lambda: _do(plan_waiting(newsletter)),
+            StepName.SENDING: lambda: _do(_send_waiting(newsletter, stop, frozenset(Kind))),
+            StepName.ALERTS: lambda: _do(newsletter.queue_alerts()),
+            StepName.NOTICES: lambda: _do(send_notices(newsletter, stop)),
+        },
+        guard=StepGuard(newsletter.settings, newsletter.clock),
+        is_first=is_first,
+        stop=stop,
+    )
 
 
-async def _send_notices_or_go_on(newsletter: Newsletter, stop: asyncio.Event) -> None:
-    try:
-        await send_notices(newsletter, stop)
-    except NewsletterError as error:
-        log.error("notices wait for the next tick", error=str(error))
-    except Exception:
-        log.exception("notices wait for the next tick")
+async def _do(work: Awaitable[object]) -> bool:
+    await work
+    return True
 
 
-async def _import_or_go_on(newsletter: Newsletter) -> None:
-    """A file that is wrong, perhaps half edited, must not keep those from their mail who are known."""
-    try:
-        for note in await newsletter.import_subscribers():
-            log.info(note)
-    except ConfigError as error:
-        log.error("subscribers.yaml is not taken over; the readers stay as they were", error=str(error))
+async def _import_file(newsletter: Newsletter) -> bool:
+    for note in await newsletter.import_subscribers():
+        log.info(note)
+    return True
 
 
-async def _read_bounces_or_go_on(newsletter: Newsletter) -> None:
-    """A mailbox that is away must not keep anybody from their mail."""
-    try:
-        done = await newsletter.handle_bounces()
-    except MailerError as error:
-        log.error("mail about our mail cannot be read", error=str(error))
-        return
+async def _read_mail(newsletter: Newsletter) -> bool:
+    """Read mail about our mail. Raises MailerError also where all was read, but cannot be marked as read."""
+    report = await newsletter.handle_bounces()
+    done = {what: count for what, count in report.done.items() if what != KNOWN}
     if done:
         log.info("read mail about our mail", **done)
+    if report.unmarked:
+        raise MailerError(report.unmarked)
+    return True
 
 
-async def _collect_if_due(newsletter: Newsletter) -> None:
+async def _collect_if_due(newsletter: Newsletter) -> bool:
     last = await newsletter.entries.load_last_pass_at()
     if not is_collect_due(last, newsletter.clock.now(), newsletter.config.schedule.collect_every):
-        return
+        return False
     report = await newsletter.collect()
     for record in report.records:
         log.info(
             "collected", source=record.source, state=str(record.state), new=record.new, note=record.message
         )
-    await newsletter.thin()
+    return True
+
+
+@dataclass(slots=True)
+class _Upkeep:
+    """Thins what is over at the start and then once an hour."""
+
+    newsletter: Newsletter
+    due_s: float = 0.0
+
+    async def thin_if_due(self) -> bool:
+        if time.monotonic() < self.due_s:
+            return False
+        await self.newsletter.thin()
+        self.due_s = time.monotonic() + THIN_EVERY.total_seconds()
+        return True
 
 
 def is_collect_due(last: datetime | None, now: datetime, every: timedelta) -> bool:
@@ -133,6 +161,12 @@ def is_collect_due(last: datetime | None, now: datetime, every: timedelta) -> bo
 async def send_due(newsletter: Newsletter, stop: asyncio.Event) -> None:
     """Plan who is due and send what can go out."""
     await newsletter.prepare_planning()
+    await plan_waiting(newsletter)
+    await _send_waiting(newsletter, stop, frozenset(Kind))
+
+
+async def plan_waiting(newsletter: Newsletter) -> None:
+    """Queue the digests that are due."""
     plan = await plan_due(
         newsletter.subscribers,
         newsletter.deliveries,
@@ -142,7 +176,6 @@ async def send_due(newsletter: Newsletter, stop: asyncio.Event) -> None:
     )
     if plan.planned or plan.skipped:
         log.info("planned", digests=plan.planned, skipped=plan.skipped)
-    await _send_waiting(newsletter, stop, frozenset(Kind))
 
 
 async def send_notices(newsletter: Newsletter, stop: asyncio.Event) -> None:

@@ -13,6 +13,8 @@ import traceback
 from collections import OrderedDict
 from typing import Any
 
+from newsletter.errors import NewsletterError
+from newsletter.text import clean_line
 from newsletter.tokens import hide_tokens
 
 AGAIN_S = 3600.0
@@ -37,6 +39,12 @@ def word_error(error: BaseException) -> str:
     """Return the kind of an exception and the first line of what it says, short enough for one line of a log."""
     said = (str(error).strip().splitlines() or [""])[0]
     return hide_tokens(cut(f"{type(error).__name__}: {said}" if said else type(error).__name__))
+
+
+def word_failure(error: BaseException) -> str:
+    """Return what went wrong on one clean line: our own words as they are, others with the kind of the exception."""
+    own = str(error) if isinstance(error, NewsletterError) else ""
+    return clean_line(hide_tokens(own) or word_error(error), _MAX_LINE)
 
 
 def cut(text: str, most: int = _MAX_LINE) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -65,8 +64,8 @@ from newsletter.workflows.build_edition import realign_schedule
 from newsletter.workflows.build_mail import MailBuilder
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
 from newsletter.workflows.compose_digests import DigestBuilder
-from newsletter.workflows.handle_bounces import handle_bounces
-from newsletter.workflows.health import Health, choose_alerts, load_health
+from newsletter.workflows.handle_bounces import IncomingReport, handle_bounces
+from newsletter.workflows.health import SHOWN_SET_ASIDE, Health, choose_alerts, load_health
 from newsletter.workflows.import_subscribers import choose_subscribers
 from newsletter.workflows.liked_papers import choose_lookup
 from newsletter.workflows.notices import queue_alert
@@ -209,6 +208,7 @@ class Newsletter:
             self.guard,
             await self.load_paused(),
             settings.late_after if settings else timedelta(hours=1),
+            await self.evidence.load_set_aside(now - SHOWN_SET_ASIDE),
             now,
         )
 
@@ -235,10 +235,10 @@ class Newsletter:
                     told += 1
         return told
 
-    async def handle_bounces(self) -> Counter[str]:
-        """Read what came back, and do what follows; return how many messages led to what. Raises MailerError."""
+    async def handle_bounces(self) -> IncomingReport:
+        """Read what came back, and do what follows; return what that was. Raises MailerError."""
         if self.config.bounces is None:
-            return Counter()
+            return IncomingReport()
         inbox = build_inbox(self.config.bounces)
         try:
             return await handle_bounces(
@@ -300,7 +300,7 @@ class Newsletter:
         texts: dict[str, None] = {}
         for key in ("like", "unlike"):
             texts |= dict.fromkeys(await self.subscribers.load_topics_with(key))
-        with suppress(ConfigError):  # sending says what is wrong with the file
+        with suppress(Exception):  # its own step of the clock says what is wrong with the file
             texts |= dict.fromkeys(reader.topics_json for reader in (await self.choose_import()).save)
         return [
             *self.library.values(),

@@ -147,9 +147,14 @@ async def read_bounces(config: Config) -> int:
     if config.bounces is None:
         raise ConfigError([Problem("is not set: where do bounces arrive?", path="bounces")])
     async with open_newsletter(config) as newsletter:
-        done = await newsletter.handle_bounces()
-    console.print(", ".join(f"{count} {what}" for what, count in sorted(done.items())) or "nothing new")
-    return DONE
+        report = await newsletter.handle_bounces()
+    done = sorted(report.done.items())
+    console.print(", ".join(f"{count} {what}" for what, count in done) or "nothing new")
+    if report.set_aside:
+        console.print(f"what could not be handled is in {report.place}: look at it yourself", style="red")
+    if report.unmarked:
+        console.print(report.unmarked, style="red")
+    return DONE_WITH_FAILURES if report.set_aside or report.unmarked else DONE
 
 
 async def accept_restored(config: Config, sent_until: str, nothing_was_sent: bool) -> int:

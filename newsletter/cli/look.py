@@ -35,7 +35,7 @@ from newsletter.scorecard import check_message
 from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
 from newsletter.workflows.build_mail import Mail, MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
-from newsletter.workflows.health import CHECKED_EDITIONS, build_metrics
+from newsletter.workflows.health import CHECKED_EDITIONS, SHOWN_SET_ASIDE, build_metrics, word_clock
 from newsletter.workflows.health import to_json as health_to_json
 from newsletter.workflows.import_subscribers import start_window
 from newsletter.workflows.preview import (
@@ -247,6 +247,11 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
             console.print(f"nothing is sent: {refused}", style="red")
         for relay, reason in (await newsletter.load_paused()).items():
             console.print(f"the relay {relay} is left alone: {reason}", style="red")
+        for line in word_clock(
+            await newsletter.settings.load_step_failures(),
+            await newsletter.evidence.load_set_aside(newsletter.clock.now() - SHOWN_SET_ASIDE),
+        ):
+            console.print(line, style="red", markup=False)
         counts = await newsletter.deliveries.load_counts(editions)
         show_ledger(counts)
         if not counts:

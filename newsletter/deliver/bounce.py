@@ -1,7 +1,7 @@
 """What comes back to us, bytes → Report: a failure, a complaint, an automatic answer, or nothing of these. Pure.
 
 Standard reports are read by their fields (RFC 3464, RFC 5965); for those that follow no standard the library
-flufl.bounce finds the addresses, and ``bounce_words`` says what the words mean. Nothing here raises for any bytes.
+flufl.bounce finds the addresses, and ``bounce_words`` says what the words mean.
 """
 
 from __future__ import annotations
@@ -59,18 +59,12 @@ _PERSONAL_CODES = frozenset({"550", "551", "553"})
 
 
 def parse_report(message: bytes) -> Report:
-    """Return what a mail says about a mail of ours; kind NONE for all other mail. Never raises.
+    """Return what a mail says about a mail of ours; kind NONE for all other mail.
 
-    Only the first 256 kB are looked at.
+    Only the first 256 kB are looked at. The standard parser has ways to fail on damaged mail that nobody has listed:
+    what it raises leaves here as it is, and whoever asks sets the mail aside.
     """
-    try:
-        return _parse(email.message_from_bytes(message[:_MOST_BYTES]))
-    except Exception as error:  # the standard parser has ways to fail on damaged mail that nobody has listed
-        log.warning("a mail could not be read", error=repr(error))
-        return Report(ReportKind.NONE)
-
-
-def _parse(mail: Message) -> Report:
+    mail = email.message_from_bytes(message[:_MOST_BYTES])
     parts = _list_parts(mail)
     found = _read_complaint(parts) or _read_delivery_status(mail, parts)
     is_standard = found is not None

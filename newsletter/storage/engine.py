@@ -34,7 +34,14 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, StatementError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    StatementError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
@@ -419,8 +426,10 @@ class Database:
         except (DBAPIError, PoolTimeoutError) as error:
             message = f"{self.shown_url}: {self._advise(error)}"
             if _is_there_already(error):
-                raise ClashError(message) from error
-            raise StoreError(message, is_passing=self._is_passing(error)) from error
+                raise ClashError(message, is_refusal=True) from error
+            raise StoreError(
+                message, is_passing=self._is_passing(error), is_refusal=_is_refusal(error)
+            ) from error
         except StatementError as error:
             # A value that a column type refused: a mistake of ours, not of the database.
             if error.orig is None:
@@ -450,6 +459,16 @@ class Database:
         if isinstance(error, IntegrityError):
             advice = "a change would break one of its rules, and was not made"
         return f"{advice} ({said})"
+
+
+def _is_refusal(error: DBAPIError | PoolTimeoutError) -> bool:
+    """Tell whether the database refused the values of a statement and is well: another statement may succeed.
+
+    54 is a limit of PostgreSQL, such as that of the length of an index's entry.
+    """
+    if isinstance(error, DataError | IntegrityError):
+        return True
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None)).startswith("54")
 
 
 _SQLITE_OPTIONS: dict[str, Any] = {

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from newsletter.deliver.bounce_policy import HALF_LIFE
-from newsletter.model import BounceAction, DeliveryId, Report, ReportKind, State, SubscriberId
+from newsletter.model import BounceAction, DeliveryId, Report, ReportKind, SetAside, State, SubscriberId
 from newsletter.storage.deliveries import suppress, uncount
-from newsletter.storage.engine import Database
+from newsletter.storage.engine import Database, insert_or_ignore
 from newsletter.storage.subscribers import leave_reader
 from newsletter.storage.tables import bounces, deliveries, subscribers
 
 Choose = Callable[[str, State, Sequence[datetime]], BounceAction]
 """(address, state of the delivery, earlier soft failures of the address) → what follows."""
+
+
+_SET_ASIDE = "set aside"
 
 
 class SqlEvidenceStore:
@@ -110,6 +113,40 @@ class SqlEvidenceStore:
             return action
 
         return await self._database.transact(work)
+
+    async def note_set_aside(self, report_hash: str, why: str, now: datetime) -> bool:
+        """Write down that a message could not be handled; False where it was known already."""
+        async with self._database.write() as connection:
+            number = await connection.scalar(
+                insert_or_ignore(connection, bounces)
+                .values(
+                    report_hash=report_hash,
+                    delivery=None,
+                    address="",
+                    at=now,
+                    kind=ReportKind.NONE,
+                    status="",
+                    diagnostic=why,
+                    action=_SET_ASIDE,
+                )
+                .returning(bounces.c.id)
+            )
+        return number is not None
+
+    async def load_set_aside(self, since: datetime) -> SetAside | None:
+        """Return what could not be handled since then, None where all could."""
+        async with self._database.read() as connection:
+            wanted = (bounces.c.action == _SET_ASIDE, bounces.c.at >= since)
+            count = await connection.scalar(select(func.count()).select_from(bounces).where(*wanted))
+            newest = (
+                await connection.execute(
+                    select(bounces.c.at, bounces.c.diagnostic)
+                    .where(*wanted)
+                    .order_by(bounces.c.at.desc(), bounces.c.id.desc())
+                    .limit(1)
+                )
+            ).one_or_none()
+        return SetAside(count or 0, newest.at, newest.diagnostic) if newest else None
 
 
 def _load_soft(connection: Connection, address: str, now: datetime) -> list[datetime]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from newsletter.model import RelayPause
+from newsletter.model import RelayPause, StepFailure, StepName
 from newsletter.secret import Secret
 from newsletter.storage.engine import Database, insert_or_ignore, insert_or_update
 from newsletter.storage.tables import relay_days, settings
@@ -17,6 +18,7 @@ _SECRET = "secret"
 _HOLD = "hold"
 _ZONE_RULES = "zone_rules"
 _PAUSE = "relay_pause:"
+_STEP_FAILURE = "step_failure:"
 
 
 class SqlSettingStore:
@@ -86,6 +88,39 @@ class SqlSettingStore:
             for relay, (until, why, pauses) in found.items()
         }
 
+    async def load_step_failures(self) -> Sequence[StepFailure]:
+        """Return the steps of the clock that fail, in the order of the steps."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(settings).where(settings.c.key.startswith(_STEP_FAILURE, autoescape=True))
+            )
+            found = {row.key.removeprefix(_STEP_FAILURE): json.loads(row.value) for row in rows}
+        # A newer or older program may have other steps.
+        return [_read_failure(step, found[step]) for step in StepName if step in found]
+
+    async def save_step_failure(self, failure: StepFailure) -> None:
+        """Note that a step of the clock fails."""
+        value = json.dumps(
+            {
+                "since": failure.since.isoformat(),
+                "times": failure.times,
+                "at": failure.at.isoformat(),
+                "error": failure.error,
+                "is_passing": failure.is_passing,
+            }
+        )
+        async with self._database.write() as connection:
+            await connection.execute(
+                insert_or_update(connection, settings).values(
+                    key=f"{_STEP_FAILURE}{failure.step}", value=value
+                )
+            )
+
+    async def clear_step_failure(self, step: StepName) -> None:
+        """Note that a step of the clock does not fail any more."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(settings).where(settings.c.key == f"{_STEP_FAILURE}{step}"))
+
     async def give_back(self, relay: str, day: date, messages: int) -> None:
         """Return what was reserved and not used."""
         async with self._database.write() as connection:
@@ -98,3 +133,14 @@ class SqlSettingStore:
     async def _load(self, key: str) -> str:
         async with self._database.read() as connection:
             return await connection.scalar(select(settings.c.value).where(settings.c.key == key)) or ""
+
+
+def _read_failure(step: StepName, value: dict[str, Any]) -> StepFailure:
+    return StepFailure(
+        step,
+        datetime.fromisoformat(value["since"]),
+        value["times"],
+        datetime.fromisoformat(value["at"]),
+        value["error"],
+        value["is_passing"],
+    )

@@ -4,13 +4,17 @@ A report counts only if it names its mail by something that cannot be made up: t
 or our Message-ID. Who wants to leave proves it likewise, or with the token in the subject that our List-Unsubscribe
 and the mail's own link ask for: a sender's name can be written by anybody, so it proves nothing. What can go wrong:
 the mailbox is away (MailerError), the store is away (StoreError); a message is marked as done only after its
-transaction, so it is read again then, and known by its hash.
+transaction, so it is read again then, and known by its hash. A message that cannot be handled is set aside, and the
+next one is read.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import os
 from collections import Counter
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -18,41 +22,91 @@ import structlog
 from newsletter.deliver.bounce import parse_report
 from newsletter.deliver.bounce_policy import choose_action
 from newsletter.deliver.return_path import read_return_path
-from newsletter.model import DeliveryId, EmailAddress, Report, ReportKind, SubscriberId
+from newsletter.errors import MailerError, StoreError
+from newsletter.model import DeliveryId, EmailAddress, Report, ReportKind, SubscriberId, Unreadable
 from newsletter.ports import Clock, EvidenceStore, Inbox
 from newsletter.secret import Secret
 from newsletter.tokens import Purpose, check_token
+from newsletter.tracebacks import word_failure
 
 log = structlog.get_logger()
+
+SET_ASIDE = "set aside"
+KNOWN = "known already"
+
+
+@dataclass(slots=True)
+class IncomingReport:
+    """What reading an inbox did: how many messages led to what, where those are that were set aside, and why messages
+    could not be marked as read, empty where all could."""
+
+    done: Counter[str] = field(default_factory=Counter)
+    place: str = ""
+    unmarked: str = ""
+
+    @property
+    def set_aside(self) -> int:
+        return self.done[SET_ASIDE]
 
 
 async def handle_bounces(
     inbox: Inbox, evidence: EvidenceStore, bounce_address: EmailAddress, secret: Secret, clock: Clock
-) -> Counter[str]:
-    """Read all new mail of an inbox; return how many messages led to what."""
-    done: Counter[str] = Counter()
+) -> IncomingReport:
+    """Read all new mail of an inbox; return what that led to.
+
+    Raises MailerError where the mailbox is away, StoreError where the store is.
+    """
+    report = IncomingReport(place=inbox.set_aside_place)
     async for name, message in inbox.read():
-        report = parse_report(message)
-        done[await _handle(name, message, report, evidence, bounce_address, secret, clock.now())] += 1
-        await inbox.finish(name)
-    return done
+        what = why = ""
+        try:
+            if isinstance(message, Unreadable):
+                why = message.why
+            else:
+                what = await _handle(name, message, evidence, bounce_address, secret, clock.now())
+        except Exception as error:
+            if isinstance(error, StoreError) and not error.is_refusal:
+                raise
+            why = word_failure(error)  # whatever it is, it is about this message
+        if why and not await _note_set_aside(name, message, why, evidence, clock.now()):
+            what = KNOWN
+        report.done[what or SET_ASIDE] += 1
+        try:
+            await (inbox.set_aside(name) if why else inbox.finish(name))
+        except MailerError as error:
+            if error.is_passing:
+                raise
+            report.unmarked = report.unmarked or str(error)
+    return report
+
+
+async def _note_set_aside(
+    name: str, message: bytes | Unreadable, why: str, evidence: EvidenceStore, now: datetime
+) -> bool:
+    """Write down and log that a message is set aside; False where it was known already, from an earlier reading."""
+    text = os.fsencode(f"unreadable {name}") if isinstance(message, Unreadable) else message
+    is_new = await evidence.note_set_aside(hashlib.sha256(text).hexdigest(), why, now)
+    if is_new:
+        log.error("a message cannot be handled and is set aside", message=name, why=why)
+    return is_new
 
 
 async def _handle(
     name: str,
     message: bytes,
-    report: Report,
     evidence: EvidenceStore,
     bounce_address: EmailAddress,
     secret: Secret,
     now: datetime,
 ) -> str:
     """Do what follows from one message; return what that was in a word or two."""
+    # In a thread, since some take long to read and mails go out meanwhile.
+    report = await asyncio.to_thread(parse_report, message)
     report_hash = hashlib.sha256(message).hexdigest()
     leaver = find_leaver(report, secret)
     if leaver is not None:
         action = await evidence.note_leave(report_hash, report, leaver, now)
-        return "known already" if action is None else action.what
+        return KNOWN if action is None else action.what
     delivery = await _find_delivery(report, evidence, bounce_address, secret)
     action = await evidence.note(
         report_hash,
@@ -62,7 +116,7 @@ async def _handle(
         now,
     )
     if action is None:
-        return "known already"
+        return KNOWN
     if delivery is None and report.kind is ReportKind.UNSUBSCRIBE:
         log.warning("somebody asks to leave who does not prove who they are: look yourself", message=name)
         return "asked to leave without proof"

@@ -12,12 +12,14 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from newsletter.model import PENDING, Fact, LedgerCount, SourceHealth, State
+from newsletter.model import PENDING, Fact, LedgerCount, SetAside, SourceHealth, State, StepFailure, StepName
 from newsletter.ports import DeliveryStore, EntryStore, Guard, SettingStore
 
 _EDITIONS = 9
 CHECKED_EDITIONS = 3
 """How many of the newest editions are held against their own records after each run and for each report."""
+SHOWN_SET_ASIDE = timedelta(days=7)
+"""So long is it told that messages were set aside."""
 _BROKEN_AFTER = 3
 _PARTIAL = 0.05
 _FAILED = (State.REJECTED, State.EXPIRED, State.UNCERTAIN)
@@ -27,7 +29,8 @@ _FAILED = (State.REJECTED, State.EXPIRED, State.UNCERTAIN)
 class Health:
     """The state of a newsletter at one moment. counts are those of the newest editions, the newest first; late is how
     many deliveries have waited since before late_since; paused names relays that are left alone, and why;
-    contradictions is what does not fit together in the ledger."""
+    contradictions is what does not fit together in the ledger; failing are the steps of the clock that fail; set_aside
+    is what came in of late and could not be handled."""
 
     at: datetime
     counts: Mapping[str, Mapping[State, int]]
@@ -38,10 +41,12 @@ class Health:
     paused: Mapping[str, str]
     last_collect_at: datetime | None
     contradictions: tuple[str, ...] = ()
+    failing: tuple[StepFailure, ...] = ()
+    set_aside: SetAside | None = None
 
     @property
     def is_well(self) -> bool:
-        wrong = self.late or self.refused or self.paused or self.contradictions
+        wrong = self.late or self.refused or self.paused or self.contradictions or self.failing
         return not (wrong or any(map(_is_broken, self.sources)))
 
 
@@ -62,6 +67,7 @@ async def load_health(
     guard: Guard,
     paused: Mapping[str, str],
     late_after: timedelta,
+    set_aside: SetAside | None,
     now: datetime,
 ) -> Health:
     """Return how the newsletter is. paused are the relays that this process leaves alone."""
@@ -75,6 +81,8 @@ async def load_health(
         paused=paused,
         last_collect_at=await entries.load_last_pass_at(),
         contradictions=tuple(await deliveries.find_contradictions(CHECKED_EDITIONS)),
+        failing=tuple(await settings.load_step_failures()),
+        set_aside=set_aside,
     )
 
 
@@ -125,7 +133,40 @@ def choose_alerts(health: Health) -> list[Alert]:
         for source in health.sources
         if _is_broken(source)
     ]
-    return alerts + _choose_edition_alerts(health)
+    return alerts + _choose_clock_alerts(health) + _choose_edition_alerts(health)
+
+
+def _choose_clock_alerts(health: Health) -> list[Alert]:
+    """Look at the steps of the clock: a failure that may pass by itself is told when it has not; and at what was set
+    aside today."""
+    day = f"{health.at:%Y-%m-%d}"
+    alerts = [
+        Alert(
+            f"step:{failure.step}:{day}",
+            f"the clock's step '{failure.step}' fails",
+            (
+                Fact("Since", f"{failure.since:%Y-%m-%d %H:%M} UTC"),
+                Fact("Times in a row", str(failure.times)),
+                Fact("Why", failure.error),
+            ),
+            "See 'newsletter status' and the log. The other steps go on.",
+        )
+        for failure in health.failing
+        if failure.times >= _BROKEN_AFTER or not failure.is_passing
+    ]
+    if health.set_aside and f"{health.set_aside.at:%Y-%m-%d}" == day:
+        alerts.append(
+            Alert(
+                f"set-aside:{day}",
+                "mail that came in could not be handled",
+                (
+                    Fact(f"Messages in {SHOWN_SET_ASIDE.days} days", str(health.set_aside.count)),
+                    Fact("Why", health.set_aside.why),
+                ),
+                "They are set aside. Look at them: one may be the wish to leave (docs/operations.md).",
+            )
+        )
+    return alerts
 
 
 def _choose_edition_alerts(health: Health) -> list[Alert]:
@@ -149,6 +190,21 @@ def _choose_edition_alerts(health: Health) -> list[Alert]:
     return alerts
 
 
+def word_clock(failing: Sequence[StepFailure], set_aside: SetAside | None) -> list[str]:
+    """Return a sentence for each step of the clock that fails, and one for what was set aside."""
+    lines = [
+        f"the clock's step '{failure.step}' fails since {failure.since:%Y-%m-%d %H:%M} UTC,"
+        f" {failure.times} {'time' if failure.times == 1 else 'times in a row'}: {failure.error}"
+        for failure in failing
+    ]
+    if set_aside:
+        lines.append(
+            f"mail that came in could not be handled and is set aside, {set_aside.count} in"
+            f" {SHOWN_SET_ASIDE.days} days, last {set_aside.at:%Y-%m-%d %H:%M} UTC: {set_aside.why}"
+        )
+    return lines
+
+
 def to_json(health: Health) -> dict[str, Any]:
     """Return the report for a monitor. Each edition's numbers add up to ``due``."""
     return {
@@ -160,6 +216,16 @@ def to_json(health: Health) -> dict[str, Any]:
         "ledger_contradictions": list(health.contradictions),
         "relays_paused": dict(health.paused),
         "last_collect_at": health.last_collect_at.isoformat() if health.last_collect_at else None,
+        "steps_failing": {
+            str(failure.step): {
+                "since": failure.since.isoformat(),
+                "times": failure.times,
+                "at": failure.at.isoformat(),
+                "error": failure.error,
+            }
+            for failure in health.failing
+        },
+        "mail_set_aside": _set_aside_to_json(health.set_aside),
         "sources": {one.source: {"failures": one.failures, "why": one.why} for one in health.sources},
         "editions": {
             edition: {
@@ -170,6 +236,10 @@ def to_json(health: Health) -> dict[str, Any]:
             for edition, states in health.counts.items()
         },
     }
+
+
+def _set_aside_to_json(found: SetAside | None) -> dict[str, Any] | None:
+    return {"count": found.count, "at": found.at.isoformat(), "why": found.why} if found else None
 
 
 def build_metrics(health: Health) -> str:
@@ -186,6 +256,11 @@ def build_metrics(health: Health) -> str:
     )
     for source in health.sources:
         failures.labels(source.source).set(source.failures)
+    steps = Gauge(
+        "newsletter_step_failures", "Failures in a row of a step of the clock.", ["step"], registry=registry
+    )
+    for step in StepName:
+        steps.labels(str(step)).set(next((f.times for f in health.failing if f.step is step), 0))
     numbers = {
         "newsletter_late": ("Deliveries that have waited for too long.", health.late),
         "newsletter_held": ("1 while sending is held.", int(bool(health.held))),
@@ -195,6 +270,10 @@ def build_metrics(health: Health) -> str:
             len(health.contradictions),
         ),
         "newsletter_relays_paused": ("Relays that are left alone now.", len(health.paused)),
+        "newsletter_mail_set_aside": (
+            f"Messages of the last {SHOWN_SET_ASIDE.days} days that came in and could not be handled.",
+            health.set_aside.count if health.set_aside else 0,
+        ),
         "newsletter_last_collect_timestamp_seconds": (
             "When the last look at the sources ended.",
             health.last_collect_at.timestamp() if health.last_collect_at else 0,

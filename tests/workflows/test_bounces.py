@@ -10,15 +10,19 @@ from email import message_from_bytes
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from sqlalchemy import text
 
 from newsletter.deliver.inbox import MaildirInbox
 from newsletter.deliver.maildir import file_message, make_maildir
 from newsletter.deliver.return_path import build_return_path, read_return_path
-from newsletter.model import Consent, DeliveryId, EmailAddress, State
+from newsletter.errors import StoreError
+from newsletter.model import BounceAction, Consent, DeliveryId, EmailAddress, State
 from newsletter.secret import Secret
+from newsletter.storage import SqlEvidenceStore
 from newsletter.tokens import Purpose, build_token
 from newsletter.workflows.build_edition import plan_due
-from newsletter.workflows.handle_bounces import handle_bounces
+from newsletter.workflows.handle_bounces import KNOWN, SET_ASIDE, handle_bounces
+from newsletter.workflows.health import choose_alerts
 from tests.deliver.test_bounce import make_delivery_report, make_mail
 from tests.workflows.conftest import MORNING, Office
 
@@ -34,9 +38,9 @@ async def come_back(office: Office, *mails: bytes) -> dict[str, int]:
         file_message(folder, mail)
     secret = await office.newsletter.settings.load_secret()
     inbox = MaildirInbox(folder)
-    done = await handle_bounces(inbox, office.newsletter.evidence, BOUNCES, secret, office.clock)
+    report = await handle_bounces(inbox, office.newsletter.evidence, BOUNCES, secret, office.clock)
     assert not list((folder / "new").iterdir()), "what is done is marked as done"
-    return dict(done)
+    return dict(report.done)
 
 
 async def report_on(office: Office, address: str, *fields: str) -> bytes:
@@ -246,3 +250,116 @@ async def test_each_mail_goes_out_under_its_own_return_path(office: Office) -> N
     rows = await office.rows()
     named = {one.rcpt_to: read_return_path(one.mail_from, BOUNCES, SECRET) for one in office.sink.messages}
     assert named == {address: row.id for address, row in rows.items()}
+
+
+# --- what cannot be handled ---------------------------------------------------------------
+
+
+async def leave_mail_of(office: Office) -> bytes:
+    """The mail that the leave link of ada@example.org writes."""
+    reader = await office.newsletter.subscribers.load(EmailAddress("ada@example.org"))
+    assert reader
+    token = build_token(Purpose.LEAVE, reader.id, await office.newsletter.settings.load_secret())
+    return make_mail("From: ada@example.org", "To: leave@news.example.org", f"Subject: unsubscribe {token}")
+
+
+def nest(depth: int) -> bytes:
+    """A mail within a mail within a mail."""
+    return b"Content-Type: message/rfc822\r\n\r\n" * depth + b"Subject: the innermost\r\n\r\n"
+
+
+POISON = {
+    "nested deeply": nest(5000),
+    "a multipart without a boundary, in 8 bits": b"Content-Type: multipart/mixed\r\n\r\nHei\xdfe Ware\r\n",
+    "a boundary that never occurs": b'Content-Type: multipart/mixed; boundary="x"\r\n\r\n--y\r\n\xfc\xfc\r\n--y--\r\n',
+    "odd headers": b"Subject: =?x-unknown?b?/////?= \xff\xfe\r\nFrom: \xed\xa0\x80\r\nTo: \0\r\n\r\n",
+    "nothing at all": b"",
+    "no header": b"\r\n\r\n\r\n",
+    "zeros": b"\0" * 4096,
+    "a NUL in a Message-ID": make_mail(
+        "From: mailer-daemon@mx.example.net",
+        "Subject: failure notice",
+        text="ada@example.org is unknown\r\nMessage-ID: <ab\0cd@x.example.org>\r\n",
+    ),
+    "a surrogate in a Message-ID": make_mail(
+        "From: mailer-daemon@mx.example.net",
+        "Subject: failure notice",
+        text="ada@example.org is unknown\r\nMessage-ID: <ab@x.example.org>\r\n",
+    ).replace(b"<ab@", b"<ab\xed\xa0\x80\xff@"),
+}
+
+
+@pytest.mark.parametrize("what", POISON)
+async def test_no_mail_hides_the_wish_to_leave_behind_it(office: Office, what: str) -> None:
+    await given_sent(office, "ada@example.org")
+
+    done = await come_back(office, POISON[what], await leave_mail_of(office))
+
+    assert done.get("left") == 1, done
+    assert sum(done.values()) == 2
+
+
+async def test_what_cannot_be_handled_is_set_aside_once_and_told(office: Office) -> None:
+    done = await come_back(office, nest(5000), nest(5001))
+
+    assert done == {SET_ASIDE: 2}
+    folder = office.folder / "bounces" / ".set-aside" / "new"
+    assert sorted(path.read_bytes() for path in folder.iterdir()) == sorted([nest(5000), nest(5001)])
+    assert await come_back(office, nest(5000)) == {KNOWN: 1}
+    health = await office.newsletter.load_health()
+    assert health.set_aside
+    assert (health.set_aside.count, health.set_aside.at) == (2, office.clock.at)
+    assert "RecursionError" in health.set_aside.why
+    assert [alert.key for alert in choose_alerts(health)] == [f"set-aside:{office.clock.at:%Y-%m-%d}"]
+
+
+@pytest.mark.parametrize("is_refusal", [True, False])
+async def test_a_value_that_the_store_refuses_is_about_the_message_and_a_store_that_is_away_is_not(
+    office: Office, is_refusal: bool
+) -> None:
+    class OddStore(SqlEvidenceStore):
+        async def note(self, *_arguments: object) -> BounceAction | None:
+            raise StoreError("no", is_refusal=is_refusal)
+
+    folder = office.folder / "bounces"
+    make_maildir(folder)
+    file_message(folder, make_mail("From: ada@example.org", "Subject: hello"))
+    odd = OddStore(office.newsletter.database)
+    reading = handle_bounces(MaildirInbox(folder), odd, BOUNCES, SECRET, office.clock)
+    if is_refusal:
+        assert (await reading).set_aside == 1
+        assert not list((folder / "new").iterdir())
+        return
+    with pytest.raises(StoreError):
+        await reading
+    assert list((folder / "new").iterdir()), "it is read again"
+
+
+async def test_a_database_refuses_a_value_without_being_away(office: Office) -> None:
+    store = office.newsletter.evidence
+    assert await store.note_set_aside("0" * 64, "why", MORNING)
+    with pytest.raises(StoreError) as raised:
+        async with office.newsletter.database.write() as connection:
+            await connection.execute(text("UPDATE bounces SET report_hash = NULL"))
+
+    assert (raised.value.is_refusal, raised.value.is_passing) == (True, False)
+
+
+async def test_a_maildir_that_cannot_be_written_is_told_once_and_read_all_the_same(office: Office) -> None:
+    await given_sent(office, "ada@example.org")
+    folder = office.folder / "bounces"
+    make_maildir(folder)
+    file_message(folder, make_mail("From: bo@example.org"))
+    file_message(folder, await leave_mail_of(office))
+    (folder / "cur").rmdir()
+    (folder / "cur").touch()
+    secret = await office.newsletter.settings.load_secret()
+
+    reports = [
+        await handle_bounces(MaildirInbox(folder), office.newsletter.evidence, BOUNCES, secret, office.clock)
+        for _ in range(2)
+    ]
+
+    assert dict(reports[0].done) == {"ignored": 1, "left": 1}
+    assert dict(reports[1].done) == {KNOWN: 2}
+    assert all("make the Maildir writable" in report.unmarked for report in reports)
