@@ -28,7 +28,6 @@ from typing import Any, Literal, TypeVar
 from imap_tools import AND, BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted, MailMessageFlags
 from imap_tools.errors import ImapToolsError
 
-from newsletter.deliver.maildir import make_maildir
 from newsletter.errors import MailerError
 from newsletter.model import Unreadable
 
@@ -80,7 +79,9 @@ class MaildirInbox:
 
     async def _move(self, name: str, maildir: Path, below: str, mark: str) -> None:
         def move() -> None:
-            make_maildir(maildir)
+            # Not make_maildir: the folder belongs to the mail server, and its modes are none of our business.
+            for part in ("tmp", "new", "cur"):
+                (maildir / part).mkdir(mode=0o700, parents=True, exist_ok=True)
             with contextlib.suppress(FileNotFoundError):  # somebody else has taken it
                 (self._folder / "new" / name).rename(maildir / below / _fit_name(name, mark))
 
