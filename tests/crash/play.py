@@ -9,7 +9,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from newsletter.storage import SqlDeliveryStore, SqlSubscriberStore, open_database
@@ -30,17 +30,18 @@ async def play(round_: Round, scene: Scene) -> Facts:
     game = _Game(scene)
     senders = round_.senders
     for strike in round_.strikes:
-        game.hits.append(await game.play_pass(strike, senders))
+        hit = await game.play_pass(strike, senders)
+        game.hits.append(hit)
         senders = 1
     passes = await game.finish()
     await wait_until(lambda: scene.relay.open_now == 0)  # what was under way when a sender died has arrived
-    hit = {hit.pid for hit in game.hits}
+    pids = {hit.pid for hit in game.hits}
     return Facts(
         round=round_,
         rows=await asyncio.to_thread(scene.ledger.load_rows),
         copies=Counter(message.rcpt_to for message in scene.relay.messages),
         hits=tuple(game.hits),
-        codes=tuple(command.code for command in scene.commands if command.pid not in hit),
+        codes=tuple(command.code for command in scene.commands if command.pid not in pids),
         passes=passes,
         broken=await _find_broken_promise(scene),
     )
@@ -126,6 +127,15 @@ class _Game:
                         os.kill(frozen.pid, signal.SIGCONT)
                         await asyncio.sleep(0.005)
                         await freeze(frozen)
+                        await self._count_again(frozen)
+
+    async def _count_again(self, frozen: Command) -> None:
+        """Note what a sender held that was woken for a moment, where that is more."""
+        held = await asyncio.to_thread(self.scene.ledger.count_held, frozen.pid)
+        self.hits[:] = [
+            replace(hit, in_data=max(hit.in_data, held["in_data"])) if hit.pid == frozen.pid else hit
+            for hit in self.hits
+        ]
 
 
 async def _find_broken_promise(scene: Scene) -> str:

@@ -46,11 +46,10 @@ async def _play_one(round_: Round, stage: Stage, folder: Path) -> Result:
     try:
         async with stage.set_scene(name, round_.engine) as scene:
             facts = await play(round_, scene)
+        result = build_result(facts, judge(facts), time.monotonic() - begun)
     except Exception as error:
         # A sender that hangs, say: the other rounds go on, and this one counts as failed.
         result = build_failure(round_, f"{type(error).__name__}: {error}", time.monotonic() - begun)
-    else:
-        result = build_result(facts, judge(facts), time.monotonic() - begun)
     if result.problems:
         (folder / name / "result.json").write_text(json.dumps(asdict(result), indent=2))
     else:
