@@ -25,6 +25,7 @@ from newsletter.cli.show import (
     show_contradictions,
     show_fetches,
     show_ledger,
+    show_uncertain,
 )
 from newsletter.config import Config
 from newsletter.errors import ConfigError, FetchError, Problem
@@ -258,6 +259,7 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
             console.print("no digest was due yet")
         contradictions = await newsletter.deliveries.find_contradictions(CHECKED_EDITIONS)
         show_contradictions(contradictions)
+        show_uncertain(counts)
         for kind, states in (await newsletter.deliveries.load_notice_counts()).items():
             console.print(f"{kind} mails: {build_equation(states)}")
         missed = build_table("edition", "reader", "state", "attempts#", "why")

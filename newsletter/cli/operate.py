@@ -25,6 +25,7 @@ from newsletter.cli.show import (
     show_contradictions,
     show_fetches,
     show_ledger,
+    show_uncertain,
 )
 from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
@@ -146,7 +147,8 @@ async def send_pending(newsletter: Newsletter, edition: str | None = None) -> in
     """Send what is planned, with progress, and say what became of it."""
     if not await newsletter.deliveries.has_work(newsletter.clock.now(), newsletter.config.schedule.resend):
         await _tell_nothing_due(newsletter)
-        return DONE
+        left = show_uncertain(await newsletter.deliveries.load_counts(CHECKED_EDITIONS))
+        return DONE_WITH_FAILURES if left else DONE
     stop = asyncio.Event()
     stop_on_signals(stop)
     waiting = count_pending(await newsletter.deliveries.load_counts(), edition)
@@ -157,13 +159,15 @@ async def send_pending(newsletter: Newsletter, edition: str | None = None) -> in
     console.print(
         "this run: " + (", ".join(f"{count} {state}" for state, count in done.items()) or "nothing sent")
     )
-    show_ledger(await newsletter.deliveries.load_counts(editions=CHECKED_EDITIONS))
+    counts = await newsletter.deliveries.load_counts(CHECKED_EDITIONS)
+    show_ledger(counts)
+    left = show_uncertain(counts)
     contradictions = await newsletter.deliveries.find_contradictions(CHECKED_EDITIONS)
     show_contradictions(contradictions)
     if report.stopped:
         console.print(f"stopped: {report.stopped}; the rest stays queued", style="red")
         return DONE_WITH_FAILURES if done[State.ACCEPTED] else COULD_NOT_RUN
-    return DONE_WITH_FAILURES if report.failed or contradictions else DONE
+    return DONE_WITH_FAILURES if report.failed or contradictions or left else DONE
 
 
 def count_pending(counts: Sequence[LedgerCount], edition: str | None) -> int:

@@ -124,6 +124,18 @@ def show_contradictions(found: Sequence[str]) -> None:
         )
 
 
+def show_uncertain(counts: Sequence[LedgerCount]) -> bool:
+    """Print how many mails of these editions are left uncertain, and what to do; return whether any is."""
+    uncertain = sum(count.count for count in counts if count.state is State.UNCERTAIN)
+    if uncertain:
+        console.print(
+            f"uncertain, nobody knows whether they arrived: {uncertain}. See 'newsletter deliveries --state uncertain';"
+            " 'newsletter resolve' settles them.",
+            style="red",
+        )
+    return uncertain > 0
+
+
 def draw_bars(numbers: Sequence[int]) -> str:
     """Return a small bar chart of one line; a zero is a dot, so that it differs from little."""
     most = max(numbers, default=0)

@@ -322,9 +322,11 @@ class SqlDeliveryStore(DeliveryViews):
             moved = guard.move(connection) if guard else {}
             return [step.delivery in took | again for step in steps], fresh, moved
 
-        results, fresh, moved = await self._database.transact(work)
-        if guard:
-            await guard.keep(moved)
+        def keep(done: tuple[Sequence[bool], set[str], Mapping[str, int]]) -> None:
+            if guard:
+                guard.keep(done[2])
+
+        results, fresh, _ = await self._database.transact(work, keep)
         self._kept |= fresh
         return results
 

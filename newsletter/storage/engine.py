@@ -218,17 +218,10 @@ def insert_or_update(
     connection: AsyncConnection | Connection, table: Table
 ) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT that overwrites the row with the same primary key."""
-    excluded = _dialect_insert(connection, table).excluded
-    rest = {column.name: excluded[column.name] for column in table.c if not column.primary_key}
-    return insert_or_change(connection, table, rest)
-
-
-def insert_or_change(
-    connection: AsyncConnection | Connection, table: Table, changes: Mapping[str, Any]
-) -> sqlite.Insert | postgresql.Insert:
-    """Return an INSERT that makes these changes in the row with the same primary key, if there is one."""
+    insert = _dialect_insert(connection, table)
     keys = list(table.primary_key.columns)
-    return _dialect_insert(connection, table).on_conflict_do_update(index_elements=keys, set_=changes)
+    rest = {column.name: insert.excluded[column.name] for column in table.c if not column.primary_key}
+    return insert.on_conflict_do_update(index_elements=keys, set_=rest)
 
 
 def in_chunks(values: Collection[_T]) -> Iterator[Sequence[_T]]:
@@ -329,26 +322,33 @@ class Database:
                     await loop.run_in_executor(self._threads, self._end_frozen_sessions)
                 raise
 
-    async def transact(self, work: Callable[[Connection], _T]) -> _T:
+    async def transact(
+        self, work: Callable[[Connection], _T], then: Callable[[_T], None] = lambda _: None
+    ) -> _T:
         """Do work in one transaction that commits at its end, in a thread; return what it returns.
 
         For what has many statements: from asyncio each of them would pay for a change of threads. work talks to the
         connection and changes nothing else: where its transaction stood in the way of another it is called again.
+        then is called with what work returned, in the same thread, once that is committed.
         """
         if self.in_memory:
             async with self.write() as connection:
-                return await connection.run_sync(work)
+                done = await connection.run_sync(work)
+            then(done)
+            return done
         with self._only_store_errors():
             async with self._writer:
                 loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._threads, self._transact_here, work)
+                return await loop.run_in_executor(self._threads, self._transact_here, work, then)
 
-    def _transact_here(self, work: Callable[[Connection], _T]) -> _T:
+    def _transact_here(self, work: Callable[[Connection], _T], then: Callable[[_T], None]) -> _T:
         engine = self._choose_thread_engine()
         for attempt in range(1, _TRIES + 1):
             try:
                 with engine.begin() as connection:
-                    return work(connection)
+                    done = work(connection)
+                then(done)
+                return done
             except DBAPIError as error:
                 is_conflict = str(getattr(error.orig, "sqlstate", None)).startswith("40")
                 is_over = is_conflict or (_is_locked(error) and self._end_frozen_sessions())

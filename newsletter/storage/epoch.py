@@ -35,10 +35,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sqlalchemy import BigInteger, Connection, Text, cast, select, update
+from sqlalchemy import Connection, select, text, update
 
 from newsletter.errors import FellBehindError, StoreError
-from newsletter.storage.engine import LOCK_PATIENCE_S, Database, insert_or_change, insert_or_update
+from newsletter.storage.engine import LOCK_PATIENCE_S, Database, insert_or_update
 from newsletter.storage.tables import settings
 
 _EPOCH = "epoch:"
@@ -50,6 +50,11 @@ _WHAT_TO_DO = (
 FORGOTTEN = f"this database has forgotten mails that went out. {_WHAT_TO_DO}"
 """Why nothing may be sent where the ledger does not know a mail any more that has just gone out."""
 
+# As text, which both engines read alike: it is part of every batch, and need not be composed for each.
+_MOVE = text(
+    "INSERT INTO settings (key, value) VALUES (:key, '1') ON CONFLICT (key)"
+    " DO UPDATE SET value = CAST(CAST(settings.value AS BIGINT) + 1 AS TEXT) RETURNING value"
+)
 _LOOK_S = 0.005
 _MOST_BYTES = 100_000
 _LINE = re.compile(r"([0-9a-f]{16}) ([0-9a-f]{16}|\d{20})")
@@ -108,10 +113,10 @@ class EpochGuard:
             raise FellBehindError(self._judge(_load_state(connection), known) or self._word_older())
         return {known.machine: counter}
 
-    async def keep(self, moved: Mapping[str, int]) -> None:
-        """Write what was moved to the file, after its commit. Raises StoreError where that fails."""
+    def keep(self, moved: Mapping[str, int]) -> None:
+        """Write what was moved to the file, after its commit; waits for the disk. Raises StoreError."""
         if self._file is not None and moved:
-            await asyncio.to_thread(self._file.raise_to, moved)
+            self._file.raise_to(moved)
 
     async def accept(self) -> None:
         """Take this database for the newest from now on."""
@@ -263,9 +268,7 @@ def _new_machine() -> str:
 
 def _move(connection: Connection, machine: str) -> int:
     """Move a machine's counter by one; return where it is now."""
-    further = cast(cast(settings.c.value, BigInteger) + 1, Text)
-    moved = insert_or_change(connection, settings, {"value": further}).returning(settings.c.value)
-    return int(connection.execute(moved, {"key": f"{_EPOCH}{machine}", "value": "1"}).scalar_one())
+    return int(connection.execute(_MOVE, {"key": f"{_EPOCH}{machine}"}).scalar_one())
 
 
 def _load_state(connection: Connection) -> _State:

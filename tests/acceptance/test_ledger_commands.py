@@ -105,6 +105,16 @@ async def test_retry_queues_just_the_failed_ones(house: House, sink: Sink) -> No
     await run(house, "retry", "--edition", EDITION, "--state", "accepted", code=2)
 
 
+async def test_a_mail_that_stays_uncertain_is_named_until_it_is_settled(house: House) -> None:
+    named = "uncertain, nobody knows whether they arrived: 1"
+    assert named in " ".join((await run(house, "send", code=1)).split())
+    assert named in " ".join((await run(house, "status")).split())
+
+    await run(house, "resolve", LOST, "accepted", "--reason", "the relay's log")
+
+    assert "nobody knows" not in await run(house, "send")
+
+
 @pytest.mark.parametrize(("outcome", "copies"), [("accepted", 1), ("not-sent", 2)])
 async def test_resolve_settles_an_uncertain_mail(house: House, sink: Sink, outcome: str, copies: int) -> None:
     assert LOST in await run(house, "deliveries", "--state", "uncertain")

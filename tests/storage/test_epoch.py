@@ -26,7 +26,7 @@ def file(tmp_path: Path) -> Path:
 
 async def send_batch(guard: EpochGuard, database: Database) -> None:
     """Do with the counter what a batch of the ledger does."""
-    await guard.keep(await database.transact(guard.move))
+    await database.transact(guard.move, guard.keep)
 
 
 async def copy_settings(database: Database) -> list[dict[str, str]]:
