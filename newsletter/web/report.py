@@ -20,8 +20,10 @@ from newsletter.model import (
     EmailAddress,
     FetchRecord,
     ReportKind,
+    SetAside,
     SourceHealth,
     State,
+    StepFailure,
 )
 from newsletter.render.language import Language
 from newsletter.storage.operator_views import DayCount, OperatorViews, ReplyCount
@@ -86,6 +88,8 @@ class Report:
     held: str
     refused: str
     paused: Mapping[str, str]
+    failing: tuple[StepFailure, ...]
+    set_aside: SetAside | None
     late: int
     today: Equation | None
     editions: tuple[Equation, ...]
@@ -122,6 +126,8 @@ async def load_report(newsletter: Newsletter, lang: Language) -> Report:
         held=health.held,
         refused=health.refused,
         paused=health.paused,
+        failing=health.failing,
+        set_aside=health.set_aside,
         late=health.late,
         today=next((edition for edition in editions if edition.edition == today), None),
         editions=editions,

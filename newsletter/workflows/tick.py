@@ -145,7 +145,7 @@ class Clockwork:
     guard: StepGuard
     is_first: Callable[[], Awaitable[bool]]
     stop: asyncio.Event
-    patience_s: float = PATIENCE_S
+    patience_s: float = field(default_factory=lambda: PATIENCE_S)
     _jobs: dict[StepName, _Job] = field(default_factory=dict)
     _not_before: dict[StepName, float] = field(default_factory=dict)
 

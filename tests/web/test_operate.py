@@ -29,6 +29,8 @@ from newsletter.model import (
     Kind,
     SourceHealth,
     State,
+    StepFailure,
+    StepName,
     SubscriberId,
     Uncertain,
 )
@@ -512,3 +514,16 @@ def test_sources_keep_the_order_of_the_configuration_and_their_newest_looks_come
     assert views[0].health.failures == 2
     newest = NOW + timedelta(hours=11)
     assert [look.finished_at for look in views[1].looks][:2] == [newest, newest - timedelta(hours=1)]
+
+
+async def test_a_step_of_the_clock_that_fails_is_told(small_office: Office) -> None:
+    settings, now = small_office.site.newsletter.settings, small_office.clock.at
+    await settings.save_step_failure(StepFailure(StepName.UPKEEP, now, 3, now, "<i>no room</i>"))
+    await small_office.site.newsletter.evidence.note_set_aside("0" * 64, "a broken mail", now)
+    await small_office.log_in()
+
+    page = (await small_office.client.get("/operate")).text
+
+    assert "A step of the clock fails:" in page
+    assert "&lt;i&gt;no room&lt;/i&gt;" in page
+    assert "a broken mail" in page

@@ -9,15 +9,28 @@ import pytest
 from sqlalchemy import text
 
 from newsletter.config import AlertSettings
-from newsletter.model import DeliveryFilter, EmailAddress, Kind, SourceHealth, State
+from newsletter.model import (
+    DeliveryFilter,
+    EmailAddress,
+    Kind,
+    SetAside,
+    SourceHealth,
+    State,
+    StepFailure,
+    StepName,
+)
 from newsletter.wiring import Newsletter
 from newsletter.workflows.build_edition import plan_due
-from newsletter.workflows.health import Health, build_metrics, choose_alerts, to_json
+from newsletter.workflows.health import Health, build_metrics, choose_alerts, to_json, word_clock
 from tests.builders import at
 from tests.workflows.conftest import MORNING, Office
 from tests.workflows.invariants import check_invariants
 
 NOW = at("2026-06-16 12:00")
+
+
+def make_failure(times: int, *, is_passing: bool = False) -> StepFailure:
+    return StepFailure(StepName.INCOMING_MAIL, NOW, times, NOW, "cannot be read", is_passing)
 
 
 def make_health(**changes: object) -> Health:
@@ -44,6 +57,11 @@ def make_health(**changes: object) -> Health:
         ({"contradictions": ("2026-06-16: 1 mails…",)}, ["ledger:2026-06-16"]),
         ({"paused": {"smtp:25": "by policy"}}, ["relay:smtp:25:2026-06-16"]),
         ({"sources": (SourceHealth("hf", 3), SourceHealth("other", 2))}, ["source:hf:2026-06-16"]),
+        ({"failing": (make_failure(1),)}, ["step:incoming mail:2026-06-16"]),
+        ({"failing": (make_failure(2, is_passing=True),)}, []),
+        ({"failing": (make_failure(3, is_passing=True),)}, ["step:incoming mail:2026-06-16"]),
+        ({"set_aside": SetAside(2, NOW, "why")}, ["set-aside:2026-06-16"]),
+        ({"set_aside": SetAside(2, NOW - timedelta(days=1), "why")}, []),
         ({"counts": {"2026-06-16": {State.ACCEPTED: 90, State.REJECTED: 4}}}, []),
         ({"counts": {"2026-06-16": {State.ACCEPTED: 90, State.EXPIRED: 10}}}, ["partial:2026-06-16"]),
         ({"counts": {"2026-06-16": {State.ACCEPTED: 1, State.EXPIRED: 9, State.QUEUED: 1}}}, []),
@@ -72,6 +90,21 @@ def test_the_report_adds_up_and_the_metrics_say_the_same() -> None:
     metrics = build_metrics(health)
     assert 'newsletter_deliveries{edition="2026-06-16",state="accepted"} 7.0' in metrics
     assert "newsletter_late 2.0" in metrics
+
+
+def test_a_step_that_fails_is_in_the_report_and_the_metrics() -> None:
+    health = make_health(failing=(make_failure(3),), set_aside=SetAside(2, NOW, "why"))
+
+    report = json.loads(json.dumps(to_json(health)))
+    assert not report["well"]
+    assert report["steps_failing"]["incoming mail"]["times"] == 3
+    assert report["mail_set_aside"]["count"] == 2
+    metrics = build_metrics(health)
+    assert 'newsletter_step_failures{step="incoming mail"} 3.0' in metrics
+    assert "newsletter_mail_set_aside 2.0" in metrics
+    first, second = word_clock(health.failing, health.set_aside)
+    assert "'incoming mail' fails since 2026-06-16 12:00 UTC, 3 times in a row: cannot be read" in first
+    assert "2 in 7 days" in second
 
 
 async def test_the_operator_is_told_once_by_mail(office: Office) -> None:
