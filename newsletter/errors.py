@@ -13,6 +13,7 @@
     │   └── FeedError        it was fetched, but is not what it should be
     ├── MailerError          the relay: it cannot be reached, or refuses our login
     ├── StoreError           the machine: the database is away, locked, full or of another version
+    │   └── MoveError        us: a subscription was to change in a way that there is not
     └── ListenError          the machine: the web face cannot listen where it should
 
 Facts are attributes; the message says what happened and what to try.
@@ -155,6 +156,11 @@ class ClashError(StoreError):
 
 class FellBehindError(StoreError):
     """The database is not the one that sent last: waiting does not help, only an operator does."""
+
+
+class MoveError(ClashError):
+    """A change of a subscription was to be written that compose.subscription.MOVES does not have, perhaps because
+    another process has changed the reader since they were loaded. Nothing was written."""
 
 
 class ListenError(NewsletterError):

@@ -462,6 +462,68 @@ class Consent(StrEnum):
     LEFT = "left"
 
 
+class Status(StrEnum):
+    """Where a subscription is: consent with what qualifies it (``compose.subscription.status_of``)."""
+
+    UNKNOWN = "unknown"
+    UNCONFIRMED = "unconfirmed"  # the address was entered; nobody has said that it is theirs
+    CONFIRMED = "confirmed"
+    PAUSED = "paused"  # by the reader or the operator
+    ABSENT = "absent"  # paused, because the row is gone from subscribers.yaml
+    LEFT = "left"
+    DECLINED = "declined"  # left without ever having confirmed
+    ERASED = "erased"
+
+
+class ConsentMove(StrEnum):
+    """What can happen to a subscription."""
+
+    ASK = "ask"  # an address is entered on the page, or gets mails that are no digests
+    ADD = "add"  # the operator has their consent: one address, or a list
+    LIST = "list"  # a row of subscribers.yaml names them
+    UNLIST = "unlist"  # the row is gone
+    CONFIRM = "confirm"  # the button that the confirmation mail leads to
+    CHANGE = "change"  # preferences
+    PAUSE = "pause"
+    WAKE = "wake"  # the pause is over
+    RESUME = "resume"  # the reader ends the pause
+    LEAVE = "leave"
+    COME_BACK = "come back"  # the reader takes leaving back, by a link of theirs
+    PAUSE_INSTEAD = "pause instead"  # the reader takes leaving back, and has a pause
+    RESTORE = "restore"  # the operator takes them back
+    ERASE = "erase"
+
+
+class Refusal(StrEnum):
+    """Why a move is refused."""
+
+    UNKNOWN = "unknown"
+    KNOWN = "known"
+    NOT_CONFIRMED = "not confirmed"
+    NOT_PAUSED = "not paused"
+    NOT_LEFT = "not left"
+    LEFT = "left"
+    ERASED = "erased"
+    STALE = "stale"
+    WEEKLY = "weekly"
+    NOT_TO_COME = "not to come"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A move that is not made, and why."""
+
+    why: Refusal
+
+
+class Lift(StrEnum):
+    """Which suppressions of an address end with a move."""
+
+    NOTHING = "nothing"
+    BOUNCES = "bounces"  # whoever confirms by mail has shown that mail arrives
+    ALL = "all"  # the operator takes it on themselves, also after a complaint
+
+
 @dataclass(frozen=True, slots=True)
 class Cadence:
     """When a reader wants a digest: days of the week (0 is Monday), a local time, an IANA zone."""
@@ -489,6 +551,9 @@ class Subscriber:
     counted_run is the upper bound of the last counted digest: what later runs brought is still to come.
     wake_at is when a pause ends by itself. file_owned: subscribers.yaml decides the preferences until the reader
     changes them by link.
+    paused_by_file: the pause is there because the row is gone from the file. declined: they left without ever having
+    confirmed. decided_at is when what is in force now was asked for, None where that is not known: what was asked for
+    earlier and is still to be confirmed is out of date. ``compose.subscription`` alone changes consent and these three.
     """
 
     address: EmailAddress
@@ -504,6 +569,17 @@ class Subscriber:
     next_due_at: datetime | None = None
     wake_at: datetime | None = None
     file_owned: bool = True
+    paused_by_file: bool = False
+    declined: bool = False
+    decided_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Why an address gets no mail. is_complaint: somebody there called our mail unwanted; else mail to it failed."""
+
+    reason: str
+    is_complaint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -731,6 +807,19 @@ class Kind(StrEnum):
 NOTICES = frozenset(Kind) - {Kind.DIGEST}
 TO_OPERATORS = frozenset({Kind.ALERT, Kind.LOGIN})
 """These go out even while nothing may be sent: they tell of it, and let somebody look."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedNotice:
+    """A mail that is no digest, as it is queued once for (kind, key, recipient). address is where it goes."""
+
+    kind: Kind
+    key: str
+    recipient: SubscriberId
+    address: EmailAddress
+    notice: Notice
+    language: str
+    expires_at: datetime
 
 
 class State(StrEnum):

@@ -16,6 +16,7 @@ from newsletter.model import (
     Asked,
     BounceAction,
     Confirmation,
+    ConsentMove,
     Delivery,
     DeliveryFilter,
     DeliveryId,
@@ -33,12 +34,14 @@ from newsletter.model import (
     InstanceId,
     Kind,
     LedgerCount,
+    Lift,
     Move,
-    Notice,
     NotModified,
     Place,
     Plan,
     PlanResult,
+    QueuedNotice,
+    Refused,
     RelayPause,
     Report,
     SetAside,
@@ -52,6 +55,7 @@ from newsletter.model import (
     StepName,
     Subscriber,
     SubscriberId,
+    Suppression,
     Unreadable,
     Validators,
     Window,
@@ -187,11 +191,32 @@ class SubscriberStore(Protocol):
         """Return those of these readers that there are, by id."""
 
     async def save(
-        self, subscribers: Sequence[Subscriber], now: datetime, why: str, origin: str = ""
+        self,
+        subscribers: Sequence[Subscriber],
+        now: datetime,
+        why: str,
+        origin: str = "",
+        move: ConsentMove | None = None,
     ) -> None:
         """Insert (id 0) or update each by id, in one transaction; ``why`` and origin (how, and from where) go into the
         consent record of those whose consent is new or has changed. counted_run of a known reader only moves
-        forward."""
+        forward. Without a move, preferences change and nothing else, and whoever is new is added or has been asked.
+        Raises MoveError where a row, as it is now, has no such move."""
+
+    async def move(
+        self,
+        reader: SubscriberId,
+        move: ConsentMove,
+        decide: Callable[[Subscriber], Subscriber | Refused],
+        now: datetime,
+        why: str,
+        origin: str = "",
+        *,
+        write: Callable[[Subscriber, Subscriber], QueuedNotice | None] = ...,
+        lift: Lift = ...,
+    ) -> Subscriber | Refused:
+        """Move one reader as ``decide`` says of the row as it is now; return them afterwards, or why nothing was done.
+        In the same transaction: the record of consent, the mail that ``write`` returns, the end of a suppression."""
 
     async def erase(self, subscriber: SubscriberId, now: datetime) -> bool:
         """Erase a person; False, and nothing is done, while a mail to them is on its way."""
@@ -209,8 +234,10 @@ class SubscriberStore(Protocol):
     async def load_due(self, now: datetime, limit: int) -> Sequence[Subscriber]:
         """Return confirmed readers with next_due_at <= now, the longest due first (then by id)."""
 
-    async def load_suppressed(self, addresses: Collection[EmailAddress]) -> Mapping[EmailAddress, str]:
-        """Return the suppressed ones of these addresses with the reason."""
+    async def load_suppressed(
+        self, addresses: Collection[EmailAddress]
+    ) -> Mapping[EmailAddress, Suppression]:
+        """Return the suppressed ones of these addresses with why they are."""
 
     async def lift_suppression(self, address: EmailAddress, why: str, now: datetime) -> bool: ...
 
@@ -246,17 +273,7 @@ class DeliveryStore(Protocol):
         by_hand: the slot may lie before its time, so next_due_at only moves forward, and PLANNED means a new row.
         """
 
-    async def queue_notice(
-        self,
-        kind: Kind,
-        key: str,
-        recipient: SubscriberId,
-        address: EmailAddress,
-        notice: Notice,
-        language: str,
-        now: datetime,
-        expires_at: datetime,
-    ) -> bool:
+    async def queue_notice(self, notice: QueuedNotice, now: datetime) -> bool:
         """Queue one mail that is no digest once; False where there is a row already for (kind, key, recipient)."""
 
     async def expire(self, now: datetime) -> int:
@@ -366,15 +383,6 @@ class Guard(Protocol):
 
 class PersonalStore(Protocol):
     """What readers do with what is theirs."""
-
-    async def leave(self, reader: SubscriberId, now: datetime, why: str, origin: str) -> int:
-        """Note that a reader has left; return the number in the record of consent, 0 where they had left before."""
-
-    async def change(
-        self, before: Subscriber, after: Subscriber, now: datetime, why: str, origin: str
-    ) -> bool:
-        """Write what a reader wants from now on; False, and nothing is written, where they are not as before any
-        more."""
 
     async def change_address(
         self, reader: SubscriberId, old: EmailAddress, new: EmailAddress, now: datetime, origin: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 import calendar
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from functools import lru_cache
@@ -35,11 +35,10 @@ from newsletter.checked_yaml import (
     to_json,
     validate,
 )
+from newsletter.compose.subscription import drop_from_file, follow_file, word_refusal
 from newsletter.errors import ConfigError, Problem
-from newsletter.model import Cadence, Consent, EmailAddress, Subscriber
+from newsletter.model import Cadence, Consent, EmailAddress, Refused, Subscriber
 from newsletter.yaml_text import Document, load_yaml
-
-NextDue = Callable[[Cadence, datetime], datetime]
 
 _DAYS = {name[:3].lower(): number for number, name in enumerate(calendar.day_name)}
 _DAY_GROUPS = {
@@ -66,10 +65,12 @@ class FileSubscriber:
 
 @dataclass(frozen=True, slots=True)
 class FileImport:
-    """What the file changes: the new and changed readers to save, and what the operator should know."""
+    """What the file changes: the new and changed readers to save, and what the operator should know. dropped are those
+    whose rows are gone."""
 
     save: tuple[Subscriber, ...]
     notes: tuple[str, ...]
+    dropped: tuple[Subscriber, ...] = ()
 
 
 # --- reading ------------------------------------------------------------------------------
@@ -402,70 +403,66 @@ def choose_import(
     *,
     now: datetime,
     counted_run: int,
-    next_due: NextDue,
     erased: Collection[EmailAddress] = frozenset(),
 ) -> FileImport:
-    """Decide what the file changes, its rows first in their order, then the readers to pause.
+    """Decide what the file changes: the readers of its rows, in their order, and those whose rows are gone.
 
-    New readers begin with counted_run as the upper bound of what they got. Only readers whom the file
-    owns are changed; a reader whom the file had paused comes back when the row does, and what came
+    New readers begin with counted_run as the upper bound of what they got. Only the preferences of readers whom the
+    file owns are changed; a reader whom the file had paused comes back when the row does, and what came
     before counted_run is not sent to them. Nobody new is made of the erased addresses.
     Raises ConfigError where more than a fifth of the file's readers (of five or more) are gone at once.
     """
     by_address = {reader.address: reader for reader in known}
-    gone = _find_gone(known, rows)
-    save, notes = [], []
+    save, notes, dropped = [], [], []
+    for reader in _find_gone(known, rows):
+        moved = drop_from_file(reader)
+        if isinstance(moved, Subscriber) and moved != reader:
+            dropped.append(moved)
+            if moved.consent is not reader.consent:
+                notes.append(f"{reader.address}: paused, because the row is no longer in the file")
+    told = []
     for row in rows:
-        reader = by_address.get(row.address)
-        note = _ERASED if reader is None and row.address in erased else _why_not(reader)
-        if note:
-            notes.append(f"{row.address}: {note}")
+        known_reader = by_address.get(row.address)
+        if known_reader is None and row.address in erased:
+            told.append(f"{row.address}: {_ERASED}")
             continue
-        wanted = _lay_over(reader, row, now, counted_run, next_due)
-        if wanted != reader:
+        wanted = follow_file(known_reader, _lay_over(known_reader, row), now, counted_run)
+        if isinstance(wanted, Refused):
+            told.append(f"{row.address}: {word_refusal(wanted)}")
+            continue
+        if wanted != known_reader:
             save.append(wanted)
-    for reader in gone:
-        save.append(replace(reader, consent=Consent.PAUSED))
-        notes.append(f"{reader.address}: paused, because the row is no longer in the file")
-    return FileImport(tuple(save), tuple(notes))
+        if not wanted.file_owned:
+            told.append(f"{row.address}: {_OWN}")
+    return FileImport(tuple(save), tuple(told + notes), tuple(dropped))
 
 
 def _find_gone(known: Sequence[Subscriber], rows: Sequence[FileSubscriber]) -> list[Subscriber]:
-    """Return the readers whom the file owned until now and no longer names, by address."""
+    """Return the readers whom the file owned until now and no longer names, by address. Those who are mailed tell
+    whether the file is whole."""
     named = {row.address for row in rows}
+    all_gone = [reader for reader in known if reader.file_owned and reader.address not in named]
     owned = [reader for reader in known if reader.file_owned and reader.consent is Consent.CONFIRMED]
-    gone = [reader for reader in owned if reader.address not in named]
+    gone = [reader for reader in all_gone if reader.consent is Consent.CONFIRMED]
     if len(owned) >= _FEW and len(gone) * 5 > len(owned):
         message = (
             f"{len(gone)} of {len(owned)} readers are missing at once, such as {gone[0].address}; nothing was"
             " changed. Is the file whole? If you mean it, 'newsletter subscribers remove ADDRESS' says so"
         )
         raise ConfigError([Problem(message, path="subscribers")])
-    return sorted(gone, key=lambda reader: reader.address)
+    return sorted(all_gone, key=lambda reader: reader.address)
 
 
 _ERASED = "was erased and stays so; take the row out. They may subscribe themselves, or 'newsletter subscribers add'"
 
 
-def _why_not(reader: Subscriber | None) -> str:
-    """Return why the file has no say about a reader, empty where it has."""
-    if reader is None:
-        return ""
-    if reader.consent is Consent.LEFT:
-        return "has left and stays so; 'newsletter subscribers restore' takes them back"
-    if not reader.file_owned and reader.consent is not Consent.UNCONFIRMED:
-        return "the file does not count, because the preferences were changed outside of it"
-    return ""
+_OWN = "the file does not count, because the preferences were changed outside of it"
 
 
-def _lay_over(
-    reader: Subscriber | None, row: FileSubscriber, now: datetime, counted_run: int, next_due: NextDue
-) -> Subscriber:
-    """Return the reader as the file wants them; equal to the one given where nothing changes."""
-    if reader is None:
-        reader = Subscriber(row.address, row.cadence, row.topics_json, counted_run=counted_run)
-    wanted = replace(
-        reader,
+def _lay_over(reader: Subscriber | None, row: FileSubscriber) -> Subscriber:
+    """Return the reader, or somebody new, with the preferences of a row."""
+    return replace(
+        reader or Subscriber(row.address, row.cadence, row.topics_json),
         name=row.name,
         cadence=row.cadence,
         topics_json=row.topics_json,
@@ -473,15 +470,3 @@ def _lay_over(
         language=row.language,
         layout=row.layout,
     )
-    # Whoever types an address into the form, or gets alerts at it, keeps no reader out of the file.
-    if reader.consent in (Consent.PAUSED, Consent.UNCONFIRMED):
-        wanted = replace(
-            wanted,
-            consent=Consent.CONFIRMED,
-            file_owned=True,
-            counted_run=max(reader.counted_run, counted_run),
-            next_due_at=None,
-        )
-    if wanted.next_due_at is None or wanted.cadence != reader.cadence:
-        wanted = replace(wanted, next_due_at=next_due(row.cadence, now))
-    return wanted

@@ -27,6 +27,7 @@ from newsletter.deliver.smtp import RelayConfig, SmtpMailer
 from newsletter.errors import ClashError, ConfigError, MailerError, Problem, StoreError
 from newsletter.match.topics import parse_topic, parse_topics
 from newsletter.model import (
+    ConsentMove,
     Delivery,
     DeliveryId,
     EmailAddress,
@@ -40,6 +41,7 @@ from newsletter.ports import Clock, Inbox, Mailer, RelayStore
 from newsletter.private_files import tighten
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
 from newsletter.samples import find_sample_readers
+from newsletter.secret import Secret
 from newsletter.shipped import find_shipped
 from newsletter.storage import (
     Database,
@@ -71,6 +73,7 @@ from newsletter.workflows.liked_papers import choose_lookup
 from newsletter.workflows.notices import queue_alert
 from newsletter.workflows.send_edition import Sender
 from newsletter.workflows.subscribe import thin_unconfirmed
+from newsletter.workflows.subscriptions import Subscriptions
 from newsletter.yaml_text import load_yaml, read_text
 
 log = structlog.get_logger()
@@ -154,13 +157,31 @@ class Newsletter:
         for _ in range(_IMPORT_TRIES):
             chosen = await self.choose_import()
             with suppress(ClashError):  # another process takes the same file over: see what it has left to do
-                await self.subscribers.save(chosen.save, self.clock.now(), "subscribers file")
+                now, why = self.clock.now(), "subscribers file"
+                await self.subscribers.save(chosen.save, now, why, move=ConsentMove.LIST)
+                await self.subscribers.save(chosen.dropped, now, why, move=ConsentMove.UNLIST)
                 return chosen.notes
         raise StoreError("others write the same readers again and again; try again", is_passing=True)
 
     async def new_digest_builder(self) -> DigestBuilder:
         """Return a builder over the newest run that is visible now."""
         return DigestBuilder(self.entries, self.library, await self.entries.newest_run(), self.clock.now())
+
+    async def subscriptions(self) -> Subscriptions:
+        """Return what moves subscriptions."""
+        return self.build_subscriptions(await self.settings.load_secret())
+
+    def build_subscriptions(self, secret: Secret) -> Subscriptions:
+        """Return what moves subscriptions; secret is that of the database."""
+        return Subscriptions(
+            subscribers=self.subscribers,
+            entries=self.entries,
+            identity=self.identity,
+            library=self.library,
+            links=self.web_links,
+            secret=secret,
+            clock=self.clock,
+        )
 
     async def new_mail_builder(self) -> MailBuilder:
         secret = await self.settings.load_secret()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.collect import hf_daily_papers
-from newsletter.compose.slots import build_slot, next_slot
+from newsletter.compose.slots import build_slot
 from newsletter.errors import ConfigError, Problem, QueryError
 from newsletter.match.matcher import match_topic
 from newsletter.match.topics import parse_topics
@@ -356,10 +356,6 @@ def test_all_the_mistakes_of_a_cadence_are_named() -> None:
 # --- deciding -----------------------------------------------------------------------------
 
 
-def due(cadence: Cadence, now: datetime) -> datetime:
-    return next_slot(cadence, now).at
-
-
 def make_row(name: str = "ada", *, hour: int = 7, topics: str = '["RAG"]') -> FileSubscriber:
     return FileSubscriber(
         address=EmailAddress(f"{name}@example.org"),
@@ -389,7 +385,7 @@ def make_known(
 
 
 def choose(known: Sequence[Subscriber], rows: Sequence[FileSubscriber], counted_run: int = 3) -> FileImport:
-    return choose_import(known, rows, now=NOW, counted_run=counted_run, next_due=due)
+    return choose_import(known, rows, now=NOW, counted_run=counted_run)
 
 
 def test_a_new_row_makes_a_confirmed_reader_with_a_window_and_a_due_time() -> None:
@@ -403,12 +399,13 @@ def test_a_new_row_makes_a_confirmed_reader_with_a_window_and_a_due_time() -> No
         counted_run=3,
         next_due_at=datetime(2026, 6, 16, 18, tzinfo=UTC),
         file_owned=True,
+        decided_at=NOW,
     )
 
 
 def test_a_row_of_somebody_erased_makes_no_reader() -> None:
     row = make_row()
-    chosen = choose_import([], [row], now=NOW, counted_run=3, next_due=due, erased={row.address})
+    chosen = choose_import([], [row], now=NOW, counted_run=3, erased={row.address})
 
     assert chosen.save == ()
     assert [note.partition(";")[0] for note in chosen.notes] == [f"{row.address}: was erased and stays so"]
@@ -457,7 +454,8 @@ def test_a_row_that_disappears_pauses_its_reader() -> None:
 
     chosen = choose([known], [])
 
-    assert chosen.save == (replace(known, consent=Consent.PAUSED),)
+    assert chosen.save == ()
+    assert chosen.dropped == (replace(known, consent=Consent.PAUSED, paused_by_file=True, next_due_at=None),)
     assert chosen.notes == ("ada@example.org: paused, because the row is no longer in the file",)
 
 
@@ -466,7 +464,6 @@ def test_a_row_that_disappears_pauses_its_reader() -> None:
     [
         make_known(file_owned=False),
         make_known(consent=Consent.PAUSED),
-        make_known(consent=Consent.LEFT),
         make_known(consent=Consent.UNCONFIRMED),
     ],
 )
@@ -476,6 +473,7 @@ def test_a_reader_whom_the_file_does_not_own_or_who_gets_nothing_is_not_paused(k
 
 def test_a_row_that_comes_back_wakes_its_reader_without_the_papers_of_the_pause() -> None:
     paused = make_known(consent=Consent.PAUSED, counted_run=5, next_due_at=NOW - timedelta(days=30))
+    paused = replace(paused, paused_by_file=True)
 
     [reader] = choose([paused], [make_row()], counted_run=40).save
 
@@ -494,7 +492,8 @@ def test_a_row_for_an_address_that_somebody_entered_on_the_page_counts() -> None
 
 
 def test_a_short_pause_does_not_bring_papers_twice() -> None:
-    [reader] = choose([make_known(consent=Consent.PAUSED, counted_run=5)], [make_row()], counted_run=3).save
+    paused = replace(make_known(consent=Consent.PAUSED, counted_run=5), paused_by_file=True)
+    [reader] = choose([paused], [make_row()], counted_run=3).save
 
     assert reader.counted_run == 5
 
@@ -517,7 +516,7 @@ def test_a_file_that_loses_more_than_a_fifth_at_once_is_refused(known: int, gone
     rows = [make_row(f"r{i}") for i in range(known - gone)]
 
     if not refused:
-        assert len(choose(readers, rows).save) == gone
+        assert len(choose(readers, rows).dropped) == gone
         return
     with pytest.raises(
         ConfigError, match=f"{gone} of {known} readers are missing at once, such as .*; nothing was"
@@ -548,12 +547,15 @@ def test_importing_twice_changes_nothing_more_and_never_wakes_who_left(
     if chosen is None:
         return
 
-    after = {reader.address: reader for reader in (*readers.values(), *chosen.save)}
+    after = {reader.address: reader for reader in (*readers.values(), *chosen.save, *chosen.dropped)}
 
-    assert choose(list(after.values()), rows).save == ()
+    again = choose(list(after.values()), rows)
+    assert (again.save, again.dropped) == ((), ())
     for name, (consent, owned) in known.items():
         now = after[EmailAddress(f"{name}@example.org")]
-        if consent is Consent.LEFT or (not owned and consent is not Consent.UNCONFIRMED):
+        if consent is Consent.LEFT:
+            assert now.consent is Consent.LEFT
+        elif not owned and consent is not Consent.UNCONFIRMED:
             assert now == readers[name]
 
 

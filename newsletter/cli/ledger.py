@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from newsletter.address import parse_address
 from newsletter.cli import DONE, DONE_WITH_FAILURES
 from newsletter.cli.operate import parse_edition
-from newsletter.cli.show import build_table, console, print_json
+from newsletter.cli.show import build_table, console, print_json, word_consent, word_next
 from newsletter.compose.frozen import thaw_digest
 from newsletter.compose.slots import next_slot
+from newsletter.compose.subscription import status_of
 from newsletter.config import Config
 from newsletter.errors import AddressError, ConfigError, Problem
 from newsletter.model import (
@@ -23,6 +24,7 @@ from newsletter.model import (
     EmailAddress,
     Kind,
     State,
+    Status,
     Subscriber,
     SubscriberId,
 )
@@ -192,6 +194,7 @@ async def _count_as_sent(newsletter: Newsletter, until: datetime) -> int:
     last = SubscriberId(0)
     while readers := await newsletter.subscribers.load_after(last, _BATCH):
         last = readers[-1].id
+        readers = [reader for reader in readers if status_of(reader) is not Status.ERASED]
         moved = [_move_past(reader, until, newest_run) for reader in readers]
         counted += sum(
             before.next_due_at != after.next_due_at for before, after in zip(readers, moved, strict=True)
@@ -229,12 +232,14 @@ async def explain_reader(config: Config, address: str, on: str) -> int:
         if reader is None:
             raise ConfigError([Problem(f"{wanted} is not a subscriber; see 'newsletter subscribers list'")])
         suppressed = await newsletter.subscribers.load_suppressed([reader.address])
+        due = word_next(reader, is_suppressed=bool(suppressed))
         console.print(
-            f"{reader.address}: {reader.consent}, {reader.cadence.at:%H:%M} {reader.cadence.zone},"
-            f" next due {f'{reader.next_due_at:%Y-%m-%d %H:%M} UTC' if reader.next_due_at else '-'}"
+            f"{reader.address}: {word_consent(reader, is_suppressed=False)},"
+            f" {reader.cadence.at:%H:%M} {reader.cadence.zone},"
+            f" next due {due if due == '-' else f'{due} UTC'}"
         )
-        if suppressed:
-            console.print(f"suppressed: {suppressed[reader.address]}")
+        for suppression in suppressed.values():
+            console.print(f"suppressed: {suppression.reason}")
         found = await newsletter.deliveries.load_of_reader(reader.id, on)
         if not found:
             console.print("no digest was due" + (f" on {on}" if on else " yet"))

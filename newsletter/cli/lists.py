@@ -126,7 +126,9 @@ async def _take(
     for address, (line, reader) in batch.items():
         if address in suppressed:
             counts["refused"] += 1
-            console.print(f"{file}:{line}: {address} is suppressed: {suppressed[address]}", style="red")
+            console.print(
+                f"{file}:{line}: {address} is suppressed: {suppressed[address].reason}", style="red"
+            )
         elif address in known:
             counts["known"] += 1
         elif address in erased:

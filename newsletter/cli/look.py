@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 import webbrowser
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,10 +26,12 @@ from newsletter.cli.show import (
     show_fetches,
     show_ledger,
     show_uncertain,
+    word_consent,
+    word_next,
 )
 from newsletter.config import Config
 from newsletter.errors import ConfigError, FetchError, Problem
-from newsletter.model import Consent, FetchState, Kind, Subscriber
+from newsletter.model import Consent, EmailAddress, FetchState, Kind, Subscriber
 from newsletter.ports import Clock
 from newsletter.private_files import write_private
 from newsletter.scorecard import check_message
@@ -206,7 +208,8 @@ async def load_readers(newsletter: Newsletter) -> list[Subscriber]:
     """Return everybody as they are in the store with subscribers.yaml laid over them, by address; writes nothing."""
     readers = {reader.address: reader for reader in await newsletter.subscribers.load_all()}
     if newsletter.config.subscribers_path is not None and newsletter.config.subscribers_path.exists():
-        readers |= {reader.address: reader for reader in (await newsletter.choose_import()).save}
+        chosen = await newsletter.choose_import()
+        readers |= {reader.address: reader for reader in (*chosen.save, *chosen.dropped)}
     mailed = (reader for reader in readers.values() if reader.consent is Consent.CONFIRMED)
     return sorted(mailed, key=lambda reader: reader.address)
 
@@ -273,13 +276,17 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
         show_fetches(await newsletter.entries.load_last_fetches())
         if readers:
             console.print()
-            _show_readers(await newsletter.subscribers.load_all())
+            everybody = await newsletter.subscribers.load_all()
+            _show_readers(
+                everybody, await newsletter.subscribers.load_suppressed([one.address for one in everybody])
+            )
     return DONE_WITH_FAILURES if contradictions else DONE
 
 
-def _show_readers(readers: Sequence[Subscriber]) -> None:
+def _show_readers(readers: Sequence[Subscriber], suppressed: Collection[EmailAddress]) -> None:
     table = build_table("reader", "consent", "next due (UTC)")
     for reader in readers:
-        due = f"{reader.next_due_at:%Y-%m-%d %H:%M}" if reader.next_due_at else "-"
-        table.add_row(reader.address, str(reader.consent), due)
+        is_suppressed = reader.address in suppressed
+        consent = word_consent(reader, is_suppressed=is_suppressed)
+        table.add_row(reader.address, consent, word_next(reader, is_suppressed=is_suppressed))
     console.print(table)

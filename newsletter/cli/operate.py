@@ -27,9 +27,10 @@ from newsletter.cli.show import (
     show_ledger,
     show_uncertain,
 )
+from newsletter.compose.subscription import next_mail_at
 from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
-from newsletter.model import PENDING, LedgerCount, SmtpReply, State
+from newsletter.model import PENDING, Consent, LedgerCount, SmtpReply, State
 from newsletter.scheduler import run_forever, stop_on_signals
 from newsletter.storage import SqlSettingStore, backup
 from newsletter.wiring import Newsletter, open_newsletter
@@ -240,13 +241,24 @@ async def _tell_due(newsletter: Newsletter) -> int:
 
 
 async def _tell_nothing_due(newsletter: Newsletter) -> None:
-    coming = [reader for reader in await newsletter.subscribers.load_all() if reader.next_due_at]
+    readers = await newsletter.subscribers.load_all()
+    suppressed = await newsletter.subscribers.load_suppressed([reader.address for reader in readers])
+    coming = [
+        (due_at, reader.address)
+        for reader in readers
+        if reader.consent is Consent.CONFIRMED
+        and (due_at := next_mail_at(reader, is_suppressed=reader.address in suppressed))
+    ]
     if not coming:
-        console.print("nothing to send: there are no subscribers yet")
+        console.print(
+            "nothing to send: nobody is mailed at present"
+            if readers
+            else "nothing to send: there are no subscribers yet"
+        )
         return
-    first = min(coming, key=lambda reader: (reader.next_due_at or newsletter.clock.now(), reader.address))
+    due_at, address = min(coming)
     console.print(
-        f"nothing to send: next is {first.address} at {first.next_due_at:%Y-%m-%d %H:%M} UTC\n"
+        f"nothing to send: next is {address} at {due_at:%Y-%m-%d %H:%M} UTC\n"
         f"To send today's digests now: newsletter send --edition {newsletter.clock.now():%Y-%m-%d}"
     )
 

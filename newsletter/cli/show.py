@@ -26,7 +26,8 @@ from rich.table import Table
 from rich.text import Text
 
 from newsletter.collect.health import GOOD_STATES
-from newsletter.model import PENDING, Delivery, FetchRecord, LedgerCount, State
+from newsletter.compose.subscription import next_mail_at, pause_ends_on
+from newsletter.model import PENDING, Delivery, FetchRecord, LedgerCount, State, Subscriber
 from newsletter.text import clean_output
 from newsletter.workflows.pace import PaceKeeper
 
@@ -220,3 +221,17 @@ class _SpeedColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:.0f}/s" if task.speed else "")
+
+
+def word_consent(reader: Subscriber, *, is_suppressed: bool) -> str:
+    """Return whether a reader is mailed, in a word or two; of a pause also when it ends."""
+    if is_suppressed:
+        return "suppressed"
+    end = pause_ends_on(reader)
+    return f"paused until {end.day} {end:%b %Y}" if end else str(reader.consent)
+
+
+def word_next(reader: Subscriber, *, is_suppressed: bool = False) -> str:
+    """Return when a reader's next digest is due, in UTC; ``-`` for one who is not mailed at present."""
+    due_at = next_mail_at(reader, is_suppressed=is_suppressed)
+    return f"{due_at:%Y-%m-%d %H:%M}" if due_at else "-"

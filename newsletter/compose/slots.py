@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from newsletter.model import Cadence, Consent, Plan, Skip, Slot, Subscriber, SubscriberId
+from newsletter.model import Cadence, Plan, Skip, Slot, Subscriber, SubscriberId
 
 _DAY = timedelta(days=1)
 
@@ -131,18 +130,10 @@ def fingerprint_zones(zones: Iterable[str], now: datetime) -> str:
     return digest.hexdigest()
 
 
-def pause_until(subscriber: Subscriber, first_on: date) -> Subscriber:
-    """Return a reader who gets no mail before a local date. The pause ends one cadence before their next slot, so that
-    the first digest after it covers what an ordinary one would."""
-    cadence = subscriber.cadence
-    slot = next(_slots_from(cadence, first_on))
-    return replace(
-        subscriber,
-        consent=Consent.PAUSED,
-        next_due_at=slot.at,
-        wake_at=previous_slot(cadence, slot.at).at,
-        file_owned=False,
-    )
+def find_pause_end(cadence: Cadence, first_on: date) -> tuple[datetime, datetime]:
+    """Return the first slot from a local date on, and the one before it, when a pause until then is over."""
+    due_at = next(_slots_from(cadence, first_on)).at
+    return due_at, previous_slot(cadence, due_at).at
 
 
 def _covered_by(slot: Slot) -> str:

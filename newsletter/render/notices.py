@@ -54,8 +54,12 @@ def write_known(lang: Language, identity: Identity, url: str, *, is_paused: bool
     )
 
 
-def write_changed(lang: Language, identity: Identity, reader: Subscriber, topics: Sequence[str]) -> Notice:
-    """Return the mail that says what the reader's preferences are now. topics are their names."""
+def write_changed(
+    lang: Language, identity: Identity, reader: Subscriber, topics: Sequence[str], *, has_page: bool = True
+) -> Notice:
+    """Return the mail that says what the reader's preferences are now. topics are their names.
+
+    has_page: there is a page where the reader can change them."""
     name = clean(identity.name, 80)
     facts = [
         Fact(lang.say("Topics"), lang.join([clean(topic, 80) for topic in topics]) or "–"),
@@ -64,16 +68,18 @@ def write_changed(lang: Language, identity: Identity, reader: Subscriber, topics
     if reader.consent is Consent.PAUSED and reader.next_due_at is not None:
         until = reader.next_due_at.astimezone(ZoneInfo(reader.cadence.zone)).date()
         facts.append(Fact(lang.say("Pause until"), lang.full_date(until)))
+    elif reader.consent is Consent.PAUSED:
+        facts.append(Fact(lang.say("Subscription"), lang.say("You have a pause until you end it.")))
+    paragraphs = [lang.say("These are your preferences from now on.")]
+    if has_page:
+        paragraphs.append(lang.say("If you did not change them, the link below sets them right."))
     return Notice(
         subject=lang.say("Your preferences have changed: {newsletter}", newsletter=name),
         preheader=lang.say(
             "From now on you get it {cadence}; your topics are listed here.",
             cadence=write_cadence(lang, reader.cadence),
         ),
-        paragraphs=(
-            lang.say("These are your preferences from now on."),
-            lang.say("If you did not change them, the link below sets them right."),
-        ),
+        paragraphs=tuple(paragraphs),
         facts=tuple(facts),
         why=_write_why(lang, identity, reader),
     )

@@ -43,14 +43,13 @@ from newsletter.model import (
     Delivery,
     DeliveryFilter,
     DeliveryId,
-    EmailAddress,
     Frozen,
     Instance,
     InstanceId,
     Kind,
-    Notice,
     Plan,
     PlanResult,
+    QueuedNotice,
     Rejected,
     Settle,
     State,
@@ -185,35 +184,9 @@ class SqlDeliveryStore(DeliveryViews):
 
         return await self._database.transact(work) if plans else []
 
-    async def queue_notice(
-        self,
-        kind: Kind,
-        key: str,
-        recipient: SubscriberId,
-        address: EmailAddress,
-        notice: Notice,
-        language: str,
-        now: datetime,
-        expires_at: datetime,
-    ) -> bool:
+    async def queue_notice(self, notice: QueuedNotice, now: datetime) -> bool:
         """Queue one mail that is no digest once; False where there is a row already for (kind, key, recipient)."""
-        async with self._database.write() as connection:
-            queued = await connection.execute(
-                insert_or_ignore(connection, deliveries)
-                .values(
-                    kind=kind,
-                    key=key,
-                    recipient=recipient,
-                    address=address,
-                    content_json=freeze_notice(notice, language),
-                    state=State.QUEUED,
-                    slot_at=now,
-                    next_attempt_at=now,
-                    expires_at=expires_at,
-                )
-                .returning(deliveries.c.id)
-            )
-            return queued.one_or_none() is not None
+        return await self._database.transact(lambda connection: insert_notice(connection, notice, now))
 
     async def expire(self, now: datetime) -> int:
         """Expire queued and deferred rows with expires_at <= now; return how many."""
@@ -785,13 +758,41 @@ def _suppress(connection: Connection, row: Row[Any], reason: str, now: datetime)
     suppress(connection, address, reason, now)
 
 
-def suppress(connection: Connection, address: str, reason: str, now: datetime) -> None:
-    """Mail this address no more. One that is suppressed already keeps its reason."""
+def suppress(
+    connection: Connection, address: str, reason: str, now: datetime, *, is_complaint: bool = False
+) -> None:
+    """Mail this address no more. One that is suppressed already keeps its reason; a complaint weighs more."""
+    if is_complaint:
+        connection.execute(
+            update(suppressions)
+            .where(suppressions.c.address == address, suppressions.c.lifted_at.is_(None))
+            .values(is_complaint=True)
+        )
     connection.execute(
         insert_or_ignore(connection, suppressions).values(
-            address=address, reason=reason, since=now, lifted_why=""
+            address=address, reason=reason, since=now, lifted_why="", is_complaint=is_complaint
         )
     )
+
+
+def insert_notice(connection: Connection, queued: QueuedNotice, now: datetime) -> bool:
+    """Queue one mail that is no digest; see SqlDeliveryStore.queue_notice."""
+    inserted = connection.execute(
+        insert_or_ignore(connection, deliveries)
+        .values(
+            kind=queued.kind,
+            key=queued.key,
+            recipient=queued.recipient,
+            address=queued.address,
+            content_json=freeze_notice(queued.notice, queued.language),
+            state=State.QUEUED,
+            slot_at=now,
+            next_attempt_at=now,
+            expires_at=queued.expires_at,
+        )
+        .returning(deliveries.c.id)
+    )
+    return inserted.one_or_none() is not None
 
 
 def _save_attempts(

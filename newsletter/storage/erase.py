@@ -12,9 +12,11 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, case, delete, or_, select, update
 
-from newsletter.model import Consent, EmailAddress, State, SubscriberId
+from newsletter.compose.subscription import ERASED_DOMAIN, erase
+from newsletter.model import Consent, EmailAddress, State, Subscriber, SubscriberId
 from newsletter.secret import Secret
 from newsletter.storage.engine import in_chunks
+from newsletter.storage.subscriptions import lock_readers, write_readers
 from newsletter.storage.tables import (
     attempts,
     bounces,
@@ -47,19 +49,16 @@ def _load_secret(connection: Connection) -> Secret:
 
 def _hash_address(address: str, secret: Secret) -> str:
     digest = secret.sign(b"erased\0" + address.encode())
-    return f"{base64.b32encode(digest[:20]).decode().lower()}@erased.invalid"
+    return f"{base64.b32encode(digest[:20]).decode().lower()}{ERASED_DOMAIN}"
 
 
-def _choose_name(connection: Connection, subscriber: SubscriberId) -> str:
+def _choose_name(connection: Connection, reader: Subscriber) -> str:
     """Return what stands in place of the address. Nobody who only entered it, or was erased before, needs the hash."""
-    row = connection.execute(
-        select(readers.c.address, readers.c.consent).where(readers.c.id == subscriber)
-    ).one_or_none()
-    if row is not None and row.consent != Consent.UNCONFIRMED:
-        name = _hash_address(row.address, _load_secret(connection))
+    if reader.consent is not Consent.UNCONFIRMED:
+        name = _hash_address(reader.address, _load_secret(connection))
         if connection.scalar(select(readers.c.id).where(readers.c.address == name)) is None:
             return name
-    return f"erased-{subscriber}@erased.invalid"
+    return f"erased-{reader.id}{ERASED_DOMAIN}"
 
 
 def erase_person(connection: Connection, subscriber: SubscriberId) -> bool:
@@ -75,7 +74,8 @@ def erase_person(connection: Connection, subscriber: SubscriberId) -> bool:
     ):
         return False
     rows = select(deliveries.c.id).where(mine)
-    address = connection.scalar(select(readers.c.address).where(readers.c.id == subscriber))
+    before = lock_readers(connection, [subscriber])
+    address = next((reader.address for reader in before.values()), None)
     connection.execute(delete(delivery_entries).where(delivery_entries.c.delivery.in_(rows)))
     connection.execute(update(attempts).where(attempts.c.delivery.in_(rows)).values(reply="erased"))
     connection.execute(
@@ -106,23 +106,7 @@ def erase_person(connection: Connection, subscriber: SubscriberId) -> bool:
         )
     )
     connection.execute(delete(sessions).where(sessions.c.address == address))
-    connection.execute(
-        update(readers)
-        .where(readers.c.id == subscriber)
-        .values(
-            address=_choose_name(connection, subscriber),
-            name="",
-            language="",
-            layout="",
-            days="[0]",
-            local_time="07:00:00",
-            zone="UTC",
-            topics_json="[]",
-            everything_else=0,
-            consent=Consent.LEFT,
-            next_due_at=None,
-            wake_at=None,
-            file_owned=False,
-        )
-    )
+    left_over = [erase(was, _choose_name(connection, was)) for was in before.values()]
+    if left_over:
+        write_readers(connection, left_over)
     return True

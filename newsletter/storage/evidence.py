@@ -11,7 +11,7 @@ from newsletter.deliver.bounce_policy import HALF_LIFE
 from newsletter.model import BounceAction, DeliveryId, Report, ReportKind, SetAside, State, SubscriberId
 from newsletter.storage.deliveries import suppress, uncount
 from newsletter.storage.engine import Database, insert_or_ignore
-from newsletter.storage.subscribers import leave_reader
+from newsletter.storage.subscriptions import leave_reader
 from newsletter.storage.tables import bounces, deliveries, subscribers
 
 Choose = Callable[[str, State, Sequence[datetime]], BounceAction]
@@ -66,7 +66,8 @@ class SqlEvidenceStore:
                     if action.state is State.REJECTED:
                         uncount(connection, [row])
                 if action.suppress:
-                    suppress(connection, address, action.suppress, now)
+                    is_complaint = report.kind is ReportKind.COMPLAINT
+                    suppress(connection, address, action.suppress, now, is_complaint=is_complaint)
                 if action.leaves:
                     leave_reader(connection, row.recipient, now, str(report.kind))
             first = next(iter(report.recipients), None)

@@ -161,7 +161,12 @@ class OperatorViews:
 
     async def load_next_due(self) -> datetime | None:
         """Return when the next digest is due, None where nobody waits for one."""
-        rows = select(func.min(subscribers.c.next_due_at)).where(subscribers.c.consent == Consent.CONFIRMED)
+        suppressed = select(suppressions.c.id).where(
+            suppressions.c.address == subscribers.c.address, suppressions.c.lifted_at.is_(None)
+        )
+        rows = select(func.min(subscribers.c.next_due_at)).where(
+            subscribers.c.consent == Consent.CONFIRMED, ~suppressed.exists()
+        )
         async with self._database.read() as connection:
             due: datetime | None = await connection.scalar(rows)
             return due

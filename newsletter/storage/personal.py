@@ -9,24 +9,26 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, select
 
+from newsletter.compose.subscription import status_of
 from newsletter.model import (
     AddressChange,
     Consent,
+    ConsentMove,
     EmailAddress,
     Kind,
     SentDigest,
     State,
-    Subscriber,
     SubscriberId,
 )
 from newsletter.storage.engine import Database, in_chunks
 from newsletter.storage.erase import erase_person
-from newsletter.storage.subscribers import leave_reader, log_consent, preferences_row
+from newsletter.storage.subscriptions import check_move, load_ids, lock_readers, log_consents, write_readers
 from newsletter.storage.tables import (
     attempts,
     bounces,
@@ -47,15 +49,6 @@ class SqlPersonalStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def leave(self, reader: SubscriberId, now: datetime, why: str, origin: str) -> int:
-        """Note that a reader has left; return the number in the record of consent, 0 where they had left before, or
-        there is no such reader."""
-
-        def work(connection: Connection) -> int:
-            return leave_reader(connection, reader, now, why, origin)
-
-        return await self._database.transact(work)
-
     async def load_left_at(self, reader: SubscriberId) -> datetime | None:
         """Return when a reader who is away left; None for one who has not left."""
         newest = select(func.max(consents.c.at)).where(
@@ -68,33 +61,6 @@ class SqlPersonalStore:
             at: datetime | None = await connection.scalar(newest)
             return at
 
-    async def change(
-        self, before: Subscriber, after: Subscriber, now: datetime, why: str, origin: str
-    ) -> bool:
-        """Write what a reader wants from now on; False, and nothing is written, where they are not as before any more.
-
-        ``why`` and origin go into the consent record where consent changes. next_due_at is written only where it
-        changes, since planning moves it meanwhile; counted_run only moves forward.
-        """
-        was, wanted = preferences_row(before), preferences_row(after)
-        if was.pop("next_due_at") == wanted["next_due_at"]:
-            del wanted["next_due_at"]
-        forward = case(
-            (readers.c.counted_run < after.counted_run, after.counted_run), else_=readers.c.counted_run
-        )
-
-        def work(connection: Connection) -> bool:
-            changed = connection.execute(
-                update(readers)
-                .where(readers.c.id == before.id, *(readers.c[name] == value for name, value in was.items()))
-                .values(counted_run=forward, **wanted)
-            )
-            if changed.rowcount and before.consent is not after.consent:
-                log_consent(connection, before.id, now, after.consent, why, origin)
-            return changed.rowcount > 0
-
-        return await self._database.transact(work)
-
     async def change_address(
         self, reader: SubscriberId, old: EmailAddress, new: EmailAddress, now: datetime, origin: str
     ) -> AddressChange:
@@ -105,23 +71,17 @@ class SqlPersonalStore:
         """
 
         def work(connection: Connection) -> AddressChange:
-            mine = connection.execute(
-                select(readers.c.address, readers.c.consent).where(readers.c.id == reader).with_for_update()
-            ).one_or_none()
+            mine = lock_readers(connection, [reader]).get(reader)
             if mine is None or mine.address != old:
                 return AddressChange.OVER
-            holder = connection.execute(
-                select(readers.c.id, readers.c.consent).where(readers.c.address == new).with_for_update()
-            ).one_or_none()
-            if holder is not None:
-                unconfirmed = holder.consent == Consent.UNCONFIRMED
-                if not unconfirmed or not erase_person(connection, SubscriberId(holder.id)):
+            for number in load_ids(connection, [new]).values():
+                holder = lock_readers(connection, [number])[number]
+                if holder.consent is not Consent.UNCONFIRMED or not erase_person(connection, number):
                     return AddressChange.TAKEN
-            connection.execute(
-                update(readers).where(readers.c.id == reader).values(address=new, file_owned=False)
-            )
-            why = "another address, confirmed at both ends"
-            log_consent(connection, reader, now, Consent(mine.consent), why, origin)
+            moved = replace(mine, address=new, file_owned=False, decided_at=now)
+            check_move(status_of(mine), ConsentMove.CHANGE, moved)
+            write_readers(connection, [moved])
+            log_consents(connection, [moved], now, "another address, confirmed at both ends", origin)
             return AddressChange.DONE
 
         return await self._database.transact(work)

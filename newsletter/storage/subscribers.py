@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, time
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    bindparam,
-    case,
-    insert,
-    literal,
-    select,
-    update,
+from sqlalchemy import ColumnElement, Connection, select, update
+
+from newsletter.compose.subscription import status_of, wake
+from newsletter.model import (
+    Consent,
+    ConsentMove,
+    EmailAddress,
+    Lift,
+    QueuedNotice,
+    Refused,
+    Status,
+    Subscriber,
+    SubscriberId,
+    Suppression,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from newsletter.model import Cadence, Consent, EmailAddress, Subscriber, SubscriberId
-from newsletter.storage.engine import Database, UtcDateTime, in_chunks
+from newsletter.storage.deliveries import insert_notice
+from newsletter.storage.engine import Database, in_chunks
 from newsletter.storage.erase import erase_person, find_erased
-from newsletter.storage.tables import (
-    consents,
-    suppressions,
+from newsletter.storage.subscriptions import (
+    Decide,
+    check_move,
+    insert_readers,
+    load_ids,
+    lock_readers,
+    log_consents,
+    move_reader,
+    read_subscriber,
+    write_readers,
 )
 from newsletter.storage.tables import subscribers as readers
+from newsletter.storage.tables import suppressions
+
+Write = Callable[[Subscriber, Subscriber], QueuedNotice | None]
+"""A reader before and after a move → the mail that tells them, if any."""
 
 
 class SqlSubscriberStore:
@@ -40,7 +52,7 @@ class SqlSubscriberStore:
         """Return everybody, by address."""
         async with self._database.read() as connection:
             rows = await connection.execute(select(readers).order_by(readers.c.address))
-            return [_read_subscriber(row) for row in rows]
+            return [read_subscriber(row) for row in rows]
 
     async def load_after(self, last: SubscriberId, limit: int) -> Sequence[Subscriber]:
         """Return the readers with a higher id than ``last``, by id, at most so many."""
@@ -48,7 +60,7 @@ class SqlSubscriberStore:
             rows = await connection.execute(
                 select(readers).where(readers.c.id > last).order_by(readers.c.id).limit(limit)
             )
-            return [_read_subscriber(row) for row in rows]
+            return [read_subscriber(row) for row in rows]
 
     async def load_topics_with(self, key: str) -> Sequence[str]:
         """Return the different topics_json in which a topic may have that key."""
@@ -68,39 +80,78 @@ class SqlSubscriberStore:
         async with self._database.read() as connection:
             for ids in in_chunks(subscribers):
                 rows = await connection.execute(select(readers).where(readers.c.id.in_(ids)))
-                found |= {SubscriberId(row.id): _read_subscriber(row) for row in rows}
+                found |= {SubscriberId(row.id): read_subscriber(row) for row in rows}
         return found
 
     async def save(
-        self, subscribers: Sequence[Subscriber], now: datetime, why: str, origin: str = ""
+        self,
+        subscribers: Sequence[Subscriber],
+        now: datetime,
+        why: str,
+        origin: str = "",
+        move: ConsentMove | None = None,
     ) -> None:
         """Insert (id 0) or update each by id, in one transaction; ``why`` and origin (how, and from where) go into the
         consent record of those whose consent is new or has changed. counted_run of a known reader only moves
-        forward."""
+        forward.
+
+        Without a move, preferences change and nothing else, and whoever is new is added or has been asked. Raises
+        MoveError where a row, as it is now, has no such move; then nothing is written.
+        """
         known = [person for person in subscribers if person.id]
         new = [person for person in subscribers if not person.id]
-        async with self._database.write() as connection:
-            changed = await _find_changed_consents(connection, known)
+
+        def work(connection: Connection) -> None:
+            before = lock_readers(connection, [person.id for person in known])
+            for person in known:
+                was = before.get(person.id)
+                check_move(status_of(was) if was else Status.UNKNOWN, move or ConsentMove.CHANGE, person)
+            for person in new:
+                is_asked = person.consent is Consent.UNCONFIRMED
+                check_move(Status.UNKNOWN, move or (ConsentMove.ASK if is_asked else ConsentMove.ADD), person)
             if known:
-                # A digest may have been counted since these readers were loaded.
-                given = bindparam("given_run", type_=readers.c.counted_run.type)
-                forward = case((readers.c.counted_run < given, given), else_=readers.c.counted_run)
-                await connection.execute(
-                    update(readers).where(readers.c.id == bindparam("reader_id")).values(counted_run=forward),
-                    [
-                        {"reader_id": person.id, "given_run": person.counted_run, **preferences_row(person)}
-                        for person in known
-                    ],
-                )
+                write_readers(connection, known)
             if new:
-                await connection.execute(
-                    insert(readers),
-                    [{"counted_run": person.counted_run, **preferences_row(person)} for person in new],
-                )
-            for ids in in_chunks(changed):
-                await _log_consents(connection, readers.c.id.in_(ids), now, why, origin)
-            for addresses in in_chunks([person.address for person in new]):
-                await _log_consents(connection, readers.c.address.in_(addresses), now, why, origin)
+                insert_readers(connection, new)
+            numbers = load_ids(connection, [person.address for person in new])
+            changed = [person for person in known if person.consent is not before[person.id].consent]
+            changed += [replace(person, id=numbers[person.address]) for person in new]
+            log_consents(connection, changed, now, why, origin)
+
+        if subscribers:
+            await self._database.transact(work)
+
+    async def move(
+        self,
+        reader: SubscriberId,
+        move: ConsentMove,
+        decide: Decide,
+        now: datetime,
+        why: str,
+        origin: str = "",
+        *,
+        write: Write = lambda _before, _after: None,
+        lift: Lift = Lift.NOTHING,
+    ) -> Subscriber | Refused:
+        """Move one reader as ``decide`` says of the row as it is now; return them afterwards, or why nothing was done.
+
+        In the same transaction: the line in the record of consent (``why`` and origin: how, and from where), the mail
+        that ``write`` returns of the reader before and after, and the end of a suppression of their address.
+        """
+
+        def work(connection: Connection) -> Subscriber | Refused:
+            moved = move_reader(connection, reader, move, decide, now, why, origin)
+            if isinstance(moved, Refused):
+                return moved
+            before, after = moved
+            if lift is not Lift.NOTHING:
+                lift_suppression(connection, after.address, why, now, even_complaints=lift is Lift.ALL)
+            notice = write(before, after)
+            if notice is not None:
+                insert_notice(connection, notice, now)
+            return after
+
+        return await self._database.transact(work)
 
     async def load_zones(self) -> Sequence[str]:
         """Return the different time zones of all readers."""
@@ -125,23 +176,21 @@ class SqlSubscriberStore:
 
     async def wake(self, now: datetime, newest_run: int) -> int:
         """End the pauses whose time is over; return how many. What came before is not sent after the readers."""
-        ended = (readers.c.consent == Consent.PAUSED, readers.c.wake_at <= now)
-        async with self._database.write() as connection:
-            ids = list(await connection.scalars(select(readers.c.id).where(*ended)))
-            for some in in_chunks(ids):
-                await connection.execute(
-                    update(readers)
-                    .where(readers.c.id.in_(some), *ended)
-                    .values(
-                        consent=Consent.CONFIRMED,
-                        wake_at=None,
-                        counted_run=case(
-                            (readers.c.counted_run < newest_run, newest_run), else_=readers.c.counted_run
-                        ),
-                    )
-                )
-                await _log_consents(connection, readers.c.id.in_(some), now, "the pause is over")
-            return len(ids)
+        ended = select(readers.c.id).where(readers.c.consent == Consent.PAUSED, readers.c.wake_at <= now)
+
+        def work(connection: Connection) -> int:
+            woken = []
+            for was in lock_readers(connection, connection.scalars(ended)).values():
+                reader = wake(was, newest_run)
+                if isinstance(reader, Subscriber) and was.wake_at is not None and was.wake_at <= now:
+                    check_move(status_of(was), ConsentMove.WAKE, reader)
+                    woken.append(reader)
+            if woken:
+                write_readers(connection, woken)
+                log_consents(connection, woken, now, "the pause is over")
+            return len(woken)
+
+        return await self._database.transact(work)
 
     async def load_known(self, addresses: Collection[EmailAddress]) -> frozenset[EmailAddress]:
         """Return those of these addresses that belong to a subscriber, whatever their consent."""
@@ -184,119 +233,43 @@ class SqlSubscriberStore:
                 .order_by(readers.c.next_due_at, readers.c.id)
                 .limit(limit)
             )
-            return [_read_subscriber(row) for row in rows]
+            return [read_subscriber(row) for row in rows]
 
-    async def load_suppressed(self, addresses: Collection[EmailAddress]) -> Mapping[EmailAddress, str]:
-        """Return the suppressed ones of these addresses with the reason."""
-        found: dict[EmailAddress, str] = {}
+    async def load_suppressed(
+        self, addresses: Collection[EmailAddress]
+    ) -> Mapping[EmailAddress, Suppression]:
+        """Return the suppressed ones of these addresses with why they are."""
+        found: dict[EmailAddress, Suppression] = {}
         async with self._database.read() as connection:
             for some in in_chunks(addresses):
                 rows = await connection.execute(
-                    select(suppressions.c.address, suppressions.c.reason).where(
+                    select(suppressions).where(
                         suppressions.c.lifted_at.is_(None), suppressions.c.address.in_(some)
                     )
                 )
-                found |= {EmailAddress(row.address): row.reason for row in rows}
+                found |= {
+                    EmailAddress(row.address): Suppression(row.reason, row.is_complaint) for row in rows
+                }
         return found
 
     async def lift_suppression(self, address: EmailAddress, why: str, now: datetime) -> bool:
         """Mail this address again; False where it was not suppressed. The old reason stays on record."""
-        async with self._database.write() as connection:
-            lifted = await connection.execute(
-                update(suppressions)
-                .where(suppressions.c.address == address, suppressions.c.lifted_at.is_(None))
-                .values(lifted_at=now, lifted_why=why)
-            )
-            return lifted.rowcount > 0
+        return await self._database.transact(
+            lambda connection: lift_suppression(connection, address, why, now, even_complaints=True)
+        )
 
     async def _load_one(self, which: ColumnElement[bool]) -> Subscriber | None:
         async with self._database.read() as connection:
             row = (await connection.execute(select(readers).where(which))).one_or_none()
-            return _read_subscriber(row) if row else None
+            return read_subscriber(row) if row else None
 
 
-async def _find_changed_consents(
-    connection: AsyncConnection, known: Sequence[Subscriber]
-) -> list[SubscriberId]:
-    """Return those of the known readers whose consent in the database is another one."""
-    consent_of = {person.id: person.consent for person in known}
-    changed: list[SubscriberId] = []
-    for ids in in_chunks(consent_of):
-        rows = await connection.execute(select(readers.c.id, readers.c.consent).where(readers.c.id.in_(ids)))
-        changed += [row.id for row in rows if row.consent != consent_of[row.id]]
-    return changed
-
-
-def leave_reader(
-    connection: Connection, reader: SubscriberId, now: datetime, why: str, origin: str = ""
-) -> int:
-    """Note that a reader has left; return the number in the record of consent, 0 where they had left before, or there
-    is no such reader."""
-    left = connection.execute(
-        update(readers)
-        .where(readers.c.id == reader, readers.c.consent != Consent.LEFT)
-        .values(consent=Consent.LEFT, wake_at=None, file_owned=False)
-    )
-    return log_consent(connection, reader, now, Consent.LEFT, why, origin) if left.rowcount else 0
-
-
-def log_consent(
-    connection: Connection, reader: SubscriberId, now: datetime, consent: Consent, why: str, origin: str
-) -> int:
-    """Write into the record of consent; return the number of what was written."""
-    number: int = connection.execute(
-        insert(consents)
-        .values(subscriber=reader, at=now, consent=consent, why=why, origin=origin)
-        .returning(consents.c.id)
-    ).scalar_one()
-    return number
-
-
-async def _log_consents(
-    connection: AsyncConnection, which: ColumnElement[bool], now: datetime, why: str, origin: str = ""
-) -> None:
-    """Write the present consent of these readers into the record."""
-    present = select(
-        *(readers.c.id, literal(now, UtcDateTime), readers.c.consent, literal(why), literal(origin))
-    ).where(which)
-    columns = ["subscriber", "at", "consent", "why", "origin"]
-    await connection.execute(insert(consents).from_select(columns, present.order_by(readers.c.id)))
-
-
-def preferences_row(person: Subscriber) -> dict[str, Any]:
-    """Return the columns of a reader but for the number and counted_run."""
-    return {
-        "address": person.address,
-        "name": person.name,
-        "language": person.language,
-        "layout": person.layout,
-        "days": json.dumps(sorted(person.cadence.days)),
-        "local_time": person.cadence.at.isoformat(),
-        "zone": person.cadence.zone,
-        "topics_json": person.topics_json,
-        "everything_else": person.everything_else,
-        "consent": person.consent,
-        "next_due_at": person.next_due_at,
-        "wake_at": person.wake_at,
-        "file_owned": person.file_owned,
-    }
-
-
-def _read_subscriber(row: Row[Any]) -> Subscriber:
-    return Subscriber(
-        address=EmailAddress(row.address),
-        cadence=Cadence(
-            days=frozenset(json.loads(row.days)), at=time.fromisoformat(row.local_time), zone=row.zone
-        ),
-        topics_json=row.topics_json,
-        name=row.name,
-        language=row.language,
-        layout=row.layout,
-        everything_else=row.everything_else,
-        consent=Consent(row.consent),
-        id=SubscriberId(row.id),
-        counted_run=row.counted_run,
-        next_due_at=row.next_due_at,
-        wake_at=row.wake_at,
-        file_owned=row.file_owned,
-    )
+def lift_suppression(
+    connection: Connection, address: EmailAddress, why: str, now: datetime, *, even_complaints: bool
+) -> bool:
+    """End the suppression of an address; False where there is none, or it is one of a complaint that stays."""
+    which = [suppressions.c.address == address, suppressions.c.lifted_at.is_(None)]
+    if not even_complaints:
+        which.append(suppressions.c.is_complaint.is_(False))
+    lifted = connection.execute(update(suppressions).where(*which).values(lifted_at=now, lifted_why=why))
+    return lifted.rowcount > 0

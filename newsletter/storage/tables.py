@@ -20,6 +20,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     UniqueConstraint,
+    false,
     literal_column,
 )
 
@@ -230,6 +231,9 @@ subscribers = Table(
     Column("next_due_at", UtcDateTime),
     Column("wake_at", UtcDateTime),
     Column("file_owned", Boolean, nullable=False),
+    Column("paused_by_file", Boolean, nullable=False, server_default=false()),
+    Column("declined", Boolean, nullable=False, server_default=false()),
+    Column("decided_at", UtcDateTime),
     UniqueConstraint("address"),
     CheckConstraint(_one_of("consent", Consent), name="consent"),
     CheckConstraint("counted_run >= 0", name="counted_run"),
@@ -261,6 +265,7 @@ suppressions = Table(
     Column("since", UtcDateTime, nullable=False),
     Column("lifted_at", UtcDateTime),
     Column("lifted_why", CleanText, nullable=False),
+    Column("is_complaint", Boolean, nullable=False, server_default=false()),
 )
 Index(
     "uq_suppressions_address_in_force",

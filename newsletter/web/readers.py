@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from newsletter.errors import QueryError
-from newsletter.match.topics import parse_topics
-from newsletter.model import Kind, Subscriber, SubscriberId
+from newsletter.model import Subscriber, SubscriberId
 from newsletter.render.language import Language, load_language
-from newsletter.render.notices import write_changed
 from newsletter.tokens import Purpose, check_token, read_number
 from newsletter.web.site import Site
 
 PRIVATE: Mapping[str, str] = {"cache-control": "no-store", "x-robots-tag": "noindex"}
 """Headers of pages that belong to one reader."""
 
-NOTICE_LIFETIME = timedelta(days=2)
 _MOST_FIELDS = 200
 
 
@@ -78,22 +73,4 @@ def show_dead_link(site: Site, request: Request) -> Response:
         ),
         status=404,
         headers=PRIVATE,
-    )
-
-
-def name_topics(site: Site, reader: Subscriber) -> list[str]:
-    """Return the names of a reader's topics; none where the stored ones cannot be read any more."""
-    try:
-        return [topic.name for topic in parse_topics(reader.topics_json, site.newsletter.library)]
-    except QueryError:
-        return []
-
-
-async def tell_changed(site: Site, reader: Subscriber) -> None:
-    """Queue the mail that says what a reader's preferences are now, so that no change goes unnoticed."""
-    now = site.newsletter.clock.now()
-    language = reader.language or site.identity.language
-    notice = write_changed(load_language(language), site.identity, reader, name_topics(site, reader))
-    await site.newsletter.deliveries.queue_notice(
-        Kind.CHANGED, now.isoformat(), reader.id, reader.address, notice, language, now, now + NOTICE_LIFETIME
     )

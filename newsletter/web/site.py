@@ -28,7 +28,9 @@ from newsletter.web.searching import Searcher
 from newsletter.web.turns import Queue
 from newsletter.web_links import WebLinks
 from newsletter.wiring import Newsletter
+from newsletter.workflows.confirm_by_mail import ConfirmByMail
 from newsletter.workflows.newest_corpus import NewestCorpus
+from newsletter.workflows.subscriptions import Subscriptions
 from newsletter.workflows.topic_preview import TopicPreviews
 
 
@@ -59,6 +61,17 @@ class Site:
     def corpora(self) -> NewestCorpus:
         """What topics and queries are answered by, shared by all visitors."""
         return NewestCorpus(self.newsletter.entries, self.newsletter.clock)
+
+    @cached_property
+    def subscriptions(self) -> Subscriptions:
+        """What moves subscriptions."""
+        return self.newsletter.build_subscriptions(self.secret)
+
+    @cached_property
+    def by_mail(self) -> ConfirmByMail:
+        """Where something is asked for that a mailbox confirms."""
+        newsletter = self.newsletter
+        return ConfirmByMail(newsletter.confirmations, newsletter.deliveries, self.links, self.secret)
 
     @cached_property
     def previews(self) -> TopicPreviews:

@@ -7,6 +7,7 @@ sending mail to others. Whether the new address is known here is seen in its own
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,21 +15,18 @@ from enum import StrEnum
 from newsletter.checked_yaml import to_json
 from newsletter.model import (
     AddressChange,
-    Asked,
     Confirmation,
     Consent,
     EmailAddress,
     Identity,
-    Kind,
     Notice,
+    QueuedNotice,
     Subscriber,
 )
-from newsletter.ports import ConfirmationStore, DeliveryStore, PersonalStore, SubscriberStore
+from newsletter.ports import PersonalStore, SubscriberStore
 from newsletter.render.language import Language, load_language
 from newsletter.render.notices import write_address_taken, write_new_address, write_old_address
-from newsletter.secret import Secret
-from newsletter.web_links import WebLinks
-from newsletter.workflows.subscribe import LIFETIME, MOST_MAILS, PERIOD
+from newsletter.workflows.confirm_by_mail import NEW_ADDRESS, ConfirmByMail
 
 
 class Step(StrEnum):
@@ -68,21 +66,19 @@ class AddressDesk:
 
     subscribers: SubscriberStore
     personal: PersonalStore
-    deliveries: DeliveryStore
-    confirmations: ConfirmationStore
+    by_mail: ConfirmByMail
     identity: Identity
-    links: WebLinks
-    secret: Secret
 
     async def ask(self, reader: Subscriber, new: EmailAddress, origin: str, now: datetime) -> bool:
         """Queue the mail to the old address that asks; False where it was asked too often today."""
-        if await self._was_asked_enough(reader.address, now):
+        if not await self.by_mail.may_ask(NEW_ADDRESS, reader.address, now):
             return False
-        number = await self._write_down(reader, Move(Step.OLD, reader.address, new), origin, now)
         lang = self._language(reader)
-        url = self.links.confirm(number, self.secret)
-        notice = write_old_address(lang, self.identity, reader.address, new, url)
-        await self._queue(notice, number, reader, reader.address, lang, now)
+
+        def write(url: str) -> Notice:
+            return write_old_address(lang, self.identity, reader.address, new, url)
+
+        await self._ask(Move(Step.OLD, reader.address, new), reader, write, reader, origin, now)
         return True
 
     async def confirm(self, confirmation: Confirmation, origin: str, now: datetime) -> Moved:
@@ -97,29 +93,32 @@ class AddressDesk:
             return Moved.OVER
         if move.step is Step.NEW:
             return await self._move(confirmation, reader, move, origin, now)
-        if await self.confirmations.finish(confirmation.id, now):
+        if await self.by_mail.take(confirmation, now):
             await self._ask_new(reader, move, origin, now)
         return Moved.ASKED
 
     async def _ask_new(self, reader: Subscriber, move: Move, origin: str, now: datetime) -> None:
         """Queue the mail to the new address. What is kept is the same whether it is taken or free."""
-        if await self._was_asked_enough(move.new, now):
+        if not await self.by_mail.may_ask(NEW_ADDRESS, move.new, now):
             return
-        number = await self._write_down(reader, Move(Step.NEW, move.old, move.new), origin, now)
         holder = await self.subscribers.load(move.new)
-        if holder is not None and holder.consent is not Consent.UNCONFIRMED:
-            await self._tell_taken(holder, number, now)
-            return
-        lang = self._language(reader)
-        notice = write_new_address(lang, self.identity, move.new, self.links.confirm(number, self.secret))
-        await self._queue(notice, number, reader, move.new, lang, now)
+        is_taken = holder is not None and holder.consent is not Consent.UNCONFIRMED
+        told = holder if holder is not None and is_taken else reader
+        lang = self._language(told)
+
+        def write(url: str) -> Notice:
+            if is_taken:
+                return self._write_taken(told)
+            return write_new_address(lang, self.identity, move.new, url)
+
+        await self._ask(Move(Step.NEW, move.old, move.new), reader, write, told, origin, now)
 
     async def _move(
         self, confirmation: Confirmation, reader: Subscriber, move: Move, origin: str, now: datetime
     ) -> Moved:
         # The change first: a process that ends in between must not leave a used link and nothing done.
         change = await self.personal.change_address(reader.id, move.old, move.new, now, origin)
-        await self.confirmations.finish(confirmation.id, now)
+        await self.by_mail.take(confirmation, now)
         if change is AddressChange.TAKEN:
             holder = await self.subscribers.load(move.new)
             if holder is not None:
@@ -128,27 +127,35 @@ class AddressDesk:
 
     async def _tell_taken(self, holder: Subscriber, number: int, now: datetime) -> None:
         """Queue the mail that tells who has an address already where their own preferences are."""
-        lang = self._language(holder)
-        url = self.links.preferences(holder.id, holder.address, self.secret)
-        notice = write_address_taken(lang, self.identity, holder.address, url)
-        await self._queue(notice, number, holder, holder.address, lang, now)
-
-    async def _was_asked_enough(self, address: EmailAddress, now: datetime) -> bool:
-        return await self.confirmations.count_since(address, now - PERIOD) >= MOST_MAILS
-
-    async def _write_down(self, reader: Subscriber, move: Move, origin: str, now: datetime) -> int:
-        asked_at = move.old if move.step is Step.OLD else move.new
-        wanted = to_json({"step": move.step, "old": move.old, "new": move.new})
-        return await self.confirmations.ask(
-            Asked.ADDRESS, reader.id, asked_at, wanted, origin, now, now + LIFETIME
+        queued = QueuedNotice(
+            NEW_ADDRESS.kind,
+            f"taken:{number}",
+            holder.id,
+            holder.address,
+            self._write_taken(holder),
+            self._language(holder).code,
+            now + NEW_ADDRESS.lifetime,
         )
+        await self.by_mail.deliveries.queue_notice(queued, now)
 
-    async def _queue(
-        self, notice: Notice, number: int, reader: Subscriber, to: EmailAddress, lang: Language, now: datetime
+    def _write_taken(self, holder: Subscriber) -> Notice:
+        url = self.by_mail.links.preferences(holder.id, holder.address, self.by_mail.secret)
+        return write_address_taken(self._language(holder), self.identity, holder.address, url)
+
+    async def _ask(
+        self,
+        move: Move,
+        reader: Subscriber,
+        write: Callable[[str], Notice],
+        told: Subscriber,
+        origin: str,
+        now: datetime,
     ) -> None:
-        key = f"address:{number}"
-        await self.deliveries.queue_notice(
-            Kind.CONFIRM, key, reader.id, to, notice, lang.code, now, now + LIFETIME
+        address = move.old if move.step is Step.OLD else move.new
+        wanted = to_json({"step": move.step, "old": move.old, "new": move.new})
+        language = self._language(told).code
+        await self.by_mail.ask(
+            NEW_ADDRESS, reader, address, wanted, write, language, origin, now, recipient=told
         )
 
     def _language(self, reader: Subscriber) -> Language:

@@ -55,7 +55,7 @@ async def explain_entry(
             entry,
             reader,
             deliveries=sent.get(reader.id, []),
-            suppressed=suppressed.get(reader.address, ""),
+            suppressed=suppressed[reader.address].reason if reader.address in suppressed else "",
             matched=await digests.find_topics(reader, entry),
             obstacles=await digests.find_obstacles(reader, entry),
             digest=await digests.build(reader, next_slot(reader.cadence, now), shown[reader.id]),

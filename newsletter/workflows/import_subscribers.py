@@ -11,7 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from newsletter.compose.slots import next_slot, previous_slot
+from newsletter.compose.slots import previous_slot
+from newsletter.compose.subscription import add
 from newsletter.match.topics import parse_topics
 from newsletter.model import Cadence, Consent, Subscriber, Topic
 from newsletter.ports import EntryStore, SubscriberStore
@@ -46,7 +47,6 @@ async def choose_subscribers(
         rows,
         now=now,
         counted_run=await entries.newest_run(),
-        next_due=_next_due,
         erased=await subscribers.load_erased([row.address for row in rows if row.address not in addresses]),
     )
     return replace(chosen, save=tuple([await start_window(reader, entries, now) for reader in chosen.save]))
@@ -66,8 +66,6 @@ async def find_window_start(cadence: Cadence, entries: EntryStore, now: datetime
 
 async def begin_reading(reader: Subscriber, entries: EntryStore, now: datetime) -> Subscriber:
     """Return a new reader with the window and the first slot of one who joins now."""
-    return await start_window(replace(reader, next_due_at=_next_due(reader.cadence, now)), entries, now)
-
-
-def _next_due(cadence: Cadence, now: datetime) -> datetime:
-    return next_slot(cadence, now).at
+    joined = add(reader, now, await find_window_start(reader.cadence, entries, now))
+    assert isinstance(joined, Subscriber)  # somebody new may always be added
+    return joined

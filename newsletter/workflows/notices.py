@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from newsletter.model import Consent, EmailAddress, Identity, Kind, Subscriber
+from newsletter.compose.subscription import ask
+from newsletter.model import EmailAddress, Identity, Kind, QueuedNotice, Subscriber
 from newsletter.ports import DeliveryStore, SubscriberStore
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_alert
@@ -23,9 +24,8 @@ async def find_recipient(address: EmailAddress, subscribers: SubscriberStore, no
     """
     known = await subscribers.load(address)
     if known is None:
-        stranger = replace(
-            make_trial_reader("[]", 0), address=address, consent=Consent.UNCONFIRMED, file_owned=False
-        )
+        stranger = ask(replace(make_trial_reader("[]", 0), address=address))
+        assert isinstance(stranger, Subscriber)  # of somebody new an address may always be known
         await subscribers.save([stranger], now, "gets notices, no digest")
         known = await subscribers.load(address)
         assert known is not None
@@ -43,6 +43,7 @@ async def queue_alert(
     """Queue a mail to the operator; False where they have been told already."""
     reader = await find_recipient(to, subscribers, now)
     notice = write_alert(load_language(identity.language), identity, alert.what, alert.facts, (alert.advice,))
-    return await deliveries.queue_notice(
-        *(Kind.ALERT, alert.key, reader.id, to, notice, identity.language, now, now + ALERT_LIFETIME)
+    queued = QueuedNotice(
+        Kind.ALERT, alert.key, reader.id, to, notice, identity.language, now + ALERT_LIFETIME
     )
+    return await deliveries.queue_notice(queued, now)

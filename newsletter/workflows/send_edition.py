@@ -19,13 +19,13 @@ from functools import partial
 
 import structlog
 
+from newsletter.compose.subscription import may_send
 from newsletter.deliver.outcome import choose_outcome
 from newsletter.errors import MailerError, StoreError
 from newsletter.model import (
     TO_OPERATORS,
     BeginData,
     Close,
-    Consent,
     Delivery,
     DeliveryId,
     EmailAddress,
@@ -304,11 +304,9 @@ class Sender:
         claimed = []
         for row in rows:
             reader, address = readers.get(row.recipient), addresses[row.id]
-            refusal = suppressed.get(address, "") if address else ""
-            if reader is None:
-                refusal = "the subscriber was erased"
-            elif row.kind is Kind.DIGEST and reader.consent is not Consent.CONFIRMED:
-                refusal = f"the subscriber is {reader.consent}"
+            refusal = "the subscriber was erased"
+            if reader is not None:
+                refusal = may_send(row.kind, reader, suppressed.get(address) if address else None)
             claimed.append(_Claimed(row, reader, shown.get(row.recipient, Shown()), refusal))
         return claimed
 

@@ -9,27 +9,28 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, time
 from enum import StrEnum
 from typing import Any
 
 from newsletter.checked_yaml import to_json
-from newsletter.compose.slots import next_slot
+from newsletter.compose.subscription import ask
 from newsletter.errors import StoreError
-from newsletter.model import Asked, Cadence, Confirmation, Consent, Identity, Kind, Notice, Subscriber
-from newsletter.ports import ConfirmationStore, DeliveryStore, EntryStore, SubscriberStore
+from newsletter.model import (
+    Cadence,
+    Confirmation,
+    Consent,
+    Identity,
+    Notice,
+    Refused,
+    Subscriber,
+    Suppression,
+)
+from newsletter.ports import ConfirmationStore, SubscriberStore
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_confirm, write_known
-from newsletter.secret import Secret
-from newsletter.web_links import WebLinks
-from newsletter.workflows.import_subscribers import find_window_start
-
-LIFETIME = timedelta(days=7)
-"""How long a confirmation can be clicked, and its mail is tried."""
-
-MOST_MAILS = 3
-PERIOD = timedelta(days=1)
-"""An address gets at most so many mails of this kind in a day, whoever asks for them."""
+from newsletter.workflows.confirm_by_mail import SUBSCRIBING, ConfirmByMail, is_open
+from newsletter.workflows.subscriptions import Subscriptions
 
 _ERASED_AT_ONCE = 200
 
@@ -42,13 +43,27 @@ class Reply(StrEnum):
     NOTHING = "nothing"
 
 
-def choose_reply(reader: Subscriber | None, asked: int) -> Reply:
-    """Decide which mail an address gets. asked counts what was asked for with it in the last PERIOD."""
-    if asked >= MOST_MAILS:
-        return Reply.NOTHING
+def choose_reply(reader: Subscriber | None, suppression: Suppression | None) -> Reply:
+    """Decide which mail an address gets that has not had its share of them.
+
+    One that did not take our mail is asked, also where it belongs to a reader: confirming is the way back. One that
+    complained gets nothing before the operator lifts it.
+    """
+    if suppression is not None:
+        return Reply.NOTHING if suppression.is_complaint else Reply.CONFIRM
     if reader is not None and reader.consent in (Consent.CONFIRMED, Consent.PAUSED):
         return Reply.KNOWN
     return Reply.CONFIRM
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What became of a confirmation. reader is None where it came too late; is_new: it was done just now.
+    is_out_of_date: the reader has decided something newer since, and nothing was done."""
+
+    reader: Subscriber | None
+    is_new: bool = False
+    is_out_of_date: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +71,9 @@ class Desk:
     """Where somebody subscribes: the stores, and what a mail needs."""
 
     subscribers: SubscriberStore
-    entries: EntryStore
-    deliveries: DeliveryStore
-    confirmations: ConfirmationStore
+    subscriptions: Subscriptions
+    by_mail: ConfirmByMail
     identity: Identity
-    links: WebLinks
-    secret: Secret
 
     async def ask(self, wanted: Subscriber, language: str, origin: str, now: datetime) -> Reply:
         """Take down what somebody wants and queue the mail that asks whether the address is theirs; return which mail
@@ -70,31 +82,28 @@ class Desk:
         language is that of the mail. origin is the shortened address of the client.
         """
         reader = await self.subscribers.load(wanted.address)
-        asked = await self.confirmations.count_since(wanted.address, now - PERIOD)
-        reply = choose_reply(reader, asked)
-        if reply is Reply.NOTHING:
-            return reply
+        suppressed = await self.subscribers.load_suppressed([wanted.address])
+        reply = choose_reply(reader, suppressed.get(wanted.address))
+        if reply is Reply.NOTHING or not await self.by_mail.may_ask(SUBSCRIBING, wanted.address, now):
+            return Reply.NOTHING
         reader = reader or await self._write_down(wanted, origin, now)
-        expires_at = now + LIFETIME
-        number = await self.confirmations.ask(
-            Asked.SUBSCRIBE, reader.id, reader.address, write_wanted(wanted), origin, now, expires_at
-        )
         lang = load_language(language)
-        notice: Notice
-        if reply is Reply.KNOWN:
-            url = self.links.preferences(reader.id, reader.address, self.secret)
-            notice = write_known(lang, self.identity, url, is_paused=reader.consent is Consent.PAUSED)
-        else:
-            url = self.links.confirm(number, self.secret)
-            notice = write_confirm(lang, self.identity, reader.address, url)
-        await self.deliveries.queue_notice(
-            *(Kind.CONFIRM, f"confirm:{number}", reader.id, reader.address, notice, language, now, expires_at)
+
+        def write(url: str) -> Notice:
+            if reply is Reply.CONFIRM:
+                return write_confirm(lang, self.identity, reader.address, url)
+            own = self.by_mail.links.preferences(reader.id, reader.address, self.by_mail.secret)
+            return write_known(lang, self.identity, own, is_paused=reader.consent is Consent.PAUSED)
+
+        await self.by_mail.ask(
+            SUBSCRIBING, reader, reader.address, write_wanted(wanted), write, language, origin, now
         )
         return reply
 
     async def _write_down(self, wanted: Subscriber, origin: str, now: datetime) -> Subscriber:
         """Return the new reader, who gets nothing until they confirm."""
-        stranger = replace(wanted, consent=Consent.UNCONFIRMED, next_due_at=None, file_owned=False)
+        stranger = ask(wanted)
+        assert isinstance(stranger, Subscriber)  # of somebody new an address may always be known
         try:
             await self.subscribers.save([stranger], now, "asked for on the web page", origin)
         except StoreError:
@@ -108,47 +117,30 @@ class Desk:
         return known
 
     async def confirm(self, confirmation: Confirmation, now: datetime) -> Confirmed:
-        """Do what was confirmed, once; return what became of it."""
-        is_first = await self.confirmations.finish(confirmation.id, now)
-        if not is_first:
-            confirmation = await self.confirmations.load(confirmation.id) or confirmation
+        """Do what was confirmed, once; return what became of it.
+
+        The link is used up after what it does: a process that ends in between leaves one that can be pressed again,
+        and does the same.
+        """
         loaded = await self.subscribers.load_many([confirmation.subscriber])
         reader = loaded.get(confirmation.subscriber)
         if reader is None or reader.address != confirmation.address:
-            return Confirmed(None, is_new=False)  # erased, or moved to another address, meanwhile
-        if not is_first and not _was_cut_off(reader, confirmation):
-            return Confirmed(reader if confirmation.done_at else None, is_new=False)
-        began = await find_window_start(parse_cadence(confirmation.wanted_json), self.entries, now)
-        joined = join(reader, confirmation.wanted_json, began, now)
-        await self.subscribers.save([joined], now, "confirmed by link", confirmation.origin)
-        return Confirmed(joined, is_new=True)
+            return Confirmed(None)  # erased, or moved to another address, meanwhile
+        if was_done(confirmation, reader):
+            return Confirmed(reader)
+        if confirmation.done_at is None and not is_open(confirmation, now):
+            return Confirmed(None)
+        wanted = read_wanted(reader, confirmation.wanted_json)
+        moved = await self.subscriptions.confirm(reader.id, wanted, confirmation)
+        if isinstance(moved, Refused):
+            return Confirmed(reader, is_out_of_date=True)
+        await self.by_mail.take(confirmation, now)
+        return Confirmed(moved, is_new=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed:
-    """What became of a confirmation. reader is None where it came too late; is_new: it was done just now."""
-
-    reader: Subscriber | None
-    is_new: bool
-
-
-def _was_cut_off(reader: Subscriber, confirmation: Confirmation) -> bool:
-    """Say whether a confirmation was taken but, as the process ended in between, not carried out."""
-    return confirmation.done_at is not None and reader.consent is Consent.UNCONFIRMED
-
-
-def join(reader: Subscriber, wanted_json: str, began: int, now: datetime) -> Subscriber:
-    """Return the reader with what they confirmed: the first digest is that of the next slot and covers the runs after
-    ``began``, but nothing that earlier digests counted."""
-    wanted = read_wanted(reader, wanted_json)
-    return replace(
-        wanted,
-        consent=Consent.CONFIRMED,
-        wake_at=None,
-        next_due_at=next_slot(wanted.cadence, now).at,
-        counted_run=max(reader.counted_run, began),
-        file_owned=False,
-    )
+def was_done(confirmation: Confirmation, reader: Subscriber) -> bool:
+    """Return whether a confirmation was taken and carried out."""
+    return confirmation.done_at is not None and reader.consent is not Consent.UNCONFIRMED
 
 
 # --- what was asked for, kept as JSON until it is confirmed ---------------------------------------
@@ -184,11 +176,6 @@ def read_wanted(reader: Subscriber, wanted_json: str) -> Subscriber:
     )
 
 
-def parse_cadence(wanted_json: str) -> Cadence:
-    """Return the cadence in what `write_wanted` wrote."""
-    return _read_cadence(json.loads(wanted_json))
-
-
 def _read_cadence(wanted: Mapping[str, Any]) -> Cadence:
     return Cadence(frozenset(wanted["days"]), time.fromisoformat(wanted["hour"]), wanted["zone"])
 
@@ -203,5 +190,5 @@ async def thin_unconfirmed(
     people."""
     stale = await confirmations.load_lapsed(now, _ERASED_AT_ONCE)
     erased = [reader for reader in stale if await subscribers.erase(reader, now)]
-    await confirmations.thin(now - PERIOD)
+    await confirmations.thin(now - SUBSCRIBING.period)
     return len(erased)

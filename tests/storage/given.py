@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
+from sqlalchemy import Connection
+
 from newsletter.model import (
     BeginData,
     Delivery,
@@ -27,6 +29,7 @@ from newsletter.model import (
     Window,
 )
 from newsletter.storage import Database, SqlDeliveryStore, SqlEntryStore, SqlSubscriberStore
+from newsletter.storage.subscriptions import insert_readers, load_ids, log_consents
 from tests.builders import DAY, make_entry, make_subscriber
 
 NOW = datetime.combine(DAY, time(8), UTC)
@@ -75,6 +78,17 @@ async def given_reader(
     store = SqlSubscriberStore(database)
     await store.save([make_subscriber(address, counted_run=counted_run, next_due_at=DUE)], NOW, "added")
     return await reload(database, address)
+
+
+async def put_readers(database: Database, *people: Subscriber) -> None:
+    """Write new readers as they are, whatever brought them there."""
+
+    def work(connection: Connection) -> None:
+        insert_readers(connection, people)
+        numbers = load_ids(connection, [one.address for one in people])
+        log_consents(connection, [replace(one, id=numbers[one.address]) for one in people], NOW, "added")
+
+    await database.transact(work)
 
 
 async def reload(database: Database, address: str = "ada@example.org") -> Subscriber:

@@ -8,10 +8,12 @@ from sqlalchemy import insert
 from newsletter.model import (
     Accepted,
     Consent,
+    ConsentMove,
     FetchRecord,
     FetchState,
     Kind,
     Notice,
+    QueuedNotice,
     Rejected,
     State,
     Uncertain,
@@ -29,6 +31,7 @@ from tests.storage.given import (
     given_queued,
     given_reader,
     make_frozen,
+    put_readers,
     reload,
     settle,
 )
@@ -54,9 +57,9 @@ async def test_deliveries_are_counted_by_edition_and_state(database: Database) -
 async def test_notices_are_in_no_edition(database: Database) -> None:
     ada = await given_reader(database)
     notice = Notice("Subject", "", ("Text",))
-    await SqlDeliveryStore(database).queue_notice(
-        Kind.LOGIN, "9999-12-31", ada.id, ada.address, notice, "en", NOW, NOW + timedelta(hours=1)
-    )
+    later = NOW + timedelta(hours=1)
+    queued = QueuedNotice(Kind.LOGIN, "9999-12-31", ada.id, ada.address, notice, "en", later)
+    await SqlDeliveryStore(database).queue_notice(queued, NOW)
     assert await OperatorViews(database).count_deliveries(DAY) == []
 
 
@@ -108,17 +111,17 @@ async def test_what_came_back_is_counted_by_day_in_utc(database: Database) -> No
 async def test_who_joins_and_leaves_is_counted_and_a_pause_is_neither(database: Database) -> None:
     store = SqlSubscriberStore(database)
 
-    async def change(consent: Consent, when: str) -> None:
+    async def change(consent: Consent, when: str, move: ConsentMove) -> None:
         reader = await store.load(make_subscriber().address)
         reader = replace(reader or make_subscriber(), consent=consent)
-        await store.save([reader], at(when), "a test")
+        await store.save([reader], at(when), "a test", move=move)
 
-    await change(Consent.UNCONFIRMED, "2026-06-10 07:00")
-    await change(Consent.CONFIRMED, "2026-06-11 07:00")
-    await change(Consent.PAUSED, "2026-06-12 07:00")
-    await change(Consent.CONFIRMED, "2026-06-13 07:00")
-    await change(Consent.LEFT, "2026-06-14 07:00")
-    await change(Consent.CONFIRMED, "2026-06-14 08:00")
+    await change(Consent.UNCONFIRMED, "2026-06-10 07:00", ConsentMove.ASK)
+    await change(Consent.CONFIRMED, "2026-06-11 07:00", ConsentMove.CONFIRM)
+    await change(Consent.PAUSED, "2026-06-12 07:00", ConsentMove.PAUSE)
+    await change(Consent.CONFIRMED, "2026-06-13 07:00", ConsentMove.WAKE)
+    await change(Consent.LEFT, "2026-06-14 07:00", ConsentMove.LEAVE)
+    await change(Consent.CONFIRMED, "2026-06-14 08:00", ConsentMove.COME_BACK)
     await store.save([make_subscriber("never@example.org", consent=Consent.UNCONFIRMED)], NOW, "asked")
 
     views = OperatorViews(database)
@@ -175,11 +178,11 @@ async def test_readers_are_counted_by_consent(database: Database) -> None:
         [
             make_subscriber("a@example.org", next_due_at=DUE + timedelta(days=1)),
             make_subscriber("b@example.org", next_due_at=DUE),
-            make_subscriber("c@example.org", consent=Consent.LEFT),
         ],
         NOW,
         "a test",
     )
+    await put_readers(database, make_subscriber("c@example.org", consent=Consent.LEFT))
 
     counts = await views.count_readers()
 
@@ -194,6 +197,7 @@ async def test_suppressed_addresses_are_counted_while_they_are(database: Databas
     await settle(SqlDeliveryStore(database), delivery, instance, Rejected("550 5.1.1 gone", suppress=True))
     views = OperatorViews(database)
     assert await views.count_suppressed() == 1
+    assert await views.load_next_due() is None
     await SqlSubscriberStore(database).lift_suppression((await reload(database)).address, "back", NOW)
     assert await views.count_suppressed() == 0
 

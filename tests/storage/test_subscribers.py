@@ -6,7 +6,8 @@ from datetime import time, timedelta
 import pytest
 from sqlalchemy import select
 
-from newsletter.model import Cadence, Consent, EmailAddress, Rejected, Subscriber
+from newsletter.compose.subscription import leave
+from newsletter.model import Cadence, Consent, ConsentMove, EmailAddress, Rejected, Subscriber, Suppression
 from newsletter.storage import Database, SqlDeliveryStore, SqlSubscriberStore, engine
 from newsletter.storage.tables import consents
 from tests.builders import make_subscriber
@@ -17,6 +18,7 @@ from tests.storage.given import (
     given_instance,
     given_queued,
     given_reader,
+    put_readers,
     reload,
     settle,
 )
@@ -71,7 +73,7 @@ async def test_consent_log_has_what_is_new_or_changed(database: Database) -> Non
     store = SqlSubscriberStore(database)
     reader = await given_reader(database)
     await store.save([replace(reader, name="New")], NOW, "renamed")
-    await store.save([replace(reader, consent=Consent.LEFT)], NOW, "left by mail")
+    await store.move(reader.id, ConsentMove.LEAVE, lambda known: leave(known, NOW), NOW, "left by mail")
 
     assert await load_consent_log(database) == [("confirmed", "added"), ("left", "left by mail")]
 
@@ -84,13 +86,14 @@ async def test_due_are_confirmed_readers_longest_due_first(database: Database) -
             make_subscriber("late@example.org", next_due_at=DUE),
             make_subscriber("later@example.org", next_due_at=DUE - hour),
             make_subscriber("future@example.org", next_due_at=NOW + hour),
-            make_subscriber("left@example.org", next_due_at=DUE, consent=Consent.LEFT),
             make_subscriber("never@example.org"),
             make_subscriber("now@example.org", next_due_at=NOW),
         ],
         NOW,
         "added",
     )
+
+    await put_readers(database, make_subscriber("left@example.org", next_due_at=DUE, consent=Consent.LEFT))
 
     due = [reader.address.partition("@")[0] for reader in await store.load_due(NOW, limit=10)]
 
@@ -128,7 +131,9 @@ async def test_suppression_holds_until_it_is_lifted_and_can_come_again(database:
 
     await be_rejected(0)
     addresses = [reader.address, EmailAddress("other@example.org")]
-    assert await subscribers.load_suppressed(addresses) == {reader.address: "550 5.1.1 no such user"}
+    assert await subscribers.load_suppressed(addresses) == {
+        reader.address: Suppression("550 5.1.1 no such user")
+    }
 
     assert await subscribers.lift_suppression(reader.address, "asked for it", NOW)
     assert not await subscribers.lift_suppression(reader.address, "asked for it", NOW)
@@ -145,7 +150,8 @@ async def test_more_readers_than_fit_into_one_statement_are_saved(
     store = SqlSubscriberStore(database)
     await store.save([make_subscriber(f"{n:05}@example.org") for n in range(20)], NOW, "imported")
     everybody = await store.load_all()
-    await store.save([replace(reader, consent=Consent.PAUSED) for reader in everybody], NOW, "paused")
+    paused = [replace(reader, consent=Consent.PAUSED) for reader in everybody]
+    await store.save(paused, NOW, "paused", move=ConsentMove.PAUSE)
 
     assert {reader.consent for reader in await store.load_all()} == {Consent.PAUSED}
     assert len(await load_consent_log(database)) == 40

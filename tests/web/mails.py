@@ -18,7 +18,6 @@ from newsletter.model import EmailAddress, Fact, Kind, Subscriber
 from newsletter.scheduler import send_due
 from newsletter.storage.tables import deliveries
 from newsletter.web.pages.subscribe import open_desk
-from newsletter.web.readers import tell_changed
 from newsletter.web.site import Site
 from newsletter.workflows.health import Alert
 from newsletter.workflows.notices import queue_alert
@@ -45,7 +44,7 @@ async def send_every_kind(site: Site) -> list[EmailMessage]:
         for language in ("en", "ar"):
             await given_due(site, f"{layout}-{language}@readers.example", layout=layout, language=language)
     taken, moving, leaving = [await given_other(site, one) for one in (TAKEN, MOVING, LEAVING)]
-    await tell_changed(site, taken)
+    await site.newsletter.deliveries.queue_notice(site.subscriptions.write_changed(taken, NOW), NOW)
     desk = open_desk(site)
     for address in (ASKING, TAKEN):  # the second one has it already
         await desk.ask(make_subscriber(address, file_owned=False), "en", "203.0.113.0/24", NOW)

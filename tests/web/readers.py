@@ -13,7 +13,8 @@ from newsletter.model import EmailAddress, Kind, Subscriber
 from newsletter.storage.tables import consents, deliveries
 from newsletter.web.site import Site
 from tests.builders import make_subscriber
-from tests.web.house import NOW, READER
+from tests.storage.given import put_readers
+from tests.web.house import READER
 
 
 @dataclass(slots=True)
@@ -36,7 +37,7 @@ async def load(site: Site, address: str = READER) -> Subscriber:
 async def given_other(site: Site, address: str = "bob@example.org", **facts: object) -> Subscriber:
     """Another reader, whose next digest comes in the morning."""
     reader = make_subscriber(address, file_owned=False, **facts)  # type: ignore[arg-type]
-    await site.newsletter.subscribers.save([reader], NOW, "added")
+    await put_readers(site.newsletter.database, reader)
     return await load(site, address)
 
 

@@ -169,8 +169,8 @@ async def _let_go(newsletter: Newsletter, day: int) -> None:
     if day % 3 == 0:
         leaving = await newsletter.subscribers.load(EmailAddress(f"reader{day - 1}0@readers.example.net"))
         if leaving is not None and leaving.consent is Consent.CONFIRMED:
-            now = newsletter.clock.now()
-            await newsletter.personal.leave(leaving.id, now, "left by one click", "192.0.2.0/24")
+            subscriptions = await newsletter.subscriptions()
+            await subscriptions.leave(leaving.id, "left by one click", "192.0.2.0/24", is_told=False)
 
 
 async def _collect(entries: SqlEntryStore, day: date) -> None:

@@ -38,9 +38,7 @@ from newsletter.storage.operator_views import DayCount, ReplyCount
 from newsletter.tokens import Purpose, build_token
 from newsletter.web.app import build_app
 from newsletter.web.pages.operate import (
-    LINK_LIFETIME,
     LOGIN,
-    MOST_LINKS,
     SESSION_LIFETIME,
     choose_cookie,
     hash_token,
@@ -49,6 +47,7 @@ from newsletter.web.report import build_equations, build_sources, build_unsettle
 from newsletter.web.site import Site, open_site
 from newsletter.web_links import WebLinks
 from newsletter.wiring import open_newsletter
+from newsletter.workflows.confirm_by_mail import LOGGING_IN
 from tests.builders import DAY, at
 from tests.deliver.sink import Sink
 from tests.storage.given import given_in_data, given_instance, given_reader, make_frozen, settle
@@ -219,7 +218,7 @@ async def test_a_link_works_once(small_office: Office) -> None:
 async def test_a_link_is_too_old_after_a_quarter_of_an_hour(small_office: Office) -> None:
     await small_office.ask()
     path = await small_office.read_link()
-    small_office.clock.at = NOW + LINK_LIFETIME
+    small_office.clock.at = NOW + LOGGING_IN.lifetime
     assert (await small_office.client.get(path)).status_code == 410
     assert (await small_office.client.post(path)).status_code == 410
     assert not small_office.client.cookies
@@ -324,11 +323,13 @@ async def test_a_page_that_only_shows_takes_no_other_method(small_office: Office
 async def test_one_address_gets_so_many_links_while_they_hold_and_no_more(small_office: Office) -> None:
     newsletter = small_office.site.newsletter
     reader = await given_reader(newsletter.database, "somebody@example.org")
-    for _ in range(MOST_LINKS):
-        await newsletter.confirmations.ask(Asked.LOGIN, reader.id, OPERATOR, "", "", NOW, NOW + LINK_LIFETIME)
+    for _ in range(LOGGING_IN.most):
+        await newsletter.confirmations.ask(
+            Asked.LOGIN, reader.id, OPERATOR, "", "", NOW, NOW + LOGGING_IN.lifetime
+        )
     assert (await small_office.ask()).status_code == 200
     assert await newsletter.deliveries.load_notice_counts() == {}
-    small_office.clock.at = NOW + LINK_LIFETIME + timedelta(seconds=1)
+    small_office.clock.at = NOW + LOGGING_IN.lifetime + timedelta(seconds=1)
     await small_office.ask()
     assert await newsletter.deliveries.load_notice_counts() == {Kind.LOGIN: {State.QUEUED: 1}}
 
@@ -347,13 +348,13 @@ async def test_strangers_who_ask_without_end_lock_no_operator_out(small_office: 
         client = {"x-forwarded-for": f"2001:db9:{number:x}::1"}
         answer = await small_office.client.post("/operate", data={"address": OPERATOR}, headers=client)
         assert answer.status_code == 200
-    small_office.clock.at = NOW + LINK_LIFETIME + timedelta(seconds=1)
+    small_office.clock.at = NOW + LOGGING_IN.lifetime + timedelta(seconds=1)
     fresh = {"x-forwarded-for": "198.51.100.7"}
     assert (
         await small_office.client.post("/operate", data={"address": OPERATOR}, headers=fresh)
     ).status_code == 200
     assert await site.newsletter.deliveries.load_notice_counts() == {
-        Kind.LOGIN: {State.QUEUED: MOST_LINKS + 1}
+        Kind.LOGIN: {State.QUEUED: LOGGING_IN.most + 1}
     }
 
 

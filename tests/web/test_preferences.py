@@ -8,12 +8,13 @@ import httpx2
 import pytest
 from sqlalchemy import insert
 
-from newsletter.model import Consent, EmailAddress, Kind, Slot, State
+from newsletter.model import Consent, EmailAddress, Kind, Refusal, Refused, Slot, State
 from newsletter.secret import Secret
 from newsletter.storage.tables import suppressions
 from newsletter.tokens import Purpose, build_token
 from newsletter.web.app import build_app
 from newsletter.web.forms import DAYS
+from newsletter.web.pages.preferences import version_of
 from newsletter.web.site import Site
 from newsletter.workflows.build_edition import plan_due
 from tests.builders import at, make_cadence
@@ -287,13 +288,15 @@ async def test_a_page_that_is_older_than_the_reader_saves_nothing(
 
 
 async def test_what_happens_between_reading_and_writing_is_not_undone(site: Site) -> None:
-    personal = site.newsletter.personal
     reader = await load(site)
-    await personal.leave(reader.id, NOW, "left by one click", "")
+    shown = version_of(reader)
+    await site.subscriptions.leave(reader.id, "left by one click", is_told=False)
 
-    changed = await personal.change(reader, replace(reader, name="New"), NOW, "edited", "")
+    changed = await site.subscriptions.change(
+        reader.id, replace(reader, name="New"), "", lambda now: version_of(now) == shown
+    )
 
-    assert not changed
+    assert changed == Refused(Refusal.STALE)
     left = await load(site)
     assert (left.consent, left.name) == (Consent.LEFT, "Ada")
 
@@ -305,7 +308,8 @@ async def test_planning_in_between_is_kept(site: Site) -> None:
     await newsletter.subscribers.save([due], NOW, "edited")
     await plan_due(newsletter.subscribers, newsletter.deliveries, NOW, timedelta(days=2))
 
-    assert await newsletter.personal.change(due, replace(due, name="New", counted_run=0), NOW, "edited", "")
+    wanted = replace(due, name="New", counted_run=0)
+    await site.subscriptions.change(due.id, wanted, "", lambda _now: True)
 
     reader = await load(site)
     assert (reader.name, reader.next_due_at) == ("New", at("2026-06-18 07:00"))
@@ -332,7 +336,7 @@ async def test_pause_until_a_day_and_its_end(site: Site, client: httpx2.AsyncCli
     paused = await client.post(path + "/pause", data={"until": "2026-07-01", "version": version})
 
     reader = await load(site)
-    assert (reader.consent, reader.file_owned) == (Consent.PAUSED, False)
+    assert (reader.consent, reader.file_owned) == (Consent.PAUSED, True)
     assert (reader.wake_at, reader.next_due_at) == (at("2026-06-30 07:00"), at("2026-07-01 07:00"))
     assert "You have a pause. The next digest comes on Wednesday, 1 July 2026." in paused.text
     assert (await load_consents(site, reader))[-1] == ("paused", "on the page of preferences", "127.0.0.0/24")
@@ -385,7 +389,7 @@ async def test_who_has_left_comes_back_by_the_link_in_the_goodbye_mail(
 
 async def test_saving_does_not_bring_back_who_has_left(site: Site, client: httpx2.AsyncClient) -> None:
     reader = await load(site)
-    await site.newsletter.personal.leave(reader.id, NOW, "left by one click", "")
+    await site.subscriptions.leave(reader.id, "left by one click", is_told=False)
 
     saved = await save(client, own_path(site, reader), hour="09:00")
 

@@ -22,14 +22,17 @@ from newsletter.deliver.smtp import RelayConfig, SmtpMailer
 from newsletter.match.budget import UNBOUNDED
 from newsletter.model import Asked, Consent, EmailAddress, Kind
 from newsletter.secret import Secret
+from newsletter.storage.deliveries import suppress
 from newsletter.tokens import Purpose, build_token
 from newsletter.web.app import build_app
 from newsletter.web.form_age import build_form_token
 from newsletter.web.pages.subscribe import ANSWER_AFTER_S, TRAP, open_desk
 from newsletter.web.site import Site
-from newsletter.workflows.subscribe import LIFETIME, MOST_MAILS, Reply
+from newsletter.workflows.confirm_by_mail import SUBSCRIBING
+from newsletter.workflows.subscribe import Reply
 from tests.builders import at, make_subscriber
 from tests.deliver.sink import Sink
+from tests.storage.given import put_readers
 from tests.web.house import (
     HOSTILE,
     NOW,
@@ -159,7 +162,7 @@ async def test_confirmation_that_was_cut_off_is_finished_by_pressing_again(visit
 async def test_link_is_over_after_seven_days(visit: Visit) -> None:
     await visit.subscribe()
     (path,) = await visit.links()
-    visit.clock.at += LIFETIME
+    visit.clock.at += SUBSCRIBING.lifetime
 
     shown, pressed = await visit.client.get(path), await visit.client.post(path)
 
@@ -203,7 +206,7 @@ async def test_confirmation_of_an_address_that_was_left_behind_is_void(visit: Vi
 
 async def test_who_left_may_come_back_and_gets_nothing_twice(visit: Visit) -> None:
     left = make_subscriber(NEW, consent=Consent.LEFT, counted_run=5, topics_json='["old"]')
-    await visit.site.newsletter.subscribers.save([left], NOW, "left")
+    await put_readers(visit.site.newsletter.database, left)
 
     await visit.subscribe()
     assert (await load(visit.site, NEW)).topics_json == '["old"]'
@@ -244,11 +247,11 @@ async def given_people(site: Site) -> Mapping[str, str]:
         make_subscriber(people["unconfirmed"], consent=Consent.UNCONFIRMED),
         make_subscriber(people["asked too often"], consent=Consent.UNCONFIRMED),
     ]
-    await site.newsletter.subscribers.save(saved, NOW, "given")
+    await put_readers(site.newsletter.database, *saved)
     often = await load(site, people["asked too often"])
-    for _ in range(MOST_MAILS):
+    for _ in range(SUBSCRIBING.most):
         await site.newsletter.confirmations.ask(
-            Asked.SUBSCRIBE, often.id, often.address, "{}", "", NOW, NOW + LIFETIME
+            Asked.SUBSCRIBE, often.id, often.address, "{}", "", NOW, NOW + SUBSCRIBING.lifetime
         )
     return people
 
@@ -308,15 +311,15 @@ async def test_mail_to_who_has_it_already_leads_to_their_preferences(visit: Visi
 
 
 async def test_address_gets_three_mails_a_day_at_most(visit: Visit) -> None:
-    for number in range(MOST_MAILS + 2):
+    for number in range(SUBSCRIBING.most + 2):
         visit.clock.at = NOW + timedelta(hours=number)
         assert (await visit.subscribe()).status_code == 200
-    assert len(await load_notices(visit.site, Kind.CONFIRM)) == MOST_MAILS
+    assert len(await load_notices(visit.site, Kind.CONFIRM)) == SUBSCRIBING.most
 
     visit.clock.at = NOW + timedelta(hours=25)
     await visit.subscribe("198.51.100.1")
 
-    assert len(await load_notices(visit.site, Kind.CONFIRM)) == MOST_MAILS + 1
+    assert len(await load_notices(visit.site, Kind.CONFIRM)) == SUBSCRIBING.most + 1
 
 
 async def test_two_at_once_make_one_person(visit: Visit) -> None:
@@ -572,11 +575,11 @@ async def test_people_who_never_confirm_are_erased(visit: Visit) -> None:
     operator = make_subscriber("operator@example.org", consent=Consent.UNCONFIRMED, file_owned=False)
     await newsletter.subscribers.save([operator], NOW, "gets notices, no digest")
 
-    visit.clock.at = NOW + LIFETIME - timedelta(minutes=1)
+    visit.clock.at = NOW + SUBSCRIBING.lifetime - timedelta(minutes=1)
     await newsletter.thin()
     assert await newsletter.subscribers.load(EmailAddress(NEW)) is not None
 
-    visit.clock.at = NOW + LIFETIME + timedelta(days=2)
+    visit.clock.at = NOW + SUBSCRIBING.lifetime + timedelta(days=2)
     await newsletter.thin()
 
     assert await find_text(newsletter.database, NEW) == []
@@ -597,14 +600,14 @@ async def test_mail_that_asks_arrives_and_its_link_confirms(visit: Visit) -> Non
         await visit.subscribe(address="rcpt550-gone@readers.example.org")
         async with newsletter.sender(asyncio.Event()) as sender:
             await sender.send_pending()
-        # Its mailbox is not there, so it is mailed no more, and the page says nothing of that.
+        # Its mailbox was not there: whoever asks again is asked again, and the page says nothing of that.
         visit.clock.at += timedelta(minutes=1)
         assert (await visit.subscribe(address="rcpt550-gone@readers.example.org")).status_code == 200
         async with newsletter.sender(asyncio.Event()) as sender:
             await sender.send_pending()
 
     (mail,) = sink.messages
-    assert len([command for command in sink.commands if "rcpt550" in command]) == 1
+    assert len([command for command in sink.commands if "rcpt550" in command]) == 2
     assert mail.rcpt_to == NEW
     message = email.message_from_bytes(mail.content, policy=policy.default)
     assert message["Subject"] == "Please confirm: Trending Papers"
@@ -623,7 +626,7 @@ async def test_mailbox_under_many_spellings_gets_three_mails_a_day_at_most(visit
     asked = await ask_each(visit, spellings)
     others = await ask_each(visit, ("victim@example.org", "victim+1@example.org", "v.ictim@example.org"))
 
-    assert asked == [Reply.CONFIRM] * MOST_MAILS + [Reply.NOTHING] * (len(spellings) - MOST_MAILS)
+    assert asked == [Reply.CONFIRM] * SUBSCRIBING.most + [Reply.NOTHING] * (len(spellings) - SUBSCRIBING.most)
     assert others == [Reply.CONFIRM] * 3
 
 
@@ -631,3 +634,67 @@ async def ask_each(visit: Visit, spellings: Sequence[str]) -> list[Reply]:
     """Ask in the name of each address; return which mail it gets."""
     desk = open_desk(visit.site)
     return [await desk.ask(make_subscriber(parse_address(spelled)), "en", "", NOW) for spelled in spellings]
+
+
+# --- what is out of date, and the way back ----------------------------------------------------------------
+
+
+async def test_two_requests_one_confirmed_then_left_the_other_brings_nobody_back(visit: Visit) -> None:
+    await visit.subscribe(own="RAG")
+    visit.clock.at += timedelta(minutes=1)
+    await visit.subscribe(own="whales")
+    first, second = await visit.links()
+    await visit.client.post(first)
+    visit.clock.at += timedelta(minutes=1)
+    reader = await load(visit.site, NEW)
+    await visit.site.subscriptions.leave(reader.id, "left", is_told=False)
+    before = await take_snapshot(visit.site.newsletter.database)
+
+    shown, pressed = await visit.client.get(second), await visit.client.post(second)
+
+    assert (shown.status_code, pressed.status_code) == (410, 410)
+    assert "This link is out of date" in shown.text
+    assert "<form" not in shown.text
+    assert await take_snapshot(visit.site.newsletter.database) == before
+
+
+async def test_a_link_that_is_older_than_the_preferences_leaves_them_alone(visit: Visit) -> None:
+    await visit.subscribe(own="RAG")
+    visit.clock.at += timedelta(minutes=1)
+    await visit.subscribe(own="whales")
+    older, newer = await visit.links()
+    await visit.client.post(newer)
+
+    assert (await visit.client.post(older)).status_code == 410
+
+    assert (await load(visit.site, NEW)).topics_json == '["whales"]'
+    assert "You had confirmed this already" in (await visit.client.post(newer)).text
+
+
+async def given_suppressed(site: Site, address: str, *, is_complaint: bool) -> None:
+    await site.newsletter.database.transact(
+        lambda connection: suppress(connection, address, "why", NOW, is_complaint=is_complaint)
+    )
+
+
+@pytest.mark.parametrize("address", [READER, "nobody@readers.example.org"])
+async def test_whose_mail_bounced_confirms_and_is_mailed_again(visit: Visit, address: str) -> None:
+    await given_suppressed(visit.site, address, is_complaint=False)
+
+    await visit.subscribe(address=address, own="whales")
+    (path,) = await visit.links()
+    await visit.client.post(path)
+
+    assert await visit.site.newsletter.subscribers.load_suppressed([EmailAddress(address)]) == {}
+    reader = await load(visit.site, address)
+    assert (reader.consent, reader.topics_json) == (Consent.CONFIRMED, '["whales"]')
+
+
+async def test_who_complained_is_asked_nothing_and_the_page_says_what_it_always_does(visit: Visit) -> None:
+    other = await visit.subscribe()
+    await given_suppressed(visit.site, READER, is_complaint=True)
+
+    answer = await visit.subscribe(address=READER)
+
+    assert answer.text.replace(READER, NEW) == other.text
+    assert len(await visit.links()) == 1

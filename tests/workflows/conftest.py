@@ -14,7 +14,7 @@ import pytest
 from newsletter.config import load_config
 from newsletter.deliver.relays import Relay, RelayPool
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
-from newsletter.model import Consent, Delivery, EmailAddress, State
+from newsletter.model import Delivery, EmailAddress, State
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.collect_entries import CollectReport
@@ -69,7 +69,7 @@ class Office:
         store = self.newsletter.subscribers
         reader = await store.load(EmailAddress(address))
         assert reader is not None
-        await store.save([replace(reader, consent=Consent.LEFT)], self.clock.now(), "left")
+        await (await self.newsletter.subscriptions()).leave(reader.id, "left", is_told=False)
         self.note_gone(address)
 
     def note_gone(self, address: str) -> None:

@@ -126,7 +126,7 @@ async def test_a_complaint_ends_the_subscription(office: Office) -> None:
 
     reader = await office.newsletter.subscribers.load(EmailAddress("ada@example.org"))
     assert reader is not None
-    assert (reader.consent, reader.file_owned) == (Consent.LEFT, False)
+    assert (reader.consent, reader.file_owned) == (Consent.LEFT, True)
 
 
 @pytest.mark.parametrize("form", ["{}", "Re: {}", "{} please", "UNSUBSCRIBE {}"])
@@ -145,7 +145,7 @@ async def test_the_leave_link_of_a_mail_ends_its_readers_subscription(office: Of
     ada, bo = [await store.load(EmailAddress(f"{name}@example.org")) for name in ("ada", "bo")]
     assert ada is not None
     assert bo is not None
-    assert (ada.consent, ada.file_owned) == (Consent.LEFT, False)
+    assert (ada.consent, ada.file_owned) == (Consent.LEFT, True)
     assert bo.consent is Consent.CONFIRMED
     office.clock.at += timedelta(days=1)
     await office.collect()

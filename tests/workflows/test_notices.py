@@ -11,6 +11,7 @@ from newsletter.model import (
     EmailAddress,
     Kind,
     Notice,
+    QueuedNotice,
     State,
     SubscriberId,
 )
@@ -31,9 +32,8 @@ async def queue(
     """Queue a notice to this address, which may be nobody's yet."""
     store, now = office.newsletter, office.clock.now()
     reader = await find_recipient(EmailAddress(address), store.subscribers, now)
-    await store.deliveries.queue_notice(
-        kind, key, reader.id, reader.address, HELLO, "en", now, now + timedelta(days=1)
-    )
+    queued = QueuedNotice(kind, key, reader.id, reader.address, HELLO, "en", now + timedelta(days=1))
+    await store.deliveries.queue_notice(queued, now)
     return reader.id
 
 

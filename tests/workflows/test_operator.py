@@ -10,9 +10,9 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.compose.slots import pause_until
+from newsletter.compose.subscription import pause
 from newsletter.config import load_config
-from newsletter.model import Consent, DeliveryFilter, EmailAddress, State
+from newsletter.model import Consent, ConsentMove, DeliveryFilter, EmailAddress, State, Subscriber
 from newsletter.storage import backup
 from newsletter.wiring import open_newsletter
 from tests.workflows.conftest import MORNING, Office
@@ -88,8 +88,9 @@ async def test_who_pauses_until_a_day_gets_then_what_one_digest_covers(office: O
     await office.join("ada@example.org")
     reader = await office.newsletter.subscribers.load(ADA)
     assert reader is not None
-    paused = pause_until(reader, (MORNING + 3 * DAY).date())
-    await office.newsletter.subscribers.save([paused], office.clock.now(), "paused")
+    paused = pause(reader, (MORNING + 3 * DAY).date(), office.clock.now())
+    assert isinstance(paused, Subscriber)
+    await office.newsletter.subscribers.save([paused], office.clock.now(), "paused", move=ConsentMove.PAUSE)
     await office.collect()
     for days in range(3):
         office.clock.at = MORNING + days * DAY

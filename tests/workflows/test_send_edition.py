@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from newsletter.address import parse_address
 from newsletter.config import ScheduleSettings
-from newsletter.model import Consent, Kind, OnUncertain, QuietDay, State
+from newsletter.model import Kind, OnUncertain, QuietDay, State
 from newsletter.wiring import Newsletter
 from newsletter.workflows.build_edition import plan_due
 from tests.acceptance.papers import make_day
@@ -170,7 +170,7 @@ async def test_who_has_left_between_planning_and_sending_gets_nothing(office: Of
     await plan_due(store, office.newsletter.deliveries, MORNING, timedelta(days=2))
     reader = await store.load(parse_address("ada@example.org"))
     assert reader is not None
-    await store.save([replace(reader, consent=Consent.LEFT)], MORNING, "by link")
+    await (await office.newsletter.subscriptions()).leave(reader.id, "by link", is_told=False)
 
     await office.send()
 

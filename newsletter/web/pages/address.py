@@ -17,7 +17,6 @@ from newsletter.web.readers import (
     load_reader,
     read_fields,
     show_dead_link,
-    tell_changed,
 )
 from newsletter.web.site import Site
 from newsletter.workflows.change_address import AddressDesk, Moved, Step, read_move
@@ -122,7 +121,8 @@ async def finish_address(site: Site, request: Request, confirmation: Confirmatio
             headers=PRIVATE,
         )
     if confirmation.done_at is None:
-        await tell_changed(site, reader)
+        now = site.newsletter.clock.now()
+        await site.newsletter.deliveries.queue_notice(site.subscriptions.write_changed(reader, now), now)
     return site.message(
         request,
         lang.say("It comes to {new} from now on", new=move.new),
@@ -148,11 +148,8 @@ def _open_desk(site: Site) -> AddressDesk:
     return AddressDesk(
         subscribers=newsletter.subscribers,
         personal=newsletter.personal,
-        deliveries=newsletter.deliveries,
-        confirmations=newsletter.confirmations,
+        by_mail=site.by_mail,
         identity=site.identity,
-        links=site.links,
-        secret=site.secret,
     )
 
 

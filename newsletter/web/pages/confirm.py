@@ -20,9 +20,10 @@ from newsletter.tokens import Purpose, check_token
 from newsletter.web.pages import operate
 from newsletter.web.pages.address import finish_address, show_address
 from newsletter.web.pages.subscribe import open_desk
-from newsletter.web.readers import PRIVATE
+from newsletter.web.readers import PRIVATE, language_of
 from newsletter.web.site import Site
-from newsletter.workflows.subscribe import read_wanted
+from newsletter.workflows.confirm_by_mail import is_open, is_out_of_date
+from newsletter.workflows.subscribe import read_wanted, was_done
 
 Show = Callable[[Site, Request, Confirmation], Awaitable[Response]]
 
@@ -82,10 +83,12 @@ async def show_subscription(site: Site, request: Request, confirmation: Confirma
     reader = await _load(site, confirmation)
     if reader is None:
         return _show_dead(site, request)
-    if confirmation.done_at is not None and reader.consent is not Consent.UNCONFIRMED:
+    if was_done(confirmation, reader):
         return _show_done(site, request, reader, is_new=False)
-    if confirmation.done_at is None and confirmation.expires_at <= site.newsletter.clock.now():
+    if confirmation.done_at is None and not is_open(confirmation, site.newsletter.clock.now()):
         return _show_late(site, request)
+    if is_out_of_date(confirmation, reader):
+        return _show_out_of_date(site, request, reader)
     wanted = read_wanted(reader, confirmation.wanted_json)
     lang = _language(site, wanted)
     return site.page(
@@ -105,6 +108,8 @@ async def finish_subscription(site: Site, request: Request, confirmation: Confir
     confirmed = await open_desk(site).confirm(confirmation, now)
     if confirmed.reader is None:
         return _show_late(site, request)
+    if confirmed.is_out_of_date:
+        return _show_out_of_date(site, request, confirmed.reader)
     return _show_done(site, request, confirmed.reader, is_new=confirmed.is_new)
 
 
@@ -149,6 +154,22 @@ def _show_late(site: Site, request: Request) -> Response:
         lang.say("It worked for seven days. Nothing was sent and nothing is kept; you can subscribe again."),
         status=410,
         headers=PRIVATE,
+    )
+
+
+def _show_out_of_date(site: Site, request: Request, reader: Subscriber) -> Response:
+    lang = language_of(site, request, reader)
+    return site.message(
+        request,
+        lang.say("This link is out of date"),
+        lang.say(
+            "Since it was asked for, this address has unsubscribed, confirmed a newer mail or changed its preferences."
+        ),
+        lang.say("That stays as it is, and nothing was changed now. You can subscribe again at any time."),
+        status=410,
+        language=lang,
+        headers=PRIVATE,
+        onward=((lang.say("Subscribe"), site.links.page("/subscribe")),),
     )
 
 

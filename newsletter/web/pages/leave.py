@@ -7,28 +7,27 @@ of the reader.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from newsletter.compose.wishes import choose_weekly, come_back, local_date, pause_for
-from newsletter.model import Consent, Kind, Subscriber, SubscriberId
-from newsletter.render.language import Language, load_language
-from newsletter.render.notices import write_goodbye
+from newsletter.compose.subscription import (
+    choose_weekly,
+    come_back,
+    come_back_weekly,
+    local_date,
+    pause_instead,
+    status_of,
+)
+from newsletter.model import Consent, ConsentMove, Status, Subscriber, SubscriberId
+from newsletter.render.language import Language
 from newsletter.render.wording import write_cadence
 from newsletter.tokens import Purpose, check_token
-from newsletter.web.readers import (
-    NOTICE_LIFETIME,
-    PRIVATE,
-    language_of,
-    load_reader,
-    read_fields,
-    show_dead_link,
-    tell_changed,
-)
+from newsletter.web.readers import PRIVATE, language_of, load_reader, read_fields, show_dead_link
 from newsletter.web.site import Site
+from newsletter.workflows.subscriptions import Decide
 
 UNDO_FOR = timedelta(days=1)
 PAUSES = (2, 4)
@@ -68,32 +67,36 @@ async def leave(site: Site, request: Request) -> Response:
     wish = (await read_fields(request)).get("do")
     if wish is None:
         if number is not None:
-            await _leave(site, request, number, _BY_ONE_CLICK)
+            await site.subscriptions.leave(number, _BY_ONE_CLICK, site.origin_of(request), is_told=False)
         return PlainTextResponse("You are unsubscribed.\n", headers=dict(PRIVATE))
     if number is None:
         return show_dead_link(site, request)
+    origin = site.origin_of(request)
     if wish == ["leave"]:
-        await _leave_on_the_page(site, request, number)
+        # A mail says so, which leads back. There is none after the one click: the mail program promises no further
+        # mail then, and one is what gets a sender reported; nor does anybody know that a person clicked.
+        await site.subscriptions.leave(number, _ON_THE_PAGE, origin, is_told=True)
     reader = await load_reader(site, number)
     lang = language_of(site, request, reader)
     if reader is not None and wish != ["leave"] and await _may_undo(site, number):
-        chosen = choose_instead(reader, wish[0], site.newsletter.clock.now())
-        if chosen is not None and await _give_back(site, request, reader, chosen):
-            return _show_instead(site, request, chosen, lang)
+        chosen = choose_instead(wish[0], site.newsletter.clock.now())
+        if chosen is not None:
+            after = await site.subscriptions.undo_leaving(number, *chosen, origin)
+            if isinstance(after, Subscriber):
+                return _show_instead(site, request, after, lang)
         reader = await load_reader(site, number)
     return await _show_goodbye(site, request, reader, lang)
 
 
-def choose_instead(reader: Subscriber, wish: str, now: datetime) -> Subscriber | None:
-    """Return the reader as they wish to be instead of away; None for a wish that there is not."""
+def choose_instead(wish: str, now: datetime) -> tuple[ConsentMove, Decide] | None:
+    """Return what makes the reader as they wish to be instead of away; None for a wish that there is not."""
     if wish == "back":
-        return come_back(reader, now)
+        return ConsentMove.COME_BACK, lambda reader: come_back(reader, now)
     if wish == "fewer":
-        weekly = choose_weekly(reader.cadence)
-        return come_back(replace(reader, cadence=weekly), now) if weekly else None
+        return ConsentMove.COME_BACK, lambda reader: come_back_weekly(reader, now)
     for weeks in PAUSES:
         if wish == f"pause-{weeks}":
-            return pause_for(reader, weeks, now)
+            return ConsentMove.PAUSE_INSTEAD, partial(pause_instead, weeks=weeks, now=now)
     return None
 
 
@@ -102,52 +105,14 @@ def _check(site: Site, request: Request) -> SubscriberId | None:
     return None if number is None else SubscriberId(number)
 
 
-async def _leave(site: Site, request: Request, reader: SubscriberId, why: str) -> int:
-    """Let a reader leave; return the number in the record of consent, 0 where they had left before.
-
-    A mail that is under way is not sent any more: the sender looks at the consent when it claims one.
-    """
-    now = site.newsletter.clock.now()
-    return await site.newsletter.personal.leave(reader, now, why, site.origin_of(request))
-
-
-async def _leave_on_the_page(site: Site, request: Request, number: SubscriberId) -> None:
-    """Let a reader leave who came to the page, and queue the mail that says so, which leads back.
-
-    There is none after the one click. It is the mail program that promises no further mail then, and a further one is
-    what gets a sender reported; nor does anybody know that a person clicked.
-    """
-    reader = await load_reader(site, number)
-    left = await _leave(site, request, number, _ON_THE_PAGE)
-    if reader is None or not left:
-        return
-    now = site.newsletter.clock.now()
-    language = reader.language or site.identity.language
-    back = site.links.preferences(reader.id, reader.address, site.secret)
-    notice = write_goodbye(load_language(language), site.identity, back)
-    await site.newsletter.deliveries.queue_notice(
-        Kind.GOODBYE, str(left), reader.id, reader.address, notice, language, now, now + NOTICE_LIFETIME
-    )
-
-
 async def _may_undo(site: Site, reader: SubscriberId) -> bool:
     left_at = await site.newsletter.personal.load_left_at(reader)
     return left_at is not None and site.newsletter.clock.now() - left_at < UNDO_FOR
 
 
-async def _give_back(site: Site, request: Request, before: Subscriber, after: Subscriber) -> bool:
-    """Write what a reader wishes instead; False where something else has happened to them meanwhile."""
-    now = site.newsletter.clock.now()
-    why, origin = "came back on the goodbye page", site.origin_of(request)
-    changed = await site.newsletter.personal.change(before, after, now, why, origin)
-    if changed:
-        await tell_changed(site, after)
-    return changed
-
-
 async def _show_goodbye(site: Site, request: Request, reader: Subscriber | None, lang: Language) -> Response:
     """Return the page for who has left; with what there is instead, as long as that may be undone."""
-    may_undo = reader is not None and await _may_undo(site, reader.id)
+    may_undo = reader is not None and status_of(reader) is Status.LEFT and await _may_undo(site, reader.id)
     return site.page(
         request,
         "goodbye.html.j2",

@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 
 from newsletter.address import parse_address
 from newsletter.errors import AddressError
-from newsletter.model import Asked, Confirmation, EmailAddress, Kind
+from newsletter.model import Confirmation, EmailAddress, Notice
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_login
 from newsletter.tokens import Purpose, build_token, check_token
@@ -29,18 +29,14 @@ from newsletter.web.readers import PRIVATE, read_fields
 from newsletter.web.report import load_report
 from newsletter.web.site import Site
 from newsletter.web_links import WebLinks
+from newsletter.workflows.confirm_by_mail import LOGGING_IN, is_open
 from newsletter.workflows.notices import find_recipient
 
 log = structlog.get_logger()
 
-LINK_LIFETIME = timedelta(minutes=15)
 SESSION_LIFETIME = timedelta(hours=12)
 LOGIN = Limit("login", client="5/minute; 20/hour")
 """No limit for the whole site: strangers could use it up, and what they ask for is never done."""
-MOST_LINKS = 5
-"""One address gets at most so many links in LINKS_PERIOD, whoever asks for them. No longer than a link holds: an
-operator who gets none now has one that works, so nobody else can lock them out."""
-LINKS_PERIOD = LINK_LIFETIME
 ANSWER_AFTER_S = 0.3
 """An answer takes at least so long, so that its time does not say whose address is configured."""
 _TOKEN_BYTES = 32
@@ -119,7 +115,7 @@ async def ask_for_link(site: Site, request: Request) -> Response:
         lang.say_count(
             "It works once, for {number} minute.",
             "It works once, for {number} minutes.",
-            LINK_LIFETIME // timedelta(minutes=1),
+            LOGGING_IN.lifetime // timedelta(minutes=1),
         ),
         headers=PRIVATE,
     )
@@ -127,22 +123,19 @@ async def ask_for_link(site: Site, request: Request) -> Response:
 
 async def mail_link(site: Site, request: Request, address: EmailAddress) -> None:
     """Queue the mail with a link for an operator's address, unless it got many of them lately."""
-    newsletter = site.newsletter
-    now = newsletter.clock.now()
-    if await newsletter.confirmations.count_since(address, now - LINKS_PERIOD) >= MOST_LINKS:
+    now = site.newsletter.clock.now()
+    if not await site.by_mail.may_ask(LOGGING_IN, address, now):
         log.warning("many links to log in were asked for; no further one is sent now", address=address)
         return
     origin = site.origin_of(request)
-    reader = await find_recipient(address, newsletter.subscribers, now)
-    expires_at = now + LINK_LIFETIME
-    number = await newsletter.confirmations.ask(Asked.LOGIN, reader.id, address, "", origin, now, expires_at)
-    language = site.identity.language
-    minutes = LINK_LIFETIME // timedelta(minutes=1)
-    url = site.links.confirm(number, site.secret)
-    notice = write_login(load_language(language), site.identity, url, minutes, origin)
-    await newsletter.deliveries.queue_notice(
-        Kind.LOGIN, f"login:{number}", reader.id, address, notice, language, now, expires_at
-    )
+    reader = await find_recipient(address, site.newsletter.subscribers, now)
+    lang = load_language(site.identity.language)
+
+    def write(url: str) -> Notice:
+        minutes = LOGGING_IN.lifetime // timedelta(minutes=1)
+        return write_login(lang, site.identity, url, minutes, origin)
+
+    await site.by_mail.ask(LOGGING_IN, reader, address, "", write, lang.code, origin, now)
 
 
 async def show_login(site: Site, request: Request, confirmation: Confirmation) -> Response:
@@ -164,7 +157,7 @@ async def log_in(site: Site, request: Request, confirmation: Confirmation) -> Re
     """Begin a session, once for each link."""
     newsletter = site.newsletter
     now = newsletter.clock.now()
-    if not _may_log_in(site, confirmation) or not await newsletter.confirmations.finish(confirmation.id, now):
+    if not _may_log_in(site, confirmation) or not await site.by_mail.take(confirmation, now):
         return _show_late(site, request)
     before = _read_token(site, request)
     if before is not None:
@@ -248,10 +241,8 @@ def _set_cookie(site: Site, answer: Response, token: str, lifetime_s: int) -> No
 
 
 def _may_log_in(site: Site, confirmation: Confirmation) -> bool:
-    return (
-        confirmation.address in site.settings.operators
-        and confirmation.done_at is None
-        and confirmation.expires_at > site.newsletter.clock.now()
+    return confirmation.address in site.settings.operators and is_open(
+        confirmation, site.newsletter.clock.now()
     )
 
 

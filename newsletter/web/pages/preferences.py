@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,18 +16,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.checked_yaml import to_json
-from newsletter.compose.slots import pause_until
-from newsletter.compose.wishes import (
+from newsletter.compose.subscription import (
     LONGEST_PAUSE,
-    come_back,
-    follow_cadence,
     local_date,
-    read_pause_end,
+    parse_pause_end,
+    pause_ends_on,
+    status_of,
 )
 from newsletter.errors import BusyError, QueryError
 from newsletter.match.near_misses import NearMiss
 from newsletter.match.topics import parse_topics
-from newsletter.model import Consent, Subscriber, Topic
+from newsletter.model import Consent, Refused, Status, Subscriber, Topic
 from newsletter.render.language import Language
 from newsletter.render.wording import clean, write_cadence
 from newsletter.web.forms import (
@@ -48,14 +47,13 @@ from newsletter.web.readers import (
     PRIVATE,
     find_reader,
     language_of,
-    name_topics,
     read_fields,
     show_dead_link,
-    tell_changed,
 )
 from newsletter.web.site import Site
 from newsletter.web.topic_lines import MOST_TOPICS
 from newsletter.web.workload import do_work
+from newsletter.workflows.subscriptions import name_topics
 
 _HOW = "on the page of preferences"
 
@@ -115,8 +113,8 @@ async def save_preferences(site: Site, request: Request) -> Response:
         return await _show(site, request, reader, notice=lang.say("Nothing is different: it stays as it is."))
     if fields.get("version") != [version_of(reader)]:
         return await _show_stale(site, request, reader, checked)
-    after = follow_cadence(reader, after, site.newsletter.clock.now())
-    return await _change(site, request, reader, after, changes, checked)
+    moved = await site.subscriptions.change(reader.id, after, site.origin_of(request), _is_as_shown(reader))
+    return await _show_moved(site, request, reader, moved, checked)
 
 
 async def pause(site: Site, request: Request) -> Response:
@@ -127,14 +125,15 @@ async def pause(site: Site, request: Request) -> Response:
     lang = language_of(site, request, reader)
     fields = await read_fields(request)
     now = site.newsletter.clock.now()
-    first_on = read_pause_end(fields.get("until", [""])[0], reader, now)
+    first_on = parse_pause_end(fields.get("until", [""])[0], reader, now)
     if first_on is None:
         wrong = lang.say("Please choose a day after today and within a year.")
         return await _show(site, request, reader, pause_mistake=wrong, status=422)
-    if fields.get("version") != [version_of(reader)] or not _is_mailed(reader):
+    if fields.get("version") != [version_of(reader)]:
         return await _show_stale(site, request, reader)
-    after = pause_until(reader, first_on)
-    return await _change(site, request, reader, after, list_changes(lang, site, reader, after))
+    origin, is_as_shown = site.origin_of(request), _is_as_shown(reader)
+    moved = await site.subscriptions.pause(reader.id, first_on, _HOW, origin, is_as_shown)
+    return await _show_moved(site, request, reader, moved)
 
 
 async def resume(site: Site, request: Request) -> Response:
@@ -142,12 +141,18 @@ async def resume(site: Site, request: Request) -> Response:
     reader = await find_reader(site, request)
     if reader is None:
         return show_dead_link(site, request)
-    lang = language_of(site, request, reader)
     fields = await read_fields(request)
-    if reader.consent not in (Consent.PAUSED, Consent.LEFT) or fields.get("version") != [version_of(reader)]:
+    if fields.get("version") != [version_of(reader)]:
         return await _show_stale(site, request, reader)
-    after = come_back(reader, site.newsletter.clock.now(), await site.newsletter.entries.newest_run())
-    return await _change(site, request, reader, after, list_changes(lang, site, reader, after))
+    origin, is_as_shown = site.origin_of(request), _is_as_shown(reader)
+    moved = await site.subscriptions.take_up(reader, _HOW, origin, is_as_shown)
+    return await _show_moved(site, request, reader, moved)
+
+
+def _is_as_shown(reader: Subscriber) -> Callable[[Subscriber], bool]:
+    """Return what tells whether a reader is still as this page showed them."""
+    version = version_of(reader)
+    return lambda present: version_of(present) == version
 
 
 def _has_same_topics(reader: Subscriber, topics: Sequence[Topic], site: Site) -> bool:
@@ -163,21 +168,19 @@ def _is_mailed(reader: Subscriber) -> bool:
     return reader.consent in (Consent.CONFIRMED, Consent.PAUSED)
 
 
-async def _change(
+async def _show_moved(
     site: Site,
     request: Request,
     before: Subscriber,
-    after: Subscriber,
-    changes: Sequence[Change],
+    moved: Subscriber | Refused,
     checked: Checked | None = None,
 ) -> Response:
-    """Write the reader as they are from now on, and say so here and by mail."""
-    now = site.newsletter.clock.now()
-    if not await site.newsletter.personal.change(before, after, now, _HOW, site.origin_of(request)):
-        return await _show_stale(site, request, await _reload(site, request, before), checked)
-    if _is_mailed(after):
-        await tell_changed(site, after)
-    return await _show(site, request, await _reload(site, request, after), changes=changes)
+    """Say what is different from now on, or that nothing is."""
+    reader = await _reload(site, request, before)
+    if isinstance(moved, Refused):
+        return await _show_stale(site, request, reader, checked)
+    lang = language_of(site, request, before)
+    return await _show(site, request, reader, changes=list_changes(lang, site, before, moved))
 
 
 async def _reload(site: Site, request: Request, reader: Subscriber) -> Subscriber:
@@ -227,7 +230,8 @@ async def _show(
         version=version_of(reader),
         state=write_state(lang, reader),
         is_mailed=_is_mailed(reader),
-        is_suppressed=bool(suppressed),
+        may_resume=status_of(reader) in (Status.PAUSED, Status.ABSENT, Status.LEFT),
+        suppression=suppressed.get(reader.address),
         notice=notice,
         changes=changes,
         pause_mistake=pause_mistake,
@@ -279,7 +283,7 @@ def write_state(lang: Language, reader: Subscriber) -> str:
             return lang.say("You have unsubscribed and get no mail.")
         case Consent.UNCONFIRMED:
             return lang.say("You have not confirmed yet and get no digest.")
-        case Consent.PAUSED if reader.wake_at is None or reader.next_due_at is None:
+        case Consent.PAUSED if pause_ends_on(reader) is None:
             return lang.say("You have a pause until you end it.")
         case Consent.PAUSED:
             return lang.say(
@@ -309,7 +313,7 @@ def list_changes(lang: Language, site: Site, before: Subscriber, after: Subscrib
         return names.get(code or site.identity.language, code)
 
     def topics(reader: Subscriber) -> str:
-        return lang.join([clean(name, 80) for name in name_topics(site, reader)]) or "–"
+        return lang.join([clean(name, 80) for name in name_topics(reader, site.newsletter.library)]) or "–"
 
     compared = (
         (lang.say("Topics"), topics(before), topics(after), before.topics_json == after.topics_json),

@@ -110,15 +110,11 @@ async def _ask(site: Site, request: Request, checked: Checked, address: EmailAdd
 
 def open_desk(site: Site) -> Desk:
     """Return where somebody subscribes."""
-    newsletter = site.newsletter
     return Desk(
-        subscribers=newsletter.subscribers,
-        entries=newsletter.entries,
-        deliveries=newsletter.deliveries,
-        confirmations=newsletter.confirmations,
+        subscribers=site.newsletter.subscribers,
+        subscriptions=site.subscriptions,
+        by_mail=site.by_mail,
         identity=site.identity,
-        links=site.links,
-        secret=site.secret,
     )
 
 

@@ -1,0 +1,129 @@
+"""The commands about one reader: what they change, what they refuse, and who is told."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from newsletter.cli import DONE, ledger, look, people
+from newsletter.config import Config
+from newsletter.errors import ConfigError
+from newsletter.model import Consent, DeliveryFilter, EmailAddress, Kind, Subscriber
+from newsletter.storage.deliveries import suppress
+from newsletter.wiring import open_newsletter
+from tests.builders import at, make_subscriber
+from tests.storage.given import put_readers
+from tests.web.house import NOW, READER, write_config
+
+ASKED, GONE = "asked@example.org", "gone@example.org"
+Say = Callable[[Config], Awaitable[int]]
+
+
+@pytest.fixture
+async def config(tmp_path: Path, migrated_sqlite: Path) -> Config:
+    """A newsletter with READER, of whom the file decides, somebody who was asked, and one whose address bounced."""
+    file = tmp_path / "newsletter.db"
+    shutil.copy(migrated_sqlite, file)
+    config = write_config(tmp_path, f"sqlite:///{file}")
+    async with open_newsletter(config) as newsletter:
+        await put_readers(
+            newsletter.database,
+            make_subscriber(READER, next_due_at=at("2031-06-18 07:00")),
+            make_subscriber(ASKED, consent=Consent.UNCONFIRMED, file_owned=False),
+            make_subscriber(GONE, next_due_at=at("2031-06-18 07:00")),
+        )
+        await newsletter.database.transact(lambda connection: suppress(connection, GONE, "bounced", NOW))
+    return config
+
+
+async def load(config: Config, address: str = READER) -> Subscriber:
+    async with open_newsletter(config) as newsletter:
+        reader = await newsletter.subscribers.load(EmailAddress(address))
+    assert reader is not None
+    return reader
+
+
+async def list_mails(config: Config) -> list[tuple[str, str]]:
+    """To whom mails that are no digests are queued, and of what kind."""
+    async with open_newsletter(config) as newsletter:
+        kinds = (Kind.CHANGED, Kind.GOODBYE, Kind.CONFIRM)
+        found = [row for kind in kinds for row in await newsletter.deliveries.find(DeliveryFilter(kind=kind))]
+    return [(address, str(delivery.kind)) for delivery, address in found]
+
+
+async def test_a_pause_and_its_end_leave_the_preferences_to_the_file_and_are_told(config: Config) -> None:
+    assert await people.pause(config, READER, "") == DONE
+    paused = await load(config)
+    assert (paused.consent, paused.file_owned, paused.paused_by_file) == (Consent.PAUSED, True, False)
+
+    assert await people.restore(config, READER, "is back") == DONE
+
+    back = await load(config)
+    assert (back.consent, back.file_owned) == (Consent.CONFIRMED, True)
+    assert await list_mails(config) == [(READER, "changed")] * 2
+
+
+async def test_who_is_removed_gets_a_goodbye_and_stays_left(config: Config) -> None:
+    assert await people.remove(config, READER) == DONE
+    assert await list_mails(config) == [(READER, "goodbye")]
+
+    for until in ("", "2031-01-01"):
+        with pytest.raises(ConfigError, match="has left and stays so"):
+            await people.pause(config, READER, until)
+    assert (await load(config)).consent is Consent.LEFT
+
+    await people.restore(config, READER, "asked for it")
+    assert (await load(config)).consent is Consent.CONFIRMED
+
+
+@pytest.mark.parametrize("has_left", [False, True])
+@pytest.mark.parametrize(
+    "command",
+    [
+        lambda config: people.pause(config, ASKED, ""),
+        lambda config: people.pause(config, ASKED, "2031-01-01"),
+        lambda config: people.restore(config, ASKED, "asked"),
+    ],
+    ids=["pause", "pause until", "restore"],
+)
+async def test_no_command_confirms_who_never_did(config: Config, command: Say, has_left: bool) -> None:
+    if has_left:
+        await people.remove(config, ASKED)
+    before = await load(config, ASKED)
+
+    with pytest.raises(ConfigError, match="has never confirmed"):
+        await command(config)
+
+    assert await load(config, ASKED) == before
+    assert await people.add(
+        config, ASKED, name="", days="daily", hour="07:00", zone="UTC", topics=["RAG"]
+    )  # is refused
+    assert await load(config, ASKED) == before
+    assert await list_mails(config) == []
+
+
+async def test_a_next_digest_is_shown_of_those_only_who_get_one(
+    config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def show() -> str:
+        capsys.readouterr()
+        await people.list_all(config)
+        await look.status(config, readers=True, editions=1)
+        for address in (READER, ASKED, GONE):
+            await ledger.explain_reader(config, address, "")
+        return capsys.readouterr().out
+
+    assert {line.split()[0].strip(":") for line in (await show()).splitlines() if "2031-06-18" in line} == {
+        READER
+    }
+
+    await people.pause(config, READER, "2032-02-03")
+    shown = await show()
+    assert shown.count("paused until 3 Feb 2032") == 3
+
+    await people.remove(config, READER)
+    assert "2031-" not in await show()
+    assert "2032-" not in await show()
