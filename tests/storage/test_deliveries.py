@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from newsletter.errors import FellBehindError
 from newsletter.model import (
     Accepted,
     BeginData,
@@ -614,9 +615,24 @@ async def test_stranger_cannot_write_an_outcome(database: Database) -> None:
     store = SqlDeliveryStore(database)
 
     await settle(store, delivery, stranger, ACCEPTED)
-    await store.record(stranger, [Settle(DeliveryId(999), 1, ACCEPTED)], NOW)
 
     assert (await load_row(database)).state is State.IN_DATA
+
+
+@pytest.mark.parametrize("outcome", [ACCEPTED, Uncertain("the connection broke")])
+async def test_a_database_that_has_forgotten_a_mail_that_went_out_takes_nothing_more(
+    database: Database, outcome: Accepted | Uncertain
+) -> None:
+    instance = await given_instance(database)
+    await given_queued(database, await given_reader(database))
+    queued = await load_row(database)
+    store = SqlDeliveryStore(database)
+
+    for gone in (queued.id, DeliveryId(999)):
+        with pytest.raises(FellBehindError, match="newsletter restored"):
+            await store.record(instance, [Settle(gone, 1, outcome)], NOW)
+
+    assert await load_row(database) == queued
 
 
 # --- close --------------------------------------------------------------------------------
