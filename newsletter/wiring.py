@@ -133,7 +133,10 @@ class Newsletter:
         path = self.config.subscribers_path
         if not self.config.relays:
             return
-        readers = find_sample_readers(load_yaml(read_text(path), str(path))) if path else ()
+        readers: Sequence[Problem] = ()
+        if path is not None:
+            with suppress(ConfigError):  # what is wrong with the file is told when it is taken over
+                readers = tuple(find_sample_readers(load_yaml(read_text(path), str(path))))
         problems = [*self.config.samples, *readers]
         if problems:
             raise ConfigError(problems)

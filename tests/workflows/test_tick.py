@@ -11,10 +11,11 @@ from structlog.testing import capture_logs
 
 from newsletter.errors import ConfigError, MailerError, Problem, StoreError
 from newsletter.model import StepFailure, StepName
+from newsletter.scheduler import build_clockwork as build_newsletter_clockwork
 from newsletter.storage import Database, SqlSettingStore
 from newsletter.workflows.tick import BESIDE, Act, Clockwork, StepGuard
 from tests.builders import at
-from tests.workflows.conftest import SetClock
+from tests.workflows.conftest import Office, SetClock
 
 NOW = at("2026-06-16 07:00")
 
@@ -255,3 +256,24 @@ async def test_a_step_that_does_not_end_is_told(database: Database, monkeypatch:
     assert failure.step is StepName.COLLECTING
     assert "has not ended" in failure.error
     await clockwork.finish()
+
+
+@pytest.mark.parametrize("content", [None, b"a: \xe9\n", b"a: \0\n", b"subscribers: [", "folder"])
+async def test_a_clock_begins_whatever_has_become_of_the_subscribers_file(
+    office: Office, content: bytes | str | None
+) -> None:
+    file = office.folder / "subscribers.yaml"
+    file.unlink()
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    elif content:
+        file.mkdir()
+
+    office.newsletter.refuse_samples()
+    clockwork = build_newsletter_clockwork(office.newsletter, asyncio.Event())
+    await clockwork.tick()
+    await wait_for_all(clockwork)
+
+    [failure] = await office.newsletter.settings.load_step_failures()
+    assert failure.step is StepName.SUBSCRIBERS_FILE
+    assert "subscribers.yaml" in failure.error
