@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Executable, create_engine, insert, make_url, select, text, update
+from sqlalchemy import Connection, Executable, create_engine, insert, make_url, select, text, update
 
 from newsletter.errors import StoreError
 from newsletter.storage import Database, SqlSubscriberStore, engine, open_database
@@ -147,10 +147,13 @@ async def test_full_disk_is_a_store_error_and_leaves_all_as_it_was(
     database = await open_database(f"sqlite:///{file}")
     store = SqlSubscriberStore(database)
     await store.save([make_subscriber("first@example.org")], NOW, "added")
-    async with database.write() as connection:
-        # The pool has lent one connection so far, so this one is used below too.
-        pages = (await connection.scalars(text("PRAGMA page_count"))).one()
-        await connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 2}")
+
+    def limit(connection: Connection) -> None:
+        # There is one thread with one connection, so this one is used below too.
+        pages = connection.scalars(text("PRAGMA page_count")).one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 2}")
+
+    await database.transact(limit)
 
     with pytest.raises(StoreError, match="disk is full"):
         await store.save(
