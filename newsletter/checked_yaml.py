@@ -19,11 +19,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from newsletter.address import parse_address
-from newsletter.errors import AddressError, Problem, QueryError
+from newsletter.errors import AddressError, Problem, QueryError, Steps, format_steps
 from newsletter.model import EmailAddress
 from newsletter.render.language import list_languages
 from newsletter.text import clean_text
-from newsletter.yaml_text import Document, Steps, Value, format_steps
+from newsletter.yaml_text import Document, Value
 
 
 class Section(BaseModel):
@@ -251,9 +251,6 @@ def _empty_values(value: Value, steps: Steps) -> Iterator[Steps]:
 
 # --- topics -------------------------------------------------------------------------------
 
-_TOPIC_PLACE = re.compile(r"topics\[(\d+)\](.*?): (.*)", re.DOTALL)
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
-
 
 def _check_forms(
     document: Document, steps: Steps, forms: Sequence[Value], first: int, check_topics: CheckTopics
@@ -262,32 +259,20 @@ def _check_forms(
     try:
         check_topics(to_json(forms))
     except QueryError as error:
-        index, below, message = _split_message(str(error))
-        topic = (*steps, first + index)
-        problem = _place_in_topic(document, _find_steps(document, topic, below), error, message)
-        return replace(problem, path=format_steps(topic) + below)
+        index, *below = error.path[1:] or (0,)  # the first step is the list itself
+        topic = (*steps, first + int(index))
+        return replace(place_mistake(document, topic, (*below,), error), path=format_steps((*topic, *below)))
     return None
 
 
-def _split_message(message: str) -> tuple[int, str, str]:
-    """Split ``topics[1].any[0]: unknown scope`` into 1, ``.any[0]`` and ``unknown scope``."""
-    found = _TOPIC_PLACE.fullmatch(message)
-    return (int(found[1]), found[2], found[3]) if found else (0, "", message)
-
-
-def _place_in_topic(document: Document, steps: Steps, error: QueryError, message: str) -> Problem:
-    for below, text in document.texts_below(steps):
+def place_mistake(document: Document, topic: Steps, below: Steps, error: QueryError) -> Problem:
+    """Return a mistake in a topic of a document at its place: in the text or at the key that is wrong, else where the
+    topic stands."""
+    steps = (*topic, *below) if (*topic, *below) in document.places else topic
+    for place, text in document.texts_below(steps):
         if text == error.text:
-            return document.problem(below, message, offset=error.position)
-    for below in document.key_places:
-        if below[: len(steps)] == steps and below[-1] == error.text:
-            return document.problem(below, message, at_key=True)
-    return document.problem(steps, message)
-
-
-def _find_steps(document: Document, topic: Steps, below: str) -> Steps:
-    """Return the steps that ``.any[0]`` means below a topic, those of the topic where it has no such place."""
-    steps = topic
-    for key, index in _STEP.findall(below):
-        steps = (*steps, key or int(index))
-    return steps if steps in document.places else topic
+            return document.problem(place, error.told, offset=error.position)
+    for place in document.key_places:
+        if place[: len(steps)] == steps and place[-1] == error.text:
+            return document.problem(place, error.told, at_key=True)
+    return document.problem(steps, error.told)

@@ -25,6 +25,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+Steps = tuple[str | int, ...]
+"""The way to a value through the keys and numbers above it."""
+
+
+def format_steps(steps: Steps) -> str:
+    """Return steps as people read them: ``sources[0].kind``.
+
+    Of a key with a colon only the beginning: in ``password:hunter2`` a blank was forgotten.
+    """
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step.partition(':')[0]}" for step in steps)
+    return text.removeprefix(".")
+
 
 class NewsletterError(Exception):
     """The root: catch it to catch all of ours and nothing else."""
@@ -68,15 +80,35 @@ class TemplateError(ConfigError):
 class QueryError(NewsletterError):
     """A topic is wrong.
 
-    position is the offset in ``text`` (from 0) where the mistake begins.
-    hint names the nearest right word or form, or is empty.
+    message says what is wrong, hint the nearest right word or form, or nothing. path is the place in the topic, or in
+    a list of topics: ``("any", 2)``. position is the offset in ``text`` (from 0) where the mistake begins.
     """
 
-    def __init__(self, message: str, *, text: str = "", position: int = 0, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, text: str = "", position: int = 0, hint: str = "", path: Steps = ()
+    ) -> None:
+        self.message = message
         self.text = text
         self.position = position
         self.hint = hint
-        super().__init__(f"{message}; {hint}" if hint else message)
+        self.path = path
+        place = f"{format_steps(path)}: " if path else ""
+        super().__init__(place + self.told)
+
+    @property
+    def told(self) -> str:
+        """What is wrong and what would be right, without the place."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+    def within(self, *steps: str | int) -> QueryError:
+        """Return the same mistake as a part of something larger."""
+        return QueryError(
+            self.message,
+            text=self.text,
+            position=self.position,
+            hint=self.hint,
+            path=(*steps, *self.path),
+        )
 
 
 class AddressError(NewsletterError):

@@ -673,7 +673,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What one reader gets in one slot. quiet_topics are the reader's topics that found nothing.
+    """What one reader gets in one slot. quiet_topics are the reader's topics that fit no paper of it.
 
     since_on is the first date that it covers; a digest that covers a week is shown as one. layout and language are
     how it is shown, empty until that is chosen (``render.choose_look``). is_first: nothing was

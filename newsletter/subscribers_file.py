@@ -38,6 +38,7 @@ from newsletter.checked_yaml import (
 from newsletter.compose.subscription import drop_from_file, follow_file, word_refusal
 from newsletter.errors import ConfigError, Problem
 from newsletter.model import Cadence, Consent, EmailAddress, Refused, Subscriber
+from newsletter.topic_lines import form_of, split_topics
 from newsletter.yaml_text import Document, load_yaml
 
 _DAYS = {name[:3].lower(): number for number, name in enumerate(calendar.day_name)}
@@ -308,7 +309,7 @@ def _find_unserved(document: Document, rows: Iterable[tuple[int, FileSubscriber]
 # --- lists of readers as CSV --------------------------------------------------------------
 
 COLUMNS = ("address", "name", "days", "hour", "zone", "language", "layout", "everything_else", "topics")
-"""The columns of a list; only the address must be there. Topics are JSON, or names and lines with ``|`` between."""
+"""The columns of a list; only the address must be there. Topics are JSON, or lines with ``|`` between."""
 CONSENT_COLUMN = "consent"
 """Stands in an exported list, too: whoever is not confirmed there is not taken from it."""
 _FORMULA = ("=", "+", "-", "@", "\t")
@@ -336,7 +337,7 @@ def parse_csv_row(row: Mapping[str, str | None], everything_else: int) -> Subscr
     topics = given.get("topics", "")
     number = given.get("everything_else", "")
     try:
-        listed = json.loads(topics) if topics.startswith("[") else [one.strip() for one in topics.split("|")]
+        listed = json.loads(topics) if topics.startswith("[") else map(form_of, split_topics(topics))
         rest = parse_everything_else(number) if number else everything_else
     except ValueError as error:
         raise ConfigError([Problem(str(error), path="topics or everything_else")]) from error

@@ -15,12 +15,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from newsletter.errors import ConfigError, Problem
+from newsletter.errors import ConfigError, Problem, Steps, format_steps
 
 Value = str | None | list["Value"] | dict[str, "Value"]
-Steps = tuple[str | int, ...]
-"""The way to a value: ``("sources", 0, "kind")``."""
-
 MAX_DEPTH = 30
 
 # libyaml reads ten times faster than the Python twin; both yield the same events.
@@ -98,15 +95,6 @@ class Document:
             if around in self.places:
                 return self.places[around]
         return self.places.get((), Place(1, 1))
-
-
-def format_steps(steps: Steps) -> str:
-    """Return steps as people read them: ``sources[0].kind``.
-
-    Of a key with a colon only the beginning: in ``password:hunter2`` a blank was forgotten.
-    """
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step.partition(':')[0]}" for step in steps)
-    return text.removeprefix(".")
 
 
 def read_text(path: Path) -> str:

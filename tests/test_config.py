@@ -689,9 +689,9 @@ def test_all_the_mistakes_are_reported_at_once_in_the_order_of_the_file(file: Pa
 
 
 def test_a_mistake_inside_of_a_topic_is_named_at_its_sign(file: Path) -> None:
-    found = problems(file, WHO + SOURCES + "topics:\n  - robots: robot*, arm AND hand\n")
+    found = problems(file, WHO + SOURCES + "topics:\n  - robots: [robot*, arm AND hand]\n")
 
-    assert [(p.line, p.column, p.path) for p in found] == [(4, 25, "topics[0].robots")]
+    assert [(p.line, p.column, p.path) for p in found] == [(4, 26, "topics[0].robots[1]")]
 
 
 def test_topics_can_be_checked_by_another_rule(file: Path) -> None:

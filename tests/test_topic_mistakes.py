@@ -104,13 +104,19 @@ MISTAKES = [
     (
         "manipulation",
         "a AND b",
-        "5:30",
+        "5:26",
+        "a comma means nothing in a query; write OR between words",
+    ),
+    (
+        "SLM",
+        "a AND b",
+        "7:41",
         "AND has no meaning in a list of words; put the whole under 'query', or quotes around it ",
     ),
     (
-        "manipulation",
+        "SLM",
         "NOT b",
-        "5:28",
+        "7:39",
         "NOT has no meaning in a list of words; put the whole under 'query', or quotes around it ",
     ),
     (

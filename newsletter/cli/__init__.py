@@ -41,7 +41,7 @@ ConfigPath = Annotated[
 LogJson = Annotated[bool, typer.Option("--log-json", help="Write logs as JSON lines.")]
 Address = Annotated[str, typer.Argument(help="The subscriber's e-mail address.")]
 TopicOrQuery = Annotated[
-    str, typer.Argument(help="A topic's name, or a query: 'robot* AND NOT title:survey'.")
+    str, typer.Argument(help="A topic's name, or one as in subscribers.yaml: 'robot* AND NOT title:survey'.")
 ]
 DEFAULT_CONFIG = Path("config.yaml")
 

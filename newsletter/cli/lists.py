@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from newsletter.address import parse_address
+from newsletter.checked_yaml import to_json
 from newsletter.cli import DONE, DONE_WITH_FAILURES
 from newsletter.cli.people import load_reader, show_days
 from newsletter.cli.show import console, print_json
 from newsletter.config import Config
-from newsletter.errors import ConfigError, NewsletterError, Problem
-from newsletter.match.topics import parse_topics
+from newsletter.errors import ConfigError, NewsletterError, Problem, QueryError
+from newsletter.match.doubts import find_doubts
+from newsletter.match.topics import parse_topic, parse_topics
 from newsletter.model import EmailAddress, Subscriber, SubscriberId, Topic
 from newsletter.subscribers_file import (
     COLUMNS,
@@ -24,11 +27,13 @@ from newsletter.subscribers_file import (
     sift_subscribers,
     write_csv_row,
 )
+from newsletter.topic_lines import word_mistake
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.import_subscribers import begin_reading
 from newsletter.yaml_text import read_text
 
 _BATCH = 500
+_MOST_TOLD = 20_000  # texts of topics that are remembered
 
 
 async def import_file(config: Config, file: Path, consent: str, *, dry_run: bool) -> int:
@@ -39,6 +44,7 @@ async def import_file(config: Config, file: Path, consent: str, *, dry_run: bool
             [Problem("say how they agreed; it is kept as the record of consent", path="--consent")]
         )
     counts: Counter[str] = Counter()
+    told: set[str] = set()
     read = _read_yaml if file.suffix in (".yaml", ".yml") else _read_csv
     async with open_newsletter(config) as newsletter:
         try:
@@ -52,6 +58,7 @@ async def import_file(config: Config, file: Path, consent: str, *, dry_run: bool
                     console.print(f"{file}:{line}: {reader.address} stands in the file twice", style="red")
                 else:
                     batch[reader.address] = (line, reader)
+                    _tell_doubts(f"{file}:{line}", reader, newsletter.library, told)
                 if len(batch) >= _BATCH:
                     await _take(newsletter, file, batch, consent, counts, dry_run=dry_run)
                     batch = {}
@@ -61,6 +68,17 @@ async def import_file(config: Config, file: Path, consent: str, *, dry_run: bool
     what = "would be added" if dry_run else "added"
     console.print(f"{counts['added']} {what}, {counts['known']} known already, {counts['refused']} refused")
     return DONE_WITH_FAILURES if counts["refused"] else DONE
+
+
+def _tell_doubts(place: str, reader: Subscriber, library: Mapping[str, Topic], told: set[str]) -> None:
+    """Say what is odd about a reader's topics, once for all who have them."""
+    if reader.topics_json in told or len(told) >= _MOST_TOLD:
+        return
+    told.add(reader.topics_json)
+    for form in json.loads(reader.topics_json):
+        for doubt in find_doubts(form, library) if to_json(form) not in told else ():
+            console.print(f"{place}: {parse_topic(form, library).name}: {doubt}", style="yellow")
+        told.add(to_json(form))
 
 
 def _read_csv(
@@ -75,6 +93,8 @@ def _read_csv(
                 reader = parse_csv_row(row, config.everything_else)
                 parse_topics(reader.topics_json, library)
                 yield rows.line_num, reader
+            except QueryError as error:
+                yield rows.line_num, f"{file}:{rows.line_num}: topics: {word_mistake(error)}"
             except NewsletterError as error:
                 yield rows.line_num, f"{file}:{rows.line_num}: {error}"
 

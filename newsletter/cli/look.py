@@ -23,6 +23,7 @@ from newsletter.cli.show import (
     console,
     counting_progress,
     show_contradictions,
+    show_doubts,
     show_fetches,
     show_ledger,
     show_uncertain,
@@ -35,6 +36,7 @@ from newsletter.model import Consent, EmailAddress, FetchState, Kind, Subscriber
 from newsletter.ports import Clock
 from newsletter.private_files import write_private
 from newsletter.scorecard import check_message
+from newsletter.topic_lines import require_topics
 from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
 from newsletter.workflows.build_mail import Mail, MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
@@ -194,13 +196,16 @@ async def _open_for_preview(config: Config, clock: Clock, *, fresh: bool) -> Asy
 async def _choose_preview_reader(newsletter: Newsletter, request: PreviewRequest) -> Subscriber:
     """Return whom to preview: with --topic a trial reader of those; else the reader named, or the first one;
     where there are no readers yet, a trial reader of the configured topics."""
-    topics: list[object] = list(request.topics)
-    if not topics:
+    if request.topics:
+        read = require_topics(request.topics, newsletter.library, "--topic")
+        show_doubts(read)
+        topics_json = read.topics_json
+    else:
         readers = await load_readers(newsletter)
         if request.address or readers or not newsletter.config.topics:
             return pick_reader(readers, request.address)
-        topics = list(newsletter.config.topics)
-    trial = make_trial_reader(to_json(topics), newsletter.config.everything_else)
+        topics_json = to_json(list(newsletter.config.topics))
+    trial = make_trial_reader(topics_json, newsletter.config.everything_else)
     return await start_window(trial, newsletter.entries, newsletter.clock.now())
 
 

@@ -6,15 +6,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 
 from newsletter.address import parse_address
-from newsletter.checked_yaml import to_json
 from newsletter.cli import DONE, WRONG_INPUT
-from newsletter.cli.show import build_table, console, word_consent, word_next
+from newsletter.cli.show import build_table, console, show_doubts, word_consent, word_next
 from newsletter.compose.subscription import pause_ends_on, word_refusal
 from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
 from newsletter.match.topics import parse_topics
 from newsletter.model import Refused, Subscriber, SubscriberId
 from newsletter.subscribers_file import parse_cadence, parse_name
+from newsletter.topic_lines import require_topics
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.subscriptions import Subscriptions
 
@@ -61,12 +61,12 @@ async def add(
     named = parse_name(name, "--name")
     cadence = parse_cadence(days, hour, zone)
     async with open_newsletter(config) as newsletter:
-        topics_json = to_json(list(topics))
-        parse_topics(topics_json, newsletter.library)
+        read = require_topics(topics, newsletter.library, "--topic")
+        show_doubts(read)
         wanted = Subscriber(
             address=checked,
             cadence=cadence,
-            topics_json=topics_json,
+            topics_json=read.topics_json,
             name=named,
             everything_else=config.everything_else,
             file_owned=False,

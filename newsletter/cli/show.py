@@ -29,6 +29,7 @@ from newsletter.collect.health import GOOD_STATES
 from newsletter.compose.subscription import next_mail_at, pause_ends_on
 from newsletter.model import PENDING, Delivery, FetchRecord, LedgerCount, State, Subscriber
 from newsletter.text import clean_output
+from newsletter.topic_lines import ReadTopics
 from newsletter.workflows.pace import PaceKeeper
 
 
@@ -77,6 +78,12 @@ def build_table(*columns: str) -> Table:
         name = column.removesuffix("#")
         table.add_column(name, justify="right" if name != column else "left", overflow="fold")
     return table
+
+
+def show_doubts(read: ReadTopics) -> None:
+    """Print what is odd about topics that were typed, beside what the command prints."""
+    for doubt in read.doubts:
+        print(f"warning: {doubt.told}", file=sys.stderr)
 
 
 def show_fetches(records: Sequence[FetchRecord]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from newsletter.cli import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES, WRONG_INPUT
 from newsletter.cli.show import console, show_fetches
-from newsletter.cli.topics import find_odd_topics
+from newsletter.cli.topics import find_doubted_topics, find_odd_topics
 from newsletter.config import Config
 from newsletter.deliver.dns_records import Verdict
 from newsletter.errors import MailerError
@@ -105,11 +105,12 @@ def _check_files(config: Config) -> None:
 
 
 async def _check_topics(config: Config) -> None:
-    """Warn of topics that found nothing, or nearly everything, in what is stored."""
-    if config.database_file is not None and not config.database_file.exists():
-        return
-    async with open_newsletter(config) as newsletter:
-        for line in await find_odd_topics(newsletter):
+    """Warn of topics that cannot find what was meant, and of those that found nothing, or nearly everything, in what is
+    stored."""
+    is_new = config.database_file is not None and not config.database_file.exists()
+    async with open_newsletter(config, database_url="sqlite:///:memory:" if is_new else "") as newsletter:
+        odd = [] if is_new else await find_odd_topics(newsletter)
+        for line in (*await find_doubted_topics(newsletter), *odd):
             console.print(f"topic          {line}", style="yellow")
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import date, timedelta
 
 from rich.text import Text
 
+from newsletter.checked_yaml import to_json
 from newsletter.cli import DONE
 from newsletter.cli.look import load_readers
-from newsletter.cli.show import build_table, console, draw_bars
+from newsletter.cli.show import build_table, console, draw_bars, show_doubts
 from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
+from newsletter.match.doubts import find_doubts
 from newsletter.match.near_misses import NearMiss
-from newsletter.match.query import parse_query, print_query
+from newsletter.match.query import print_query
 from newsletter.match.rank import dated_on
 from newsletter.match.topics import parse_topic, parse_topics
 from newsletter.match.words import compile_words
 from newsletter.model import AllOf, AnyOf, Entry, Hit, Match, Not, Query, Scope, Topic, Words
+from newsletter.topic_lines import require_topics
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.try_topics import (
     Trial,
@@ -112,13 +116,11 @@ async def try_query(config: Config, text: str, days: int, other: str) -> int:
 
 
 async def _find_topic(newsletter: Newsletter, text: str) -> Topic:
-    """Return the topic of that name, of the configuration or of a reader; else the text read as a query string.
-
-    Raises QueryError with the place of the mistake.
-    """
+    """Return the topic of that name, of the configuration or of a reader; else the text read as a line of
+    subscribers.yaml. Raises ConfigError with the place of the mistake."""
     wanted = " ".join(text.split()).casefold()
     if not wanted:
-        raise ConfigError([Problem("name a topic, or write a query")])
+        raise ConfigError([Problem("name a topic, or write one as in subscribers.yaml")])
     named = dict(newsletter.library)
     for reader in await load_readers(newsletter):
         for topic in parse_topics(reader.topics_json, newsletter.library):
@@ -126,8 +128,9 @@ async def _find_topic(newsletter: Newsletter, text: str) -> Topic:
     for name, topic in named.items():
         if name.casefold() == wanted:
             return topic
-    parse_query(text)
-    return parse_topic({"name": text, "query": text})
+    read = require_topics([text], newsletter.library, "topic")
+    show_doubts(read)
+    return read.topics[0]
 
 
 def _show_trial(trial: Trial, odd: Sequence[str], today: date, days: int) -> None:
@@ -223,4 +226,16 @@ async def find_odd_topics(newsletter: Newsletter) -> list[str]:
         else f"{use.trial.topic.name}: {odd}"
         for use in use_topics(counts, trier)
         for odd in find_oddities(use.trial, trier)
+    ]
+
+
+async def find_doubted_topics(newsletter: Newsletter) -> list[str]:
+    """Return a line for each word of a topic that will find nothing, or everything, as it is written."""
+    forms: dict[str, None] = dict.fromkeys(map(to_json, newsletter.config.topics))
+    for reader in await load_readers(newsletter):
+        forms |= dict.fromkeys(map(to_json, json.loads(reader.topics_json)))
+    return [
+        f"{parse_topic(form, newsletter.library).name}: {doubt}"
+        for form in map(json.loads, forms)
+        for doubt in find_doubts(form, newsletter.library)
     ]

@@ -92,7 +92,8 @@ def compose_digest(
         topic = matches.topic
         mine = [candidate for candidate in matches.ranked if best[candidate.entry.id] == index]
         if not mine:
-            quiet.append(topic.name)
+            if not matches.ranked:  # else what it brings stands under another topic of this very mail
+                quiet.append(topic.name)
             continue
         if topic.rank in _DIVERSE:
             mine = diversify(mine, compare, topic.limit)

@@ -7,17 +7,21 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import NoReturn
 
-from newsletter.errors import QueryError
+from newsletter.errors import QueryError, Steps
+
+_QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02", '"'))
+"""What word processors and telephones make of a straight quote."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of what the reader wrote: whole[start:], stripped, and the path of whole inside the topic."""
+    """A piece of what the reader wrote: whole[start:], stripped, with straight quotes, and the path of whole inside the
+    topic."""
 
     value: str
     whole: str
     start: int
-    path: str
+    path: Steps
 
     def part(self, begin: int, end: int | None = None) -> Piece:
         """Return value[begin:end] without the spaces around it, as a piece with its own place."""
@@ -25,13 +29,17 @@ class Piece:
         return replace(self, value=raw.strip(), start=self.start + begin + len(raw) - len(raw.lstrip()))
 
     def fail(self, message: str, *, at: int = 0, hint: str = "") -> NoReturn:
-        text = f"{self.path}: {message}" if self.path else message
-        raise QueryError(text, text=self.whole, position=self.start + at, hint=hint)
+        raise QueryError(message, text=self.whole, position=self.start + at, hint=hint, path=self.path)
+
+    @property
+    def written(self) -> str:
+        """The piece as the reader wrote it."""
+        return self.whole[self.start : self.start + len(self.value)]
 
 
-def piece_of(raw: str, path: str) -> Piece:
+def piece_of(raw: str, path: Steps = ()) -> Piece:
     """Return a whole text that stands at a path of a topic, without the spaces around it."""
-    return Piece(raw, raw, 0, path).part(0)
+    return Piece(raw.translate(_QUOTES), raw, 0, path).part(0)
 
 
 def nearest_of(word: str, known: Iterable[str]) -> str:

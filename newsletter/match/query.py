@@ -196,7 +196,7 @@ def parse_query(text: str, where: tuple[Scope, ...] = DEFAULT_WHERE) -> Query:
 
     where is where words without a scope are looked for. Raises QueryError with the position of the mistake.
     """
-    return parse_query_piece(piece_of(text, ""), where)
+    return parse_query_piece(piece_of(text), where)
 
 
 def parse_query_piece(text: Piece, where: tuple[Scope, ...]) -> Query:
@@ -215,6 +215,12 @@ def parse_query_piece(text: Piece, where: tuple[Scope, ...]) -> Query:
     if problem:
         text.fail(f"nothing can match: {problem}", hint="take one of them out")
     return query
+
+
+def split_query(text: Piece) -> list[Piece]:
+    """Return the words of a query string that `parse_query_piece` reads, as they are written, without operators."""
+    tokens = _grammar().lex(text.value)
+    return [text.part(token.start_pos or 0, token.end_pos) for token in tokens if token.type == "TERM"]
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,8 @@ A topic is written as a name, as one line under a name, or in long form:
       none: [survey, "title:benchmark"]
 
 All three become the same tree: AllOf(AnyOf(any), all…, Not(none)…). Commas separate words; quotes protect them; what a
-word says is read by `match.query`. ``query`` takes a boolean query string instead. ``about`` describes what is wanted,
+word says is read by `match.query`, what a line says by `match.topic_line`. ``query`` takes a boolean query string
+instead. ``about`` describes what is wanted,
 ``like`` and ``unlike`` name papers; without any words these alone choose.
 """
 
@@ -24,7 +25,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from newsletter.errors import QueryError
+from newsletter.errors import QueryError, Steps
 from newsletter.match.fold import fold
 from newsletter.match.piece import Piece, did_you_mean, piece_of
 from newsletter.match.query import (
@@ -35,7 +36,9 @@ from newsletter.match.query import (
     parse_query_piece,
     parse_whole,
     split_at_commas,
+    split_query,
 )
+from newsletter.match.topic_line import MOST_LINE_CHARS, is_name, is_query, split_name
 from newsletter.model import AllOf, AnyOf, Not, Query, Rank, Scope, Topic
 
 NO_LIBRARY: Mapping[str, Topic] = MappingProxyType({})
@@ -53,7 +56,7 @@ def parse_topics(topics_json: str, library: Mapping[str, Topic] = NO_LIBRARY) ->
     """Return the topics of a reader, in the reader's order, from a JSON list of forms (see parse_topic).
 
     Results are remembered, since most readers have the topics of others.
-    Raises QueryError; its message begins with the place: ``topics[1].any[0]: …``.
+    Raises QueryError; its path begins with ``("topics", 1)``.
     """
     return _parse_topics_once(topics_json, tuple(library.items()))
 
@@ -68,28 +71,39 @@ def _parse_topics_once(topics_json: str, library: tuple[tuple[str, Topic], ...])
     if not isinstance(forms, list):
         raise QueryError("topics must be a list", text=topics_json)
     parse = _parser_of_forms(library)
-    topics = tuple(parse(json.dumps(form), f"topics[{index}]") for index, form in enumerate(forms))
+    topics = []
+    for index, form in enumerate(forms):
+        try:
+            topics.append(parse(json.dumps(form)))
+        except QueryError as error:
+            raise error.within("topics", index) from error
     check_names(topics)
-    return topics
+    return tuple(topics)
 
 
 @lru_cache(maxsize=8)
-def _parser_of_forms(library: tuple[tuple[str, Topic], ...]) -> Callable[[str, str], Topic]:
-    """Return what parses one form, as JSON, at a place. It remembers: readers whose lists differ have the same
-    topics in them, and then share one object."""
+def _parser_of_forms(library: tuple[tuple[str, Topic], ...]) -> Callable[[str], Topic]:
+    """Return what parses one form, as JSON. It remembers: readers whose lists differ have the same topics in them, and
+    then share one object."""
     known = dict(library)
-    return lru_cache(maxsize=20_000)(lambda form_json, path: _parse_form(json.loads(form_json), known, path))
+    return lru_cache(maxsize=20_000)(lambda form_json: parse_topic(json.loads(form_json), known))
 
 
 def parse_topic(form: object, library: Mapping[str, Topic] = NO_LIBRARY) -> Topic:
-    """Return the topic of one YAML or JSON form: a name, ``{name: line}``, or the long form with ``name``.
+    """Return the topic of one YAML or JSON form: a line, ``{name: line}``, or the long form with ``name``.
 
     A name that stands alone (or with limits, but without words) means the topic of the library with
-    that name, and otherwise is itself the word looked for. Scalars may be text, int or float.
-    Raises QueryError with the text and position of the mistake; its message begins with the path
-    inside the topic: ``any[2]: …``.
+    that name, and otherwise is itself what is looked for. Scalars may be text, int or float.
+    Raises QueryError with the text and position of the mistake, and its path inside the topic: ``("any", 2)``.
     """
-    return _parse_form(form, library, "")
+    if isinstance(form, Mapping):
+        return _parse_mapping(form, library)
+    if _is_scalar(form):
+        return _parse_line(str(form), library)
+    return piece_of("").fail(
+        "a topic must be a name, 'name: words', or a mapping with 'name'",
+        hint="write it without brackets: - RAG",
+    )
 
 
 def check_names(topics: Sequence[Topic]) -> None:
@@ -99,98 +113,123 @@ def check_names(topics: Sequence[Topic]) -> None:
         first = seen.setdefault(topic.name.casefold(), index)
         if first != index:
             raise QueryError(
-                f"topics[{index}]: there are two topics with the name {topic.name!r}",
+                f"there are two topics with the name {topic.name!r}",
                 text=topic.name,
                 hint=f"rename or remove one (the other is topics[{first}])",
+                path=("topics", index),
             )
 
 
-def _parse_form(form: object, library: Mapping[str, Topic], path: str) -> Topic:
-    if isinstance(form, Mapping):
-        return _parse_mapping(form, library, path)
-    if _is_scalar(form):
-        return _parse_long({"name": form}, library, path)
-    return piece_of("", path).fail(
-        "a topic must be a name, 'name: words', or a mapping with 'name'",
-        hint="write it without brackets: - RAG",
-    )
+# --- lines --------------------------------------------------------------------------------
 
 
-def _parse_mapping(form: Mapping[Any, object], library: Mapping[str, Topic], path: str) -> Topic:
+def _parse_line(text: str, library: Mapping[str, Topic]) -> Topic:
+    line = piece_of(text)
+    if not line.value:
+        line.fail("the name is empty", hint="write what the topic is called")
+    if line.value.startswith("{"):
+        line.fail("a topic in braces is no text", hint="write it without quotes: {name: RAG, limit: 5}")
+    known = _find_in(library, " ".join(line.written.split()))
+    if known is not None:
+        return known
+    name, words = split_name(line)
+    if name in _KEYS and words is not line:
+        return _parse_long({name: words.written}, library)
+    return Topic(name, _parse_words_line(words))
+
+
+def _parse_named(name: str, line: str, library: Mapping[str, Topic]) -> Topic:
+    """Return the topic of ``name: line``, which YAML has taken apart."""
+    if is_name(piece_of(name).value):
+        return Topic(_parse_name(name, (name,)), _parse_words_line(piece_of(line, (name,))))
+    try:
+        return _parse_line(f"{name}: {line}", library)
+    except QueryError as error:
+        at = error.position - len(name) - 2
+        text, position = (line, at) if at >= 0 else (name, error.position)
+        raise QueryError(error.message, text=text, position=position, hint=error.hint) from error
+
+
+def _parse_words_line(words: Piece, where: tuple[Scope, ...] = DEFAULT_WHERE) -> Query:
+    """Return what a line of words asks for: a query string, or words with commas between them of which any will do."""
+    if len(words.value) > MOST_LINE_CHARS:
+        words.fail(
+            f"this topic has more than {MOST_LINE_CHARS} characters",
+            at=MOST_LINE_CHARS,
+            hint="make several of it",
+        )
+    if is_query(words.value):
+        return parse_query_piece(words, where)
+    return _build_query({"any": tuple(parse_item(item, where) for item in split_at_commas(words))})
+
+
+def _parse_mapping(form: Mapping[Any, object], library: Mapping[str, Topic]) -> Topic:
     if "name" in form or len(form) != 1:
-        return _parse_long(form, library, path)
+        return _parse_long(form, library)
     name, line = next(iter(form.items()))
     if name in _KEYS:
-        return _parse_long(form, library, path)
+        return _parse_long(form, library)
     if isinstance(line, Mapping):
-        return piece_of(str(name), path).fail(
+        return piece_of(str(name)).fail(
             f"the words of {str(name)!r} must be a line or a list",
             hint=f"long form: 'name: {name}' beside its keys",
         )
-    return _parse_long({"name": name, "any": line}, library, path, {"any": str(name)})
+    if _is_scalar(line) and str(line).strip():
+        return _parse_named(str(name), str(line), library)
+    return _parse_long({"name": name, "any": line}, library, {"any": str(name)})
 
 
 def _parse_long(
     form: Mapping[Any, object],
     library: Mapping[str, Topic],
-    path: str,
     shown_as: Mapping[str, str] = MappingProxyType({}),
 ) -> Topic:
     """Parse the long form. shown_as names keys as the reader wrote them, for messages."""
-
-    def path_of(key: str) -> str:
-        return ".".join(part for part in (path, shown_as.get(key, key)) if part)
-
-    _check_keys(form, path)
-    name = _parse_name(form.get("name"), path_of("name"))
+    _check_keys(form)
+    name = _parse_name(form.get("name"), ("name",))
     topic = None if any(key in form for key in _OWN) else _find_in(library, name)
     if topic is None:
-        topic = _parse_own(form, name, path, path_of)
-    settings = {key: parse(form[key], path_of(key)) for key, parse in _SETTINGS.items() if key in form}
+        topic = _parse_own(form, name, shown_as)
+    settings = {key: parse(form[key], (key,)) for key, parse in _SETTINGS.items() if key in form}
     return replace(topic, **settings)
 
 
-def _parse_own(form: Mapping[Any, object], name: str, path: str, path_of: Callable[[str], str]) -> Topic:
+def _parse_own(form: Mapping[Any, object], name: str, shown_as: Mapping[str, str]) -> Topic:
     """Return the topic that the form's own words, description and papers make."""
-    where = _parse_where(form["where"], path_of("where")) if "where" in form else DEFAULT_WHERE
-    groups = {key: _parse_group(form[key], where, path_of(key)) for key in _GROUPS if key in form}
+    where = _parse_where(form["where"], ("where",)) if "where" in form else DEFAULT_WHERE
+    groups = {
+        key: _parse_group(form[key], where, (shown_as.get(key, key),)) for key in _GROUPS if key in form
+    }
     if "query" in form:
-        whole = parse_query_piece(_scalar(form["query"], path_of("query")), where)
+        whole = parse_query_piece(_scalar(form["query"], ("query",)), where)
         groups["all"] = (whole, *groups.get("all", ()))
-    about = _parse_about(form["about"], path_of("about")) if "about" in form else ""
-    like, unlike = (
-        _parse_papers(form[key], path_of(key)) if key in form else () for key in ("like", "unlike")
-    )
+    about = _parse_about(form["about"], ("about",)) if "about" in form else ""
+    like, unlike = (_parse_papers(form[key], (key,)) if key in form else () for key in ("like", "unlike"))
     twice = sorted(set(like) & set(unlike))
     if twice:
-        piece_of(twice[0], path_of("unlike")).fail(
-            f"{twice[0]} is both liked and disliked", hint="take one out"
-        )
+        piece_of(twice[0], ("unlike",)).fail(f"{twice[0]} is both liked and disliked", hint="take one out")
     has_words = "any" in groups or "all" in groups
     is_described = bool(about or like) and not has_words
     if is_described and "where" in form and not groups:
-        piece_of("", path_of("where")).fail(
+        piece_of("", ("where",)).fail(
             "there are no words to look for", hint="add them under 'any', or take 'where' out"
         )
     if not has_words and not is_described:
-        groups["any"] = _parse_group(name, where, path_of("name") if len(form) > 1 else path)
+        groups["any"] = (_parse_words_line(piece_of(name, ("name",)), where),)
     query = _build_query(groups)
     problem = find_contradiction(query)
     if problem:
-        piece_of(name, path).fail(
-            f"nothing can match: {problem}", hint="take it out of 'none', or out of the rest"
-        )
+        piece_of(name).fail(f"nothing can match: {problem}", hint="take it out of 'none', or out of the rest")
     return Topic(name, query, about=about, like=like, unlike=unlike, is_described=is_described)
 
 
-def _check_keys(form: Mapping[Any, object], path: str) -> None:
+def _check_keys(form: Mapping[Any, object]) -> None:
     for key in form:
-        if key in _KEYS:
-            continue
-        piece_of(str(key), path).fail(f"unknown key {str(key)!r}", hint=did_you_mean(str(key), _KEYS))
+        if key not in _KEYS:
+            piece_of(str(key)).fail(f"unknown key {str(key)!r}", hint=did_you_mean(str(key), _KEYS))
 
 
-def _parse_name(value: object, path: str) -> str:
+def _parse_name(value: object, path: Steps) -> str:
     if not _is_scalar(value):
         piece_of("", path).fail("a topic needs a name, in one line of text", hint="write name: RAG")
     name = " ".join(str(value).split())
@@ -207,23 +246,53 @@ def _find_in(library: Mapping[str, Topic], name: str) -> Topic | None:
 # --- groups of words ----------------------------------------------------------------------
 
 
-def _parse_group(value: object, where: tuple[Scope, ...], path: str) -> tuple[Query, ...]:
+def _parse_group(value: object, where: tuple[Scope, ...], path: Steps) -> tuple[Query, ...]:
+    return tuple(parse_item(item, where) for item in _split_group(value, path))
+
+
+def _split_group(value: object, path: Steps) -> list[Piece]:
     """Return the items of ``any``, ``all`` or ``none``: a line with commas, or a list of such lines."""
     lines: list[Piece] = []
     if isinstance(value, list | tuple):
         for index, line in enumerate(value):
             if not _is_scalar(line):
-                piece_of("", f"{path}[{index}]").fail(
+                piece_of("", (*path, index)).fail(
                     "a word must be text", hint="write each word as a line of its own"
                 )
-            lines.append(piece_of(str(line), f"{path}[{index}]"))
+            lines.append(piece_of(str(line), (*path, index)))
     elif _is_scalar(value):
         lines.append(piece_of(str(value), path))
     elif value is not None:
         piece_of("", path).fail("must be a line of words or a list of words", hint="such as [robot, drone]")
     if not any(line.value for line in lines):
         piece_of("", path).fail("the group is empty", hint="add words or leave the key out")
-    return tuple(parse_item(item, where) for line in lines for item in split_at_commas(line))
+    return [item for line in lines for item in split_at_commas(line)]
+
+
+def list_items(form: object, library: Mapping[str, Topic] = NO_LIBRARY) -> list[Piece]:
+    """Return the words of a topic as they are written in its form, each with its place; nothing of a topic that stands
+    in the library. The form is one that `parse_topic` reads."""
+    if not isinstance(form, Mapping):
+        line = piece_of(str(form))
+        known = _find_in(library, " ".join(line.written.split()))
+        return [] if known else _split_words(split_name(line)[1])
+    if "name" not in form:
+        ((name, line),) = form.items()
+        if isinstance(line, list | tuple):
+            return _split_group(line, (str(name),))
+        if is_name(piece_of(str(name)).value):
+            return _split_words(piece_of(str(line), (str(name),)))
+        return list_items(f"{name}: {line}", library)
+    items = [item for key in _GROUPS if key in form for item in _split_group(form[key], (key,))]
+    if "query" in form:
+        items += split_query(piece_of(str(form["query"]), ("query",)))
+    if not any(key in form for key in _OWN) and not _find_in(library, str(form["name"])):
+        items += _split_words(piece_of(str(form["name"]), ("name",)))
+    return items
+
+
+def _split_words(words: Piece) -> list[Piece]:
+    return split_query(words) if is_query(words.value) else split_at_commas(words)
 
 
 def _build_query(groups: Mapping[str, tuple[Query, ...]]) -> Query:
@@ -247,7 +316,7 @@ _PAPER = re.compile(
 )
 
 
-def _parse_about(value: object, path: str) -> str:
+def _parse_about(value: object, path: Steps) -> str:
     text = _scalar(value, path)
     if not fold(text.value).surfaces:
         text.fail("the description is empty", hint="write a sentence on what you want to read about")
@@ -260,12 +329,12 @@ def _parse_about(value: object, path: str) -> str:
     return " ".join(text.value.split())
 
 
-def _parse_papers(value: object, path: str) -> tuple[str, ...]:
+def _parse_papers(value: object, path: Steps) -> tuple[str, ...]:
     """Return the papers of ``like`` or ``unlike``: a line with commas, or a list of identifiers."""
     items = value if isinstance(value, list | tuple) else [value]
     papers: dict[str, None] = {}
     for index, item in enumerate(items):
-        place = f"{path}[{index}]" if isinstance(value, list | tuple) else path
+        place = (*path, index) if isinstance(value, list | tuple) else path
         if not _is_scalar(item):
             piece_of("", place).fail(
                 "a paper must be an arXiv id, a DOI or an address", hint="such as 2402.17764"
@@ -302,13 +371,13 @@ def _is_scalar(value: object) -> bool:
     return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
-def _scalar(value: object, path: str) -> Piece:
+def _scalar(value: object, path: Steps) -> Piece:
     if not _is_scalar(value):
         piece_of("", path).fail("must be a single value", hint="write it without brackets")
     return piece_of(str(value), path)
 
 
-def _parse_where(value: object, path: str) -> tuple[Scope, ...]:
+def _parse_where(value: object, path: Steps) -> tuple[Scope, ...]:
     names = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value or "")
     whole = piece_of(names, path)
     found: dict[Scope, None] = {}
@@ -320,11 +389,11 @@ def _parse_where(value: object, path: str) -> tuple[Scope, ...]:
     return tuple(found)
 
 
-def _parse_min_upvotes(value: object, path: str) -> int:
+def _parse_min_upvotes(value: object, path: Steps) -> int:
     return parse_whole(_scalar(value, path))
 
 
-def _parse_limit(value: object, path: str) -> int:
+def _parse_limit(value: object, path: Steps) -> int:
     text = _scalar(value, path)
     limit = parse_whole(text)
     if limit < 1:
@@ -332,14 +401,14 @@ def _parse_limit(value: object, path: str) -> int:
     return limit
 
 
-def _parse_weight(value: object, path: str) -> float:
+def _parse_weight(value: object, path: Steps) -> float:
     text = _scalar(value, path)
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text.value) or float(text.value) == 0:
         text.fail(f"{text.value!r} is not a number above 0", hint="write it as 1.5")
     return float(text.value)
 
 
-def _parse_wait(value: object, path: str) -> timedelta:
+def _parse_wait(value: object, path: Steps) -> timedelta:
     text = _scalar(value, path)
     found = re.fullmatch(r"([0-9]{1,4})\s*([dh])", text.value)
     if not found:
@@ -351,7 +420,7 @@ def _parse_wait(value: object, path: str) -> timedelta:
     return wait
 
 
-def _parse_rank(value: object, path: str) -> Rank:
+def _parse_rank(value: object, path: Steps) -> Rank:
     text = _scalar(value, path)
     known = [rank.value for rank in Rank]
     if text.value.casefold() not in known:
@@ -359,7 +428,7 @@ def _parse_rank(value: object, path: str) -> Rank:
     return Rank(text.value.casefold())
 
 
-_SETTINGS: Mapping[str, Callable[[object, str], Any]] = {
+_SETTINGS: Mapping[str, Callable[[object, Steps], Any]] = {
     "min_upvotes": _parse_min_upvotes,
     "wait": _parse_wait,
     "limit": _parse_limit,

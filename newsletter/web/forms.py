@@ -19,7 +19,7 @@ from newsletter.model import Cadence, EmailAddress, Subscriber, Topic
 from newsletter.render.language import Language
 from newsletter.render.wording import clean
 from newsletter.subscribers_file import list_zones, parse_days, parse_hour, parse_zone
-from newsletter.web.topic_lines import ReadTopics, read_topics, write_lines
+from newsletter.topic_lines import ReadTopics, read_topics, write_lines
 
 MOST_ADDRESS_CHARS = 254  # RFC 5321
 MOST_NAME_CHARS = 80

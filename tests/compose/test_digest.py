@@ -111,7 +111,15 @@ def test_paper_stands_where_its_title_was_hit() -> None:
     )
 
     assert papers(digest) == {"B": [1]}
-    assert digest.quiet_topics == ("A",)
+
+
+def test_topic_whose_papers_stand_under_others_in_this_mail_is_not_called_quiet() -> None:
+    digest = compose(
+        found(make_topic("A"), new(1)), found(make_topic("B"), new(1)), found(make_topic("C")), shown=(2,)
+    )
+
+    assert papers(digest) == {"A": [1]}
+    assert digest.quiet_topics == ("C",)
 
 
 def test_between_equal_topics_the_readers_order_decides() -> None:

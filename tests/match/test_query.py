@@ -137,7 +137,7 @@ def test_numbers_may_come_as_numbers() -> None:
 @pytest.mark.parametrize(
     ("form", "message"),
     [
-        ("", "name: the name is empty"),
+        ("", "the name is empty"),
         (None, "a topic must be a name"),
         (True, "a topic must be a name"),
         ([], "a topic must be a name"),

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from newsletter.errors import QueryError
+from newsletter.match.doubts import find_doubts
 from newsletter.match.matcher import match_topic
 from newsletter.match.query import parse_query
 from newsletter.match.similarity import Interest, LexicalSimilarity, weigh_match
@@ -85,3 +86,9 @@ def test_mistake_is_answered_as_it_says(row: list[str]) -> None:
     with pytest.raises(QueryError) as caught:
         parse_query(row[0].strip("`"))
     assert row[1] in str(caught.value)
+
+
+@pytest.mark.parametrize("row", _rows("## What cannot find what was meant"), ids=lambda row: row[0])
+def test_what_cannot_hit_is_told_as_it_says(row: list[str]) -> None:
+    (doubt,) = find_doubts(row[0].strip("`"))
+    assert row[1] in str(doubt)

@@ -208,7 +208,7 @@ async def test_what_is_changed_belongs_to_the_reader_and_is_told(
         "compact",
         "de",
     )
-    assert reader.topics_json == '["RAG",{"robots":"robot*"}]'
+    assert reader.topics_json == '["RAG","robots: robot*"]'
     assert reader.cadence == make_cadence("Asia/Tokyo", "21:15", frozenset({2, 4}))
     assert not reader.file_owned
     assert reader.next_due_at == at("2026-06-19 12:15")  # 18:30 UTC on Wednesday is Thursday in Tokyo

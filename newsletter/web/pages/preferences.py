@@ -29,6 +29,7 @@ from newsletter.match.topics import parse_topics
 from newsletter.model import Consent, Refused, Status, Subscriber, Topic
 from newsletter.render.language import Language
 from newsletter.render.wording import clean, write_cadence
+from newsletter.topic_lines import MOST_TOPICS
 from newsletter.web.forms import (
     Checked,
     check_form,
@@ -51,7 +52,6 @@ from newsletter.web.readers import (
     show_dead_link,
 )
 from newsletter.web.site import Site
-from newsletter.web.topic_lines import MOST_TOPICS
 from newsletter.web.workload import do_work
 from newsletter.workflows.subscriptions import name_topics
 

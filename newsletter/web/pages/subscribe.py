@@ -14,9 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.errors import BusyError
+from newsletter.match.topic_line import MOST_LINE_CHARS
 from newsletter.model import EmailAddress, Subscriber
 from newsletter.render.context import build_paper
 from newsletter.render.language import Language, list_languages
+from newsletter.topic_lines import MOST_TOPICS, write_line
 from newsletter.web.form_age import FormAge, build_form_token, judge_form
 from newsletter.web.forms import (
     DAYS,
@@ -34,7 +36,6 @@ from newsletter.web.forms import (
 from newsletter.web.limits import PREVIEW, SUBSCRIBE, Limit
 from newsletter.web.readers import PRIVATE, read_fields
 from newsletter.web.site import Site
-from newsletter.web.topic_lines import MOST_CHARS, MOST_TOPICS, write_line
 from newsletter.web.workload import do_work
 from newsletter.workflows.subscribe import Desk
 from newsletter.workflows.topic_preview import SHOWN, Preview, TopicPreview
@@ -53,7 +54,7 @@ TRAP = "website"
 async def show_form(site: Site, request: Request) -> Response:
     """Return the empty form; ``?topic=`` writes topics into it."""
     lang = site.choose_language(request)
-    wanted = [line[:MOST_CHARS] for line in request.query_params.getlist("topic")[:MOST_TOPICS]]
+    wanted = [line[:MOST_LINE_CHARS] for line in request.query_params.getlist("topic")[:MOST_TOPICS]]
     given = Given(own="\n".join(" ".join(line.split()) for line in wanted), language=lang.code)
     return await _show(site, request, lang, Checked(given, read_own_topics(given, site.newsletter.library)))
 
@@ -229,6 +230,7 @@ async def form_values(site: Site, lang: Language, checked: Checked) -> Mapping[s
         "zones": group_zones(given.zone),
         "days": [Choice(day, lang.weekday(number)) for number, day in enumerate(DAYS)],
         "own_mistakes": [_show_mistake(mistake) for mistake in checked.of("own")],
+        "own_doubts": checked.read.doubts,
     }
 
 
@@ -278,6 +280,7 @@ async def show_preview(site: Site, request: Request) -> Response:
         status=503 if tried["retry_after_s"] else 200,
         headers={"cache-control": "no-store", **say_when(tried)},
         own_mistakes=[_show_mistake(mistake) for mistake in checked.mistakes],
+        own_doubts=checked.read.doubts,
         **tried,
     )
 

@@ -1,0 +1,92 @@
+"""What can be read as a topic, but will find nothing, or everything, as it is written: told as a warning, never
+refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from newsletter.errors import Steps
+from newsletter.match.categories import doubt_category, is_category
+from newsletter.match.fold import fold
+from newsletter.match.piece import Piece
+from newsletter.match.query import SCOPES
+from newsletter.match.similarity import is_little_word
+from newsletter.match.topics import NO_LIBRARY, list_items
+from newsletter.model import Topic
+
+_SCOPED = re.compile(rf"({'|'.join(SCOPES)})(?:\|[a-z|]+)?:\s*(.*)", re.IGNORECASE | re.DOTALL)
+_OPERATOR = re.compile(r"(?<=\S\s)(and|or|not)(?=\s\S)|\A(not)(?=\s\S)")
+_COMPARISON = re.compile(r"\b(?:upvotes|comments|stars|date)\s*(?:<=|>=|<|>|=)", re.IGNORECASE)
+_ANYTHING = re.compile(r"(?<!\\)\.[*+]")
+_PATTERN_SIGNS = re.compile(r"\\[bwds]|\[[^\]\s]+\]|\(\?|[\w)\]][?](?=\w)|\.[+*]|\A\^|\w\$\Z|\w\|\w")
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What is odd about a word of a topic, and what was probably meant. text, position and path: as in QueryError."""
+
+    message: str
+    hint: str
+    text: str
+    position: int
+    path: Steps
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}"
+
+
+def find_doubts(form: object, library: Mapping[str, Topic] = NO_LIBRARY) -> list[Doubt]:
+    """Return what is odd about the words of a topic, in their order. The form is one that `parse_topic` reads."""
+    return [doubt for item in list_items(form, library) for doubt in _doubt_item(item)]
+
+
+def _doubt_item(item: Piece) -> Iterator[Doubt]:
+    def doubt(message: str, hint: str, at: int = 0) -> Doubt:
+        return Doubt(message, hint, item.whole, item.start + at, item.path)
+
+    scoped = _SCOPED.fullmatch(item.value)
+    words = scoped[2] if scoped else item.value
+    if scoped and scoped[1].casefold() in ("category", "cat", "primary"):
+        if problem := doubt_category(words.strip('"')):
+            yield doubt(*problem, at=scoped.start(2))
+        return
+    if words.startswith("/"):
+        if found := _ANYTHING.search(words):
+            yield doubt(
+                f"'{found[0]}' takes anything up to the end of the text",
+                r"write \w* to stay within a word",
+                at=len(item.value) - len(words) + found.start(),
+            )
+        return
+    if words.startswith(('"', "=")):
+        return  # meant to the letter
+    if found := _OPERATOR.search(words):
+        name = found[0].upper()
+        yield doubt(
+            f"{found[0]!r} is looked for as a word between the others",
+            f'write {name} for the operator, or put quotes around it all: "{words[:60]}"',
+            at=len(item.value) - len(words) + found.start(),
+        )
+    elif found := _COMPARISON.search(words):
+        if found.start():
+            yield doubt(
+                f"{words[found.start() :]!r} is looked for as text", "write AND before it", at=found.start()
+            )
+    elif is_category(words):
+        yield doubt(f"{words!r} is looked for in titles and abstracts", f"write category:{words}")
+    elif found := _PATTERN_SIGNS.search(words):
+        yield doubt(
+            f"{words[:60]!r} looks like a regular expression and is looked for as text",
+            f"write it between slashes: /{words[:60]}/",
+            at=len(item.value) - len(words) + found.start(),
+        )
+    elif _says_nothing(words):
+        yield doubt(f"nearly every paper has {words!r}", "add the words that it stands with")
+
+
+def _says_nothing(words: str) -> bool:
+    """Say whether these are little words alone; in capitals they are a short form (IT, AM)."""
+    surfaces = fold(words).surfaces
+    return bool(surfaces) and words == words.casefold() and all(map(is_little_word, surfaces))
