@@ -164,7 +164,9 @@ def make_ours(key: bytes | None) -> Callable[[Job], bytes]:
 
 
 def _compile() -> CompiledBundle:
-    return compile_bundle(load_bundle(find_shipped("templates")), IDENTITY, ["en"])
+    compiled = compile_bundle(load_bundle(find_shipped("templates")), IDENTITY, ["en"])
+    compiled.check()
+    return compiled
 
 
 class PeerTemplates:

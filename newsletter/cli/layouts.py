@@ -60,7 +60,8 @@ def check_layouts(config: Config) -> int:
     identity = build_identity(config)
     bundle = load_bundle(find_shipped("templates"), config.templates)
     compiled = compile_bundle(bundle, identity)
-    languages = sorted({language for _, language in compiled.layouts})
+    compiled.check()
+    languages = compiled.languages
     for layout in bundle.layouts:
         own = [file for file in LAYOUT_FILES if f"{layout}/{file}" not in bundle.shipped]
         whose = f"your {', '.join(own)}" if own else "shipped"

@@ -54,7 +54,8 @@ async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False
     console.print(f"configuration  {config.file}: good")
     # In memory: a check must not make or migrate the operator's database.
     async with open_newsletter(config, database_url="sqlite:///:memory:") as newsletter:
-        languages = ", ".join(sorted(newsletter.templates.notices))
+        newsletter.templates.check()
+        languages = ", ".join(newsletter.templates.languages)
         console.print(f"templates      {config.templates or 'shipped'}: compiled and rendered in {languages}")
         if newsletter.dkim:
             console.print(f"dkim           signs as {newsletter.dkim.domain}; the DNS needs this TXT record:")

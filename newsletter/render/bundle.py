@@ -37,6 +37,11 @@ class Bundle:
         return hash(self.hash)
 
     @property
+    def is_shipped(self) -> bool:
+        """Whether no template is the operator's own."""
+        return bool(self.sources) and all(name in self.shipped for name in self.sources)
+
+    @cached_property
     def layouts(self) -> tuple[str, ...]:
         """The names of the layouts: every folder that has a page of a digest."""
         return tuple(sorted(name.partition("/")[0] for name in self.sources if name.endswith("/" + HTML)))

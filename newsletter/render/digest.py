@@ -6,9 +6,9 @@ for each distinct content. What is left for a reader is to put these together an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import jinja2
@@ -109,44 +109,69 @@ class CompiledNotice:
     text: jinja2.Template
 
 
-@dataclass(frozen=True)
 class CompiledBundle:
-    """A bundle whose templates are known to compile and to render: layouts by name and language."""
+    """A bundle in the identity's accent colour and in these languages.
 
-    bundle: Bundle
-    layouts: Mapping[tuple[str, str], CompiledLayout]
-    notices: Mapping[str, CompiledNotice]
+    Each layout and notice is compiled when the first mail needs it, so that a command pays for what it renders. It is
+    tried on small sample digests then: an unknown value fails there, and not for a reader.
+    """
+
+    def __init__(self, bundle: Bundle, identity: Identity, languages: Sequence[str]) -> None:
+        self.bundle = bundle
+        self.languages = tuple(sorted(languages))
+        self._identity = identity
+        self._theme = build_theme(identity.accent)
+        self._layouts: dict[tuple[str, str], CompiledLayout] = {}
+        self._notices: dict[str, CompiledNotice] = {}
+
+    def compile_layout(self, name: str, language: str) -> CompiledLayout:
+        """Return a layout in one language, compiled once. Raises TemplateError."""
+        if (name, language) not in self._layouts:
+            lang = load_language(language)
+            self._layouts[name, language] = _compile_layout(
+                self.bundle, name, self._theme, lang, self._identity
+            )
+        return self._layouts[name, language]
+
+    def compile_notice(self, language: str) -> CompiledNotice:
+        """Return the mails that are no digests in one language, compiled once. Raises TemplateError."""
+        if language not in self._notices:
+            lang = load_language(language)
+            self._notices[language] = _compile_notice(self.bundle, self._theme, lang, self._identity)
+        return self._notices[language]
+
+    def check(self) -> None:
+        """Compile everything. Raises TemplateError with all the mistakes, each with its file, line and column where
+        they can be known."""
+        # One mistake shows in every language and in every layout that includes it.
+        problems: dict[Problem, None] = {}
+        for language in self.languages:
+            steps: list[Callable[[], object]] = [
+                *(partial(self.compile_layout, layout, language) for layout in self.bundle.layouts),
+                partial(self.compile_notice, language),
+            ]
+            for step in steps:
+                try:
+                    step()
+                except TemplateError as error:
+                    problems |= dict.fromkeys(error.problems)
+        if problems:
+            raise TemplateError(list(problems))
 
 
 def compile_bundle(
-    bundle: Bundle, identity: Identity, languages: Iterable[str] | None = None
+    bundle: Bundle, identity: Identity, languages: Sequence[str] | None = None
 ) -> CompiledBundle:
-    """Return the templates, ready to render, in the identity's accent colour and in all languages.
+    """Return the templates, ready to render, in all languages or in those given.
 
-    Each is rendered against small sample digests, so that an unknown value fails here and not while
-    sending. Raises TemplateError with all the templates' mistakes, each with its file, line and column
-    where they can be known, and ConfigError where the accent is no colour.
+    An operator's own are checked at once, so that a mistake is told before any mail goes out; the shipped ones have
+    been.
+    Raises TemplateError (see `CompiledBundle.check`), and ConfigError where the accent is no colour.
     """
-    theme = build_theme(identity.accent)
-    problems: dict[
-        Problem, None
-    ] = {}  # one mistake shows in every language and in every layout that includes it
-    layouts: dict[tuple[str, str], CompiledLayout] = {}
-    notices: dict[str, CompiledNotice] = {}
-    for code in languages or list_languages():
-        lang = load_language(code)
-        for layout in bundle.layouts:
-            try:
-                layouts[layout, code] = _compile_layout(bundle, layout, theme, lang, identity)
-            except TemplateError as error:
-                problems |= dict.fromkeys(error.problems)
-        try:
-            notices[code] = _compile_notice(bundle, theme, lang, identity)
-        except TemplateError as error:
-            problems |= dict.fromkeys(error.problems)
-    if problems:
-        raise TemplateError(list(problems))
-    return CompiledBundle(bundle, layouts, notices)
+    compiled = CompiledBundle(bundle, identity, languages or list_languages())
+    if not bundle.is_shipped:
+        compiled.check()
+    return compiled
 
 
 def _compile_layout(
@@ -235,10 +260,10 @@ def choose_look(
 
     A reader who chose no layout and gets one mail a week gets ``weekly``. What the bundle does not have falls back.
     """
-    if (digest.layout, digest.language) in compiled.layouts:
+    names, languages = set(compiled.bundle.layouts), set(compiled.languages)
+    if digest.layout in names and digest.language in languages:
         return digest
-    code = _first_of((digest.language, subscriber.language, identity.language), set(compiled.notices))
-    names = {layout for layout, _ in compiled.layouts}
+    code = _first_of((digest.language, subscriber.language, identity.language), languages)
     is_weekly = len(subscriber.cadence.days) == 1
     wanted = (digest.layout, subscriber.layout, "weekly" if is_weekly else "", identity.layout)
     return replace(digest, layout=_first_of(wanted, names), language=code)
@@ -257,7 +282,7 @@ def render_digest(
     then papers give way to "12 more on the web".
     """
     digest = choose_look(compiled, digest, subscriber, identity)
-    layout = compiled.layouts[digest.layout, digest.language]
+    layout = compiled.compile_layout(digest.layout, digest.language)
     papers = _Papers(layout, digest)
     has_web = bool(links.web)
     page = layout.render_page(build_page(layout.lang, digest, identity, Cut(), has_web=has_web))
@@ -359,8 +384,7 @@ def render_notice(
     compiled: CompiledBundle, notice: Notice, language: str, identity: Identity, links: Links | None
 ) -> Rendered:
     """Return a mail that is no digest. With links it can be left from, as a subscriber's mail can."""
-    code = _first_of((language, identity.language), set(compiled.notices))
-    templates = compiled.notices[code]
+    templates = compiled.compile_notice(_first_of((language, identity.language), set(compiled.languages)))
     values = build_notice(notice, identity, can_leave=links is not None)._asdict()
     leave, change = (links.leave, links.change) if links else ("", "")
     html_values = {"leave": str(escape(leave)), "change": str(escape(change))}

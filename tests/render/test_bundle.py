@@ -51,7 +51,7 @@ def in_html(text: str) -> dict[str, str]:
 
 
 def test_shipped_templates_compile() -> None:
-    compile_bundle(load_bundle(find_shipped("templates")), IDENTITY)
+    compile_bundle(load_bundle(find_shipped("templates")), IDENTITY).check()
 
 
 def test_bundle_survives_its_json() -> None:
