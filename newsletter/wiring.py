@@ -39,6 +39,7 @@ from newsletter.model import (
 )
 from newsletter.ports import Clock, Inbox, Mailer, RelayStore
 from newsletter.private_files import tighten
+from newsletter.regular_files import read_regular
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
 from newsletter.samples import find_sample_readers
 from newsletter.secret import Secret
@@ -435,7 +436,7 @@ def load_dkim(config: Config, identity: Identity) -> DkimKey | None:
         message = f"{domain} does not sign for {identity.domain}: receivers want the sender's domain or one above it"
         raise ConfigError([Problem(message, file=str(config.file), path="dkim.domain")])
     try:
-        return load_dkim_key(config.dkim.key.read_bytes(), domain, config.dkim.selector)
+        return load_dkim_key(read_regular(config.dkim.key), domain, config.dkim.selector)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(

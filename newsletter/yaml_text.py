@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from newsletter.errors import ConfigError, Problem, Steps, format_steps
+from newsletter.regular_files import NotRegularError, read_regular
 
 Value = str | None | list["Value"] | dict[str, "Value"]
 MAX_DEPTH = 30
@@ -100,11 +101,13 @@ class Document:
 def read_text(path: Path) -> str:
     """Return the text of a UTF-8 file that a person wrote. Raises ConfigError."""
     try:
-        body = path.read_bytes()
+        body = read_regular(path)
     except FileNotFoundError as error:
         raise ConfigError(
             [Problem("there is no such file; 'newsletter init' writes one", str(path))]
         ) from error
+    except NotRegularError as error:
+        raise ConfigError([Problem(str(error.strerror), str(path))]) from error
     except OSError as error:
         raise ConfigError([Problem(f"it cannot be read: {error.strerror}", str(path))]) from error
     try:

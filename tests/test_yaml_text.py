@@ -236,5 +236,5 @@ def test_a_file_that_cannot_be_read_is_refused(
 
 
 def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="it cannot be read"):
+    with pytest.raises(ConfigError, match="it is a folder, not a file"):
         read_text(tmp_path)

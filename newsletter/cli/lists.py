@@ -7,6 +7,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from io import TextIOWrapper
 from pathlib import Path
 
 from newsletter.address import parse_address
@@ -19,6 +20,7 @@ from newsletter.errors import ConfigError, NewsletterError, Problem, QueryError
 from newsletter.match.doubts import find_doubts
 from newsletter.match.topics import parse_topic, parse_topics
 from newsletter.model import EmailAddress, Subscriber, SubscriberId, Topic
+from newsletter.regular_files import open_regular
 from newsletter.subscribers_file import (
     COLUMNS,
     CONSENT_COLUMN,
@@ -64,7 +66,8 @@ async def import_file(config: Config, file: Path, consent: str, *, dry_run: bool
                     batch = {}
             await _take(newsletter, file, batch, consent, counts, dry_run=dry_run)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise ConfigError([Problem(f"cannot be read: {error}", file=str(file))]) from error
+            why = error.strerror if isinstance(error, OSError) else error
+            raise ConfigError([Problem(f"cannot be read: {why}", file=str(file))]) from error
     what = "would be added" if dry_run else "added"
     console.print(f"{counts['added']} {what}, {counts['known']} known already, {counts['refused']} refused")
     return DONE_WITH_FAILURES if counts["refused"] else DONE
@@ -85,7 +88,7 @@ def _read_csv(
     file: Path, config: Config, library: Mapping[str, Topic]
 ) -> Iterator[tuple[int, Subscriber | str]]:
     """Yield the line and the reader of each row, or what is wrong with it."""
-    with file.open(encoding="utf-8-sig", newline="") as text:
+    with TextIOWrapper(open_regular(file), encoding="utf-8-sig", newline="") as text:
         rows = csv.DictReader(text)
         _check_columns(file, rows.fieldnames)
         for row in rows:

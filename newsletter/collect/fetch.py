@@ -26,6 +26,7 @@ from newsletter.collect.guard import why_refused
 from newsletter.collect.unpack import CODINGS, Unpacker
 from newsletter.errors import FetchError
 from newsletter.model import Fetched, NotModified, Validators
+from newsletter.regular_files import NotRegularError, read_regular
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset([301, 302, 303, 307, 308])
@@ -397,11 +398,11 @@ def _read_date(text: str) -> datetime | None:
 
 def _load_file(path: Path, max_body_bytes: int) -> bytes:
     try:
-        if not path.is_file():
-            what = "is not a file" if path.exists() else "there is no such file"
-            raise FetchError(f"{path}: {what}", url=str(path))
-        with path.open("rb") as file:
-            body = file.read(max_body_bytes + 1)
+        body = read_regular(path, max_body_bytes + 1)
+    except FileNotFoundError as error:
+        raise FetchError(f"{path}: there is no such file", url=str(path)) from error
+    except NotRegularError as error:
+        raise FetchError(f"{path}: {error.strerror}", url=str(path)) from error
     except (OSError, ValueError) as error:
         raise FetchError(f"{path}: {_why(error)}", url=str(path)) from error
     if len(body) > max_body_bytes:

@@ -17,7 +17,6 @@ import os
 import re
 import socket
 import ssl
-import stat
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from imap_tools.errors import ImapToolsError
 
 from newsletter.errors import MailerError
 from newsletter.model import Unreadable
+from newsletter.regular_files import NotRegularError, read_regular
 
 MOST_BYTES = 1 << 20
 """So much of a message is read; what reports say stands at their beginning."""
@@ -96,11 +96,10 @@ class MaildirInbox:
 
 def _read_file(path: Path) -> bytes | None:
     """Return the beginning of a file, None for what is none: a folder, a pipe, a link to nothing."""
-    if not stat.S_ISREG(path.stat().st_mode):
+    try:
+        return read_regular(path, MOST_BYTES)
+    except NotRegularError:
         return None
-    # A pipe that takes the file's place meanwhile must not hold us up.
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        return file.read(MOST_BYTES)
 
 
 def _fit_name(name: str, mark: str) -> str:

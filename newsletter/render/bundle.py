@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from newsletter.errors import Problem, TemplateError
+from newsletter.regular_files import read_regular
 from newsletter.text import clean_text
 
 HTML, TEXT, SUBJECT = "digest.mjml.j2", "digest.txt.j2", "subject.txt.j2"
@@ -111,7 +112,7 @@ class _UnreadableError(Exception):
 
 def _read_utf8(path: Path) -> str:
     try:
-        body = path.read_bytes()
+        body = read_regular(path)
     except OSError as error:
         raise _UnreadableError(Problem(f"cannot be read: {error.strerror}", file=str(path))) from error
     try:

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from newsletter.config import WebSettings
 from newsletter.errors import Problem, TemplateError
 from newsletter.model import Identity
+from newsletter.regular_files import read_regular
 from newsletter.render.language import Language, list_languages, load_language
 from newsletter.render.theme import Theme, build_theme
 from newsletter.secret import Secret
@@ -206,7 +207,8 @@ async def open_site(newsletter: Newsletter, settings: WebSettings) -> Site:
     statics = {}
     for name in STATICS:
         file = next(folder / name for folder in folders if (folder / name).exists())
-        statics[name] = file.read_bytes() if name.endswith(".js") else _fill_colours(file.read_bytes(), theme)
+        body = _read(file)
+        statics[name] = body if name.endswith(".js") else _fill_colours(body, theme)
     return Site(
         newsletter=newsletter,
         settings=settings,
@@ -231,6 +233,9 @@ def build_environment(folders: list[Path]) -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    for folder in folders:
+        for path in sorted(folder.rglob("*.j2")):
+            _read(path)  # what is no file is told, before the template engine passes over it
     problems = []
     for name in environment.list_templates(extensions=["j2"]):
         try:
@@ -241,6 +246,14 @@ def build_environment(folders: list[Path]) -> jinja2.Environment:
     if problems:
         raise TemplateError(problems)
     return environment
+
+
+def _read(file: Path) -> bytes:
+    """Return what a file of a template folder holds. Raises TemplateError."""
+    try:
+        return read_regular(file)
+    except OSError as error:
+        raise TemplateError([Problem(f"cannot be read: {error.strerror}", file=str(file))]) from error
 
 
 def _fill_colours(file: bytes, theme: Theme) -> bytes:

@@ -838,8 +838,8 @@ async def test_unchanged_file_is_told(fetcher: HttpFetcher, tmp_path: Path) -> N
     ("name", "message"),
     [
         ("missing", "there is no such file"),
-        (".", "is not a file"),
-        ("pipe", "is not a file"),
+        (".", "it is a folder, not a file"),
+        ("pipe", "it is a named pipe, not a file"),
         ("huge", "more than 1 MB"),
         ("nul\x00", "nul"),
         ("x" * 5_000, "name too long"),
