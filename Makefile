@@ -59,6 +59,7 @@ screenshots: $(READY) inbox-tools
 	$(BIN)/python -m tests.web.screenshots docs/images
 
 crash: $(READY)
+	$(BIN)/pytest -m slow
 	$(BIN)/python -m tests.crash --rounds $(or $(ROUNDS),500) --seed $(or $(SEED),1) --engine $(or $(ENGINE),both) --json $(or $(JSON),crash.jsonl)
 
 fuzz: $(READY)

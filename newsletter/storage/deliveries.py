@@ -332,12 +332,17 @@ class SqlDeliveryStore(DeliveryViews):
             return settled.rowcount > 0
 
     async def skip_until(self, until: datetime, why: str) -> int:
-        """Skip the queued and deferred rows whose slot lies at or before ``until``; return how many."""
+        """Skip the queued and deferred rows whose slot lies at or before ``until``, also those that are
+        claimed and have not come to the fence; return how many."""
+        waiting = or_(
+            deliveries.c.state.in_(_WAITING),
+            and_(deliveries.c.state == State.CLAIMED, deliveries.c.state_before_claim.in_(_WAITING)),
+        )
         async with self._database.write() as connection:
             skipped = await connection.execute(
                 update(deliveries)
-                .where(deliveries.c.state.in_(_WAITING), deliveries.c.slot_at <= until)
-                .values(state=State.SKIPPED, last_reply=why)
+                .where(waiting, deliveries.c.slot_at <= until)
+                .values(state=State.SKIPPED, last_reply=why, **_RELEASED)
             )
             return skipped.rowcount
 

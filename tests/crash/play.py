@@ -20,7 +20,7 @@ from tests.crash.stage import EDITION, Scene
 from tests.crash.verdict import Facts, Hit
 from tests.workflows.invariants import check_ledger
 
-_PAST_THE_LEASE = "2026-06-16T18:40:00+00:00"  # ten minutes after the senders that begin a round
+PAST_THE_LEASE = "2026-06-16T18:40:00+00:00"  # ten minutes after the senders that begin a round
 _MOST_PASSES = 5
 _PATIENCE_S = 120
 
@@ -83,7 +83,7 @@ class _Game:
         landed = victim is not None
         if victim is not None and strike.signal is signal.SIGSTOP:
             if landed := await freeze(victim):
-                self.frozen, self.at = victim, _PAST_THE_LEASE
+                self.frozen, self.at = victim, PAST_THE_LEASE
         elif victim is not None:
             await victim.wait()
         held = await asyncio.to_thread(scene.ledger.count_held, trap.hit)

@@ -8,13 +8,15 @@ import random
 import shutil
 import signal
 import sqlite3
+import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.crash.play import freeze, wait_until
+from tests.crash.ledger import LedgerView
+from tests.crash.play import PAST_THE_LEASE, freeze, wait_until
 from tests.crash.report import Result
 from tests.crash.rounds import CONNECTIONS, READERS, Engine, Round, Strike
 from tests.crash.run import play_rounds
@@ -66,6 +68,54 @@ async def test_a_database_server_that_is_restarted_slows_a_send_and_costs_nothin
     assert set(copies) == ADDRESSES, "somebody was lost"
     twice = {address for address, count in copies.items() if count > 1}
     assert twice <= {row.address for row in rows if row.was_uncertain}, "two copies that nobody knows of"
+
+
+_SHORT_LIMITS = "&options=-c%20lock_timeout%3D2s%20-c%20idle_in_transaction_session_timeout%3D4s"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "patience_s"), [("", 140), (_SHORT_LIMITS, 60)], ids=["our limits", "limits in the URL"]
+)
+async def test_a_second_send_gets_through_while_the_first_is_frozen_inside_a_transaction(
+    options: str, patience_s: float, postgres_url: str, tmp_path: Path
+) -> None:
+    engine = Engine.POSTGRESQL
+    async with (
+        Stage.prepared(tmp_path, {engine}, postgres_url) as stage,
+        stage.set_scene("round", engine) as scene,
+    ):
+        config = scene.house.folder / "config.yaml"
+        config.write_text(config.read_text().replace(scene.database_url, f"{scene.database_url}{options}"))
+        command = await scene.start_send()
+        await wait_until(lambda: len(scene.relay.messages) > 20)
+        while not (await freeze(command) and await asyncio.to_thread(_stays_held_up, scene.ledger)):
+            assert command.code is None, "it has sent all, and was never caught inside a transaction"
+            os.kill(command.pid, signal.SIGCONT)
+            await asyncio.sleep(0.003)
+        before = len(scene.relay.messages)
+        assert before < READERS
+
+        second = await scene.start_send(PAST_THE_LEASE)
+        assert await second.wait(patience_s) in (0, 1)
+        assert command.code is None
+        assert len(scene.relay.messages) >= READERS - CONNECTIONS
+        os.kill(command.pid, signal.SIGCONT)
+        await command.wait()
+        assert await (await scene.start_send(PAST_THE_LEASE)).wait() in (0, 1)
+        rows = scene.ledger.load_rows()
+        copies = Counter(message.rcpt_to for message in scene.relay.messages)
+
+    assert Counter(row.state for row in rows) == {"accepted": READERS}
+    assert set(copies) == ADDRESSES, "somebody was lost"
+    twice = {address for address, count in copies.items() if count > 1}
+    assert twice <= {row.address for row in rows if row.was_uncertain}, "two copies that nobody knows of"
+
+
+def _stays_held_up(ledger: LedgerView) -> bool:
+    """Tell whether a transaction is open that stands still, a moment from now."""
+    time.sleep(0.35)
+    return ledger.is_held_up()
 
 
 async def test_row_8_copies_of_the_files_at_random_moments_open_and_add_up(tmp_path: Path) -> None:

@@ -375,6 +375,29 @@ async def test_released_rows_are_as_they_were_before_the_claim(database: Databas
     assert [delivery.state for delivery, _ in before] == [State.DEFERRED, State.UNCERTAIN, State.QUEUED]
 
 
+async def test_what_counts_as_sent_is_skipped_also_where_it_was_claimed(database: Database) -> None:
+    """As in a copy of the middle of a send: whoever claimed it finds the fence closed."""
+    store = SqlDeliveryStore(database)
+    instance = await given_instance(database)
+    uncertain = await given_in_data(database, await given_reader(database), instance)
+    await settle(store, uncertain, instance, UNCERTAIN)
+    await given_queued(database, await given_reader(database, "claimed@example.org"))
+    held = await store.claim(instance, NOW + 10 * MINUTE, 9, DIGESTS)
+    assert len(held) == 2
+    [unsent] = [delivery for delivery in held if delivery.frozen is None]
+    await given_queued(database, await given_reader(database, "queued@example.org"))
+    await given_queued(database, await given_reader(database, "later@example.org"), days=1)
+
+    assert await store.skip_until(DUE, "the operator said so") == 2
+    assert not await begin_data(store, unsent, instance, make_frozen())
+    rows = {address: row.state for row, address in await store.load_edition(DAY.isoformat())}
+    assert rows == {
+        "ada@example.org": State.CLAIMED,
+        "claimed@example.org": State.SKIPPED,
+        "queued@example.org": State.SKIPPED,
+    }
+
+
 # --- in data ------------------------------------------------------------------------------
 
 
