@@ -1064,12 +1064,22 @@ class StepFailure:
     is_passing: bool = False
 
 
+class PauseKind(StrEnum):
+    """Why a relay is left alone. What makes it unusable the operator may mend; the others want time."""
+
+    UNUSABLE = "unusable"
+    STORM = "storm"
+    POLICY = "policy"
+
+
 class RelayPause(NamedTuple):
-    """A relay is left alone until then, and why; pauses counts those without a success in between."""
+    """A relay is left alone until then, and why (kind; in words: why); pauses counts those without a success in
+    between."""
 
     until: datetime
     why: str
     pauses: int
+    kind: PauseKind
 
 
 class Shown(NamedTuple):

@@ -36,6 +36,7 @@ from newsletter.storage import SqlSettingStore, backup
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_date, plan_due
 from newsletter.workflows.health import CHECKED_EDITIONS
+from newsletter.workflows.mended_relays import try_failed_relays
 from newsletter.workflows.preview import preview_reader
 
 
@@ -67,10 +68,11 @@ async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: 
     async with open_newsletter(config) as newsletter:
         for note in await newsletter.import_subscribers():
             console.print(note)
+        if dry_run and not to:
+            return await _tell_due(newsletter)
+        await try_failed_relays(newsletter.settings, newsletter.clock)
         if to:
             return await _send_trial(newsletter, to, reader)
-        if dry_run:
-            return await _tell_due(newsletter)
         if canary.mails and not await _hold_for_trial(newsletter):
             return COULD_NOT_RUN
         now = newsletter.clock.now()
@@ -272,6 +274,7 @@ async def run(config: Config, web_command: Sequence[str] = ()) -> int:
         stop_on_signals(stop)
         serving = asyncio.create_task(keep_serving(web_command, stop)) if web_command else None
         try:
+            await try_failed_relays(newsletter.settings, newsletter.clock)
             await run_forever(newsletter, stop)
         finally:
             stop.set()

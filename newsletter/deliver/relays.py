@@ -14,10 +14,10 @@ from datetime import date, datetime, timedelta
 
 import structlog
 
-from newsletter.deliver.relay_health import RelayHealth, note_failure, note_reply
+from newsletter.deliver.relay_health import RelayHealth, note_failure, note_reply, take_over
 from newsletter.deliver.smtp import SmtpMailer, SmtpSession
 from newsletter.errors import MailerError, StoreError
-from newsletter.model import Envelope, RelayPause, Silence, SmtpReply
+from newsletter.model import Envelope, Silence, SmtpReply
 from newsletter.ports import Clock, RelayStore
 
 log = structlog.get_logger()
@@ -38,6 +38,7 @@ class Relay:
     reserved: int = 0
     reserved_on: date | None = None
     next_at: float = 0.0
+    trying: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class RelayPool:
@@ -49,6 +50,7 @@ class RelayPool:
         self._store = store
         self._clock = clock
         self._reserving = asyncio.Lock()
+        self._asking = asyncio.Lock()
         self._asked_at: datetime | None = None
 
     @property
@@ -73,7 +75,7 @@ class RelayPool:
                 reasons.append(why)
                 continue
             try:
-                answer = await relay.mailer.begin(envelope)
+                answer = await self._open(relay, envelope)
             except MailerError as error:
                 relay.reserved += 1
                 if not relay.health.is_paused(self._clock.now()):  # else another connection has said so
@@ -98,11 +100,21 @@ class RelayPool:
                 left, relay.reserved = relay.reserved, 0
                 await self._store.give_back(relay.name, relay.reserved_on, left)
 
+    async def _open(self, relay: Relay, envelope: Envelope) -> SmtpSession | SmtpReply:
+        """Open a session; with a relay that has taken nothing since its last pause one at a time, so that the first one
+        decides and a login that is still refused is not tried by all connections."""
+        if relay.health.pause is None:
+            return await relay.mailer.begin(envelope)
+        async with relay.trying:
+            if relay.health.is_paused(self._clock.now()):
+                raise MailerError(_word_pause(relay))
+            return await relay.mailer.begin(envelope)
+
     async def _take_turn(self, relay: Relay) -> str:
         """Wait for the relay's pace and take one message of its daily limit; return why it cannot be used, or ""."""
         now = self._clock.now()
         if relay.health.is_paused(now):
-            return f"relay {relay.name} is left alone until {relay.health.paused_until:%H:%M} UTC: {relay.health.why}"
+            return _word_pause(relay)
         if relay.per_day and not await self._reserve(relay, now.date()):
             return (
                 f"relay {relay.name}: its daily limit of {relay.per_day} messages is used up until 00:00 UTC"
@@ -132,16 +144,14 @@ class RelayPool:
         """Learn from a reply how the relay is; return the reply with its name. Never raises."""
         before = relay.health
         relay.health = note_reply(before, reply, self._clock.now())
-        if relay.health.pauses != before.pauses:
+        if relay.health.pause != before.pause:
             await self._tell_others(relay)
         return replace(reply, relay=relay.name)
 
     async def _tell_others(self, relay: Relay) -> None:
         """Write a pause down, or its end. A reply in hand must not be lost because the store is away."""
-        health = relay.health
-        pause = None
-        if health.pauses and health.paused_until is not None:
-            pause = RelayPause(health.paused_until, health.why, health.pauses)
+        pause = relay.health.pause
+        if pause is not None:
             log.warning("relay paused", relay=relay.name, until=pause.until, why=pause.why)
         else:
             log.info("relay takes mail again", relay=relay.name)
@@ -151,22 +161,27 @@ class RelayPool:
             log.warning("nobody else knows of it", relay=relay.name, error=str(error))
 
     async def _ask_others(self) -> None:
-        """Take over the pauses that other processes, or this one before a restart, have written down."""
-        now = self._clock.now()
-        if self._asked_at is not None and timedelta() <= now - self._asked_at < _ASK_OTHERS_EVERY:
-            return
-        self._asked_at = now
-        try:
-            pauses = await self._store.load_pauses()
-        except StoreError as error:
-            log.warning("it is not known which relays are left alone", error=str(error))
-            return
-        for relay in self._relays:
-            pause = pauses.get(relay.name)
-            if pause is not None and pause.until > (relay.health.paused_until or now):
-                relay.health = replace(
-                    relay.health, pauses=pause.pauses, paused_until=pause.until, why=pause.why
-                )
+        """Take over the pauses that other processes, or this one before a restart, have written down.
+
+        Whoever comes meanwhile waits for it: no connection goes on without knowing of them.
+        """
+        async with self._asking:
+            now = self._clock.now()
+            if self._asked_at is not None and timedelta() <= now - self._asked_at < _ASK_OTHERS_EVERY:
+                return
+            self._asked_at = now
+            try:
+                pauses = await self._store.load_pauses()
+            except StoreError as error:
+                log.warning("it is not known which relays are left alone", error=str(error))
+                return
+            for relay in self._relays:
+                relay.health = take_over(relay.health, pauses.get(relay.name))
+
+
+def _word_pause(relay: Relay) -> str:
+    pause = relay.health.pause
+    return f"relay {relay.name} is left alone until {pause.until:%H:%M} UTC: {pause.why}" if pause else ""
 
 
 class PooledSession:

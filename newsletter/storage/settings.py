@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from newsletter.model import RelayPause, StepFailure, StepName
+from newsletter.model import PauseKind, RelayPause, StepFailure, StepName
 from newsletter.secret import Secret
 from newsletter.storage.engine import Database, insert_or_ignore, insert_or_update
 from newsletter.storage.tables import relay_days, settings
@@ -73,7 +73,7 @@ class SqlSettingStore:
             if pause is None:
                 await connection.execute(delete(settings).where(settings.c.key == key))
                 return
-            value = json.dumps([pause.until.isoformat(), pause.why, pause.pauses])
+            value = json.dumps([pause.until.isoformat(), pause.why, pause.pauses, pause.kind])
             await connection.execute(insert_or_update(connection, settings).values(key=key, value=value))
 
     async def load_pauses(self) -> Mapping[str, RelayPause]:
@@ -84,8 +84,8 @@ class SqlSettingStore:
             )
             found = {row.key.removeprefix(_PAUSE): json.loads(row.value) for row in rows}
         return {
-            relay: RelayPause(datetime.fromisoformat(until), why, pauses)
-            for relay, (until, why, pauses) in found.items()
+            relay: RelayPause(datetime.fromisoformat(until), why, pauses, PauseKind(*kind or ["unusable"]))
+            for relay, (until, why, pauses, *kind) in found.items()  # of before 0.1.0 without a kind
         }
 
     async def load_step_failures(self) -> Sequence[StepFailure]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,8 +13,18 @@ from newsletter.deliver.relay_health import RelayHealth, note_failure, note_repl
 from newsletter.deliver.relays import PooledSession, Relay, RelayPool
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
 from newsletter.errors import MailerError, StoreError
-from newsletter.model import Deferred, EmailAddress, Envelope, Rejected, RelayPause, Silence, SmtpReply
-from newsletter.storage import SqlSettingStore, open_database
+from newsletter.model import (
+    Deferred,
+    EmailAddress,
+    Envelope,
+    PauseKind,
+    Rejected,
+    RelayPause,
+    Silence,
+    SmtpReply,
+)
+from newsletter.storage import Database, SqlSettingStore, open_database
+from newsletter.workflows.mended_relays import try_failed_relays
 from tests.builders import at
 from tests.deliver.sink import Sink
 
@@ -140,6 +151,64 @@ async def test_a_pause_is_known_to_other_processes_and_after_a_restart_and_ends_
     await database.close()
 
 
+async def test_all_connections_know_of_a_pause_from_before_a_restart() -> None:
+    """Also those that begin while the first one is asking the store."""
+    clock = SetClock()
+    database = await open_database("sqlite:///:memory:")
+    store = SqlSettingStore(database)
+    await store.save_pause(
+        "1", RelayPause(NOW + timedelta(minutes=1), "it defers nearly everything", 1, PauseKind.STORM)
+    )
+    async with Sink() as sink:
+        relays = RelayPool([make_relay(sink, "1")], store, clock)
+        found = await asyncio.gather(*(send(relays) for _ in range(4)), return_exceptions=True)
+        await relays.close()
+    await database.close()
+
+    assert [isinstance(error, MailerError) for error in found] == [True] * 4
+    assert sink.connections == 0
+
+
+async def test_after_a_pause_one_message_decides_and_a_login_that_is_still_refused_is_tried_once() -> None:
+    clock = SetClock()
+    async with (
+        Sink(mail="554 5.7.1 we do not want you") as sink,
+        pool(make_relay(sink, "1"), clock=clock) as relays,
+    ):
+        with pytest.raises(MailerError):
+            await send(relays)
+        clock.at += timedelta(minutes=2)
+        before = sink.connections
+
+        found = await asyncio.gather(*(send(relays) for _ in range(4)), return_exceptions=True)
+        assert [isinstance(error, MailerError) for error in found] == [True] * 4
+        assert sink.connections == before + 1
+        [relay] = relays.relays
+        assert relay.health.pause is not None
+        assert relay.health.pause.until == clock.at + timedelta(minutes=2), "twice as long as the first"
+
+        clock.at += timedelta(minutes=3)
+        sink.mail = ""
+        found = await asyncio.gather(*(send(relays) for _ in range(4)))
+        assert [str(reply)[:3] for reply in found] == ["250"] * 4
+        assert relay.health.pause is None
+
+
+@pytest.mark.parametrize("kind", list(PauseKind))
+async def test_who_begins_to_send_ends_the_pauses_of_relays_that_could_not_be_used_and_no_others(
+    kind: PauseKind, database: Database
+) -> None:
+    store, until = SqlSettingStore(database), NOW + timedelta(hours=1)
+    await store.save_pause("1", RelayPause(until, "why", 3, kind))
+    await store.save_pause("2", RelayPause(NOW - timedelta(hours=1), "long ago", 2, kind))
+
+    await try_failed_relays(store, SetClock())
+
+    pauses = await store.load_pauses()
+    assert pauses["1"] == RelayPause(NOW if kind is PauseKind.UNUSABLE else until, "why", 3, kind)
+    assert pauses["2"] == RelayPause(NOW - timedelta(hours=1), "long ago", 2, kind)
+
+
 async def test_a_reply_is_not_lost_where_the_store_is_away() -> None:
     class Away(SqlSettingStore):
         async def save_pause(self, relay: str, pause: RelayPause | None) -> None:
@@ -152,7 +221,7 @@ async def test_a_reply_is_not_lost_where_the_store_is_away() -> None:
     async with Sink() as sink:
         relay = make_relay(sink, "1")
         relays = RelayPool([relay], Away(database), SetClock())
-        relay.health = RelayHealth(pauses=2)
+        relay.health = RelayHealth(RelayPause(NOW, "no connection", 2, PauseKind.UNUSABLE))
         assert str(await send(relays)).startswith("250")
         assert len(sink.messages) == 1
         await relays.close()
@@ -202,7 +271,8 @@ def test_refusals_by_policy_stop_a_relay_and_a_few_bad_addresses_do_not() -> Non
         health = note_reply(health, SmtpReply(550, "5.1.1 no such user"), NOW)
 
     assert policy.is_paused(NOW + timedelta(minutes=59))
-    assert "policy" in policy.why
+    assert policy.pause is not None
+    assert policy.pause.kind is PauseKind.POLICY
     assert not health.is_paused(NOW)
 
 
@@ -211,11 +281,13 @@ def test_pauses_grow_until_something_is_taken() -> None:
     lengths = []
     for _ in range(4):
         health = note_failure(health, "no connection", NOW)
-        assert health.paused_until is not None
-        lengths.append((health.paused_until - NOW).total_seconds() / 60)
+        assert health.pause is not None
+        lengths.append((health.pause.until - NOW).total_seconds() / 60)
     assert lengths == [1, 2, 4, 8]
 
-    assert note_reply(health, SmtpReply(250), NOW).pauses == 0
+    assert health.pause is not None
+    assert note_reply(health, SmtpReply(250), NOW).pause == health.pause, "begun before the pause"
+    assert note_reply(health, SmtpReply(250), health.pause.until).pause is None
 
 
 def test_a_relay_that_is_told_to_be_slow_gets_gaps_that_shrink_again() -> None:

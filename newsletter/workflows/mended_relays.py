@@ -1,0 +1,16 @@
+"""Relays that could not be used are tried again when a person starts to send: they may have mended the password."""
+
+from __future__ import annotations
+
+from newsletter.deliver.relay_health import end_failure
+from newsletter.ports import Clock, RelayStore
+
+
+async def try_failed_relays(relays: RelayStore, clock: Clock) -> None:
+    """End the pauses of relays that could not be used (no connection, no login), and no others. Each is remembered, so
+    that one message decides, and the next pause is longer."""
+    now = clock.now()
+    for relay, pause in (await relays.load_pauses()).items():
+        ended = end_failure(pause, now)
+        if ended != pause:
+            await relays.save_pause(relay, ended)
