@@ -76,6 +76,9 @@ def read_topics(
         line = raw.strip()
         if not line or line in forms:
             continue
+        if len(forms) + len(mistakes) >= most:  # good or bad: the rest is not even read
+            mistakes.append(LineMistake(f"these are more than {most} topics", hint="take some out"))
+            break
         try:
             form, topic = parse_topic_line(line, library)
         except QueryError as error:
@@ -84,9 +87,6 @@ def read_topics(
         forms[line] = form
         topics.append(topic)
         doubts += [_tell(doubt, line, max(0, number)) for doubt in find_doubts(form, library)]
-        if len(forms) > most:
-            mistakes.append(LineMistake(f"these are more than {most} topics", hint="take some out"))
-            break
     if not mistakes:
         try:
             check_names(topics)

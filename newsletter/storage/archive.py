@@ -138,10 +138,10 @@ class SqlArchive:
         async with self._database.read() as connection:
             return await connection.scalar(select(func.count()).select_from(entries).where(_IS_LISTED)) or 0
 
-    async def load_keys(self) -> Sequence[EntryKey]:
-        """Return the canonical keys of all papers, the oldest first."""
+    async def load_keys(self, *, offset: int = 0, limit: int) -> Sequence[EntryKey]:
+        """Return the canonical keys of papers, the oldest first."""
         async with self._database.read() as connection:
-            keys = select(entries.c.key).where(_IS_LISTED).order_by(entries.c.id)
+            keys = select(entries.c.key).where(_IS_LISTED).order_by(entries.c.id).offset(offset).limit(limit)
             return [EntryKey(key) for key in await connection.scalars(keys)]
 
     async def search(self, lookup: Lookup, *, offset: int = 0, limit: int = 50) -> Found:

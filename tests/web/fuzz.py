@@ -206,7 +206,7 @@ async def learn(site: Site, templates: str) -> Known:
     ]
     session = "s" * 43
     await site.newsletter.sessions.open(OPERATOR, hash_token(session), NOW, NOW + SESSION_LIFETIME)
-    keys = [str(key) for key in await site.newsletter.archive.load_keys()]
+    keys = [str(key) for key in await site.newsletter.archive.load_keys(limit=1_000)]
     days = [size.day.isoformat() for size in await site.newsletter.archive.load_editions()]
     return Known(
         routes=routes,

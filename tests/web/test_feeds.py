@@ -197,6 +197,17 @@ async def test_large_sitemap_is_in_parts(client: httpx2.AsyncClient, monkeypatch
     assert (await client.get("/sitemap-0.xml")).status_code == 404
 
 
+async def test_a_part_of_the_sitemap_that_is_not_there_loads_nothing(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        pytest.fail("the keys of papers were loaded for a page that is not there")
+
+    monkeypatch.setattr("newsletter.storage.archive.SqlArchive.load_keys", refuse)
+    for part in ("2", "999999", "0", "x"):
+        assert (await client.get(f"/sitemap-{part}.xml")).status_code == 404
+
+
 # --- pure ---------------------------------------------------------------------------------
 
 ANY = st.text(alphabet=st.characters(codec=None), max_size=60)

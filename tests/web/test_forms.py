@@ -103,8 +103,16 @@ def test_topics_are_bounded_in_number_and_length() -> None:
     long = read_topics(["x" * (MOST_LINE_CHARS + 1)], LIBRARY)
 
     assert [wrong.message for wrong in many.mistakes] == [f"these are more than {MOST_TOPICS} topics"]
-    assert len(many.topics) == MOST_TOPICS + 1
+    assert len(many.topics) == MOST_TOPICS
     assert [wrong.line for wrong in long.mistakes] == [1]
+
+
+def test_wrong_lines_are_told_up_to_as_many_as_there_may_be_topics() -> None:
+    """What a request may cost does not grow with what it brings."""
+    read = read_topics([f"(a{number} OR" for number in range(2_000)], {})
+
+    assert len(read.mistakes) == MOST_TOPICS + 1
+    assert read.mistakes[-1].message == f"these are more than {MOST_TOPICS} topics"
 
 
 def test_equal_names_are_refused_whether_picked_or_written() -> None:

@@ -150,10 +150,10 @@ async def show_topic(site: Site, request: Request) -> Response:
 @public(speaks=False)
 async def show_sitemap(site: Site, request: Request) -> Response:
     """Return the sitemap of the archive; where there are too many addresses for one, that of its parts."""
-    urls = await _list_urls(site)
-    if len(urls) <= MAX_URLS:
-        return await asyncio.to_thread(_write_sitemap, urls)
-    parts = range(1, -(-len(urls) // MAX_URLS) + 1)
+    total = await site.newsletter.archive.count_papers() + len(await _list_other_pages(site))
+    if total <= MAX_URLS:
+        return await _write_part(site, 1)
+    parts = range(1, -(-total // MAX_URLS) + 1)
     found = "".join(
         f"<sitemap><loc>{site.links.page(f'/sitemap-{part}.xml')}</loc></sitemap>" for part in parts
     )
@@ -164,26 +164,27 @@ async def show_sitemap(site: Site, request: Request) -> Response:
 async def show_sitemap_part(site: Site, request: Request) -> Response:
     """Return one part of a sitemap that is too large; parts count from 1."""
     number = str(request.path_params["part"])
-    part = int(number) if re.fullmatch("[1-9][0-9]{0,5}", number) else 0
-    urls = (await _list_urls(site))[(part - 1) * MAX_URLS : part * MAX_URLS] if part > 0 else []
-    return await asyncio.to_thread(_write_sitemap, urls) if urls else site.not_found(request)
+    total = await site.newsletter.archive.count_papers() + len(await _list_other_pages(site))
+    is_there = re.fullmatch("[1-9][0-9]{0,5}", number) and (int(number) - 1) * MAX_URLS < total
+    return await _write_part(site, int(number)) if is_there else site.not_found(request)
 
 
-async def _list_urls(site: Site) -> list[str]:
-    """Return the addresses of all public pages, the oldest papers first, so that the parts stay as they are."""
-    archive, links = site.newsletter.archive, site.links
-    topics = name_topics(site.newsletter.library.values())
+async def _write_part(site: Site, part: int) -> Response:
+    """Return a part with the addresses that belong to it: the papers, the oldest first, so that the parts stay as they
+    are, and after them the other pages."""
+    archive, begin = site.newsletter.archive, (part - 1) * MAX_URLS
+    keys = await archive.load_keys(offset=begin, limit=MAX_URLS)
+    first = max(0, begin - await archive.count_papers())
+    others = (await _list_other_pages(site))[first : first + MAX_URLS - len(keys)]
+    return await asyncio.to_thread(lambda: _write_sitemap([*map(site.links.paper, keys), *others]))
+
+
+async def _list_other_pages(site: Site) -> list[str]:
+    """Return the addresses of all public pages but those of papers."""
+    links, topics = site.links, name_topics(site.newsletter.library.values())
     fixed = ["/", "/archive", *(["/topics"] if topics else []), *(f"/topics/{slug}" for slug in topics)]
-    editions, keys = await archive.load_editions(), await archive.load_keys()
-
-    def write() -> list[str]:
-        return [
-            *map(links.paper, keys),
-            *(links.edition(size.day) for size in reversed(editions)),
-            *(links.page(path) for path in fixed),
-        ]
-
-    return await asyncio.to_thread(write)
+    editions = reversed(await site.newsletter.archive.load_editions())
+    return [*(links.edition(size.day) for size in editions), *map(links.page, fixed)]
 
 
 def _write_sitemap(urls: Sequence[str]) -> Response:

@@ -6,6 +6,7 @@ the page showed; where the reader was changed meanwhile, the form is shown again
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -100,7 +101,8 @@ async def save_preferences(site: Site, request: Request) -> Response:
         return show_dead_link(site, request)
     lang = language_of(site, request, reader)
     fields = await read_fields(request)
-    checked = check_form(read_form(fields), make_offer(site), lang, with_address=False)
+    given = read_form(fields)
+    checked = await asyncio.to_thread(check_form, given, make_offer(site), lang, with_address=False)
     if checked.preferences is None:
         return await _show(site, request, reader, checked, status=422)
     after = lay_preferences_over(reader, checked.preferences)
@@ -213,7 +215,7 @@ async def _show(
     if checked is None:
         offered = [pick.line for pick in await offer_topics(site)]
         given = show_reader(reader, offered)
-        checked = Checked(given, read_own_topics(given, site.newsletter.library))
+        checked = Checked(given, await asyncio.to_thread(read_own_topics, given, site.newsletter.library))
     tried = await preview_values(site, request, lang, checked)
     found = await _list_missed(site, request, checked)
     suppressed = await site.newsletter.subscribers.load_suppressed([reader.address])

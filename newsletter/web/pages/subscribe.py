@@ -56,7 +56,12 @@ async def show_form(site: Site, request: Request) -> Response:
     lang = site.choose_language(request)
     wanted = [line[:MOST_LINE_CHARS] for line in request.query_params.getlist("topic")[:MOST_TOPICS]]
     given = Given(own="\n".join(" ".join(line.split()) for line in wanted), language=lang.code)
-    return await _show(site, request, lang, Checked(given, read_own_topics(given, site.newsletter.library)))
+    return await _show(
+        site,
+        request,
+        lang,
+        Checked(given, await asyncio.to_thread(read_own_topics, given, site.newsletter.library)),
+    )
 
 
 async def take_form(site: Site, request: Request) -> Response:
@@ -74,10 +79,11 @@ async def take_form(site: Site, request: Request) -> Response:
         refused = refuse(site, request, PREVIEW)
         if refused is not None:
             return refused
-        checked = Checked(given, read_own_topics(given, site.newsletter.library))
+        # Topics may take a second to read, and everybody else would wait for it.
+        checked = Checked(given, await asyncio.to_thread(read_own_topics, given, site.newsletter.library))
         checked = replace(checked, mistakes=_own_mistakes(checked))
         return await _show(site, request, lang, checked, token=token, with_preview=True)
-    checked = check_form(given, make_offer(site), lang, with_address=True)
+    checked = await asyncio.to_thread(check_form, given, make_offer(site), lang, with_address=True)
     if checked.preferences is None or checked.address is None:
         return await _show(site, request, lang, checked, token=token, status=422)
     age = judge_form(token, FORM, site.secret, site.newsletter.clock.now())
@@ -271,7 +277,7 @@ async def show_preview(site: Site, request: Request) -> Response:
         return refused
     lang = site.choose_language(request)
     given = read_form(await read_fields(request))
-    checked = Checked(given, read_own_topics(given, site.newsletter.library))
+    checked = Checked(given, await asyncio.to_thread(read_own_topics, given, site.newsletter.library))
     checked = replace(checked, mistakes=_own_mistakes(checked))
     tried = await preview_values(site, request, lang, checked)
     return site.page(
