@@ -63,15 +63,15 @@ from newsletter.storage import (
 )
 from newsletter.subscribers_file import FileImport
 from newsletter.web_links import WebLinks
+from newsletter.workflows.alerts import queue_alerts
 from newsletter.workflows.build_edition import realign_schedule
 from newsletter.workflows.build_mail import MailBuilder
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
 from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.handle_bounces import IncomingReport, handle_bounces
-from newsletter.workflows.health import SHOWN_SET_ASIDE, Health, choose_alerts, load_health
+from newsletter.workflows.health import SHOWN_SET_ASIDE, Health, load_health
 from newsletter.workflows.import_subscribers import choose_subscribers
 from newsletter.workflows.liked_papers import choose_lookup
-from newsletter.workflows.notices import queue_alert
 from newsletter.workflows.send_edition import Sender
 from newsletter.workflows.subscribe import thin_unconfirmed
 from newsletter.workflows.subscriptions import Subscriptions
@@ -251,14 +251,14 @@ class Newsletter:
         """Queue a mail to the operator about each thing that is wrong, each once; return how many were queued."""
         if self.config.alerts is None:
             return 0
-        told = 0
-        now = self.clock.now()
-        for alert in choose_alerts(await self.load_health()):
-            for address in self.config.alerts.to:
-                if await queue_alert(alert, address, self.identity, self.subscribers, self.deliveries, now):
-                    log.error("alert", key=alert.key, what=alert.what)
-                    told += 1
-        return told
+        return await queue_alerts(
+            await self.load_health(),
+            self.config.alerts.to,
+            self.identity,
+            self.subscribers,
+            self.deliveries,
+            self.clock.now(),
+        )
 
     async def handle_bounces(self) -> IncomingReport:
         """Read what came back, and do what follows; return what that was. Raises MailerError."""

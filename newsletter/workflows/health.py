@@ -1,6 +1,7 @@
 """Health: what an operator, a monitor and an alert need to know, from the ledger, the sources and the relays.
 
-Pure: what is wrong (choose_alerts) and how it is written (to_json, build_metrics). I/O: load_health reads the stores.
+Pure: how it is written (to_json, build_metrics). I/O: load_health reads the stores. What of it the operator is told by
+mail: alerts.py.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from newsletter.model import PENDING, Fact, LedgerCount, SetAside, SourceHealth, State, StepFailure, StepName
+from newsletter.model import PENDING, LedgerCount, SetAside, SourceHealth, State, StepFailure, StepName
 from newsletter.ports import DeliveryStore, EntryStore, Guard, SettingStore
 
 _EDITIONS = 9
@@ -20,9 +21,7 @@ CHECKED_EDITIONS = 3
 """How many of the newest editions are held against their own records after each run and for each report."""
 SHOWN_SET_ASIDE = timedelta(days=7)
 """So long is it told that messages were set aside."""
-_BROKEN_AFTER = 3
-_PARTIAL = 0.05
-_FAILED = (State.REJECTED, State.EXPIRED, State.UNCERTAIN)
+BROKEN_AFTER = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +46,7 @@ class Health:
     @property
     def is_well(self) -> bool:
         wrong = self.late or self.refused or self.paused or self.contradictions or self.failing
-        return not (wrong or any(map(_is_broken, self.sources)))
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """Something that the operator must know, once: key names it. what is one sentence; advice says what to do."""
-
-    key: str
-    what: str
-    facts: tuple[Fact, ...]
-    advice: str
+        return not (wrong or any(map(is_broken, self.sources)))
 
 
 async def load_health(
@@ -84,110 +73,6 @@ async def load_health(
         failing=tuple(await settings.load_step_failures()),
         set_aside=set_aside,
     )
-
-
-def choose_alerts(health: Health) -> list[Alert]:
-    """Decide what the operator must be told: a run that is late, partial or empty against expectation, a relay that
-    refuses us, a source that is broken, a database that may not send."""
-    day = f"{health.at:%Y-%m-%d}"
-    alerts = []
-    if health.late:
-        alerts.append(
-            Alert(
-                f"late:{day}",
-                f"{health.late} mails are late",
-                (Fact("Held", health.held),) if health.held else (),
-                "See 'newsletter status', and whether 'newsletter run' runs and the relay takes mail.",
-            )
-        )
-    if health.refused:
-        alerts.append(
-            Alert(f"guard:{day}", "nothing is sent", (Fact("Why", health.refused),), health.refused)
-        )
-    if health.contradictions:
-        alerts.append(
-            Alert(
-                f"ledger:{day}",
-                "the ledger does not add up",
-                tuple(Fact("Found", what) for what in health.contradictions),
-                "Say 'newsletter hold' until it is known why: somebody might get a mail twice, or none."
-                " Has a hand, or another program, been in the database?",
-            )
-        )
-    for relay, why in sorted(health.paused.items()):
-        alerts.append(
-            Alert(
-                f"relay:{relay}:{day}",
-                f"the relay {relay} is left alone",
-                (Fact("Why", why),),
-                "See 'newsletter check --relay', and what its operator says.",
-            )
-        )
-    alerts += [
-        Alert(
-            f"source:{source.source}:{day}",
-            f"the source {source.source} is broken",
-            (Fact("Looks that failed", str(source.failures)), Fact("Why", source.why)),
-            "See 'newsletter sources'.",
-        )
-        for source in health.sources
-        if _is_broken(source)
-    ]
-    return alerts + _choose_clock_alerts(health) + _choose_edition_alerts(health)
-
-
-def _choose_clock_alerts(health: Health) -> list[Alert]:
-    """Look at the steps of the clock: a failure that may pass by itself is told when it has not; and at what was set
-    aside today."""
-    day = f"{health.at:%Y-%m-%d}"
-    alerts = [
-        Alert(
-            f"step:{failure.step}:{day}",
-            f"the clock's step '{failure.step}' fails",
-            (
-                Fact("Since", f"{failure.since:%Y-%m-%d %H:%M} UTC"),
-                Fact("Times in a row", str(failure.times)),
-                Fact("Why", failure.error),
-            ),
-            "See 'newsletter status' and the log. The other steps go on.",
-        )
-        for failure in health.failing
-        if failure.times >= _BROKEN_AFTER or not failure.is_passing
-    ]
-    if health.set_aside and f"{health.set_aside.at:%Y-%m-%d}" == day:
-        alerts.append(
-            Alert(
-                f"set-aside:{day}",
-                "mail that came in could not be handled",
-                (
-                    Fact(f"Messages in {SHOWN_SET_ASIDE.days} days", str(health.set_aside.count)),
-                    Fact("Why", health.set_aside.why),
-                ),
-                "They are set aside. Look at them: one may be the wish to leave (docs/operations.md).",
-            )
-        )
-    return alerts
-
-
-def _choose_edition_alerts(health: Health) -> list[Alert]:
-    """Look at the newest edition that is done."""
-    done = [edition for edition, states in health.counts.items() if not any(states.get(s) for s in PENDING)]
-    if not done:
-        return []
-    edition = max(done)
-    states = health.counts[edition]
-    facts = tuple(Fact(str(state), str(count)) for state, count in states.items() if count)
-    failed = sum(states.get(state, 0) for state in _FAILED)
-    sent = states.get(State.ACCEPTED, 0)
-    alerts = []
-    if failed > _PARTIAL * (failed + sent):
-        advice = f"See 'newsletter deliveries --edition {edition}'; 'newsletter retry' sends the failed ones again."
-        alerts.append(Alert(f"partial:{edition}", f"{failed} mails of {edition} failed", facts, advice))
-    week_ago = health.counts.get(f"{datetime.fromisoformat(edition) - timedelta(days=7):%Y-%m-%d}", {})
-    if not sent and states.get(State.EMPTY) and week_ago.get(State.ACCEPTED):
-        advice = "See 'newsletter sources': most likely nothing new was read."
-        alerts.append(Alert(f"empty:{edition}", f"{edition} had nothing for anybody", facts, advice))
-    return alerts
 
 
 def word_clock(failing: Sequence[StepFailure], set_aside: SetAside | None) -> list[str]:
@@ -291,5 +176,5 @@ def _by_edition(counts: Sequence[LedgerCount]) -> dict[str, dict[State, int]]:
     return editions
 
 
-def _is_broken(source: SourceHealth) -> bool:
-    return source.failures >= _BROKEN_AFTER
+def is_broken(source: SourceHealth) -> bool:
+    return source.failures >= BROKEN_AFTER

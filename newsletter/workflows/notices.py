@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from newsletter.compose.subscription import ask
-from newsletter.model import EmailAddress, Identity, Kind, QueuedNotice, Subscriber
-from newsletter.ports import DeliveryStore, SubscriberStore
-from newsletter.render.language import load_language
-from newsletter.render.notices import write_alert
-from newsletter.workflows.health import Alert
+from newsletter.model import EmailAddress, Subscriber
+from newsletter.ports import SubscriberStore
 from newsletter.workflows.preview import make_trial_reader
-
-ALERT_LIFETIME = timedelta(days=1)
-"""So long is it tried to tell the operator; a problem that stays is told again the next day."""
 
 
 async def find_recipient(address: EmailAddress, subscribers: SubscriberStore, now: datetime) -> Subscriber:
@@ -30,20 +24,3 @@ async def find_recipient(address: EmailAddress, subscribers: SubscriberStore, no
         known = await subscribers.load(address)
         assert known is not None
     return known
-
-
-async def queue_alert(
-    alert: Alert,
-    to: EmailAddress,
-    identity: Identity,
-    subscribers: SubscriberStore,
-    deliveries: DeliveryStore,
-    now: datetime,
-) -> bool:
-    """Queue a mail to the operator; False where they have been told already."""
-    reader = await find_recipient(to, subscribers, now)
-    notice = write_alert(load_language(identity.language), identity, alert.what, alert.facts, (alert.advice,))
-    queued = QueuedNotice(
-        Kind.ALERT, alert.key, reader.id, to, notice, identity.language, now + ALERT_LIFETIME
-    )
-    return await deliveries.queue_notice(queued, now)

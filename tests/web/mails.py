@@ -19,8 +19,7 @@ from newsletter.scheduler import send_due
 from newsletter.storage.tables import deliveries
 from newsletter.web.pages.subscribe import open_desk
 from newsletter.web.site import Site
-from newsletter.workflows.health import Alert
-from newsletter.workflows.notices import queue_alert
+from newsletter.workflows.alerts import Alert, queue_alert
 from tests.builders import at, make_subscriber
 from tests.web.house import NOW, browsing
 from tests.web.readers import given_other, leave_path, load, load_notices, own_path

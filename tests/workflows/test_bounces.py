@@ -20,9 +20,9 @@ from newsletter.model import BounceAction, Consent, DeliveryId, EmailAddress, St
 from newsletter.secret import Secret
 from newsletter.storage import SqlEvidenceStore
 from newsletter.tokens import Purpose, build_token
+from newsletter.workflows.alerts import choose_alerts
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.handle_bounces import KNOWN, SET_ASIDE, handle_bounces
-from newsletter.workflows.health import choose_alerts
 from tests.deliver.test_bounce import make_delivery_report, make_mail
 from tests.workflows.conftest import MORNING, Office
 

@@ -20,8 +20,9 @@ from newsletter.model import (
     StepName,
 )
 from newsletter.wiring import Newsletter
+from newsletter.workflows.alerts import choose_alerts
 from newsletter.workflows.build_edition import plan_due
-from newsletter.workflows.health import Health, build_metrics, choose_alerts, to_json, word_clock
+from newsletter.workflows.health import Health, build_metrics, to_json, word_clock
 from tests.builders import at
 from tests.workflows.conftest import MORNING, Office
 from tests.workflows.invariants import check_invariants

@@ -1,0 +1,175 @@
+"""Alerts: what of a newsletter's health the operator is told by mail, each thing once.
+
+Pure: choose_alerts decides. I/O: queue_alerts queues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from newsletter.model import PENDING, EmailAddress, Fact, Identity, Kind, QueuedNotice, State
+from newsletter.ports import DeliveryStore, SubscriberStore
+from newsletter.render.language import load_language
+from newsletter.render.notices import write_alert
+from newsletter.workflows.health import BROKEN_AFTER, SHOWN_SET_ASIDE, Health, is_broken
+from newsletter.workflows.notices import find_recipient
+
+log = structlog.get_logger()
+
+ALERT_LIFETIME = timedelta(days=1)
+"""So long is it tried to tell the operator; a problem that stays is told again the next day."""
+_PARTIAL = 0.05
+_FAILED = (State.REJECTED, State.EXPIRED, State.UNCERTAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that the operator must know, once: key names it. what is one sentence; advice says what to do."""
+
+    key: str
+    what: str
+    facts: tuple[Fact, ...]
+    advice: str
+
+
+async def queue_alerts(
+    health: Health,
+    to: Sequence[EmailAddress],
+    identity: Identity,
+    subscribers: SubscriberStore,
+    deliveries: DeliveryStore,
+    now: datetime,
+) -> int:
+    """Queue a mail to the operators about each thing that is wrong, each once; return how many were queued."""
+    told = 0
+    for alert in choose_alerts(health):
+        for address in to:
+            if await queue_alert(alert, address, identity, subscribers, deliveries, now):
+                log.error("alert", key=alert.key, what=alert.what)
+                told += 1
+    return told
+
+
+async def queue_alert(
+    alert: Alert,
+    to: EmailAddress,
+    identity: Identity,
+    subscribers: SubscriberStore,
+    deliveries: DeliveryStore,
+    now: datetime,
+) -> bool:
+    """Queue a mail to the operator; False where they have been told already."""
+    reader = await find_recipient(to, subscribers, now)
+    notice = write_alert(load_language(identity.language), identity, alert.what, alert.facts, (alert.advice,))
+    queued = QueuedNotice(
+        Kind.ALERT, alert.key, reader.id, to, notice, identity.language, now + ALERT_LIFETIME
+    )
+    return await deliveries.queue_notice(queued, now)
+
+
+def choose_alerts(health: Health) -> list[Alert]:
+    """Decide what the operator must be told: a run that is late, partial or empty against expectation, a relay that
+    refuses us, a source that is broken, a database that may not send."""
+    day = f"{health.at:%Y-%m-%d}"
+    alerts = []
+    if health.late:
+        alerts.append(
+            Alert(
+                f"late:{day}",
+                f"{health.late} mails are late",
+                (Fact("Held", health.held),) if health.held else (),
+                "See 'newsletter status', and whether 'newsletter run' runs and the relay takes mail.",
+            )
+        )
+    if health.refused:
+        alerts.append(
+            Alert(f"guard:{day}", "nothing is sent", (Fact("Why", health.refused),), health.refused)
+        )
+    if health.contradictions:
+        alerts.append(
+            Alert(
+                f"ledger:{day}",
+                "the ledger does not add up",
+                tuple(Fact("Found", what) for what in health.contradictions),
+                "Say 'newsletter hold' until it is known why: somebody might get a mail twice, or none."
+                " Has a hand, or another program, been in the database?",
+            )
+        )
+    for relay, why in sorted(health.paused.items()):
+        alerts.append(
+            Alert(
+                f"relay:{relay}:{day}",
+                f"the relay {relay} is left alone",
+                (Fact("Why", why),),
+                "See 'newsletter check --relay', and what its operator says.",
+            )
+        )
+    alerts += [
+        Alert(
+            f"source:{source.source}:{day}",
+            f"the source {source.source} is broken",
+            (Fact("Looks that failed", str(source.failures)), Fact("Why", source.why)),
+            "See 'newsletter sources'.",
+        )
+        for source in health.sources
+        if is_broken(source)
+    ]
+    return alerts + _choose_clock_alerts(health) + _choose_edition_alerts(health)
+
+
+def _choose_clock_alerts(health: Health) -> list[Alert]:
+    """Look at the steps of the clock: a failure that may pass by itself is told when it has not; and at what was set
+    aside today."""
+    day = f"{health.at:%Y-%m-%d}"
+    alerts = [
+        Alert(
+            f"step:{failure.step}:{day}",
+            f"the clock's step '{failure.step}' fails",
+            (
+                Fact("Since", f"{failure.since:%Y-%m-%d %H:%M} UTC"),
+                Fact("Times in a row", str(failure.times)),
+                Fact("Why", failure.error),
+            ),
+            "See 'newsletter status' and the log. The other steps go on.",
+        )
+        for failure in health.failing
+        if failure.times >= BROKEN_AFTER or not failure.is_passing
+    ]
+    if health.set_aside and f"{health.set_aside.at:%Y-%m-%d}" == day:
+        alerts.append(
+            Alert(
+                f"set-aside:{day}",
+                "mail that came in could not be handled",
+                (
+                    Fact(f"Messages in {SHOWN_SET_ASIDE.days} days", str(health.set_aside.count)),
+                    Fact("Why", health.set_aside.why),
+                ),
+                "They are set aside. Look at them: one may be the wish to leave (docs/operations.md).",
+            )
+        )
+    return alerts
+
+
+def _choose_edition_alerts(health: Health) -> list[Alert]:
+    """Look at the newest edition that is done."""
+    done = [edition for edition, states in health.counts.items() if not any(states.get(s) for s in PENDING)]
+    if not done:
+        return []
+    edition = max(done)
+    states = health.counts[edition]
+    facts = tuple(Fact(str(state), str(count)) for state, count in states.items() if count)
+    failed = sum(states.get(state, 0) for state in _FAILED)
+    sent = states.get(State.ACCEPTED, 0)
+    alerts = []
+    if failed > _PARTIAL * (failed + sent):
+        advice = f"See 'newsletter deliveries --edition {edition}'; 'newsletter retry' sends the failed ones again."
+        alerts.append(Alert(f"partial:{edition}", f"{failed} mails of {edition} failed", facts, advice))
+    week_ago = health.counts.get(f"{datetime.fromisoformat(edition) - timedelta(days=7):%Y-%m-%d}", {})
+    if not sent and states.get(State.EMPTY) and week_ago.get(State.ACCEPTED):
+        advice = "See 'newsletter sources': most likely nothing new was read."
+        alerts.append(Alert(f"empty:{edition}", f"{edition} had nothing for anybody", facts, advice))
+    return alerts
