@@ -21,7 +21,10 @@ DeliveryId = NewType("DeliveryId", int)
 InstanceId = NewType("InstanceId", int)
 
 EmailAddress = NewType("EmailAddress", str)
-"""A checked address: casefolded, its domain as ``xn--``. Made by ``newsletter.address.parse_address``."""
+"""A checked address as it was typed, its domain as ``xn--``. Made by ``newsletter.address.parse_address``."""
+
+AddressKey = NewType("AddressKey", str)
+"""What is the same for all addresses of one reader (``newsletter.address.address_key``)."""
 
 
 # --- collect ------------------------------------------------------------------------------

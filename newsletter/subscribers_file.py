@@ -19,7 +19,7 @@ from zoneinfo import available_timezones
 
 from pydantic import BeforeValidator, Field
 
-from newsletter.address import parse_address
+from newsletter.address import address_key, parse_address
 from newsletter.checked_yaml import (
     Address,
     CheckTopics,
@@ -37,7 +37,7 @@ from newsletter.checked_yaml import (
 )
 from newsletter.compose.subscription import drop_from_file, follow_file, word_refusal
 from newsletter.errors import ConfigError, Problem
-from newsletter.model import Cadence, Consent, EmailAddress, Refused, Subscriber
+from newsletter.model import AddressKey, Cadence, Consent, EmailAddress, Refused, Subscriber
 from newsletter.topic_lines import form_of, split_topics
 from newsletter.yaml_text import Document, load_yaml
 
@@ -291,9 +291,9 @@ def _to_subscriber(
 def _find_equal_addresses(
     document: Document, rows: Iterable[tuple[int, FileSubscriber]]
 ) -> Iterator[Problem]:
-    first: dict[EmailAddress, FileSubscriber] = {}
+    first: dict[AddressKey, FileSubscriber] = {}
     for index, row in rows:
-        earlier = first.setdefault(row.address, row)
+        earlier = first.setdefault(address_key(row.address), row)
         if earlier is not row:
             message = f"{row.address} has a row in line {earlier.line} already; put both into one"
             yield document.problem(("subscribers", index, "address"), message)
@@ -413,7 +413,7 @@ def choose_import(
     before counted_run is not sent to them. Nobody new is made of the erased addresses.
     Raises ConfigError where more than a fifth of the file's readers (of five or more) are gone at once.
     """
-    by_address = {reader.address: reader for reader in known}
+    by_key = {address_key(reader.address): reader for reader in known}
     save, notes, dropped = [], [], []
     for reader in _find_gone(known, rows):
         moved = drop_from_file(reader)
@@ -423,7 +423,7 @@ def choose_import(
                 notes.append(f"{reader.address}: paused, because the row is no longer in the file")
     told = []
     for row in rows:
-        known_reader = by_address.get(row.address)
+        known_reader = by_key.get(address_key(row.address))
         if known_reader is None and row.address in erased:
             told.append(f"{row.address}: {_ERASED}")
             continue
@@ -441,8 +441,8 @@ def choose_import(
 def _find_gone(known: Sequence[Subscriber], rows: Sequence[FileSubscriber]) -> list[Subscriber]:
     """Return the readers whom the file owned until now and no longer names, by address. Those who are mailed tell
     whether the file is whole."""
-    named = {row.address for row in rows}
-    all_gone = [reader for reader in known if reader.file_owned and reader.address not in named]
+    named = {address_key(row.address) for row in rows}
+    all_gone = [reader for reader in known if reader.file_owned and address_key(reader.address) not in named]
     owned = [reader for reader in known if reader.file_owned and reader.consent is Consent.CONFIRMED]
     gone = [reader for reader in all_gone if reader.consent is Consent.CONFIRMED]
     if len(owned) >= _FEW and len(gone) * 5 > len(owned):
@@ -464,6 +464,7 @@ def _lay_over(reader: Subscriber | None, row: FileSubscriber) -> Subscriber:
     """Return the reader, or somebody new, with the preferences of a row."""
     return replace(
         reader or Subscriber(row.address, row.cadence, row.topics_json),
+        address=row.address,
         name=row.name,
         cadence=row.cadence,
         topics_json=row.topics_json,

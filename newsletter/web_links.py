@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import quote, urlencode, urlsplit
 
+from newsletter.address import address_key
 from newsletter.model import EmailAddress, EntryKey, SubscriberId
 from newsletter.secret import Secret
 from newsletter.tokens import Purpose, build_token
@@ -50,7 +51,7 @@ class WebLinks:
 
     def preferences(self, reader: SubscriberId, address: EmailAddress, secret: Secret) -> str:
         """Return one reader's own page, as long as this is their address."""
-        return self.page(f"/me/{build_token(Purpose.PREFERENCES, reader, secret, address)}")
+        return self.page(f"/me/{build_token(Purpose.PREFERENCES, reader, secret, address_key(address))}")
 
     def confirm(self, confirmation: int, secret: Secret) -> str:
         """Return where something that was asked for is confirmed."""

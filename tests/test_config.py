@@ -73,7 +73,7 @@ def test_the_identity_fills_in_what_was_left_out(file: Path) -> None:
     [
         ("", "a@example.org", "a@example.org"),
         ("reply_to: r@example.org", "r@example.org", "a@example.org"),
-        ("reply_to: r@example.org, leave_address: L@example.org", "l@example.org", "a@example.org"),
+        ("reply_to: r@example.org, leave_address: L@example.org", "L@example.org", "a@example.org"),
         ("bounce_address: b@bücher.example", "a@example.org", "b@xn--bcher-kva.example"),
     ],
 )

@@ -78,7 +78,7 @@ subscribers:
 """
     assert read(text) == (
         FileSubscriber(
-            address=EmailAddress("ada@example.org"),
+            address=EmailAddress("Ada@example.org"),
             name="Ada",
             cadence=Cadence(frozenset({0, 2, 4}), time(7, 30), "America/New_York"),
             topics_json='["RAG",{"robotics":"robot*, category:cs.RO"},{"any":["b"],"limit":"8","name":"é"}]',

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from newsletter.address import parse_address
+from newsletter.address import address_key, is_same_address, parse_address
 from newsletter.checked_yaml import to_json
 from newsletter.cli import DONE, DONE_WITH_FAILURES
 from newsletter.cli.index import take_pictures, write_index
@@ -211,10 +211,10 @@ async def _choose_preview_reader(newsletter: Newsletter, request: PreviewRequest
 
 async def load_readers(newsletter: Newsletter) -> list[Subscriber]:
     """Return everybody as they are in the store with subscribers.yaml laid over them, by address; writes nothing."""
-    readers = {reader.address: reader for reader in await newsletter.subscribers.load_all()}
+    readers = {address_key(reader.address): reader for reader in await newsletter.subscribers.load_all()}
     if newsletter.config.subscribers_path is not None and newsletter.config.subscribers_path.exists():
         chosen = await newsletter.choose_import()
-        readers |= {reader.address: reader for reader in (*chosen.save, *chosen.dropped)}
+        readers |= {address_key(reader.address): reader for reader in (*chosen.save, *chosen.dropped)}
     mailed = (reader for reader in readers.values() if reader.consent is Consent.CONFIRMED)
     return sorted(mailed, key=lambda reader: reader.address)
 
@@ -229,7 +229,7 @@ def pick_reader(readers: Sequence[Subscriber], whose: str) -> Subscriber:
         return readers[0]
     address = parse_address(whose)
     for reader in readers:
-        if reader.address == address:
+        if is_same_address(reader.address, address):
             return reader
     raise ConfigError(
         [Problem(f"{address} is not a confirmed subscriber; see 'newsletter subscribers list'")]

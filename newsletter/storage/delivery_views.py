@@ -28,7 +28,7 @@ from newsletter.model import (
     SubscriberId,
     Window,
 )
-from newsletter.storage.engine import Database, in_chunks
+from newsletter.storage.engine import Database, in_chunks, key_of
 from newsletter.storage.ledger_audit import find_contradictions
 from newsletter.storage.tables import (
     attempts,
@@ -245,7 +245,7 @@ def fitting(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
     if wanted.domain:
         conditions.append(address.endswith(f"@{wanted.domain}", autoescape=True))
     if wanted.address:
-        conditions.append(address == wanted.address)
+        conditions.append(key_of(address) == wanted.address)
     if wanted.reason:
         conditions.append(deliveries.c.last_reply.icontains(wanted.reason, autoescape=True))
     return conditions

@@ -49,6 +49,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from newsletter.address import address_key
 from newsletter.errors import ClashError, StoreError
 from newsletter.private_files import create_private, tighten
 from newsletter.text import clean_text
@@ -168,6 +169,33 @@ class CleanText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return None if value is None else clean_text(value)
+
+
+class AddressText(CleanText):
+    """An address by which somebody is found: its `address_key`, also of what it is compared with."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        cleaned = super().process_bind_param(value, dialect)
+        return None if cleaned is None else address_key(cleaned)
+
+
+class key_of(FunctionElement[str]):
+    """The `address_key` of a column whose addresses are as they were typed, to compare it with an address."""
+
+    inherit_cache = True
+    type = AddressText()
+
+
+@compiles(key_of)
+def _compile_key_of(element: key_of, compiler: SQLCompiler, **options: Any) -> str:
+    return f"lower({compiler.process(element.clauses, **options)})"  # SQLite knows the case of ASCII only
+
+
+@compiles(key_of, "postgresql")
+def _compile_key_of_there(element: key_of, compiler: SQLCompiler, **options: Any) -> str:
+    return f'lower(({compiler.process(element.clauses, **options)}) COLLATE "C")'
 
 
 class CleanJson(CleanText):

@@ -12,10 +12,11 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, case, delete, or_, select, update
 
+from newsletter.address import address_key
 from newsletter.compose.subscription import ERASED_DOMAIN, erase
 from newsletter.model import Consent, EmailAddress, State, Subscriber, SubscriberId
 from newsletter.secret import Secret
-from newsletter.storage.engine import in_chunks
+from newsletter.storage.engine import in_chunks, key_of
 from newsletter.storage.subscriptions import lock_readers, write_readers
 from newsletter.storage.tables import (
     attempts,
@@ -33,11 +34,13 @@ from newsletter.storage.tables import subscribers as readers
 def find_erased(connection: Connection, addresses: Collection[EmailAddress]) -> frozenset[EmailAddress]:
     """Return those of these addresses that were erased, and not because they never confirmed."""
     secret = _load_secret(connection)
-    by_name = {_hash_address(address, secret): address for address in addresses}
+    by_name: dict[str, list[EmailAddress]] = {}
+    for address in addresses:
+        by_name.setdefault(_hash_address(address, secret), []).append(address)
     found: set[EmailAddress] = set()
     for names in in_chunks(by_name):
         rows = connection.scalars(select(readers.c.address).where(readers.c.address.in_(names)))
-        found |= {by_name[name] for name in rows}
+        found.update(*(by_name[name] for name in rows))
     return frozenset(found)
 
 
@@ -48,7 +51,7 @@ def _load_secret(connection: Connection) -> Secret:
 
 
 def _hash_address(address: str, secret: Secret) -> str:
-    digest = secret.sign(b"erased\0" + address.encode())
+    digest = secret.sign(b"erased\0" + address_key(address).encode())
     return f"{base64.b32encode(digest[:20]).decode().lower()}{ERASED_DOMAIN}"
 
 
@@ -102,7 +105,7 @@ def erase_person(connection: Connection, subscriber: SubscriberId) -> bool:
     connection.execute(delete(consents).where(consents.c.subscriber == subscriber))
     connection.execute(
         delete(confirmations).where(
-            or_(confirmations.c.subscriber == subscriber, confirmations.c.address == address)
+            or_(confirmations.c.subscriber == subscriber, key_of(confirmations.c.address) == address)
         )
     )
     connection.execute(delete(sessions).where(sessions.c.address == address))

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, select
 
+from newsletter.address import is_same_address
 from newsletter.compose.subscription import status_of
 from newsletter.model import (
     AddressChange,
@@ -26,7 +27,7 @@ from newsletter.model import (
     State,
     SubscriberId,
 )
-from newsletter.storage.engine import Database, in_chunks
+from newsletter.storage.engine import Database, in_chunks, key_of
 from newsletter.storage.erase import erase_person
 from newsletter.storage.subscriptions import check_move, load_ids, lock_readers, log_consents, write_readers
 from newsletter.storage.tables import (
@@ -72,7 +73,7 @@ class SqlPersonalStore:
 
         def work(connection: Connection) -> AddressChange:
             mine = lock_readers(connection, [reader]).get(reader)
-            if mine is None or mine.address != old:
+            if mine is None or not is_same_address(mine.address, old):
                 return AddressChange.OVER
             for number in load_ids(connection, [new]).values():
                 holder = lock_readers(connection, [number])[number]
@@ -132,7 +133,7 @@ def _load_everything(connection: Connection, reader: SubscriberId) -> dict[str, 
     if not person:
         return {}
     address = person[0]["address"]
-    foreign = and_(deliveries.c.kind == Kind.CONFIRM, deliveries.c.address != address)
+    foreign = and_(deliveries.c.kind == Kind.CONFIRM, key_of(deliveries.c.address) != address)
     mails = connection.execute(
         select(deliveries)
         .where(deliveries.c.recipient == reader, ~foreign)
@@ -163,7 +164,7 @@ def _load_everything(connection: Connection, reader: SubscriberId) -> dict[str, 
         "consents": load(select(consents).where(consents.c.subscriber == reader).order_by(consents.c.id)),
         "confirmations": load(
             select(confirmations)
-            .where(confirmations.c.subscriber == reader, confirmations.c.address == address)
+            .where(confirmations.c.subscriber == reader, key_of(confirmations.c.address) == address)
             .order_by(confirmations.c.id)
         ),
         "mails": [

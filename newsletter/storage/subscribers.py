@@ -27,6 +27,7 @@ from newsletter.storage.erase import erase_person, find_erased
 from newsletter.storage.subscriptions import (
     Decide,
     check_move,
+    group_by_key,
     insert_readers,
     load_ids,
     lock_readers,
@@ -51,7 +52,7 @@ class SqlSubscriberStore:
     async def load_all(self) -> Sequence[Subscriber]:
         """Return everybody, by address."""
         async with self._database.read() as connection:
-            rows = await connection.execute(select(readers).order_by(readers.c.address))
+            rows = await connection.execute(select(readers).order_by(readers.c.address_key))
             return [read_subscriber(row) for row in rows]
 
     async def load_after(self, last: SubscriberId, limit: int) -> Sequence[Subscriber]:
@@ -72,7 +73,7 @@ class SqlSubscriberStore:
 
     async def load(self, address: EmailAddress) -> Subscriber | None:
         """Return the reader with this address."""
-        return await self._load_one(readers.c.address == address)
+        return await self._load_one(readers.c.address_key == address)
 
     async def load_many(self, subscribers: Collection[SubscriberId]) -> Mapping[SubscriberId, Subscriber]:
         """Return those of these readers that there are, by id."""
@@ -194,12 +195,8 @@ class SqlSubscriberStore:
 
     async def load_known(self, addresses: Collection[EmailAddress]) -> frozenset[EmailAddress]:
         """Return those of these addresses that belong to a subscriber, whatever their consent."""
-        found: set[EmailAddress] = set()
         async with self._database.read() as connection:
-            for some in in_chunks(addresses):
-                rows = await connection.scalars(select(readers.c.address).where(readers.c.address.in_(some)))
-                found |= {EmailAddress(address) for address in rows}
-        return frozenset(found)
+            return frozenset(await connection.run_sync(load_ids, addresses))
 
     async def load_erased(self, addresses: Collection[EmailAddress]) -> frozenset[EmailAddress]:
         """Return those of these addresses whose persons were erased: no list brings them back."""
@@ -239,17 +236,18 @@ class SqlSubscriberStore:
         self, addresses: Collection[EmailAddress]
     ) -> Mapping[EmailAddress, Suppression]:
         """Return the suppressed ones of these addresses with why they are."""
+        given = group_by_key(addresses)
         found: dict[EmailAddress, Suppression] = {}
         async with self._database.read() as connection:
-            for some in in_chunks(addresses):
+            for some in in_chunks(given):
                 rows = await connection.execute(
                     select(suppressions).where(
                         suppressions.c.lifted_at.is_(None), suppressions.c.address.in_(some)
                     )
                 )
-                found |= {
-                    EmailAddress(row.address): Suppression(row.reason, row.is_complaint) for row in rows
-                }
+                for row in rows:
+                    suppression = Suppression(row.reason, row.is_complaint)
+                    found |= dict.fromkeys(given[row.address], suppression)
         return found
 
     async def lift_suppression(self, address: EmailAddress, why: str, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, insert, select, update
 
+from newsletter.address import address_key
 from newsletter.compose.subscription import MOVES, leave, status_of
 from newsletter.errors import MoveError
 from newsletter.model import (
@@ -122,18 +123,31 @@ def log_consents(
 def load_ids(
     connection: Connection, addresses: Collection[EmailAddress]
 ) -> Mapping[EmailAddress, SubscriberId]:
-    """Return the numbers of those of these addresses that belong to somebody."""
+    """Return the numbers of those of these addresses that belong to somebody, however they are spelled there."""
+    given = group_by_key(addresses)
     found: dict[EmailAddress, SubscriberId] = {}
-    for some in in_chunks(addresses):
-        rows = connection.execute(select(readers.c.address, readers.c.id).where(readers.c.address.in_(some)))
-        found |= {EmailAddress(row.address): SubscriberId(row.id) for row in rows}
+    for some in in_chunks(given):
+        rows = connection.execute(
+            select(readers.c.address_key, readers.c.id).where(readers.c.address_key.in_(some))
+        )
+        for row in rows:
+            found |= dict.fromkeys(given[row.address_key], SubscriberId(row.id))
     return found
+
+
+def group_by_key(addresses: Collection[EmailAddress]) -> Mapping[str, Sequence[EmailAddress]]:
+    """Return addresses by what is the same for all spellings of one."""
+    grouped: dict[str, list[EmailAddress]] = {}
+    for address in addresses:
+        grouped.setdefault(address_key(address), []).append(address)
+    return grouped
 
 
 def _preferences_row(person: Subscriber) -> dict[str, Any]:
     """Return the columns of a reader but for the number and counted_run."""
     return {
         "address": person.address,
+        "address_key": person.address,
         "name": person.name,
         "language": person.language,
         "layout": person.layout,

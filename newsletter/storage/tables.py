@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from newsletter.model import Asked, Consent, EventKind, FetchState, Kind, State
-from newsletter.storage.engine import CleanJson, CleanText, UtcDateTime
+from newsletter.storage.engine import AddressText, CleanJson, CleanText, UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -234,7 +234,9 @@ subscribers = Table(
     Column("paused_by_file", Boolean, nullable=False, server_default=false()),
     Column("declined", Boolean, nullable=False, server_default=false()),
     Column("decided_at", UtcDateTime),
+    Column("address_key", AddressText, nullable=False, server_default=""),
     UniqueConstraint("address"),
+    Index("uq_subscribers_address_key", "address_key", unique=True),
     CheckConstraint(_one_of("consent", Consent), name="consent"),
     CheckConstraint("counted_run >= 0", name="counted_run"),
     Index("ix_subscribers_next_due_at", "next_due_at"),
@@ -260,7 +262,7 @@ suppressions = Table(
     "suppressions",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("address", CleanText, nullable=False),
+    Column("address", AddressText, nullable=False),
     Column("reason", CleanText, nullable=False),
     Column("since", UtcDateTime, nullable=False),
     Column("lifted_at", UtcDateTime),
@@ -406,7 +408,7 @@ bounces = Table(
     Column("id", Id, primary_key=True),
     Column("report_hash", CleanText(64), nullable=False),
     Column("delivery", ForeignKey("deliveries.id")),
-    Column("address", CleanText, nullable=False),
+    Column("address", AddressText, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("kind", CleanText(20), nullable=False),
     Column("status", CleanText, nullable=False),
@@ -454,7 +456,7 @@ sessions = Table(
     "sessions",
     metadata,
     Column("token_hash", CleanText(64), primary_key=True),
-    Column("address", CleanText, nullable=False),
+    Column("address", AddressText, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
 )
 

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from newsletter.address import address_key
 from newsletter.model import Subscriber, SubscriberId
 from newsletter.render.language import Language, load_language
 from newsletter.tokens import Purpose, check_token, read_number
@@ -27,9 +28,10 @@ async def find_reader(site: Site, request: Request) -> Subscriber | None:
     if number is None:
         return None
     reader = await load_reader(site, SubscriberId(number))
-    if reader is None or check_token(token, Purpose.PREFERENCES, site.secret, reader.address) is None:
+    if reader is None:
         return None
-    return reader
+    bound = address_key(reader.address)
+    return reader if check_token(token, Purpose.PREFERENCES, site.secret, bound) is not None else None
 
 
 async def load_reader(site: Site, reader: SubscriberId) -> Subscriber | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from newsletter.address import is_same_address
 from newsletter.checked_yaml import to_json
 from newsletter.model import (
     AddressChange,
@@ -86,10 +87,10 @@ class AddressDesk:
         reader = (await self.subscribers.load_many([confirmation.subscriber])).get(confirmation.subscriber)
         move = read_move(confirmation)
         if confirmation.done_at is not None and reader is not None:
-            if move.step is Step.OLD and reader.address == move.old:
+            if move.step is Step.OLD and is_same_address(reader.address, move.old):
                 return Moved.ASKED
-            return Moved.DONE if reader.address == move.new else Moved.OVER
-        if reader is None or reader.address != move.old or confirmation.expires_at <= now:
+            return Moved.DONE if is_same_address(reader.address, move.new) else Moved.OVER
+        if confirmation.expires_at <= now or reader is None or not is_same_address(reader.address, move.old):
             return Moved.OVER
         if move.step is Step.NEW:
             return await self._move(confirmation, reader, move, origin, now)

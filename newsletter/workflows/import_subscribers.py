@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from newsletter.address import address_key
 from newsletter.compose.slots import previous_slot
 from newsletter.compose.subscription import add
 from newsletter.match.topics import parse_topics
@@ -41,13 +42,15 @@ async def choose_subscribers(
         check_topics=lambda topics_json: parse_topics(topics_json, library) and None,
         may_be_empty=not any(reader.file_owned and reader.consent is Consent.CONFIRMED for reader in known),
     )
-    addresses = {reader.address for reader in known}
+    known_keys = {address_key(reader.address) for reader in known}
     chosen = choose_import(
         known,
         rows,
         now=now,
         counted_run=await entries.newest_run(),
-        erased=await subscribers.load_erased([row.address for row in rows if row.address not in addresses]),
+        erased=await subscribers.load_erased(
+            [row.address for row in rows if address_key(row.address) not in known_keys]
+        ),
     )
     return replace(chosen, save=tuple([await start_window(reader, entries, now) for reader in chosen.save]))
 

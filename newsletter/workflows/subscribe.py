@@ -13,6 +13,7 @@ from datetime import datetime, time
 from enum import StrEnum
 from typing import Any
 
+from newsletter.address import is_same_address
 from newsletter.checked_yaml import to_json
 from newsletter.compose.subscription import ask
 from newsletter.errors import StoreError
@@ -124,7 +125,7 @@ class Desk:
         """
         loaded = await self.subscribers.load_many([confirmation.subscriber])
         reader = loaded.get(confirmation.subscriber)
-        if reader is None or reader.address != confirmation.address:
+        if reader is None or not is_same_address(reader.address, confirmation.address):
             return Confirmed(None)  # erased, or moved to another address, meanwhile
         if was_done(confirmation, reader):
             return Confirmed(reader)

@@ -7,8 +7,19 @@ import pytest
 from sqlalchemy import select
 
 from newsletter.compose.subscription import leave
-from newsletter.model import Cadence, Consent, ConsentMove, EmailAddress, Rejected, Subscriber, Suppression
-from newsletter.storage import Database, SqlDeliveryStore, SqlSubscriberStore, engine
+from newsletter.errors import StoreError
+from newsletter.model import (
+    Cadence,
+    Consent,
+    ConsentMove,
+    DeliveryFilter,
+    EmailAddress,
+    Rejected,
+    Subscriber,
+    Suppression,
+)
+from newsletter.storage import Database, SqlDeliveryStore, SqlSettingStore, SqlSubscriberStore, engine
+from newsletter.storage.deliveries import suppress
 from newsletter.storage.tables import consents
 from tests.builders import make_subscriber
 from tests.storage.given import (
@@ -155,3 +166,67 @@ async def test_more_readers_than_fit_into_one_statement_are_saved(
 
     assert {reader.consent for reader in await store.load_all()} == {Consent.PAUSED}
     assert len(await load_consent_log(database)) == 40
+
+
+async def test_a_reader_is_found_however_the_address_is_spelled_and_mailed_as_it_was_typed(
+    database: Database,
+) -> None:
+    store = SqlSubscriberStore(database)
+    typed, other = EmailAddress("Ada.Holm@example.org"), EmailAddress("ADA.holm@example.org")
+    await store.save([make_subscriber(typed)], NOW, "added")
+
+    found = await store.load(other)
+
+    assert found is not None
+    assert found.address == typed
+    assert await store.load_known([other, EmailAddress("groß@example.org")]) == {other}
+    with pytest.raises(StoreError):
+        await store.save([make_subscriber(other)], NOW, "added")
+
+
+async def test_addresses_that_differ_by_more_than_ascii_case_are_different_readers(
+    database: Database,
+) -> None:
+    store = SqlSubscriberStore(database)
+    names = ("groß", "gross", "λόγος", "λόγοσ", "ﬁsh", "fish", "Jörg", "jÖrg")
+    await store.save([make_subscriber(f"{name}@example.org") for name in names], NOW, "added")
+
+    assert len(await store.load_all()) == len(names)
+    for name in names:
+        found = await store.load(EmailAddress(f"{name}@example.org"))
+        assert found is not None
+        assert found.address == f"{name}@example.org"
+
+
+async def test_a_suppression_holds_for_every_spelling_of_an_address(database: Database) -> None:
+    store, address = SqlSubscriberStore(database), EmailAddress("Ada@example.org")
+    other = EmailAddress("ADA@example.org")
+    async with database.write() as connection:
+        await connection.run_sync(suppress, address, "bounced", NOW)
+
+    assert await store.load_suppressed([other, address]) == dict.fromkeys(
+        [other, address], Suppression("bounced")
+    )
+    assert await store.lift_suppression(other, "they wrote", NOW)
+    assert await store.load_suppressed([address]) == {}
+
+
+async def test_who_was_erased_is_known_under_every_spelling(database: Database) -> None:
+    store = SqlSubscriberStore(database)
+    typed, other = EmailAddress("Ada@example.org"), EmailAddress("aDa@example.org")
+    await given_reader(database, typed)
+    reader = await store.load(typed)
+    assert reader is not None
+    await SqlSettingStore(database).load_secret()
+
+    assert await store.erase(reader.id, NOW)
+
+    assert await store.load_erased([other, EmailAddress("gus@example.org")]) == {other}
+    assert await store.load(typed) is None
+
+
+async def test_deliveries_are_found_however_an_address_is_spelled(database: Database) -> None:
+    await given_queued(database, await given_reader(database, "Ada@example.org"))
+    wanted = DeliveryFilter(address=EmailAddress("aDA@example.org"))
+
+    assert len(await SqlDeliveryStore(database).find(wanted)) == 1

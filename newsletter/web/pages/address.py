@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from newsletter.address import parse_address
+from newsletter.address import address_key, is_same_address, parse_address
 from newsletter.checked_yaml import parse_line
 from newsletter.errors import AddressError
 from newsletter.model import Confirmation, EmailAddress, Subscriber
@@ -31,7 +31,7 @@ async def ask_for_address(site: Site, request: Request) -> Response:
     given = (await read_fields(request)).get("address", [""])[0]
     back = ((lang.say("Your preferences"), site.links.preferences(reader.id, reader.address, site.secret)),)
     new = _read_address(given)
-    if new is None or new == reader.address:
+    if new is None or is_same_address(new, reader.address):
         wrong = (
             lang.say("This is not an e-mail address.")
             if new is None
@@ -155,7 +155,7 @@ def _open_desk(site: Site) -> AddressDesk:
 
 def _is_over(site: Site, reader: Subscriber | None, confirmation: Confirmation) -> bool:
     move = read_move(confirmation)
-    if reader is None or reader.address not in (move.old, move.new):
+    if reader is None or address_key(reader.address) not in map(address_key, (move.old, move.new)):
         return True
     return confirmation.done_at is None and confirmation.expires_at <= site.newsletter.clock.now()
 

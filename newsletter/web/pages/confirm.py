@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.responses import Response
 
+from newsletter.address import is_same_address
 from newsletter.match.topics import parse_topics
 from newsletter.model import Asked, Confirmation, Consent, Subscriber
 from newsletter.render.language import Language, load_language
@@ -116,7 +117,7 @@ async def finish_subscription(site: Site, request: Request, confirmation: Confir
 async def _load(site: Site, confirmation: Confirmation) -> Subscriber | None:
     loaded = await site.newsletter.subscribers.load_many([confirmation.subscriber])
     reader = loaded.get(confirmation.subscriber)
-    return reader if reader is not None and reader.address == confirmation.address else None
+    return reader if reader is not None and is_same_address(reader.address, confirmation.address) else None
 
 
 def _language(site: Site, reader: Subscriber) -> Language:

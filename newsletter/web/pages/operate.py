@@ -17,7 +17,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from newsletter.address import parse_address
+from newsletter.address import is_same_address, parse_address
 from newsletter.errors import AddressError
 from newsletter.model import Confirmation, EmailAddress, Notice
 from newsletter.render.language import load_language
@@ -105,7 +105,7 @@ async def ask_for_link(site: Site, request: Request) -> Response:
         )
     (typed, *_) = (await read_fields(request)).get("address", [""])
     address = _read_address(typed)
-    if address in site.settings.operators:
+    if address is not None and _is_operator(site, address):
         await mail_link(site, request, address)
     await asyncio.sleep(max(0.0, began + ANSWER_AFTER_S - asyncio.get_running_loop().time()))
     return site.message(
@@ -195,7 +195,7 @@ async def find_session(site: Site, request: Request) -> Session | None:
         return None
     token_hash = hash_token(token)
     address = await site.newsletter.sessions.load(token_hash, site.newsletter.clock.now())
-    return Session(address, token_hash) if address in site.settings.operators and address else None
+    return Session(address, token_hash) if address and _is_operator(site, address) else None
 
 
 def choose_cookie(links: WebLinks) -> Cookie:
@@ -241,9 +241,11 @@ def _set_cookie(site: Site, answer: Response, token: str, lifetime_s: int) -> No
 
 
 def _may_log_in(site: Site, confirmation: Confirmation) -> bool:
-    return confirmation.address in site.settings.operators and is_open(
-        confirmation, site.newsletter.clock.now()
-    )
+    return _is_operator(site, confirmation.address) and is_open(confirmation, site.newsletter.clock.now())
+
+
+def _is_operator(site: Site, address: EmailAddress) -> bool:
+    return any(is_same_address(address, operator) for operator in site.settings.operators)
 
 
 def _read_address(typed: str) -> EmailAddress | None:
