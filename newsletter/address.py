@@ -7,7 +7,9 @@ their `mailbox_key` is the same; it merges more than is safe for mailing.
 
 from __future__ import annotations
 
+import re
 import string
+from functools import lru_cache
 
 from newsletter.errors import AddressError
 from newsletter.model import AddressKey, EmailAddress
@@ -26,14 +28,37 @@ def parse_address(text: str) -> EmailAddress:
     kept: whether it can be mailed depends on the relay (RFC 6531). A domain must have a dot, be ``localhost``, or end
     in a name reserved for tests (RFC 2606). Asks no name server. Raises AddressError, which says what is wrong.
     """
-    # Slow to import, and only needed where an address is read.
-    from email_validator import EmailNotValidError, validate_email
-
     address = text.strip()
     if len(address) > MOST_CHARS:
         raise AddressError(
             f"{address[:40] + '…'!r} has more than {MOST_CHARS} characters; no mail reaches it"
         )
+    plain = _PLAIN.fullmatch(address)
+    domain = _check_domain(plain[2]) if plain else ""
+    if plain and domain and len(plain[1]) + 1 + len(domain) <= MOST_CHARS:
+        return EmailAddress(f"{plain[1]}@{domain}")
+    return _check(address)
+
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+"
+_PLAIN = re.compile(rf"(?=[^@]{{1,64}}@)({_ATOM}(?:\.{_ATOM})*)@([^@]+)")
+"""A name that nothing is to be said of (RFC 5321 section 4.1.2, Dot-string): only the domain is to be looked at, and a
+list of a hundred thousand has few of them."""
+
+
+@lru_cache(maxsize=16_384)
+def _check_domain(domain: str) -> str:
+    """Return a domain as ``xn--``, empty for what is none."""
+    try:
+        return _check(f"x@{domain}").partition("@")[2]
+    except AddressError:
+        return ""
+
+
+def _check(address: str) -> EmailAddress:
+    # Slow to import, and only needed where an address is read.
+    from email_validator import EmailNotValidError, validate_email
+
     try:
         checked = validate_email(address, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
@@ -48,7 +73,7 @@ def address_key(address: str) -> AddressKey:
     whoever types a capital is nobody new. Only ASCII has such pairs of letters: in other scripts case folds together
     what is spelled differently (ß and SS, ς and σ, ı and I), and those may be two people.
     """
-    return AddressKey(address.translate(_LOWER))
+    return AddressKey(address.lower() if address.isascii() else address.translate(_LOWER))
 
 
 def is_same_address(one: str, other: str) -> bool:

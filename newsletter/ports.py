@@ -185,6 +185,9 @@ class SubscriberStore(Protocol):
     async def load_erased(self, addresses: Collection[EmailAddress]) -> frozenset[EmailAddress]:
         """Return those of these addresses whose persons were erased: no list brings them back."""
 
+    async def load_known(self, addresses: Collection[EmailAddress]) -> frozenset[EmailAddress]:
+        """Return those of these addresses that belong to a subscriber, whatever their consent."""
+
     async def load(self, address: EmailAddress) -> Subscriber | None: ...
 
     async def load_many(self, subscribers: Collection[SubscriberId]) -> Mapping[SubscriberId, Subscriber]:

@@ -151,6 +151,7 @@ class Newsletter:
             self.subscribers,
             self.entries,
             self.library,
+            self.templates.bundle.layouts,
             self.config.everything_else,
             self.clock.now(),
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.address import address_key, is_same_address, parse_address
+from newsletter.address import _check, address_key, is_same_address, parse_address
 from newsletter.errors import AddressError
 
 
@@ -71,3 +73,19 @@ def test_a_key_is_its_own_key(text: str) -> None:
 def test_what_is_no_address_is_refused(typed: str, said: str) -> None:
     with pytest.raises(AddressError, match=said):
         parse_address(typed)
+
+
+@given(
+    st.text(st.sampled_from("aZ9.-+_'!ü\u00df \"@"), max_size=70),
+    st.sampled_from(
+        ["example.org", "EXAMPLE.org", "bücher.example", "localhost", "example", "-a.example.org", "a..b"]
+    ),
+)
+def test_names_that_are_read_at_a_glance_are_read_as_the_others(name: str, domain: str) -> None:
+    def read(parse: Callable[[str], str]) -> str:
+        try:
+            return parse(f"{name}@{domain}".strip())
+        except AddressError as error:
+            return str(error)
+
+    assert read(parse_address) == read(_check)

@@ -33,9 +33,6 @@ from newsletter.subscribers_file import (
     FileImport,
     FileSubscriber,
     choose_import,
-    parse_cadence,
-    parse_csv_row,
-    parse_name,
     parse_subscribers,
 )
 
@@ -340,17 +337,15 @@ def test_an_error_of_a_rule_that_names_no_place_stands_at_the_topic() -> None:
     assert str(caught.value) == "f:3:12: subscribers[0].topics[0]: will not do; try another"
 
 
-def test_three_texts_make_a_cadence() -> None:
-    assert parse_cadence("mon,wed", "7:30", "Asia/Kolkata") == Cadence(
-        frozenset({0, 2}), time(7, 30), "Asia/Kolkata"
-    )
-
-
-def test_all_the_mistakes_of_a_cadence_are_named() -> None:
+def test_an_unknown_layout_is_refused_with_the_nearest_one() -> None:
+    text = "defaults: {layout: card}\nsubscribers:\n- {address: a@example.org, everything_else: 5, layout: compakt}\n"
     with pytest.raises(ConfigError) as caught:
-        parse_cadence("monday", "7", "Berlin")
+        parse_subscribers(text, "f", everything_else=0, layouts=["cards", "compact"])
 
-    assert [problem.path for problem in caught.value.problems] == ["days", "hour", "zone"]
+    assert [str(problem) for problem in caught.value.problems] == [
+        "f:1:20: defaults.layout: 'card' is unknown; did you mean 'cards'?",
+        "f:3:56: subscribers[0].layout: 'compakt' is unknown; did you mean 'compact'?",
+    ]
 
 
 # --- deciding -----------------------------------------------------------------------------
@@ -628,19 +623,3 @@ def test_every_record_of_the_sample_day_is_a_paper_with_a_summary_and_authors() 
         assert sighting.entry.upvotes is not None
         assert sighting.entry.summary.count(".") + sighting.entry.summary.count("?") >= 2
     assert max(len(sighting.entry.authors) for sighting in feed.sightings) > 200
-
-
-@pytest.mark.parametrize("bad", ["\n", "\r\n", "\0", "\x1b[31m", "\x85", "\x9b", "\t", "\udcff", "\u2028"])
-def test_a_name_that_is_not_one_clean_line_is_refused_at_every_door(bad: str) -> None:
-    row = {"address": "ada@example.org", "topics": "rag", "name": f"Ada{bad}Example"}
-    with pytest.raises(ConfigError, match="name: must be one line without control characters"):
-        parse_csv_row(row, 0)
-    with pytest.raises(ConfigError, match="--name: must be one line without control characters"):
-        parse_name(row["name"], "--name")
-
-
-def test_a_name_may_be_left_out_and_be_in_any_script() -> None:
-    assert parse_name("  ", "--name") == ""
-    assert parse_csv_row({"address": "ada@example.org", "topics": "rag"}, 0).name == ""
-    for name in ("Ada Ünlü", "נועה", "می\u200cخواهم", "👩\u200d🔬 Ada"):
-        assert parse_name(name, "--name") == name

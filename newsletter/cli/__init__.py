@@ -498,13 +498,18 @@ def import_subscribers(
         typer.Argument(help="CSV whose first row names the columns, or YAML like subscribers.yaml."),
     ],
     consent: Annotated[str, typer.Option("--consent", help="How they agreed; kept in the consent record.")],
+    topic: Annotated[
+        list[str] | None,
+        typer.Option("--topic", help="A topic for rows of a CSV file that have none. May be repeated."),
+    ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
 ) -> None:
-    """Add subscribers from a CSV or YAML file; says of each row that is refused where it is wrong."""
+    """Add subscribers from a CSV or YAML file, all at once; says of each other row why it is not taken."""
     from newsletter.cli import lists
 
-    _finish(lists.import_file(_load(config), file, consent, dry_run=dry_run))
+    loaded = _load(config)
+    _finish(lists.import_file(loaded, file, consent, topics=topic or (), dry_run=dry_run))
 
 
 @subscribers_app.command("export")

@@ -5,163 +5,140 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from io import TextIOWrapper
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from newsletter.address import parse_address
 from newsletter.checked_yaml import to_json
 from newsletter.cli import DONE, DONE_WITH_FAILURES
 from newsletter.cli.people import load_reader, show_days
-from newsletter.cli.show import console, print_json
+from newsletter.cli.show import console, print_json, show_doubts
 from newsletter.config import Config
-from newsletter.errors import ConfigError, NewsletterError, Problem, QueryError
+from newsletter.errors import ConfigError, Problem
 from newsletter.match.doubts import find_doubts
 from newsletter.match.topics import parse_topic, parse_topics
-from newsletter.model import EmailAddress, Subscriber, SubscriberId, Topic
-from newsletter.regular_files import open_regular
-from newsletter.subscribers_file import (
+from newsletter.model import SubscriberId, Topic
+from newsletter.readers_csv import (
     COLUMNS,
     CONSENT_COLUMN,
-    new_reader,
-    parse_csv_row,
-    sift_subscribers,
+    ReaderList,
+    Refused,
+    Skipped,
+    Taken,
+    Terms,
+    read_list,
     write_csv_row,
 )
-from newsletter.topic_lines import word_mistake
+from newsletter.regular_files import read_regular
+from newsletter.subscribers_file import sift_subscribers
+from newsletter.topic_lines import require_topics
 from newsletter.wiring import Newsletter, open_newsletter
-from newsletter.workflows.import_subscribers import begin_reading
+from newsletter.workflows.import_list import ListImport, choose_from_list, import_list
 from newsletter.yaml_text import read_text
 
 _BATCH = 500
 _MOST_TOLD = 20_000  # texts of topics that are remembered
+_LINES_SHOWN = 5
 
 
-async def import_file(config: Config, file: Path, consent: str, *, dry_run: bool) -> int:
-    """Take the good rows of a CSV file, or of a YAML file like subscribers.yaml; say of each other one what is wrong
-    with it."""
+async def import_file(
+    config: Config, file: Path, consent: str, *, topics: Sequence[str] = (), dry_run: bool
+) -> int:
+    """Take everybody new from a CSV file, or from a YAML file like subscribers.yaml, in one transaction; say of each
+    other row why it is not taken. topics are lines that count for rows without any."""
     if not consent.strip():
         raise ConfigError(
             [Problem("say how they agreed; it is kept as the record of consent", path="--consent")]
         )
-    counts: Counter[str] = Counter()
-    told: set[str] = set()
-    read = _read_yaml if file.suffix in (".yaml", ".yml") else _read_csv
     async with open_newsletter(config) as newsletter:
-        try:
-            batch: dict[EmailAddress, tuple[int, Subscriber]] = {}
-            for line, reader in read(file, config, newsletter.library):
-                if isinstance(reader, str):
-                    counts["refused"] += 1
-                    console.print(reader, style="red")
-                elif reader.address in batch:
-                    counts["refused"] += 1
-                    console.print(f"{file}:{line}: {reader.address} stands in the file twice", style="red")
-                else:
-                    batch[reader.address] = (line, reader)
-                    _tell_doubts(f"{file}:{line}", reader, newsletter.library, told)
-                if len(batch) >= _BATCH:
-                    await _take(newsletter, file, batch, consent, counts, dry_run=dry_run)
-                    batch = {}
-            await _take(newsletter, file, batch, consent, counts, dry_run=dry_run)
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            why = error.strerror if isinstance(error, OSError) else error
-            raise ConfigError([Problem(f"cannot be read: {why}", file=str(file))]) from error
+        read = _read_yaml if file.suffix in (".yaml", ".yml") else _read_csv
+        with console.status(f"reading {file.name} …"):
+            listed = read(file, newsletter, topics)
+        people = [row for row in listed.rows if isinstance(row, Taken)]
+        _tell_doubts(file, people, newsletter.library)
+        store, entries, clock = newsletter.subscribers, newsletter.entries, newsletter.clock
+        with console.status(f"looking for {len(people)} people in the database …"):
+            if dry_run:
+                chosen = await choose_from_list(people, store, entries, clock.now())
+            else:
+                why = f"imported from {file.name}: {consent.strip()}"
+                chosen = await import_list(people, store, entries, clock, why)
+    refused = _tell_rows(file, listed, chosen)
+    skipped = sum(isinstance(row, Skipped) for row in listed.rows)
     what = "would be added" if dry_run else "added"
-    console.print(f"{counts['added']} {what}, {counts['known']} known already, {counts['refused']} refused")
-    return DONE_WITH_FAILURES if counts["refused"] else DONE
+    last = f", {skipped} skipped" if skipped else ""
+    console.print(f"{len(chosen.new)} {what}, {chosen.known} known already, {refused} refused{last}")
+    return DONE_WITH_FAILURES if refused else DONE
 
 
-def _tell_doubts(place: str, reader: Subscriber, library: Mapping[str, Topic], told: set[str]) -> None:
-    """Say what is odd about a reader's topics, once for all who have them."""
-    if reader.topics_json in told or len(told) >= _MOST_TOLD:
-        return
-    told.add(reader.topics_json)
-    for form in json.loads(reader.topics_json):
-        for doubt in find_doubts(form, library) if to_json(form) not in told else ():
-            console.print(f"{place}: {parse_topic(form, library).name}: {doubt}", style="yellow")
-        told.add(to_json(form))
+def _tell_rows(file: Path, listed: ReaderList, chosen: ListImport) -> int:
+    """Say of the rows that are not taken why, by line; return how many of them are refused."""
+    for note in listed.notes:
+        console.print(f"{file}: {note}", style="yellow")
+    refused = [
+        (row.line, "\n".join(map(str, row.problems))) for row in listed.rows if isinstance(row, Refused)
+    ]
+    refused += [(line, f"{file}:{line}: {why}") for line, why in chosen.refused]
+    for _, said in sorted(refused):
+        console.print(said, style="red")
+    skipped: dict[str, list[int]] = {}
+    for row in listed.rows:
+        if isinstance(row, Skipped):
+            skipped.setdefault(row.why, []).append(row.line)
+    for why, lines in skipped.items():
+        shown = ", ".join(map(str, lines[:_LINES_SHOWN])) + (" …" if len(lines) > _LINES_SHOWN else "")
+        console.print(f"{file}: {len(lines)} skipped, because {why} (line {shown})", style="yellow")
+    return len(refused)
 
 
-def _read_csv(
-    file: Path, config: Config, library: Mapping[str, Topic]
-) -> Iterator[tuple[int, Subscriber | str]]:
-    """Yield the line and the reader of each row, or what is wrong with it."""
-    with TextIOWrapper(open_regular(file), encoding="utf-8-sig", newline="") as text:
-        rows = csv.DictReader(text)
-        _check_columns(file, rows.fieldnames)
-        for row in rows:
-            try:
-                reader = parse_csv_row(row, config.everything_else)
-                parse_topics(reader.topics_json, library)
-                yield rows.line_num, reader
-            except QueryError as error:
-                yield rows.line_num, f"{file}:{rows.line_num}: topics: {word_mistake(error)}"
-            except NewsletterError as error:
-                yield rows.line_num, f"{file}:{rows.line_num}: {error}"
+def _tell_doubts(file: Path, people: Iterable[Taken], library: Mapping[str, Topic]) -> None:
+    """Say what is odd about readers' topics, once for all who have them."""
+    told: set[str] = set()
+    for person in people:
+        topics_json = person.reader.topics_json
+        if topics_json in told or len(told) >= _MOST_TOLD:
+            continue
+        told.add(topics_json)
+        for form in json.loads(topics_json):
+            for doubt in find_doubts(form, library) if to_json(form) not in told else ():
+                name = parse_topic(form, library).name
+                console.print(f"{file}:{person.line}: {name}: {doubt}", style="yellow")
+            told.add(to_json(form))
 
 
-def _read_yaml(
-    file: Path, config: Config, library: Mapping[str, Topic]
-) -> Iterator[tuple[int, Subscriber | str]]:
-    """As _read_csv; of a row with several mistakes the first is told."""
+def _read_csv(file: Path, newsletter: Newsletter, topics: Sequence[str]) -> ReaderList:
+    """Return what a list says of everybody in it. Raises ConfigError where it is wrong as a whole."""
+    given = require_topics(topics, newsletter.library, "--topic")
+    show_doubts(given)
+    terms = Terms(
+        newsletter.templates.bundle.layouts,
+        newsletter.library,
+        newsletter.config.everything_else,
+        given.topics_json,
+    )
+    try:
+        data = read_regular(file)
+    except OSError as error:
+        raise ConfigError([Problem(f"cannot be read: {error.strerror}", file=str(file))]) from error
+    return read_list(data, str(file), terms)
+
+
+def _read_yaml(file: Path, newsletter: Newsletter, topics: Sequence[str]) -> ReaderList:
+    """As _read_csv."""
+    if topics:
+        raise ConfigError([Problem("is for CSV; write the topics into the file", path="--topic")])
     good, problems = sift_subscribers(
         read_text(file),
         str(file),
-        everything_else=config.everything_else,
-        check_topics=lambda topics_json: parse_topics(topics_json, library) and None,
+        everything_else=newsletter.config.everything_else,
+        layouts=newsletter.templates.bundle.layouts,
+        check_topics=lambda topics_json: parse_topics(topics_json, newsletter.library) and None,
     )
-    told = set()
+    by_row: dict[str, list[Problem]] = {}
     for problem in problems:
-        row = problem.path.partition("]")[0]
-        if row not in told:
-            yield problem.line, str(problem)
-        told.add(row)
-    for found in good:
-        yield found.line, new_reader(found)
-
-
-def _check_columns(file: Path, names: object) -> None:
-    given = list(names) if isinstance(names, list) else []
-    unknown = [str(name) for name in given if name not in (*COLUMNS, CONSENT_COLUMN)]
-    if "address" not in given or unknown:
-        wrong = f"unknown columns: {', '.join(unknown)}" if unknown else "has no column 'address'"
-        message = f"{wrong}; the first row names the columns, which are {', '.join(COLUMNS)}"
-        raise ConfigError([Problem(message, file=str(file), line=1)])
-
-
-async def _take(
-    newsletter: Newsletter,
-    file: Path,
-    batch: dict[EmailAddress, tuple[int, Subscriber]],
-    consent: str,
-    counts: Counter[str],
-    *,
-    dry_run: bool,
-) -> None:
-    """Save those of a batch who are neither known nor suppressed."""
-    known = await newsletter.subscribers.load_known(list(batch))
-    suppressed = await newsletter.subscribers.load_suppressed(list(batch))
-    erased = await newsletter.subscribers.load_erased(list(batch))
-    now = newsletter.clock.now()
-    new = []
-    for address, (line, reader) in batch.items():
-        if address in suppressed:
-            counts["refused"] += 1
-            console.print(
-                f"{file}:{line}: {address} is suppressed: {suppressed[address].reason}", style="red"
-            )
-        elif address in known:
-            counts["known"] += 1
-        elif address in erased:
-            counts["refused"] += 1
-            console.print(f"{file}:{line}: {address} was erased; they may subscribe themselves", style="red")
-        else:
-            counts["added"] += 1
-            new.append(await begin_reading(reader, newsletter.entries, now))
-    if new and not dry_run:
-        await newsletter.subscribers.save(new, now, f"imported from {file.name}: {consent.strip()}")
+        by_row.setdefault(problem.path.partition("]")[0], []).append(problem)
+    refused = [Refused(found[0].line, tuple(found)) for found in by_row.values()]
+    return ReaderList((*(Taken(row.line, row) for row in good), *refused), ())
 
 
 async def export(config: Config) -> int:
@@ -173,7 +150,7 @@ async def export(config: Config) -> int:
         while readers := await newsletter.subscribers.load_after(last, _BATCH):
             last = readers[-1].id
             for reader in readers:
-                writer.writerow((*write_csv_row(reader, show_days(reader.cadence.days)), reader.consent))
+                writer.writerow(write_csv_row(reader, show_days(reader.cadence.days)))
     return DONE
 
 

@@ -13,7 +13,7 @@ from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
 from newsletter.match.topics import parse_topics
 from newsletter.model import Refused, Subscriber, SubscriberId
-from newsletter.subscribers_file import parse_cadence, parse_name
+from newsletter.readers import check_reader, new_subscriber
 from newsletter.topic_lines import require_topics
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.subscriptions import Subscriptions
@@ -57,25 +57,23 @@ async def add(
     config: Config, address: str, *, name: str, days: str, hour: str, zone: str, topics: Sequence[str]
 ) -> int:
     """Add one confirmed subscriber, whose preferences the store owns."""
-    checked = parse_address(address)
-    named = parse_name(name, "--name")
-    cadence = parse_cadence(days, hour, zone)
+    given = {"address": address, "name": name, "days": days, "hour": hour, "zone": zone}
     async with open_newsletter(config) as newsletter:
         read = require_topics(topics, newsletter.library, "--topic")
         show_doubts(read)
-        wanted = Subscriber(
-            address=checked,
-            cadence=cadence,
-            topics_json=read.topics_json,
-            name=named,
+        checked = check_reader(
+            given,
+            read.topics_json,
+            layouts=newsletter.templates.bundle.layouts,
             everything_else=config.everything_else,
-            file_owned=False,
+            call=lambda field: {"address": "ADDRESS", "topics": "--topic"}.get(field, f"--{field}"),
         )
+        wanted = new_subscriber(checked)
         added = await (await newsletter.subscriptions()).add(wanted, "added by the operator")
     if isinstance(added, Refused):
-        console.print(f"{checked} {word_refusal(added)}; see 'newsletter subscribers list'")
+        console.print(f"{checked.address} {word_refusal(added)}; see 'newsletter subscribers list'")
         return WRONG_INPUT
-    console.print(f"added {checked}; next digest {word_next(added)} UTC")
+    console.print(f"added {checked.address}; next digest {word_next(added)} UTC")
     return DONE
 
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from babel import Locale, UnknownLocaleError
 
-from newsletter.address import parse_address
+from newsletter.address import MOST_CHARS, parse_address
 from newsletter.checked_yaml import parse_everything_else, parse_line
 from newsletter.errors import AddressError
 from newsletter.model import Cadence, EmailAddress, Subscriber, Topic
+from newsletter.readers import list_zones, parse_choice, parse_days, parse_hour, parse_name, parse_zone
 from newsletter.render.language import Language
 from newsletter.render.wording import clean
-from newsletter.subscribers_file import list_zones, parse_days, parse_hour, parse_zone
 from newsletter.topic_lines import ReadTopics, read_topics, write_lines
 
-MOST_ADDRESS_CHARS = 254  # RFC 5321
 MOST_NAME_CHARS = 80
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 PRESETS = ("daily", "weekdays")
@@ -126,7 +126,7 @@ def read_form(fields: Mapping[str, Sequence[str]]) -> Given:
 
     blank = Given()
     return Given(
-        address=one("address")[: 2 * MOST_ADDRESS_CHARS],
+        address=one("address")[: 2 * MOST_CHARS],
         name=one("name")[: 2 * MOST_NAME_CHARS],
         picked=tuple(dict.fromkeys(line for line in fields.get("topic", ()) if line.strip())),
         own="\n".join(one("own").splitlines()),
@@ -205,8 +205,18 @@ def check_form(given: Given, offer: Offer, lang: Language, *, with_address: bool
     hour = parse("hour", given.hour, parse_hour, lang.say("Please write a time of day, such as 07:30."))
     zone = parse("zone", given.zone, parse_zone, lang.say("This time zone is not known."))
     codes = [choice.value for choice in offer.languages]
-    language = parse("language", given.language, _one_of(codes), lang.say("This language is not known."))
-    layout = parse("layout", given.layout, _one_of(offer.layouts), lang.say("This layout is not known."))
+    language = parse(
+        "language",
+        given.language,
+        partial(parse_choice, known=codes),
+        lang.say("This language is not known."),
+    )
+    layout = parse(
+        "layout",
+        given.layout,
+        partial(parse_choice, known=offer.layouts),
+        lang.say("This layout is not known."),
+    )
     if mistakes:
         return Checked(given, read, tuple(mistakes), address=address)
     preferences = Preferences(
@@ -222,16 +232,12 @@ def check_form(given: Given, offer: Offer, lang: Language, *, with_address: bool
 
 
 def _read_address(text: str) -> EmailAddress:
-    if len(text.strip()) > MOST_ADDRESS_CHARS:
-        raise ValueError("too long")
     # parse_line refuses what could end a header's line.
     return parse_address(parse_line(text))
 
 
 def _read_name(text: str) -> str:
-    if not text.strip():
-        return ""
-    name = parse_line(text)
+    name = parse_name(text)
     if len(name) > MOST_NAME_CHARS:
         raise ValueError("too long")
     return clean(name, MOST_NAME_CHARS)
@@ -243,17 +249,6 @@ def _read_days(when: str, given: Given) -> frozenset[int]:
     if when != CHOSEN:
         raise ValueError("unknown")
     return parse_days(list(given.days))
-
-
-def _one_of(known: Sequence[str]) -> Callable[[str], str]:
-    """Return what reads one of these words; an empty text stays one: the newsletter's own."""
-
-    def read(text: str) -> str:
-        if text and text not in known:
-            raise ValueError("unknown")
-        return text
-
-    return read
 
 
 # --- what a form has to choose from ---------------------------------------------------------------

@@ -6,7 +6,7 @@ that is wrong anywhere changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ async def choose_subscribers(
     subscribers: SubscriberStore,
     entries: EntryStore,
     library: Mapping[str, Topic],
+    layouts: Collection[str],
     everything_else: int,
     now: datetime,
 ) -> FileImport:
@@ -39,6 +40,7 @@ async def choose_subscribers(
         read_text(path),
         str(path),
         everything_else=everything_else,
+        layouts=layouts,
         check_topics=lambda topics_json: parse_topics(topics_json, library) and None,
         may_be_empty=not any(reader.file_owned and reader.consent is Consent.CONFIRMED for reader in known),
     )

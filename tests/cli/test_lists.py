@@ -51,3 +51,79 @@ async def test_import_refuses_who_was_erased(
     said = capsys.readouterr().out
     assert "was erased" in said
     assert "1 added, 0 known already, 1 refused" in said
+
+
+LIST = (
+    "Email;Name;Status;Company\r\n"
+    "New.One@example.org;Ada;subscribed;X\r\n"
+    f"{READER.upper()};Known;subscribed;X\r\n"
+    "gone@example.org;Gus;unsubscribed;X\r\n"
+    "bad;Bo;subscribed;X\r\n"
+    "new.two@example.org;José;subscribed;X\r\n"
+)
+
+
+async def load_addresses(config: Config) -> list[str]:
+    async with open_newsletter(config) as newsletter:
+        return [reader.address for reader in await newsletter.subscribers.load_all()]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+async def test_a_trial_says_the_same_as_the_import_and_writes_nothing(
+    config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str], encoding: str
+) -> None:
+    file = tmp_path / "people.csv"
+    file.write_bytes(LIST.encode(encoding))
+
+    assert await lists.import_file(config, file, "paper", topics=["RAG"], dry_run=True) == DONE_WITH_FAILURES
+    tried = capsys.readouterr().out
+    assert await load_addresses(config) == [READER]
+    assert await lists.import_file(config, file, "paper", topics=["RAG"], dry_run=False) == DONE_WITH_FAILURES
+    said = capsys.readouterr().out
+
+    assert tried == said.replace(" added", " would be added")
+    assert "2 added, 1 known already, 1 refused, 1 skipped" in said
+    assert "people.csv:5: Email: 'bad' is not an e-mail address" in said.replace("\n", " ")
+    assert "'Status' is 'unsubscribed' (line 4)" in said.replace("\n", " ")
+    assert "columns that are not read: Company" in said.replace("\n", " ")
+    assert await load_addresses(config) == sorted(
+        [READER, "New.One@example.org", "new.two@example.org"], key=str.lower
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'email,name\na@example.org,A\nb@example.org,"B\nc@example.org,C\n',
+        'email,name\na@example.org,A\nb@example.org,"B\nc@example.org,"C"\n',
+        "email,name,Name\na@example.org,A,A\n",
+        "email,topcis\na@example.org,RAG\n",
+        "name\nAda\n",
+    ],
+)
+async def test_of_a_list_that_is_torn_nobody_is_taken(config: Config, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text(text)
+
+    with pytest.raises(ConfigError, match=r"people.csv:\d"):
+        await lists.import_file(config, file, "paper", topics=["RAG"], dry_run=False)
+
+    assert await load_addresses(config) == [READER]
+
+
+async def test_a_list_that_cannot_be_opened_is_told(config: Config, tmp_path: Path) -> None:
+    for path in (tmp_path / "missing.csv", tmp_path):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            await lists.import_file(config, path, "paper", topics=["RAG"], dry_run=False)
+
+
+async def test_what_is_exported_is_known_when_it_comes_back(
+    config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await lists.export(config) == DONE
+    file = tmp_path / "people.csv"
+    file.write_text(capsys.readouterr().out)
+
+    assert await lists.import_file(config, file, "paper", dry_run=False) == DONE
+
+    assert "0 added, 1 known already, 0 refused" in capsys.readouterr().out

@@ -178,7 +178,7 @@ def test_form_is_read_and_checked() -> None:
     checked = check_form(given, OFFER, EN, with_address=True)
 
     assert checked.mistakes == ()
-    assert checked.address == "ada@example.org"
+    assert checked.address == "Ada@example.org"
     wanted = checked.preferences
     assert wanted is not None
     assert wanted.cadence == Cadence(frozenset({0, 2}), time(17, 30), "Europe/Berlin")

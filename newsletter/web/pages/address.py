@@ -9,7 +9,6 @@ from newsletter.address import address_key, is_same_address, parse_address
 from newsletter.checked_yaml import parse_line
 from newsletter.errors import AddressError
 from newsletter.model import Confirmation, EmailAddress, Subscriber
-from newsletter.web.forms import MOST_ADDRESS_CHARS
 from newsletter.web.readers import (
     PRIVATE,
     find_reader,
@@ -138,7 +137,7 @@ async def finish_address(site: Site, request: Request, confirmation: Confirmatio
 def _read_address(text: str) -> EmailAddress | None:
     try:
         # parse_line refuses what could end a header's line.
-        return parse_address(parse_line(text)) if len(text.strip()) <= MOST_ADDRESS_CHARS else None
+        return parse_address(parse_line(text))
     except (AddressError, ValueError):
         return None
 
