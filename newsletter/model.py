@@ -507,6 +507,7 @@ class Refusal(StrEnum):
     NOT_LEFT = "not left"
     LEFT = "left"
     ERASED = "erased"
+    SUPPRESSED = "suppressed"
     STALE = "stale"
     WEEKLY = "weekly"
     NOT_TO_COME = "not to come"

@@ -17,7 +17,7 @@ from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
 from newsletter.match.doubts import find_doubts
 from newsletter.match.topics import parse_topic, parse_topics
-from newsletter.model import SubscriberId, Topic
+from newsletter.model import Consent, SubscriberId, Topic
 from newsletter.readers_csv import (
     COLUMNS,
     CONSENT_COLUMN,
@@ -191,5 +191,11 @@ async def lift(config: Config, address: str, reason: str) -> int:
     checked = parse_address(address)
     async with open_newsletter(config) as newsletter:
         lifted = await newsletter.subscribers.lift_suppression(checked, reason, newsletter.clock.now())
-    console.print(f"{checked} is mailed again" if lifted else f"{checked} is not suppressed")
+        reader = await newsletter.subscribers.load(checked)
+    if not lifted:
+        console.print(f"{checked} is not suppressed")
+    elif reader is not None and reader.consent is not Consent.CONFIRMED:
+        console.print(f"{checked} is not suppressed any more, but {reader.consent}: no digest goes there")
+    else:
+        console.print(f"{checked} is mailed again")
     return DONE if lifted else DONE_WITH_FAILURES

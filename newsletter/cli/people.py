@@ -71,7 +71,7 @@ async def add(
         wanted = new_subscriber(checked)
         added = await (await newsletter.subscriptions()).add(wanted, "added by the operator")
     if isinstance(added, Refused):
-        console.print(f"{checked.address} {word_refusal(added)}; see 'newsletter subscribers list'")
+        console.print(f"{checked.address} {word_refusal(added)}")
         return WRONG_INPUT
     console.print(f"added {checked.address}; next digest {word_next(added)} UTC")
     return DONE
@@ -85,17 +85,19 @@ async def pause(config: Config, address: str, until: str) -> int:
     except ValueError as error:
         raise ConfigError([Problem(f"{until!r} is not a date like 2026-06-16", path="--until")]) from error
     why = f"paused until {first_on}" if first_on else "paused by the operator"
-    paused = await _move(config, address, lambda known, reader: known.pause(reader, first_on, why))
+    paused, is_suppressed = await _move(
+        config, address, lambda known, reader: known.pause(reader, first_on, why)
+    )
     end = pause_ends_on(paused)
-    first = f" until {end}; next digest {word_next(paused)} UTC" if end else ""
-    console.print(f"{paused.address}: paused{first}")
+    first = f"; next digest {word_next(paused)} UTC" if end and not is_suppressed else ""
+    console.print(f"{paused.address}: paused{f' until {end}' if end else ''}{first}")
     return DONE
 
 
 async def remove(config: Config, address: str) -> int:
     """Note that one subscriber has left."""
     why = "removed by the operator"
-    left = await _move(config, address, lambda known, reader: known.leave(reader, why, is_told=True))
+    left, _ = await _move(config, address, lambda known, reader: known.leave(reader, why, is_told=True))
     console.print(f"{left.address}: {left.consent}")
     return DONE
 
@@ -104,7 +106,7 @@ async def restore(config: Config, address: str, reason: str) -> int:
     """Take one subscriber back, and lift the suppression of their address."""
     if not reason.strip():
         raise ConfigError([Problem("say why they may be mailed again", path="--reason")])
-    back = await _move(config, address, lambda known, reader: known.restore(reader, reason))
+    back, _ = await _move(config, address, lambda known, reader: known.restore(reader, reason))
     console.print(f"{back.address} is back; next digest {word_next(back)} UTC")
     return DONE
 
@@ -113,14 +115,18 @@ async def _move(
     config: Config,
     address: str,
     move: Callable[[Subscriptions, SubscriberId], Awaitable[Subscriber | Refused]],
-) -> Subscriber:
-    """Move one subscriber, who is told by mail. Raises ConfigError where there is none, or the move is refused."""
+) -> tuple[Subscriber, bool]:
+    """Move one subscriber, who is told by mail; return them, and whether their address is suppressed now.
+
+    Raises ConfigError where there is none, or the move is refused.
+    """
     async with open_newsletter(config) as newsletter:
         reader = await load_reader(newsletter, address)
         moved = await move(await newsletter.subscriptions(), reader.id)
+        suppressed = await newsletter.subscribers.load_suppressed([reader.address])
     if isinstance(moved, Refused):
         raise ConfigError([Problem(f"{reader.address} {word_refusal(moved)}")])
-    return moved
+    return moved, bool(suppressed)
 
 
 async def load_reader(newsletter: Newsletter, address: str) -> Subscriber:

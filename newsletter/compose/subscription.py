@@ -41,13 +41,14 @@ _FRIDAY = 4
 
 WORDS: Mapping[Refusal, str] = {
     Refusal.UNKNOWN: "is not a subscriber",
-    Refusal.KNOWN: "is known already",
+    Refusal.KNOWN: "is known already; see 'newsletter subscribers list'",
     Refusal.NOT_CONFIRMED: "has never confirmed, and only the button of a confirmation mail changes that;"
     " ask them to subscribe on the web page",
     Refusal.NOT_PAUSED: "has no pause",
     Refusal.NOT_LEFT: "has not left",
     Refusal.LEFT: "has left and stays so; 'newsletter subscribers restore' takes them back",
-    Refusal.ERASED: "was erased and stays so",
+    Refusal.ERASED: "was erased and stays so; they may subscribe themselves",
+    Refusal.SUPPRESSED: "is suppressed and would get no mail; 'newsletter subscribers lift' ends that",
     Refusal.STALE: "was changed meanwhile",
     Refusal.WEEKLY: "gets one digest a week already",
     Refusal.NOT_TO_COME: "the day is not one to come",

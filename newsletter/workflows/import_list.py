@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from newsletter.compose.subscription import add
+from newsletter.compose.subscription import WORDS, add
 from newsletter.errors import ClashError, StoreError
-from newsletter.model import Cadence, Subscriber
+from newsletter.model import Cadence, Refusal, Subscriber
 from newsletter.ports import Clock, EntryStore, SubscriberStore
 from newsletter.readers import new_subscriber
 from newsletter.readers_csv import Taken
@@ -49,7 +49,7 @@ async def choose_from_list(
         elif reader.address in known:
             known_already += 1
         elif reader.address in erased:
-            refused.append((person.line, f"{reader.address} was erased; they may subscribe themselves"))
+            refused.append((person.line, f"{reader.address} {WORDS[Refusal.ERASED]}"))
         else:
             if reader.cadence not in began:
                 began[reader.cadence] = await find_window_start(reader.cadence, entries, now)

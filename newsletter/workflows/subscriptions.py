@@ -54,11 +54,18 @@ class Subscriptions:
     clock: Clock
 
     async def add(self, wanted: Subscriber, why: str) -> Subscriber | Refused:
-        """Add somebody who has agreed, and has heard of it; their first digest covers what an ordinary one would."""
+        """Add somebody who has agreed, and has heard of it; their first digest covers what an ordinary one would.
+
+        Whoever was erased is not added, nor an address that takes no mail, as no list adds them.
+        """
         known = await self.subscribers.load(wanted.address)
         if known is not None:
             refusal = subscription.MOVES[subscription.status_of(known)][ConsentMove.ADD]
             return Refused(refusal if isinstance(refusal, Refusal) else Refusal.KNOWN)
+        if await self.subscribers.load_erased([wanted.address]):
+            return Refused(Refusal.ERASED)
+        if await self.subscribers.load_suppressed([wanted.address]):
+            return Refused(Refusal.SUPPRESSED)
         now = self.clock.now()
         joined = await begin_reading(wanted, self.entries, now)
         await self.subscribers.save([joined], now, why)

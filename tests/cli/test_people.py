@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from newsletter.cli import DONE, ledger, look, people
+from newsletter.cli import DONE, ledger, lists, look, people
 from newsletter.config import Config
 from newsletter.errors import ConfigError
 from newsletter.model import Consent, DeliveryFilter, EmailAddress, Kind, Subscriber
@@ -19,6 +20,8 @@ from tests.storage.given import put_readers
 from tests.web.house import NOW, READER, write_config
 
 ASKED, GONE = "asked@example.org", "gone@example.org"
+UNWANTED = "unwanted@example.org"
+"""An address that is suppressed, of nobody we know."""
 Say = Callable[[Config], Awaitable[int]]
 
 
@@ -35,7 +38,8 @@ async def config(tmp_path: Path, migrated_sqlite: Path) -> Config:
             make_subscriber(ASKED, consent=Consent.UNCONFIRMED, file_owned=False),
             make_subscriber(GONE, next_due_at=at("2031-06-18 07:00")),
         )
-        await newsletter.database.transact(lambda connection: suppress(connection, GONE, "bounced", NOW))
+        for address in (GONE, UNWANTED):
+            await newsletter.database.transact(partial(suppress, address=address, reason="bounced", now=NOW))
     return config
 
 
@@ -103,6 +107,47 @@ async def test_no_command_confirms_who_never_did(config: Config, command: Say, h
     )  # is refused
     assert await load(config, ASKED) == before
     assert await list_mails(config) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "end", "says"),
+    [
+        (GONE, lambda config: lists.erase(config, GONE), "was erased and stays so"),
+        (ASKED, lambda config: people.remove(config, ASKED), "has never confirmed"),
+        (READER, lambda config: lists.erase(config, READER), "was erased and stays so"),
+        (READER, lambda config: people.remove(config, READER), "has left and stays so"),
+        (READER, lambda config: people.pause(config, READER, ""), "is known already"),
+        (UNWANTED, None, "is suppressed"),
+    ],
+)
+async def test_add_brings_nobody_back_and_promises_no_digest_that_is_not_sent(
+    config: Config, capsys: pytest.CaptureFixture[str], address: str, end: Say | None, says: str
+) -> None:
+    if end is not None:
+        await end(config)
+    capsys.readouterr()
+
+    refused = await people.add(
+        config, address, name="", days="daily", hour="07:00", zone="UTC", topics=["RAG"]
+    )
+
+    assert refused
+    shown = " ".join(capsys.readouterr().out.split())
+    assert says in shown
+    assert "next digest" not in shown
+
+
+async def test_the_end_of_a_suppression_is_no_promise_to_who_has_left(
+    config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await people.pause(config, GONE, "2031-01-01")
+    assert "next digest" not in capsys.readouterr().out
+    await people.remove(config, GONE)
+
+    assert await lists.lift(config, GONE, "the mailbox is back") == DONE
+
+    assert "not suppressed any more, but left" in " ".join(capsys.readouterr().out.split())
+    assert (await load(config, GONE)).consent is Consent.LEFT
 
 
 async def test_a_next_digest_is_shown_of_those_only_who_get_one(
