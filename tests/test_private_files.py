@@ -116,7 +116,7 @@ def run(folder: Path, *arguments: str) -> str:
 def test_commands_leave_nothing_open_and_check_names_what_they_cannot_close(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG, "utf-8")
     (tmp_path / "newsletter.db").write_bytes(b"")
-    (tmp_path / "newsletter.db.epoch").write_text("x 1", "ascii")
+    (tmp_path / "newsletter.db.epoch").write_text(f"{'0' * 16} {'0' * 16}\n", "ascii")
     run(tmp_path, "status")
     run(tmp_path, "preview", "--topic", "robots", "--out", "digest.html")
     run(tmp_path, "backup", "copy.db")
