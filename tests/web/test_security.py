@@ -793,6 +793,7 @@ async def test_a_body_that_drips_is_cut_off(small: Site, monkeypatch: pytest.Mon
     headers = [(b"host", HOST.encode()), (b"transfer-encoding", b"chunked")]
     scope = {
         "type": "http",
+        "http_version": "1.1",
         "method": "POST",
         "path": "/preview",
         "query_string": b"",
