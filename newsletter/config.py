@@ -181,6 +181,9 @@ def _parse_subscribers_path(value: object, info: ValidationInfo) -> Path | None:
 
 def _parse_host(value: object) -> str:
     text = parse_line(value)
+    _, at, host = text.rpartition("@")
+    if at:  # which may hold a password, so it is not said
+        raise ValueError(f"a login stands before {host!r}; write it under 'username' and 'password'")
     if not re.fullmatch(r"[\w.-]+|[0-9a-fA-F:.]+", text):
         raise ValueError(
             f"{text!r} is not a host name; write a name or IP address such as smtp.example.org, without port"

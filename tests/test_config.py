@@ -364,6 +364,13 @@ def source(given: str) -> str:
             "smtp.example.org",
         ),
         (
+            WHO + SOURCES + "relay: {host: 'smtp://digest:hunter2@mail.example.org'}\n",
+            3,
+            "relay.host",
+            "a login stands before 'mail.example.org'",
+            "write it under",
+        ),
+        (
             WHO + SOURCES + "relay: {host: 'localhost:25'}\n",
             3,
             "relay.host",

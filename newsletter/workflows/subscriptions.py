@@ -56,14 +56,12 @@ class Subscriptions:
     async def add(self, wanted: Subscriber, why: str) -> Subscriber | Refused:
         """Add somebody who has agreed, and has heard of it; their first digest covers what an ordinary one would.
 
-        Whoever was erased is not added, nor an address that takes no mail, as no list adds them.
+        An address that is suppressed is not added: nothing would go there.
         """
         known = await self.subscribers.load(wanted.address)
         if known is not None:
             refusal = subscription.MOVES[subscription.status_of(known)][ConsentMove.ADD]
             return Refused(refusal if isinstance(refusal, Refusal) else Refusal.KNOWN)
-        if await self.subscribers.load_erased([wanted.address]):
-            return Refused(Refusal.ERASED)
         if await self.subscribers.load_suppressed([wanted.address]):
             return Refused(Refusal.SUPPRESSED)
         now = self.clock.now()

@@ -28,7 +28,7 @@ Act = Callable[[], Awaitable[bool]]
 
 BESIDE = (StepName.SUBSCRIBERS_FILE, StepName.COLLECTING, StepName.INCOMING_MAIL, StepName.UPKEEP)
 """What runs beside sending, and is begun before it. A stop cancels it."""
-PATIENCE_S = 15.0
+PATIENCE_S = 5.0
 """So long after its beginning does planning wait for what runs beside it. Without that, a machine that wakes up after
 its slot would mail yesterday's news, also to somebody whose wish to leave waits in the mailbox."""
 RETRY_AFTER_S = {StepName.COLLECTING: 600.0}
