@@ -298,7 +298,10 @@ def _find_gone(known: Sequence[Subscriber], rows: Sequence[FileSubscriber]) -> l
     return sorted(all_gone, key=lambda reader: reader.address)
 
 
-_ERASED = "was erased and stays so; take the row out. They may subscribe themselves, or 'newsletter subscribers add'"
+_ERASED = (
+    "was erased, or given up for another address; take the row out. They may subscribe themselves, or"
+    " 'newsletter subscribers add'"
+)
 
 
 _OWN = "the file does not count, because the preferences were changed outside of it"

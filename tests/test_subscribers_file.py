@@ -403,7 +403,9 @@ def test_a_row_of_somebody_erased_makes_no_reader() -> None:
     chosen = choose_import([], [row], now=NOW, counted_run=3, erased={row.address})
 
     assert chosen.save == ()
-    assert [note.partition(";")[0] for note in chosen.notes] == [f"{row.address}: was erased and stays so"]
+    assert [note.partition(";")[0] for note in chosen.notes] == [
+        f"{row.address}: was erased, or given up for another address"
+    ]
 
 
 def test_an_unchanged_file_changes_nothing() -> None:

@@ -47,7 +47,7 @@ WORDS: Mapping[Refusal, str] = {
     Refusal.NOT_PAUSED: "has no pause",
     Refusal.NOT_LEFT: "has not left",
     Refusal.LEFT: "has left and stays so; 'newsletter subscribers restore' takes them back",
-    Refusal.ERASED: "was erased and stays so; they may subscribe themselves",
+    Refusal.ERASED: "was erased, or given up for another address; they may subscribe themselves",
     Refusal.SUPPRESSED: "is suppressed and would get no mail; 'newsletter subscribers lift' ends that",
     Refusal.STALE: "was changed meanwhile",
     Refusal.WEEKLY: "gets one digest a week already",

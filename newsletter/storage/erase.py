@@ -17,7 +17,7 @@ from newsletter.compose.subscription import ERASED_DOMAIN, erase
 from newsletter.model import Consent, EmailAddress, State, Subscriber, SubscriberId
 from newsletter.secret import Secret
 from newsletter.storage.engine import in_chunks, key_of
-from newsletter.storage.subscriptions import lock_readers, write_readers
+from newsletter.storage.subscriptions import insert_readers, lock_readers, write_readers
 from newsletter.storage.tables import (
     attempts,
     bounces,
@@ -32,7 +32,7 @@ from newsletter.storage.tables import subscribers as readers
 
 
 def find_erased(connection: Connection, addresses: Collection[EmailAddress]) -> frozenset[EmailAddress]:
-    """Return those of these addresses that were erased, and not because they never confirmed."""
+    """Return those of these addresses that were erased, and not because they never confirmed, or given up."""
     secret = _load_secret(connection)
     by_name: dict[str, list[EmailAddress]] = {}
     for address in addresses:
@@ -42,6 +42,13 @@ def find_erased(connection: Connection, addresses: Collection[EmailAddress]) -> 
         rows = connection.scalars(select(readers.c.address).where(readers.c.address.in_(names)))
         found.update(*(by_name[name] for name in rows))
     return frozenset(found)
+
+
+def give_up_address(connection: Connection, reader: Subscriber) -> None:
+    """Leave of an address that its reader gives up what is left of an erased one, so that no list brings it back."""
+    name = _hash_address(reader.address, _load_secret(connection))
+    if connection.scalar(select(readers.c.id).where(readers.c.address == name)) is None:
+        insert_readers(connection, [erase(reader, name)])
 
 
 def _load_secret(connection: Connection) -> Secret:

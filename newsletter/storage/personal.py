@@ -28,7 +28,7 @@ from newsletter.model import (
     SubscriberId,
 )
 from newsletter.storage.engine import Database, in_chunks, key_of
-from newsletter.storage.erase import erase_person
+from newsletter.storage.erase import erase_person, give_up_address
 from newsletter.storage.subscriptions import check_move, load_ids, lock_readers, log_consents, write_readers
 from newsletter.storage.tables import (
     attempts,
@@ -68,7 +68,7 @@ class SqlPersonalStore:
         """Give a reader another address, where it is free and they still have the old one.
 
         Somebody who entered the new address and never confirmed it holds nothing: what is known of them goes.
-        The consent record says that both addresses agreed.
+        The consent record says that both addresses agreed. A list that still names the old one makes no reader of it.
         """
 
         def work(connection: Connection) -> AddressChange:
@@ -82,6 +82,8 @@ class SqlPersonalStore:
             moved = replace(mine, address=new, file_owned=False, decided_at=now)
             check_move(status_of(mine), ConsentMove.CHANGE, moved)
             write_readers(connection, [moved])
+            if not is_same_address(old, new):
+                give_up_address(connection, mine)
             log_consents(connection, [moved], now, "another address, confirmed at both ends", origin)
             return AddressChange.DONE
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from newsletter.compose.subscription import leave
 from newsletter.errors import StoreError
 from newsletter.model import (
+    AddressChange,
     Cadence,
     Consent,
     ConsentMove,
@@ -18,7 +19,14 @@ from newsletter.model import (
     Subscriber,
     Suppression,
 )
-from newsletter.storage import Database, SqlDeliveryStore, SqlSettingStore, SqlSubscriberStore, engine
+from newsletter.storage import (
+    Database,
+    SqlDeliveryStore,
+    SqlPersonalStore,
+    SqlSettingStore,
+    SqlSubscriberStore,
+    engine,
+)
 from newsletter.storage.deliveries import suppress
 from newsletter.storage.tables import consents
 from tests.builders import make_subscriber
@@ -230,3 +238,21 @@ async def test_deliveries_are_found_however_an_address_is_spelled(database: Data
     wanted = DeliveryFilter(address=EmailAddress("aDA@example.org"))
 
     assert len(await SqlDeliveryStore(database).find(wanted)) == 1
+
+
+async def test_no_list_brings_back_an_address_that_was_given_up_for_another(database: Database) -> None:
+    store, personal = SqlSubscriberStore(database), SqlPersonalStore(database)
+    old, new = EmailAddress("ada@example.org"), EmailAddress("ada@example.net")
+    await given_reader(database, old)
+    reader = await store.load(old)
+    assert reader is not None
+    await SqlSettingStore(database).load_secret()
+
+    for one, other in ((old, new), (new, old), (old, new)):
+        assert await personal.change_address(reader.id, one, other, NOW, "") is AddressChange.DONE
+
+    assert await store.load_erased([old]) == {old}
+    assert await store.load(old) is None
+    moved = await store.load(new)
+    assert moved is not None
+    assert (moved.id, moved.consent) == (reader.id, reader.consent)
