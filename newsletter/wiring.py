@@ -72,7 +72,7 @@ from newsletter.workflows.handle_bounces import IncomingReport, handle_bounces
 from newsletter.workflows.health import SHOWN_SET_ASIDE, Health, load_health
 from newsletter.workflows.import_subscribers import choose_subscribers
 from newsletter.workflows.liked_papers import choose_lookup
-from newsletter.workflows.send_edition import Sender
+from newsletter.workflows.send_pending import Sender
 from newsletter.workflows.subscribe import thin_unconfirmed
 from newsletter.workflows.subscriptions import Subscriptions
 from newsletter.yaml_text import load_yaml, read_text

@@ -18,7 +18,7 @@ from newsletter.model import Delivery, EmailAddress, State
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.collect_entries import CollectReport
-from newsletter.workflows.send_edition import SendReport
+from newsletter.workflows.send_pipeline import SendReport
 from tests.acceptance.house import House
 from tests.acceptance.papers import make_day
 from tests.builders import at

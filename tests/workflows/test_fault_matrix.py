@@ -33,7 +33,7 @@ from newsletter.storage.deliveries import suppress
 from newsletter.storage.tables import settings
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.mended_relays import try_failed_relays
-from newsletter.workflows.send_edition import Sender
+from newsletter.workflows.send_pending import Sender
 from tests.builders import at
 from tests.workflows.conftest import MORNING, Office
 from tests.workflows.invariants import check_invariants

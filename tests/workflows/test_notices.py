@@ -18,7 +18,7 @@ from newsletter.model import (
 from newsletter.scheduler import send_notices
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.notices import find_recipient
-from newsletter.workflows.send_edition import SendReport
+from newsletter.workflows.send_pipeline import SendReport
 from tests.workflows.conftest import MORNING, Office
 
 HELLO = Notice(

@@ -1,19 +1,18 @@
-"""Send: claim what can go out now, compose and render it, hand it to the relay, write down what it said.
+"""Send what is pending: claim it, look its reader up, compose and render the mail or find out that there is none, and
+decide what the relay's answer means.
 
-The order of the commits is the promise: ``claimed`` before any network write, ``in_data`` before DATA,
-the outcome after the reply. What can go wrong: the relay cannot be used (MailerError: claims go back,
-nobody is charged), the store is away (StoreError: the run stops before the next message, because what
-cannot be recorded must not be sent), one digest cannot be built (that row is rejected, the rest goes on).
+``claimed`` is committed before any network write. How a mail gets from here to the relay and into the ledger is
+workflows/send_pipeline.py. What can go wrong here: the store is away (StoreError: the pass stops), one mail cannot be
+built (that row is rejected, the rest goes on).
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
@@ -21,10 +20,9 @@ import structlog
 
 from newsletter.compose.subscription import may_send
 from newsletter.deliver.outcome import choose_outcome
-from newsletter.errors import MailerError, StoreError
+from newsletter.errors import StoreError
 from newsletter.model import (
     TO_OPERATORS,
-    BeginData,
     Close,
     Delivery,
     DeliveryId,
@@ -40,33 +38,17 @@ from newsletter.model import (
     SmtpReply,
     State,
     Subscriber,
-    state_of,
 )
 from newsletter.ports import Clock, DeliveryStore, Guard, Mailer, SettingStore, SubscriberStore
 from newsletter.tracebacks import word_error
 from newsletter.workflows.build_mail import DigestMail, LedgerMail, MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.ledger import LedgerWriter, patiently
+from newsletter.workflows.send_pipeline import Build, Built, SendPipeline, SendReport
 
 log = structlog.get_logger()
 
 _CLAIM_AT_ONCE = 200
-
-
-@dataclass(slots=True)
-class SendReport:
-    """What one pass did: deliveries by the state they came to, and how many it claimed (taken). stopped says why it
-    ended early, or is empty."""
-
-    states: Counter[State] = field(default_factory=Counter)
-    taken: int = 0
-    stopped: str = ""
-
-    @property
-    def failed(self) -> bool:
-        """Whether anybody who should have a mail has none for certain."""
-        unlucky = (State.REJECTED, State.DEFERRED, State.UNCERTAIN)
-        return bool(self.stopped) or any(self.states[state] for state in unlucky)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +71,6 @@ class _Claimed:
     reader: Subscriber | None
     shown: Shown
     refusal: str
-
-    @property
-    def only(self) -> str:
-        """The relay that may have taken this mail already, empty where none may have."""
-        return self.delivery.relay if self.delivery.uncertain_at else ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Built:
-    """A claimed delivery with its mail, or with the reason why it gets none (close)."""
-
-    claimed: _Claimed
-    mail: LedgerMail | None = None
-    close: Close | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,100 +141,15 @@ class Sender:
                 )
 
     async def _drain(self, report: SendReport, ledger: LedgerWriter, wanted: _Wanted) -> int:
-        """Claim and send until no row can be claimed; return how many deliveries were taken.
+        """Claim and send until no row can be claimed; return how many deliveries were taken."""
+        pipeline = SendPipeline(self.mailer, ledger, self._settle, report, self.stop, self.progress)
+        return await pipeline.run(self._claim_all(report, wanted))
 
-        Mails are built ahead, one for each connection: the next one when a message goes out, so that it is built while
-        the relay takes that, and not while a connection is on its way to DATA.
-        """
-        ready: asyncio.Queue[asyncio.Task[_Built] | None] = asyncio.Queue()
-        room = asyncio.Semaphore(2 * self.mailer.connections)
-        taken = 0
-
-        def must_stop() -> bool:
-            return bool(report.stopped) or self.stop.is_set()
-
-        def go_out() -> None:
-            ledger.coming -= 1
-            room.release()
-
-        def note(delivery: Delivery, state: State, written: asyncio.Future[bool]) -> None:
-            if written.exception() is None:
-                report.states[state] += 1
-                self.progress(delivery, state)
-
-        async def build() -> None:
-            try:
-                async for one in self._claim_all(report, wanted):
-                    await room.acquire()
-                    if must_stop():
-                        return
-                    ready.put_nowait(asyncio.create_task(self._build_or_close(one)))
-                    await asyncio.sleep(0)  # one at a time: the replies that have come meanwhile go first
-            except Exception:  # not CancelledError: whoever stops it knows why
-                report.stopped = report.stopped or "stopped by an error"
-                raise
-            finally:
-                for _ in range(self.mailer.connections):
-                    ready.put_nowait(None)
-
-        async def work() -> None:
-            nonlocal taken
-            last: asyncio.Future[bool] | None = None
-            while (mail := await ready.get()) is not None:
-                built = await mail
-                if must_stop():
-                    return
-                taken += 1
-                one = built.claimed
-                ledger.coming += 1
-                try:
-                    step = await self._send_one(built, ledger, go_out)
-                except MailerError as error:
-                    go_out()
-                    if one.only:
-                        # It stays claimed until this pass ends, and then waits for that relay again.
-                        log.warning("an uncertain mail waits for its relay", error=str(error))
-                        continue
-                    log.error("the relay cannot be used", error=str(error))
-                    report.stopped = report.stopped or str(error)
-                    return
-                if step is not None:
-                    if last is not None:
-                        await last  # done already but after refusals: what is unwritten must not pile up
-                    last = ledger.hand_over(step)
-                    state = step.state if isinstance(step, Close) else state_of(step.outcome)
-                    last.add_done_callback(partial(note, one.delivery, state))
-
-        building = asyncio.create_task(build())
-        workers = [asyncio.create_task(work()) for _ in range(self.mailer.connections)]
-        try:
-            await asyncio.gather(*workers)
-            building.cancel()  # it may wait for room that nobody makes any more
-            await asyncio.wait([building])
-            if not building.cancelled():
-                building.result()
-            await ledger.finish()
-        except BaseException:
-            # The store failed under one of them: no other may begin a message that cannot be recorded.
-            report.stopped = report.stopped or "stopped by an error"
-            await asyncio.gather(*workers, return_exceptions=True)
-            building.cancel()
-            await asyncio.gather(building, return_exceptions=True)
-            raise
-        finally:
-            while not ready.empty():
-                left = ready.get_nowait()
-                if left is not None:
-                    left.cancel()
-        return taken
-
-    async def _claim_all(self, report: SendReport, wanted: _Wanted) -> AsyncIterator[_Claimed]:
-        """Claim and look up a handful of rows after the other, until none can be claimed."""
+    async def _claim_all(self, report: SendReport, wanted: _Wanted) -> AsyncIterator[Build]:
+        """Claim and look up a handful of rows after the other, until none can be claimed; yield what builds each."""
         while not report.stopped and not self.stop.is_set():
             if wanted.kinds != TO_OPERATORS:
-                why = await patiently(self.guard.check) or await patiently(self.settings.load_hold)
-                # Not simply "= why": a worker may have met a dead relay meanwhile.
-                report.stopped = report.stopped or why
+                report.stop(await patiently(self.guard.check) or await patiently(self.settings.load_hold))
             limit = _CLAIM_AT_ONCE
             if wanted.at_most:
                 limit = min(limit, wanted.at_most - report.taken)
@@ -277,7 +160,7 @@ class Sender:
                 return
             report.taken += len(found)
             for one in found:
-                yield one
+                yield partial(self._build_or_close, one)
 
     async def _claim(self, wanted: _Wanted, limit: int) -> list[_Claimed]:
         """Claim a handful, and look their readers up together: consent and suppression as they are now."""
@@ -310,11 +193,11 @@ class Sender:
             claimed.append(_Claimed(row, reader, shown.get(row.recipient, Shown()), refusal))
         return claimed
 
-    async def _build_or_close(self, one: _Claimed) -> _Built:
+    async def _build_or_close(self, one: _Claimed) -> Built:
         """Build one claimed delivery's mail, or find out that it gets none."""
         delivery = one.delivery
         if one.refusal or one.reader is None:
-            return _Built(one, close=Close(delivery.id, State.SUPPRESSED, one.refusal))
+            return Built(delivery, close=Close(delivery.id, State.SUPPRESSED, one.refusal))
         try:
             mail = await self._build(delivery, one.reader, one.shown)
         except StoreError:
@@ -323,11 +206,13 @@ class Sender:
             # One mail that cannot be built must not keep everybody else's from going out.
             log.exception(f"a {delivery.kind} could not be built", delivery=delivery.id, key=delivery.key)
             why = f"the {delivery.kind} could not be built: {word_error(error)}"
-            return _Built(one, close=Close(delivery.id, State.REJECTED, why))
+            return Built(delivery, close=Close(delivery.id, State.REJECTED, why))
         if isinstance(mail, DigestMail) and mail.digest.is_empty and self.quiet_day is QuietDay.SKIP:
             why = "nothing new in the reader's topics"
-            return _Built(one, close=Close(delivery.id, State.EMPTY, why, mail.digest.window))
-        return _Built(one, mail=mail)
+            return Built(delivery, close=Close(delivery.id, State.EMPTY, why, mail.digest.window))
+        if self.return_path is not None:
+            mail = replace(mail, envelope=replace(mail.envelope, mail_from=self.return_path(delivery.id)))
+        return Built(delivery, mail=mail)
 
     async def _build(self, delivery: Delivery, reader: Subscriber, shown: Shown) -> LedgerMail:
         if delivery.kind is not Kind.DIGEST:
@@ -349,40 +234,9 @@ class Sender:
             )
         return mail
 
-    async def _send_one(
-        self, built: _Built, ledger: LedgerWriter, going_out: Callable[[], None]
-    ) -> Settle | Close | None:
-        """Bring one delivery as far as it comes; return what is to be written down, None where the claim was lost.
-
-        going_out is called once: before the message goes out, or when it is known that it does not.
-        """
-        if built.mail is None:
-            going_out()
-            return built.close
-        mail, delivery = built.mail, built.claimed.delivery
+    def _settle(self, delivery: Delivery, reply: SmtpReply | Silence) -> Settle:
+        """Decide what a relay's answer to the try that was made now means."""
         attempt = delivery.attempt + 1
-        envelope = mail.envelope
-        if self.return_path is not None:
-            envelope = replace(envelope, mail_from=self.return_path(delivery.id))
-        session = await patiently(lambda: self.mailer.begin(envelope, built.claimed.only))
-        if isinstance(session, SmtpReply):  # MAIL or RCPT was refused
-            going_out()
-            return self._settle(delivery, attempt, session)
-        try:
-            fenced = await ledger.record(
-                BeginData(delivery.id, attempt, delivery.frozen or mail.frozen, session.relay)
-            )
-        except BaseException:
-            await session.abandon()
-            raise
-        going_out()
-        if not fenced:
-            await session.abandon()
-            log.warning("the claim was lost before DATA; nothing was sent", delivery=delivery.id)
-            return None
-        return self._settle(delivery, attempt, await session.data(mail.message))
-
-    def _settle(self, delivery: Delivery, attempt: int, reply: SmtpReply | Silence) -> Settle:
         outcome = choose_outcome(reply, attempt, self.clock.now(), jitter=random.random())
         return Settle(delivery.id, attempt, outcome, reply.relay)
 
