@@ -66,12 +66,11 @@ def choose_fate(
     def fate(kind: FateKind, why: str) -> Fate:
         return Fate(kind, reader.address, why)
 
-    for delivery in deliveries:
-        if delivery.state in COUNTED | PENDING:
-            where = f"digest of {delivery.edition}, {_topic(delivery.topic)}: {delivery.state}"
-            if delivery.shown:
-                return fate(FateKind.SENT, where)
-            return fate(FateKind.OVER_LIMIT, f"{where}; counted there as one of those over the topic's limit")
+    if last := next((row for row in deliveries if row.state in COUNTED | PENDING), None):
+        where = f"digest of {last.edition}, {_topic(last.topic)}: {last.state}"
+        if last.shown:
+            return fate(FateKind.SENT, where)
+        return fate(FateKind.OVER_LIMIT, f"{where}; counted there as one of those over the topic's limit")
     if reader.consent is not Consent.CONFIRMED:
         return fate(FateKind.NOT_MAILED, f"the reader is {reader.consent}")
     if suppressed:

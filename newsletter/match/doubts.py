@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from newsletter.errors import Steps
 from newsletter.match.categories import doubt_category, is_category
 from newsletter.match.fold import fold
-from newsletter.match.piece import Piece
 from newsletter.match.query import SCOPES
 from newsletter.match.similarity import is_little_word
 from newsletter.match.topics import NO_LIBRARY, list_items
@@ -39,51 +38,54 @@ class Doubt:
 
 def find_doubts(form: object, library: Mapping[str, Topic] = NO_LIBRARY) -> list[Doubt]:
     """Return what is odd about the words of a topic, in their order. The form is one that `parse_topic` reads."""
-    return [doubt for item in list_items(form, library) for doubt in _doubt_item(item)]
+    return [
+        Doubt(message, hint, item.whole, item.start + at, item.path)
+        for item in list_items(form, library)
+        for message, hint, at in _doubt_value(item.value)
+    ]
 
 
-def _doubt_item(item: Piece) -> Iterator[Doubt]:
-    def doubt(message: str, hint: str, at: int = 0) -> Doubt:
-        return Doubt(message, hint, item.whole, item.start + at, item.path)
-
-    scoped = _SCOPED.fullmatch(item.value)
-    words = scoped[2] if scoped else item.value
+def _doubt_value(value: str) -> Iterator[tuple[str, str, int]]:
+    """Yield what is odd about one item: what it is, what was probably meant, and where in the value it stands."""
+    scoped = _SCOPED.fullmatch(value)
+    words = scoped[2] if scoped else value
+    before = len(value) - len(words)
     if scoped and scoped[1].casefold() in ("category", "cat", "primary"):
         if problem := doubt_category(words.strip('"')):
-            yield doubt(*problem, at=scoped.start(2))
-        return
-    if words.startswith("/"):
+            yield *problem, scoped.start(2)
+    elif words.startswith("/"):
         if found := _ANYTHING.search(words):
-            yield doubt(
+            yield (
                 f"'{found[0]}' takes anything up to the end of the text",
                 r"write \w* to stay within a word",
-                at=len(item.value) - len(words) + found.start(),
+                before + found.start(),
             )
-        return
-    if words.startswith(('"', "=")):
-        return  # meant to the letter
+    elif not words.startswith(('"', "=")):  # these are meant to the letter
+        yield from _doubt_words(words, before)
+
+
+def _doubt_words(words: str, before: int) -> Iterator[tuple[str, str, int]]:
+    """Yield what is odd about words that are not quoted. before is how much of the item comes before them."""
     if found := _OPERATOR.search(words):
         name = found[0].upper()
-        yield doubt(
+        yield (
             f"{found[0]!r} is looked for as a word between the others",
             f'write {name} for the operator, or put quotes around it all: "{words[:60]}"',
-            at=len(item.value) - len(words) + found.start(),
+            before + found.start(),
         )
     elif found := _COMPARISON.search(words):
         if found.start():
-            yield doubt(
-                f"{words[found.start() :]!r} is looked for as text", "write AND before it", at=found.start()
-            )
+            yield f"{words[found.start() :]!r} is looked for as text", "write AND before it", found.start()
     elif is_category(words):
-        yield doubt(f"{words!r} is looked for in titles and abstracts", f"write category:{words}")
+        yield f"{words!r} is looked for in titles and abstracts", f"write category:{words}", 0
     elif found := _PATTERN_SIGNS.search(words):
-        yield doubt(
+        yield (
             f"{words[:60]!r} looks like a regular expression and is looked for as text",
             f"write it between slashes: /{words[:60]}/",
-            at=len(item.value) - len(words) + found.start(),
+            before + found.start(),
         )
     elif _says_nothing(words):
-        yield doubt(f"nearly every paper has {words!r}", "add the words that it stands with")
+        yield f"nearly every paper has {words!r}", "add the words that it stands with", 0
 
 
 def _says_nothing(words: str) -> bool:
