@@ -15,7 +15,7 @@ What it does to a message is chosen by the recipient's local part, up to the fir
     lostafterdot-…     closes the connection after the dot, not accepted
     dropafterdot-…     closes the connection after the dot, accepted
     garbledafterdot-…  answers the message with a line that is no reply, accepted
-    slow-…             accepts, and answers after slow_s seconds
+    slow-…             accepts, and answers after slow_s seconds, or once slow_until is set
 
     once-…             does what stands behind it the first time that it sees the address, then accepts
     storm451-…         answers RCPT with that code as long as the sink's storm lasts
@@ -91,6 +91,7 @@ class Sink:
     smtputf8: bool = False
     delay_s: float = 0
     slow_s: float = 1
+    slow_until: asyncio.Event | None = None
     close_after: int = 0
     enough_after: int = 0
     close_idle_s: float | None = None
@@ -323,7 +324,9 @@ class _Conversation:
         await self._reach(Moment.TAKEN)
         if what == "dropafterdot":
             raise Hangup
-        if what == "slow":
+        if what == "slow" and self.sink.slow_until:
+            await self.sink.slow_until.wait()
+        elif what == "slow":
             await asyncio.sleep(self.sink.slow_s)
         self._forget()
         await self._say("what a fine letter" if what == "garbledafterdot" else "250 2.0.0 accepted")
