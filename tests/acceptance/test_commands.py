@@ -193,7 +193,7 @@ def test_subscribers_are_added_paused_removed_and_restored(tmp_path: Path) -> No
 
     for command, consent in (("pause", "paused"), ("remove", "left")):
         assert house.run("subscribers", command, "zoe@example.org").returncode == 0
-        assert re.search(rf"zoe@example\.org\s+{consent}", house.run("subscribers", "list").stdout)
+        assert re.search(rf"Zoe@example\.org\s+{consent}", house.run("subscribers", "list").stdout)
     assert house.run("subscribers", "restore", "zoe@example.org").returncode == 2
     back = house.run("subscribers", "restore", "zoe@example.org", "--reason", "asked by mail")
     assert back.returncode == 0
