@@ -48,7 +48,8 @@ from rich.table import Table
 
 from newsletter.collect.kinds import KINDS
 from newsletter.errors import FeedError
-from newsletter.model import Entry, Fetched, ParsedFeed, Request, Sighting, Source
+from newsletter.model.entries import Entry, Sighting
+from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 
 BASE = "https://corpus.example.org/feed"
 ATOM = "{http://www.w3.org/2005/Atom}"

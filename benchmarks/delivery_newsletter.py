@@ -30,10 +30,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from sqlalchemy import create_engine, make_url, text
 
-from newsletter.checked_yaml import to_json
-from newsletter.config import Config, load_config
-from newsletter.model import Cadence, EmailAddress, State, Subscriber
+from newsletter.model.ledger import State
+from newsletter.model.readers import Cadence, EmailAddress, Subscriber
 from newsletter.sample_day import sample_file
+from newsletter.settings.checked_yaml import to_json
+from newsletter.settings.config import Config, load_config
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.preview import preview_reader

@@ -33,7 +33,8 @@ from newsletter.compose.choice import Claim, choose_topics, first_entries
 from newsletter.match.index import QueryIndex
 from newsletter.match.topics import parse_topic
 from newsletter.match.words import fold_entry
-from newsletter.model import Entry, EntryId, EntryKey, Query
+from newsletter.model.entries import Entry, EntryId, EntryKey
+from newsletter.model.topics import Query
 
 _PAPERS = 1_000
 _ENTRIES = 500

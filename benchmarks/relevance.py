@@ -33,7 +33,8 @@ from newsletter.match.rank import build_scale, page_day_hours, projected_votes, 
 from newsletter.match.similarity import Interest, LexicalSimilarity
 from newsletter.match.topics import parse_topic
 from newsletter.match.words import FoldedEntry, fold_entry
-from newsletter.model import Candidate, Entry, EntryId, EntryKey, Likeness, Match, Rank
+from newsletter.model.entries import Entry, EntryId, EntryKey
+from newsletter.model.topics import Candidate, Likeness, Match, Rank
 
 _LEAST_PAPERS = 10
 _LEAST_OF_DAY = 20  # the order of a few papers says little

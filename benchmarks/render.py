@@ -44,29 +44,12 @@ from rich.table import Table
 from newsletter.collect import hf_daily_papers
 from newsletter.compose.digest import compose_digest
 from newsletter.deliver.dkim import load_dkim_key
-from newsletter.model import (
-    AllOf,
-    Candidate,
-    Digest,
-    EmailAddress,
-    Entry,
-    EntryId,
-    EntryKey,
-    Fetched,
-    Hit,
-    Identity,
-    Match,
-    Request,
-    Scope,
-    Shown,
-    Slot,
-    Source,
-    Subscriber,
-    SubscriberId,
-    Topic,
-    TopicMatches,
-    Window,
-)
+from newsletter.model.digest import Digest, Shown, Window
+from newsletter.model.entries import Entry, EntryId, EntryKey
+from newsletter.model.mail import Identity
+from newsletter.model.readers import EmailAddress, Slot, Subscriber, SubscriberId
+from newsletter.model.sources import Fetched, Request, Source
+from newsletter.model.topics import AllOf, Candidate, Hit, Match, Scope, Topic, TopicMatches
 from newsletter.render import Bundle, CompiledBundle, compile_bundle, load_bundle
 from newsletter.render.budget import Cut
 from newsletter.render.context import build_page, build_paper
@@ -77,8 +60,8 @@ from newsletter.render.source import build_source
 from newsletter.render.text_part import compile_text
 from newsletter.render.theme import build_theme
 from newsletter.sample_day import SAMPLE_DAY, sample_file
-from newsletter.secret import Secret
-from newsletter.shipped import find_shipped
+from newsletter.settings.shipped import find_shipped
+from newsletter.signing import Secret
 from newsletter.workflows.build_mail import MailBuilder
 
 PEERS = Path(__file__).parent / "peers"

@@ -35,10 +35,11 @@ from rich.table import Table
 from sqlalchemy import Connection, insert
 
 from benchmarks.delivery_newsletter import make_readers
-from newsletter.config import load_config
-from newsletter.model import FetchState, SubscriberId
+from newsletter.model.readers import SubscriberId
+from newsletter.model.sources import FetchState
 from newsletter.sample_day import sample_file
-from newsletter.secret import Secret
+from newsletter.settings.config import load_config
+from newsletter.signing import Secret
 from newsletter.storage import tables
 from newsletter.storage.word_index import index_all
 from newsletter.web_links import WebLinks

@@ -12,7 +12,7 @@ import string
 from functools import lru_cache
 
 from newsletter.errors import AddressError
-from newsletter.model import AddressKey, EmailAddress
+from newsletter.model.readers import AddressKey, EmailAddress
 
 MOST_CHARS = 254
 """Of an address in SMTP: a path of 256 with its brackets (RFC 5321 section 4.5.3.1.3)."""

@@ -15,8 +15,8 @@ from typing import Any
 
 import structlog
 
+from newsletter.signing import hide_tokens
 from newsletter.text import clean_output
-from newsletter.tokens import hide_tokens
 from newsletter.tracebacks import Recurrences, format_traceback, word_error
 
 log = structlog.get_logger()

@@ -11,56 +11,41 @@ from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
 from typing import Protocol
 
-from newsletter.model import (
-    AddressChange,
-    Asked,
-    BounceAction,
-    Confirmation,
-    ConsentMove,
+from newsletter.model.digest import Shown, Window
+from newsletter.model.entries import Entry, EntryChange, EntryHistory, EntryId, EntryKey, Place
+from newsletter.model.ledger import (
     Delivery,
     DeliveryFilter,
     DeliveryId,
-    EmailAddress,
-    Entry,
-    EntryChange,
     EntryDelivery,
-    EntryHistory,
-    EntryId,
-    EntryKey,
-    Envelope,
-    Fetched,
-    FetchRecord,
     Instance,
     InstanceId,
     Kind,
     LedgerCount,
-    Lift,
-    Move,
-    NotModified,
-    Place,
     Plan,
     PlanResult,
     QueuedNotice,
-    Refused,
     RelayPause,
-    Report,
-    SetAside,
-    Shown,
-    Silence,
-    SmtpReply,
-    SourceHealth,
     State,
     Step,
-    StepFailure,
-    StepName,
+)
+from newsletter.model.mail import Envelope, Silence, SmtpReply
+from newsletter.model.readers import (
+    AddressChange,
+    Asked,
+    Confirmation,
+    ConsentMove,
+    EmailAddress,
+    Lift,
+    Refused,
     Subscriber,
     SubscriberId,
     Suppression,
-    Unreadable,
-    Validators,
-    Window,
 )
-from newsletter.secret import Secret
+from newsletter.model.reports import BounceAction, Report, SetAside, Unreadable
+from newsletter.model.sources import Fetched, FetchRecord, Move, NotModified, SourceHealth, Validators
+from newsletter.model.steps import StepFailure, StepName
+from newsletter.signing import Secret
 
 
 class Clock(Protocol):

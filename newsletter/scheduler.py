@@ -18,7 +18,8 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from newsletter.errors import MailerError
-from newsletter.model import NOTICES, PENDING, TO_OPERATORS, Delivery, Kind, State, StepName
+from newsletter.model.ledger import NOTICES, PENDING, TO_OPERATORS, Delivery, Kind, State
+from newsletter.model.steps import StepName
 from newsletter.wiring import Newsletter
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.handle_bounces import KNOWN

@@ -1,7 +1,7 @@
 """What a log says of an exception: how it came about, without values; in full once, then as a count.
 
 A traceback names files, lines and what was said, and never variables: they hold keys, addresses and links of readers.
-Nor does any line hold a signed name of a link (newsletter/tokens.py), whoever quoted it.
+Nor does any line hold a signed name of a link (newsletter/signing.py), whoever quoted it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections import OrderedDict
 from typing import Any
 
 from newsletter.errors import NewsletterError
+from newsletter.signing import hide_tokens
 from newsletter.text import clean_line
-from newsletter.tokens import hide_tokens
 
 AGAIN_S = 3600.0
 """After so long the same failure is told in full again."""

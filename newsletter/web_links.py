@@ -7,9 +7,9 @@ from datetime import date
 from urllib.parse import quote, urlencode, urlsplit
 
 from newsletter.address import address_key
-from newsletter.model import EmailAddress, EntryKey, SubscriberId
-from newsletter.secret import Secret
-from newsletter.tokens import Purpose, build_token
+from newsletter.model.entries import EntryKey
+from newsletter.model.readers import EmailAddress, SubscriberId
+from newsletter.signing import Purpose, Secret, build_token
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,8 @@ from typing import Any
 import structlog
 
 from newsletter import __version__
-from newsletter.checked_yaml import did_you_mean
 from newsletter.collect.fetch import HttpFetcher
 from newsletter.compose.slots import fingerprint_zones
-from newsletter.config import BounceSettings, Config, RelaySettings, build_identity
 from newsletter.deliver.dkim import DkimKey, load_dkim_key
 from newsletter.deliver.inbox import ImapConfig, ImapInbox, MaildirInbox
 from newsletter.deliver.maildir import MaildirMailer
@@ -25,25 +23,22 @@ from newsletter.deliver.relays import Relay, RelayPool
 from newsletter.deliver.return_path import build_return_path
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
 from newsletter.errors import ClashError, ConfigError, MailerError, Problem, StoreError
+from newsletter.files import read_regular, tighten
 from newsletter.match.topics import parse_topic, parse_topics
-from newsletter.model import (
-    ConsentMove,
-    Delivery,
-    DeliveryId,
-    EmailAddress,
-    Identity,
-    Source,
-    State,
-    SubscriberId,
-    Topic,
-)
+from newsletter.model.ledger import Delivery, DeliveryId, State
+from newsletter.model.mail import Identity
+from newsletter.model.readers import ConsentMove, EmailAddress, SubscriberId
+from newsletter.model.sources import Source
+from newsletter.model.topics import Topic
 from newsletter.ports import Clock, Inbox, Mailer, RelayStore
-from newsletter.private_files import tighten
-from newsletter.regular_files import read_regular
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
-from newsletter.samples import find_sample_readers
-from newsletter.secret import Secret
-from newsletter.shipped import find_shipped
+from newsletter.settings.checked_yaml import did_you_mean
+from newsletter.settings.config import BounceSettings, Config, RelaySettings, build_identity
+from newsletter.settings.samples import find_sample_readers
+from newsletter.settings.shipped import find_shipped
+from newsletter.settings.subscribers_file import FileImport
+from newsletter.settings.yaml_text import load_yaml, read_text
+from newsletter.signing import Secret
 from newsletter.storage import (
     Database,
     EpochGuard,
@@ -61,7 +56,6 @@ from newsletter.storage import (
     is_dead,
     open_database,
 )
-from newsletter.subscribers_file import FileImport
 from newsletter.web_links import WebLinks
 from newsletter.workflows.alerts import queue_alerts
 from newsletter.workflows.build_edition import realign_schedule
@@ -75,7 +69,6 @@ from newsletter.workflows.liked_papers import choose_lookup
 from newsletter.workflows.send_pending import Sender
 from newsletter.workflows.subscribe import thin_unconfirmed
 from newsletter.workflows.subscriptions import Subscriptions
-from newsletter.yaml_text import load_yaml, read_text
 
 log = structlog.get_logger()
 

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from newsletter.model import (
-    AllOf,
-    Cadence,
-    Consent,
-    EmailAddress,
-    Entry,
-    EntryId,
-    EntryKey,
-    Hit,
-    Identity,
-    Match,
-    Scope,
-    Subscriber,
-    SubscriberId,
-    Topic,
-)
+from newsletter.model.entries import Entry, EntryId, EntryKey
+from newsletter.model.mail import Identity
+from newsletter.model.readers import Cadence, Consent, EmailAddress, Subscriber, SubscriberId
+from newsletter.model.topics import AllOf, Hit, Match, Scope, Topic
 
 DAY = date(2026, 6, 16)
 """A Tuesday."""

@@ -12,11 +12,11 @@ import pytest
 
 from newsletter.collect import kinds
 from newsletter.collect.kind import SourceKind
-from newsletter.config import WebSettings, load_config
+from newsletter.deliver.scorecard import check_message
 from newsletter.errors import FeedError
-from newsletter.model import FetchState, Request, Source
+from newsletter.model.sources import FetchState, Request, Source
 from newsletter.render.context import DigestView, LinkView, NoticeView, PaperPlace, PaperView, SectionView
-from newsletter.scorecard import check_message
+from newsletter.settings.config import WebSettings, load_config
 from newsletter.web.app import list_pages
 from newsletter.web.metrics import WebCounters
 from newsletter.wiring import open_newsletter

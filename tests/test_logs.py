@@ -13,9 +13,8 @@ import structlog
 
 from newsletter import tracebacks
 from newsletter.logs import report_loop_failure, set_up_logs
-from newsletter.secret import Secret
+from newsletter.signing import Purpose, Secret, build_token
 from newsletter.text import clean_output
-from newsletter.tokens import Purpose, build_token
 from newsletter.tracebacks import format_traceback, word_error
 
 log = structlog.get_logger()

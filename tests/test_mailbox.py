@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from newsletter.address import list_domains, mailbox_key
-from newsletter.model import EmailAddress
+from newsletter.model.readers import EmailAddress
 
 
 @pytest.mark.parametrize(

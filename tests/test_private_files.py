@@ -10,7 +10,7 @@ from stat import S_IMODE
 import pytest
 
 from newsletter.deliver.maildir import file_message, make_maildir
-from newsletter.private_files import find_open, tighten, write_private
+from newsletter.files import find_open, tighten, write_private
 from newsletter.storage import list_sqlite_files, open_database
 from newsletter.storage.backup import backup
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import NewsletterError
-from newsletter.regular_files import NotRegularError, read_regular
+from newsletter.files import NotRegularError, read_regular
 from newsletter.render import load_bundle
-from newsletter.shipped import find_shipped
+from newsletter.settings.shipped import find_shipped
+from newsletter.settings.yaml_text import read_text
 from newsletter.web.site import build_environment
-from newsletter.yaml_text import read_text
 from tests.acceptance.house import House
 from tests.crash.fork_server import ForkServer
 

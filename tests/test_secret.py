@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from newsletter.secret import Secret
+from newsletter.signing import Secret
 
 KEY = bytes(range(32))
 

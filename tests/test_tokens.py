@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.secret import Secret
-from newsletter.tokens import Purpose, build_token, check_token, read_number
+from newsletter.signing import Purpose, Secret, build_token, check_token, read_number
 
 SECRET = Secret(b"s" * 32)
 NUMBERS = st.integers(0, 2**63 - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from newsletter.errors import ConfigError
-from newsletter.subscribers_file import parse_subscribers
+from newsletter.settings.subscribers_file import parse_subscribers
 
 RIGHT = """\
 subscribers:

@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from newsletter.config import Config
+    from newsletter.settings.config import Config
 
 DONE, DONE_WITH_FAILURES, WRONG_INPUT, COULD_NOT_RUN = 0, 1, 2, 3
 
@@ -49,7 +49,7 @@ DEFAULT_CONFIG = Path("config.yaml")
 def main() -> None:
     """Run the command line; an error that we know becomes one message and an exit code."""
     from newsletter.errors import AddressError, ConfigError, NewsletterError, QueryError
-    from newsletter.private_files import keep_private
+    from newsletter.files import keep_private
     from newsletter.text import clean_output
 
     keep_private()
@@ -72,8 +72,8 @@ def _load(path: Path, log_json: bool = False, *, quiet: bool = False) -> Config:
 
     import structlog
 
-    from newsletter.config import load_config
     from newsletter.logs import set_up_logs
+    from newsletter.settings.config import load_config
 
     set_up_logs(as_json=log_json)
     config = load_config(path, os.environ)
@@ -126,8 +126,8 @@ def demo(
 ) -> None:
     """Run the whole way once over a sample day, with an SMTP server of its own and no network."""
     from newsletter.cli import sample
+    from newsletter.files import FOLDER_MODE
     from newsletter.logs import set_up_logs
-    from newsletter.private_files import FOLDER_MODE
 
     set_up_logs()
     out.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)

@@ -13,15 +13,9 @@ from newsletter.cli.look import load_readers, pick_reader
 from newsletter.cli.show import build_table, console, draw_bars
 from newsletter.collect.health import GOOD_STATES
 from newsletter.compose.fate import Fate
-from newsletter.config import Config
-from newsletter.model import (
-    Entry,
-    EntryHistory,
-    FetchRecord,
-    FetchState,
-    Move,
-    SourceHealth,
-)
+from newsletter.model.entries import Entry, EntryHistory
+from newsletter.model.sources import FetchRecord, FetchState, Move, SourceHealth
+from newsletter.settings.config import Config
 from newsletter.wiring import open_newsletter
 from newsletter.workflows.explain import Explanation, explain_entry, find_entries
 

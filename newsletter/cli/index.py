@@ -11,7 +11,7 @@ from pathlib import Path
 import jinja2
 
 from newsletter.cli.show import counting_progress
-from newsletter.private_files import FOLDER_MODE, write_private
+from newsletter.files import FOLDER_MODE, write_private
 from newsletter.workflows.preview import Preview
 
 MAX_PICTURES = 200  # a browser takes about two seconds for each mail

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from newsletter.cli import DONE, WRONG_INPUT
 from newsletter.cli.show import console
-from newsletter.config import Config, build_identity
 from newsletter.errors import ConfigError, Problem, TemplateError
-from newsletter.private_files import as_the_operator_is_used_to
+from newsletter.files import as_the_operator_is_used_to
 from newsletter.render import Bundle, compile_bundle, load_bundle
 from newsletter.render.bundle import HTML, LAYOUT_FILES, NOTICE_HTML
 from newsletter.render.language import load_language
 from newsletter.render.source import Source, build_source
 from newsletter.render.theme import build_theme
-from newsletter.shipped import find_shipped
+from newsletter.settings.config import Config, build_identity
+from newsletter.settings.shipped import find_shipped
 
 _DEFAULT_FOLDER = Path("templates")
 # As mjml --validate says it: "Line 12 of /tmp/x.mjml (mj-text) — Attribute colour is illegal"

@@ -15,21 +15,12 @@ from newsletter.cli.show import build_table, console, print_json, word_consent, 
 from newsletter.compose.frozen import thaw_digest
 from newsletter.compose.slots import next_slot
 from newsletter.compose.subscription import status_of
-from newsletter.config import Config
 from newsletter.errors import AddressError, ConfigError, Problem
-from newsletter.model import (
-    Delivery,
-    DeliveryFilter,
-    DeliveryId,
-    EmailAddress,
-    Kind,
-    State,
-    Status,
-    Subscriber,
-    SubscriberId,
-)
+from newsletter.model.ledger import Delivery, DeliveryFilter, DeliveryId, Kind, State
+from newsletter.model.readers import EmailAddress, Status, Subscriber, SubscriberId
 from newsletter.render.language import load_language
 from newsletter.render.wording import write_reason
+from newsletter.settings.config import Config
 from newsletter.text import clean_output
 from newsletter.wiring import Newsletter, open_newsletter
 

@@ -9,16 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from newsletter.address import parse_address
-from newsletter.checked_yaml import to_json
 from newsletter.cli import DONE, DONE_WITH_FAILURES
 from newsletter.cli.people import load_reader, show_days
 from newsletter.cli.show import console, print_json, show_doubts
-from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
+from newsletter.files import read_regular
 from newsletter.match.doubts import find_doubts
 from newsletter.match.topics import parse_topic, parse_topics
-from newsletter.model import Consent, SubscriberId, Topic
-from newsletter.readers_csv import (
+from newsletter.model.readers import Consent, SubscriberId
+from newsletter.model.topics import Topic
+from newsletter.settings.checked_yaml import to_json
+from newsletter.settings.config import Config
+from newsletter.settings.readers_csv import (
     COLUMNS,
     CONSENT_COLUMN,
     ReaderList,
@@ -29,12 +31,11 @@ from newsletter.readers_csv import (
     read_list,
     write_csv_row,
 )
-from newsletter.regular_files import read_regular
-from newsletter.subscribers_file import sift_subscribers
-from newsletter.topic_lines import require_topics
+from newsletter.settings.subscribers_file import sift_subscribers
+from newsletter.settings.topic_lines import require_topics
+from newsletter.settings.yaml_text import read_text
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.import_list import ListImport, choose_from_list, import_list
-from newsletter.yaml_text import read_text
 
 _BATCH = 500
 _MOST_TOLD = 20_000  # texts of topics that are remembered

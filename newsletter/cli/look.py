@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from newsletter.address import address_key, is_same_address, parse_address
-from newsletter.checked_yaml import to_json
 from newsletter.cli import DONE, DONE_WITH_FAILURES
 from newsletter.cli.index import take_pictures, write_index
 from newsletter.cli.show import (
@@ -30,13 +29,16 @@ from newsletter.cli.show import (
     word_consent,
     word_next,
 )
-from newsletter.config import Config
+from newsletter.deliver.scorecard import check_message
 from newsletter.errors import ConfigError, FetchError, Problem
-from newsletter.model import Consent, EmailAddress, FetchState, Kind, Subscriber
+from newsletter.files import write_private
+from newsletter.model.ledger import Kind
+from newsletter.model.readers import Consent, EmailAddress, Subscriber
+from newsletter.model.sources import FetchState
 from newsletter.ports import Clock
-from newsletter.private_files import write_private
-from newsletter.scorecard import check_message
-from newsletter.topic_lines import require_topics
+from newsletter.settings.checked_yaml import to_json
+from newsletter.settings.config import Config
+from newsletter.settings.topic_lines import require_topics
 from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
 from newsletter.workflows.build_mail import Mail, MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder

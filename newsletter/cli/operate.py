@@ -28,10 +28,12 @@ from newsletter.cli.show import (
     show_uncertain,
 )
 from newsletter.compose.subscription import next_mail_at
-from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
-from newsletter.model import PENDING, Consent, LedgerCount, SmtpReply, State
+from newsletter.model.ledger import PENDING, LedgerCount, State
+from newsletter.model.mail import SmtpReply
+from newsletter.model.readers import Consent
 from newsletter.scheduler import run_forever, stop_on_signals
+from newsletter.settings.config import Config
 from newsletter.storage import SqlSettingStore, backup
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_date, plan_due

@@ -9,12 +9,12 @@ from newsletter.address import parse_address
 from newsletter.cli import DONE, WRONG_INPUT
 from newsletter.cli.show import build_table, console, show_doubts, word_consent, word_next
 from newsletter.compose.subscription import pause_ends_on, word_refusal
-from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
 from newsletter.match.topics import parse_topics
-from newsletter.model import Refused, Subscriber, SubscriberId
-from newsletter.readers import check_reader, new_subscriber
-from newsletter.topic_lines import require_topics
+from newsletter.model.readers import Refused, Subscriber, SubscriberId
+from newsletter.settings.config import Config
+from newsletter.settings.readers import check_reader, new_subscriber
+from newsletter.settings.topic_lines import require_topics
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.subscriptions import Subscriptions
 

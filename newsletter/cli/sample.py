@@ -12,11 +12,11 @@ from pathlib import Path
 
 from newsletter.cli import COULD_NOT_RUN, DONE
 from newsletter.cli.show import build_table, console, show_fetches, show_ledger
-from newsletter.config import Config, load_config
 from newsletter.deliver.mailbox_server import MailboxServer
-from newsletter.model import State
+from newsletter.model.ledger import State
 from newsletter.sample_day import SAMPLE_DAY, sample_file
-from newsletter.shipped import find_shipped
+from newsletter.settings.config import Config, load_config
+from newsletter.settings.shipped import find_shipped
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.preview import save_preview

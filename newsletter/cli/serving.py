@@ -11,9 +11,9 @@ from contextlib import suppress
 import structlog
 
 from newsletter.cli import DONE
-from newsletter.config import Config, WebSettings
 from newsletter.errors import ConfigError, Problem
 from newsletter.scheduler import stop_on_signals
+from newsletter.settings.config import Config, WebSettings
 from newsletter.wiring import open_newsletter
 
 log = structlog.get_logger()

@@ -27,9 +27,11 @@ from rich.text import Text
 
 from newsletter.collect.health import GOOD_STATES
 from newsletter.compose.subscription import next_mail_at, pause_ends_on
-from newsletter.model import PENDING, Delivery, FetchRecord, LedgerCount, State, Subscriber
+from newsletter.model.ledger import PENDING, Delivery, LedgerCount, State
+from newsletter.model.readers import Subscriber
+from newsletter.model.sources import FetchRecord
+from newsletter.settings.topic_lines import ReadTopics
 from newsletter.text import clean_output
-from newsletter.topic_lines import ReadTopics
 from newsletter.workflows.pace import PaceKeeper
 
 

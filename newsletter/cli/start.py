@@ -9,13 +9,13 @@ from pathlib import Path
 from newsletter.cli import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES, WRONG_INPUT
 from newsletter.cli.show import console, show_fetches
 from newsletter.cli.topics import find_doubted_topics, find_odd_topics
-from newsletter.config import Config
 from newsletter.deliver.dns_records import Verdict
 from newsletter.errors import MailerError
-from newsletter.model import EmailAddress
-from newsletter.private_files import as_the_operator_is_used_to, find_open, tighten
-from newsletter.samples import find_reserved_addresses, switch_off_readers
-from newsletter.shipped import find_shipped
+from newsletter.files import as_the_operator_is_used_to, find_open, tighten
+from newsletter.model.readers import EmailAddress
+from newsletter.settings.config import Config
+from newsletter.settings.samples import find_reserved_addresses, switch_off_readers
+from newsletter.settings.shipped import find_shipped
 from newsletter.storage import list_sqlite_files, open_database
 from newsletter.wiring import Newsletter, build_relay, open_newsletter
 
@@ -161,7 +161,7 @@ async def _check_sources(newsletter: Newsletter) -> bool:
 
 
 async def _check_dns(newsletter: Newsletter) -> bool:
-    from newsletter.dns_lookup import check_dns
+    from newsletter.deliver.dns_lookup import check_dns
 
     relay = newsletter.config.relay.host if newsletter.config.relay else "your-relay.example.org"
     findings = await check_dns(newsletter.identity, newsletter.dkim, relay)

@@ -8,11 +8,9 @@ from datetime import date, timedelta
 
 from rich.text import Text
 
-from newsletter.checked_yaml import to_json
 from newsletter.cli import DONE
 from newsletter.cli.look import load_readers
 from newsletter.cli.show import build_table, console, draw_bars, show_doubts
-from newsletter.config import Config
 from newsletter.errors import ConfigError, Problem
 from newsletter.match.doubts import find_doubts
 from newsletter.match.near_misses import NearMiss
@@ -20,8 +18,11 @@ from newsletter.match.query import print_query
 from newsletter.match.rank import dated_on
 from newsletter.match.topics import parse_topic, parse_topics
 from newsletter.match.words import compile_words
-from newsletter.model import AllOf, AnyOf, Entry, Hit, Match, Not, Query, Scope, Topic, Words
-from newsletter.topic_lines import require_topics
+from newsletter.model.entries import Entry
+from newsletter.model.topics import AllOf, AnyOf, Hit, Match, Not, Query, Scope, Topic, Words
+from newsletter.settings.checked_yaml import to_json
+from newsletter.settings.config import Config
+from newsletter.settings.topic_lines import require_topics
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.try_topics import (
     Trial,

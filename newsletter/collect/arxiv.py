@@ -22,7 +22,8 @@ from newsletter.collect.identity import parse_arxiv_id, parse_arxiv_version
 from newsletter.collect.kind import SourceKind
 from newsletter.collect.plain import MAX_ITEMS, MAX_SUMMARY_CHARS, MAX_TITLE_CHARS, clean_names
 from newsletter.errors import FeedError
-from newsletter.model import Announce, Entry, Fetched, ParsedFeed, Request, Sighting, Source
+from newsletter.model.entries import Announce, Entry, Sighting
+from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 from newsletter.text import clean_line
 
 _EASTERN = ZoneInfo("America/New_York")

@@ -31,7 +31,8 @@ from newsletter.collect.plain import (
     parse_markup,
 )
 from newsletter.errors import FeedError
-from newsletter.model import Entry, EntryKey, Fetched, ParsedFeed, Request, Sighting, Source
+from newsletter.model.entries import Entry, EntryKey, Sighting
+from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 from newsletter.text import clean_line, clean_text
 
 _TITLE_FROM_SUMMARY_CHARS = 100

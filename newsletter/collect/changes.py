@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from newsletter.collect.identity import merge_versions, update_entry
-from newsletter.model import (
+from newsletter.model.entries import (
     Announce,
     Entry,
     EntryChange,

@@ -12,7 +12,7 @@ from newsletter.collect import atom_rss, json_feed
 from newsletter.collect.kind import SourceKind
 from newsletter.collect.plain import clean_url, parse_page
 from newsletter.errors import FeedError
-from newsletter.model import Fetched, ParsedFeed, Request, Source
+from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 
 _MAX_PAGE_BYTES = 1_000_000
 _PAGE = re.compile(

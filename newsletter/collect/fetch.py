@@ -25,8 +25,8 @@ from aiohttp.abc import AbstractResolver
 from newsletter.collect.guard import why_refused
 from newsletter.collect.unpack import CODINGS, Unpacker
 from newsletter.errors import FetchError
-from newsletter.model import Fetched, NotModified, Validators
-from newsletter.regular_files import NotRegularError, read_regular
+from newsletter.files import NotRegularError, read_regular
+from newsletter.model.sources import Fetched, NotModified, Validators
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset([301, 302, 303, 307, 308])

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from newsletter.collect.kind import SourceKind, never_quiet
-from newsletter.model import FetchState, Move, SourceHealth
+from newsletter.model.sources import FetchState, Move, SourceHealth
 
 GOOD_STATES = frozenset({FetchState.OK, FetchState.UNCHANGED, FetchState.EMPTY_AS_EXPECTED})
 """The states that need no operator."""

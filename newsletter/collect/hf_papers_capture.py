@@ -26,7 +26,8 @@ from newsletter.collect.identity import choose_keys
 from newsletter.collect.kind import SourceKind
 from newsletter.collect.plain import MAX_SUMMARY_CHARS, MAX_TITLE_CHARS
 from newsletter.errors import FeedError
-from newsletter.model import Entry, Fetched, ParsedFeed, Request, Sighting, Source
+from newsletter.model.entries import Entry, Sighting
+from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 from newsletter.text import clean_line
 
 _PAGE = "https://huggingface.co/papers"

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from newsletter.collect.plain import clean_url
-from newsletter.model import Entry, EntryId, EntryKey
+from newsletter.model.entries import Entry, EntryId, EntryKey
 from newsletter.text import clean_line
 
 _NEVER = datetime.max.replace(tzinfo=UTC)

@@ -24,7 +24,8 @@ from newsletter.collect.plain import (
     parse_markup,
 )
 from newsletter.errors import FeedError
-from newsletter.model import Entry, Fetched, ParsedFeed, Request, Sighting, Source
+from newsletter.model.entries import Entry, Sighting
+from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 from newsletter.text import clean_line
 
 _TITLE_FROM_SUMMARY_CHARS = 100

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from newsletter.model import Fetched, ParsedFeed, Request, Source
+from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 
 
 def ask_once(source: Source, now: datetime) -> tuple[Request, ...]:

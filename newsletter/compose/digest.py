@@ -12,23 +12,10 @@ from functools import lru_cache
 
 from newsletter.compose.choice import Claim, choose_topics, first_entries
 from newsletter.compose.diversity import Comparison, diversify
-from newsletter.model import (
-    Card,
-    Digest,
-    Entry,
-    EntryId,
-    Item,
-    Match,
-    Rank,
-    Reason,
-    Section,
-    Shown,
-    Slot,
-    Standing,
-    Topic,
-    TopicMatches,
-    Window,
-)
+from newsletter.model.digest import Card, Digest, Item, Reason, Section, Shown, Window
+from newsletter.model.entries import Entry, EntryId
+from newsletter.model.readers import Slot
+from newsletter.model.topics import Match, Rank, Standing, Topic, TopicMatches
 
 
 def choose_entries(entries: Sequence[Entry], window: Window, shown: Collection[EntryId]) -> list[Entry]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from newsletter.model import Candidate, Entry
+from newsletter.model.entries import Entry
+from newsletter.model.topics import Candidate
 
 Comparison = Callable[[Entry, Entry], float]
 """How alike two entries are, 0 to 1; the same both ways round."""

@@ -7,17 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from newsletter.model import (
-    COUNTED,
-    PENDING,
-    Consent,
-    Digest,
-    EmailAddress,
-    Entry,
-    EntryDelivery,
-    Subscriber,
-    Topic,
-)
+from newsletter.model.digest import Digest
+from newsletter.model.entries import Entry
+from newsletter.model.ledger import COUNTED, PENDING, EntryDelivery
+from newsletter.model.readers import Consent, EmailAddress, Subscriber
+from newsletter.model.topics import Topic
 
 
 class FateKind(StrEnum):

@@ -13,20 +13,11 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from newsletter.model import (
-    Card,
-    Digest,
-    EntryId,
-    EntryKey,
-    Fact,
-    Item,
-    Notice,
-    Reason,
-    Scope,
-    Section,
-    Slot,
-    Window,
-)
+from newsletter.model.digest import Card, Digest, Item, Reason, Section, Window
+from newsletter.model.entries import EntryId, EntryKey
+from newsletter.model.mail import Fact, Notice
+from newsletter.model.readers import Slot
+from newsletter.model.topics import Scope
 
 
 def freeze_digest(digest: Digest) -> tuple[str, dict[str, str]]:

@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from newsletter.model import Cadence, Plan, Skip, Slot, Subscriber, SubscriberId
+from newsletter.model.ledger import Plan, Skip
+from newsletter.model.readers import Cadence, Slot, Subscriber, SubscriberId
 
 _DAY = timedelta(days=1)
 

@@ -20,12 +20,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from newsletter.compose.slots import find_pause_end, next_slot
-from newsletter.model import (
+from newsletter.model.ledger import Kind
+from newsletter.model.readers import (
     Cadence,
     Consent,
     ConsentMove,
     EmailAddress,
-    Kind,
     Refusal,
     Refused,
     Status,

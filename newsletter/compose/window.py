@@ -3,7 +3,8 @@ a paper that was listed late, or stored late, is in exactly one window all the s
 
 from __future__ import annotations
 
-from newsletter.model import Subscriber, Window
+from newsletter.model.digest import Window
+from newsletter.model.readers import Subscriber
 
 
 def choose_window(subscriber: Subscriber, newest_run: int) -> Window:

@@ -18,7 +18,7 @@ import structlog
 from flufl.bounce import all_failures
 
 from newsletter.deliver.bounce_words import says_away, says_gone, says_passing
-from newsletter.model import Report, ReportedRecipient, ReportKind
+from newsletter.model.reports import Report, ReportedRecipient, ReportKind
 from newsletter.text import clean_line, clean_text
 
 log = structlog.get_logger()

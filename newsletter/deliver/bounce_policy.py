@@ -9,7 +9,8 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from newsletter.model import BounceAction, Report, ReportedRecipient, ReportKind, State
+from newsletter.model.ledger import State
+from newsletter.model.reports import BounceAction, Report, ReportedRecipient, ReportKind
 
 HALF_LIFE = timedelta(days=14)
 MOST_SOFT = 4.0

@@ -28,8 +28,8 @@ from imap_tools import AND, BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencr
 from imap_tools.errors import ImapToolsError
 
 from newsletter.errors import MailerError
-from newsletter.model import Unreadable
-from newsletter.regular_files import NotRegularError, read_regular
+from newsletter.files import NotRegularError, read_regular
+from newsletter.model.reports import Unreadable
 
 MOST_BYTES = 1 << 20
 """So much of a message is read; what reports say stands at their beginning."""

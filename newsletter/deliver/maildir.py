@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from newsletter.errors import MailerError
-from newsletter.model import Envelope, SmtpReply
-from newsletter.private_files import FOLDER_MODE, open_private, tighten
+from newsletter.files import FOLDER_MODE, open_private, tighten
+from newsletter.model.mail import Envelope, SmtpReply
 
 _numbers = itertools.count(1)
 """Shared by all folders of this process: two files of one second must not have the same name."""

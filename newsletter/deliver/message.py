@@ -16,19 +16,11 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from newsletter.deliver.dkim import DkimKey, sign_message
-from newsletter.encoding import encode_part
-from newsletter.model import (
-    EmailAddress,
-    Envelope,
-    Identity,
-    Kind,
-    Links,
-    Piece,
-    Rendered,
-    SubscriberId,
-)
-from newsletter.secret import Secret
-from newsletter.tokens import Purpose, build_token
+from newsletter.deliver.encoding import encode_part
+from newsletter.model.ledger import Kind
+from newsletter.model.mail import Envelope, Identity, Links, Piece, Rendered
+from newsletter.model.readers import EmailAddress, SubscriberId
+from newsletter.signing import Purpose, Secret, build_token
 
 _HEADER_COLUMNS = 78  # RFC 5322 section 2.1.1: a line should not be longer
 _WORD_COLUMNS = 75  # RFC 2047 section 2: an encoded word must not be longer

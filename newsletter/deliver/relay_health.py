@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from newsletter.deliver.outcome import Meaning, read_reply
-from newsletter.model import PauseKind, RelayPause, SmtpReply
+from newsletter.model.ledger import PauseKind, RelayPause
+from newsletter.model.mail import SmtpReply
 
 FIRST_PAUSE = timedelta(minutes=1)
 STORM_PAUSE = timedelta(minutes=5)

@@ -17,7 +17,7 @@ import structlog
 from newsletter.deliver.relay_health import RelayHealth, note_failure, note_reply, take_over
 from newsletter.deliver.smtp import SmtpMailer, SmtpSession
 from newsletter.errors import MailerError, StoreError
-from newsletter.model import Envelope, Silence, SmtpReply
+from newsletter.model.mail import Envelope, Silence, SmtpReply
 from newsletter.ports import Clock, RelayStore
 
 log = structlog.get_logger()

@@ -10,8 +10,9 @@ import base64
 import hmac
 import re
 
-from newsletter.model import DeliveryId, EmailAddress
-from newsletter.secret import Secret
+from newsletter.model.ledger import DeliveryId
+from newsletter.model.readers import EmailAddress
+from newsletter.signing import Secret
 
 _TOKEN = re.compile(r"([0-9a-f]{1,15})-([a-z2-7]{16})")
 

@@ -30,7 +30,8 @@ from aiosmtplib import (
 from newsletter.deliver.outcome import Answer, read_answer
 from newsletter.deliver.smtp_wire import SmtpClient
 from newsletter.errors import MailerError
-from newsletter.model import EmailAddress, Envelope, Silence, SmtpReply
+from newsletter.model.mail import Envelope, Silence, SmtpReply
+from newsletter.model.readers import EmailAddress
 from newsletter.text import clean_line
 
 _GOODBYE_S = 2.0  # QUIT is a courtesy; nobody waits long for its answer

@@ -27,7 +27,8 @@ from newsletter.match.near_misses import NearMiss, find_obstacle
 from newsletter.match.rank import Matched, build_scale, dated_on, order_by_votes, rank_entries
 from newsletter.match.similarity import LexicalSimilarity, build_interest, find_named, weigh_match
 from newsletter.match.words import FoldedEntry, fold_entry, text_of
-from newsletter.model import Candidate, Entry, EntryId, Match, Query, Topic, TopicMatches
+from newsletter.model.entries import Entry, EntryId
+from newsletter.model.topics import Candidate, Match, Query, Topic, TopicMatches
 
 HISTORY = timedelta(days=30)
 """The entries of so many days before now make a corpus, whatever entries are asked about."""

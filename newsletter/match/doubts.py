@@ -13,7 +13,7 @@ from newsletter.match.fold import fold
 from newsletter.match.query import SCOPES
 from newsletter.match.similarity import is_little_word
 from newsletter.match.topics import NO_LIBRARY, list_items
-from newsletter.model import Topic
+from newsletter.model.topics import Topic
 
 _SCOPED = re.compile(rf"({'|'.join(SCOPES)})(?:\|[a-z|]+)?:\s*(.*)", re.IGNORECASE | re.DOTALL)
 _OPERATOR = re.compile(r"(?<=\S\s)(and|or|not)(?=\s\S)|\A(not)(?=\s\S)")

@@ -18,7 +18,7 @@ from newsletter.match.fold import Folded
 from newsletter.match.index import find_beginnings
 from newsletter.match.matcher import match_query
 from newsletter.match.words import FoldedEntry, Needle, compile_words, find_end, find_words, has_needles
-from newsletter.model import AllOf, AnyOf, Compare, Match, Not, Query, Scope, Spelling, Words
+from newsletter.model.topics import AllOf, AnyOf, Compare, Match, Not, Query, Scope, Spelling, Words
 
 _BREAK = "\n"  # no letter of a token
 _MOST_REMEMBERED = 10_000

@@ -17,7 +17,7 @@ from newsletter.match.fold import Folded, fold
 from newsletter.match.matcher import evaluate
 from newsletter.match.query import written
 from newsletter.match.words import FoldedEntry, Needle, compile_words, find_end, find_words, has_needles
-from newsletter.model import AllOf, AnyOf, Hit, Match, Not, Query, Scope, Spelling, Words
+from newsletter.model.topics import AllOf, AnyOf, Hit, Match, Not, Query, Scope, Spelling, Words
 
 
 class _Spot(NamedTuple):

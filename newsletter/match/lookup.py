@@ -15,7 +15,8 @@ from newsletter.match.acronyms import Acronyms
 from newsletter.match.fold import fold
 from newsletter.match.spelling import regional_spellings, stem, word_forms
 from newsletter.match.words import compile_words
-from newsletter.model import AllOf, AnyOf, Entry, Query, Scope, Spelling, Words
+from newsletter.model.entries import Entry
+from newsletter.model.topics import AllOf, AnyOf, Query, Scope, Spelling, Words
 
 MAX_TOKEN_CHARS = 80
 """Longer tokens are cut, in the index and in what it is asked."""

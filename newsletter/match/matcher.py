@@ -8,11 +8,11 @@ from datetime import date
 from newsletter.match.acronyms import Acronyms, shipped_acronyms
 from newsletter.match.rank import dated_on
 from newsletter.match.words import FoldedEntry, find_words
-from newsletter.model import (
+from newsletter.model.entries import Entry
+from newsletter.model.topics import (
     AllOf,
     AnyOf,
     Compare,
-    Entry,
     Hit,
     Match,
     Measure,

@@ -10,7 +10,8 @@ from newsletter.match.fold import fold
 from newsletter.match.matcher import match_query
 from newsletter.match.query import print_query
 from newsletter.match.words import FoldedEntry, find_words
-from newsletter.model import AllOf, AnyOf, Entry, Not, Query, Scope, Spelling, Words
+from newsletter.model.entries import Entry
+from newsletter.model.topics import AllOf, AnyOf, Not, Query, Scope, Spelling, Words
 
 
 @dataclass(frozen=True, slots=True)

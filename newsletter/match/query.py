@@ -23,7 +23,7 @@ from lark import Lark, Token, Tree, UnexpectedInput
 from newsletter.match.fold import fold
 from newsletter.match.piece import Piece, nearest_of, piece_of
 from newsletter.match.spelling import word_forms
-from newsletter.model import AllOf, AnyOf, Compare, Measure, Not, Query, Scope, Spelling, Words
+from newsletter.model.topics import AllOf, AnyOf, Compare, Measure, Not, Query, Scope, Spelling, Words
 
 DEFAULT_WHERE = (Scope.TITLE, Scope.ABSTRACT)
 """Where words without a scope are looked for."""

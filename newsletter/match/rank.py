@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from math import exp, inf, isfinite
 
-from newsletter.model import Candidate, Entry, EntryId, Match, Rank, Standing
+from newsletter.model.entries import Entry, EntryId
+from newsletter.model.topics import Candidate, Match, Rank, Standing
 
 # G(h): the share of a paper's final votes to expect h hours after its page day began, fitted to 580
 # archived Daily Papers days (medians .41 at 8 h, .72 at 24 h, .85 at 72 h).

@@ -22,7 +22,8 @@ import Stemmer
 from newsletter.match.budget import UNBOUNDED, Budget
 from newsletter.match.fold import Folded, Gap, fold
 from newsletter.match.words import FoldedEntry
-from newsletter.model import Entry, EntryKey, Likeness, Match, Scope, Topic
+from newsletter.model.entries import Entry, EntryKey
+from newsletter.model.topics import Likeness, Match, Scope, Topic
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ from newsletter.match.query import (
     split_query,
 )
 from newsletter.match.topic_line import MOST_LINE_CHARS, is_name, is_query, split_name
-from newsletter.model import AllOf, AnyOf, Not, Query, Rank, Scope, Topic
+from newsletter.model.topics import AllOf, AnyOf, Not, Query, Rank, Scope, Topic
 
 NO_LIBRARY: Mapping[str, Topic] = MappingProxyType({})
 

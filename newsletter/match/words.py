@@ -17,7 +17,8 @@ from newsletter.match.acronyms import Acronyms, find_definitions, shipped_acrony
 from newsletter.match.fold import Folded, Gap, fold
 from newsletter.match.query import compile_pattern, written
 from newsletter.match.spelling import count_capitals, is_capital_plural, regional_spellings, stem, word_forms
-from newsletter.model import Entry, Hit, Scope, Spelling, Words
+from newsletter.model.entries import Entry
+from newsletter.model.topics import Hit, Scope, Spelling, Words
 
 _MAX_TOKENS = 6  # a keyword may be spread over so many tokens ("text-to-image", "text to image")
 _MAX_SPELLINGS = 16

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from newsletter.errors import Problem, TemplateError
-from newsletter.regular_files import read_regular
+from newsletter.files import read_regular
 from newsletter.text import clean_text
 
 HTML, TEXT, SUBJECT = "digest.mjml.j2", "digest.txt.j2", "subject.txt.j2"

@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from newsletter.model import Card, Digest, Fact, Identity, Notice, Reason
+from newsletter.model.digest import Card, Digest, Reason
+from newsletter.model.mail import Fact, Identity, Notice
 from newsletter.render.budget import Cut
 from newsletter.render.language import Language
 from newsletter.render.pieces import mark_card, mark_personal

@@ -6,7 +6,7 @@ for each distinct content. What is left for a reader is to put these together an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
@@ -14,19 +14,10 @@ from typing import Any
 import jinja2
 from markupsafe import escape
 
-from newsletter.encoding import measure_part
 from newsletter.errors import Problem, TemplateError
-from newsletter.model import (
-    Card,
-    Digest,
-    Identity,
-    Links,
-    Notice,
-    Piece,
-    Reason,
-    Rendered,
-    Subscriber,
-)
+from newsletter.model.digest import Card, Digest, Reason
+from newsletter.model.mail import Identity, Links, Notice, Piece, Rendered
+from newsletter.model.readers import Subscriber
 from newsletter.render import sample
 from newsletter.render.budget import MAX_HTML_BYTES, Cut, choose_step, cut_at, last_step
 from newsletter.render.bundle import (
@@ -55,6 +46,8 @@ from newsletter.render.source import Source, build_source, check_template
 from newsletter.render.text_part import compile_text, number_paper, tidy, wrap
 from newsletter.render.theme import Theme, build_theme
 from newsletter.render.wording import clean, write_cadence
+
+Measure = Callable[[Iterable[Piece]], int]
 
 _SPARE_BYTES_PER_SECTION = 600  # for the line about what is not shown, which comes when papers give way
 
@@ -274,22 +267,27 @@ def _first_of(wanted: Sequence[str], known: set[str]) -> str:
 
 
 def render_digest(
-    compiled: CompiledBundle, digest: Digest, subscriber: Subscriber, identity: Identity, links: Links
+    compiled: CompiledBundle,
+    digest: Digest,
+    subscriber: Subscriber,
+    identity: Identity,
+    links: Links,
+    measure: Measure,
 ) -> Rendered:
     """Return the mail that this reader gets; the same arguments give the same bytes.
 
-    Its encoded HTML has at most 90 kB: where it would be longer, summaries are shortened from the tail,
-    then papers give way to "12 more on the web".
+    measure says how many bytes a part has once it is encoded for sending. The HTML has at most 90 kB of them: where it
+    would be longer, summaries are shortened from the tail, then papers give way to "12 more on the web".
     """
     digest = choose_look(compiled, digest, subscriber, identity)
     layout = compiled.compile_layout(digest.layout, digest.language)
-    papers = _Papers(layout, digest)
+    papers = _Papers(layout, digest, measure)
     has_web = bool(links.web)
     page = layout.render_page(build_page(layout.lang, digest, identity, Cut(), has_web=has_web))
     personal = _build_personal(layout.lang, subscriber, identity, links)
     whole = _put_together(layout, page, papers.at(0), personal)
     count = digest.entry_count
-    spare = MAX_HTML_BYTES - measure_part(whole.html_pieces)
+    spare = MAX_HTML_BYTES - measure(whole.html_pieces)
     if spare >= 0 or not count:
         return whole
     # The page around the cards hardly changes, so the ladder is searched by the sizes of the cards alone.
@@ -298,7 +296,7 @@ def render_digest(
     while True:
         view = build_page(layout.lang, digest, identity, cut_at(step, count), has_web=has_web)
         cut = _put_together(layout, layout.render_page(view), papers.at(step), personal)
-        if measure_part(cut.html_pieces) <= MAX_HTML_BYTES or step >= last_step(count):
+        if measure(cut.html_pieces) <= MAX_HTML_BYTES or step >= last_step(count):
             return cut
         step += 1
 
@@ -306,8 +304,9 @@ def render_digest(
 class _Papers:
     """The cards of a digest at any step of the ladder."""
 
-    def __init__(self, layout: CompiledLayout, digest: Digest) -> None:
+    def __init__(self, layout: CompiledLayout, digest: Digest, measure: Measure) -> None:
         self._layout = layout
+        self._measure = measure
         leaders = find_leaders(digest)
         self._keys = [
             (item.card, item.reason, _name_topic(item.reason, section.topic))
@@ -336,7 +335,7 @@ class _Papers:
     def _size(self, number: int, level: str) -> int:
         if (number, level) not in self._sizes:
             html, _ = self._layout.render_card(*self._keys[number], level, self._leads[number])
-            self._sizes[number, level] = measure_part((Piece(html, is_shared=True),))
+            self._sizes[number, level] = self._measure((Piece(html, is_shared=True),))
         return self._sizes[number, level]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from newsletter.model import Consent, Fact, Identity, Notice, Subscriber
+from newsletter.model.mail import Fact, Identity, Notice
+from newsletter.model.readers import Consent, Subscriber
 from newsletter.render.language import Language
 from newsletter.render.wording import clean, write_cadence
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from newsletter.model import Piece
+from newsletter.model.mail import Piece
 from newsletter.render.source import RUN_TIME_TAG
 
 _MARK = re.compile("\ufdd0([a-z]+)([0-9]*)\ufdd1")

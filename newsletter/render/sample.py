@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 
-from newsletter.model import (
-    Cadence,
-    Card,
-    Digest,
-    EmailAddress,
-    EntryId,
-    EntryKey,
-    Fact,
-    Item,
-    Notice,
-    Reason,
-    Scope,
-    Section,
-    Slot,
-    Subscriber,
-    Window,
-)
+from newsletter.model.digest import Card, Digest, Item, Reason, Section, Window
+from newsletter.model.entries import EntryId, EntryKey
+from newsletter.model.mail import Fact, Notice
+from newsletter.model.readers import Cadence, EmailAddress, Slot, Subscriber
+from newsletter.model.topics import Scope
 
 _DAY = date(2026, 6, 18)
 _SLOT = Slot(_DAY, datetime(2026, 6, 18, 5, 30, tzinfo=UTC))

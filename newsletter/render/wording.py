@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from datetime import date
 from math import ceil
 
-from newsletter.model import Cadence, Card, Reason, Scope
+from newsletter.model.digest import Card, Reason
+from newsletter.model.readers import Cadence
+from newsletter.model.topics import Scope
 from newsletter.render.language import Language
 from newsletter.render.tex import read_tex
 from newsletter.text import clean_line

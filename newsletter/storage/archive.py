@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.match.lookup import Lookup
-from newsletter.model import Entry, EntryId, EntryKey
+from newsletter.model.entries import Entry, EntryId, EntryKey
 from newsletter.storage.engine import Database, in_chunks, utc_day
 from newsletter.storage.entries import load_entries_where
 from newsletter.storage.tables import entries, entry_events, runs, sightings

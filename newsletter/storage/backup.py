@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from newsletter.errors import StoreError
-from newsletter.private_files import create_private
+from newsletter.files import create_private
 from newsletter.storage.engine import LOCK_PATIENCE_S, Database
 
 

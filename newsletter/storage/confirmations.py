@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, insert, or_, select, update
 
 from newsletter.address import list_domains, mailbox_key
-from newsletter.model import Asked, Confirmation, Consent, EmailAddress, SubscriberId
+from newsletter.model.readers import Asked, Confirmation, Consent, EmailAddress, SubscriberId
 from newsletter.storage.engine import Database
 from newsletter.storage.tables import confirmations, sessions, subscribers
 

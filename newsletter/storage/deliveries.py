@@ -33,13 +33,11 @@ from sqlalchemy import (
 
 from newsletter.compose.frozen import freeze_notice
 from newsletter.errors import FellBehindError
-from newsletter.model import (
+from newsletter.model.ledger import (
     COUNTED,
     NOTICES,
-    Accepted,
     BeginData,
     Close,
-    Deferred,
     Delivery,
     DeliveryFilter,
     DeliveryId,
@@ -50,15 +48,13 @@ from newsletter.model import (
     Plan,
     PlanResult,
     QueuedNotice,
-    Rejected,
     Settle,
     State,
     Step,
-    Subscriber,
-    SubscriberId,
-    Uncertain,
     state_of,
 )
+from newsletter.model.mail import Accepted, Deferred, Rejected, Uncertain
+from newsletter.model.readers import Subscriber, SubscriberId
 from newsletter.storage.delivery_views import DeliveryViews, fitting, read_deliveries
 from newsletter.storage.engine import Database, in_chunks, insert_or_ignore, insert_or_update
 from newsletter.storage.epoch import FORGOTTEN, EpochGuard

@@ -10,24 +10,22 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Label, Row, Table, func, select
 
-from newsletter.model import (
+from newsletter.model.digest import Shown, Window
+from newsletter.model.entries import EntryId
+from newsletter.model.ledger import (
     COUNTED,
     NOTICES,
     Attempt,
     Delivery,
     DeliveryFilter,
     DeliveryId,
-    EmailAddress,
     EntryDelivery,
-    EntryId,
     Frozen,
     Kind,
     LedgerCount,
-    Shown,
     State,
-    SubscriberId,
-    Window,
 )
+from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.storage.engine import Database, in_chunks, key_of
 from newsletter.storage.ledger_audit import find_contradictions
 from newsletter.storage.tables import (

@@ -51,7 +51,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from newsletter.address import address_key
 from newsletter.errors import ClashError, StoreError
-from newsletter.private_files import create_private, tighten
+from newsletter.files import create_private, tighten
 from newsletter.text import clean_text
 
 LOCK_PATIENCE_S = 30

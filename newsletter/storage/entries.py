@@ -27,7 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.errors import StoreError
-from newsletter.model import (
+from newsletter.model.digest import Window
+from newsletter.model.entries import (
     Entry,
     EntryChange,
     EntryEvent,
@@ -35,17 +36,12 @@ from newsletter.model import (
     EntryId,
     EntryKey,
     EventKind,
-    FetchRecord,
-    FetchState,
-    Move,
     Observation,
     Place,
     SeenIn,
     Sighting,
-    SourceHealth,
-    Validators,
-    Window,
 )
+from newsletter.model.sources import FetchRecord, FetchState, Move, SourceHealth, Validators
 from newsletter.storage.engine import Database, in_chunks, insert_or_ignore, insert_or_update, utc_day
 from newsletter.storage.tables import (
     counters,

@@ -14,8 +14,9 @@ from sqlalchemy import Connection, case, delete, or_, select, update
 
 from newsletter.address import address_key
 from newsletter.compose.subscription import ERASED_DOMAIN, erase
-from newsletter.model import Consent, EmailAddress, State, Subscriber, SubscriberId
-from newsletter.secret import Secret
+from newsletter.model.ledger import State
+from newsletter.model.readers import Consent, EmailAddress, Subscriber, SubscriberId
+from newsletter.signing import Secret
 from newsletter.storage.engine import in_chunks, key_of
 from newsletter.storage.subscriptions import insert_readers, lock_readers, write_readers
 from newsletter.storage.tables import (

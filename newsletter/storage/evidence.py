@@ -8,7 +8,9 @@ from datetime import datetime
 from sqlalchemy import Connection, func, insert, select, update
 
 from newsletter.deliver.bounce_policy import HALF_LIFE
-from newsletter.model import BounceAction, DeliveryId, Report, ReportKind, SetAside, State, SubscriberId
+from newsletter.model.ledger import DeliveryId, State
+from newsletter.model.readers import SubscriberId
+from newsletter.model.reports import BounceAction, Report, ReportKind, SetAside
 from newsletter.storage.deliveries import suppress, uncount
 from newsletter.storage.engine import Database, insert_or_ignore
 from newsletter.storage.subscriptions import leave_reader

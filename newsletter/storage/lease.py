@@ -15,7 +15,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.errors import StoreError
-from newsletter.model import Instance, InstanceId
+from newsletter.model.ledger import Instance, InstanceId
 from newsletter.ports import Clock
 from newsletter.storage.engine import Database
 from newsletter.storage.tables import instances

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, or_, select
 
-from newsletter.model import Kind, State
+from newsletter.model.ledger import Kind, State
 from newsletter.storage.tables import attempts, deliveries, subscribers
 
 _HELD = (State.CLAIMED, State.IN_DATA)

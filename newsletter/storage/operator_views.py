@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, select
 
-from newsletter.model import Consent, Kind, State
+from newsletter.model.ledger import Kind, State
+from newsletter.model.readers import Consent
 from newsletter.storage.engine import Database, utc_day
 from newsletter.storage.tables import (
     bounces,

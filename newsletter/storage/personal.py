@@ -17,16 +17,8 @@ from sqlalchemy import Connection, Row, Select, and_, func, select
 
 from newsletter.address import is_same_address
 from newsletter.compose.subscription import status_of
-from newsletter.model import (
-    AddressChange,
-    Consent,
-    ConsentMove,
-    EmailAddress,
-    Kind,
-    SentDigest,
-    State,
-    SubscriberId,
-)
+from newsletter.model.ledger import Kind, SentDigest, State
+from newsletter.model.readers import AddressChange, Consent, ConsentMove, EmailAddress, SubscriberId
 from newsletter.storage.engine import Database, in_chunks, key_of
 from newsletter.storage.erase import erase_person, give_up_address
 from newsletter.storage.subscriptions import check_move, load_ids, lock_readers, log_consents, write_readers

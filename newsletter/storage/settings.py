@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from newsletter.model import PauseKind, RelayPause, StepFailure, StepName
-from newsletter.secret import Secret
+from newsletter.model.ledger import PauseKind, RelayPause
+from newsletter.model.steps import StepFailure, StepName
+from newsletter.signing import Secret
 from newsletter.storage.engine import Database, insert_or_ignore, insert_or_update
 from newsletter.storage.tables import relay_days, settings
 

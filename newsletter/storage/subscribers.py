@@ -9,12 +9,12 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, select, update
 
 from newsletter.compose.subscription import status_of, wake
-from newsletter.model import (
+from newsletter.model.ledger import QueuedNotice
+from newsletter.model.readers import (
     Consent,
     ConsentMove,
     EmailAddress,
     Lift,
-    QueuedNotice,
     Refused,
     Status,
     Subscriber,

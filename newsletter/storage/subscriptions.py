@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, bindparam, case, insert, select, update
 from newsletter.address import address_key
 from newsletter.compose.subscription import MOVES, leave, status_of
 from newsletter.errors import MoveError
-from newsletter.model import (
+from newsletter.model.readers import (
     Cadence,
     Consent,
     ConsentMove,

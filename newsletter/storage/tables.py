@@ -24,7 +24,10 @@ from sqlalchemy import (
     literal_column,
 )
 
-from newsletter.model import Asked, Consent, EventKind, FetchState, Kind, State
+from newsletter.model.entries import EventKind
+from newsletter.model.ledger import Kind, State
+from newsletter.model.readers import Asked, Consent
+from newsletter.model.sources import FetchState
 from newsletter.storage.engine import AddressText, CleanJson, CleanText, UtcDateTime
 
 metadata = MetaData(

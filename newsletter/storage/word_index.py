@@ -15,7 +15,7 @@ from sqlalchemy import Connection, TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.match.lookup import EveryOf, Lookup, Run, SomeOf, list_tokens
-from newsletter.model import Entry, EntryId, EntryKey
+from newsletter.model.entries import Entry, EntryId, EntryKey
 from newsletter.storage.engine import CleanText, in_chunks
 
 _CREATE = {

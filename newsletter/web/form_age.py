@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import Enum
 
-from newsletter.secret import Secret
-from newsletter.tokens import Purpose, build_token, check_token
+from newsletter.signing import Purpose, Secret, build_token, check_token
 
 LEAST = timedelta(seconds=3)
 """Nobody reads and fills in a form more quickly."""

@@ -14,13 +14,21 @@ from typing import Any, NamedTuple
 from babel import Locale, UnknownLocaleError
 
 from newsletter.address import MOST_CHARS, parse_address
-from newsletter.checked_yaml import parse_everything_else, parse_line
 from newsletter.errors import AddressError
-from newsletter.model import Cadence, EmailAddress, Subscriber, Topic
-from newsletter.readers import list_zones, parse_choice, parse_days, parse_hour, parse_name, parse_zone
+from newsletter.model.readers import Cadence, EmailAddress, Subscriber
+from newsletter.model.topics import Topic
 from newsletter.render.language import Language
 from newsletter.render.wording import clean
-from newsletter.topic_lines import ReadTopics, read_topics, write_lines
+from newsletter.settings.checked_yaml import parse_everything_else, parse_line
+from newsletter.settings.readers import (
+    list_zones,
+    parse_choice,
+    parse_days,
+    parse_hour,
+    parse_name,
+    parse_zone,
+)
+from newsletter.settings.topic_lines import ReadTopics, read_topics, write_lines
 
 MOST_NAME_CHARS = 80
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

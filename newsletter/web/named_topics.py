@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from newsletter.match.budget import UNBOUNDED
 from newsletter.match.corpus import newest_first
 from newsletter.match.lookup import fold_tokens
-from newsletter.model import Entry, Topic
+from newsletter.model.entries import Entry
+from newsletter.model.topics import Topic
 from newsletter.web.searching import Searcher
 from newsletter.workflows.topic_preview import TopicPreviews
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date
 
 from newsletter.compose.digest import build_card
-from newsletter.model import Card, Entry, Observation
+from newsletter.model.digest import Card
+from newsletter.model.entries import Entry, Observation
 from newsletter.render.context import LinkView, build_links, write_title
 from newsletter.render.language import Language
 from newsletter.render.tex import read_tex

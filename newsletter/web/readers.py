@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.address import address_key
-from newsletter.model import Subscriber, SubscriberId
+from newsletter.model.readers import Subscriber, SubscriberId
 from newsletter.render.language import Language, load_language
-from newsletter.tokens import Purpose, check_token, read_number
+from newsletter.signing import Purpose, check_token, read_number
 from newsletter.web.site import Site
 
 PRIVATE: Mapping[str, str] = {"cache-control": "no-store", "x-robots-tag": "noindex"}

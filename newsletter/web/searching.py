@@ -19,7 +19,8 @@ from newsletter.match.budget import Budget
 from newsletter.match.corpus import Corpus
 from newsletter.match.lookup import Lookup, build_lookup, build_plain_lookup
 from newsletter.match.query import parse_query
-from newsletter.model import Entry, EntryKey, Query
+from newsletter.model.entries import Entry, EntryKey
+from newsletter.model.topics import Query
 from newsletter.storage import SqlArchive
 from newsletter.text import clean_line, clean_output
 from newsletter.workflows.newest_corpus import NewestCorpus

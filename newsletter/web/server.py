@@ -19,8 +19,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from newsletter.config import Listen, WebSettings
 from newsletter.errors import ListenError
+from newsletter.settings.config import Listen, WebSettings
 from newsletter.web.app import build_app
 from newsletter.web.metrics import WebCounters, build_metrics_app
 from newsletter.web.site import open_site

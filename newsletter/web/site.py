@@ -14,14 +14,14 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from newsletter.config import WebSettings
 from newsletter.errors import Problem, TemplateError
-from newsletter.model import Identity
-from newsletter.regular_files import read_regular
+from newsletter.files import read_regular
+from newsletter.model.mail import Identity
 from newsletter.render.language import Language, list_languages, load_language
 from newsletter.render.theme import Theme, build_theme
-from newsletter.secret import Secret
-from newsletter.shipped import find_shipped
+from newsletter.settings.config import WebSettings
+from newsletter.settings.shipped import find_shipped
+from newsletter.signing import Secret
 from newsletter.web.clients import IpAddress, choose_client, shorten_client
 from newsletter.web.limits import Limiter
 from newsletter.web.rendered import RenderedPages

@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from newsletter.model import PENDING, EmailAddress, Fact, Identity, Kind, QueuedNotice, State
+from newsletter.model.ledger import PENDING, Kind, QueuedNotice, State
+from newsletter.model.mail import Fact, Identity
+from newsletter.model.readers import EmailAddress
 from newsletter.ports import DeliveryStore, SubscriberStore
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_alert

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from newsletter.compose.slots import choose_plan, choose_plan_for_date, realign
-from newsletter.model import Consent, PlanResult, SubscriberId
+from newsletter.model.ledger import PlanResult
+from newsletter.model.readers import Consent, SubscriberId
 from newsletter.ports import DeliveryStore, SubscriberStore
 
 _BATCH = 500

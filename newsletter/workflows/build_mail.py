@@ -12,25 +12,17 @@ from datetime import date
 
 from newsletter.compose.frozen import freeze_digest, thaw_digest, thaw_notice
 from newsletter.deliver.dkim import DkimKey, sign_message
+from newsletter.deliver.encoding import measure_part
 from newsletter.deliver.message import (
     build_message,
     build_message_id,
     write_leave_mailto,
     write_mailto,
 )
-from newsletter.model import (
-    Delivery,
-    Digest,
-    EmailAddress,
-    Envelope,
-    Frozen,
-    Identity,
-    Kind,
-    Links,
-    Rendered,
-    Subscriber,
-    SubscriberId,
-)
+from newsletter.model.digest import Digest
+from newsletter.model.ledger import Delivery, Frozen, Kind
+from newsletter.model.mail import Envelope, Identity, Links, Rendered
+from newsletter.model.readers import EmailAddress, Subscriber, SubscriberId
 from newsletter.render import (
     Bundle,
     CompiledBundle,
@@ -39,7 +31,7 @@ from newsletter.render import (
     render_digest,
     render_notice,
 )
-from newsletter.secret import Secret
+from newsletter.signing import Secret
 from newsletter.web_links import WebLinks
 
 
@@ -167,7 +159,7 @@ class MailBuilder:
     ) -> Callable[[], DigestMail]:
         digest = choose_look(templates, digest, reader, self._identity)
         links = self._build_links(reader, digest.slot.local_on)
-        rendered = render_digest(templates, digest, reader, self._identity, links)
+        rendered = render_digest(templates, digest, reader, self._identity, links, measure_part)
         key = digest.slot.local_on.isoformat()
         message, envelope = build_message(
             rendered,

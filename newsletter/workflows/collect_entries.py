@@ -26,19 +26,15 @@ from newsletter.collect.health import (
 from newsletter.collect.kind import SourceKind
 from newsletter.collect.kinds import KINDS
 from newsletter.errors import FeedError, FetchError, SourceError
-from newsletter.model import (
-    Entry,
-    EntryChange,
-    EntryId,
+from newsletter.model.entries import Entry, EntryChange, EntryId, Place, Sighting
+from newsletter.model.sources import (
     Fetched,
     FetchRecord,
     FetchState,
     Move,
     NotModified,
     ParsedFeed,
-    Place,
     Request,
-    Sighting,
     Source,
     SourceHealth,
     Validators,

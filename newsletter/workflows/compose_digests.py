@@ -18,20 +18,10 @@ from newsletter.match.corpus import HISTORY, Corpus
 from newsletter.match.rank import Matched, order_by_votes, stand_entries
 from newsletter.match.similarity import find_named
 from newsletter.match.topics import parse_topics
-from newsletter.model import (
-    Digest,
-    Entry,
-    EntryId,
-    Match,
-    Query,
-    Shown,
-    Slot,
-    Standing,
-    Subscriber,
-    Topic,
-    TopicMatches,
-    Window,
-)
+from newsletter.model.digest import Digest, Shown, Window
+from newsletter.model.entries import Entry, EntryId
+from newsletter.model.readers import Slot, Subscriber
+from newsletter.model.topics import Match, Query, Standing, Topic, TopicMatches
 from newsletter.ports import EntryStore
 from newsletter.workflows.liked_papers import load_papers
 

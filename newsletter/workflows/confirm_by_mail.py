@@ -10,17 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from newsletter.model import (
-    Asked,
-    Confirmation,
-    EmailAddress,
-    Kind,
-    Notice,
-    QueuedNotice,
-    Subscriber,
-)
+from newsletter.model.ledger import Kind, QueuedNotice
+from newsletter.model.mail import Notice
+from newsletter.model.readers import Asked, Confirmation, EmailAddress, Subscriber
 from newsletter.ports import ConfirmationStore, DeliveryStore
-from newsletter.secret import Secret
+from newsletter.signing import Secret
 from newsletter.web_links import WebLinks
 
 Write = Callable[[str], Notice]

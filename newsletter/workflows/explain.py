@@ -12,7 +12,9 @@ from datetime import datetime
 from newsletter.collect.identity import name_keys
 from newsletter.compose.fate import Fate, choose_fate
 from newsletter.compose.slots import next_slot
-from newsletter.model import Entry, EntryDelivery, EntryHistory, Subscriber, SubscriberId
+from newsletter.model.entries import Entry, EntryHistory
+from newsletter.model.ledger import EntryDelivery
+from newsletter.model.readers import Subscriber, SubscriberId
 from newsletter.ports import DeliveryStore, EntryStore, SubscriberStore
 from newsletter.workflows.compose_digests import DigestBuilder
 

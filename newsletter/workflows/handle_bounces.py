@@ -23,10 +23,11 @@ from newsletter.deliver.bounce import parse_report
 from newsletter.deliver.bounce_policy import choose_action
 from newsletter.deliver.return_path import read_return_path
 from newsletter.errors import MailerError, StoreError
-from newsletter.model import DeliveryId, EmailAddress, Report, ReportKind, SubscriberId, Unreadable
+from newsletter.model.ledger import DeliveryId
+from newsletter.model.readers import EmailAddress, SubscriberId
+from newsletter.model.reports import Report, ReportKind, Unreadable
 from newsletter.ports import Clock, EvidenceStore, Inbox
-from newsletter.secret import Secret
-from newsletter.tokens import Purpose, check_token
+from newsletter.signing import Purpose, Secret, check_token
 from newsletter.tracebacks import word_failure
 
 log = structlog.get_logger()

@@ -13,7 +13,10 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from newsletter.model import PENDING, LedgerCount, SetAside, SourceHealth, State, StepFailure, StepName
+from newsletter.model.ledger import PENDING, LedgerCount, State
+from newsletter.model.reports import SetAside
+from newsletter.model.sources import SourceHealth
+from newsletter.model.steps import StepFailure, StepName
 from newsletter.ports import DeliveryStore, EntryStore, Guard, SettingStore
 
 _EDITIONS = 9

@@ -15,10 +15,11 @@ from newsletter.address import address_key
 from newsletter.compose.slots import previous_slot
 from newsletter.compose.subscription import add
 from newsletter.match.topics import parse_topics
-from newsletter.model import Cadence, Consent, Subscriber, Topic
+from newsletter.model.readers import Cadence, Consent, Subscriber
+from newsletter.model.topics import Topic
 from newsletter.ports import EntryStore, SubscriberStore
-from newsletter.subscribers_file import FileImport, choose_import, parse_subscribers
-from newsletter.yaml_text import read_text
+from newsletter.settings.subscribers_file import FileImport, choose_import, parse_subscribers
+from newsletter.settings.yaml_text import read_text
 
 
 async def choose_subscribers(

@@ -16,7 +16,7 @@ from typing import TypeVar
 import structlog
 
 from newsletter.errors import FellBehindError, StoreError
-from newsletter.model import BeginData, InstanceId, Settle, Step
+from newsletter.model.ledger import BeginData, InstanceId, Settle, Step
 from newsletter.ports import Clock, DeliveryStore
 
 log = structlog.get_logger()

@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterable
 
 from newsletter.collect.identity import name_keys
 from newsletter.match.similarity import find_named
-from newsletter.model import Entry, Source, Topic
+from newsletter.model.entries import Entry
+from newsletter.model.sources import Source
+from newsletter.model.topics import Topic
 from newsletter.ports import EntryStore
 
 

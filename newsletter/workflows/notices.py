@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from newsletter.compose.subscription import ask
-from newsletter.model import EmailAddress, Subscriber
+from newsletter.model.readers import EmailAddress, Subscriber
 from newsletter.ports import SubscriberStore
 from newsletter.workflows.preview import make_trial_reader
 

@@ -13,22 +13,14 @@ from pathlib import Path
 from newsletter.compose.frozen import freeze_notice
 from newsletter.compose.slots import next_slot, previous_slot
 from newsletter.deliver.message import write_mailto
+from newsletter.deliver.scorecard import Check
+from newsletter.files import FOLDER_MODE, write_private
 from newsletter.match.topics import parse_topics
-from newsletter.model import (
-    Cadence,
-    Delivery,
-    DeliveryId,
-    EmailAddress,
-    Fact,
-    Identity,
-    Kind,
-    Slot,
-    State,
-    Subscriber,
-    Topic,
-)
+from newsletter.model.ledger import Delivery, DeliveryId, Kind, State
+from newsletter.model.mail import Fact, Identity
+from newsletter.model.readers import Cadence, EmailAddress, Slot, Subscriber
+from newsletter.model.topics import Topic
 from newsletter.ports import Clock, DeliveryStore
-from newsletter.private_files import FOLDER_MODE, write_private
 from newsletter.render.language import load_language
 from newsletter.render.notices import (
     write_alert,
@@ -37,7 +29,6 @@ from newsletter.render.notices import (
     write_goodbye,
     write_login,
 )
-from newsletter.scorecard import Check
 from newsletter.workflows.build_mail import DigestMail, Mail, MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
 

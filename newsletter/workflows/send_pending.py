@@ -21,24 +21,21 @@ import structlog
 from newsletter.compose.subscription import may_send
 from newsletter.deliver.outcome import choose_outcome
 from newsletter.errors import StoreError
-from newsletter.model import (
+from newsletter.model.digest import Shown
+from newsletter.model.ledger import (
     TO_OPERATORS,
     Close,
     Delivery,
     DeliveryId,
-    EmailAddress,
     Instance,
     InstanceId,
     Kind,
     QuietDay,
     Settle,
-    Shown,
-    Silence,
-    Slot,
-    SmtpReply,
     State,
-    Subscriber,
 )
+from newsletter.model.mail import Silence, SmtpReply
+from newsletter.model.readers import EmailAddress, Slot, Subscriber
 from newsletter.ports import Clock, DeliveryStore, Guard, Mailer, SettingStore, SubscriberStore
 from newsletter.tracebacks import word_error
 from newsletter.workflows.build_mail import DigestMail, LedgerMail, MailBuilder

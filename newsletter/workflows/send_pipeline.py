@@ -26,7 +26,8 @@ from typing import Any
 import structlog
 
 from newsletter.errors import MailerError
-from newsletter.model import BeginData, Close, Delivery, Settle, Silence, SmtpReply, State, state_of
+from newsletter.model.ledger import BeginData, Close, Delivery, Settle, State, state_of
+from newsletter.model.mail import Silence, SmtpReply
 from newsletter.ports import Mailer, MailSession
 from newsletter.workflows.build_mail import LedgerMail
 from newsletter.workflows.ledger import LedgerWriter, patiently

@@ -13,24 +13,23 @@ from datetime import date, datetime, timedelta
 from newsletter.compose import subscription
 from newsletter.errors import QueryError
 from newsletter.match.topics import parse_topics
-from newsletter.model import (
+from newsletter.model.ledger import Kind, QueuedNotice
+from newsletter.model.mail import Identity
+from newsletter.model.readers import (
     Confirmation,
     Consent,
     ConsentMove,
-    Identity,
-    Kind,
     Lift,
-    QueuedNotice,
     Refusal,
     Refused,
     Subscriber,
     SubscriberId,
-    Topic,
 )
+from newsletter.model.topics import Topic
 from newsletter.ports import Clock, EntryStore, SubscriberStore
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_changed, write_goodbye
-from newsletter.secret import Secret
+from newsletter.signing import Secret
 from newsletter.web_links import WebLinks
 from newsletter.workflows.import_subscribers import begin_reading, find_window_start
 

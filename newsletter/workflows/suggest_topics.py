@@ -11,7 +11,8 @@ from itertools import pairwise
 from newsletter.errors import QueryError
 from newsletter.match.similarity import is_little_word
 from newsletter.match.topics import parse_topic
-from newsletter.model import Entry, Topic
+from newsletter.model.entries import Entry
+from newsletter.model.topics import Topic
 
 MOST_NAMED, MOST_CATEGORIES, MOST_WORDS = 40, 8, 16
 

@@ -17,7 +17,7 @@ from datetime import timedelta
 import structlog
 
 from newsletter.errors import NewsletterError
-from newsletter.model import StepFailure, StepName
+from newsletter.model.steps import StepFailure, StepName
 from newsletter.ports import Clock, SettingStore
 from newsletter.tracebacks import word_failure
 

@@ -25,7 +25,9 @@ from newsletter.match.corpus import Corpus, Selection
 from newsletter.match.near_misses import NearMiss
 from newsletter.match.rank import dated_on
 from newsletter.match.similarity import build_interest, find_named
-from newsletter.model import Entry, Item, Match, Topic, Window
+from newsletter.model.digest import Item, Window
+from newsletter.model.entries import Entry
+from newsletter.model.topics import Match, Topic
 from newsletter.ports import EntryStore
 from newsletter.workflows.liked_papers import load_papers
 from newsletter.workflows.newest_corpus import NewestCorpus, Stand

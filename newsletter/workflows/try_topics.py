@@ -11,7 +11,9 @@ from newsletter.match.near_misses import NearMiss
 from newsletter.match.rank import Matched, dated_on
 from newsletter.match.similarity import find_named
 from newsletter.match.topics import parse_topics
-from newsletter.model import Entry, Subscriber, Topic
+from newsletter.model.entries import Entry
+from newsletter.model.readers import Subscriber
+from newsletter.model.topics import Topic
 from newsletter.ports import EntryStore
 from newsletter.workflows.liked_papers import load_papers
 

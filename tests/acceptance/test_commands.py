@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.tokens import read_number
+from newsletter.signing import read_number
 from tests.acceptance.house import REPOSITORY, House
 from tests.acceptance.papers import make_day
 from tests.deliver.sink import Sink

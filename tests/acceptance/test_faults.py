@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.shipped import find_shipped
+from newsletter.settings.shipped import find_shipped
 from tests.acceptance.house import House
 from tests.acceptance.papers import make_day
 from tests.deliver.sink import Sink

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from newsletter.config import load_config
-from newsletter.model import FetchState, State, Window
+from newsletter.model.digest import Window
+from newsletter.model.ledger import State
+from newsletter.model.sources import FetchState
 from newsletter.scheduler import send_due
+from newsletter.settings.config import load_config
 from newsletter.wiring import open_newsletter
 from tests.acceptance.house import House
 from tests.acceptance.papers import replay

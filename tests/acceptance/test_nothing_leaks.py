@@ -14,9 +14,8 @@ from urllib.parse import quote
 
 import pytest
 
-from newsletter.model import EmailAddress
-from newsletter.secret import Secret
-from newsletter.tokens import Purpose, build_token
+from newsletter.model.readers import EmailAddress
+from newsletter.signing import Purpose, Secret, build_token
 from tests.deliver.sink import Sink
 
 REPOSITORY = Path(__file__).parents[2]

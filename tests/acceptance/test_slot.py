@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.config import load_config
-from newsletter.model import State
+from newsletter.model.ledger import State
 from newsletter.scheduler import run_forever
+from newsletter.settings.config import load_config
 from newsletter.storage import backup
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
 from tests.acceptance.house import House

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.config import load_config
-from newsletter.model import EmailAddress, FetchState, State, Window
+from newsletter.model.digest import Window
+from newsletter.model.ledger import State
+from newsletter.model.readers import EmailAddress
+from newsletter.model.sources import FetchState
 from newsletter.scheduler import send_due
+from newsletter.settings.config import load_config
 from newsletter.wiring import open_newsletter
 from tests.acceptance.house import House
 from tests.acceptance.test_main_job import SetClock, asked_for, papers_in

@@ -19,7 +19,7 @@ from benchmarks.collect import (
     find_problems,
     run_server,
 )
-from newsletter.model import FetchState
+from newsletter.model.sources import FetchState
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="needs all of 127.0.0.0/8 to be local, as on Linux"

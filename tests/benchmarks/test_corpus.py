@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.corpus import Suite, run
 from newsletter.collect.kind import SourceKind
-from newsletter.model import ParsedFeed
+from newsletter.model.sources import ParsedFeed
 from tests.collect.values import SAMPLES
 
 FEED = """<rss version="2.0"><channel><title>A blog</title><link>https://example.org/</link>

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from newsletter.cli import DONE, DONE_WITH_FAILURES, lists
-from newsletter.config import Config
 from newsletter.errors import ConfigError
+from newsletter.settings.config import Config
 from newsletter.wiring import open_newsletter
 from tests.builders import make_subscriber
 from tests.web.house import NOW, READER, write_config

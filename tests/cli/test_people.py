@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from newsletter.cli import DONE, ledger, lists, look, people
-from newsletter.config import Config
 from newsletter.errors import ConfigError
-from newsletter.model import Consent, DeliveryFilter, EmailAddress, Kind, Subscriber
+from newsletter.model.ledger import DeliveryFilter, Kind
+from newsletter.model.readers import Consent, EmailAddress, Subscriber
+from newsletter.settings.config import Config
 from newsletter.storage.deliveries import suppress
 from newsletter.wiring import open_newsletter
 from tests.builders import at, make_subscriber

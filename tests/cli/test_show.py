@@ -9,7 +9,8 @@ from rich.text import Text
 
 from newsletter.cli import show
 from newsletter.cli.people import show_days
-from newsletter.model import FetchRecord, FetchState, LedgerCount, State
+from newsletter.model.ledger import LedgerCount, State
+from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.text import clean_output
 from tests.builders import at
 

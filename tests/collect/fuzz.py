@@ -36,7 +36,7 @@ from rich.table import Table
 
 from newsletter.collect.kinds import KINDS
 from newsletter.errors import FeedError
-from newsletter.model import Fetched, ParsedFeed, Request, Source
+from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 
 MAX_SECONDS = 2.0
 MAX_GROWTH_MB = 100.0

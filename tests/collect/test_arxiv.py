@@ -17,7 +17,8 @@ from lxml import etree
 
 from newsletter.collect import arxiv
 from newsletter.errors import FeedError
-from newsletter.model import Announce, Entry, EntryKey, ParsedFeed, Request, Source
+from newsletter.model.entries import Announce, Entry, EntryKey
+from newsletter.model.sources import ParsedFeed, Request, Source
 from tests.builders import at
 from tests.collect.values import make_fetched, make_request, make_source
 

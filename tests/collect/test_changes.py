@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.collect.changes import choose_changes, is_stale_batch
-from newsletter.model import (
+from newsletter.model.entries import (
     Announce,
     Entry,
     EntryChange,

@@ -4,7 +4,7 @@ import pytest
 
 from newsletter.collect.feed import choose_next, parse
 from newsletter.errors import FeedError
-from newsletter.model import ParsedFeed, Request
+from newsletter.model.sources import ParsedFeed, Request
 from tests.collect.values import make_fetched, make_request, make_source
 
 SITE = "https://blog.example.org/articles/"

@@ -28,7 +28,7 @@ from cryptography.x509.oid import NameOID
 from newsletter.collect import fetch, guard
 from newsletter.collect.fetch import HttpFetcher
 from newsletter.errors import FetchError
-from newsletter.model import Fetched, NotModified, Validators
+from newsletter.model.sources import Fetched, NotModified, Validators
 from tests.collect.bad_server import http, serving
 
 if sys.version_info >= (3, 14):

@@ -12,7 +12,8 @@ import pytest
 
 from newsletter.collect.kind import SourceKind
 from newsletter.errors import FeedError
-from newsletter.model import Entry, EntryKey, Fetched, ParsedFeed, Sighting
+from newsletter.model.entries import Entry, EntryKey, Sighting
+from newsletter.model.sources import Fetched, ParsedFeed
 from tests.collect.fuzz import PARSERS, fuzz, load_seeds, make_mutant, mutate, try_mutant, why_unfit
 
 COUNT = 150

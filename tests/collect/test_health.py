@@ -7,7 +7,7 @@ import pytest
 from newsletter.collect.health import LookFacts, choose_health, choose_location, choose_move, choose_state
 from newsletter.collect.kind import SourceKind
 from newsletter.collect.kinds import KINDS
-from newsletter.model import FetchState, Move, SourceHealth
+from newsletter.model.sources import FetchState, Move, SourceHealth
 from tests.builders import at
 
 SATURDAY, MONDAY = date(2026, 6, 20), date(2026, 6, 22)

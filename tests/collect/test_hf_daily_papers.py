@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from newsletter.collect.hf_daily_papers import parse
 from newsletter.errors import FeedError
-from newsletter.model import Entry, EntryKey, ParsedFeed
+from newsletter.model.entries import Entry, EntryKey
+from newsletter.model.sources import ParsedFeed
 from tests.builders import at
 from tests.collect.values import DAY, make_fetched, make_request, make_source, read_sample
 

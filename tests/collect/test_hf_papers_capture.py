@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from newsletter.collect.hf_papers_capture import parse
 from newsletter.errors import FeedError
-from newsletter.model import Entry, ParsedFeed
+from newsletter.model.entries import Entry
+from newsletter.model.sources import ParsedFeed
 from tests.builders import at
 from tests.collect.values import make_fetched, make_request, make_source, read_sample
 

@@ -17,7 +17,7 @@ from newsletter.collect.identity import (
     parse_arxiv_version,
     update_entry,
 )
-from newsletter.model import Entry, EntryId, EntryKey
+from newsletter.model.entries import Entry, EntryId, EntryKey
 from tests.builders import at
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from newsletter.collect.json_feed import parse
 from newsletter.errors import FeedError
-from newsletter.model import Entry, EntryKey, ParsedFeed
+from newsletter.model.entries import Entry, EntryKey
+from newsletter.model.sources import ParsedFeed
 from newsletter.text import clean_line
 from tests.builders import at
 from tests.collect.values import make_fetched, make_request, make_source

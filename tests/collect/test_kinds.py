@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from newsletter.collect.kinds import KINDS
-from newsletter.model import ParsedFeed, Request, Source
+from newsletter.model.sources import ParsedFeed, Request, Source
 from tests.builders import at
 from tests.collect.values import DAY, make_source, seen
 

@@ -6,7 +6,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from newsletter.model import Entry, EntryKey, Fetched, Request, Sighting, Source
+from newsletter.model.entries import Entry, EntryKey, Sighting
+from newsletter.model.sources import Fetched, Request, Source
 
 SAMPLES = Path(__file__).parent / "samples"
 DAY = date(2026, 6, 16)

@@ -9,20 +9,10 @@ from newsletter.compose.digest import build_card, choose_entries, compose_digest
 from newsletter.compose.diversity import Comparison
 from newsletter.compose.frozen import freeze_digest, thaw_digest
 from newsletter.compose.window import choose_window
-from newsletter.model import (
-    Candidate,
-    Digest,
-    Entry,
-    EntryId,
-    Likeness,
-    Match,
-    Shown,
-    Slot,
-    Standing,
-    Topic,
-    TopicMatches,
-    Window,
-)
+from newsletter.model.digest import Digest, Shown, Window
+from newsletter.model.entries import Entry, EntryId
+from newsletter.model.readers import Slot
+from newsletter.model.topics import Candidate, Likeness, Match, Standing, Topic, TopicMatches
 from tests.builders import DAY, at, make_entry, make_match, make_subscriber, make_topic
 
 NOW = at("2026-06-16 07:00")

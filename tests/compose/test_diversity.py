@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.compose.diversity import diversify
-from newsletter.model import Candidate, Entry, Match
+from newsletter.model.entries import Entry
+from newsletter.model.topics import Candidate, Match
 from tests.builders import make_entry
 
 MATCH = Match((), 1.0)

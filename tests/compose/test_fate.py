@@ -8,22 +8,11 @@ import pytest
 
 from newsletter.compose.digest import compose_digest
 from newsletter.compose.fate import Fate, FateKind, choose_fate
-from newsletter.model import (
-    Candidate,
-    Consent,
-    Digest,
-    EmailAddress,
-    Entry,
-    EntryDelivery,
-    Shown,
-    Slot,
-    State,
-    Subscriber,
-    SubscriberId,
-    Topic,
-    TopicMatches,
-    Window,
-)
+from newsletter.model.digest import Digest, Shown, Window
+from newsletter.model.entries import Entry
+from newsletter.model.ledger import EntryDelivery, State
+from newsletter.model.readers import Consent, EmailAddress, Slot, Subscriber, SubscriberId
+from newsletter.model.topics import Candidate, Topic, TopicMatches
 from tests.builders import DAY, at, make_entry, make_match, make_subscriber, make_topic
 
 NOW = at("2026-06-16 08:00")

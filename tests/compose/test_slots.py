@@ -16,7 +16,7 @@ from newsletter.compose.slots import (
     realign,
     spread_slot,
 )
-from newsletter.model import Cadence, Slot, SubscriberId
+from newsletter.model.readers import Cadence, Slot, SubscriberId
 from tests.builders import at, make_cadence, make_subscriber
 
 CATCH_UP = timedelta(days=2)

@@ -39,16 +39,8 @@ from newsletter.compose.subscription import (
     wake,
     word_refusal,
 )
-from newsletter.model import (
-    Consent,
-    ConsentMove,
-    Kind,
-    Refusal,
-    Refused,
-    Status,
-    Subscriber,
-    Suppression,
-)
+from newsletter.model.ledger import Kind
+from newsletter.model.readers import Consent, ConsentMove, Refusal, Refused, Status, Subscriber, Suppression
 from tests.builders import at, make_cadence, make_subscriber
 
 NOW = at("2026-06-17 18:30")

@@ -13,7 +13,7 @@ import pytest
 import time_machine
 
 from newsletter.compose.slots import choose_plan, next_slot
-from newsletter.model import Cadence, Subscriber, SubscriberId
+from newsletter.model.readers import Cadence, Subscriber, SubscriberId
 from tests.builders import make_subscriber
 
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.deliver.bounce import blames_address, parse_report
-from newsletter.model import ReportKind
+from newsletter.model.reports import ReportKind
 from newsletter.text import clean_text
 
 

@@ -21,8 +21,10 @@ from hypothesis import strategies as st
 
 from newsletter.deliver.dkim import DkimKey, load_dkim_key, sign_message
 from newsletter.deliver.message import build_message
-from newsletter.model import EmailAddress, Identity, Kind, Links, Piece, Rendered, SubscriberId
-from newsletter.secret import Secret
+from newsletter.model.ledger import Kind
+from newsletter.model.mail import Identity, Links, Piece, Rendered
+from newsletter.model.readers import EmailAddress, SubscriberId
+from newsletter.signing import Secret
 
 IDENTITY = Identity(
     name="Daily papers",

@@ -15,7 +15,7 @@ import pytest
 from newsletter.deliver.inbox import MOST_BYTES, ImapConfig, ImapInbox, MaildirInbox
 from newsletter.deliver.maildir import file_message, make_maildir
 from newsletter.errors import MailerError
-from newsletter.model import Unreadable
+from newsletter.model.reports import Unreadable
 from tests.deliver.imap_server import ImapServer, Oddity
 from tests.inbox.tools import dovecot, find_missing
 

@@ -12,7 +12,8 @@ import pytest
 
 from newsletter.deliver.maildir import MaildirMailer, MaildirSession
 from newsletter.errors import MailerError
-from newsletter.model import EmailAddress, Envelope, SmtpReply
+from newsletter.model.mail import Envelope, SmtpReply
+from newsletter.model.readers import EmailAddress
 from newsletter.ports import Mailer
 
 ENVELOPE = Envelope(EmailAddress("bounce@example.org"), EmailAddress("ada@example.org"))

@@ -18,9 +18,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from newsletter.deliver.message import build_message, build_message_id
-from newsletter.model import EmailAddress, Envelope, Identity, Kind, Links, Piece, Rendered, SubscriberId
-from newsletter.secret import Secret
-from newsletter.tokens import Purpose, build_token
+from newsletter.model.ledger import Kind
+from newsletter.model.mail import Envelope, Identity, Links, Piece, Rendered
+from newsletter.model.readers import EmailAddress, SubscriberId
+from newsletter.signing import Purpose, Secret, build_token
 
 SECRET = Secret(b"0123456789abcdef0123456789abcdef")
 SLOT_AT = datetime(2026, 6, 1, 5, 30, tzinfo=UTC)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.deliver.outcome import choose_outcome
-from newsletter.model import Accepted, Deferred, Outcome, Rejected, Silence, SmtpReply, Uncertain
+from newsletter.model.mail import Accepted, Deferred, Outcome, Rejected, Silence, SmtpReply, Uncertain
 
 NOW = datetime(2026, 6, 1, 8, tzinfo=UTC)
 

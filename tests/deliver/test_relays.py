@@ -13,16 +13,9 @@ from newsletter.deliver.relay_health import RelayHealth, note_failure, note_repl
 from newsletter.deliver.relays import PooledSession, Relay, RelayPool
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
 from newsletter.errors import MailerError, StoreError
-from newsletter.model import (
-    Deferred,
-    EmailAddress,
-    Envelope,
-    PauseKind,
-    Rejected,
-    RelayPause,
-    Silence,
-    SmtpReply,
-)
+from newsletter.model.ledger import PauseKind, RelayPause
+from newsletter.model.mail import Deferred, Envelope, Rejected, Silence, SmtpReply
+from newsletter.model.readers import EmailAddress
 from newsletter.storage import Database, SqlSettingStore, open_database
 from newsletter.workflows.mended_relays import try_failed_relays
 from tests.builders import at

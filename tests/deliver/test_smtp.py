@@ -14,7 +14,8 @@ import pytest
 
 from newsletter.deliver.smtp import Auth, RelayConfig, SmtpMailer, SmtpSession
 from newsletter.errors import MailerError
-from newsletter.model import EmailAddress, Envelope, Silence, SmtpReply
+from newsletter.model.mail import Envelope, Silence, SmtpReply
+from newsletter.model.readers import EmailAddress
 from tests.deliver.sink import Sink
 
 MESSAGE = b"From: news@example.org\r\nMessage-ID: <1@example.org>\r\n\r\n" + b"text\r\n" * 100

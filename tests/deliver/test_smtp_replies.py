@@ -19,7 +19,8 @@ from newsletter.deliver.outcome import choose_outcome
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
 from newsletter.deliver.smtp_wire import MAX_REPLY_BYTES
 from newsletter.errors import MailerError
-from newsletter.model import Accepted, EmailAddress, Envelope, Silence, SmtpReply, Uncertain
+from newsletter.model.mail import Accepted, Envelope, Silence, SmtpReply, Uncertain
+from newsletter.model.readers import EmailAddress
 from newsletter.text import clean_line
 
 ENVELOPE = Envelope(EmailAddress("bounces@example.org"), EmailAddress("ada@example.org"))

@@ -25,13 +25,13 @@ from rich.console import Console
 from rich.table import Table
 
 from newsletter.deliver.dkim import DkimKey, load_dkim_key
-from newsletter.encoding import measure_part
+from newsletter.deliver.encoding import measure_part
+from newsletter.deliver.scorecard import check_message
 from newsletter.render.budget import MAX_HTML_BYTES
 from newsletter.render.html_part import parse_html
 from newsletter.render.language import load_language
 from newsletter.render.source import build_source
 from newsletter.render.theme import build_theme
-from newsletter.scorecard import check_message
 from tests.inbox import tools
 from tests.inbox.editions import IDENTITY, Edition, build_editions
 from tests.render.builders import shipped_templates

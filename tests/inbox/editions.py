@@ -10,33 +10,20 @@ from functools import cache
 from newsletter.collect import hf_daily_papers
 from newsletter.compose.digest import build_card
 from newsletter.deliver.dkim import DkimKey
+from newsletter.deliver.encoding import measure_part
 from newsletter.deliver.message import build_message
-from newsletter.model import (
-    Card,
-    Digest,
-    EmailAddress,
-    EntryId,
-    EntryKey,
-    Fact,
-    Fetched,
-    Identity,
-    Item,
-    Kind,
-    Links,
-    Notice,
-    Reason,
-    Rendered,
-    Request,
-    Scope,
-    Section,
-    Source,
-    SubscriberId,
-)
+from newsletter.model.digest import Card, Digest, Item, Reason, Section
+from newsletter.model.entries import EntryId, EntryKey
+from newsletter.model.ledger import Kind
+from newsletter.model.mail import Fact, Identity, Links, Notice, Rendered
+from newsletter.model.readers import EmailAddress, SubscriberId
+from newsletter.model.sources import Fetched, Request, Source
+from newsletter.model.topics import Scope
 from newsletter.render import choose_look, render_digest, render_notice
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_alert, write_changed, write_confirm, write_goodbye
 from newsletter.sample_day import SAMPLE_DAY, sample_file
-from newsletter.secret import Secret
+from newsletter.signing import Secret
 from tests.render.builders import READER, make_card, make_digest, make_section, shipped_templates
 
 IDENTITY = Identity(
@@ -260,7 +247,7 @@ def build_edition(
     templates = shipped_templates()
     reader = replace(READER, language=language, layout=layout)
     digest = choose_look(templates, digest, reader, IDENTITY)
-    rendered = render_digest(templates, digest, reader, IDENTITY, links)
+    rendered = render_digest(templates, digest, reader, IDENTITY, links, measure_part)
     message, _ = build_message(
         rendered,
         reader.address,

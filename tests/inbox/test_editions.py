@@ -11,11 +11,11 @@ from functools import cache
 import pytest
 from bs4 import BeautifulSoup
 
-from newsletter.encoding import measure_part
-from newsletter.model import Piece, Rendered
+from newsletter.deliver.encoding import measure_part
+from newsletter.deliver.scorecard import check_message
+from newsletter.model.mail import Piece, Rendered
 from newsletter.render.budget import MAX_HTML_BYTES
 from newsletter.render.theme import contrast
-from newsletter.scorecard import check_message
 from tests.inbox.editions import Edition, build_digests, build_edition, build_editions
 
 

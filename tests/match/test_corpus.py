@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from newsletter.match.corpus import Corpus, Selection
 from newsletter.match.haystack import numbers_in, to_bits
 from newsletter.match.topics import parse_topic
-from newsletter.model import Entry, EntryId, Query
+from newsletter.model.entries import Entry, EntryId
+from newsletter.model.topics import Query
 from tests.builders import DAY, at, make_entry
 from tests.match.test_index import QUERIES, TEXTS
 

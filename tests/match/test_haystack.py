@@ -11,7 +11,7 @@ from newsletter.match.haystack import Haystack
 from newsletter.match.matcher import match_query
 from newsletter.match.query import parse_query
 from newsletter.match.words import fold_entry
-from newsletter.model import Entry
+from newsletter.model.entries import Entry
 from tests.builders import make_entry
 from tests.web.house import read_sample_day
 

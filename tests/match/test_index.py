@@ -12,7 +12,8 @@ from newsletter.match.index import QueryIndex
 from newsletter.match.matcher import match_query
 from newsletter.match.query import parse_query
 from newsletter.match.words import FoldedEntry, compile_words, fold_entry
-from newsletter.model import AllOf, AnyOf, Compare, Entry, Measure, Not, Query, Scope, Spelling, Words
+from newsletter.model.entries import Entry
+from newsletter.model.topics import AllOf, AnyOf, Compare, Measure, Not, Query, Scope, Spelling, Words
 from tests.builders import make_entry
 
 TEXTS = [

@@ -14,7 +14,7 @@ from newsletter.match.lookup import (
 from newsletter.match.matcher import match_query
 from newsletter.match.query import parse_query
 from newsletter.match.words import fold_entry
-from newsletter.model import Entry, EntryKey
+from newsletter.model.entries import Entry, EntryKey
 
 
 def finds(lookup: Lookup, entry: Entry) -> bool:

@@ -14,7 +14,8 @@ from newsletter.match.fold import fold
 from newsletter.match.matcher import match_topic
 from newsletter.match.topics import parse_topic
 from newsletter.match.words import fold_entry
-from newsletter.model import Entry, EntryKey, Hit, Match, Scope, Topic, Words
+from newsletter.model.entries import Entry, EntryKey
+from newsletter.model.topics import Hit, Match, Scope, Topic, Words
 from tests.builders import make_entry
 
 PAPER = Entry(

@@ -12,7 +12,7 @@ from newsletter.match.near_misses import find_obstacle
 from newsletter.match.query import parse_query
 from newsletter.match.topics import parse_topic
 from newsletter.match.words import fold_entry
-from newsletter.model import EntryId
+from newsletter.model.entries import EntryId
 from tests.builders import DAY, at, make_entry
 
 NOW = at("2026-06-16 12:00")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from newsletter.errors import QueryError
 from newsletter.match.query import written
 from newsletter.match.topics import check_names, parse_topic, parse_topics
-from newsletter.model import (
+from newsletter.model.topics import (
     AllOf,
     AnyOf,
     Compare,

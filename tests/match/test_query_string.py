@@ -13,19 +13,8 @@ from newsletter.match.matcher import match_topic
 from newsletter.match.query import find_contradiction, parse_query, print_query
 from newsletter.match.topics import parse_topic
 from newsletter.match.words import fold_entry
-from newsletter.model import (
-    AllOf,
-    AnyOf,
-    Compare,
-    Entry,
-    EntryKey,
-    Measure,
-    Not,
-    Query,
-    Scope,
-    Spelling,
-    Words,
-)
+from newsletter.model.entries import Entry, EntryKey
+from newsletter.model.topics import AllOf, AnyOf, Compare, Measure, Not, Query, Scope, Spelling, Words
 
 TITLE = (Scope.TITLE,)
 A, B, C = Words("alpha"), Words("beta"), Words("gamma")

@@ -16,7 +16,8 @@ from newsletter.match.rank import (
     rank_entries,
     stand_entries,
 )
-from newsletter.model import Entry, EntryId, EntryKey, Likeness, Match, Rank
+from newsletter.model.entries import Entry, EntryId, EntryKey
+from newsletter.model.topics import Likeness, Match, Rank
 from tests.builders import at, make_entry
 
 NOW = at("2026-06-17 08:00")

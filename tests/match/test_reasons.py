@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from newsletter.match.matcher import match_query
 from newsletter.match.query import parse_query, written
 from newsletter.match.words import FoldedEntry
-from newsletter.model import AllOf, AnyOf, Hit, Not, Query, Words
+from newsletter.model.topics import AllOf, AnyOf, Hit, Not, Query, Words
 from tests.match.test_index import ENTRIES, QUERIES
 
 

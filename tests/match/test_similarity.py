@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from newsletter.match.similarity import Interest, LexicalSimilarity, weigh_match
 from newsletter.match.words import fold_entry
-from newsletter.model import Entry, EntryId, EntryKey, Likeness, Match
+from newsletter.model.entries import Entry, EntryId, EntryKey
+from newsletter.model.topics import Likeness, Match
 from tests.builders import make_topic
 
 PAPERS = {

@@ -16,7 +16,7 @@ from newsletter.match.query import parse_query
 from newsletter.match.similarity import Interest, LexicalSimilarity, weigh_match
 from newsletter.match.topics import parse_topic
 from newsletter.match.words import fold_entry
-from newsletter.model import Topic
+from newsletter.model.topics import Topic
 from tests.builders import make_entry
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "topics.md").read_text(encoding="utf-8")

@@ -6,26 +6,14 @@ from datetime import UTC, date, datetime, time
 from functools import cache
 from typing import Any
 
-from newsletter.model import (
-    Cadence,
-    Card,
-    Digest,
-    EmailAddress,
-    EntryId,
-    EntryKey,
-    Identity,
-    Item,
-    Links,
-    Reason,
-    Rendered,
-    Scope,
-    Section,
-    Slot,
-    Subscriber,
-    Window,
-)
+from newsletter.deliver.encoding import measure_part
+from newsletter.model.digest import Card, Digest, Item, Reason, Section, Window
+from newsletter.model.entries import EntryId, EntryKey
+from newsletter.model.mail import Identity, Links, Rendered
+from newsletter.model.readers import Cadence, EmailAddress, Slot, Subscriber
+from newsletter.model.topics import Scope
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle, render_digest
-from newsletter.shipped import find_shipped
+from newsletter.settings.shipped import find_shipped
 
 DAY = date(2026, 6, 18)
 IDENTITY = Identity(
@@ -84,5 +72,10 @@ def shipped_templates() -> CompiledBundle:
 
 def render(*sections: Section, quiet_topics: tuple[str, ...] = ()) -> Rendered:
     return render_digest(
-        shipped_templates(), make_digest(*sections, quiet_topics=quiet_topics), READER, IDENTITY, LINKS
+        shipped_templates(),
+        make_digest(*sections, quiet_topics=quiet_topics),
+        READER,
+        IDENTITY,
+        LINKS,
+        measure_part,
     )

@@ -11,8 +11,11 @@ from bs4 import BeautifulSoup, Comment, Tag
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.encoding import measure_part
-from newsletter.model import EmailAddress, Identity, Reason, Rendered, Scope
+from newsletter.deliver.encoding import measure_part
+from newsletter.model.digest import Reason
+from newsletter.model.mail import Identity, Rendered
+from newsletter.model.readers import EmailAddress
+from newsletter.model.topics import Scope
 from newsletter.render import Bundle, compile_bundle, render_digest
 from newsletter.render.budget import MAX_HTML_BYTES
 from newsletter.render.context import safe_url
@@ -334,14 +337,14 @@ def test_what_is_over_the_limit_is_one_line() -> None:
 def test_accent_is_the_identitys() -> None:
     identity: Identity = replace(IDENTITY, accent="#0f766e")
     compiled = compile_bundle(shipped_templates().bundle, identity)
-    html = render_digest(compiled, make_digest(*FULL), READER, identity, LINKS).html
+    html = render_digest(compiled, make_digest(*FULL), READER, identity, LINKS, measure_part).html
     assert "#0f766e" in html
     assert "#b45309" not in html
 
 
 def test_names_are_escaped_too() -> None:
     identity = replace(IDENTITY, name='Ż, "Papers" <x>', postal_address="<b>\n{{ 7*7 }}")
-    rendered = render_digest(shipped_templates(), make_digest(*FULL), READER, identity, LINKS)
+    rendered = render_digest(shipped_templates(), make_digest(*FULL), READER, identity, LINKS, measure_part)
     heading = parse(rendered).h1
     assert heading is not None
     assert heading.get_text() == identity.name
@@ -374,7 +377,7 @@ def test_empty_digest_is_a_short_honest_note() -> None:
 
 def test_same_digest_gives_the_same_bytes() -> None:
     again = compile_bundle(Bundle.from_json(shipped_templates().bundle.json), IDENTITY)
-    assert render(*FULL) == render_digest(again, make_digest(*FULL), READER, IDENTITY, LINKS)
+    assert render(*FULL) == render_digest(again, make_digest(*FULL), READER, IDENTITY, LINKS, measure_part)
 
 
 def test_small_digest_is_not_shortened() -> None:
@@ -412,7 +415,12 @@ def test_a_card_is_rendered_once_for_all_readers() -> None:
     section = make_section(*(make_item(number) for number in range(1, 6)))
     ada, bo = (
         render_digest(
-            shipped_templates(), make_digest(section), replace(READER, address=address), IDENTITY, LINKS
+            shipped_templates(),
+            make_digest(section),
+            replace(READER, address=address),
+            IDENTITY,
+            LINKS,
+            measure_part,
         )
         for address in (EmailAddress("ada@example.org"), EmailAddress("bo@example.org"))
     )

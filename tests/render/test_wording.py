@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.model import Cadence, Reason, Scope
+from newsletter.model.digest import Reason
+from newsletter.model.readers import Cadence
+from newsletter.model.topics import Scope
 from newsletter.render.language import load_language
 from newsletter.render.wording import (
     MAX_REASON_CHARS,

@@ -8,26 +8,21 @@ from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import Connection
 
-from newsletter.model import (
+from newsletter.model.digest import Window
+from newsletter.model.entries import Entry, EntryChange, EntryId, Sighting
+from newsletter.model.ledger import (
     BeginData,
     Delivery,
-    EmailAddress,
-    Entry,
-    EntryChange,
-    EntryId,
     Frozen,
     InstanceId,
     Kind,
-    Outcome,
     Plan,
     PlanResult,
     Settle,
-    Sighting,
     Skip,
-    Slot,
-    Subscriber,
-    Window,
 )
+from newsletter.model.mail import Outcome
+from newsletter.model.readers import EmailAddress, Slot, Subscriber
 from newsletter.storage import Database, SqlDeliveryStore, SqlEntryStore, SqlSubscriberStore
 from newsletter.storage.subscriptions import insert_readers, load_ids, log_consents
 from tests.builders import DAY, make_entry, make_subscriber

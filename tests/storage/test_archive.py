@@ -8,15 +8,7 @@ from sqlalchemy import text
 
 from newsletter.match.lookup import Lookup, Run, SomeOf, build_lookup, build_plain_lookup
 from newsletter.match.query import parse_query
-from newsletter.model import (
-    Entry,
-    EntryChange,
-    EntryEvent,
-    EntryId,
-    EntryKey,
-    EventKind,
-    Sighting,
-)
+from newsletter.model.entries import Entry, EntryChange, EntryEvent, EntryId, EntryKey, EventKind, Sighting
 from newsletter.storage import Database, SqlArchive, SqlEntryStore
 from newsletter.storage.word_index import MOST_RUNS, index_all
 from tests.builders import DAY, at, make_entry

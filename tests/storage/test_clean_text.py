@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeDecorator
 
 from newsletter.errors import StoreError
 from newsletter.match.lookup import Run
-from newsletter.model import Rejected
+from newsletter.model.mail import Rejected
 from newsletter.storage import Database, SqlDeliveryStore, SqlEvidenceStore, SqlSettingStore
 from newsletter.storage.engine import CleanText, insert_or_update
 from newsletter.storage.tables import confirmations, metadata, settings

@@ -9,23 +9,10 @@ import pytest
 from sqlalchemy import select
 
 from newsletter.errors import FellBehindError
-from newsletter.model import (
-    Accepted,
-    BeginData,
-    Close,
-    Deferred,
-    DeliveryId,
-    EmailAddress,
-    Kind,
-    Outcome,
-    PlanResult,
-    Rejected,
-    Settle,
-    Shown,
-    State,
-    Uncertain,
-    Window,
-)
+from newsletter.model.digest import Shown, Window
+from newsletter.model.ledger import BeginData, Close, DeliveryId, Kind, PlanResult, Settle, State
+from newsletter.model.mail import Accepted, Deferred, Outcome, Rejected, Uncertain
+from newsletter.model.readers import EmailAddress
 from newsletter.storage import Database, SqlDeliveryStore, SqlSubscriberStore
 from newsletter.storage.tables import attempts, bundles, cards
 from tests.builders import DAY

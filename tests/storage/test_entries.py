@@ -8,17 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from newsletter.errors import StoreError
-from newsletter.model import (
-    Entry,
-    EntryChange,
-    EntryId,
-    EntryKey,
-    FetchRecord,
-    FetchState,
-    Shown,
-    Validators,
-    Window,
-)
+from newsletter.model.digest import Shown, Window
+from newsletter.model.entries import Entry, EntryChange, EntryId, EntryKey
+from newsletter.model.sources import FetchRecord, FetchState, Validators
 from newsletter.storage import Database, SqlDeliveryStore, SqlEntryStore, engine
 from newsletter.storage.tables import entry_keys, observations, sightings
 from tests.builders import make_entry

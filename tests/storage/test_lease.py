@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from newsletter.model import Instance, InstanceId
+from newsletter.model.ledger import Instance, InstanceId
 from newsletter.storage import Database, Heartbeat, find_process_space, is_dead, open_database
 from newsletter.storage.tables import instances
 from tests.storage.given import NOW, given_instance

@@ -5,19 +5,10 @@ from datetime import timedelta
 
 from sqlalchemy import insert
 
-from newsletter.model import (
-    Accepted,
-    Consent,
-    ConsentMove,
-    FetchRecord,
-    FetchState,
-    Kind,
-    Notice,
-    QueuedNotice,
-    Rejected,
-    State,
-    Uncertain,
-)
+from newsletter.model.ledger import Kind, QueuedNotice, State
+from newsletter.model.mail import Accepted, Notice, Rejected, Uncertain
+from newsletter.model.readers import Consent, ConsentMove
+from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.storage import Database, SqlDeliveryStore, SqlEntryStore, SqlSubscriberStore
 from newsletter.storage.operator_views import OperatorViews
 from newsletter.storage.tables import bounces

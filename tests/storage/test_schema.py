@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, make_url, text
 
 from newsletter.errors import StoreError
-from newsletter.model import EntryKey
+from newsletter.model.entries import EntryKey
 from newsletter.storage import Database, SqlEntryStore, open_database
 from newsletter.storage.schema import SCHEMA_VERSION, build_alembic_config
 from newsletter.storage.tables import metadata

@@ -7,18 +7,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from newsletter.model import (
-    EntryEvent,
-    EntryKey,
-    EventKind,
-    FetchRecord,
-    FetchState,
-    Move,
-    Observation,
-    SourceHealth,
-    State,
-    Validators,
-)
+from newsletter.model.entries import EntryEvent, EntryKey, EventKind, Observation
+from newsletter.model.ledger import State
+from newsletter.model.sources import FetchRecord, FetchState, Move, SourceHealth, Validators
 from newsletter.storage import Database, SqlDeliveryStore, SqlEntryStore
 from tests.storage.given import (
     NOW,

@@ -8,14 +8,14 @@ from sqlalchemy import select
 
 from newsletter.compose.subscription import leave
 from newsletter.errors import StoreError
-from newsletter.model import (
+from newsletter.model.ledger import DeliveryFilter
+from newsletter.model.mail import Rejected
+from newsletter.model.readers import (
     AddressChange,
     Cadence,
     Consent,
     ConsentMove,
-    DeliveryFilter,
     EmailAddress,
-    Rejected,
     Subscriber,
     Suppression,
 )

@@ -29,18 +29,9 @@ from newsletter.compose.subscription import (
     wake,
 )
 from newsletter.errors import MoveError
-from newsletter.model import (
-    Consent,
-    ConsentMove,
-    Kind,
-    Lift,
-    Notice,
-    QueuedNotice,
-    Refusal,
-    Refused,
-    Status,
-    Subscriber,
-)
+from newsletter.model.ledger import Kind, QueuedNotice
+from newsletter.model.mail import Notice
+from newsletter.model.readers import Consent, ConsentMove, Lift, Refusal, Refused, Status, Subscriber
 from newsletter.storage import Database, SqlDeliveryStore, SqlSubscriberStore, open_database
 from newsletter.storage.deliveries import suppress
 from tests.builders import make_subscriber

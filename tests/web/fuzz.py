@@ -38,10 +38,9 @@ from rich.table import Table
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from newsletter.model import SubscriberId
-from newsletter.secret import Secret
-from newsletter.shipped import find_shipped
-from newsletter.tokens import Purpose, build_token
+from newsletter.model.readers import SubscriberId
+from newsletter.settings.shipped import find_shipped
+from newsletter.signing import Purpose, Secret, build_token
 from newsletter.web.app import build_app
 from newsletter.web.form_age import build_form_token
 from newsletter.web.pages import operate, subscribe

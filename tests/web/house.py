@@ -15,22 +15,10 @@ import httpx2
 from starlette.types import ASGIApp
 
 from newsletter.collect.kinds import KINDS
-from newsletter.config import Config, load_config
-from newsletter.model import (
-    Entry,
-    EntryChange,
-    EntryEvent,
-    EntryId,
-    EntryKey,
-    EventKind,
-    Fetched,
-    FetchRecord,
-    FetchState,
-    Request,
-    Sighting,
-    Source,
-)
+from newsletter.model.entries import Entry, EntryChange, EntryEvent, EntryId, EntryKey, EventKind, Sighting
+from newsletter.model.sources import Fetched, FetchRecord, FetchState, Request, Source
 from newsletter.sample_day import SAMPLE_DAY, sample_file
+from newsletter.settings.config import Config, load_config
 from newsletter.storage import SqlEntryStore
 from newsletter.web.app import build_app
 from newsletter.web.site import Site, open_site

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from newsletter.model import EmailAddress, Fact, Kind, Subscriber
+from newsletter.model.ledger import Kind
+from newsletter.model.mail import Fact
+from newsletter.model.readers import EmailAddress, Subscriber
 from newsletter.scheduler import send_due
 from newsletter.storage.tables import deliveries
 from newsletter.web.pages.subscribe import open_desk

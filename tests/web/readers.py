@@ -9,7 +9,8 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from newsletter.model import EmailAddress, Kind, Subscriber
+from newsletter.model.ledger import Kind
+from newsletter.model.readers import EmailAddress, Subscriber
 from newsletter.storage.tables import consents, deliveries
 from newsletter.web.site import Site
 from tests.builders import make_subscriber

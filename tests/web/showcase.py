@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from newsletter.config import load_config
-from newsletter.model import Asked, Consent, EmailAddress, EntryKey, FetchRecord, FetchState, Subscriber
+from newsletter.model.entries import EntryKey
+from newsletter.model.readers import Asked, Consent, EmailAddress, Subscriber
+from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.scheduler import send_due
+from newsletter.settings.config import load_config
 from newsletter.storage import SqlEntryStore
 from newsletter.web.pages.operate import choose_cookie, hash_token
 from newsletter.web.pages.subscribe import open_desk

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from bs4 import BeautifulSoup
 
-from newsletter.model import EntryKey, Observation
+from newsletter.model.entries import EntryKey, Observation
 from newsletter.storage.archive import EditionSize
 from newsletter.web.pages.archive import group_by_month, parse_day
 from newsletter.web.paper_views import build_vote_chart

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from newsletter.collect.kinds import KINDS
-from newsletter.model import EntryKey, Fetched, Request, Source
+from newsletter.model.entries import EntryKey
+from newsletter.model.sources import Fetched, Request, Source
 from newsletter.web.named_topics import name_topics
 from newsletter.web.pages import feeds
 from newsletter.web.site import Site

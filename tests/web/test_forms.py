@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from newsletter.checked_yaml import to_json
 from newsletter.errors import QueryError
 from newsletter.match.topic_line import MOST_LINE_CHARS
 from newsletter.match.topics import parse_topic, parse_topics
-from newsletter.model import Cadence, Topic
+from newsletter.model.readers import Cadence
+from newsletter.model.topics import Topic
 from newsletter.render.language import load_language
-from newsletter.topic_lines import MOST_TOPICS, read_topics, write_line, write_lines
+from newsletter.settings.checked_yaml import to_json
+from newsletter.settings.topic_lines import MOST_TOPICS, read_topics, write_line, write_lines
 from newsletter.web.forms import (
     Choice,
     Given,

@@ -6,9 +6,9 @@ from datetime import timedelta
 import httpx2
 import pytest
 
-from newsletter.model import Consent, Kind
-from newsletter.secret import Secret
-from newsletter.tokens import Purpose, build_token
+from newsletter.model.ledger import Kind
+from newsletter.model.readers import Consent
+from newsletter.signing import Purpose, Secret, build_token
 from newsletter.web.app import build_app
 from newsletter.web.site import Site
 from tests.builders import make_cadence

@@ -16,7 +16,9 @@ from newsletter.compose.slots import next_slot
 from newsletter.match.budget import UNBOUNDED
 from newsletter.match.query import print_query
 from newsletter.match.topics import parse_topic
-from newsletter.model import Cadence, Entry, Shown
+from newsletter.model.digest import Shown
+from newsletter.model.entries import Entry
+from newsletter.model.readers import Cadence
 from newsletter.storage import Database, SqlArchive, SqlEntryStore, open_database
 from newsletter.web.named_topics import find_newest_of
 from newsletter.web.searching import Searcher, read_question

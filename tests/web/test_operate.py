@@ -17,25 +17,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from newsletter.config import load_config
-from newsletter.model import (
-    Accepted,
-    Asked,
-    Delivery,
-    DeliveryId,
-    EmailAddress,
-    FetchRecord,
-    FetchState,
-    Kind,
-    SourceHealth,
-    State,
-    StepFailure,
-    StepName,
-    SubscriberId,
-    Uncertain,
-)
+from newsletter.model.ledger import Delivery, DeliveryId, Kind, State
+from newsletter.model.mail import Accepted, Uncertain
+from newsletter.model.readers import Asked, EmailAddress, SubscriberId
+from newsletter.model.sources import FetchRecord, FetchState, SourceHealth
+from newsletter.model.steps import StepFailure, StepName
+from newsletter.settings.config import load_config
+from newsletter.signing import Purpose, build_token
 from newsletter.storage.operator_views import DayCount, ReplyCount
-from newsletter.tokens import Purpose, build_token
 from newsletter.web.app import build_app
 from newsletter.web.pages.operate import (
     LOGIN,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import TemplateError
-from newsletter.shipped import find_shipped
+from newsletter.settings.shipped import find_shipped
 from newsletter.web.own_templates import ON_EVERY_PAGE, check_own_templates
 from tests.acceptance.house import House
 from tests.web.house import browsing, opened_site

@@ -9,7 +9,8 @@ import httpx2
 import pytest
 from sqlalchemy import insert
 
-from newsletter.model import NOTICES, Asked, Consent, EmailAddress, Kind, State, Subscriber
+from newsletter.model.ledger import NOTICES, Kind, State
+from newsletter.model.readers import Asked, Consent, EmailAddress, Subscriber
 from newsletter.render.language import load_language
 from newsletter.storage.tables import bounces, metadata, suppressions
 from newsletter.web.pages.sent import write_state

@@ -8,10 +8,10 @@ import httpx2
 import pytest
 from sqlalchemy import insert
 
-from newsletter.model import Consent, EmailAddress, Kind, Refusal, Refused, Slot, State
-from newsletter.secret import Secret
+from newsletter.model.ledger import Kind, State
+from newsletter.model.readers import Consent, EmailAddress, Refusal, Refused, Slot
+from newsletter.signing import Purpose, Secret, build_token
 from newsletter.storage.tables import suppressions
-from newsletter.tokens import Purpose, build_token
 from newsletter.web.app import build_app
 from newsletter.web.forms import DAYS
 from newsletter.web.pages.preferences import version_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.model import Kind
+from newsletter.model.ledger import Kind
 from newsletter.web.app import build_app
 from newsletter.web.site import Site
 from tests.web.house import client_of, opened_site

@@ -22,12 +22,13 @@ from sqlalchemy import select
 from starlette.routing import Mount, Route
 
 from newsletter.errors import StoreError
-from newsletter.model import Asked, Consent, EmailAddress, FetchRecord, FetchState, Kind, Subscriber
+from newsletter.model.ledger import Kind
+from newsletter.model.readers import Asked, Consent, EmailAddress, Subscriber
+from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.scheduler import send_notices
-from newsletter.secret import Secret
-from newsletter.shipped import find_shipped
+from newsletter.settings.shipped import find_shipped
+from newsletter.signing import Purpose, Secret, build_token, check_token, read_number
 from newsletter.storage.tables import consents, entries, subscribers
-from newsletter.tokens import Purpose, build_token, check_token, read_number
 from newsletter.web import guard
 from newsletter.web.app import build_app
 from newsletter.web.form_age import build_form_token

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from newsletter.cli.serving import keep_serving
-from newsletter.config import Listen, load_config
 from newsletter.errors import ListenError
+from newsletter.settings.config import Listen, load_config
 from newsletter.web import server
 from newsletter.web.server import PatientProtocol, bind, serve
 from newsletter.wiring import open_newsletter

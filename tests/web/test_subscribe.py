@@ -20,10 +20,10 @@ from newsletter.address import parse_address
 from newsletter.deliver.relays import Relay, RelayPool
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
 from newsletter.match.budget import UNBOUNDED
-from newsletter.model import Asked, Consent, EmailAddress, Kind
-from newsletter.secret import Secret
+from newsletter.model.ledger import Kind
+from newsletter.model.readers import Asked, Consent, EmailAddress
+from newsletter.signing import Purpose, Secret, build_token
 from newsletter.storage.deliveries import suppress
-from newsletter.tokens import Purpose, build_token
 from newsletter.web.app import build_app
 from newsletter.web.form_age import build_form_token
 from newsletter.web.pages.subscribe import ANSWER_AFTER_S, TRAP, open_desk

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from newsletter.config import load_config
 from newsletter.deliver.relays import Relay, RelayPool
 from newsletter.deliver.smtp import RelayConfig, SmtpMailer
-from newsletter.model import Delivery, EmailAddress, State
+from newsletter.model.ledger import Delivery, State
+from newsletter.model.readers import EmailAddress
+from newsletter.settings.config import load_config
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.collect_entries import CollectReport

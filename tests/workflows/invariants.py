@@ -6,7 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
-from newsletter.model import COUNTED, Consent, EntryId, State, SubscriberId
+from newsletter.model.entries import EntryId
+from newsletter.model.ledger import COUNTED, State
+from newsletter.model.readers import Consent, SubscriberId
 from newsletter.storage import SqlDeliveryStore, SqlSubscriberStore
 from tests.deliver.sink import Received
 from tests.workflows.conftest import Office

@@ -16,10 +16,11 @@ from newsletter.deliver.inbox import MaildirInbox
 from newsletter.deliver.maildir import file_message, make_maildir
 from newsletter.deliver.return_path import build_return_path, read_return_path
 from newsletter.errors import StoreError
-from newsletter.model import BounceAction, Consent, DeliveryId, EmailAddress, State
-from newsletter.secret import Secret
+from newsletter.model.ledger import DeliveryId, State
+from newsletter.model.readers import Consent, EmailAddress
+from newsletter.model.reports import BounceAction
+from newsletter.signing import Purpose, Secret, build_token
 from newsletter.storage import SqlEvidenceStore
-from newsletter.tokens import Purpose, build_token
 from newsletter.workflows.alerts import choose_alerts
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.handle_bounces import KNOWN, SET_ASIDE, handle_bounces

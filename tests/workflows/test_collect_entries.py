@@ -9,18 +9,9 @@ import pytest
 
 from newsletter.collect.kinds import KINDS
 from newsletter.errors import FetchError
-from newsletter.model import (
-    EntryKey,
-    EventKind,
-    Fetched,
-    FetchState,
-    NotModified,
-    ParsedFeed,
-    Request,
-    Source,
-    Validators,
-    Window,
-)
+from newsletter.model.digest import Window
+from newsletter.model.entries import EntryKey, EventKind
+from newsletter.model.sources import Fetched, FetchState, NotModified, ParsedFeed, Request, Source, Validators
 from newsletter.scheduler import is_collect_due
 from newsletter.storage import Database, SqlEntryStore
 from newsletter.wiring import FixedClock

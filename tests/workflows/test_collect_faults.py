@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from newsletter.collect.fetch import HttpFetcher
-from newsletter.model import FetchState, Source, SourceHealth, Window
+from newsletter.model.digest import Window
+from newsletter.model.sources import FetchState, Source, SourceHealth
 from newsletter.storage import Database, SqlEntryStore
 from newsletter.wiring import FixedClock
 from newsletter.workflows.collect_entries import CollectReport, collect_entries

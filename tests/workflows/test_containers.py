@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.model import State
+from newsletter.model.ledger import State
 from newsletter.storage import find_process_space
 from newsletter.workflows.build_edition import plan_due
 from tests.acceptance.house import REPOSITORY

@@ -17,18 +17,9 @@ import pytest
 from sqlalchemy import update
 
 from newsletter.errors import MailerError, StoreError
-from newsletter.model import (
-    BeginData,
-    Delivery,
-    EmailAddress,
-    Envelope,
-    InstanceId,
-    PauseKind,
-    Settle,
-    SmtpReply,
-    State,
-    Step,
-)
+from newsletter.model.ledger import BeginData, Delivery, InstanceId, PauseKind, Settle, State, Step
+from newsletter.model.mail import Envelope, SmtpReply
+from newsletter.model.readers import EmailAddress
 from newsletter.storage import SqlDeliveryStore
 from newsletter.storage.deliveries import suppress
 from newsletter.storage.tables import settings

@@ -13,8 +13,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from newsletter.config import load_config
-from newsletter.model import State
+from newsletter.model.ledger import State
+from newsletter.settings.config import load_config
 from newsletter.storage import Database
 from newsletter.wiring import open_newsletter
 from newsletter.workflows.build_edition import plan_due

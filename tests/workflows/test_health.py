@@ -8,17 +8,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from newsletter.config import AlertSettings
-from newsletter.model import (
-    DeliveryFilter,
-    EmailAddress,
-    Kind,
-    SetAside,
-    SourceHealth,
-    State,
-    StepFailure,
-    StepName,
-)
+from newsletter.model.ledger import DeliveryFilter, Kind, State
+from newsletter.model.readers import EmailAddress
+from newsletter.model.reports import SetAside
+from newsletter.model.sources import SourceHealth
+from newsletter.model.steps import StepFailure, StepName
+from newsletter.settings.config import AlertSettings
 from newsletter.wiring import Newsletter
 from newsletter.workflows.alerts import choose_alerts
 from newsletter.workflows.build_edition import plan_due

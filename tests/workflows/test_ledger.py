@@ -11,16 +11,9 @@ from typing import Any
 import pytest
 
 from newsletter.errors import StoreError
-from newsletter.model import (
-    Accepted,
-    BeginData,
-    DeliveryId,
-    EmailAddress,
-    Frozen,
-    InstanceId,
-    Settle,
-    Step,
-)
+from newsletter.model.ledger import BeginData, DeliveryId, Frozen, InstanceId, Settle, Step
+from newsletter.model.mail import Accepted
+from newsletter.model.readers import EmailAddress
 from newsletter.wiring import FixedClock
 from newsletter.workflows.ledger import LedgerWriter
 from tests.builders import at

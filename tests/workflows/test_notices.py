@@ -5,16 +5,9 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from newsletter.model import (
-    Consent,
-    DeliveryFilter,
-    EmailAddress,
-    Kind,
-    Notice,
-    QueuedNotice,
-    State,
-    SubscriberId,
-)
+from newsletter.model.ledger import DeliveryFilter, Kind, QueuedNotice, State
+from newsletter.model.mail import Notice
+from newsletter.model.readers import Consent, EmailAddress, SubscriberId
 from newsletter.scheduler import send_notices
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.notices import find_recipient

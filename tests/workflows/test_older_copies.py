@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from newsletter.config import Config, load_config
 from newsletter.errors import FellBehindError, StoreError
+from newsletter.settings.config import Config, load_config
 from newsletter.wiring import open_newsletter
 from tests.workflows.conftest import MORNING, Office
 from tests.workflows.copies import Copy, put_back, take_copy

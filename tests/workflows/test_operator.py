@@ -11,8 +11,9 @@ from datetime import timedelta
 import pytest
 
 from newsletter.compose.subscription import pause
-from newsletter.config import load_config
-from newsletter.model import Consent, ConsentMove, DeliveryFilter, EmailAddress, State, Subscriber
+from newsletter.model.ledger import DeliveryFilter, State
+from newsletter.model.readers import Consent, ConsentMove, EmailAddress, Subscriber
+from newsletter.settings.config import load_config
 from newsletter.storage import backup
 from newsletter.wiring import open_newsletter
 from tests.workflows.conftest import MORNING, Office

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from newsletter.address import parse_address
-from newsletter.config import ScheduleSettings
-from newsletter.model import Kind, OnUncertain, QuietDay, State
+from newsletter.model.ledger import Kind, OnUncertain, QuietDay, State
+from newsletter.settings.config import ScheduleSettings
 from newsletter.wiring import Newsletter
 from newsletter.workflows.build_edition import plan_due
 from tests.acceptance.papers import make_day

@@ -13,27 +13,20 @@ from datetime import datetime
 import pytest
 
 from newsletter.errors import FellBehindError, MailerError, StoreError
-from newsletter.model import (
-    Accepted,
+from newsletter.model.ledger import (
     BeginData,
     Close,
     Delivery,
     DeliveryId,
-    EmailAddress,
-    Envelope,
     Frozen,
     InstanceId,
     Kind,
-    Rejected,
-    Rendered,
     Settle,
-    Silence,
-    SmtpReply,
     State,
     Step,
-    SubscriberId,
-    Uncertain,
 )
+from newsletter.model.mail import Accepted, Envelope, Rejected, Rendered, Silence, SmtpReply, Uncertain
+from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.ports import MailSession
 from newsletter.wiring import FixedClock
 from newsletter.workflows.build_mail import LedgerMail

@@ -8,7 +8,8 @@ from dataclasses import replace
 from newsletter.match.matcher import match_topic
 from newsletter.match.topics import parse_topic
 from newsletter.match.words import fold_entry
-from newsletter.model import Entry, Topic
+from newsletter.model.entries import Entry
+from newsletter.model.topics import Topic
 from newsletter.workflows.suggest_topics import MOST_WORDS, Suggestion, suggest_topics
 from tests.builders import make_entry
 

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from newsletter.errors import ConfigError, MailerError, Problem, StoreError
-from newsletter.model import StepFailure, StepName
+from newsletter.model.steps import StepFailure, StepName
 from newsletter.scheduler import build_clockwork as build_newsletter_clockwork
 from newsletter.storage import Database, SqlSettingStore
 from newsletter.workflows.tick import BESIDE, Act, Clockwork, StepGuard

@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.address import address_key, is_same_address, parse_address
-from newsletter.checked_yaml import parse_line
 from newsletter.errors import AddressError
-from newsletter.model import Confirmation, EmailAddress, Subscriber
+from newsletter.model.readers import Confirmation, EmailAddress, Subscriber
+from newsletter.settings.checked_yaml import parse_line
 from newsletter.web.readers import (
     PRIVATE,
     find_reader,

@@ -14,10 +14,10 @@ from starlette.responses import Response
 
 from newsletter.address import is_same_address
 from newsletter.match.topics import parse_topics
-from newsletter.model import Asked, Confirmation, Consent, Subscriber
+from newsletter.model.readers import Asked, Confirmation, Consent, Subscriber
 from newsletter.render.language import Language, load_language
 from newsletter.render.wording import write_cadence
-from newsletter.tokens import Purpose, check_token
+from newsletter.signing import Purpose, check_token
 from newsletter.web.pages import operate
 from newsletter.web.pages.address import finish_address, show_address
 from newsletter.web.pages.subscribe import open_desk

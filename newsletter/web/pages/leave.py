@@ -21,10 +21,10 @@ from newsletter.compose.subscription import (
     pause_instead,
     status_of,
 )
-from newsletter.model import Consent, ConsentMove, Status, Subscriber, SubscriberId
+from newsletter.model.readers import Consent, ConsentMove, Status, Subscriber, SubscriberId
 from newsletter.render.language import Language
 from newsletter.render.wording import write_cadence
-from newsletter.tokens import Purpose, check_token
+from newsletter.signing import Purpose, check_token
 from newsletter.web.readers import PRIVATE, language_of, load_reader, read_fields, show_dead_link
 from newsletter.web.site import Site
 from newsletter.workflows.subscriptions import Decide

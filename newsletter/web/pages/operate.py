@@ -19,10 +19,11 @@ from starlette.responses import RedirectResponse, Response
 
 from newsletter.address import is_same_address, parse_address
 from newsletter.errors import AddressError
-from newsletter.model import Confirmation, EmailAddress, Notice
+from newsletter.model.mail import Notice
+from newsletter.model.readers import Confirmation, EmailAddress
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_login
-from newsletter.tokens import Purpose, build_token, check_token
+from newsletter.signing import Purpose, build_token, check_token
 from newsletter.web.charts import draw_bars, draw_columns
 from newsletter.web.limits import Limit
 from newsletter.web.readers import PRIVATE, read_fields

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from newsletter.compose.digest import build_card
-from newsletter.model import Entry, EntryKey
+from newsletter.model.entries import Entry, EntryKey
 from newsletter.web.paper_views import build_line, build_vote_chart, list_names, write_summary
 from newsletter.web.public import public
 from newsletter.web.site import Site

@@ -16,7 +16,6 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from newsletter.checked_yaml import to_json
 from newsletter.compose.subscription import (
     LONGEST_PAUSE,
     local_date,
@@ -27,10 +26,12 @@ from newsletter.compose.subscription import (
 from newsletter.errors import BusyError, QueryError
 from newsletter.match.near_misses import NearMiss
 from newsletter.match.topics import parse_topics
-from newsletter.model import Consent, Refused, Status, Subscriber, Topic
+from newsletter.model.readers import Consent, Refused, Status, Subscriber
+from newsletter.model.topics import Topic
 from newsletter.render.language import Language
 from newsletter.render.wording import clean, write_cadence
-from newsletter.topic_lines import MOST_TOPICS
+from newsletter.settings.checked_yaml import to_json
+from newsletter.settings.topic_lines import MOST_TOPICS
 from newsletter.web.forms import (
     Checked,
     check_form,

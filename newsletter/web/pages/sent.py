@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.compose.frozen import thaw_digest
-from newsletter.model import Attempt, Delivery, State, Subscriber
+from newsletter.model.ledger import Attempt, Delivery, State
+from newsletter.model.readers import Subscriber
 from newsletter.render.context import PaperView, build_paper
 from newsletter.render.language import Language
 from newsletter.render.wording import clean, count_papers

@@ -15,10 +15,10 @@ from starlette.responses import Response
 
 from newsletter.errors import BusyError
 from newsletter.match.topic_line import MOST_LINE_CHARS
-from newsletter.model import EmailAddress, Subscriber
+from newsletter.model.readers import EmailAddress, Subscriber
 from newsletter.render.context import build_paper
 from newsletter.render.language import Language, list_languages
-from newsletter.topic_lines import MOST_TOPICS, write_line
+from newsletter.settings.topic_lines import MOST_TOPICS, write_line
 from newsletter.web.form_age import FormAge, build_form_token, judge_form
 from newsletter.web.forms import (
     DAYS,

@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter import yaml_text
 from newsletter.errors import ConfigError, Problem
-from newsletter.yaml_text import Document, Value, load_yaml, read_text
+from newsletter.settings import yaml_text
+from newsletter.settings.yaml_text import Document, Value, load_yaml, read_text
 
 
 def read(text: str) -> dict[str, Value]:

@@ -9,11 +9,11 @@ from datetime import time
 import pytest
 
 from newsletter.errors import ConfigError
-from newsletter.model import Cadence
-from newsletter.readers import check_reader, parse_name
-from newsletter.readers_csv import Refused, Terms, read_list
+from newsletter.model.readers import Cadence
 from newsletter.render.language import load_language
-from newsletter.subscribers_file import parse_subscribers
+from newsletter.settings.readers import check_reader, parse_name
+from newsletter.settings.readers_csv import Refused, Terms, read_list
+from newsletter.settings.subscribers_file import parse_subscribers
 from newsletter.web.forms import Given, Offer, check_form
 
 LAYOUTS = ("cards", "compact")

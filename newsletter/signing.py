@@ -1,9 +1,9 @@
-"""Signed names for links: what stands in a mail or a form, and nobody can make up. Pure.
+"""The key of this newsletter, and the signed names for links that it makes. Pure.
 
-A token is a number in base32 and 128 bits of HMAC-SHA256, in lower case and without time, so that every attempt at a
-mail has the same bytes and an address with one stays below 75 characters. It holds for one purpose only; bound is
-what else it depends on, such as the address that a link to preferences was sent to: after a change of address the old
-mailbox's link leads nowhere.
+A token stands in a mail or a form, and nobody can make one up. It is a number in base32 and 128 bits of HMAC-SHA256,
+in lower case and without time, so that every attempt at a mail has the same bytes and an address with one stays below
+75 characters. It holds for one purpose only; bound is what else it depends on, such as the address that a link to
+preferences was sent to: after a change of address the old mailbox's link leads nowhere.
 """
 
 from __future__ import annotations
@@ -12,8 +12,41 @@ import base64
 import hmac
 import re
 from enum import StrEnum
+from typing import NoReturn
 
-from newsletter.secret import Secret
+
+class Secret:
+    """A key that signs. Whoever holds it can sign, and nobody can print it."""
+
+    __slots__ = ("__key",)
+
+    def __init__(self, key: bytes) -> None:
+        self.__key = key
+
+    @classmethod
+    def from_hex(cls, text: str) -> Secret:
+        """Return the key that is written so. Raises ValueError, which does not quote the text."""
+        try:
+            return cls(bytes.fromhex(text))
+        except ValueError:
+            raise ValueError("the secret in the database is damaged; restore a backup") from None
+
+    def sign(self, text: bytes) -> bytes:
+        """Return the HMAC-SHA256 of a text: 32 bytes. Source: RFC 2104."""
+        return hmac.digest(self.__key, text, "sha256")
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self.__key, other.__key)
+
+    def __hash__(self) -> int:
+        return hash(self.sign(b"hash"))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not written down")
+
 
 _SIGNATURE_CHARS = 26
 _TOKEN = re.compile(r"([a-z2-7]{1,13})([a-z2-7]{26})")

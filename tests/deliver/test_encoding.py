@@ -8,8 +8,8 @@ import quopri
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.encoding import encode_part, measure_part
-from newsletter.model import Piece
+from newsletter.deliver.encoding import encode_part, measure_part
+from newsletter.model.mail import Piece
 
 LINES = st.lists(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=200)

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from newsletter.checked_yaml import place_mistake, to_json
 from newsletter.errors import ConfigError, Problem, QueryError
 from newsletter.match.doubts import Doubt, find_doubts
 from newsletter.match.topic_line import MOST_LINE_CHARS
 from newsletter.match.topics import check_names, parse_topic
-from newsletter.model import Topic
-from newsletter.yaml_text import Document, load_yaml
+from newsletter.model.topics import Topic
+from newsletter.settings.checked_yaml import place_mistake, to_json
+from newsletter.settings.yaml_text import Document, load_yaml
 
 MOST_TOPICS = 20
 """Of one reader who fills in a form."""

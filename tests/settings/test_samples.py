@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.samples import (
+from newsletter.settings.samples import (
     SAMPLE_READERS,
     find_reserved,
     find_sample_readers,
     find_samples,
     switch_off_readers,
 )
-from newsletter.shipped import find_shipped
-from newsletter.subscribers_file import parse_subscribers
-from newsletter.yaml_text import load_yaml
+from newsletter.settings.shipped import find_shipped
+from newsletter.settings.subscribers_file import parse_subscribers
+from newsletter.settings.yaml_text import load_yaml
 
 EXAMPLE = find_shipped("config.example.yaml").read_text("utf-8")
 READERS = find_shipped("subscribers.yaml").read_text("utf-8")
-REPOSITORY = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).parent.parent.parent
 
 
 def run(folder: Path, *arguments: str) -> tuple[int, str]:

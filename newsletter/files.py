@@ -1,16 +1,23 @@
-"""Files that hold addresses, links of readers or keys: readable by their owner only, from the first byte.
+"""Files that hold what is private, and files that somebody else wrote or names.
 
-What libraries make takes the umask, so it is set once when the program starts; what we make ourselves says its mode,
-and what an earlier version left open is closed when it is used.
+What holds addresses, links of readers or keys is readable by its owner only, from the first byte. What libraries make
+takes the umask, so it is set once when the program starts; what we make ourselves says its mode, and what an earlier
+version left open is closed when it is used.
+
+Of what others name only a file is opened, so that reading it comes to an end: a named pipe or a socket waits for ever
+for somebody who writes, a device may never end, and opening one may already do something. Where a file should be and
+none is, an OSError says what there is instead.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -84,3 +91,43 @@ def find_open(paths: Iterable[Path]) -> list[tuple[Path, int]]:
 
 def _is_kept(mode: int) -> bool:
     return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class NotRegularError(OSError):
+    """There is something else in the place of a file. strerror says what."""
+
+
+def read_regular(path: Path, most_bytes: int = -1) -> bytes:
+    """Return what a file holds, or its beginning. Raises OSError, NotRegularError for what is no file."""
+    with open_regular(path) as file:
+        return file.read(most_bytes)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Return a file, open for reading. Raises OSError, NotRegularError for what is no file, which is not opened."""
+    _check(path, path.stat().st_mode)
+    # What takes the file's place meanwhile must not hold us up either.
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    try:
+        _check(path, os.fstat(file.fileno()).st_mode)
+    except NotRegularError:
+        file.close()
+        raise
+    return file
+
+
+def _check(path: Path, mode: int) -> None:
+    if stat.S_ISREG(mode):
+        return
+    what = next((words for is_kind, words in _KINDS if is_kind(mode)), "something else")
+    number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+    raise NotRegularError(number, f"it is {what}, not a file", str(path))

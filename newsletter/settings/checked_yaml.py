@@ -20,10 +20,10 @@ from pydantic_core import ErrorDetails
 
 from newsletter.address import parse_address
 from newsletter.errors import AddressError, Problem, QueryError, Steps, format_steps
-from newsletter.model import EmailAddress
+from newsletter.model.readers import EmailAddress
 from newsletter.render.language import list_languages
+from newsletter.settings.yaml_text import Document, Value
 from newsletter.text import clean_text
-from newsletter.yaml_text import Document, Value
 
 
 class Section(BaseModel):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.csv_text import read_csv
 from newsletter.errors import ConfigError
+from newsletter.settings.csv_text import read_csv
 
 KNOWN = {"email", "name", "topics"}
 

@@ -17,24 +17,11 @@ from newsletter.errors import ConfigError, Problem, QueryError
 from newsletter.match.matcher import match_topic
 from newsletter.match.topics import parse_topics
 from newsletter.match.words import fold_entry
-from newsletter.model import (
-    Cadence,
-    Consent,
-    EmailAddress,
-    Fetched,
-    Request,
-    Source,
-    Subscriber,
-    SubscriberId,
-)
+from newsletter.model.readers import Cadence, Consent, EmailAddress, Subscriber, SubscriberId
+from newsletter.model.sources import Fetched, Request, Source
 from newsletter.sample_day import SAMPLE_DAY, sample_file
-from newsletter.shipped import find_shipped
-from newsletter.subscribers_file import (
-    FileImport,
-    FileSubscriber,
-    choose_import,
-    parse_subscribers,
-)
+from newsletter.settings.shipped import find_shipped
+from newsletter.settings.subscribers_file import FileImport, FileSubscriber, choose_import, parse_subscribers
 
 NOW = datetime(2026, 6, 16, 12, tzinfo=UTC)
 WEEKDAYS = frozenset(range(5))

@@ -29,7 +29,13 @@ from pydantic import (
 )
 
 from newsletter.address import parse_address
-from newsletter.checked_yaml import (
+from newsletter.collect.kinds import KINDS
+from newsletter.errors import AddressError, ConfigError, Problem
+from newsletter.model.ledger import Kind, OnUncertain, QuietDay
+from newsletter.model.mail import Identity
+from newsletter.model.readers import EmailAddress
+from newsletter.model.sources import Source
+from newsletter.settings.checked_yaml import (
     Address,
     CheckTopics,
     Day,
@@ -46,11 +52,8 @@ from newsletter.checked_yaml import (
     validate,
     whole_number,
 )
-from newsletter.collect.kinds import KINDS
-from newsletter.errors import AddressError, ConfigError, Problem
-from newsletter.model import EmailAddress, Identity, Kind, OnUncertain, QuietDay, Source
-from newsletter.samples import find_reserved, find_samples
-from newsletter.yaml_text import Document, Value, load_yaml, read_text
+from newsletter.settings.samples import find_reserved, find_samples
+from newsletter.settings.yaml_text import Document, Value, load_yaml, read_text
 
 _CONFIG_VARIABLE = "NEWSLETTER_CONFIG"
 KNOWN_VARIABLES = (_CONFIG_VARIABLE, "NEWSLETTER_TEST_DATABASE_URL")

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.checked_yaml import to_json
 from newsletter.errors import ConfigError, NewsletterError, QueryError
 from newsletter.match.doubts import find_doubts
 from newsletter.match.query import parse_query, print_query
 from newsletter.match.topics import parse_topic, parse_topics
-from newsletter.readers_csv import ListRow, Refused, Taken, Terms, read_list
-from newsletter.subscribers_file import parse_subscribers
-from newsletter.topic_lines import read_topics, require_topics, split_topics
-from newsletter.yaml_text import load_yaml
+from newsletter.settings.checked_yaml import to_json
+from newsletter.settings.readers_csv import ListRow, Refused, Taken, Terms, read_list
+from newsletter.settings.subscribers_file import parse_subscribers
+from newsletter.settings.topic_lines import read_topics, require_topics, split_topics
+from newsletter.settings.yaml_text import load_yaml
 
 LINES = [
     ("RAG", "RAG", "RAG"),
@@ -198,7 +198,7 @@ def test_nothing_that_a_name_of_the_library_stands_for_is_doubted() -> None:
 
 
 def test_the_examples_of_the_project_are_not_doubted() -> None:
-    rows = load_yaml((Path(__file__).parents[1] / "subscribers.yaml").read_text(encoding="utf-8"), "")
+    rows = load_yaml((Path(__file__).parents[2] / "subscribers.yaml").read_text(encoding="utf-8"), "")
     listed = rows.value.get("subscribers") or []
     for row in listed if isinstance(listed, list) else []:
         assert isinstance(row, dict)

@@ -19,8 +19,8 @@ from itertools import pairwise
 
 from bs4 import BeautifulSoup, Tag
 
-from newsletter.encoding import measure_part
-from newsletter.model import Piece
+from newsletter.deliver.encoding import measure_part
+from newsletter.model.mail import Piece
 
 MAX_HTML_BYTES = 100_000  # Gmail hides what is behind about 102 kB
 _SINGLE = ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from newsletter.errors import ConfigError, Problem, Steps, format_steps
-from newsletter.regular_files import NotRegularError, read_regular
+from newsletter.files import NotRegularError, read_regular
 
 Value = str | None | list["Value"] | dict[str, "Value"]
 MAX_DEPTH = 30

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from newsletter.checked_yaml import Section, fields_of, sections_in
-from newsletter.config import Config, build_identity, load_config, make_slug
 from newsletter.errors import ConfigError, Problem, QueryError
-from newsletter.model import Identity, OnUncertain, Source
-from newsletter.shipped import find_shipped
+from newsletter.model.ledger import OnUncertain
+from newsletter.model.mail import Identity
+from newsletter.model.sources import Source
+from newsletter.settings.checked_yaml import Section, fields_of, sections_in
+from newsletter.settings.config import Config, build_identity, load_config, make_slug
+from newsletter.settings.shipped import find_shipped
 
 WHO = "newsletter: {name: Papers, from: Papers <digest@example.org>}\n"
 SOURCES = "sources: [{kind: hf_daily_papers}]\n"

@@ -11,7 +11,7 @@ import dns.resolver
 
 from newsletter.deliver.dkim import DkimKey
 from newsletter.deliver.dns_records import Finding, Verdict, judge_dkim, judge_dmarc, judge_mx, judge_spf
-from newsletter.model import Identity
+from newsletter.model.mail import Identity
 
 _TIMEOUT_S = 5.0
 

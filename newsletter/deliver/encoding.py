@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from newsletter.model import Piece
+from newsletter.model.mail import Piece
 
 _BLANK_TOO_FAR = re.compile(rb"^([^\n]{74,75})(=20|=09)$", re.MULTILINE)
 _BASE64_BYTES_PER_LINE = 57  # 76 columns

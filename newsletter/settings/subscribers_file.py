@@ -15,7 +15,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from newsletter.address import address_key
-from newsletter.checked_yaml import (
+from newsletter.compose.subscription import drop_from_file, follow_file, word_refusal
+from newsletter.errors import ConfigError, Problem
+from newsletter.model.readers import AddressKey, Cadence, Consent, EmailAddress, Refused, Subscriber
+from newsletter.settings.checked_yaml import (
     Address,
     CheckTopics,
     EverythingElse,
@@ -27,10 +30,7 @@ from newsletter.checked_yaml import (
     to_json,
     validate,
 )
-from newsletter.compose.subscription import drop_from_file, follow_file, word_refusal
-from newsletter.errors import ConfigError, Problem
-from newsletter.model import AddressKey, Cadence, Consent, EmailAddress, Refused, Subscriber
-from newsletter.readers import (
+from newsletter.settings.readers import (
     UNSERVED,
     WEEKDAYS,
     CheckedReader,
@@ -40,7 +40,7 @@ from newsletter.readers import (
     parse_language,
     parse_zone,
 )
-from newsletter.yaml_text import Document, load_yaml
+from newsletter.settings.yaml_text import Document, load_yaml
 
 _FEW = 5  # below this many readers in the file, losing more than a fifth of them is everyday
 

@@ -18,10 +18,10 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from newsletter.address import parse_address
-from newsletter.checked_yaml import did_you_mean, parse_everything_else, parse_line
 from newsletter.errors import AddressError, ConfigError, Problem
-from newsletter.model import Cadence, EmailAddress, Subscriber
+from newsletter.model.readers import Cadence, EmailAddress, Subscriber
 from newsletter.render.language import list_languages
+from newsletter.settings.checked_yaml import did_you_mean, parse_everything_else, parse_line
 
 WEEKDAYS = frozenset(range(5))
 _DAYS = {name[:3].lower(): number for number, name in enumerate(calendar.day_name)}

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from newsletter.errors import Problem
-from newsletter.yaml_text import Document
+from newsletter.settings.yaml_text import Document
 
 SAMPLE_READERS = frozenset(
     f"{name}@example.org" for name in ("emmy", "grace", "ravi", "maia", "tomas", "wren")

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import ConfigError
-from newsletter.model import Cadence, EmailAddress, Subscriber
-from newsletter.readers import new_subscriber
-from newsletter.readers_csv import (
+from newsletter.model.readers import Cadence, EmailAddress, Subscriber
+from newsletter.settings.readers import new_subscriber
+from newsletter.settings.readers_csv import (
     COLUMNS,
     CONSENT_COLUMN,
     ReaderList,

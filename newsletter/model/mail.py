@@ -1,0 +1,153 @@
+"""A mail, from what it says to what a relay answered: made by ``render`` and ``deliver``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from newsletter.model.readers import EmailAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the newsletter is, as every mail says it. Made from the configuration.
+
+    id is short and steady: it stands in List-Id and Message-ID (``id.domain``). leave_address gets the
+    "unsubscribe" and "change" mails until there is a web face.
+    """
+
+    name: str
+    id: str
+    from_name: str
+    from_address: EmailAddress
+    leave_address: EmailAddress
+    bounce_address: EmailAddress
+    reply_to: EmailAddress | None = None
+    postal_address: str = ""
+    accent: str = "#b45309"
+    language: str = "en"
+    layout: str = "cards"
+
+    @property
+    def domain(self) -> str:
+        """The domain of the From address: the right side of Message-ID and List-Id."""
+        return self.from_address.rpartition("@")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where one reader's mail leads: leave and change are personal, web is this edition for everybody.
+
+    one_click takes the POST of RFC 8058 (https); web, archive and one_click are empty where there is no web face.
+    What is personal is not in the repr: whoever has it can act for the reader.
+    """
+
+    leave: str = field(repr=False)
+    change: str = field(repr=False)
+    web: str = ""
+    archive: str = ""
+    one_click: str = field(default="", repr=False)
+
+
+class Piece(NamedTuple):
+    """Some whole lines of a part. is_shared: the very same text stands in many readers' mails."""
+
+    text: str
+    is_shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A mail as a person reads it, in pieces, so that what many mails share is encoded once. Line ends are ``\\n``."""
+
+    subject: str
+    html_pieces: tuple[Piece, ...]
+    text_pieces: tuple[Piece, ...]
+
+    @property
+    def html(self) -> str:
+        return "".join(piece.text for piece in self.html_pieces)
+
+    @property
+    def text(self) -> str:
+        return "".join(piece.text for piece in self.text_pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A named fact in a mail that is no digest."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a mail that is no digest says: plain texts, in the reader's language.
+
+    url is where its one button leads, "" for none. why says why this address got it.
+    """
+
+    subject: str
+    preheader: str
+    paragraphs: tuple[str, ...]
+    facts: tuple[Fact, ...] = ()
+    button: str = ""
+    url: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What SMTP is told, as opposed to the message's headers."""
+
+    mail_from: EmailAddress
+    rcpt_to: EmailAddress
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpReply:
+    """A reply of a relay. text is without the code, lines joined by a blank; relay says whose reply it is."""
+
+    code: int
+    text: str = ""
+    relay: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No reply: the connection broke or the wait was over after the message had begun to flow."""
+
+    why: str
+    relay: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    reply: str
+    retry_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """suppress: the reply says that the address does not exist, so it is not mailed again."""
+
+    reply: str
+    suppress: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    reply: str
+
+
+Outcome = Accepted | Deferred | Rejected | Uncertain
