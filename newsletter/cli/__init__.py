@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsletter.cli.exit_codes import COULD_NOT_RUN, WRONG_INPUT
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from newsletter.settings.config import Config
-
-DONE, DONE_WITH_FAILURES, WRONG_INPUT, COULD_NOT_RUN = 0, 1, 2, 3
 
 app = typer.Typer(
     name="newsletter",

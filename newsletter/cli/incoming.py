@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from rich.text import Text
 
-from newsletter.cli import DONE, DONE_WITH_FAILURES
+from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.cli.look import load_readers, pick_reader
 from newsletter.cli.show import build_table, console, draw_bars
 from newsletter.collect.health import GOOD_STATES

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from newsletter.cli import DONE, WRONG_INPUT
+from newsletter.cli.exit_codes import DONE, WRONG_INPUT
 from newsletter.cli.show import console
 from newsletter.errors import ConfigError, Problem, TemplateError
 from newsletter.files import as_the_operator_is_used_to

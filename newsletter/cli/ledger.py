@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from newsletter.address import parse_address
-from newsletter.cli import DONE, DONE_WITH_FAILURES
+from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.cli.operate import parse_edition
 from newsletter.cli.show import build_table, console, print_json, word_consent, word_next
 from newsletter.compose.frozen import thaw_digest

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from newsletter.address import parse_address
-from newsletter.cli import DONE, DONE_WITH_FAILURES
+from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.cli.people import load_reader, show_days
 from newsletter.cli.show import console, print_json, show_doubts
 from newsletter.errors import ConfigError, Problem

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from newsletter.address import address_key, is_same_address, parse_address
-from newsletter.cli import DONE, DONE_WITH_FAILURES
+from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.cli.index import take_pictures, write_index
 from newsletter.cli.show import (
     build_equation,

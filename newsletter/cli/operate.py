@@ -14,7 +14,7 @@ from typing import NamedTuple
 import typer
 
 from newsletter.address import parse_address
-from newsletter.cli import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
+from newsletter.cli.exit_codes import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
 from newsletter.cli.look import load_readers, pick_reader
 from newsletter.cli.serving import keep_serving
 from newsletter.cli.show import (

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 
 from newsletter.address import parse_address
-from newsletter.cli import DONE, WRONG_INPUT
+from newsletter.cli.exit_codes import DONE, WRONG_INPUT
 from newsletter.cli.show import build_table, console, show_doubts, word_consent, word_next
 from newsletter.compose.subscription import pause_ends_on, word_refusal
 from newsletter.errors import ConfigError, Problem

@@ -10,7 +10,7 @@ import asyncio
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
-from newsletter.cli import COULD_NOT_RUN, DONE
+from newsletter.cli.exit_codes import COULD_NOT_RUN, DONE
 from newsletter.cli.show import build_table, console, show_fetches, show_ledger
 from newsletter.deliver.mailbox_server import MailboxServer
 from newsletter.model.ledger import State

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import structlog
 
-from newsletter.cli import DONE
+from newsletter.cli.exit_codes import DONE
 from newsletter.errors import ConfigError, Problem
 from newsletter.scheduler import stop_on_signals
 from newsletter.settings.config import Config, WebSettings

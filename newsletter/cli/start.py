@@ -6,7 +6,7 @@ import os
 from contextlib import nullcontext
 from pathlib import Path
 
-from newsletter.cli import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES, WRONG_INPUT
+from newsletter.cli.exit_codes import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES, WRONG_INPUT
 from newsletter.cli.show import console, show_fetches
 from newsletter.cli.topics import find_doubted_topics, find_odd_topics
 from newsletter.deliver.dns_records import Verdict

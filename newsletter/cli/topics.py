@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from rich.text import Text
 
-from newsletter.cli import DONE
+from newsletter.cli.exit_codes import DONE
 from newsletter.cli.look import load_readers
 from newsletter.cli.show import build_table, console, draw_bars, show_doubts
 from newsletter.errors import ConfigError, Problem

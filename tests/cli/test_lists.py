@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.cli import DONE, DONE_WITH_FAILURES, lists
+from newsletter.cli import lists
+from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.errors import ConfigError
 from newsletter.settings.config import Config
 from newsletter.wiring import open_newsletter

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.cli import DONE, ledger, lists, look, people
+from newsletter.cli import ledger, lists, look, people
+from newsletter.cli.exit_codes import DONE
 from newsletter.errors import ConfigError
 from newsletter.model.ledger import DeliveryFilter, Kind
 from newsletter.model.readers import Consent, EmailAddress, Subscriber
