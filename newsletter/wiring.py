@@ -30,7 +30,7 @@ from newsletter.model.mail import Identity
 from newsletter.model.readers import ConsentMove, EmailAddress, SubscriberId
 from newsletter.model.sources import Source
 from newsletter.model.topics import Topic
-from newsletter.ports import Clock, Inbox, Mailer, RelayStore
+from newsletter.ports import Clock, Inbox, Mailer
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
 from newsletter.settings.checked_yaml import did_you_mean
 from newsletter.settings.config import BounceSettings, Config, RelaySettings, build_identity
@@ -40,18 +40,18 @@ from newsletter.settings.subscribers_file import FileImport
 from newsletter.settings.yaml_text import load_yaml, read_text
 from newsletter.signing import Secret
 from newsletter.storage import (
+    Archive,
+    ConfirmationStore,
     Database,
+    DeliveryStore,
+    EntryStore,
     EpochGuard,
+    EvidenceStore,
     Heartbeat,
-    SqlArchive,
-    SqlConfirmationStore,
-    SqlDeliveryStore,
-    SqlEntryStore,
-    SqlEvidenceStore,
-    SqlPersonalStore,
-    SqlSessionStore,
-    SqlSettingStore,
-    SqlSubscriberStore,
+    PersonalStore,
+    SessionStore,
+    SettingStore,
+    SubscriberStore,
     find_process_space,
     is_dead,
     open_database,
@@ -103,15 +103,15 @@ class Newsletter:
     templates: CompiledBundle
     dkim: DkimKey | None
     database: Database
-    entries: SqlEntryStore
-    archive: SqlArchive
-    subscribers: SqlSubscriberStore
-    deliveries: SqlDeliveryStore
-    settings: SqlSettingStore
-    evidence: SqlEvidenceStore
-    personal: SqlPersonalStore
-    confirmations: SqlConfirmationStore
-    sessions: SqlSessionStore
+    entries: EntryStore
+    archive: Archive
+    subscribers: SubscriberStore
+    deliveries: DeliveryStore
+    settings: SettingStore
+    evidence: EvidenceStore
+    personal: PersonalStore
+    confirmations: ConfirmationStore
+    sessions: SessionStore
     guard: EpochGuard
     clock: Clock
     mailer: Mailer | None
@@ -380,7 +380,7 @@ async def open_newsletter(
     library = build_library(config)
     database = await open_database(database_url or config.database_url)
     tighten(config.epoch_file)
-    settings = SqlSettingStore(database)
+    settings = SettingStore(database)
     guard = EpochGuard(database, config.epoch_file)
     clock = clock or SystemClock()
     try:
@@ -391,15 +391,15 @@ async def open_newsletter(
             templates=templates,
             dkim=load_dkim(config, identity),
             database=database,
-            entries=SqlEntryStore(database),
-            archive=SqlArchive(database),
-            subscribers=SqlSubscriberStore(database),
-            deliveries=SqlDeliveryStore(database, guard),
+            entries=EntryStore(database),
+            archive=Archive(database),
+            subscribers=SubscriberStore(database),
+            deliveries=DeliveryStore(database, guard),
             settings=settings,
-            evidence=SqlEvidenceStore(database),
-            personal=SqlPersonalStore(database),
-            confirmations=SqlConfirmationStore(database),
-            sessions=SqlSessionStore(database),
+            evidence=EvidenceStore(database),
+            personal=PersonalStore(database),
+            confirmations=ConfirmationStore(database),
+            sessions=SessionStore(database),
             guard=guard,
             clock=clock,
             mailer=build_mailer(config, settings, clock),
@@ -444,7 +444,7 @@ def build_library(config: Config) -> dict[str, Topic]:
     return {topic.name: topic for topic in topics}
 
 
-def build_mailer(config: Config, store: RelayStore, clock: Clock) -> Mailer | None:
+def build_mailer(config: Config, store: SettingStore, clock: Clock) -> Mailer | None:
     """Return the mailer that the configuration names, None where it names none. Connects to nothing."""
     if config.maildir is not None:
         return MaildirMailer(config.maildir)

@@ -34,7 +34,7 @@ from newsletter.model.mail import SmtpReply
 from newsletter.model.readers import Consent
 from newsletter.scheduler import run_forever, stop_on_signals
 from newsletter.settings.config import Config
-from newsletter.storage import SqlSettingStore, backup
+from newsletter.storage import SettingStore, backup
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_date, plan_due
 from newsletter.workflows.health import CHECKED_EDITIONS
@@ -96,7 +96,7 @@ async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: 
         return await send_pending(newsletter, edition or None)
 
 
-class _TrialSettings(SqlSettingStore):
+class _TrialSettings(SettingStore):
     """The settings as a trial sees them: the hold that it has set for all others does not stop itself."""
 
     async def load_hold(self) -> str:

@@ -8,17 +8,19 @@ may have taken is not given to another one here: silence goes back to whoever se
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from typing import Protocol
 
 import structlog
 
 from newsletter.deliver.relay_health import RelayHealth, note_failure, note_reply, take_over
 from newsletter.deliver.smtp import SmtpMailer, SmtpSession
 from newsletter.errors import MailerError, StoreError
+from newsletter.model.ledger import RelayPause
 from newsletter.model.mail import Envelope, Silence, SmtpReply
-from newsletter.ports import Clock, RelayStore
+from newsletter.ports import Clock
 
 log = structlog.get_logger()
 
@@ -39,6 +41,23 @@ class Relay:
     reserved_on: date | None = None
     next_at: float = 0.0
     trying: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class RelayStore(Protocol):
+    """What all processes know together of the relays: how many messages each has been given on a day, and which are
+    left alone. A stage imports no storage; who sends hands over newsletter.storage.SettingStore."""
+
+    async def reserve(self, relay: str, day: date, want: int, limit: int) -> int:
+        """Take up to ``want`` messages of the day's limit; return how many, 0 where it is used up."""
+
+    async def give_back(self, relay: str, day: date, messages: int) -> None:
+        """Return what was reserved and not used."""
+
+    async def save_pause(self, relay: str, pause: RelayPause | None) -> None:
+        """Leave a relay alone for a while; None ends that."""
+
+    async def load_pauses(self) -> Mapping[str, RelayPause]:
+        """Return the last pause of each relay that has taken nothing since, also where its time is over."""
 
 
 class RelayPool:

@@ -1,35 +1,35 @@
-"""The database: the store ports on SQLAlchemy Core, one set of expressions for SQLite and PostgreSQL.
+"""The database: the stores on SQLAlchemy Core, one set of expressions for SQLite and PostgreSQL.
 
 ``open_database`` gives the Database that every store is made from.
 """
 
-from newsletter.storage.archive import SqlArchive
+from newsletter.storage.archive import Archive
 from newsletter.storage.backup import backup
-from newsletter.storage.confirmations import SqlConfirmationStore, SqlSessionStore
-from newsletter.storage.deliveries import SqlDeliveryStore
+from newsletter.storage.confirmations import ConfirmationStore, SessionStore
+from newsletter.storage.deliveries import DeliveryStore
 from newsletter.storage.engine import Database, list_sqlite_files
-from newsletter.storage.entries import SqlEntryStore
+from newsletter.storage.entries import EntryStore
 from newsletter.storage.epoch import EpochGuard
-from newsletter.storage.evidence import SqlEvidenceStore
+from newsletter.storage.evidence import EvidenceStore
 from newsletter.storage.lease import Heartbeat, find_process_space, is_dead
-from newsletter.storage.personal import SqlPersonalStore
+from newsletter.storage.personal import PersonalStore
 from newsletter.storage.schema import open_database
-from newsletter.storage.settings import SqlSettingStore
-from newsletter.storage.subscribers import SqlSubscriberStore
+from newsletter.storage.settings import SettingStore
+from newsletter.storage.subscribers import SubscriberStore
 
 __all__ = [
+    "Archive",
+    "ConfirmationStore",
     "Database",
+    "DeliveryStore",
+    "EntryStore",
     "EpochGuard",
+    "EvidenceStore",
     "Heartbeat",
-    "SqlArchive",
-    "SqlConfirmationStore",
-    "SqlDeliveryStore",
-    "SqlEntryStore",
-    "SqlEvidenceStore",
-    "SqlPersonalStore",
-    "SqlSessionStore",
-    "SqlSettingStore",
-    "SqlSubscriberStore",
+    "PersonalStore",
+    "SessionStore",
+    "SettingStore",
+    "SubscriberStore",
     "backup",
     "find_process_space",
     "is_dead",

@@ -61,7 +61,7 @@ class Found:
     entries: tuple[Entry, ...]
 
 
-class SqlArchive:
+class Archive:
     """The archive of one database."""
 
     def __init__(self, database: Database) -> None:

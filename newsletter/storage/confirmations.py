@@ -13,8 +13,8 @@ from newsletter.storage.engine import Database
 from newsletter.storage.tables import confirmations, sessions, subscribers
 
 
-class SqlConfirmationStore:
-    """What was asked for on pages. See newsletter.ports.ConfirmationStore."""
+class ConfirmationStore:
+    """What was asked for on a page and waits for a click in a mail."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -121,7 +121,7 @@ class SqlConfirmationStore:
             return gone.rowcount
 
 
-class SqlSessionStore:
+class SessionStore:
     """The operator's sessions. Only hashes of tokens are kept, so that a copy of the database opens nothing."""
 
     def __init__(self, database: Database) -> None:

@@ -75,8 +75,8 @@ _HELD = (State.CLAIMED, State.IN_DATA)
 _RELEASED: Mapping[str, Any] = {"claimed_by": None, "state_before_claim": None}
 
 
-class SqlDeliveryStore(DeliveryViews):
-    """The ledger of one database. See newsletter.ports.DeliveryStore."""
+class DeliveryStore(DeliveryViews):
+    """The ledger of one database."""
 
     def __init__(self, database: Database, guard: EpochGuard | None = None) -> None:
         super().__init__(database)
@@ -777,7 +777,7 @@ def suppress(
 
 
 def insert_notice(connection: Connection, queued: QueuedNotice, now: datetime) -> bool:
-    """Queue one mail that is no digest; see SqlDeliveryStore.queue_notice."""
+    """Queue one mail that is no digest; see DeliveryStore.queue_notice."""
     inserted = connection.execute(
         insert_or_ignore(connection, deliveries)
         .values(

@@ -43,7 +43,7 @@ _ORDER_OF_STATES = {state: place for place, state in enumerate(State)}
 
 
 class DeliveryViews:
-    """The reading half of the ledger. See newsletter.ports.DeliveryStore."""
+    """The reading half of the ledger."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -71,8 +71,8 @@ _ELSEWHERE = ("id", "aliases", "sources")
 _PLAIN = tuple(field.name for field in fields(Entry) if field.name not in (*_LISTS, *_ELSEWHERE))
 
 
-class SqlRunTransaction:
-    """One collect run inside its transaction. Made by SqlEntryStore.open_run."""
+class RunTransaction:
+    """One collect run that becomes visible, or leaves nothing. Made by EntryStore.open_run."""
 
     def __init__(self, connection: AsyncConnection, number: int) -> None:
         self._connection = connection
@@ -124,7 +124,8 @@ class SqlRunTransaction:
         moved: Sequence[Move],
         answers: Mapping[str, Validators],
     ) -> None:
-        """Write how each look ended, and what replaces what was known of sources and locations."""
+        """Write how each look ended. health, moved and answers replace what was known of the same source and location;
+        a Move with an empty target is forgotten."""
         await _save_looks(self._connection, records, health, moved, answers)
 
     async def _absorb(self, change: EntryChange) -> None:
@@ -250,14 +251,14 @@ class SqlRunTransaction:
             await self._connection.execute(insert_or_update(self._connection, observations), rows)
 
 
-class SqlEntryStore:
-    """The entries and runs of one database. See newsletter.ports.EntryStore."""
+class EntryStore:
+    """The entries and runs of one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     @asynccontextmanager
-    async def open_run(self, now: datetime) -> AsyncIterator[SqlRunTransaction]:
+    async def open_run(self, now: datetime) -> AsyncIterator[RunTransaction]:
         """Open the one serialised transaction that gives a run the next number; commits on a clean exit.
 
         No other method of a store may be called inside: SQLite has one writer.
@@ -269,7 +270,7 @@ class SqlEntryStore:
                 )
             ).one()
             await connection.execute(insert(runs).values(number=number, visible_at=now))
-            yield SqlRunTransaction(connection, number)
+            yield RunTransaction(connection, number)
 
     async def save_looks(
         self,

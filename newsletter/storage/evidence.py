@@ -23,8 +23,8 @@ Choose = Callable[[str, State, Sequence[datetime]], BounceAction]
 _SET_ASIDE = "set aside"
 
 
-class SqlEvidenceStore:
-    """The reports of one database. See newsletter.ports.EvidenceStore."""
+class EvidenceStore:
+    """What came back: the reports about our mails."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

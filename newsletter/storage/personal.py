@@ -36,7 +36,7 @@ from newsletter.storage.tables import (
 from newsletter.storage.tables import subscribers as readers
 
 
-class SqlPersonalStore:
+class PersonalStore:
     """The readers of one database, as each of them may see and change themself."""
 
     def __init__(self, database: Database) -> None:

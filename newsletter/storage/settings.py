@@ -22,8 +22,8 @@ _PAUSE = "relay_pause:"
 _STEP_FAILURE = "step_failure:"
 
 
-class SqlSettingStore:
-    """See newsletter.ports.SettingStore and RelayStore."""
+class SettingStore:
+    """The settings, and what all processes know together of the relays."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -43,8 +43,8 @@ Write = Callable[[Subscriber, Subscriber], QueuedNotice | None]
 """A reader before and after a move → the mail that tells them, if any."""
 
 
-class SqlSubscriberStore:
-    """The readers of one database. See newsletter.ports.SubscriberStore."""
+class SubscriberStore:
+    """The readers of one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -21,7 +21,7 @@ from newsletter.match.lookup import Lookup, build_lookup, build_plain_lookup
 from newsletter.match.query import parse_query
 from newsletter.model.entries import Entry, EntryKey
 from newsletter.model.topics import Query
-from newsletter.storage import SqlArchive
+from newsletter.storage import Archive
 from newsletter.text import clean_line, clean_output
 from newsletter.workflows.newest_corpus import NewestCorpus
 
@@ -90,7 +90,7 @@ class Searcher:
     """Answers questions, shared by all visitors. Queries are looked at in threads of their own, a few entries at a
     time, so that many who ask wait for each other and nobody else for them."""
 
-    def __init__(self, archive: SqlArchive, corpora: NewestCorpus) -> None:
+    def __init__(self, archive: Archive, corpora: NewestCorpus) -> None:
         self._archive = archive
         self._corpora = corpora
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="search")

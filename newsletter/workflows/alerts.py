@@ -14,9 +14,9 @@ import structlog
 from newsletter.model.ledger import PENDING, Kind, QueuedNotice, State
 from newsletter.model.mail import Fact, Identity
 from newsletter.model.readers import EmailAddress
-from newsletter.ports import DeliveryStore, SubscriberStore
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_alert
+from newsletter.storage import DeliveryStore, SubscriberStore
 from newsletter.workflows.health import BROKEN_AFTER, SHOWN_SET_ASIDE, Health, is_broken
 from newsletter.workflows.notices import find_recipient
 

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from newsletter.compose.slots import choose_plan, choose_plan_for_date, realign
 from newsletter.model.ledger import PlanResult
 from newsletter.model.readers import Consent, SubscriberId
-from newsletter.ports import DeliveryStore, SubscriberStore
+from newsletter.storage import DeliveryStore, SubscriberStore
 
 _BATCH = 500
 

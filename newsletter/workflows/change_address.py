@@ -16,10 +16,10 @@ from newsletter.address import is_same_address
 from newsletter.model.ledger import QueuedNotice
 from newsletter.model.mail import Identity, Notice
 from newsletter.model.readers import AddressChange, Confirmation, Consent, EmailAddress, Subscriber
-from newsletter.ports import PersonalStore, SubscriberStore
 from newsletter.render.language import Language, load_language
 from newsletter.render.notices import write_address_taken, write_new_address, write_old_address
 from newsletter.settings.checked_yaml import to_json
+from newsletter.storage import PersonalStore, SubscriberStore
 from newsletter.workflows.confirm_by_mail import NEW_ADDRESS, ConfirmByMail
 
 

@@ -39,7 +39,9 @@ from newsletter.model.sources import (
     SourceHealth,
     Validators,
 )
-from newsletter.ports import Clock, EntryStore, Fetcher, RunTransaction
+from newsletter.ports import Clock, Fetcher
+from newsletter.storage import EntryStore
+from newsletter.storage.entries import RunTransaction
 
 _LOOK_DEADLINE_S = 600.0
 _GONE = 410

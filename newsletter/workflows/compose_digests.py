@@ -22,7 +22,7 @@ from newsletter.model.digest import Digest, Shown, Window
 from newsletter.model.entries import Entry, EntryId
 from newsletter.model.readers import Slot, Subscriber
 from newsletter.model.topics import Match, Query, Standing, Topic, TopicMatches
-from newsletter.ports import EntryStore
+from newsletter.storage import EntryStore
 from newsletter.workflows.liked_papers import load_papers
 
 _MOST_FOUND = 20_000  # so many topics, and queries, are remembered with what they find

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from newsletter.model.ledger import Kind, QueuedNotice
 from newsletter.model.mail import Notice
 from newsletter.model.readers import Asked, Confirmation, EmailAddress, Subscriber
-from newsletter.ports import ConfirmationStore, DeliveryStore
 from newsletter.signing import Secret
+from newsletter.storage import ConfirmationStore, DeliveryStore
 from newsletter.web_links import WebLinks
 
 Write = Callable[[str], Notice]

@@ -15,7 +15,7 @@ from newsletter.compose.slots import next_slot
 from newsletter.model.entries import Entry, EntryHistory
 from newsletter.model.ledger import EntryDelivery
 from newsletter.model.readers import Subscriber, SubscriberId
-from newsletter.ports import DeliveryStore, EntryStore, SubscriberStore
+from newsletter.storage import DeliveryStore, EntryStore, SubscriberStore
 from newsletter.workflows.compose_digests import DigestBuilder
 
 _MOST_TITLES = 20

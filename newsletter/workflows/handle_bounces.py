@@ -26,8 +26,9 @@ from newsletter.errors import MailerError, StoreError
 from newsletter.model.ledger import DeliveryId
 from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.model.reports import Report, ReportKind, Unreadable
-from newsletter.ports import Clock, EvidenceStore, Inbox
+from newsletter.ports import Clock, Inbox
 from newsletter.signing import Purpose, Secret, check_token
+from newsletter.storage import EvidenceStore
 from newsletter.tracebacks import word_failure
 
 log = structlog.get_logger()

@@ -17,7 +17,7 @@ from newsletter.model.ledger import PENDING, LedgerCount, State
 from newsletter.model.reports import SetAside
 from newsletter.model.sources import SourceHealth
 from newsletter.model.steps import StepFailure, StepName
-from newsletter.ports import DeliveryStore, EntryStore, Guard, SettingStore
+from newsletter.storage import DeliveryStore, EntryStore, EpochGuard, SettingStore
 
 _EDITIONS = 9
 CHECKED_EDITIONS = 3
@@ -56,7 +56,7 @@ async def load_health(
     deliveries: DeliveryStore,
     entries: EntryStore,
     settings: SettingStore,
-    guard: Guard,
+    guard: EpochGuard,
     paused: Mapping[str, str],
     late_after: timedelta,
     set_aside: SetAside | None,

@@ -13,9 +13,10 @@ from datetime import datetime
 from newsletter.compose.subscription import WORDS, add
 from newsletter.errors import ClashError, StoreError
 from newsletter.model.readers import Cadence, Refusal, Subscriber
-from newsletter.ports import Clock, EntryStore, SubscriberStore
+from newsletter.ports import Clock
 from newsletter.settings.readers import new_subscriber
 from newsletter.settings.readers_csv import Taken
+from newsletter.storage import EntryStore, SubscriberStore
 from newsletter.workflows.import_subscribers import find_window_start
 
 _TRIES = 5

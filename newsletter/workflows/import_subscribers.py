@@ -17,9 +17,9 @@ from newsletter.compose.subscription import add
 from newsletter.match.topics import parse_topics
 from newsletter.model.readers import Cadence, Consent, Subscriber
 from newsletter.model.topics import Topic
-from newsletter.ports import EntryStore, SubscriberStore
 from newsletter.settings.subscribers_file import FileImport, choose_import, parse_subscribers
 from newsletter.settings.yaml_text import read_text
+from newsletter.storage import EntryStore, SubscriberStore
 
 
 async def choose_subscribers(

@@ -17,7 +17,8 @@ import structlog
 
 from newsletter.errors import FellBehindError, StoreError
 from newsletter.model.ledger import BeginData, InstanceId, Settle, Step
-from newsletter.ports import Clock, DeliveryStore
+from newsletter.ports import Clock
+from newsletter.storage import DeliveryStore
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from newsletter.match.similarity import find_named
 from newsletter.model.entries import Entry
 from newsletter.model.sources import Source
 from newsletter.model.topics import Topic
-from newsletter.ports import EntryStore
+from newsletter.storage import EntryStore
 
 
 async def load_papers(papers: Collection[str], entries: EntryStore) -> dict[str, Entry]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from newsletter.deliver.relay_health import end_failure
-from newsletter.ports import Clock, RelayStore
+from newsletter.ports import Clock
+from newsletter.storage import SettingStore
 
 
-async def try_failed_relays(relays: RelayStore, clock: Clock) -> None:
+async def try_failed_relays(relays: SettingStore, clock: Clock) -> None:
     """End the pauses of relays that could not be used (no connection, no login), and no others. Each is remembered, so
     that one message decides, and the next pause is longer."""
     now = clock.now()

@@ -6,7 +6,8 @@ import asyncio
 from datetime import UTC, date
 
 from newsletter.match.corpus import HISTORY, Corpus
-from newsletter.ports import Clock, EntryStore
+from newsletter.ports import Clock
+from newsletter.storage import EntryStore
 
 Stand = tuple[int, date]
 """The newest run, and the date (UTC): what is known of the last days is another thing after either."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from newsletter.compose.subscription import ask
 from newsletter.model.readers import EmailAddress, Subscriber
-from newsletter.ports import SubscriberStore
+from newsletter.storage import SubscriberStore
 from newsletter.workflows.preview import make_trial_reader
 
 

@@ -20,7 +20,7 @@ from newsletter.model.ledger import Delivery, DeliveryId, Kind, State
 from newsletter.model.mail import Fact, Identity
 from newsletter.model.readers import Cadence, EmailAddress, Slot, Subscriber
 from newsletter.model.topics import Topic
-from newsletter.ports import Clock, DeliveryStore
+from newsletter.ports import Clock
 from newsletter.render.language import load_language
 from newsletter.render.notices import (
     write_alert,
@@ -29,6 +29,7 @@ from newsletter.render.notices import (
     write_goodbye,
     write_login,
 )
+from newsletter.storage import DeliveryStore
 from newsletter.workflows.build_mail import DigestMail, Mail, MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
 

@@ -36,7 +36,8 @@ from newsletter.model.ledger import (
 )
 from newsletter.model.mail import Silence, SmtpReply
 from newsletter.model.readers import EmailAddress, Slot, Subscriber
-from newsletter.ports import Clock, DeliveryStore, Guard, Mailer, SettingStore, SubscriberStore
+from newsletter.ports import Clock, Mailer
+from newsletter.storage import DeliveryStore, EpochGuard, SettingStore, SubscriberStore
 from newsletter.tracebacks import word_error
 from newsletter.workflows.build_mail import DigestMail, LedgerMail, MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
@@ -84,7 +85,7 @@ class Sender:
     deliveries: DeliveryStore
     settings: SettingStore
     mailer: Mailer
-    guard: Guard
+    guard: EpochGuard
     return_path: Callable[[DeliveryId], EmailAddress] | None
     digests: DigestBuilder
     mails: MailBuilder

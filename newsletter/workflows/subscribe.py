@@ -18,10 +18,10 @@ from newsletter.compose.subscription import ask
 from newsletter.errors import StoreError
 from newsletter.model.mail import Identity, Notice
 from newsletter.model.readers import Cadence, Confirmation, Consent, Refused, Subscriber, Suppression
-from newsletter.ports import ConfirmationStore, SubscriberStore
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_confirm, write_known
 from newsletter.settings.checked_yaml import to_json
+from newsletter.storage import ConfirmationStore, SubscriberStore
 from newsletter.workflows.confirm_by_mail import SUBSCRIBING, ConfirmByMail, is_open
 from newsletter.workflows.subscriptions import Subscriptions
 

@@ -26,10 +26,11 @@ from newsletter.model.readers import (
     SubscriberId,
 )
 from newsletter.model.topics import Topic
-from newsletter.ports import Clock, EntryStore, SubscriberStore
+from newsletter.ports import Clock
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_changed, write_goodbye
 from newsletter.signing import Secret
+from newsletter.storage import EntryStore, SubscriberStore
 from newsletter.web_links import WebLinks
 from newsletter.workflows.import_subscribers import begin_reading, find_window_start
 

@@ -18,7 +18,8 @@ import structlog
 
 from newsletter.errors import NewsletterError
 from newsletter.model.steps import StepFailure, StepName
-from newsletter.ports import Clock, SettingStore
+from newsletter.ports import Clock
+from newsletter.storage import SettingStore
 from newsletter.tracebacks import word_failure
 
 log = structlog.get_logger()

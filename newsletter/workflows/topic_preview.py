@@ -28,7 +28,7 @@ from newsletter.match.similarity import build_interest, find_named
 from newsletter.model.digest import Item, Window
 from newsletter.model.entries import Entry
 from newsletter.model.topics import Match, Topic
-from newsletter.ports import EntryStore
+from newsletter.storage import EntryStore
 from newsletter.workflows.liked_papers import load_papers
 from newsletter.workflows.newest_corpus import NewestCorpus, Stand
 from newsletter.workflows.suggest_topics import Suggestion, suggest_topics

@@ -14,7 +14,7 @@ from newsletter.match.topics import parse_topics
 from newsletter.model.entries import Entry
 from newsletter.model.readers import Subscriber
 from newsletter.model.topics import Topic
-from newsletter.ports import EntryStore
+from newsletter.storage import EntryStore
 from newsletter.workflows.liked_papers import load_papers
 
 MOST_SHARE = 0.4  # a topic that takes more than this of all entries chooses little

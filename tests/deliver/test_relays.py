@@ -16,7 +16,7 @@ from newsletter.errors import MailerError, StoreError
 from newsletter.model.ledger import PauseKind, RelayPause
 from newsletter.model.mail import Deferred, Envelope, Rejected, Silence, SmtpReply
 from newsletter.model.readers import EmailAddress
-from newsletter.storage import Database, SqlSettingStore, open_database
+from newsletter.storage import Database, SettingStore, open_database
 from newsletter.workflows.mended_relays import try_failed_relays
 from tests.builders import at
 from tests.deliver.sink import Sink
@@ -41,7 +41,7 @@ def make_relay(sink: Sink, name: str, *, per_second: float = 0, per_day: int = 0
 @asynccontextmanager
 async def pool(*relays: Relay, clock: SetClock | None = None) -> AsyncIterator[RelayPool]:
     database = await open_database("sqlite:///:memory:")
-    made = RelayPool(relays, SqlSettingStore(database), clock or SetClock())
+    made = RelayPool(relays, SettingStore(database), clock or SetClock())
     try:
         yield made
     finally:
@@ -101,7 +101,7 @@ async def test_a_message_that_one_relay_may_have_taken_is_not_given_to_another()
 async def test_a_daily_limit_holds_over_restarts_and_ends_with_the_day() -> None:
     clock = SetClock()
     database = await open_database("sqlite:///:memory:")
-    limits = SqlSettingStore(database)
+    limits = SettingStore(database)
     async with Sink() as sink:
         for expected in (3, 2, 0):
             relays = RelayPool([make_relay(sink, "1", per_day=5)], limits, clock)
@@ -125,12 +125,12 @@ async def test_a_pause_is_known_to_other_processes_and_after_a_restart_and_ends_
     clock = SetClock()
     database = await open_database("sqlite:///:memory:")
     async with Sink(mail="554 5.7.1 we do not want you") as sink:
-        one = RelayPool([make_relay(sink, "1")], SqlSettingStore(database), clock)
+        one = RelayPool([make_relay(sink, "1")], SettingStore(database), clock)
         with pytest.raises(MailerError, match="refuses the sender"):
             await send(one)
         asked = sink.connections
 
-        other = RelayPool([make_relay(sink, "1")], SqlSettingStore(database), clock)
+        other = RelayPool([make_relay(sink, "1")], SettingStore(database), clock)
         with pytest.raises(MailerError, match="left alone until 08:01 UTC"):
             await send(other)
         assert sink.connections == asked, "the other process leaves the relay alone without asking it"
@@ -138,7 +138,7 @@ async def test_a_pause_is_known_to_other_processes_and_after_a_restart_and_ends_
         clock.at += timedelta(minutes=2)
         sink.mail = ""
         assert isinstance(await send(other), SmtpReply)
-        assert not await SqlSettingStore(database).load_pauses()
+        assert not await SettingStore(database).load_pauses()
         await one.close()
         await other.close()
     await database.close()
@@ -148,7 +148,7 @@ async def test_all_connections_know_of_a_pause_from_before_a_restart() -> None:
     """Also those that begin while the first one is asking the store."""
     clock = SetClock()
     database = await open_database("sqlite:///:memory:")
-    store = SqlSettingStore(database)
+    store = SettingStore(database)
     await store.save_pause(
         "1", RelayPause(NOW + timedelta(minutes=1), "it defers nearly everything", 1, PauseKind.STORM)
     )
@@ -191,7 +191,7 @@ async def test_after_a_pause_one_message_decides_and_a_login_that_is_still_refus
 async def test_who_begins_to_send_ends_the_pauses_of_relays_that_could_not_be_used_and_no_others(
     kind: PauseKind, database: Database
 ) -> None:
-    store, until = SqlSettingStore(database), NOW + timedelta(hours=1)
+    store, until = SettingStore(database), NOW + timedelta(hours=1)
     await store.save_pause("1", RelayPause(until, "why", 3, kind))
     await store.save_pause("2", RelayPause(NOW - timedelta(hours=1), "long ago", 2, kind))
 
@@ -203,7 +203,7 @@ async def test_who_begins_to_send_ends_the_pauses_of_relays_that_could_not_be_us
 
 
 async def test_a_reply_is_not_lost_where_the_store_is_away() -> None:
-    class Away(SqlSettingStore):
+    class Away(SettingStore):
         async def save_pause(self, relay: str, pause: RelayPause | None) -> None:
             raise StoreError("away")
 
@@ -223,7 +223,7 @@ async def test_a_reply_is_not_lost_where_the_store_is_away() -> None:
 
 async def test_two_processes_share_a_daily_limit() -> None:
     database = await open_database("sqlite:///:memory:")
-    one, other = SqlSettingStore(database), SqlSettingStore(database)
+    one, other = SettingStore(database), SettingStore(database)
     day = date(2026, 6, 16)
 
     assert await one.reserve("1", day, 20, 30) == 20

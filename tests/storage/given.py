@@ -23,7 +23,7 @@ from newsletter.model.ledger import (
 )
 from newsletter.model.mail import Outcome
 from newsletter.model.readers import EmailAddress, Slot, Subscriber
-from newsletter.storage import Database, SqlDeliveryStore, SqlEntryStore, SqlSubscriberStore
+from newsletter.storage import Database, DeliveryStore, EntryStore, SubscriberStore
 from newsletter.storage.subscriptions import insert_readers, load_ids, log_consents
 from tests.builders import DAY, make_entry, make_subscriber
 
@@ -70,7 +70,7 @@ async def given_reader(
     database: Database, address: str = "ada@example.org", *, counted_run: int = 0
 ) -> Subscriber:
     """A confirmed reader whose next digest is due."""
-    store = SqlSubscriberStore(database)
+    store = SubscriberStore(database)
     await store.save([make_subscriber(address, counted_run=counted_run, next_due_at=DUE)], NOW, "added")
     return await reload(database, address)
 
@@ -88,38 +88,36 @@ async def put_readers(database: Database, *people: Subscriber) -> None:
 
 async def reload(database: Database, address: str = "ada@example.org") -> Subscriber:
     """The reader as the database has them now."""
-    reader = await SqlSubscriberStore(database).load(EmailAddress(address))
+    reader = await SubscriberStore(database).load(EmailAddress(address))
     assert reader is not None
     return reader
 
 
 async def given_instance(database: Database, pid: int = 100) -> InstanceId:
-    return await SqlDeliveryStore(database).register_instance("host", "boot", pid, NOW)
+    return await DeliveryStore(database).register_instance("host", "boot", pid, NOW)
 
 
 async def given_queued(database: Database, reader: Subscriber, days: int = 0) -> None:
     reader = await reload(database, reader.address)
-    result = await plan_one(SqlDeliveryStore(database), reader, make_plan(days))
+    result = await plan_one(DeliveryStore(database), reader, make_plan(days))
     assert result is PlanResult.PLANNED
 
 
 async def plan_one(
-    store: SqlDeliveryStore, reader: Subscriber, plan: Plan, *, by_hand: bool = False
+    store: DeliveryStore, reader: Subscriber, plan: Plan, *, by_hand: bool = False
 ) -> PlanResult:
     """Write one reader's plan."""
     (result,) = await store.plan([(reader, plan)], NOW, by_hand=by_hand)
     return result
 
 
-async def begin_data(
-    store: SqlDeliveryStore, delivery: Delivery, instance: InstanceId, frozen: Frozen
-) -> bool:
+async def begin_data(store: DeliveryStore, delivery: Delivery, instance: InstanceId, frozen: Frozen) -> bool:
     """Take the fence before DATA, for the next attempt at this delivery as it was claimed."""
     (took,) = await store.record(instance, [BeginData(delivery.id, delivery.attempt + 1, frozen)], NOW)
     return took
 
 
-async def settle(store: SqlDeliveryStore, delivery: Delivery, instance: InstanceId, outcome: Outcome) -> bool:
+async def settle(store: DeliveryStore, delivery: Delivery, instance: InstanceId, outcome: Outcome) -> bool:
     """Write the outcome of the next attempt at this delivery as it was claimed."""
     (took,) = await store.record(instance, [Settle(delivery.id, delivery.attempt + 1, outcome)], NOW)
     return took
@@ -131,7 +129,7 @@ async def claim_one(
     now: datetime = NOW,
 ) -> Delivery:
     """Claim the only row that can be claimed."""
-    (delivery,) = await SqlDeliveryStore(database).claim(instance, now, 10, [Kind.DIGEST])
+    (delivery,) = await DeliveryStore(database).claim(instance, now, 10, [Kind.DIGEST])
     return delivery
 
 
@@ -146,14 +144,14 @@ async def given_in_data(
     """A digest of this reader that this instance has begun to send."""
     await given_queued(database, reader, days)
     delivery = await claim_one(database, instance, NOW + timedelta(days=days))
-    assert await begin_data(SqlDeliveryStore(database), delivery, instance, frozen or make_frozen())
+    assert await begin_data(DeliveryStore(database), delivery, instance, frozen or make_frozen())
     return delivery
 
 
 async def load_row(database: Database, days: int = 0) -> Delivery:
     """The only delivery of the edition so many days after DAY."""
     edition = (DAY + timedelta(days=days)).isoformat()
-    ((delivery, _),) = await SqlDeliveryStore(database).load_edition(edition)
+    ((delivery, _),) = await DeliveryStore(database).load_edition(edition)
     return delivery
 
 
@@ -169,7 +167,7 @@ def make_sighting(entry: Entry, source: str = "hf") -> Sighting:
 
 async def save_run(database: Database, *changes: EntryChange, now: datetime = NOW) -> int:
     """Save changes as one run; return its number."""
-    async with SqlEntryStore(database).open_run(now) as run:
+    async with EntryStore(database).open_run(now) as run:
         await run.save(changes, now)
         return run.number
 
@@ -177,4 +175,4 @@ async def save_run(database: Database, *changes: EntryChange, now: datetime = NO
 async def given_entries(database: Database, *numbers: int) -> list[Entry]:
     """Entries that the next run brings, by id."""
     run = await save_run(database, *(make_change(number) for number in numbers))
-    return list(await SqlEntryStore(database).load_entries(Window(run - 1, run)))
+    return list(await EntryStore(database).load_entries(Window(run - 1, run)))

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from newsletter.match.lookup import Lookup, Run, SomeOf, build_lookup, build_plain_lookup
 from newsletter.match.query import parse_query
 from newsletter.model.entries import Entry, EntryChange, EntryEvent, EntryId, EntryKey, EventKind, Sighting
-from newsletter.storage import Database, SqlArchive, SqlEntryStore
+from newsletter.storage import Archive, Database, EntryStore
 from newsletter.storage.word_index import MOST_RUNS, index_all
 from tests.builders import DAY, at, make_entry
 from tests.storage.given import NOW, save_run
@@ -38,14 +38,14 @@ async def test_edition_is_in_the_order_of_votes_then_of_keys(database: Database)
     votes = {1: 3, 2: None, 3: 9, 4: 3, 5: 0, 6: None}
     await save_run(database, *(listed(make_entry(n, upvotes=v), DAY) for n, v in reversed(votes.items())))
 
-    edition = await SqlArchive(database).load_edition(DAY)
+    edition = await Archive(database).load_edition(DAY)
 
     assert keys(one.entry for one in edition.entries) == ["3", "1", "4", "5", "2", "6"]
 
 
 async def test_entry_that_is_listed_again_is_new_on_its_first_date_only(database: Database) -> None:
     await save_run(database, listed(make_entry(1), MONDAY, DAY), listed(make_entry(2), DAY))
-    archive = SqlArchive(database)
+    archive = Archive(database)
 
     first, second = await archive.load_edition(MONDAY), await archive.load_edition(DAY)
 
@@ -59,7 +59,7 @@ async def test_entry_without_a_listing_date_belongs_to_the_day_on_which_it_was_f
 ) -> None:
     seen = {1: "2026-06-15 23:59", 2: "2026-06-16 00:00", 3: "2026-06-16 23:59", 4: "2026-06-17 00:00"}
     await save_run(database, *(listed(make_entry(n, first_seen_at=at(t)), None) for n, t in seen.items()))
-    archive = SqlArchive(database)
+    archive = Archive(database)
 
     edition = await archive.load_edition(DAY)
 
@@ -74,7 +74,7 @@ async def test_neighbours_of_an_edition_are_the_nearest_dates_with_entries(datab
     await save_run(
         database, listed(make_entry(1), before), listed(make_entry(2), DAY), listed(make_entry(3), after)
     )
-    archive = SqlArchive(database)
+    archive = Archive(database)
 
     found = {day: await archive.load_edition(day) for day in (before, DAY, DAY + timedelta(days=1), after)}
 
@@ -92,7 +92,7 @@ async def test_what_no_source_lists_is_nowhere_in_the_archive(database: Database
         replace(make_entry(1, listed_on=None, first_seen_at=at("2026-06-16 06:00")), id=EntryId(0))
     )
     await save_run(database, named, listed(make_entry(2), DAY))
-    archive = SqlArchive(database)
+    archive = Archive(database)
 
     edition = await archive.load_edition(DAY)
     newest = await archive.load_newest(10)
@@ -113,11 +113,11 @@ async def test_newest_run_comes_first_and_within_it_the_order_of_a_day(database:
         listed(make_entry(3, upvotes=2, first_seen_run=2), DAY),
     )
 
-    assert keys(await SqlArchive(database).load_newest(2)) == ["3", "2"]
+    assert keys(await Archive(database).load_newest(2)) == ["3", "2"]
 
 
 async def test_version_changes_with_every_run(database: Database) -> None:
-    archive = SqlArchive(database)
+    archive = Archive(database)
     versions = [await archive.load_version()]
     for number in (1, 2):
         await save_run(database, listed(make_entry(number), DAY))
@@ -128,13 +128,13 @@ async def test_version_changes_with_every_run(database: Database) -> None:
 
 async def test_newest_event_of_an_entry_is_when_it_changed(database: Database) -> None:
     await save_run(database, listed(make_entry(1), DAY), listed(make_entry(2), DAY))
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
     one, two = await store.load_known([EntryKey("arxiv:2606.00001"), EntryKey("arxiv:2606.00002")])
     for number, event in enumerate((EventKind.CROSS_LISTED, EventKind.NEW_VERSION)):
         change = EntryChange(one, events=(EntryEvent(event, "x", "hf"),))
         await save_run(database, change, now=NOW + timedelta(days=number))
 
-    changed = await SqlArchive(database).load_changed_at([one.id, two.id])
+    changed = await Archive(database).load_changed_at([one.id, two.id])
 
     assert changed == {one.id: NOW + timedelta(days=1)}
 
@@ -150,7 +150,7 @@ async def test_papers_with_all_the_words_in_the_title_come_first_then_the_newest
         for n, (title, summary) in enumerate(zip(titles, summaries, strict=True), 1)
     ]
     await save_run(database, *changes)
-    archive = SqlArchive(database)
+    archive = Archive(database)
 
     found = await archive.search(plain("agent tool"))
 
@@ -178,7 +178,7 @@ async def test_words_are_found_as_topics_find_them(database: Database, words: st
         database, listed(make_entry(1, title=title), DAY), listed(make_entry(2, title="Other"), DAY)
     )
 
-    assert keys((await SqlArchive(database).search(plain(words))).entries) == ["1"]
+    assert keys((await Archive(database).search(plain(words))).entries) == ["1"]
 
 
 async def test_lookup_of_a_query_finds_phrases_prefixes_names_and_categories(database: Database) -> None:
@@ -187,7 +187,7 @@ async def test_lookup_of_a_query_finds_phrases_prefixes_names_and_categories(dat
     )
     other = make_entry(2, title="Tuning of fine proteins", summary="")
     await save_run(database, listed(one, DAY), listed(other, DAY))
-    archive = SqlArchive(database)
+    archive = Archive(database)
 
     for query in (
         '"fine tuning"',
@@ -205,7 +205,7 @@ async def test_index_follows_changes_and_merges(database: Database) -> None:
     await save_run(
         database, listed(make_entry(1, title="First words"), DAY), listed(make_entry(2, title="Twin"), DAY)
     )
-    store, archive = SqlEntryStore(database), SqlArchive(database)
+    store, archive = EntryStore(database), Archive(database)
     one, two = await store.load_known([EntryKey("arxiv:2606.00001"), EntryKey("arxiv:2606.00002")])
 
     changed = replace(one, title="Second words", aliases=(two.key,))
@@ -222,7 +222,7 @@ async def test_index_that_is_made_again_finds_the_same(database: Database) -> No
     async with database.write() as connection:
         await connection.execute(text("DELETE FROM entry_words"))
         await connection.run_sync(index_all)
-    archive = SqlArchive(database)
+    archive = Archive(database)
 
     for words in ("naive robot", "quill", "planning"):
         assert keys((await archive.search(plain(words))).entries) == ["1"]
@@ -240,7 +240,7 @@ async def test_index_that_is_made_again_finds_the_same(database: Database) -> No
 )  # fmt: skip
 async def test_odd_words_fail_nowhere(database: Database, odd: str) -> None:
     await save_run(database, listed(make_entry(1, title=odd.replace("\0", " ")[:3_000]), DAY))
-    archive = SqlArchive(database)
+    archive = Archive(database)
     lookup = build_plain_lookup(odd[:400])
 
     if lookup is None:
@@ -250,7 +250,7 @@ async def test_odd_words_fail_nowhere(database: Database, odd: str) -> None:
 
 async def test_lookup_that_is_too_large_is_not_asked(database: Database) -> None:
     await save_run(database, listed(make_entry(1), DAY))
-    archive = SqlArchive(database)
+    archive = Archive(database)
     lookup = SomeOf(tuple(Run((f"word{number}",)) for number in range(MOST_RUNS + 1)))
 
     assert (await archive.search(lookup)).total == 0
@@ -261,4 +261,4 @@ async def test_largest_lookup_is_answered(database: Database) -> None:
     await save_run(database, listed(make_entry(1), DAY))
     lookup = SomeOf((*(Run((f"word{number}", "other")) for number in range(MOST_RUNS - 1)), Run(("paper",))))
 
-    assert (await SqlArchive(database).search(lookup)).total == 1
+    assert (await Archive(database).search(lookup)).total == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import StoreError
-from newsletter.storage import Database, SqlEntryStore, SqlSubscriberStore, backup, open_database
+from newsletter.storage import Database, EntryStore, SubscriberStore, backup, open_database
 from tests.storage.given import NOW, given_reader
 
 
@@ -26,7 +26,7 @@ async def test_backup_opens_as_the_same_newsletter(tmp_path: Path) -> None:
     await backup(database, tmp_path / "copy.db")
 
     copy = await open_database(f"sqlite:///{tmp_path / 'copy.db'}")
-    assert await SqlSubscriberStore(copy).load_all() == await SqlSubscriberStore(database).load_all()
+    assert await SubscriberStore(copy).load_all() == await SubscriberStore(database).load_all()
     assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
     await copy.close()
     await database.close()
@@ -34,11 +34,11 @@ async def test_backup_opens_as_the_same_newsletter(tmp_path: Path) -> None:
 
 async def test_backup_during_a_change_has_the_state_before_it(tmp_path: Path) -> None:
     database = await open_given_sqlite(tmp_path)
-    async with SqlEntryStore(database).open_run(NOW):
+    async with EntryStore(database).open_run(NOW):
         await asyncio.wait_for(backup(database, tmp_path / "copy.db"), 10)
 
     copy = await open_database(f"sqlite:///{tmp_path / 'copy.db'}")
-    assert await SqlEntryStore(copy).newest_run() == 0
+    assert await EntryStore(copy).newest_run() == 0
     await copy.close()
     await database.close()
 

@@ -26,7 +26,7 @@ from sqlalchemy.types import TypeDecorator
 from newsletter.errors import StoreError
 from newsletter.match.lookup import Run
 from newsletter.model.mail import Rejected
-from newsletter.storage import Database, SqlDeliveryStore, SqlEvidenceStore, SqlSettingStore
+from newsletter.storage import Database, DeliveryStore, EvidenceStore, SettingStore
 from newsletter.storage.engine import CleanText, insert_or_update
 from newsletter.storage.tables import confirmations, metadata, settings
 from newsletter.storage.word_index import find_words
@@ -132,7 +132,7 @@ async def test_an_outcome_is_written_whatever_the_relay_said(
     reader, instance = await given_reader(database), await given_instance(database)
     await given_queued(database, reader)
     delivery = await claim_one(database, instance)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
 
     assert await settle(store, delivery, instance, Rejected(f"550 {said}"))
 
@@ -143,6 +143,6 @@ async def test_an_outcome_is_written_whatever_the_relay_said(
 async def test_a_reason_and_a_report_are_kept_whatever_they_say(
     database: Database, said: str, kept: str
 ) -> None:
-    await SqlSettingStore(database).save_hold(said)
-    assert await SqlSettingStore(database).load_hold() == kept
-    assert await SqlEvidenceStore(database).find_by_message_id(f"<{said}@mx.example.org>") is None
+    await SettingStore(database).save_hold(said)
+    assert await SettingStore(database).load_hold() == kept
+    assert await EvidenceStore(database).find_by_message_id(f"<{said}@mx.example.org>") is None

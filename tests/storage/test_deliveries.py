@@ -13,7 +13,7 @@ from newsletter.model.digest import Shown, Window
 from newsletter.model.ledger import BeginData, Close, DeliveryId, Kind, PlanResult, Settle, State
 from newsletter.model.mail import Accepted, Deferred, Outcome, Rejected, Uncertain
 from newsletter.model.readers import EmailAddress
-from newsletter.storage import Database, SqlDeliveryStore, SqlSubscriberStore
+from newsletter.storage import Database, DeliveryStore, SubscriberStore
 from newsletter.storage.tables import attempts, bundles, cards
 from tests.builders import DAY
 from tests.storage.given import (
@@ -47,7 +47,7 @@ UNCERTAIN = Uncertain("no answer in 600 s")
 
 async def load_states(database: Database) -> dict[str, State]:
     """The state of each delivery by edition; for tests with one reader."""
-    counts = await SqlDeliveryStore(database).load_counts()
+    counts = await DeliveryStore(database).load_counts()
     return {count.edition: count.state for count in counts}
 
 
@@ -63,7 +63,7 @@ async def load_attempts(database: Database) -> list[tuple[int, str, str]]:
 async def test_plan_queues_the_digest_and_moves_the_next_due_instant(database: Database) -> None:
     reader = await given_reader(database)
 
-    assert await plan_one(SqlDeliveryStore(database), reader, make_plan()) is PlanResult.PLANNED
+    assert await plan_one(DeliveryStore(database), reader, make_plan()) is PlanResult.PLANNED
 
     row = await load_row(database)
     assert (row.kind, row.key, row.recipient) == (Kind.DIGEST, DAY.isoformat(), reader.id)
@@ -73,7 +73,7 @@ async def test_plan_queues_the_digest_and_moves_the_next_due_instant(database: D
 
 async def test_of_two_that_plan_the_same_slot_one_loses(database: Database) -> None:
     reader = await given_reader(database)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
 
     results = await asyncio.gather(*(plan_one(store, reader, make_plan()) for _ in range(4)))
 
@@ -85,7 +85,7 @@ async def test_plan_that_loses_writes_nothing(database: Database) -> None:
     reader = await given_reader(database)
     stale = replace(reader, next_due_at=DUE - ONE_DAY)
 
-    assert await plan_one(SqlDeliveryStore(database), stale, make_plan(skipped=[-1])) is PlanResult.LOST
+    assert await plan_one(DeliveryStore(database), stale, make_plan(skipped=[-1])) is PlanResult.LOST
 
     assert await load_states(database) == {}
     assert (await reload(database)).next_due_at == DUE
@@ -93,7 +93,7 @@ async def test_plan_that_loses_writes_nothing(database: Database) -> None:
 
 async def test_skipped_slots_are_written_down_with_the_reason(database: Database) -> None:
     reader = await given_reader(database)
-    await plan_one(SqlDeliveryStore(database), reader, make_plan(skipped=[-2, -1]))
+    await plan_one(DeliveryStore(database), reader, make_plan(skipped=[-2, -1]))
 
     assert sorted((await load_states(database)).values()) == [State.QUEUED, State.SKIPPED, State.SKIPPED]
     assert (await load_row(database, days=-1)).last_reply == "the newsletter was away"
@@ -105,7 +105,7 @@ async def test_plan_without_a_digest_leaves_the_open_one_alone(database: Databas
     await given_queued(database, reader)
     plan = make_plan(2, skipped=[1], with_slot=False)
 
-    assert await plan_one(SqlDeliveryStore(database), await reload(database), plan) is PlanResult.PLANNED
+    assert await plan_one(DeliveryStore(database), await reload(database), plan) is PlanResult.PLANNED
 
     assert (await load_row(database)).state is State.QUEUED
     assert (await load_row(database, days=1)).state is State.SKIPPED
@@ -117,7 +117,7 @@ async def test_row_that_exists_for_the_date_is_left_alone(database: Database) ->
     await given_queued(database, reader)
     again = replace(make_plan(), next_due_at=DUE + 2 * ONE_DAY)
 
-    assert await plan_one(SqlDeliveryStore(database), await reload(database), again) is PlanResult.PLANNED
+    assert await plan_one(DeliveryStore(database), await reload(database), again) is PlanResult.PLANNED
 
     assert await load_states(database) == {DAY.isoformat(): State.QUEUED}
     assert (await reload(database)).next_due_at == DUE + 2 * ONE_DAY
@@ -138,7 +138,7 @@ async def test_deferred_digest_expires_with_the_relays_last_answer(database: Dat
     reader = await given_reader(database)
     instance = await given_instance(database)
     delivery = await given_in_data(database, reader, instance)
-    await settle(SqlDeliveryStore(database), delivery, instance, DEFERRED)
+    await settle(DeliveryStore(database), delivery, instance, DEFERRED)
     await given_queued(database, reader, days=1)
 
     assert (await load_row(database)).state is State.EXPIRED
@@ -158,7 +158,7 @@ async def test_digest_in_flight_makes_planning_wait(database: Database, in_data:
 
     for by_hand in (False, True):
         plan = make_plan(1, skipped=[2])
-        assert await plan_one(SqlDeliveryStore(database), reader, plan, by_hand=by_hand) is PlanResult.BUSY
+        assert await plan_one(DeliveryStore(database), reader, plan, by_hand=by_hand) is PlanResult.BUSY
 
     assert list(await load_states(database)) == [DAY.isoformat()]
     assert await reload(database) == reader
@@ -175,7 +175,7 @@ async def test_queue_now_leaves_a_later_next_due_instant_alone(database: Databas
     reader = await given_reader(database)
     plan = replace(make_plan(), next_due_at=DUE - ONE_DAY)
 
-    assert await plan_one(SqlDeliveryStore(database), reader, plan, by_hand=True) is PlanResult.PLANNED
+    assert await plan_one(DeliveryStore(database), reader, plan, by_hand=True) is PlanResult.PLANNED
 
     assert (await load_row(database)).state is State.QUEUED
     assert (await reload(database)).next_due_at == DUE
@@ -184,7 +184,7 @@ async def test_queue_now_leaves_a_later_next_due_instant_alone(database: Databas
 async def test_queue_now_moves_an_earlier_next_due_instant(database: Database) -> None:
     reader = await given_reader(database)
 
-    assert await plan_one(SqlDeliveryStore(database), reader, make_plan(), by_hand=True) is PlanResult.PLANNED
+    assert await plan_one(DeliveryStore(database), reader, make_plan(), by_hand=True) is PlanResult.PLANNED
     assert (await reload(database)).next_due_at == DUE + ONE_DAY
 
 
@@ -193,7 +193,7 @@ async def test_queue_now_of_an_edition_that_is_there_already_changes_nothing(dat
     reader = await reload(database)
     again = replace(make_plan(), next_due_at=DUE + 2 * ONE_DAY)
 
-    assert await plan_one(SqlDeliveryStore(database), reader, again, by_hand=True) is PlanResult.LOST
+    assert await plan_one(DeliveryStore(database), reader, again, by_hand=True) is PlanResult.LOST
 
     assert await load_states(database) == {DAY.isoformat(): State.QUEUED}
     assert await reload(database) == reader
@@ -202,7 +202,7 @@ async def test_queue_now_of_an_edition_that_is_there_already_changes_nothing(dat
 async def test_of_two_that_queue_the_same_edition_one_loses(database: Database) -> None:
     reader = await given_reader(database)
     plan = replace(make_plan(), next_due_at=DUE)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
 
     results = await asyncio.gather(*(plan_one(store, reader, plan, by_hand=True) for _ in range(4)))
 
@@ -213,16 +213,16 @@ async def test_queue_now_without_a_digest_does_nothing(database: Database) -> No
     reader = await given_reader(database)
     plan = make_plan(1, skipped=[0], with_slot=False)
 
-    assert await plan_one(SqlDeliveryStore(database), reader, plan, by_hand=True) is PlanResult.LOST
+    assert await plan_one(DeliveryStore(database), reader, plan, by_hand=True) is PlanResult.LOST
     assert await load_states(database) == {}
     assert await reload(database) == reader
 
 
 async def test_reader_without_a_schedule_can_be_planned_once(database: Database) -> None:
     reader = await given_reader(database)
-    await SqlSubscriberStore(database).save([replace(reader, next_due_at=None)], NOW, "")
+    await SubscriberStore(database).save([replace(reader, next_due_at=None)], NOW, "")
     reader = await reload(database)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
 
     assert await plan_one(store, reader, make_plan()) is PlanResult.PLANNED
     assert await plan_one(store, reader, make_plan(1)) is PlanResult.LOST
@@ -234,7 +234,7 @@ async def test_reader_without_a_schedule_can_be_planned_once(database: Database)
 async def test_waiting_rows_expire_when_their_time_is_over(database: Database) -> None:
     reader = await given_reader(database)
     await given_queued(database, reader)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     expires_at = DUE + timedelta(hours=20)
 
     assert await store.expire(expires_at - MINUTE) == 0
@@ -246,7 +246,7 @@ async def test_waiting_rows_expire_when_their_time_is_over(database: Database) -
 async def test_row_in_flight_does_not_expire(database: Database) -> None:
     await given_in_data(database, await given_reader(database), await given_instance(database))
 
-    assert await SqlDeliveryStore(database).expire(NOW + 9 * ONE_DAY) == 0
+    assert await DeliveryStore(database).expire(NOW + 9 * ONE_DAY) == 0
 
 
 # --- claim --------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ async def test_row_in_flight_does_not_expire(database: Database) -> None:
 async def test_claims_of_two_instances_never_overlap(database: Database) -> None:
     for number in range(30):
         await given_queued(database, await given_reader(database, f"{number}@example.org"))
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     claimed: list[DeliveryId] = []
 
     async def claim_all(pid: int) -> None:
@@ -270,7 +270,7 @@ async def test_claims_of_two_instances_never_overlap(database: Database) -> None
 
 
 async def test_claims_come_by_slot_then_id(database: Database) -> None:
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     for name, days in [("a", 2), ("b", 1), ("c", 2), ("d", 0)]:
         reader = await given_reader(database, f"{name}@example.org")
         await plan_one(store, reader, replace(make_plan(days), send_at=DUE + days * MINUTE))
@@ -287,7 +287,7 @@ async def test_claims_come_by_slot_then_id(database: Database) -> None:
 async def test_claim_can_be_limited_to_one_edition(database: Database) -> None:
     for name, days in [("a", 0), ("b", 1)]:
         await given_queued(database, await given_reader(database, f"{name}@example.org"), days)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     edition = make_slot(1).local_on.isoformat()
 
     now = NOW + ONE_DAY
@@ -299,7 +299,7 @@ async def test_claim_can_be_limited_to_one_edition(database: Database) -> None:
 async def test_deferred_row_is_claimed_when_its_next_attempt_has_come(database: Database) -> None:
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     await settle(store, delivery, instance, DEFERRED)
 
     assert await store.claim(instance, DEFERRED.retry_at - MINUTE, 9, NONE) == []
@@ -311,7 +311,7 @@ async def test_row_whose_time_is_over_is_not_claimed(database: Database) -> None
     await given_queued(database, await given_reader(database))
     instance = await given_instance(database)
 
-    assert await SqlDeliveryStore(database).claim(instance, NOW + ONE_DAY, 9, NONE) == []
+    assert await DeliveryStore(database).claim(instance, NOW + ONE_DAY, 9, NONE) == []
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ async def test_uncertain_row_is_sent_once_more_only_where_that_is_asked_for(
 ) -> None:
     await given_queued(database, await given_reader(database))
     instance = await given_instance(database)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     sent = 0
     while claimed := await store.claim(instance, NOW, 9, resend):
         assert await begin_data(store, claimed[0], instance, make_frozen())
@@ -338,14 +338,14 @@ async def test_uncertain_row_is_sent_once_more_only_where_that_is_asked_for(
 async def test_uncertain_row_is_not_sent_again_when_its_time_is_over(database: Database) -> None:
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     await settle(store, delivery, instance, UNCERTAIN)
 
     assert await store.claim(instance, NOW + ONE_DAY, 9, DIGESTS) == []
 
 
 async def test_released_rows_are_as_they_were_before_the_claim(database: Database) -> None:
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     instance = await given_instance(database)
     outcomes: list[tuple[str, Outcome]] = [("deferred", DEFERRED), ("uncertain", UNCERTAIN)]
     for name, outcome in outcomes:
@@ -364,7 +364,7 @@ async def test_released_rows_are_as_they_were_before_the_claim(database: Databas
 
 async def test_what_counts_as_sent_is_skipped_also_where_it_was_claimed(database: Database) -> None:
     """As in a copy of the middle of a send: whoever claimed it finds the fence closed."""
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     instance = await given_instance(database)
     uncertain = await given_in_data(database, await given_reader(database), instance)
     await settle(store, uncertain, instance, UNCERTAIN)
@@ -394,7 +394,7 @@ async def test_frozen_digest_comes_back_with_the_next_claim(database: Database) 
     frozen = make_frozen((0, 1), entries=[entries[2], entries[0]], over_limit=[entries[1]])
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance, frozen=frozen)
-    await settle(SqlDeliveryStore(database), delivery, instance, DEFERRED)
+    await settle(DeliveryStore(database), delivery, instance, DEFERRED)
 
     again = await claim_one(database, instance, DEFERRED.retry_at)
 
@@ -408,7 +408,7 @@ async def test_what_is_frozen_stays_in_later_attempts(database: Database) -> Non
     first = make_frozen(entries=entries[:1])
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance, frozen=first)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     await settle(store, delivery, instance, DEFERRED)
     delivery = await claim_one(database, instance, DEFERRED.retry_at)
 
@@ -435,7 +435,7 @@ async def test_fence_refuses_a_claim_that_was_voided(database: Database) -> None
     await given_queued(database, await given_reader(database))
     frozen_process, other = await given_instance(database, 1), await given_instance(database, 2)
     delivery = await claim_one(database, frozen_process)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
 
     assert await store.void_claims(frozen_process, NOW) == (1, 0)
     assert not await begin_data(store, delivery, frozen_process, make_frozen())
@@ -453,7 +453,7 @@ async def test_fence_opens_once_for_each_claim(database: Database) -> None:
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance)
 
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
 
     again = replace(delivery, attempt=delivery.attempt + 1)
     assert not await begin_data(store, again, instance, make_frozen())
@@ -465,7 +465,7 @@ async def test_fence_opens_once_for_each_claim(database: Database) -> None:
 async def test_steps_of_many_deliveries_are_written_together(database: Database) -> None:
     for name in ("ada", "bo", "cy", "di"):
         await given_queued(database, await given_reader(database, f"{name}@example.org"))
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     instance, other = await given_instance(database, 1), await given_instance(database, 2)
     ada, bo, cy, di = await store.claim(instance, NOW, 9, NONE)
     assert await settle(store, cy, instance, DEFERRED)
@@ -516,7 +516,7 @@ async def test_window_counts_once_the_digest_is_accepted_or_uncertain(
 ) -> None:
     await given_queued(database, await given_reader(database, counted_run=5))
     instance = await given_instance(database)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     for outcome in outcomes:
         delivery = await claim_one(database, instance, NOW + 10 * MINUTE)
         assert await begin_data(store, delivery, instance, make_frozen((5, 8)))
@@ -534,7 +534,7 @@ async def test_failed_resend_does_not_reopen_a_window_when_a_later_one_has_count
 ) -> None:
     await given_queued(database, await given_reader(database, counted_run=5))
     instance = await given_instance(database)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     digests: list[tuple[int, tuple[int, int], Outcome]] = [
         (0, (5, 8), UNCERTAIN),
         (1, (8, 9), ACCEPTED),
@@ -556,7 +556,7 @@ async def test_failed_resend_does_not_reopen_a_window_when_a_later_one_has_count
 async def test_resend_that_expires_gives_its_window_to_the_next(database: Database) -> None:
     await given_queued(database, await given_reader(database, counted_run=5))
     instance = await given_instance(database)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     for outcome in (UNCERTAIN, DEFERRED):
         delivery = await claim_one(database, instance)
         assert await begin_data(store, delivery, instance, make_frozen((5, 8)))
@@ -572,7 +572,7 @@ async def test_refusal_before_data_is_an_attempt_too(database: Database, outcome
     instance = await given_instance(database)
     delivery = await claim_one(database, instance)
 
-    await settle(SqlDeliveryStore(database), delivery, instance, outcome)
+    await settle(DeliveryStore(database), delivery, instance, outcome)
 
     row = await load_row(database)
     assert (row.attempt, row.last_reply, row.frozen) == (1, outcome.reply, None)
@@ -582,7 +582,7 @@ async def test_refusal_before_data_is_an_attempt_too(database: Database, outcome
 async def test_outcome_is_written_once(database: Database) -> None:
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     # The answer to the first commit was lost, so it is written again.
     for _ in range(2):
         await settle(store, delivery, instance, ACCEPTED)
@@ -595,7 +595,7 @@ async def test_outcome_is_written_once(database: Database) -> None:
 async def test_answer_of_a_voided_claim_settles_its_uncertain_row(database: Database) -> None:
     thawed = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), thawed)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     await store.void_claims(thawed, NOW)
 
     await settle(store, delivery, thawed, DEFERRED)
@@ -610,7 +610,7 @@ async def test_answer_of_a_voided_claim_settles_its_uncertain_row(database: Data
 async def test_answer_of_a_voided_claim_does_not_disturb_the_next_one(database: Database) -> None:
     thawed, other = await given_instance(database, 1), await given_instance(database, 2)
     delivery = await given_in_data(database, await given_reader(database), thawed)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     await store.void_claims(thawed, NOW)
     await claim_one(database, other)
 
@@ -622,7 +622,7 @@ async def test_answer_of_a_voided_claim_does_not_disturb_the_next_one(database: 
 async def test_stranger_cannot_write_an_outcome(database: Database) -> None:
     holder, stranger = await given_instance(database, 1), await given_instance(database, 2)
     delivery = await given_in_data(database, await given_reader(database), holder)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
 
     await settle(store, delivery, stranger, ACCEPTED)
 
@@ -636,7 +636,7 @@ async def test_a_database_that_has_forgotten_a_mail_that_went_out_takes_nothing_
     instance = await given_instance(database)
     await given_queued(database, await given_reader(database))
     queued = await load_row(database)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
 
     for gone in (queued.id, DeliveryId(999)):
         with pytest.raises(FellBehindError, match="newsletter restored"):
@@ -664,7 +664,7 @@ async def test_row_ends_without_a_mail(
     instance = await given_instance(database)
     delivery = await claim_one(database, instance)
 
-    await SqlDeliveryStore(database).record(instance, [Close(delivery.id, state, "because", window)], NOW)
+    await DeliveryStore(database).record(instance, [Close(delivery.id, state, "because", window)], NOW)
 
     row = await load_row(database)
     assert (row.state, row.last_reply, row.attempt) == (state, "because", 0)
@@ -675,7 +675,7 @@ async def test_row_in_data_cannot_be_closed(database: Database) -> None:
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance)
 
-    await SqlDeliveryStore(database).record(instance, [Close(delivery.id, State.EXPIRED, "", None)], NOW)
+    await DeliveryStore(database).record(instance, [Close(delivery.id, State.EXPIRED, "", None)], NOW)
 
     assert (await load_row(database)).state is State.IN_DATA
 
@@ -684,7 +684,7 @@ async def test_row_in_data_cannot_be_closed(database: Database) -> None:
 
 
 async def test_rows_of_a_dead_instance_are_free_again_or_uncertain(database: Database) -> None:
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     dead, alive = await given_instance(database, 1), await given_instance(database, 2)
     await given_in_data(
         database,
@@ -707,7 +707,7 @@ async def test_rows_of_a_dead_instance_are_free_again_or_uncertain(database: Dat
 
 
 async def test_instances_with_claims_are_those_that_hold_rows(database: Database) -> None:
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     holder = await given_instance(database, 1)
     await given_instance(database, 2)
     await given_in_data(database, await given_reader(database), holder)
@@ -720,7 +720,7 @@ async def test_instances_with_claims_are_those_that_hold_rows(database: Database
 
 
 async def test_instance_that_holds_rows_is_not_forgotten(database: Database) -> None:
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     holder = await given_instance(database)
     await given_in_data(database, await given_reader(database), holder)
 
@@ -731,7 +731,7 @@ async def test_instance_that_holds_rows_is_not_forgotten(database: Database) -> 
 
 async def test_number_of_an_instance_is_never_given_again(database: Database) -> None:
     first = await given_instance(database)
-    await SqlDeliveryStore(database).retire_instance(first)
+    await DeliveryStore(database).retire_instance(first)
 
     assert await given_instance(database) > first
 
@@ -752,7 +752,7 @@ async def test_shown_are_the_entries_of_digests_that_count(
     instance = await given_instance(database)
     frozen = make_frozen(entries=entries[:1], over_limit=entries[1:])
     delivery = await given_in_data(database, reader, instance, frozen=frozen)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     if outcome is not None:
         await settle(store, delivery, instance, outcome)
 
@@ -763,7 +763,7 @@ async def test_shown_are_the_entries_of_digests_that_count(
 
 
 async def test_counts_of_an_edition_add_up_to_what_was_due(database: Database) -> None:
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     instance = await given_instance(database)
     outcomes: list[Outcome] = [ACCEPTED, ACCEPTED, REJECTED, DEFERRED, UNCERTAIN]
     for number, outcome in enumerate(outcomes):
@@ -790,7 +790,7 @@ async def test_counts_of_an_edition_add_up_to_what_was_due(database: Database) -
 
 
 async def test_unreached_are_those_without_a_mail_in_hand(database: Database) -> None:
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     instance = await given_instance(database)
     outcomes: list[tuple[str, Outcome]] = [
         ("accepted", ACCEPTED),
@@ -832,7 +832,7 @@ async def test_unreached_are_those_without_a_mail_in_hand(database: Database) ->
 async def test_there_is_work_while_a_row_can_be_claimed_expired_or_voided(
     database: Database, outcome: Outcome | None, at: datetime, work: bool
 ) -> None:
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     assert not await store.has_work(at, DIGESTS)
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance)
@@ -843,7 +843,7 @@ async def test_there_is_work_while_a_row_can_be_claimed_expired_or_voided(
 
 
 async def test_an_uncertain_row_that_is_held_is_no_work(database: Database) -> None:
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance)
     await settle(store, delivery, instance, UNCERTAIN)
@@ -854,4 +854,4 @@ async def test_an_uncertain_row_that_is_held_is_no_work(database: Database) -> N
 async def test_queued_row_is_work(database: Database) -> None:
     await given_queued(database, await given_reader(database))
 
-    assert await SqlDeliveryStore(database).has_work(NOW, DIGESTS)
+    assert await DeliveryStore(database).has_work(NOW, DIGESTS)

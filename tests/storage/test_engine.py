@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, Executable, create_engine, insert, make_url, select, text, update
 
 from newsletter.errors import StoreError
-from newsletter.storage import Database, SqlSubscriberStore, engine, open_database
+from newsletter.storage import Database, SubscriberStore, engine, open_database
 from newsletter.storage.tables import counters, runs
 from tests.builders import make_subscriber
 from tests.storage.given import NOW
@@ -145,7 +145,7 @@ async def test_full_disk_is_a_store_error_and_leaves_all_as_it_was(
 ) -> None:
     file = Path(shutil.copy(migrated_sqlite, tmp_path / "full.db"))
     database = await open_database(f"sqlite:///{file}")
-    store = SqlSubscriberStore(database)
+    store = SubscriberStore(database)
     await store.save([make_subscriber("first@example.org")], NOW, "added")
 
     def limit(connection: Connection) -> None:
@@ -209,7 +209,7 @@ async def test_lost_server_is_a_store_error(database: Database) -> None:
 
 
 async def test_error_quotes_no_value_of_a_row(database: Database) -> None:
-    store = SqlSubscriberStore(database)
+    store = SubscriberStore(database)
     await store.save([make_subscriber("secret-name@example.org")], NOW, "added")
 
     with pytest.raises(StoreError) as caught:

@@ -11,7 +11,7 @@ from newsletter.errors import StoreError
 from newsletter.model.digest import Shown, Window
 from newsletter.model.entries import Entry, EntryChange, EntryId, EntryKey
 from newsletter.model.sources import FetchRecord, FetchState, Validators
-from newsletter.storage import Database, SqlDeliveryStore, SqlEntryStore, engine
+from newsletter.storage import Database, DeliveryStore, EntryStore, engine
 from newsletter.storage.tables import entry_keys, observations, sightings
 from tests.builders import make_entry
 from tests.storage.given import (
@@ -59,7 +59,7 @@ FULL = Entry(
 
 
 async def load_entries(database: Database, after: int = 0, upto: int = 99) -> list[Entry]:
-    return list(await SqlEntryStore(database).load_entries(Window(after, upto)))
+    return list(await EntryStore(database).load_entries(Window(after, upto)))
 
 
 def numbers_of(entries: list[Entry]) -> list[int]:
@@ -76,7 +76,7 @@ async def test_entry_comes_back_as_it_was_saved(database: Database) -> None:
 
 
 async def test_runs_are_numbered_in_the_order_in_which_they_become_visible(database: Database) -> None:
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
     numbers = []
 
     async def collect() -> None:
@@ -92,7 +92,7 @@ async def test_runs_are_numbered_in_the_order_in_which_they_become_visible(datab
 
 
 async def test_run_that_fails_leaves_nothing_and_gives_its_number_back(database: Database) -> None:
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
 
     async def fail_after_saving() -> None:
         async with store.open_run(NOW) as run:
@@ -108,7 +108,7 @@ async def test_run_that_fails_leaves_nothing_and_gives_its_number_back(database:
 
 
 async def test_newest_run_before_an_instant_is_the_one_that_was_visible_then(database: Database) -> None:
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
     for hours in range(3):
         await save_run(database, now=NOW + timedelta(hours=hours))
 
@@ -126,7 +126,7 @@ async def test_window_brings_the_entries_of_its_runs_only(database: Database) ->
 
 async def test_entries_of_the_baseline_are_in_no_window(database: Database) -> None:
     await save_run(database, make_change(1, run=0), make_change(2, run=1))
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
 
     assert numbers_of(await load_entries(database)) == [2]
     waiting = await store.load_entries(Window(1, 1), waiting_since=NOW - timedelta(days=9))
@@ -134,7 +134,7 @@ async def test_entries_of_the_baseline_are_in_no_window(database: Database) -> N
 
 
 async def test_waiting_entries_of_earlier_runs_come_along_from_that_instant_on(database: Database) -> None:
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
     for run in (1, 2, 3):
         change = make_change(run, run=run)
         first_seen_at = NOW + timedelta(days=run)
@@ -149,7 +149,7 @@ async def test_waiting_entries_of_earlier_runs_come_along_from_that_instant_on(d
 async def test_known_entries_are_found_by_any_of_their_keys(database: Database) -> None:
     await save_run(database, EntryChange(FULL, (make_sighting(FULL),)), make_change(7))
 
-    async with SqlEntryStore(database).open_run(NOW) as run:
+    async with EntryStore(database).open_run(NOW) as run:
         found = await run.load_known({FULL.aliases[1], FULL.key, EntryKey("arxiv:2606.99999")})
 
     assert [entry.key for entry in found] == [FULL.key]
@@ -158,7 +158,7 @@ async def test_known_entries_are_found_by_any_of_their_keys(database: Database) 
 async def test_known_sources_are_those_of_earlier_runs(database: Database) -> None:
     await save_run(database, make_change(1, "hf"))
 
-    async with SqlEntryStore(database).open_run(NOW) as run:
+    async with EntryStore(database).open_run(NOW) as run:
         await run.save([make_change(2, "arxiv")], NOW)
         assert await run.load_known_sources() == {"hf"}
 
@@ -213,7 +213,7 @@ async def test_absorbed_entry_leaves_its_keys_sources_votes_and_mails_to_the_sur
 
     left, _ = await load_entries(database)
     assert (left.id, left.keys, left.sources) == (survivor.id, merged.keys, ("hf", "arxiv"))
-    assert await SqlDeliveryStore(database).load_shown([reader.id]) == {
+    assert await DeliveryStore(database).load_shown([reader.id]) == {
         reader.id: Shown(frozenset({survivor.id, other.id}), ever=True)
     }
     async with database.read() as connection:
@@ -233,7 +233,7 @@ async def test_mail_that_showed_both_shows_the_merged_entry_once(database: Datab
         EntryChange(replace(survivor, aliases=(absorbed.key,)), absorbs=(absorbed.id,)),
     )
 
-    assert await SqlDeliveryStore(database).load_shown([reader.id]) == {
+    assert await DeliveryStore(database).load_shown([reader.id]) == {
         reader.id: Shown(frozenset({survivor.id}), ever=True)
     }
 
@@ -270,7 +270,7 @@ async def test_more_entries_than_fit_into_one_statement_are_saved_and_found(
     many = [make_change(number) for number in range(20)]
     await save_run(database, *many)
 
-    async with SqlEntryStore(database).open_run(NOW) as run:
+    async with EntryStore(database).open_run(NOW) as run:
         known = await run.load_known([change.entry.key for change in many])
 
     assert len(known) == len(await load_entries(database)) == 20
@@ -295,7 +295,7 @@ async def test_thinning_keeps_the_last_observation_of_each_day(database: Databas
     hours = [0, 10, 23, 24, 30, 48]
     midnight = datetime(2026, 6, 16, tzinfo=UTC)
     await observe(database, entry.id, *(midnight + timedelta(hours=hour) for hour in hours))
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
 
     assert await store.thin(midnight + timedelta(days=60)) == 3
     assert await load_votes(database) == [2, 4, 5]
@@ -305,7 +305,7 @@ async def test_thinning_keeps_the_last_observation_of_each_day(database: Databas
 async def test_thinning_leaves_the_last_thirty_days_alone(database: Database) -> None:
     (entry,) = await given_entries(database, 1)
     await observe(database, entry.id, NOW, NOW + timedelta(hours=1))
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
 
     assert await store.thin(NOW + timedelta(days=30)) == 0
     assert await store.thin(NOW + timedelta(days=31)) == 1
@@ -319,7 +319,7 @@ def make_record(source: str, minutes: int, *, run: int = 0) -> FetchRecord:
 
 
 async def test_last_fetches_are_the_newest_of_each_source(database: Database) -> None:
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
     assert await store.load_last_pass_at() is None
     await store.save_looks([make_record("hf", 0), make_record("arxiv", 1)], [], [], {})
     async with store.open_run(NOW) as run:
@@ -331,7 +331,7 @@ async def test_last_fetches_are_the_newest_of_each_source(database: Database) ->
 
 
 async def test_validators_are_those_of_the_last_answer(database: Database) -> None:
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
     for etag in ("old", "new"):
         async with store.open_run(NOW) as run:
             await run.save_looks([], [], [], {"https://example.org/feed": Validators(etag=etag)})

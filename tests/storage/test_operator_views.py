@@ -9,7 +9,7 @@ from newsletter.model.ledger import Kind, QueuedNotice, State
 from newsletter.model.mail import Accepted, Notice, Rejected, Uncertain
 from newsletter.model.readers import Consent, ConsentMove
 from newsletter.model.sources import FetchRecord, FetchState
-from newsletter.storage import Database, SqlDeliveryStore, SqlEntryStore, SqlSubscriberStore
+from newsletter.storage import Database, DeliveryStore, EntryStore, SubscriberStore
 from newsletter.storage.operator_views import OperatorViews
 from newsletter.storage.tables import bounces
 from tests.builders import DAY, at, make_subscriber
@@ -30,7 +30,7 @@ from tests.storage.given import (
 
 async def test_deliveries_are_counted_by_edition_and_state(database: Database) -> None:
     instance = await given_instance(database)
-    store, views = SqlDeliveryStore(database), OperatorViews(database)
+    store, views = DeliveryStore(database), OperatorViews(database)
     ada = await given_reader(database)
     first = await given_in_data(database, ada, instance)
     await settle(store, first, instance, Accepted("250 ok"))
@@ -50,13 +50,13 @@ async def test_notices_are_in_no_edition(database: Database) -> None:
     notice = Notice("Subject", "", ("Text",))
     later = NOW + timedelta(hours=1)
     queued = QueuedNotice(Kind.LOGIN, "9999-12-31", ada.id, ada.address, notice, "en", later)
-    await SqlDeliveryStore(database).queue_notice(queued, NOW)
+    await DeliveryStore(database).queue_notice(queued, NOW)
     assert await OperatorViews(database).count_deliveries(DAY) == []
 
 
 async def test_replies_are_counted_the_most_frequent_first(database: Database) -> None:
     instance = await given_instance(database)
-    store, views = SqlDeliveryStore(database), OperatorViews(database)
+    store, views = DeliveryStore(database), OperatorViews(database)
     for name, reply in (("a", "550 policy"), ("b", "550 policy"), ("c", "550 full"), ("d", "")):
         reader = await given_reader(database, f"{name}@example.org")
         delivery = await given_in_data(database, reader, instance)
@@ -74,7 +74,7 @@ async def test_uncertain_digests_are_counted(database: Database) -> None:
     ada = await given_reader(database)
     delivery = await given_in_data(database, ada, instance)
     assert await OperatorViews(database).count_uncertain() == 0
-    await settle(SqlDeliveryStore(database), delivery, instance, Uncertain("the connection broke"))
+    await settle(DeliveryStore(database), delivery, instance, Uncertain("the connection broke"))
     assert await OperatorViews(database).count_uncertain() == 1
 
 
@@ -100,7 +100,7 @@ async def test_what_came_back_is_counted_by_day_in_utc(database: Database) -> No
 
 
 async def test_who_joins_and_leaves_is_counted_and_a_pause_is_neither(database: Database) -> None:
-    store = SqlSubscriberStore(database)
+    store = SubscriberStore(database)
 
     async def change(consent: Consent, when: str, move: ConsentMove) -> None:
         reader = await store.load(make_subscriber().address)
@@ -137,7 +137,7 @@ async def test_new_entries_are_counted_by_source_and_day(database: Database) -> 
         look("hf", "2026-06-17 06:00", 0),
         look("hf", "2026-06-01 06:00", 50),
     ]
-    await SqlEntryStore(database).save_looks(looks, [], [], {})
+    await EntryStore(database).save_looks(looks, [], [], {})
 
     assert await OperatorViews(database).count_new_entries(at("2026-06-10 00:00")) == [
         (DAY, "blog", 1),
@@ -148,7 +148,7 @@ async def test_new_entries_are_counted_by_source_and_day(database: Database) -> 
 async def test_topics_are_counted_in_the_newest_digests(database: Database) -> None:
     instance = await given_instance(database)
     entries = await given_entries(database, 1, 2, 3)
-    store = SqlDeliveryStore(database)
+    store = DeliveryStore(database)
     numbers = [entry.id for entry in entries]
     for name, shown in (("a", numbers), ("b", numbers[:1])):
         reader = await given_reader(database, f"{name}@example.org")
@@ -163,7 +163,7 @@ async def test_topics_are_counted_in_the_newest_digests(database: Database) -> N
 
 
 async def test_readers_are_counted_by_consent(database: Database) -> None:
-    store, views = SqlSubscriberStore(database), OperatorViews(database)
+    store, views = SubscriberStore(database), OperatorViews(database)
     assert await views.load_next_due() is None
     await store.save(
         [
@@ -185,11 +185,11 @@ async def test_suppressed_addresses_are_counted_while_they_are(database: Databas
     instance = await given_instance(database)
     ada = await given_reader(database)
     delivery = await given_in_data(database, ada, instance)
-    await settle(SqlDeliveryStore(database), delivery, instance, Rejected("550 5.1.1 gone", suppress=True))
+    await settle(DeliveryStore(database), delivery, instance, Rejected("550 5.1.1 gone", suppress=True))
     views = OperatorViews(database)
     assert await views.count_suppressed() == 1
     assert await views.load_next_due() is None
-    await SqlSubscriberStore(database).lift_suppression((await reload(database)).address, "back", NOW)
+    await SubscriberStore(database).lift_suppression((await reload(database)).address, "back", NOW)
     assert await views.count_suppressed() == 0
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, inspect, make_url, text
 
 from newsletter.errors import StoreError
 from newsletter.model.entries import EntryKey
-from newsletter.storage import Database, SqlEntryStore, open_database
+from newsletter.storage import Database, EntryStore, open_database
 from newsletter.storage.schema import SCHEMA_VERSION, build_alembic_config
 from newsletter.storage.tables import metadata
 
@@ -108,7 +108,7 @@ async def test_rows_of_the_first_version_come_through(bare_database_url: str) ->
 
     database = await open_database(bare_database_url)
     try:
-        store = SqlEntryStore(database)
+        store = EntryStore(database)
         [entry] = await store.load_known([EntryKey("arxiv:2606.00001")])
         history = await store.load_history(entry.id)
     finally:

@@ -10,7 +10,7 @@ import pytest
 from newsletter.model.entries import EntryEvent, EntryKey, EventKind, Observation
 from newsletter.model.ledger import State
 from newsletter.model.sources import FetchRecord, FetchState, Move, SourceHealth, Validators
-from newsletter.storage import Database, SqlDeliveryStore, SqlEntryStore
+from newsletter.storage import Database, DeliveryStore, EntryStore
 from tests.storage.given import (
     NOW,
     given_entries,
@@ -31,7 +31,7 @@ async def test_places_of_known_entries_are_those_of_all_runs(database: Database)
     again = replace(make_sighting(entry, "hf"), listed_on=date(2026, 6, 20))
     await save_run(database, replace(make_change(1), entry=entry, sightings=(again,)))
 
-    async with SqlEntryStore(database).open_run(NOW) as run:
+    async with EntryStore(database).open_run(NOW) as run:
         places = await run.load_known_places([entry.id, other.id])
 
     assert again.place in places[entry.id]
@@ -46,7 +46,7 @@ async def test_history_tells_where_and_when_an_entry_was_seen_and_what_happened(
     change = replace(
         make_change(1), entry=replace(entry, upvotes=9), sightings=(again,), events=(event,), observed=True
     )
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
     for moment in (LATER, LATER + timedelta(hours=1)):
         async with store.open_run(moment) as run:
             await run.save([change], moment)
@@ -66,12 +66,12 @@ async def test_absorbed_entry_leaves_its_events_to_the_survivor(database: Databa
 
     await save_run(database, replace(make_change(1), entry=one, sightings=(), absorbs=(twin.id,)))
 
-    history = await SqlEntryStore(database).load_history(entry.id)
+    history = await EntryStore(database).load_history(entry.id)
     assert [event.kind for event in history.events] == [EventKind.WITHDRAWN]
 
 
 async def test_health_moves_and_validators_replace_what_was_known(database: Database) -> None:
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
     location = "https://old.example.org/feed"
     known = Validators("etag", "date", "hash", "https://old.example.org/feed?p=1", date(2026, 6, 16), 5)
     for failures in (1, 2):
@@ -95,7 +95,7 @@ def make_record(source: str, days: int) -> FetchRecord:
 
 
 async def test_fetch_records_are_kept_for_ninety_days_and_the_newest_for_ever(database: Database) -> None:
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
     records = [make_record("hf", 0), make_record("hf", 1), make_record("gone", 0), make_record("hf", 60)]
     await store.save_looks(records, [], [], {})
 
@@ -110,7 +110,7 @@ async def test_fetch_records_are_kept_for_ninety_days_and_the_newest_for_ever(da
 
 
 async def test_sources_that_ever_brought_something_are_known(database: Database) -> None:
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
     assert await store.load_known_sources() == frozenset()
     await given_entries(database, 1)
 
@@ -119,7 +119,7 @@ async def test_sources_that_ever_brought_something_are_known(database: Database)
 
 async def test_entries_are_found_by_any_of_their_keys_outside_of_a_run(database: Database) -> None:
     (entry,) = await given_entries(database, 1)
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
 
     assert [known.id for known in await store.load_known([entry.key, EntryKey("doi:10.1/none")])] == [
         entry.id
@@ -140,7 +140,7 @@ async def test_titles_are_found_by_words_as_they_stand(
     ]
     await save_run(database, *changes)
 
-    assert [entry.title for entry in await SqlEntryStore(database).find_titles(words, 10)] == found
+    assert [entry.title for entry in await EntryStore(database).find_titles(words, 10)] == found
 
 
 async def test_digests_that_have_an_entry_are_told_with_reader_and_topic(database: Database) -> None:
@@ -149,7 +149,7 @@ async def test_digests_that_have_an_entry_are_told_with_reader_and_topic(databas
     instance = await given_instance(database)
     await given_in_data(database, reader, instance, frozen=make_frozen(over_limit=[entry.id]))
 
-    [told] = await SqlDeliveryStore(database).load_entry_deliveries(entry.id)
+    [told] = await DeliveryStore(database).load_entry_deliveries(entry.id)
 
     assert (told.address, told.subscriber, told.topic, told.shown) == (
         reader.address,

@@ -21,10 +21,10 @@ from newsletter.model.readers import (
 )
 from newsletter.storage import (
     Database,
-    SqlDeliveryStore,
-    SqlPersonalStore,
-    SqlSettingStore,
-    SqlSubscriberStore,
+    DeliveryStore,
+    PersonalStore,
+    SettingStore,
+    SubscriberStore,
     engine,
 )
 from newsletter.storage.deliveries import suppress
@@ -50,7 +50,7 @@ async def load_consent_log(database: Database) -> list[tuple[str, str]]:
 
 
 async def test_subscriber_comes_back_as_saved(database: Database) -> None:
-    store = SqlSubscriberStore(database)
+    store = SubscriberStore(database)
     saved = Subscriber(
         address=EmailAddress("ada@xn--bcher-kva.example"),
         cadence=Cadence(frozenset({0, 3}), time(7, 30), "Europe/Berlin"),
@@ -74,7 +74,7 @@ async def test_subscriber_comes_back_as_saved(database: Database) -> None:
 
 
 async def test_everybody_comes_by_address(database: Database) -> None:
-    store = SqlSubscriberStore(database)
+    store = SubscriberStore(database)
     await store.save([make_subscriber(f"{name}@example.org") for name in "cab"], NOW, "added")
 
     assert [reader.address[0] for reader in await store.load_all()] == ["a", "b", "c"]
@@ -83,13 +83,13 @@ async def test_everybody_comes_by_address(database: Database) -> None:
 async def test_update_moves_the_counted_run_only_forward(database: Database) -> None:
     reader = await given_reader(database, counted_run=6)
 
-    await SqlSubscriberStore(database).save([replace(reader, counted_run=0, name="New")], NOW, "edited")
+    await SubscriberStore(database).save([replace(reader, counted_run=0, name="New")], NOW, "edited")
 
     assert await reload(database) == replace(reader, name="New")
 
 
 async def test_consent_log_has_what_is_new_or_changed(database: Database) -> None:
-    store = SqlSubscriberStore(database)
+    store = SubscriberStore(database)
     reader = await given_reader(database)
     await store.save([replace(reader, name="New")], NOW, "renamed")
     await store.move(reader.id, ConsentMove.LEAVE, lambda known: leave(known, NOW), NOW, "left by mail")
@@ -98,7 +98,7 @@ async def test_consent_log_has_what_is_new_or_changed(database: Database) -> Non
 
 
 async def test_due_are_confirmed_readers_longest_due_first(database: Database) -> None:
-    store = SqlSubscriberStore(database)
+    store = SubscriberStore(database)
     hour = timedelta(hours=1)
     await store.save(
         [
@@ -121,7 +121,7 @@ async def test_due_are_confirmed_readers_longest_due_first(database: Database) -
 
 
 async def test_topics_with_a_key_are_found_once_each(database: Database) -> None:
-    store = SqlSubscriberStore(database)
+    store = SubscriberStore(database)
     liking = '[{"like":["2402.17764"],"name":"x"}]'
     await store.save(
         [
@@ -138,7 +138,7 @@ async def test_topics_with_a_key_are_found_once_each(database: Database) -> None
 
 
 async def test_suppression_holds_until_it_is_lifted_and_can_come_again(database: Database) -> None:
-    subscribers, deliveries = SqlSubscriberStore(database), SqlDeliveryStore(database)
+    subscribers, deliveries = SubscriberStore(database), DeliveryStore(database)
     reader = await given_reader(database)
     instance = await given_instance(database)
 
@@ -166,7 +166,7 @@ async def test_more_readers_than_fit_into_one_statement_are_saved(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "_CHUNK", 7)
-    store = SqlSubscriberStore(database)
+    store = SubscriberStore(database)
     await store.save([make_subscriber(f"{n:05}@example.org") for n in range(20)], NOW, "imported")
     everybody = await store.load_all()
     paused = [replace(reader, consent=Consent.PAUSED) for reader in everybody]
@@ -179,7 +179,7 @@ async def test_more_readers_than_fit_into_one_statement_are_saved(
 async def test_a_reader_is_found_however_the_address_is_spelled_and_mailed_as_it_was_typed(
     database: Database,
 ) -> None:
-    store = SqlSubscriberStore(database)
+    store = SubscriberStore(database)
     typed, other = EmailAddress("Ada.Holm@example.org"), EmailAddress("ADA.holm@example.org")
     await store.save([make_subscriber(typed)], NOW, "added")
 
@@ -195,7 +195,7 @@ async def test_a_reader_is_found_however_the_address_is_spelled_and_mailed_as_it
 async def test_addresses_that_differ_by_more_than_ascii_case_are_different_readers(
     database: Database,
 ) -> None:
-    store = SqlSubscriberStore(database)
+    store = SubscriberStore(database)
     names = ("groß", "gross", "λόγος", "λόγοσ", "ﬁsh", "fish", "Jörg", "jÖrg")
     await store.save([make_subscriber(f"{name}@example.org") for name in names], NOW, "added")
 
@@ -207,7 +207,7 @@ async def test_addresses_that_differ_by_more_than_ascii_case_are_different_reade
 
 
 async def test_a_suppression_holds_for_every_spelling_of_an_address(database: Database) -> None:
-    store, address = SqlSubscriberStore(database), EmailAddress("Ada@example.org")
+    store, address = SubscriberStore(database), EmailAddress("Ada@example.org")
     other = EmailAddress("ADA@example.org")
     async with database.write() as connection:
         await connection.run_sync(suppress, address, "bounced", NOW)
@@ -220,12 +220,12 @@ async def test_a_suppression_holds_for_every_spelling_of_an_address(database: Da
 
 
 async def test_who_was_erased_is_known_under_every_spelling(database: Database) -> None:
-    store = SqlSubscriberStore(database)
+    store = SubscriberStore(database)
     typed, other = EmailAddress("Ada@example.org"), EmailAddress("aDa@example.org")
     await given_reader(database, typed)
     reader = await store.load(typed)
     assert reader is not None
-    await SqlSettingStore(database).load_secret()
+    await SettingStore(database).load_secret()
 
     assert await store.erase(reader.id, NOW)
 
@@ -237,16 +237,16 @@ async def test_deliveries_are_found_however_an_address_is_spelled(database: Data
     await given_queued(database, await given_reader(database, "Ada@example.org"))
     wanted = DeliveryFilter(address=EmailAddress("aDA@example.org"))
 
-    assert len(await SqlDeliveryStore(database).find(wanted)) == 1
+    assert len(await DeliveryStore(database).find(wanted)) == 1
 
 
 async def test_no_list_brings_back_an_address_that_was_given_up_for_another(database: Database) -> None:
-    store, personal = SqlSubscriberStore(database), SqlPersonalStore(database)
+    store, personal = SubscriberStore(database), PersonalStore(database)
     old, new = EmailAddress("ada@example.org"), EmailAddress("ada@example.net")
     await given_reader(database, old)
     reader = await store.load(old)
     assert reader is not None
-    await SqlSettingStore(database).load_secret()
+    await SettingStore(database).load_secret()
 
     for one, other in ((old, new), (new, old), (old, new)):
         assert await personal.change_address(reader.id, one, other, NOW, "") is AddressChange.DONE

@@ -32,7 +32,7 @@ from newsletter.errors import MoveError
 from newsletter.model.ledger import Kind, QueuedNotice
 from newsletter.model.mail import Notice
 from newsletter.model.readers import Consent, ConsentMove, Lift, Refusal, Refused, Status, Subscriber
-from newsletter.storage import Database, SqlDeliveryStore, SqlSubscriberStore, open_database
+from newsletter.storage import Database, DeliveryStore, SubscriberStore, open_database
 from newsletter.storage.deliveries import suppress
 from tests.builders import make_subscriber
 from tests.storage.given import NOW, given_reader, put_readers, reload
@@ -54,7 +54,7 @@ ACTS: dict[ConsentMove, Act] = {
 
 
 async def act(database: Database, reader: Subscriber, move: ConsentMove) -> Subscriber | Refused:
-    return await SqlSubscriberStore(database).move(reader.id, move, ACTS[move], NOW, f"{move}")
+    return await SubscriberStore(database).move(reader.id, move, ACTS[move], NOW, f"{move}")
 
 
 # --- what is not in the table is not written ----------------------------------------------
@@ -81,7 +81,7 @@ async def test_the_store_refuses_a_move_that_the_table_does_not_have(
     reader, bob = await reload(database), await reload(database, "bob@example.org")
 
     with pytest.raises(MoveError):
-        await SqlSubscriberStore(database).save(
+        await SubscriberStore(database).save(
             [replace(bob, name="Bob"), replace(reader, consent=wanted)], NOW, "by mistake", move=move
         )
 
@@ -92,13 +92,13 @@ async def test_the_store_refuses_a_move_that_the_table_does_not_have(
 @pytest.mark.parametrize("consent", [Consent.PAUSED, Consent.LEFT])
 async def test_nobody_begins_as_one_who_has_left_or_is_paused(database: Database, consent: Consent) -> None:
     with pytest.raises(MoveError):
-        await SqlSubscriberStore(database).save([make_subscriber(consent=consent)], NOW, "by mistake")
+        await SubscriberStore(database).save([make_subscriber(consent=consent)], NOW, "by mistake")
 
 
 async def test_what_was_loaded_before_somebody_left_does_not_bring_them_back(database: Database) -> None:
     shown = await given_reader(database)
     await act(database, shown, ConsentMove.LEAVE)
-    store = SqlSubscriberStore(database)
+    store = SubscriberStore(database)
 
     with pytest.raises(MoveError):
         await store.save([replace(shown, name="New")], NOW, "edited")
@@ -134,7 +134,7 @@ def write_goodbye(_before: Subscriber, after: Subscriber) -> QueuedNotice:
 
 async def test_the_mail_about_a_move_is_queued_with_it_or_not_at_all(database: Database) -> None:
     reader = await given_reader(database)
-    store, deliveries = SqlSubscriberStore(database), SqlDeliveryStore(database)
+    store, deliveries = SubscriberStore(database), DeliveryStore(database)
 
     def fail(_before: Subscriber, _after: Subscriber) -> QueuedNotice:
         raise RuntimeError("the mail cannot be written")
@@ -163,7 +163,7 @@ async def test_confirming_ends_what_bounces_began_and_no_complaint(
     await database.transact(
         lambda connection: suppress(connection, reader.address, "why", NOW, is_complaint=is_complaint)
     )
-    store = SqlSubscriberStore(database)
+    store = SubscriberStore(database)
 
     await store.move(reader.id, ConsentMove.CONFIRM, ACTS[ConsentMove.CONFIRM], NOW, "by link", lift=lift)
 
@@ -180,7 +180,7 @@ async def test_a_complaint_weighs_more_than_the_bounce_before_it(database: Datab
             )
         )
 
-    (suppression,) = (await SqlSubscriberStore(database).load_suppressed([reader.address])).values()
+    (suppression,) = (await SubscriberStore(database).load_suppressed([reader.address])).values()
     assert suppression.is_complaint
 
 
@@ -211,7 +211,7 @@ def test_whatever_happens_only_who_agreed_and_takes_mail_is_due(
 
 async def _live(database: Database, address: str, steps: Sequence[str], *, is_asked: bool) -> None:
     """Let these things happen to somebody new, and look after each whether a digest could be theirs."""
-    store = SqlSubscriberStore(database)
+    store = SubscriberStore(database)
     begins = Consent.UNCONFIRMED if is_asked else Consent.CONFIRMED
     await store.save([make_subscriber(address, consent=begins)], NOW, "begins")
     reader = await reload(database, address)

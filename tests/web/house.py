@@ -19,7 +19,7 @@ from newsletter.model.entries import Entry, EntryChange, EntryEvent, EntryId, En
 from newsletter.model.sources import Fetched, FetchRecord, FetchState, Request, Source
 from newsletter.sample_day import SAMPLE_DAY, sample_file
 from newsletter.settings.config import Config, load_config
-from newsletter.storage import SqlEntryStore
+from newsletter.storage import EntryStore
 from newsletter.web.app import build_app
 from newsletter.web.site import Site, open_site
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
@@ -165,7 +165,7 @@ async def fill(newsletter: Newsletter) -> None:
     await newsletter.subscribers.save([make_subscriber(READER)], NOW, "added")
 
 
-async def save_run(entries: SqlEntryStore, when: str, *changes: EntryChange, found: int = 1) -> int:
+async def save_run(entries: EntryStore, when: str, *changes: EntryChange, found: int = 1) -> int:
     """Make changes visible as one run, with the record of a look that found some new ones; return the run's number."""
     async with entries.open_run(at(when)) as run:
         await run.save(
@@ -188,7 +188,7 @@ def new(entry: Entry, upvotes: int | None = None, *, source: str = HF) -> EntryC
 
 
 async def again(
-    entries: SqlEntryStore, entry: Entry, upvotes: int, listed_on: date | None, *events: EntryEvent
+    entries: EntryStore, entry: Entry, upvotes: int, listed_on: date | None, *events: EntryEvent
 ) -> EntryChange:
     """A known entry with other votes, perhaps listed on another date."""
     (known,) = await entries.load_known([entry.key])

@@ -18,7 +18,7 @@ from newsletter.model.readers import Asked, Consent, EmailAddress, Subscriber
 from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.scheduler import send_due
 from newsletter.settings.config import load_config
-from newsletter.storage import SqlEntryStore
+from newsletter.storage import EntryStore
 from newsletter.web.pages.operate import choose_cookie, hash_token
 from newsletter.web.pages.subscribe import open_desk
 from newsletter.web.server import serve
@@ -175,7 +175,7 @@ async def _let_go(newsletter: Newsletter, day: int) -> None:
             await subscriptions.leave(leaving.id, "left by one click", "192.0.2.0/24", is_told=False)
 
 
-async def _collect(entries: SqlEntryStore, day: date) -> None:
+async def _collect(entries: EntryStore, day: date) -> None:
     when = f"{day} 04:00"
     match day:
         case d if d == FRIDAY:
@@ -214,7 +214,7 @@ async def _collect(entries: SqlEntryStore, day: date) -> None:
         await _fail_to_look(entries, f"{day} 05:00")
 
 
-async def _fail_to_look(entries: SqlEntryStore, when: str) -> None:
+async def _fail_to_look(entries: EntryStore, when: str) -> None:
     async with entries.open_run(at(when)) as run:
         failed = FetchRecord(
             _BLOG, FetchState.FAILED, at(when), at(when), message="the server answered 503", run=run.number

@@ -204,7 +204,7 @@ async def test_a_part_of_the_sitemap_that_is_not_there_loads_nothing(
     async def refuse(*_: object, **__: object) -> None:
         pytest.fail("the keys of papers were loaded for a page that is not there")
 
-    monkeypatch.setattr("newsletter.storage.archive.SqlArchive.load_keys", refuse)
+    monkeypatch.setattr("newsletter.storage.archive.Archive.load_keys", refuse)
     for part in ("2", "999999", "0", "x"):
         assert (await client.get(f"/sitemap-{part}.xml")).status_code == 404
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from newsletter.model.entries import EntryId
 from newsletter.model.ledger import COUNTED, State
 from newsletter.model.readers import Consent, SubscriberId
-from newsletter.storage import SqlDeliveryStore, SqlSubscriberStore
+from newsletter.storage import DeliveryStore, SubscriberStore
 from tests.deliver.sink import Received
 from tests.workflows.conftest import Office
 
@@ -27,8 +27,8 @@ async def check_invariants(office: Office, edition: str = "2026-06-16") -> dict[
 
 
 async def check_ledger(
-    deliveries: SqlDeliveryStore,
-    subscribers: SqlSubscriberStore,
+    deliveries: DeliveryStore,
+    subscribers: SubscriberStore,
     messages: Sequence[Received],
     edition: str,
     *,

@@ -20,7 +20,7 @@ from newsletter.model.ledger import DeliveryId, State
 from newsletter.model.readers import Consent, EmailAddress
 from newsletter.model.reports import BounceAction
 from newsletter.signing import Purpose, Secret, build_token
-from newsletter.storage import SqlEvidenceStore
+from newsletter.storage import EvidenceStore
 from newsletter.workflows.alerts import choose_alerts
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.handle_bounces import KNOWN, SET_ASIDE, handle_bounces
@@ -318,7 +318,7 @@ async def test_what_cannot_be_handled_is_set_aside_once_and_told(office: Office)
 async def test_a_value_that_the_store_refuses_is_about_the_message_and_a_store_that_is_away_is_not(
     office: Office, is_refusal: bool
 ) -> None:
-    class OddStore(SqlEvidenceStore):
+    class OddStore(EvidenceStore):
         async def note(self, *_arguments: object) -> BounceAction | None:
             raise StoreError("no", is_refusal=is_refusal)
 

@@ -13,7 +13,7 @@ from newsletter.model.digest import Window
 from newsletter.model.entries import EntryKey, EventKind
 from newsletter.model.sources import Fetched, FetchState, NotModified, ParsedFeed, Request, Source, Validators
 from newsletter.scheduler import is_collect_due
-from newsletter.storage import Database, SqlEntryStore
+from newsletter.storage import Database, EntryStore
 from newsletter.wiring import FixedClock
 from newsletter.workflows import collect_entries as collecting
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
@@ -56,7 +56,7 @@ async def collect(
 ) -> tuple[CollectReport, Shelf]:
     shelf = Shelf(answers, moved or {})
     clock = FixedClock(at(f"{on} 20:00"))
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
     return await collect_entries(sources or (API,), shelf, store, clock, EVERY, at_once=at_once), shelf
 
 
@@ -96,7 +96,7 @@ async def test_the_first_run_is_a_baseline(database: Database) -> None:
     report, _ = await collect(database, days)
 
     assert (report.run, report.records[0].listed, report.records[0].new) == (1, 8, 3)
-    new = await SqlEntryStore(database).load_entries(Window(0, 1))
+    new = await EntryStore(database).load_entries(Window(0, 1))
     assert [entry.key for entry in new] == [f"arxiv:2606.0000{number}" for number in (1, 2, 3)]
 
 
@@ -108,13 +108,13 @@ async def test_the_same_day_again_parses_nothing_and_takes_no_run_number(databas
 
     assert report.run == 0
     assert report.records[0].state is FetchState.UNCHANGED
-    assert await SqlEntryStore(database).newest_run() == 1
+    assert await EntryStore(database).newest_run() == 1
 
 
 async def test_a_failed_answer_changes_nothing_that_was_known(database: Database) -> None:
     days = {url("2026-06-16"): make_day(), url("2026-06-15"): "[]"}
     await collect(database, days)
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
     before = await store.load_entries(Window(0, 1))
 
     broken, _ = await collect(database, {})
@@ -157,7 +157,7 @@ async def test_one_broken_source_does_not_keep_the_others_back(database: Databas
 
     assert [record.state for record in report.records] == [FetchState.OK, FetchState.FAILED]
     assert report.failed
-    assert len(await SqlEntryStore(database).load_entries(Window(0, 1))) == 8
+    assert len(await EntryStore(database).load_entries(Window(0, 1))) == 8
 
 
 async def test_votes_that_change_are_observed_and_the_paper_stays_one(database: Database) -> None:
@@ -166,7 +166,7 @@ async def test_votes_that_change_are_observed_and_the_paper_stays_one(database: 
 
     report, _ = await collect(database, {url("2026-06-16"): more, url("2026-06-15"): "[]"})
 
-    entries = await SqlEntryStore(database).load_entries(Window(0, report.run))
+    entries = await EntryStore(database).load_entries(Window(0, report.run))
     assert [entry.upvotes for entry in entries] == [1, 40]
     assert report.records[0].new == 0
 
@@ -209,7 +209,7 @@ async def test_a_page_of_another_date_than_the_one_asked_for_is_not_taken(databa
     assert (
         "asked for the papers of 2026-06-16, the page shows those of 2026-06-12" in report.records[0].message
     )
-    assert await SqlEntryStore(database).newest_run() == 0
+    assert await EntryStore(database).newest_run() == 0
 
 
 async def test_an_unchanged_empty_answer_is_still_called_empty(database: Database) -> None:
@@ -258,7 +258,7 @@ async def test_waiting_ends_when_the_operator_says_so(database: Database) -> Non
     report, _ = await collect(database, days, at_once=True)
 
     assert report.records[0].state is FetchState.OK
-    assert (await SqlEntryStore(database).load_health())["HF"].failures == 0
+    assert (await EntryStore(database).load_health())["HF"].failures == 0
 
 
 async def test_a_site_leads_to_its_feed_and_an_unchanged_site_still_does(database: Database) -> None:
@@ -300,7 +300,7 @@ async def test_a_redirect_is_followed_for_a_week_and_then_asked_directly(databas
         asked = shelf.asked
 
     assert asked == [new]
-    assert (await SqlEntryStore(database).load_moves())[blog.location].target == new
+    assert (await EntryStore(database).load_moves())[blog.location].target == new
 
 
 async def test_an_unchanged_batch_is_stale_once_the_next_one_is_due(database: Database) -> None:
@@ -346,7 +346,7 @@ async def test_new_versions_are_events_and_never_new_papers(database: Database) 
 
     report, _ = await collect(database, {where: replaced}, "2026-06-16", listing)
 
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
     known = await store.load_known([EntryKey("arxiv:2606.00001"), EntryKey("arxiv:2606.00009")])
     assert report.records[0].new == 0
     assert [(entry.version, entry.first_seen_run) for entry in known] == [(2, 1), (2, 0)]

@@ -15,7 +15,7 @@ import pytest
 from newsletter.collect.fetch import HttpFetcher
 from newsletter.model.digest import Window
 from newsletter.model.sources import FetchState, Source, SourceHealth
-from newsletter.storage import Database, SqlEntryStore
+from newsletter.storage import Database, EntryStore
 from newsletter.wiring import FixedClock
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
 from tests.builders import at
@@ -116,16 +116,14 @@ async def look(database: Database, server: Server, folder: Path, at_once: bool =
     source = Source("blog", "feed", f"{server.url}/feed.xml")
     clock = FixedClock(at("2026-06-16 08:00"))
     try:
-        return await collect_entries(
-            [source], fetcher, SqlEntryStore(database), clock, EVERY, at_once=at_once
-        )
+        return await collect_entries([source], fetcher, EntryStore(database), clock, EVERY, at_once=at_once)
     finally:
         await fetcher.close()
 
 
 async def known(database: Database) -> tuple[object, ...]:
     """All that is known of entries, and the run that they are in."""
-    store = SqlEntryStore(database)
+    store = EntryStore(database)
     return tuple(await store.load_entries(Window(0, 99)))
 
 
@@ -186,7 +184,7 @@ async def test_a_permanent_redirect_keeps_the_validators_and_is_noted(
         server.answer = http(status, b"", f"Location: {new.url}/feed.xml")
         new.answer = http("304 Not Modified")
         report = await look(database, server, tmp_path)
-        moves = await SqlEntryStore(database).load_moves()
+        moves = await EntryStore(database).load_moves()
 
     assert report.records[0].state is FetchState.UNCHANGED
     assert [move.target for move in moves.values()] == [f"{new.url}/feed.xml"]

@@ -20,7 +20,7 @@ from newsletter.errors import MailerError, StoreError
 from newsletter.model.ledger import BeginData, Delivery, InstanceId, PauseKind, Settle, State, Step
 from newsletter.model.mail import Envelope, SmtpReply
 from newsletter.model.readers import EmailAddress
-from newsletter.storage import SqlDeliveryStore
+from newsletter.storage import DeliveryStore
 from newsletter.storage.deliveries import suppress
 from newsletter.storage.tables import settings
 from newsletter.workflows.build_edition import plan_due
@@ -123,11 +123,11 @@ async def test_row_10_an_outcome_waits_for_a_store_that_is_away(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await given_planned(office)
-    real = SqlDeliveryStore.record
+    real = DeliveryStore.record
     away = 3
 
     async def record(
-        store: SqlDeliveryStore, instance: InstanceId, steps: list[Step], now: object, *, guarded: bool
+        store: DeliveryStore, instance: InstanceId, steps: list[Step], now: object, *, guarded: bool
     ) -> object:
         nonlocal away
         if any(isinstance(step, Settle) for step in steps) and away:
@@ -135,7 +135,7 @@ async def test_row_10_an_outcome_waits_for_a_store_that_is_away(
             raise StoreError("the server restarts", is_passing=True)
         return await real(store, instance, steps, now, guarded=guarded)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(SqlDeliveryStore, "record", record)
+    monkeypatch.setattr(DeliveryStore, "record", record)
     monkeypatch.setattr("newsletter.workflows.ledger.PASSING_WAITS_S", (0.01,) * 10)
     await office.send()
 
@@ -145,11 +145,11 @@ async def test_row_10_an_outcome_waits_for_a_store_that_is_away(
 
 async def test_row_11_the_answer_to_a_commit_is_lost(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     await given_planned(office)
-    real = SqlDeliveryStore.record
+    real = DeliveryStore.record
     lost = 4
 
     async def record(
-        store: SqlDeliveryStore, instance: InstanceId, steps: list[Step], now: object, *, guarded: bool
+        store: DeliveryStore, instance: InstanceId, steps: list[Step], now: object, *, guarded: bool
     ) -> object:
         nonlocal lost
         done = await real(store, instance, steps, now, guarded=guarded)  # type: ignore[arg-type]
@@ -158,7 +158,7 @@ async def test_row_11_the_answer_to_a_commit_is_lost(office: Office, monkeypatch
             raise StoreError("the connection is lost", is_passing=True)
         return done
 
-    monkeypatch.setattr(SqlDeliveryStore, "record", record)
+    monkeypatch.setattr(DeliveryStore, "record", record)
     monkeypatch.setattr("newsletter.workflows.ledger.PASSING_WAITS_S", (0.01,) * 10)
     await office.send()
 

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from newsletter.errors import ConfigError, MailerError, Problem, StoreError
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.scheduler import build_clockwork as build_newsletter_clockwork
-from newsletter.storage import Database, SqlSettingStore
+from newsletter.storage import Database, SettingStore
 from newsletter.workflows.tick import BESIDE, Act, Clockwork, StepGuard
 from tests.builders import at
 from tests.workflows.conftest import Office, SetClock
@@ -53,7 +53,7 @@ class Acts(dict[StepName, Act]):
 
 
 def build_clockwork(
-    acts: Acts, settings: SqlSettingStore, *, is_first: bool = False, patience_s: float = 5.0
+    acts: Acts, settings: SettingStore, *, is_first: bool = False, patience_s: float = 5.0
 ) -> Clockwork:
     async def tell_first() -> bool:
         return is_first
@@ -67,7 +67,7 @@ async def wait_for_all(clockwork: Clockwork) -> None:
 
 
 async def test_steps_may_fail_in_any_way_and_all_are_reached(database: Database) -> None:
-    settings = SqlSettingStore(database)
+    settings = SettingStore(database)
     for build_failure in FAILURES:
         acts = Acts()
         acts.fails = dict.fromkeys(StepName, build_failure)
@@ -87,7 +87,7 @@ async def test_steps_may_fail_in_any_way_and_all_are_reached(database: Database)
 
 
 async def test_a_failure_is_kept_and_counted_until_the_step_succeeds(database: Database) -> None:
-    settings, clock = SqlSettingStore(database), SetClock(NOW)
+    settings, clock = SettingStore(database), SetClock(NOW)
     acts = Acts()
     acts.fails[StepName.INCOMING_MAIL] = lambda: MailerError("connection refused", is_passing=True)
     for minute in range(3):
@@ -103,7 +103,7 @@ async def test_a_failure_is_kept_and_counted_until_the_step_succeeds(database: D
 
 
 async def test_a_step_that_had_nothing_to_do_has_not_succeeded(database: Database) -> None:
-    settings = SqlSettingStore(database)
+    settings = SettingStore(database)
     guard = StepGuard(settings, SetClock(NOW))
 
     async def act() -> bool:
@@ -116,7 +116,7 @@ async def test_a_step_that_had_nothing_to_do_has_not_succeeded(database: Databas
 
 
 async def test_a_failure_that_cannot_be_kept_is_kept_with_the_next_one(database: Database) -> None:
-    class AwayStore(SqlSettingStore):
+    class AwayStore(SettingStore):
         is_away = True
 
         async def save_step_failure(self, failure: StepFailure) -> None:
@@ -134,7 +134,7 @@ async def test_a_failure_that_cannot_be_kept_is_kept_with_the_next_one(database:
 
 
 async def test_a_failure_is_logged_with_its_traceback_once_and_then_less_and_less(database: Database) -> None:
-    guard = StepGuard(SqlSettingStore(database), SetClock(NOW))
+    guard = StepGuard(SettingStore(database), SetClock(NOW))
     with capture_logs() as lines:
         for _ in range(9):
             await guard.note(StepName.UPKEEP, ValueError("broken"))
@@ -147,7 +147,7 @@ async def test_a_failure_is_logged_with_its_traceback_once_and_then_less_and_les
 
 async def test_what_is_quick_is_done_before_planning(database: Database) -> None:
     acts = Acts()
-    clockwork = build_clockwork(acts, SqlSettingStore(database))
+    clockwork = build_clockwork(acts, SettingStore(database))
 
     await clockwork.tick()
     await wait_for_all(clockwork)
@@ -167,7 +167,7 @@ async def test_what_is_slow_delays_planning_by_the_patience_only_and_never_runs_
         return await go_on.wait()
 
     acts[slow] = wait
-    clockwork = build_clockwork(acts, SqlSettingStore(database), patience_s=0.05)
+    clockwork = build_clockwork(acts, SettingStore(database), patience_s=0.05)
     for _ in range(3):
         await clockwork.tick()
 
@@ -190,7 +190,7 @@ async def test_on_the_first_look_planning_waits_until_collecting_has_ended(
         return True
 
     acts[StepName.COLLECTING] = collect
-    clockwork = build_clockwork(acts, SqlSettingStore(database), is_first=True, patience_s=0.01)
+    clockwork = build_clockwork(acts, SettingStore(database), is_first=True, patience_s=0.01)
     ticking = asyncio.create_task(clockwork.tick())
     await asyncio.wait([ticking], timeout=0.2)
 
@@ -216,7 +216,7 @@ async def test_a_stop_cancels_what_runs_beside_and_waits_for_the_mails_in_flight
         return True
 
     acts[StepName.INCOMING_MAIL], acts[StepName.SENDING] = hang, send
-    settings = SqlSettingStore(database)
+    settings = SettingStore(database)
     clockwork = build_clockwork(acts, settings, patience_s=0.01)
     await clockwork.tick()
     clockwork.stop.set()
@@ -233,7 +233,7 @@ async def test_a_stop_cancels_what_runs_beside_and_waits_for_the_mails_in_flight
 async def test_a_stop_ends_the_wait_before_planning(database: Database) -> None:
     acts = Acts()
     acts[StepName.COLLECTING] = asyncio.Event().wait
-    clockwork = build_clockwork(acts, SqlSettingStore(database), is_first=True, patience_s=600)
+    clockwork = build_clockwork(acts, SettingStore(database), is_first=True, patience_s=600)
     ticking = asyncio.create_task(clockwork.tick())
     await asyncio.sleep(0)
     clockwork.stop.set()
@@ -246,7 +246,7 @@ async def test_a_stop_ends_the_wait_before_planning(database: Database) -> None:
 async def test_a_step_that_does_not_end_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     acts = Acts()
     acts[StepName.COLLECTING] = asyncio.Event().wait
-    settings = SqlSettingStore(database)
+    settings = SettingStore(database)
     clockwork = build_clockwork(acts, settings, patience_s=0.01)
     await clockwork.tick()
     monkeypatch.setattr("newsletter.workflows.tick.OVERDUE_S", -1.0)
