@@ -139,7 +139,7 @@ async def send(port: int, database_url: str, signed: bool, readers: int, connect
         async with open_newsletter(config, clock=FixedClock(_EVENING)) as newsletter:
             await prepare(newsletter, readers)
             begun = clock_time.perf_counter()
-            await plan_due(newsletter.subscribers, newsletter.deliveries, _EVENING, timedelta(days=2))
+            await plan_due(newsletter.subscribers, newsletter.ledger.planning, _EVENING, timedelta(days=2))
             async with newsletter.sender(asyncio.Event()) as sender:
                 report = await sender.send_pending()
             took_s = clock_time.perf_counter() - begun
@@ -160,7 +160,7 @@ async def _build_mails(number: int) -> list[dict[str, Any]]:
             digests, mails = await newsletter.new_digest_builder(), await newsletter.new_mail_builder()
             built = []
             for reader in await newsletter.subscribers.load_all():
-                mail = await preview_reader(reader, digests, mails, newsletter.deliveries, newsletter.clock)
+                mail = await preview_reader(reader, digests, mails, newsletter.ledger.reads, newsletter.clock)
                 items = [item for section in mail.digest.sections for item in section.items]
                 built.append(
                     {

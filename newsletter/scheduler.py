@@ -170,7 +170,7 @@ async def plan_waiting(newsletter: Newsletter) -> None:
     """Queue the digests that are due."""
     plan = await plan_due(
         newsletter.subscribers,
-        newsletter.deliveries,
+        newsletter.ledger.planning,
         newsletter.clock.now(),
         newsletter.config.schedule.catch_up,
         newsletter.config.schedule.spread,
@@ -187,9 +187,9 @@ async def send_notices(newsletter: Newsletter, stop: asyncio.Event) -> None:
 
 async def _send_waiting(newsletter: Newsletter, stop: asyncio.Event, kinds: frozenset[Kind]) -> None:
     now, resend = newsletter.clock.now(), newsletter.config.schedule.resend
-    if not await newsletter.deliveries.has_work(now, resend & kinds, kinds):
+    if not await newsletter.ledger.claims.has_work(now, resend & kinds, kinds):
         return
-    counted = await newsletter.deliveries.load_counts(CHECKED_EDITIONS)
+    counted = await newsletter.ledger.reads.load_counts(CHECKED_EDITIONS)
     keeper = PaceKeeper(sum(count.count for count in counted if count.state in PENDING))
 
     def progress(_delivery: Delivery, _state: State) -> None:
@@ -202,5 +202,5 @@ async def _send_waiting(newsletter: Newsletter, stop: asyncio.Event, kinds: froz
     if counts or report.stopped:
         log.info("sent", **counts, stopped=report.stopped)
     if counts and Kind.DIGEST in kinds:
-        for what in await newsletter.deliveries.find_contradictions(CHECKED_EDITIONS):
+        for what in await newsletter.ledger.audit.find_contradictions(CHECKED_EDITIONS):
             log.error("the ledger does not add up", found=what)

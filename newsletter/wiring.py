@@ -43,11 +43,11 @@ from newsletter.storage import (
     Archive,
     ConfirmationStore,
     Database,
-    DeliveryStore,
     EntryStore,
     EpochGuard,
     EvidenceStore,
     Heartbeat,
+    Ledger,
     PersonalStore,
     SessionStore,
     SettingStore,
@@ -106,7 +106,7 @@ class Newsletter:
     entries: EntryStore
     archive: Archive
     subscribers: SubscriberStore
-    deliveries: DeliveryStore
+    ledger: Ledger
     settings: SettingStore
     evidence: EvidenceStore
     personal: PersonalStore
@@ -221,7 +221,7 @@ class Newsletter:
         now = self.clock.now()
         settings = self.config.alerts
         return await load_health(
-            self.deliveries,
+            self.ledger,
             self.entries,
             self.settings,
             self.guard,
@@ -250,7 +250,7 @@ class Newsletter:
             self.config.alerts.to,
             self.identity,
             self.subscribers,
-            self.deliveries,
+            self.ledger.planning,
             self.clock.now(),
         )
 
@@ -338,13 +338,13 @@ class Newsletter:
         """
         mailer = self.choose_mailer()
         host, boot = socket.gethostname(), find_process_space()
-        instance = await self.deliveries.register_instance(host, boot, os.getpid(), self.clock.now())
+        instance = await self.ledger.claims.register_instance(host, boot, os.getpid(), self.clock.now())
         heartbeat = Heartbeat(self.database, instance, self.clock)
         heartbeat.start()
         try:
             yield Sender(
                 subscribers=self.subscribers,
-                deliveries=self.deliveries,
+                ledger=self.ledger,
                 settings=self.settings,
                 mailer=mailer,
                 guard=self.guard,
@@ -361,7 +361,7 @@ class Newsletter:
                 stop=stop,
                 progress=progress,
             )
-            await self.deliveries.retire_instance(instance)
+            await self.ledger.claims.retire_instance(instance)
         finally:
             heartbeat.stop()
             await mailer.close()
@@ -394,7 +394,7 @@ async def open_newsletter(
             entries=EntryStore(database),
             archive=Archive(database),
             subscribers=SubscriberStore(database),
-            deliveries=DeliveryStore(database, guard),
+            ledger=Ledger(database, guard),
             settings=settings,
             evidence=EvidenceStore(database),
             personal=PersonalStore(database),

@@ -144,7 +144,7 @@ async def explain(config: Config, paper: str, reader: str) -> int:
             await newsletter.new_digest_builder(),
             newsletter.entries,
             newsletter.subscribers,
-            newsletter.deliveries,
+            newsletter.ledger.reads,
             newsletter.clock.now(),
         )
     _show_entry(explanation.entry, explanation.history)

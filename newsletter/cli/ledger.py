@@ -74,7 +74,7 @@ async def _find_all(
     newsletter: Newsletter, wanted: DeliveryFilter
 ) -> AsyncIterator[tuple[Delivery, EmailAddress]]:
     last = DeliveryId(0)
-    while found := await newsletter.deliveries.find(wanted, last, _BATCH):
+    while found := await newsletter.ledger.reads.find(wanted, last, _BATCH):
         for delivery, address in found:
             yield delivery, address
         last = found[-1][0].id
@@ -108,13 +108,13 @@ async def resolve(config: Config, address: str, edition: str, outcome: str, reas
         raise ConfigError([Problem("say how you know; it is kept in the ledger", path="--reason")])
     wanted = replace(build_filter(edition, [State.UNCERTAIN]), address=parse_address(address))
     async with open_newsletter(config) as newsletter:
-        found = await newsletter.deliveries.find(wanted)
+        found = await newsletter.ledger.reads.find(wanted)
         if not found:
             console.print("no such delivery is uncertain; see 'newsletter deliveries --state uncertain'")
             return DONE_WITH_FAILURES
         expires_at = newsletter.clock.now() + config.schedule.catch_up
         for delivery, mailed_to in found:
-            settled = await newsletter.deliveries.resolve(
+            settled = await newsletter.ledger.recording.resolve(
                 delivery.id, outcome == "accepted", reason.strip(), expires_at
             )
             what = "accepted" if outcome == "accepted" else "is sent again by the next run"
@@ -128,7 +128,7 @@ async def retry(config: Config, wanted: DeliveryFilter) -> int:
         raise ConfigError([Problem("give --edition, and --state rejected or --state expired")])
     async with open_newsletter(config) as newsletter:
         now = newsletter.clock.now()
-        queued, covered = await newsletter.deliveries.retry(wanted, now, now + config.schedule.catch_up)
+        queued, covered = await newsletter.ledger.planning.retry(wanted, now, now + config.schedule.catch_up)
     console.print(f"{queued} queued again; 'newsletter send', or the running clock, sends them")
     if covered:
         console.print(f"{covered} left alone, because a later digest of the same reader covers their papers")
@@ -181,7 +181,7 @@ async def _count_as_sent(newsletter: Newsletter, until: datetime) -> int:
     """Move every reader's clock and window past what the lost database had sent; return how many digests."""
     newest_run = await newsletter.entries.newest_run()
     why = "sent by the database that was lost, as the operator said"
-    counted = await newsletter.deliveries.skip_until(until, why)
+    counted = await newsletter.ledger.planning.skip_until(until, why)
     last = SubscriberId(0)
     while readers := await newsletter.subscribers.load_after(last, _BATCH):
         last = readers[-1].id
@@ -231,7 +231,7 @@ async def explain_reader(config: Config, address: str, on: str) -> int:
         )
         for suppression in suppressed.values():
             console.print(f"suppressed: {suppression.reason}")
-        found = await newsletter.deliveries.load_of_reader(reader.id, on)
+        found = await newsletter.ledger.reads.load_of_reader(reader.id, on)
         if not found:
             console.print("no digest was due" + (f" on {on}" if on else " yet"))
         for delivery in found[: 1 if on else 5]:
@@ -243,7 +243,7 @@ async def _explain_delivery(newsletter: Newsletter, delivery: Delivery) -> None:
     console.print(
         f"\n{delivery.key}: {delivery.state}; slot {delivery.slot_at:%Y-%m-%d %H:%M} UTC; {delivery.last_reply}"
     )
-    for attempt in await newsletter.deliveries.load_attempts(delivery.id):
+    for attempt in await newsletter.ledger.reads.load_attempts(delivery.id):
         through = f" through {attempt.relay}" if attempt.relay else ""
         console.print(
             f"  attempt {attempt.number} at {attempt.at:%Y-%m-%d %H:%M:%S} UTC{through}:"

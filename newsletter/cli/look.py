@@ -86,7 +86,7 @@ async def preview(config: Config, request: PreviewRequest) -> int:
             return await _preview_everybody(request, readers, digests, mails, newsletter)
         reader = await _choose_preview_reader(newsletter, request)
         if request.kind == Kind.DIGEST:
-            digest_mail = await preview_reader(reader, digests, mails, newsletter.deliveries, clock)
+            digest_mail = await preview_reader(reader, digests, mails, newsletter.ledger.reads, clock)
             found = ", ".join(
                 f"{section.topic or 'everything else'} {len(section.items)}"
                 for section in digest_mail.digest.sections
@@ -136,7 +136,7 @@ async def _preview_everybody(
     failed = 0
     with counting_progress("rendering", len(readers)) as advance:
         for reader in readers:
-            mail = await preview_reader(reader, digests, mails, newsletter.deliveries, newsletter.clock)
+            mail = await preview_reader(reader, digests, mails, newsletter.ledger.reads, newsletter.clock)
             wrong = (
                 tuple(check for check in check_message(mail.message) if check.wrong) if request.score else ()
             )
@@ -263,18 +263,18 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
             await newsletter.evidence.load_set_aside(newsletter.clock.now() - SHOWN_SET_ASIDE),
         ):
             console.print(line, style="red", markup=False)
-        counts = await newsletter.deliveries.load_counts(editions)
+        counts = await newsletter.ledger.reads.load_counts(editions)
         show_ledger(counts)
         if not counts:
             console.print("no digest was due yet")
-        contradictions = await newsletter.deliveries.find_contradictions(CHECKED_EDITIONS)
+        contradictions = await newsletter.ledger.audit.find_contradictions(CHECKED_EDITIONS)
         show_contradictions(contradictions)
         show_uncertain(counts)
-        for kind, states in (await newsletter.deliveries.load_notice_counts()).items():
+        for kind, states in (await newsletter.ledger.reads.load_notice_counts()).items():
             console.print(f"{kind} mails: {build_equation(states)}")
         missed = build_table("edition", "reader", "state", "attempts#", "why")
         for edition in sorted({count.edition for count in counts}, reverse=True):
-            for delivery, address in await newsletter.deliveries.load_unreached(edition):
+            for delivery, address in await newsletter.ledger.reads.load_unreached(edition):
                 missed.add_row(edition, address, delivery.state, str(delivery.attempt), delivery.last_reply)
         if missed.row_count:
             console.print("\nnot reached:")

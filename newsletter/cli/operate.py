@@ -82,14 +82,14 @@ async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: 
         if local_on is None:
             await plan_due(
                 newsletter.subscribers,
-                newsletter.deliveries,
+                newsletter.ledger.planning,
                 now,
                 config.schedule.catch_up,
                 config.schedule.spread,
             )
         else:
             await plan_date(
-                newsletter.subscribers, newsletter.deliveries, local_on, now, config.schedule.catch_up
+                newsletter.subscribers, newsletter.ledger.planning, local_on, now, config.schedule.catch_up
             )
         if canary.mails and not await _try_canary(newsletter, edition or None, canary):
             return DONE_WITH_FAILURES
@@ -150,13 +150,13 @@ async def _end_trial(newsletter: Newsletter) -> bool:
 
 async def send_pending(newsletter: Newsletter, edition: str | None = None) -> int:
     """Send what is planned, with progress, and say what became of it."""
-    if not await newsletter.deliveries.has_work(newsletter.clock.now(), newsletter.config.schedule.resend):
+    if not await newsletter.ledger.claims.has_work(newsletter.clock.now(), newsletter.config.schedule.resend):
         await _tell_nothing_due(newsletter)
-        left = show_uncertain(await newsletter.deliveries.load_counts(CHECKED_EDITIONS))
+        left = show_uncertain(await newsletter.ledger.reads.load_counts(CHECKED_EDITIONS))
         return DONE_WITH_FAILURES if left else DONE
     stop = asyncio.Event()
     stop_on_signals(stop)
-    waiting = count_pending(await newsletter.deliveries.load_counts(), edition)
+    waiting = count_pending(await newsletter.ledger.reads.load_counts(), edition)
     with sending_progress(waiting) as progress:
         async with newsletter.sender(stop, progress) as sender:
             report = await sender.send_pending(edition)
@@ -164,10 +164,10 @@ async def send_pending(newsletter: Newsletter, edition: str | None = None) -> in
     console.print(
         "this run: " + (", ".join(f"{count} {state}" for state, count in done.items()) or "nothing sent")
     )
-    counts = await newsletter.deliveries.load_counts(CHECKED_EDITIONS)
+    counts = await newsletter.ledger.reads.load_counts(CHECKED_EDITIONS)
     show_ledger(counts)
     left = show_uncertain(counts)
-    contradictions = await newsletter.deliveries.find_contradictions(CHECKED_EDITIONS)
+    contradictions = await newsletter.ledger.audit.find_contradictions(CHECKED_EDITIONS)
     show_contradictions(contradictions)
     if report.stopped:
         console.print(f"stopped: {report.stopped}; the rest stays queued", style="red")
@@ -202,7 +202,7 @@ async def _send_trial(newsletter: Newsletter, to: str, whose: str) -> int:
         reader,
         await newsletter.new_digest_builder(),
         await newsletter.new_mail_builder(),
-        newsletter.deliveries,
+        newsletter.ledger.reads,
         newsletter.clock,
         to=address,
     )
@@ -228,7 +228,7 @@ async def _tell_due(newsletter: Newsletter) -> int:
     digests, mails = await newsletter.new_digest_builder(), await newsletter.new_mail_builder()
     table = build_table("reader", "due (UTC)", "entries#", "bytes#", "topics")
     for reader in await newsletter.subscribers.load_due(now, 1_000_000):
-        mail = await preview_reader(reader, digests, mails, newsletter.deliveries, newsletter.clock)
+        mail = await preview_reader(reader, digests, mails, newsletter.ledger.reads, newsletter.clock)
         table.add_row(
             reader.address,
             f"{mail.digest.slot.at:%Y-%m-%d %H:%M}",
@@ -237,7 +237,7 @@ async def _tell_due(newsletter: Newsletter) -> int:
             ", ".join(f"{s.topic or 'everything else'} {len(s.items)}" for s in mail.digest.sections)
             or "nothing new",
         )
-    pending = count_pending(await newsletter.deliveries.load_counts(), None)
+    pending = count_pending(await newsletter.ledger.reads.load_counts(), None)
     if table.row_count:
         console.print(table)
     console.print(f"dry run: {table.row_count} due now, {pending} queued earlier; nothing was sent")

@@ -78,7 +78,9 @@ def _write_config(out: Path, port: int) -> Config:
 
 async def _send(newsletter: Newsletter) -> int:
     now = newsletter.clock.now()
-    await plan_due(newsletter.subscribers, newsletter.deliveries, now, newsletter.config.schedule.catch_up)
+    await plan_due(
+        newsletter.subscribers, newsletter.ledger.planning, now, newsletter.config.schedule.catch_up
+    )
     async with newsletter.sender(asyncio.Event()) as sender:
         return (await sender.send_pending()).states[State.ACCEPTED]
 
@@ -87,9 +89,9 @@ async def _show(newsletter: Newsletter, folder: Path) -> Path:
     """Print a row a reader and write the mails that they got as pages; return the folder."""
     mails = await newsletter.new_mail_builder()
     table = build_table("reader", "slot (local)", "entries per topic", "state", "bytes#")
-    counts = await newsletter.deliveries.load_counts()
+    counts = await newsletter.ledger.reads.load_counts()
     for edition in sorted({count.edition for count in counts}):
-        rows = await newsletter.deliveries.load_edition(edition)
+        rows = await newsletter.ledger.reads.load_edition(edition)
         readers = await newsletter.subscribers.load_many([delivery.recipient for delivery, _ in rows])
         for delivery, address in rows:
             reader = readers[delivery.recipient]

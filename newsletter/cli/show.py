@@ -108,7 +108,7 @@ def show_fetches(records: Sequence[FetchRecord]) -> None:
 
 def build_equation(counts: Mapping[State, int]) -> str:
     """Return the ledger's equation of one edition, or one kind of mail, in words and numbers. Whether it can be
-    believed: storage/ledger_audit."""
+    believed: storage/ledger/audit.py."""
     pending = sum(counts.get(state, 0) for state in PENDING)
     due = sum(counts.values())
     parts = " + ".join(f"{counts.get(state, 0)} {state}" for state in FINAL)

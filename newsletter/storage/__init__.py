@@ -6,12 +6,12 @@
 from newsletter.storage.archive import Archive
 from newsletter.storage.backup import backup
 from newsletter.storage.confirmations import ConfirmationStore, SessionStore
-from newsletter.storage.deliveries import DeliveryStore
 from newsletter.storage.engine import Database, list_sqlite_files
 from newsletter.storage.entries import EntryStore
 from newsletter.storage.epoch import EpochGuard
 from newsletter.storage.evidence import EvidenceStore
 from newsletter.storage.lease import Heartbeat, find_process_space, is_dead
+from newsletter.storage.ledger import Ledger
 from newsletter.storage.personal import PersonalStore
 from newsletter.storage.schema import open_database
 from newsletter.storage.settings import SettingStore
@@ -21,11 +21,11 @@ __all__ = [
     "Archive",
     "ConfirmationStore",
     "Database",
-    "DeliveryStore",
     "EntryStore",
     "EpochGuard",
     "EvidenceStore",
     "Heartbeat",
+    "Ledger",
     "PersonalStore",
     "SessionStore",
     "SettingStore",

@@ -11,8 +11,8 @@ from newsletter.deliver.bounce_policy import HALF_LIFE
 from newsletter.model.ledger import DeliveryId, State
 from newsletter.model.readers import SubscriberId
 from newsletter.model.reports import BounceAction, Report, ReportKind, SetAside
-from newsletter.storage.deliveries import suppress, uncount
 from newsletter.storage.engine import Database, insert_or_ignore
+from newsletter.storage.ledger.recording import suppress, uncount
 from newsletter.storage.subscriptions import leave_reader
 from newsletter.storage.tables import bounces, deliveries, subscribers
 

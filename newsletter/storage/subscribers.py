@@ -21,9 +21,9 @@ from newsletter.model.readers import (
     SubscriberId,
     Suppression,
 )
-from newsletter.storage.deliveries import insert_notice
 from newsletter.storage.engine import Database, in_chunks
 from newsletter.storage.erase import erase_person, find_erased
+from newsletter.storage.ledger.planning import insert_notice
 from newsletter.storage.subscriptions import (
     Decide,
     check_move,

@@ -107,7 +107,7 @@ async def load_report(newsletter: Newsletter, lang: Language) -> Report:
     views = OperatorViews(newsletter.database)
     health = await newsletter.load_health()
     counts = await views.count_deliveries(first)
-    uncertain = await newsletter.deliveries.find(
+    uncertain = await newsletter.ledger.reads.find(
         DeliveryFilter(states=frozenset({State.UNCERTAIN})), limit=_SHOWN_UNCERTAIN
     )
     replies = await views.count_replies(today - timedelta(days=EDITIONS - 1), _EXPLAINED, _READ_REPLIES)
@@ -137,7 +137,7 @@ async def load_report(newsletter: Newsletter, lang: Language) -> Report:
         readers=await views.count_readers(),
         suppressed=await views.count_suppressed(),
         notices={
-            str(kind): states for kind, states in (await newsletter.deliveries.load_notice_counts()).items()
+            str(kind): states for kind, states in (await newsletter.ledger.reads.load_notice_counts()).items()
         },
         charts=build_charts(
             lang,

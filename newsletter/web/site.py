@@ -72,7 +72,7 @@ class Site:
     def by_mail(self) -> ConfirmByMail:
         """Where something is asked for that a mailbox confirms."""
         newsletter = self.newsletter
-        return ConfirmByMail(newsletter.confirmations, newsletter.deliveries, self.links, self.secret)
+        return ConfirmByMail(newsletter.confirmations, newsletter.ledger.planning, self.links, self.secret)
 
     @cached_property
     def previews(self) -> TopicPreviews:

@@ -16,7 +16,8 @@ from newsletter.model.mail import Fact, Identity
 from newsletter.model.readers import EmailAddress
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_alert
-from newsletter.storage import DeliveryStore, SubscriberStore
+from newsletter.storage import SubscriberStore
+from newsletter.storage.ledger.planning import Planning
 from newsletter.workflows.health import BROKEN_AFTER, SHOWN_SET_ASIDE, Health, is_broken
 from newsletter.workflows.notices import find_recipient
 
@@ -43,14 +44,14 @@ async def queue_alerts(
     to: Sequence[EmailAddress],
     identity: Identity,
     subscribers: SubscriberStore,
-    deliveries: DeliveryStore,
+    planning: Planning,
     now: datetime,
 ) -> int:
     """Queue a mail to the operators about each thing that is wrong, each once; return how many were queued."""
     told = 0
     for alert in choose_alerts(health):
         for address in to:
-            if await queue_alert(alert, address, identity, subscribers, deliveries, now):
+            if await queue_alert(alert, address, identity, subscribers, planning, now):
                 log.error("alert", key=alert.key, what=alert.what)
                 told += 1
     return told
@@ -61,7 +62,7 @@ async def queue_alert(
     to: EmailAddress,
     identity: Identity,
     subscribers: SubscriberStore,
-    deliveries: DeliveryStore,
+    planning: Planning,
     now: datetime,
 ) -> bool:
     """Queue a mail to the operator; False where they have been told already."""
@@ -70,7 +71,7 @@ async def queue_alert(
     queued = QueuedNotice(
         Kind.ALERT, alert.key, reader.id, to, notice, identity.language, now + ALERT_LIFETIME
     )
-    return await deliveries.queue_notice(queued, now)
+    return await planning.queue_notice(queued, now)
 
 
 def choose_alerts(health: Health) -> list[Alert]:

@@ -9,7 +9,8 @@ from datetime import date, datetime, timedelta
 from newsletter.compose.slots import choose_plan, choose_plan_for_date, realign
 from newsletter.model.ledger import PlanResult
 from newsletter.model.readers import Consent, SubscriberId
-from newsletter.storage import DeliveryStore, SubscriberStore
+from newsletter.storage import SubscriberStore
+from newsletter.storage.ledger.planning import Planning
 
 _BATCH = 500
 
@@ -25,7 +26,7 @@ class PlanReport:
 
 async def plan_due(
     subscribers: SubscriberStore,
-    deliveries: DeliveryStore,
+    planning: Planning,
     now: datetime,
     catch_up: timedelta,
     spread: timedelta = timedelta(),
@@ -40,7 +41,7 @@ async def plan_due(
         if not fresh:
             return PlanReport(planned, skipped, len(waiting))
         plans = [(reader, choose_plan(reader, now, catch_up, spread)) for reader in fresh]
-        for (reader, plan), result in zip(plans, await deliveries.plan(plans, now), strict=True):
+        for (reader, plan), result in zip(plans, await planning.plan(plans, now), strict=True):
             if result is PlanResult.PLANNED:
                 planned += plan.slot is not None
                 skipped += len(plan.skipped)
@@ -65,7 +66,7 @@ async def realign_schedule(subscribers: SubscriberStore, now: datetime) -> int:
 
 async def plan_date(
     subscribers: SubscriberStore,
-    deliveries: DeliveryStore,
+    planning: Planning,
     local_on: date,
     now: datetime,
     catch_up: timedelta,
@@ -81,7 +82,7 @@ async def plan_date(
             if reader.consent is Consent.CONFIRMED
         ]
         plans = [(reader, plan) for reader, plan in chosen if plan is not None]
-        results = await deliveries.plan(plans, now, by_hand=True)
+        results = await planning.plan(plans, now, by_hand=True)
         planned += results.count(PlanResult.PLANNED)
         busy += results.count(PlanResult.BUSY)
     return PlanReport(planned=planned, busy=busy)

@@ -130,7 +130,7 @@ class AddressDesk:
             self._language(holder).code,
             now + NEW_ADDRESS.lifetime,
         )
-        await self.by_mail.deliveries.queue_notice(queued, now)
+        await self.by_mail.planning.queue_notice(queued, now)
 
     def _write_taken(self, holder: Subscriber) -> Notice:
         url = self.by_mail.links.preferences(holder.id, holder.address, self.by_mail.secret)

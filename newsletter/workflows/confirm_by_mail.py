@@ -14,7 +14,8 @@ from newsletter.model.ledger import Kind, QueuedNotice
 from newsletter.model.mail import Notice
 from newsletter.model.readers import Asked, Confirmation, EmailAddress, Subscriber
 from newsletter.signing import Secret
-from newsletter.storage import ConfirmationStore, DeliveryStore
+from newsletter.storage import ConfirmationStore
+from newsletter.storage.ledger.planning import Planning
 from newsletter.web_links import WebLinks
 
 Write = Callable[[str], Notice]
@@ -44,7 +45,7 @@ class ConfirmByMail:
     """Where something is asked for. secret signs the links."""
 
     confirmations: ConfirmationStore
-    deliveries: DeliveryStore
+    planning: Planning
     links: WebLinks
     secret: Secret
 
@@ -76,7 +77,7 @@ class ConfirmByMail:
         queued = QueuedNotice(
             terms.kind, f"{terms.kind}:{number}", to.id, address, notice, language, expires_at
         )
-        await self.deliveries.queue_notice(queued, now)
+        await self.planning.queue_notice(queued, now)
 
     async def take(self, confirmation: Confirmation, now: datetime) -> bool:
         """Take what was confirmed; True for the first one who presses in time, and for nobody else."""

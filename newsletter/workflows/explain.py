@@ -15,7 +15,8 @@ from newsletter.compose.slots import next_slot
 from newsletter.model.entries import Entry, EntryHistory
 from newsletter.model.ledger import EntryDelivery
 from newsletter.model.readers import Subscriber, SubscriberId
-from newsletter.storage import DeliveryStore, EntryStore, SubscriberStore
+from newsletter.storage import EntryStore, SubscriberStore
+from newsletter.storage.ledger.reads import LedgerReads
 from newsletter.workflows.compose_digests import DigestBuilder
 
 _MOST_TITLES = 20
@@ -43,15 +44,15 @@ async def explain_entry(
     digests: DigestBuilder,
     entries: EntryStore,
     subscribers: SubscriberStore,
-    deliveries: DeliveryStore,
+    reads: LedgerReads,
     now: datetime,
 ) -> Explanation:
     """Return where an entry was seen and what became of it for these readers."""
     sent: dict[SubscriberId, list[EntryDelivery]] = {}
-    for delivery in await deliveries.load_entry_deliveries(entry.id):
+    for delivery in await reads.load_entry_deliveries(entry.id):
         sent.setdefault(delivery.subscriber, []).append(delivery)
     suppressed = await subscribers.load_suppressed([reader.address for reader in readers])
-    shown = await deliveries.load_shown([reader.id for reader in readers])
+    shown = await reads.load_shown([reader.id for reader in readers])
     fates = [
         choose_fate(
             entry,

@@ -17,7 +17,7 @@ from newsletter.model.ledger import PENDING, LedgerCount, State
 from newsletter.model.reports import SetAside
 from newsletter.model.sources import SourceHealth
 from newsletter.model.steps import StepFailure, StepName
-from newsletter.storage import DeliveryStore, EntryStore, EpochGuard, SettingStore
+from newsletter.storage import EntryStore, EpochGuard, Ledger, SettingStore
 
 _EDITIONS = 9
 CHECKED_EDITIONS = 3
@@ -53,7 +53,7 @@ class Health:
 
 
 async def load_health(
-    deliveries: DeliveryStore,
+    ledger: Ledger,
     entries: EntryStore,
     settings: SettingStore,
     guard: EpochGuard,
@@ -65,14 +65,14 @@ async def load_health(
     """Return how the newsletter is. paused are the relays that this process leaves alone."""
     return Health(
         at=now,
-        counts=_by_edition(await deliveries.load_counts(_EDITIONS)),
-        late=await deliveries.count_late(now - late_after),
+        counts=_by_edition(await ledger.reads.load_counts(_EDITIONS)),
+        late=await ledger.reads.count_late(now - late_after),
         held=await settings.load_hold(),
         refused=await guard.check(),
         sources=tuple((await entries.load_health()).values()),
         paused=paused,
         last_collect_at=await entries.load_last_pass_at(),
-        contradictions=tuple(await deliveries.find_contradictions(CHECKED_EDITIONS)),
+        contradictions=tuple(await ledger.audit.find_contradictions(CHECKED_EDITIONS)),
         failing=tuple(await settings.load_step_failures()),
         set_aside=set_aside,
     )

@@ -18,7 +18,7 @@ import structlog
 from newsletter.errors import FellBehindError, StoreError
 from newsletter.model.ledger import BeginData, InstanceId, Settle, Step
 from newsletter.ports import Clock
-from newsletter.storage import DeliveryStore
+from newsletter.storage.ledger.recording import Recording
 
 log = structlog.get_logger()
 
@@ -58,14 +58,14 @@ class LedgerWriter:
     """Writes the steps of one instance's connections, those that wait together in one transaction.
 
     coming is how many connections are on their way to DATA, as whoever drives them says: it is worth waiting a moment
-    for these. Where a relay is slow, few are, and nobody waits. guarded: see DeliveryStore.record.
+    for these. Where a relay is slow, few are, and nobody waits. guarded: see Recording.record.
     """
 
     def __init__(
-        self, deliveries: DeliveryStore, instance: InstanceId, clock: Clock, *, guarded: bool = True
+        self, recording: Recording, instance: InstanceId, clock: Clock, *, guarded: bool = True
     ) -> None:
         self.coming = 0
-        self._deliveries = deliveries
+        self._recording = recording
         self._instance = instance
         self._clock = clock
         self._guarded = guarded
@@ -116,7 +116,7 @@ class LedgerWriter:
         steps = [step for step, _ in batch]
         try:
             results = await patiently(
-                lambda: self._deliveries.record(
+                lambda: self._recording.record(
                     self._instance, steps, self._clock.now(), guarded=self._guarded
                 ),
                 holds_outcomes=any(isinstance(step, Settle) for step in steps),

@@ -29,7 +29,7 @@ from newsletter.render.notices import (
     write_goodbye,
     write_login,
 )
-from newsletter.storage import DeliveryStore
+from newsletter.storage.ledger.reads import LedgerReads
 from newsletter.workflows.build_mail import DigestMail, Mail, MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
 
@@ -64,13 +64,13 @@ async def preview_reader(
     reader: Subscriber,
     digests: DigestBuilder,
     mails: MailBuilder,
-    deliveries: DeliveryStore,
+    reads: LedgerReads,
     clock: Clock,
     to: EmailAddress | None = None,
 ) -> DigestMail:
     """Return the mail that this reader would get next; addressed to ``to``, where somebody else tries it."""
     await digests.prepare([reader])
-    shown = await deliveries.load_shown([reader.id], digests.oldest_entry)
+    shown = await reads.load_shown([reader.id], digests.oldest_entry)
     digest = await digests.build(reader, choose_preview_slot(reader, clock), shown[reader.id])
     return mails.build(digest, reader, to or reader.address)
 

@@ -37,7 +37,7 @@ from newsletter.model.ledger import (
 from newsletter.model.mail import Silence, SmtpReply
 from newsletter.model.readers import EmailAddress, Slot, Subscriber
 from newsletter.ports import Clock, Mailer
-from newsletter.storage import DeliveryStore, EpochGuard, SettingStore, SubscriberStore
+from newsletter.storage import EpochGuard, Ledger, SettingStore, SubscriberStore
 from newsletter.tracebacks import word_error
 from newsletter.workflows.build_mail import DigestMail, LedgerMail, MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
@@ -82,7 +82,7 @@ class Sender:
     """
 
     subscribers: SubscriberStore
-    deliveries: DeliveryStore
+    ledger: Ledger
     settings: SettingStore
     mailer: Mailer
     guard: EpochGuard
@@ -108,28 +108,30 @@ class Sender:
         refused = await patiently(self.guard.check)
         if not refused:
             await patiently(self.recover)
-            report.states[State.EXPIRED] = await patiently(lambda: self.deliveries.expire(self.clock.now()))
+            report.states[State.EXPIRED] = await patiently(
+                lambda: self.ledger.planning.expire(self.clock.now())
+            )
         wanted = _Wanted(edition=edition, at_most=at_most)
         if refused or await patiently(self.settings.load_hold):
             wanted = _Wanted(kinds=TO_OPERATORS)
-        ledger = LedgerWriter(self.deliveries, self.instance, self.clock, guarded=not refused)
+        writer = LedgerWriter(self.ledger.recording, self.instance, self.clock, guarded=not refused)
         try:
             # A mail that came out uncertain may be sent once more, so ask again until nothing is left.
-            while await self._drain(report, ledger, wanted) and not report.stopped:
+            while await self._drain(report, writer, wanted) and not report.stopped:
                 pass
         finally:
             with suppress(StoreError):  # which has stopped the run already
-                await ledger.finish()
-            await patiently(lambda: self.deliveries.release(self.instance, self.clock.now()))
+                await writer.finish()
+            await patiently(lambda: self.ledger.claims.release(self.instance, self.clock.now()))
         report.stopped = report.stopped or refused or await patiently(self.settings.load_hold)
         return report
 
     async def recover(self) -> None:
         """Take back what instances held that are dead: claimed rows are free again, in_data rows are uncertain."""
         now = self.clock.now()
-        for other in await self.deliveries.load_instances_with_claims():
+        for other in await self.ledger.claims.load_instances_with_claims():
             if other.id != self.instance and self.is_dead(other):
-                freed, uncertain = await self.deliveries.void_claims(other.id, now)
+                freed, uncertain = await self.ledger.claims.void_claims(other.id, now)
                 log.warning(
                     "took back the claims of a process that is gone",
                     pid=other.pid,
@@ -138,9 +140,9 @@ class Sender:
                     uncertain=uncertain,
                 )
 
-    async def _drain(self, report: SendReport, ledger: LedgerWriter, wanted: _Wanted) -> int:
+    async def _drain(self, report: SendReport, writer: LedgerWriter, wanted: _Wanted) -> int:
         """Claim and send until no row can be claimed; return how many deliveries were taken."""
-        pipeline = SendPipeline(self.mailer, ledger, self._settle, report, self.stop, self.progress)
+        pipeline = SendPipeline(self.mailer, writer, self._settle, report, self.stop, self.progress)
         return await pipeline.run(self._claim_all(report, wanted))
 
     async def _claim_all(self, report: SendReport, wanted: _Wanted) -> AsyncIterator[Build]:
@@ -163,7 +165,7 @@ class Sender:
     async def _claim(self, wanted: _Wanted, limit: int) -> list[_Claimed]:
         """Claim a handful, and look their readers up together: consent and suppression as they are now."""
         rows = await patiently(
-            lambda: self.deliveries.claim(
+            lambda: self.ledger.claims.claim(
                 *(self.instance, self.clock.now(), limit, self.resend),
                 kinds=wanted.kinds,
                 edition=wanted.edition,
@@ -179,7 +181,7 @@ class Sender:
         suppressed = await self.subscribers.load_suppressed([name for name in addresses.values() if name])
         composed = [row for row in rows if row.kind is Kind.DIGEST and not row.frozen]
         await self.digests.prepare(readers[row.recipient] for row in composed if row.recipient in readers)
-        shown = await self.deliveries.load_shown(
+        shown = await self.ledger.reads.load_shown(
             [row.recipient for row in composed], self.digests.oldest_entry
         )
         claimed = []

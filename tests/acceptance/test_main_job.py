@@ -108,7 +108,7 @@ async def test_every_archived_day_is_stored_and_mailed_to_those_who_asked_for_it
                 assert report.records[0].listed == len(days[day])
                 await send_due(newsletter, asyncio.Event())
             stored = await newsletter.entries.load_entries(Window(0, await newsletter.entries.newest_run()))
-            counts = await newsletter.deliveries.load_counts()
+            counts = await newsletter.ledger.reads.load_counts()
 
     assert {entry.key for entry in stored} == {
         f"arxiv:{record['paper']['id']}" for records in days.values() for record in records

@@ -61,8 +61,8 @@ async def test_each_paper_of_a_troubled_week_is_stored_once_and_sent_once(
             newest = await newsletter.entries.newest_run()
             stored = await newsletter.entries.load_entries(Window(0, newest))
             histories = [await newsletter.entries.load_history(entry.id) for entry in stored]
-            digests = [await newsletter.deliveries.load_entry_deliveries(entry.id) for entry in stored]
-            counts = await newsletter.deliveries.load_counts()
+            digests = [await newsletter.ledger.reads.load_entry_deliveries(entry.id) for entry in stored]
+            counts = await newsletter.ledger.reads.load_counts()
 
     listed = set().union(*(ids(day.late) | ids(day.early) for day in days.values()))
     assert Counter(entry.key for entry in stored) == dict.fromkeys((f"arxiv:{paper}" for paper in listed), 1)

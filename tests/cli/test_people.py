@@ -15,7 +15,7 @@ from newsletter.errors import ConfigError
 from newsletter.model.ledger import DeliveryFilter, Kind
 from newsletter.model.readers import Consent, EmailAddress, Subscriber
 from newsletter.settings.config import Config
-from newsletter.storage.deliveries import suppress
+from newsletter.storage.ledger.recording import suppress
 from newsletter.wiring import open_newsletter
 from tests.builders import at, make_subscriber
 from tests.storage.given import put_readers
@@ -56,7 +56,9 @@ async def list_mails(config: Config) -> list[tuple[str, str]]:
     """To whom mails that are no digests are queued, and of what kind."""
     async with open_newsletter(config) as newsletter:
         kinds = (Kind.CHANGED, Kind.GOODBYE, Kind.CONFIRM)
-        found = [row for kind in kinds for row in await newsletter.deliveries.find(DeliveryFilter(kind=kind))]
+        found = [
+            row for kind in kinds for row in await newsletter.ledger.reads.find(DeliveryFilter(kind=kind))
+        ]
     return [(address, str(delivery.kind)) for delivery, address in found]
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from newsletter.storage import DeliveryStore, SubscriberStore, open_database
+from newsletter.storage import Ledger, SubscriberStore, open_database
 from tests.crash.fork_server import Command
 from tests.crash.relay import Trap
 from tests.crash.rounds import Round, Strike
@@ -142,8 +142,8 @@ async def _find_broken_promise(scene: Scene) -> str:
     """Hold the five promises against the ledger; return what is broken, empty where nothing is."""
     database = await open_database(scene.database_url)
     try:
-        deliveries, subscribers = DeliveryStore(database), SubscriberStore(database)
-        await check_ledger(deliveries, subscribers, scene.relay.messages, EDITION)
+        ledger, subscribers = Ledger(database), SubscriberStore(database)
+        await check_ledger(ledger, subscribers, scene.relay.messages, EDITION)
     except AssertionError as error:
         return str(error) or "a promise is broken"
     finally:

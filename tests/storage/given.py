@@ -23,7 +23,7 @@ from newsletter.model.ledger import (
 )
 from newsletter.model.mail import Outcome
 from newsletter.model.readers import EmailAddress, Slot, Subscriber
-from newsletter.storage import Database, DeliveryStore, EntryStore, SubscriberStore
+from newsletter.storage import Database, EntryStore, Ledger, SubscriberStore
 from newsletter.storage.subscriptions import insert_readers, load_ids, log_consents
 from tests.builders import DAY, make_entry, make_subscriber
 
@@ -94,32 +94,34 @@ async def reload(database: Database, address: str = "ada@example.org") -> Subscr
 
 
 async def given_instance(database: Database, pid: int = 100) -> InstanceId:
-    return await DeliveryStore(database).register_instance("host", "boot", pid, NOW)
+    return await Ledger(database).claims.register_instance("host", "boot", pid, NOW)
 
 
 async def given_queued(database: Database, reader: Subscriber, days: int = 0) -> None:
     reader = await reload(database, reader.address)
-    result = await plan_one(DeliveryStore(database), reader, make_plan(days))
+    result = await plan_one(Ledger(database), reader, make_plan(days))
     assert result is PlanResult.PLANNED
 
 
-async def plan_one(
-    store: DeliveryStore, reader: Subscriber, plan: Plan, *, by_hand: bool = False
-) -> PlanResult:
+async def plan_one(ledger: Ledger, reader: Subscriber, plan: Plan, *, by_hand: bool = False) -> PlanResult:
     """Write one reader's plan."""
-    (result,) = await store.plan([(reader, plan)], NOW, by_hand=by_hand)
+    (result,) = await ledger.planning.plan([(reader, plan)], NOW, by_hand=by_hand)
     return result
 
 
-async def begin_data(store: DeliveryStore, delivery: Delivery, instance: InstanceId, frozen: Frozen) -> bool:
+async def begin_data(ledger: Ledger, delivery: Delivery, instance: InstanceId, frozen: Frozen) -> bool:
     """Take the fence before DATA, for the next attempt at this delivery as it was claimed."""
-    (took,) = await store.record(instance, [BeginData(delivery.id, delivery.attempt + 1, frozen)], NOW)
+    (took,) = await ledger.recording.record(
+        instance, [BeginData(delivery.id, delivery.attempt + 1, frozen)], NOW
+    )
     return took
 
 
-async def settle(store: DeliveryStore, delivery: Delivery, instance: InstanceId, outcome: Outcome) -> bool:
+async def settle(ledger: Ledger, delivery: Delivery, instance: InstanceId, outcome: Outcome) -> bool:
     """Write the outcome of the next attempt at this delivery as it was claimed."""
-    (took,) = await store.record(instance, [Settle(delivery.id, delivery.attempt + 1, outcome)], NOW)
+    (took,) = await ledger.recording.record(
+        instance, [Settle(delivery.id, delivery.attempt + 1, outcome)], NOW
+    )
     return took
 
 
@@ -129,7 +131,7 @@ async def claim_one(
     now: datetime = NOW,
 ) -> Delivery:
     """Claim the only row that can be claimed."""
-    (delivery,) = await DeliveryStore(database).claim(instance, now, 10, [Kind.DIGEST])
+    (delivery,) = await Ledger(database).claims.claim(instance, now, 10, [Kind.DIGEST])
     return delivery
 
 
@@ -144,14 +146,14 @@ async def given_in_data(
     """A digest of this reader that this instance has begun to send."""
     await given_queued(database, reader, days)
     delivery = await claim_one(database, instance, NOW + timedelta(days=days))
-    assert await begin_data(DeliveryStore(database), delivery, instance, frozen or make_frozen())
+    assert await begin_data(Ledger(database), delivery, instance, frozen or make_frozen())
     return delivery
 
 
 async def load_row(database: Database, days: int = 0) -> Delivery:
     """The only delivery of the edition so many days after DAY."""
     edition = (DAY + timedelta(days=days)).isoformat()
-    ((delivery, _),) = await DeliveryStore(database).load_edition(edition)
+    ((delivery, _),) = await Ledger(database).reads.load_edition(edition)
     return delivery
 
 

@@ -26,7 +26,7 @@ from sqlalchemy.types import TypeDecorator
 from newsletter.errors import StoreError
 from newsletter.match.lookup import Run
 from newsletter.model.mail import Rejected
-from newsletter.storage import Database, DeliveryStore, EvidenceStore, SettingStore
+from newsletter.storage import Database, EvidenceStore, Ledger, SettingStore
 from newsletter.storage.engine import CleanText, insert_or_update
 from newsletter.storage.tables import confirmations, metadata, settings
 from newsletter.storage.word_index import find_words
@@ -132,11 +132,11 @@ async def test_an_outcome_is_written_whatever_the_relay_said(
     reader, instance = await given_reader(database), await given_instance(database)
     await given_queued(database, reader)
     delivery = await claim_one(database, instance)
-    store = DeliveryStore(database)
+    ledger = Ledger(database)
 
-    assert await settle(store, delivery, instance, Rejected(f"550 {said}"))
+    assert await settle(ledger, delivery, instance, Rejected(f"550 {said}"))
 
-    assert [attempt.reply for attempt in await store.load_attempts(delivery.id)] == [f"550 {kept}"]
+    assert [attempt.reply for attempt in await ledger.reads.load_attempts(delivery.id)] == [f"550 {kept}"]
 
 
 @pytest.mark.parametrize(("said", "kept"), POISON[:5])

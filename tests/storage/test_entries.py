@@ -11,7 +11,7 @@ from newsletter.errors import StoreError
 from newsletter.model.digest import Shown, Window
 from newsletter.model.entries import Entry, EntryChange, EntryId, EntryKey
 from newsletter.model.sources import FetchRecord, FetchState, Validators
-from newsletter.storage import Database, DeliveryStore, EntryStore, engine
+from newsletter.storage import Database, EntryStore, Ledger, engine
 from newsletter.storage.tables import entry_keys, observations, sightings
 from tests.builders import make_entry
 from tests.storage.given import (
@@ -213,7 +213,7 @@ async def test_absorbed_entry_leaves_its_keys_sources_votes_and_mails_to_the_sur
 
     left, _ = await load_entries(database)
     assert (left.id, left.keys, left.sources) == (survivor.id, merged.keys, ("hf", "arxiv"))
-    assert await DeliveryStore(database).load_shown([reader.id]) == {
+    assert await Ledger(database).reads.load_shown([reader.id]) == {
         reader.id: Shown(frozenset({survivor.id, other.id}), ever=True)
     }
     async with database.read() as connection:
@@ -233,7 +233,7 @@ async def test_mail_that_showed_both_shows_the_merged_entry_once(database: Datab
         EntryChange(replace(survivor, aliases=(absorbed.key,)), absorbs=(absorbed.id,)),
     )
 
-    assert await DeliveryStore(database).load_shown([reader.id]) == {
+    assert await Ledger(database).reads.load_shown([reader.id]) == {
         reader.id: Shown(frozenset({survivor.id}), ever=True)
     }
 

@@ -9,7 +9,7 @@ from newsletter.model.ledger import Kind, QueuedNotice, State
 from newsletter.model.mail import Accepted, Notice, Rejected, Uncertain
 from newsletter.model.readers import Consent, ConsentMove
 from newsletter.model.sources import FetchRecord, FetchState
-from newsletter.storage import Database, DeliveryStore, EntryStore, SubscriberStore
+from newsletter.storage import Database, EntryStore, Ledger, SubscriberStore
 from newsletter.storage.operator_views import OperatorViews
 from newsletter.storage.tables import bounces
 from tests.builders import DAY, at, make_subscriber
@@ -30,10 +30,10 @@ from tests.storage.given import (
 
 async def test_deliveries_are_counted_by_edition_and_state(database: Database) -> None:
     instance = await given_instance(database)
-    store, views = DeliveryStore(database), OperatorViews(database)
+    ledger, views = Ledger(database), OperatorViews(database)
     ada = await given_reader(database)
     first = await given_in_data(database, ada, instance)
-    await settle(store, first, instance, Accepted("250 ok"))
+    await settle(ledger, first, instance, Accepted("250 ok"))
     await given_queued(database, ada, 1)
     bob = await given_reader(database, "bob@example.org")
     await given_queued(database, bob)
@@ -50,17 +50,17 @@ async def test_notices_are_in_no_edition(database: Database) -> None:
     notice = Notice("Subject", "", ("Text",))
     later = NOW + timedelta(hours=1)
     queued = QueuedNotice(Kind.LOGIN, "9999-12-31", ada.id, ada.address, notice, "en", later)
-    await DeliveryStore(database).queue_notice(queued, NOW)
+    await Ledger(database).planning.queue_notice(queued, NOW)
     assert await OperatorViews(database).count_deliveries(DAY) == []
 
 
 async def test_replies_are_counted_the_most_frequent_first(database: Database) -> None:
     instance = await given_instance(database)
-    store, views = DeliveryStore(database), OperatorViews(database)
+    ledger, views = Ledger(database), OperatorViews(database)
     for name, reply in (("a", "550 policy"), ("b", "550 policy"), ("c", "550 full"), ("d", "")):
         reader = await given_reader(database, f"{name}@example.org")
         delivery = await given_in_data(database, reader, instance)
-        await settle(store, delivery, instance, Rejected(reply) if reply else Accepted("250 ok"))
+        await settle(ledger, delivery, instance, Rejected(reply) if reply else Accepted("250 ok"))
 
     counts = await views.count_replies(DAY, [State.REJECTED], 10)
 
@@ -74,7 +74,7 @@ async def test_uncertain_digests_are_counted(database: Database) -> None:
     ada = await given_reader(database)
     delivery = await given_in_data(database, ada, instance)
     assert await OperatorViews(database).count_uncertain() == 0
-    await settle(DeliveryStore(database), delivery, instance, Uncertain("the connection broke"))
+    await settle(Ledger(database), delivery, instance, Uncertain("the connection broke"))
     assert await OperatorViews(database).count_uncertain() == 1
 
 
@@ -148,14 +148,14 @@ async def test_new_entries_are_counted_by_source_and_day(database: Database) -> 
 async def test_topics_are_counted_in_the_newest_digests(database: Database) -> None:
     instance = await given_instance(database)
     entries = await given_entries(database, 1, 2, 3)
-    store = DeliveryStore(database)
+    ledger = Ledger(database)
     numbers = [entry.id for entry in entries]
     for name, shown in (("a", numbers), ("b", numbers[:1])):
         reader = await given_reader(database, f"{name}@example.org")
         delivery = await given_in_data(
             database, reader, instance, frozen=make_frozen(entries=shown, over_limit=())
         )
-        await settle(store, delivery, instance, Accepted("250 ok"))
+        await settle(ledger, delivery, instance, Accepted("250 ok"))
 
     views = OperatorViews(database)
     assert await views.count_topics(10) == [("RAG", 4)]
@@ -185,7 +185,7 @@ async def test_suppressed_addresses_are_counted_while_they_are(database: Databas
     instance = await given_instance(database)
     ada = await given_reader(database)
     delivery = await given_in_data(database, ada, instance)
-    await settle(DeliveryStore(database), delivery, instance, Rejected("550 5.1.1 gone", suppress=True))
+    await settle(Ledger(database), delivery, instance, Rejected("550 5.1.1 gone", suppress=True))
     views = OperatorViews(database)
     assert await views.count_suppressed() == 1
     assert await views.load_next_due() is None

@@ -10,7 +10,7 @@ import pytest
 from newsletter.model.entries import EntryEvent, EntryKey, EventKind, Observation
 from newsletter.model.ledger import State
 from newsletter.model.sources import FetchRecord, FetchState, Move, SourceHealth, Validators
-from newsletter.storage import Database, DeliveryStore, EntryStore
+from newsletter.storage import Database, EntryStore, Ledger
 from tests.storage.given import (
     NOW,
     given_entries,
@@ -149,7 +149,7 @@ async def test_digests_that_have_an_entry_are_told_with_reader_and_topic(databas
     instance = await given_instance(database)
     await given_in_data(database, reader, instance, frozen=make_frozen(over_limit=[entry.id]))
 
-    [told] = await DeliveryStore(database).load_entry_deliveries(entry.id)
+    [told] = await Ledger(database).reads.load_entry_deliveries(entry.id)
 
     assert (told.address, told.subscriber, told.topic, told.shown) == (
         reader.address,

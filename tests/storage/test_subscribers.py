@@ -21,13 +21,13 @@ from newsletter.model.readers import (
 )
 from newsletter.storage import (
     Database,
-    DeliveryStore,
+    Ledger,
     PersonalStore,
     SettingStore,
     SubscriberStore,
     engine,
 )
-from newsletter.storage.deliveries import suppress
+from newsletter.storage.ledger.recording import suppress
 from newsletter.storage.tables import consents
 from tests.builders import make_subscriber
 from tests.storage.given import (
@@ -138,7 +138,7 @@ async def test_topics_with_a_key_are_found_once_each(database: Database) -> None
 
 
 async def test_suppression_holds_until_it_is_lifted_and_can_come_again(database: Database) -> None:
-    subscribers, deliveries = SubscriberStore(database), DeliveryStore(database)
+    subscribers, ledger = SubscriberStore(database), Ledger(database)
     reader = await given_reader(database)
     instance = await given_instance(database)
 
@@ -146,7 +146,7 @@ async def test_suppression_holds_until_it_is_lifted_and_can_come_again(database:
         await given_queued(database, reader, days)
         delivery = await claim_one(database, instance, NOW + timedelta(days=days))
         rejected = Rejected("550 5.1.1 no such user", suppress=True)
-        await settle(deliveries, delivery, instance, rejected)
+        await settle(ledger, delivery, instance, rejected)
 
     await be_rejected(0)
     addresses = [reader.address, EmailAddress("other@example.org")]
@@ -237,7 +237,7 @@ async def test_deliveries_are_found_however_an_address_is_spelled(database: Data
     await given_queued(database, await given_reader(database, "Ada@example.org"))
     wanted = DeliveryFilter(address=EmailAddress("aDA@example.org"))
 
-    assert len(await DeliveryStore(database).find(wanted)) == 1
+    assert len(await Ledger(database).reads.find(wanted)) == 1
 
 
 async def test_no_list_brings_back_an_address_that_was_given_up_for_another(database: Database) -> None:

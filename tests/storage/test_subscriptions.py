@@ -32,8 +32,8 @@ from newsletter.errors import MoveError
 from newsletter.model.ledger import Kind, QueuedNotice
 from newsletter.model.mail import Notice
 from newsletter.model.readers import Consent, ConsentMove, Lift, Refusal, Refused, Status, Subscriber
-from newsletter.storage import Database, DeliveryStore, SubscriberStore, open_database
-from newsletter.storage.deliveries import suppress
+from newsletter.storage import Database, Ledger, SubscriberStore, open_database
+from newsletter.storage.ledger.recording import suppress
 from tests.builders import make_subscriber
 from tests.storage.given import NOW, given_reader, put_readers, reload
 
@@ -134,7 +134,7 @@ def write_goodbye(_before: Subscriber, after: Subscriber) -> QueuedNotice:
 
 async def test_the_mail_about_a_move_is_queued_with_it_or_not_at_all(database: Database) -> None:
     reader = await given_reader(database)
-    store, deliveries = SubscriberStore(database), DeliveryStore(database)
+    store, ledger = SubscriberStore(database), Ledger(database)
 
     def fail(_before: Subscriber, _after: Subscriber) -> QueuedNotice:
         raise RuntimeError("the mail cannot be written")
@@ -144,7 +144,7 @@ async def test_the_mail_about_a_move_is_queued_with_it_or_not_at_all(database: D
     assert await reload(database) == reader
 
     await store.move(reader.id, ConsentMove.LEAVE, ACTS[ConsentMove.LEAVE], NOW, "left", write=write_goodbye)
-    assert list(await deliveries.load_notice_counts()) == [Kind.GOODBYE]
+    assert list(await ledger.reads.load_notice_counts()) == [Kind.GOODBYE]
 
 
 @pytest.mark.parametrize(

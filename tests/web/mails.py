@@ -45,7 +45,7 @@ async def send_every_kind(site: Site) -> list[EmailMessage]:
         for language in ("en", "ar"):
             await given_due(site, f"{layout}-{language}@readers.example", layout=layout, language=language)
     taken, moving, leaving = [await given_other(site, one) for one in (TAKEN, MOVING, LEAVING)]
-    await site.newsletter.deliveries.queue_notice(site.subscriptions.write_changed(taken, NOW), NOW)
+    await site.newsletter.ledger.planning.queue_notice(site.subscriptions.write_changed(taken, NOW), NOW)
     desk = open_desk(site)
     for address in (ASKING, TAKEN):  # the second one has it already
         await desk.ask(make_subscriber(address, file_owned=False), "en", "203.0.113.0/24", NOW)
@@ -59,7 +59,7 @@ async def send_every_kind(site: Site) -> list[EmailMessage]:
                 await client.post(url.removeprefix(site.links.base))
     alert = Alert("late", "Mails are late", (Fact("Waiting", "3"),), "Look at the relay.")
     await queue_alert(
-        alert, OPERATOR, site.identity, site.newsletter.subscribers, site.newsletter.deliveries, NOW
+        alert, OPERATOR, site.identity, site.newsletter.subscribers, site.newsletter.ledger.planning, NOW
     )
     await send_due(site.newsletter, asyncio.Event())
     folder = site.newsletter.config.maildir

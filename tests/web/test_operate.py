@@ -190,7 +190,7 @@ async def test_any_address_gets_the_same_answer_and_only_an_operator_gets_mail(s
     typed = (OPERATOR, "OPS@Example.ORG", "ada.secret@readers.example.net", "nobody@x.example", "@")
     answers = [await small_office.ask(address) for address in typed]
     assert len({(answer.status_code, answer.text, str(answer.headers)) for answer in answers}) == 1
-    rows = await small_office.site.newsletter.deliveries.load_notice_counts()
+    rows = await small_office.site.newsletter.ledger.reads.load_notice_counts()
     assert rows == {Kind.LOGIN: {State.QUEUED: 2}}
 
 
@@ -317,10 +317,10 @@ async def test_one_address_gets_so_many_links_while_they_hold_and_no_more(small_
             Asked.LOGIN, reader.id, OPERATOR, "", "", NOW, NOW + LOGGING_IN.lifetime
         )
     assert (await small_office.ask()).status_code == 200
-    assert await newsletter.deliveries.load_notice_counts() == {}
+    assert await newsletter.ledger.reads.load_notice_counts() == {}
     small_office.clock.at = NOW + LOGGING_IN.lifetime + timedelta(seconds=1)
     await small_office.ask()
-    assert await newsletter.deliveries.load_notice_counts() == {Kind.LOGIN: {State.QUEUED: 1}}
+    assert await newsletter.ledger.reads.load_notice_counts() == {Kind.LOGIN: {State.QUEUED: 1}}
 
 
 async def test_a_client_that_asks_again_and_again_is_told_to_wait(small_office: Office) -> None:
@@ -342,7 +342,7 @@ async def test_strangers_who_ask_without_end_lock_no_operator_out(small_office: 
     assert (
         await small_office.client.post("/operate", data={"address": OPERATOR}, headers=fresh)
     ).status_code == 200
-    assert await site.newsletter.deliveries.load_notice_counts() == {
+    assert await site.newsletter.ledger.reads.load_notice_counts() == {
         Kind.LOGIN: {State.QUEUED: LOGGING_IN.most + 1}
     }
 
@@ -389,7 +389,7 @@ async def test_the_page_tells_the_equation_the_uncertain_ones_and_the_sources(of
         reader = await given_reader(database, address)
         frozen = replace(make_frozen(), address=EmailAddress(address))
         delivery = await given_in_data(database, reader, instance, frozen=frozen)
-        await settle(newsletter.deliveries, delivery, instance, outcome)
+        await settle(newsletter.ledger, delivery, instance, outcome)
     await newsletter.entries.save_looks(
         [
             FetchRecord(

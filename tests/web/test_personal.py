@@ -43,7 +43,7 @@ async def given_digest(site: Site, topics_json: str = TOPICS) -> Subscriber:
     )
     await newsletter.subscribers.save([reader], NOW, "edited")
     for now in (at("2026-06-16 08:00"), at("2026-06-17 08:00")):
-        await plan_due(newsletter.subscribers, newsletter.deliveries, now, timedelta(days=2))
+        await plan_due(newsletter.subscribers, newsletter.ledger.planning, now, timedelta(days=2))
         async with newsletter.sender(asyncio.Event()) as sender:
             await sender.send_pending()
     return await load(site)
@@ -59,7 +59,7 @@ async def given_history(site: Site, client: httpx2.AsyncClient) -> Subscriber:
     await client.post(leave_path(site, reader), data={"do": "leave"})
     await client.post(leave_path(site, reader), data={"do": "back"})
     await newsletter.sessions.open(reader.address, "f" * 64, NOW, NOW + timedelta(days=1))
-    (digest, *_) = await newsletter.deliveries.load_of_reader(reader.id, "2026-06-16")
+    (digest, *_) = await newsletter.ledger.reads.load_of_reader(reader.id, "2026-06-16")
     async with newsletter.database.write() as connection:
         await connection.execute(
             insert(bounces).values(
@@ -231,7 +231,7 @@ async def test_erased_readers_are_in_no_table_and_all_counts_stay(
     database = site.newsletter.database
     path, leave = own_path(site, reader), leave_path(site, reader)
     traces = (reader.address, "ada.secret", NAME, "127.0.0.0", "agents that nobody else wants")
-    counts = await site.newsletter.deliveries.load_counts()
+    counts = await site.newsletter.ledger.reads.load_counts()
     for trace in traces:
         assert await find_text(database, trace)
     assert await find_text(database, *traces)
@@ -241,7 +241,7 @@ async def test_erased_readers_are_in_no_table_and_all_counts_stay(
     assert answer.status_code == 200
     assert "You are erased" in answer.text
     assert await find_text(database, *traces) == []
-    assert await site.newsletter.deliveries.load_counts() == counts
+    assert await site.newsletter.ledger.reads.load_counts() == counts
     assert (await client.get(path)).status_code == 404
     assert (await client.post(path + "/export")).status_code == 404
     snapshot = await take_snapshot(database)
@@ -258,7 +258,7 @@ async def test_nobody_is_erased_while_a_mail_is_on_its_way(site: Site, client: h
     newsletter = site.newsletter
     due = replace(await load(site), next_due_at=at("2026-06-17 07:00"))
     await newsletter.subscribers.save([due], NOW, "edited")
-    await plan_due(newsletter.subscribers, newsletter.deliveries, NOW, timedelta(days=2))
+    await plan_due(newsletter.subscribers, newsletter.ledger.planning, NOW, timedelta(days=2))
     await claim_one(newsletter.database, await given_instance(newsletter.database), NOW)
     before = await take_snapshot(newsletter.database)
 

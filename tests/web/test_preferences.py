@@ -306,7 +306,7 @@ async def test_planning_in_between_is_kept(site: Site) -> None:
     newsletter = site.newsletter
     due = replace(await load(site), next_due_at=at("2026-06-17 07:00"))
     await newsletter.subscribers.save([due], NOW, "edited")
-    await plan_due(newsletter.subscribers, newsletter.deliveries, NOW, timedelta(days=2))
+    await plan_due(newsletter.subscribers, newsletter.ledger.planning, NOW, timedelta(days=2))
 
     wanted = replace(due, name="New", counted_run=0)
     await site.subscriptions.change(due.id, wanted, "", lambda _now: True)
@@ -573,11 +573,11 @@ async def test_a_mail_to_a_former_address_opens_nothing(site: Site, client: http
     newsletter = site.newsletter
     reader = replace(await load(site), next_due_at=at("2026-06-17 07:00"), topics_json='["agents"]')
     await newsletter.subscribers.save([reader], NOW, "edited")
-    await plan_due(newsletter.subscribers, newsletter.deliveries, NOW, timedelta(days=2))
+    await plan_due(newsletter.subscribers, newsletter.ledger.planning, NOW, timedelta(days=2))
     mails = await newsletter.new_mail_builder()
     digests = await newsletter.new_digest_builder()
-    (delivery,) = await newsletter.deliveries.load_of_reader(reader.id)
-    shown = (await newsletter.deliveries.load_shown([reader.id]))[reader.id]
+    (delivery,) = await newsletter.ledger.reads.load_of_reader(reader.id)
+    shown = (await newsletter.ledger.reads.load_shown([reader.id]))[reader.id]
     slot = Slot(delivery.slot_at.date(), delivery.slot_at)
     first = mails.build(await digests.build(reader, slot, shown), reader, reader.address)
     moved = replace(reader, address=EmailAddress(NEW))

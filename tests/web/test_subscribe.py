@@ -23,7 +23,7 @@ from newsletter.match.budget import UNBOUNDED
 from newsletter.model.ledger import Kind
 from newsletter.model.readers import Asked, Consent, EmailAddress
 from newsletter.signing import Purpose, Secret, build_token
-from newsletter.storage.deliveries import suppress
+from newsletter.storage.ledger.recording import suppress
 from newsletter.web.app import build_app
 from newsletter.web.form_age import build_form_token
 from newsletter.web.pages.subscribe import ANSWER_AFTER_S, TRAP, open_desk

@@ -91,14 +91,14 @@ class Office:
     async def send(self, stop: asyncio.Event | None = None) -> SendReport:
         """Plan and send what is due at the clock's time."""
         await plan_due(
-            self.newsletter.subscribers, self.newsletter.deliveries, self.clock.now(), timedelta(days=2)
+            self.newsletter.subscribers, self.newsletter.ledger.planning, self.clock.now(), timedelta(days=2)
         )
         async with self.newsletter.sender(stop or asyncio.Event()) as sender:
             return await sender.send_pending()
 
     async def rows(self, edition: str = "2026-06-16") -> dict[str, Delivery]:
         """The ledger's rows of an edition by address."""
-        loaded = await self.newsletter.deliveries.load_edition(edition)
+        loaded = await self.newsletter.ledger.reads.load_edition(edition)
         return {address: delivery for delivery, address in loaded}
 
     async def states(self, edition: str = "2026-06-16") -> dict[str, State]:

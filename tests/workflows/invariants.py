@@ -9,7 +9,7 @@ from types import MappingProxyType
 from newsletter.model.entries import EntryId
 from newsletter.model.ledger import COUNTED, State
 from newsletter.model.readers import Consent, SubscriberId
-from newsletter.storage import DeliveryStore, SubscriberStore
+from newsletter.storage import Ledger, SubscriberStore
 from tests.deliver.sink import Received
 from tests.workflows.conftest import Office
 
@@ -20,14 +20,14 @@ async def check_invariants(office: Office, edition: str = "2026-06-16") -> dict[
     """Assert the five promises over all editions of an office; return the states of one edition by address."""
     newsletter = office.newsletter
     return await check_ledger(
-        *(newsletter.deliveries, newsletter.subscribers, office.sink.messages, edition),
+        *(newsletter.ledger, newsletter.subscribers, office.sink.messages, edition),
         gone=office.gone,
         others=office.others,
     )
 
 
 async def check_ledger(
-    deliveries: DeliveryStore,
+    ledger: Ledger,
     subscribers: SubscriberStore,
     messages: Sequence[Received],
     edition: str,
@@ -45,12 +45,12 @@ async def check_ledger(
         for reader in await subscribers.load_all()
         if reader.consent is not Consent.UNCONFIRMED  # somebody who gets alerts, say
     ]
-    counts = await deliveries.load_counts()
+    counts = await ledger.reads.load_counts()
     copies = Counter(message.message_id for message in messages)
     named: dict[str, str] = {}
     shown: dict[SubscriberId, list[EntryId]] = defaultdict(list)
     for key in {edition} | {count.edition for count in counts}:
-        rows = await deliveries.load_edition(key)
+        rows = await ledger.reads.load_edition(key)
         # (i) one row for each reader and edition
         assert len({row.recipient for row, _ in rows}) == len(rows), f"two rows for one reader in {key}"
         assert {row.recipient for row, _ in rows} == {reader.id for reader in joined}, (
@@ -70,7 +70,7 @@ async def check_ledger(
                 assert arrived >= 1, f"{key} to {mailed_to} is called accepted and never came"
             if row.state in _COUNTS:
                 shown[row.recipient] += [entry for entry, _, _ in row.frozen.entry_ids]
-    assert await deliveries.find_contradictions(100) == [], "the ledger's records contradict each other"
+    assert await ledger.audit.find_contradictions(100) == [], "the ledger's records contradict each other"
     # (iv) no paper in two digests of one reader that count
     for recipient, entries in shown.items():
         assert len(entries) == len(set(entries)), f"reader {recipient} was shown a paper twice"
@@ -84,4 +84,4 @@ async def check_ledger(
         assert named.get(message.message_id) == message.rcpt_to, (
             f"the ledger does not know {message.message_id}"
         )
-    return {address: row.state for row, address in await deliveries.load_edition(edition)}
+    return {address: row.state for row, address in await ledger.reads.load_edition(edition)}

@@ -243,7 +243,7 @@ async def test_each_mail_goes_out_under_its_own_return_path(office: Office) -> N
     await office.collect()
     office.clock.at = MORNING
     newsletter = office.newsletter
-    await plan_due(newsletter.subscribers, newsletter.deliveries, office.clock.now(), timedelta(days=2))
+    await plan_due(newsletter.subscribers, newsletter.ledger.planning, office.clock.now(), timedelta(days=2))
     async with newsletter.sender(asyncio.Event()) as sender:
         tagged = replace(sender, return_path=lambda delivery: build_return_path(BOUNCES, delivery, SECRET))
         await tagged.send_pending()

@@ -39,10 +39,12 @@ async def test_a_live_sender_in_another_container_keeps_its_claims(
     await office.join(*readers)
     await office.collect()
     office.clock.at = MORNING
-    deliveries = office.newsletter.deliveries
-    await plan_due(office.newsletter.subscribers, deliveries, MORNING, timedelta(days=2))
-    we = await deliveries.register_instance(socket.gethostname(), find_process_space(), os.getpid(), MORNING)
-    assert len(await deliveries.claim(we, MORNING, 10, ())) == len(readers)
+    ledger = office.newsletter.ledger
+    await plan_due(office.newsletter.subscribers, ledger.planning, MORNING, timedelta(days=2))
+    we = await ledger.claims.register_instance(
+        socket.gethostname(), find_process_space(), os.getpid(), MORNING
+    )
+    assert len(await ledger.claims.claim(we, MORNING, 10, ())) == len(readers)
 
     other = await asyncio.create_subprocess_exec(
         *container,
@@ -56,7 +58,7 @@ async def test_a_live_sender_in_another_container_keeps_its_claims(
 
     assert other.returncode == 0, said.decode()
     assert set((await office.states()).values()) == {State.CLAIMED}
-    assert await deliveries.release(we, MORNING) == len(readers)
+    assert await ledger.claims.release(we, MORNING) == len(readers)
     await office.send()
     assert set((await check_invariants(office)).values()) == {State.ACCEPTED}
     assert len(office.sink.messages) == len(readers)

@@ -20,8 +20,7 @@ from newsletter.errors import MailerError, StoreError
 from newsletter.model.ledger import BeginData, Delivery, InstanceId, PauseKind, Settle, State, Step
 from newsletter.model.mail import Envelope, SmtpReply
 from newsletter.model.readers import EmailAddress
-from newsletter.storage import DeliveryStore
-from newsletter.storage.deliveries import suppress
+from newsletter.storage.ledger.recording import Recording, suppress
 from newsletter.storage.tables import settings
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.mended_relays import try_failed_relays
@@ -38,7 +37,7 @@ async def given_planned(office: Office, *addresses: str) -> None:
     await office.collect()
     office.clock.at = MORNING
     store = office.newsletter
-    await plan_due(store.subscribers, store.deliveries, office.clock.now(), timedelta(days=2))
+    await plan_due(store.subscribers, store.ledger.planning, office.clock.now(), timedelta(days=2))
 
 
 @asynccontextmanager
@@ -49,7 +48,7 @@ async def sending(office: Office) -> AsyncIterator[Sender]:
 
 async def given_dead_instance(office: Office) -> InstanceId:
     """An instance of this machine whose process is gone."""
-    return await office.newsletter.deliveries.register_instance(
+    return await office.newsletter.ledger.claims.register_instance(
         "elsewhere", "boot", 1, MORNING - timedelta(hours=1)
     )
 
@@ -66,7 +65,7 @@ async def test_row_1_killed_after_planning(office: Office) -> None:
 async def test_row_2_killed_between_claim_and_data(office: Office) -> None:
     await given_planned(office)
     dead = await given_dead_instance(office)
-    assert await office.newsletter.deliveries.claim(dead, office.clock.now(), 5, ())
+    assert await office.newsletter.ledger.claims.claim(dead, office.clock.now(), 5, ())
 
     await office.send()
 
@@ -78,16 +77,16 @@ async def test_row_2_killed_between_claim_and_data(office: Office) -> None:
 async def test_rows_3_and_4_killed_after_the_dot(office: Office, taken: bool) -> None:
     """Whether the 250 was read and not written down, or never came: both are the same from here."""
     await given_planned(office, "ada@example.org", "bo@example.org")
-    deliveries = office.newsletter.deliveries
+    ledger = office.newsletter.ledger
     dead = await given_dead_instance(office)
-    (row, _) = await deliveries.claim(dead, office.clock.now(), 5, ())
+    (row, _) = await ledger.claims.claim(dead, office.clock.now(), 5, ())
     async with sending(office) as sender:
         (one,) = await sender._look_up([row])
         assert one.reader is not None
         mail = await sender._build(row, one.reader, one.shown)
-        assert await deliveries.record(dead, [BeginData(row.id, 1, mail.frozen)], office.clock.now()) == [
-            True
-        ]
+        assert await ledger.recording.record(
+            dead, [BeginData(row.id, 1, mail.frozen)], office.clock.now()
+        ) == [True]
         if taken:
             session = await sender.mailer.begin(mail.envelope)
             assert not isinstance(session, SmtpReply)
@@ -123,19 +122,19 @@ async def test_row_10_an_outcome_waits_for_a_store_that_is_away(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await given_planned(office)
-    real = DeliveryStore.record
+    real = Recording.record
     away = 3
 
     async def record(
-        store: DeliveryStore, instance: InstanceId, steps: list[Step], now: object, *, guarded: bool
+        recording: Recording, instance: InstanceId, steps: list[Step], now: object, *, guarded: bool
     ) -> object:
         nonlocal away
         if any(isinstance(step, Settle) for step in steps) and away:
             away -= 1
             raise StoreError("the server restarts", is_passing=True)
-        return await real(store, instance, steps, now, guarded=guarded)  # type: ignore[arg-type]
+        return await real(recording, instance, steps, now, guarded=guarded)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(DeliveryStore, "record", record)
+    monkeypatch.setattr(Recording, "record", record)
     monkeypatch.setattr("newsletter.workflows.ledger.PASSING_WAITS_S", (0.01,) * 10)
     await office.send()
 
@@ -145,20 +144,20 @@ async def test_row_10_an_outcome_waits_for_a_store_that_is_away(
 
 async def test_row_11_the_answer_to_a_commit_is_lost(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     await given_planned(office)
-    real = DeliveryStore.record
+    real = Recording.record
     lost = 4
 
     async def record(
-        store: DeliveryStore, instance: InstanceId, steps: list[Step], now: object, *, guarded: bool
+        recording: Recording, instance: InstanceId, steps: list[Step], now: object, *, guarded: bool
     ) -> object:
         nonlocal lost
-        done = await real(store, instance, steps, now, guarded=guarded)  # type: ignore[arg-type]
+        done = await real(recording, instance, steps, now, guarded=guarded)  # type: ignore[arg-type]
         if lost:
             lost -= 1
             raise StoreError("the connection is lost", is_passing=True)
         return done
 
-    monkeypatch.setattr(DeliveryStore, "record", record)
+    monkeypatch.setattr(Recording, "record", record)
     monkeypatch.setattr("newsletter.workflows.ledger.PASSING_WAITS_S", (0.01,) * 10)
     await office.send()
 
@@ -548,7 +547,7 @@ async def test_row_16_each_zone_gets_one_digest_a_day_over_a_change_of_the_clock
         ]
         reader = await office.newsletter.subscribers.load(EmailAddress(f"r{number}@example.org"))
         assert reader is not None
-        rows = await office.newsletter.deliveries.load_of_reader(reader.id)
+        rows = await office.newsletter.ledger.reads.load_of_reader(reader.id)
         assert sorted(row.key for row in rows) == [day.isoformat() for day in due], zone
         assert {row.state for row in rows} <= {State.ACCEPTED, State.EMPTY}
     copies = Counter(message.message_id for message in office.sink.messages)

@@ -56,10 +56,10 @@ with database.build_sync_engine().begin() as connection:
 @asynccontextmanager
 async def frozen_sender(office: Office, url: str, where: str, limit: str = "0") -> AsyncIterator[None]:
     """A process of an instance that is dead by its heartbeat, has claimed everybody, and holds locks on their rows."""
-    deliveries = office.newsletter.deliveries
+    ledger = office.newsletter.ledger
     long_ago = office.clock.now() - timedelta(hours=1)
-    instance = await deliveries.register_instance("elsewhere", "boot", 1, long_ago)
-    assert len(await deliveries.claim(instance, office.clock.now(), 100, ())) == len(READERS)
+    instance = await ledger.claims.register_instance("elsewhere", "boot", 1, long_ago)
+    assert len(await ledger.claims.claim(instance, office.clock.now(), 100, ())) == len(READERS)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", _FREEZE, url, where, limit, str(instance)),
         cwd=REPOSITORY,
@@ -78,7 +78,9 @@ async def given_planned(office: Office) -> None:
     await office.join(*READERS)
     await office.collect()
     office.clock.at = MORNING
-    await plan_due(office.newsletter.subscribers, office.newsletter.deliveries, MORNING, timedelta(days=2))
+    await plan_due(
+        office.newsletter.subscribers, office.newsletter.ledger.planning, MORNING, timedelta(days=2)
+    )
 
 
 async def count_open_transactions(database: Database) -> int:

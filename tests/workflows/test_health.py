@@ -138,7 +138,7 @@ async def test_a_canary_sends_so_many_and_no_more(office: Office) -> None:
     await office.collect()
     office.clock.at = MORNING
     store = office.newsletter
-    await plan_due(store.subscribers, store.deliveries, office.clock.now(), timedelta(days=2))
+    await plan_due(store.subscribers, store.ledger.planning, office.clock.now(), timedelta(days=2))
 
     async with store.sender(asyncio.Event()) as sender:
         report = await sender.send_pending(at_most=4)
@@ -191,5 +191,5 @@ async def test_refusals_by_policy_stop_the_relay_and_the_operator_is_told(office
     office.others.add("operator@example.org")
     assert await newsletter.queue_alerts() >= 1
     alerts = DeliveryFilter(kind=Kind.ALERT)
-    keys = [delivery.key for delivery, _ in await newsletter.deliveries.find(alerts)]
+    keys = [delivery.key for delivery, _ in await newsletter.ledger.reads.find(alerts)]
     assert any(key.startswith("relay:") for key in keys), keys

@@ -26,7 +26,7 @@ async def queue(
     store, now = office.newsletter, office.clock.now()
     reader = await find_recipient(EmailAddress(address), store.subscribers, now)
     queued = QueuedNotice(kind, key, reader.id, reader.address, HELLO, "en", now + timedelta(days=1))
-    await store.deliveries.queue_notice(queued, now)
+    await store.ledger.planning.queue_notice(queued, now)
     return reader.id
 
 
@@ -36,7 +36,7 @@ async def send(office: Office) -> SendReport:
 
 
 async def find(office: Office, kind: Kind = Kind.CONFIRM) -> dict[str, State]:
-    found = await office.newsletter.deliveries.find(DeliveryFilter(kind=kind))
+    found = await office.newsletter.ledger.reads.find(DeliveryFilter(kind=kind))
     return {address: delivery.state for delivery, address in found}
 
 
@@ -53,7 +53,7 @@ async def test_a_notice_is_sent_once_whatever_the_consent_of_its_reader(office: 
     assert await find(office) == {"new@example.org": State.ACCEPTED}
     loaded = await office.newsletter.subscribers.load_many([reader])
     assert loaded[reader].consent is Consent.UNCONFIRMED
-    assert await office.newsletter.deliveries.load_notice_counts() == {Kind.CONFIRM: {State.ACCEPTED: 1}}
+    assert await office.newsletter.ledger.reads.load_notice_counts() == {Kind.CONFIRM: {State.ACCEPTED: 1}}
 
 
 async def test_notices_go_before_digests(office: Office) -> None:
@@ -61,7 +61,7 @@ async def test_notices_go_before_digests(office: Office) -> None:
     await office.collect()
     office.clock.at = MORNING
     store = office.newsletter
-    await plan_due(store.subscribers, store.deliveries, office.clock.now(), timedelta(days=2))
+    await plan_due(store.subscribers, store.ledger.planning, office.clock.now(), timedelta(days=2))
     await queue(office, "new@example.org")
 
     async with store.sender(asyncio.Event()) as sender:
@@ -121,7 +121,7 @@ async def test_a_notice_changes_nothing_of_what_a_reader_was_shown(office: Offic
 
     reader = await office.newsletter.subscribers.load(EmailAddress("ada@example.org"))
     assert reader is not None
-    shown = await office.newsletter.deliveries.load_shown([reader.id])
+    shown = await office.newsletter.ledger.reads.load_shown([reader.id])
     assert shown[reader.id].ever is False
     office.clock.at = MORNING
     await office.send()

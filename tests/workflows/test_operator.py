@@ -31,7 +31,7 @@ async def given_sent(office: Office, *addresses: str) -> None:
 
 async def test_deliveries_are_found_by_edition_state_domain_and_reason(office: Office) -> None:
     await given_sent(office, "ada@example.org", "rcpt550-bo@example.net", "rcpt450-cy@example.net")
-    find = office.newsletter.deliveries.find
+    find = office.newsletter.ledger.reads.find
 
     async def addresses(wanted: DeliveryFilter) -> list[str]:
         return [address for _, address in await find(wanted)]
@@ -45,10 +45,10 @@ async def test_deliveries_are_found_by_edition_state_domain_and_reason(office: O
 async def test_retry_sends_just_the_failed_ones_again(office: Office) -> None:
     await given_sent(office, "ada@example.org", "dot554-bo@example.org")
     assert (await office.states())["dot554-bo@example.org"] is State.REJECTED
-    deliveries, now = office.newsletter.deliveries, office.clock.now()
+    ledger, now = office.newsletter.ledger, office.clock.now()
     wanted = DeliveryFilter(edition="2026-06-16", states=frozenset({State.REJECTED}))
 
-    assert await deliveries.retry(wanted, now, now + DAY) == (1, 0)
+    assert await ledger.planning.retry(wanted, now, now + DAY) == (1, 0)
     await office.send()
 
     row = (await office.rows())["dot554-bo@example.org"]
@@ -61,24 +61,24 @@ async def test_retry_leaves_alone_what_a_later_digest_has_covered(office: Office
     office.clock.at = MORNING + DAY
     await office.send()
     # The second one fails as well; nobody has covered that one.
-    deliveries, now = office.newsletter.deliveries, office.clock.now()
+    ledger, now = office.newsletter.ledger, office.clock.now()
     states = frozenset({State.REJECTED})
-    await deliveries.retry(DeliveryFilter("2026-06-17", states), now, now + DAY)
+    await ledger.planning.retry(DeliveryFilter("2026-06-17", states), now, now + DAY)
 
-    assert await deliveries.retry(DeliveryFilter("2026-06-16", states), now, now + DAY) == (0, 1)
+    assert await ledger.planning.retry(DeliveryFilter("2026-06-16", states), now, now + DAY) == (0, 1)
 
 
 @pytest.mark.parametrize(("accepted", "copies"), [(True, 1), (False, 2)])
 async def test_an_uncertain_mail_is_settled_by_hand(office: Office, accepted: bool, copies: int) -> None:
     await given_sent(office, "dropafterdot-ada@example.org")
     (row,) = (await office.rows()).values()
-    deliveries = office.newsletter.deliveries
+    ledger = office.newsletter.ledger
     assert row.state is State.UNCERTAIN
     before = len(office.sink.messages)
 
     expires_at = office.clock.now() + DAY
-    assert await deliveries.resolve(row.id, accepted, "the relay's log", expires_at)
-    assert not await deliveries.resolve(row.id, accepted, "twice", expires_at)
+    assert await ledger.recording.resolve(row.id, accepted, "the relay's log", expires_at)
+    assert not await ledger.recording.resolve(row.id, accepted, "twice", expires_at)
     await office.send()
 
     assert len(office.sink.messages) - before == copies - 1
@@ -116,7 +116,7 @@ async def test_an_erased_reader_leaves_counts_and_nothing_else(office: Office) -
         assert reader is not None
         assert await store.erase(reader.id, office.clock.now())
 
-    counts = {count.state: count.count for count in await office.newsletter.deliveries.load_counts()}
+    counts = {count.state: count.count for count in await office.newsletter.ledger.reads.load_counts()}
     assert counts == {State.ACCEPTED: 1, State.SUPPRESSED: 1}
     office.clock.at += timedelta(hours=1)
     await office.send()

@@ -167,7 +167,7 @@ async def test_who_has_left_between_planning_and_sending_gets_nothing(office: Of
     office.clock.at = MORNING
     await office.collect()
     store = office.newsletter.subscribers
-    await plan_due(store, office.newsletter.deliveries, MORNING, timedelta(days=2))
+    await plan_due(store, office.newsletter.ledger.planning, MORNING, timedelta(days=2))
     reader = await store.load(parse_address("ada@example.org"))
     assert reader is not None
     await (await office.newsletter.subscriptions()).leave(reader.id, "by link", is_told=False)

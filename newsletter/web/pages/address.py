@@ -121,7 +121,7 @@ async def finish_address(site: Site, request: Request, confirmation: Confirmatio
         )
     if confirmation.done_at is None:
         now = site.newsletter.clock.now()
-        await site.newsletter.deliveries.queue_notice(site.subscriptions.write_changed(reader, now), now)
+        await site.newsletter.ledger.planning.queue_notice(site.subscriptions.write_changed(reader, now), now)
     return site.message(
         request,
         lang.say("It comes to {new} from now on", new=move.new),

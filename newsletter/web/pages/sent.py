@@ -78,12 +78,12 @@ async def show_digest(site: Site, request: Request) -> Response:
     on = _parse_date(str(request.path_params["date"]))
     if reader is None:
         return show_dead_link(site, request)
-    found = await site.newsletter.deliveries.load_of_reader(reader.id, on.isoformat()) if on else ()
+    found = await site.newsletter.ledger.reads.load_of_reader(reader.id, on.isoformat()) if on else ()
     if not on or not found:
         return site.not_found(request)
     (delivery,) = found
     lang = language_of(site, request, reader)
-    attempts = await site.newsletter.deliveries.load_attempts(delivery.id)
+    attempts = await site.newsletter.ledger.reads.load_attempts(delivery.id)
     return site.page(
         request,
         "sent_digest.html.j2",

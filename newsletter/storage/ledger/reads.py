@@ -27,23 +27,15 @@ from newsletter.model.ledger import (
 )
 from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.storage.engine import Database, in_chunks, key_of
-from newsletter.storage.ledger_audit import find_contradictions
-from newsletter.storage.tables import (
-    attempts,
-    bundles,
-    cards,
-    deliveries,
-    delivery_entries,
-    subscribers,
-)
+from newsletter.storage.tables import attempts, bundles, cards, deliveries, delivery_entries, subscribers
 
 _FIRST = EntryId(0)
 _FIRST_DELIVERY = DeliveryId(0)
 _ORDER_OF_STATES = {state: place for place, state in enumerate(State)}
 
 
-class DeliveryViews:
-    """The reading half of the ledger."""
+class LedgerReads:
+    """What the ledger of one database tells."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -117,11 +109,6 @@ class DeliveryViews:
             for kind, state, count in await connection.execute(counting):
                 counts[Kind(kind)][State(state)] = count
         return counts
-
-    async def find_contradictions(self, editions: int) -> Sequence[str]:
-        """Return what does not fit together in the records of the newest editions; nothing if all is well."""
-        async with self._database.read() as connection:
-            return await connection.run_sync(find_contradictions, editions)
 
     async def load_entry_deliveries(self, entry: EntryId) -> Sequence[EntryDelivery]:
         """Return the digests that have this entry, shown or over a limit, the newest edition first, then by

@@ -7,18 +7,32 @@ window. They find nothing unless the program, or somebody's hand in the database
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, or_, select
 
 from newsletter.model.ledger import Kind, State
+from newsletter.storage.engine import Database
 from newsletter.storage.tables import attempts, deliveries, subscribers
 
 _HELD = (State.CLAIMED, State.IN_DATA)
 _SENT = (State.ACCEPTED, State.UNCERTAIN)
 
 
-def find_contradictions(connection: Connection, editions: int) -> list[str]:
-    """Return what does not fit together in the newest ``editions`` editions, the newest first; nothing if all is
-    well."""
+class Audit:
+    """Holds the records of one database against each other."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find_contradictions(self, editions: int) -> Sequence[str]:
+        """Return what does not fit together in the newest ``editions`` editions, the newest first; nothing if all is
+        well."""
+        async with self._database.read() as connection:
+            return await connection.run_sync(_find_contradictions, editions)
+
+
+def _find_contradictions(connection: Connection, editions: int) -> list[str]:
     newest = (
         select(deliveries.c.key)
         .where(deliveries.c.kind == Kind.DIGEST)
