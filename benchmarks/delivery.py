@@ -45,7 +45,7 @@ from rich.table import Table
 
 from benchmarks.delivery_newsletter import DOMAIN, build_mails, make_certificate, make_key
 from benchmarks.pipelined import Mail, send_all
-from tests.postgres import running_postgres
+from tests.support.postgres import running_postgres
 
 CONNECTIONS = 16
 _PEERS = Path(__file__).parent / "peers"

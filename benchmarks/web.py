@@ -44,7 +44,7 @@ from newsletter.storage import tables
 from newsletter.storage.word_index import index_all
 from newsletter.web_links import WebLinks
 from newsletter.wiring import open_newsletter
-from tests.postgres import running_postgres
+from tests.support.postgres import running_postgres
 
 CONNECTIONS = 16
 _OPEN_CONNECTIONS = 64

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, make_url
 
 from newsletter.storage import Database, open_database
-from tests.postgres import NO_POSTGRES, fresh_database, running_postgres
+from tests.support.postgres import NO_POSTGRES, fresh_database, running_postgres
 
 # How quickly examples are made says something about the machine, not about the promise.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -21,7 +21,7 @@ from newsletter.web.app import list_pages
 from newsletter.web.metrics import WebCounters
 from newsletter.wiring import open_newsletter
 from newsletter.workflows import collect_entries as collecting
-from tests.collect.values import make_fetched
+from tests.support.sightings import make_fetched
 
 SOURCES = (Path(__file__).parent.parent / "docs" / "sources.md").read_text("utf-8")
 

@@ -15,8 +15,8 @@ from newsletter.render import load_bundle
 from newsletter.settings.shipped import find_shipped
 from newsletter.settings.yaml_text import read_text
 from newsletter.web.site import build_environment
-from tests.acceptance.house import House
-from tests.crash.fork_server import ForkServer
+from tests.support.fork_server import ForkServer
+from tests.support.house import House
 
 
 def _make_pipe(path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from newsletter.errors import TemplateError
 from newsletter.render import compile_bundle, load_bundle
 from newsletter.settings.shipped import find_shipped
-from tests.render.builders import IDENTITY
+from tests.support.digests import IDENTITY
 
 # File, what is replaced by what, line and column of the mistake, and what the message says.
 MISTAKES = [

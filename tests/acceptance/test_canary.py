@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.house import House
-from tests.acceptance.papers import make_day
-from tests.deliver.sink import Sink
+from tests.support.house import House
+from tests.support.papers import make_day
+from tests.support.sink import Sink
 
 EDITION = ("--edition", "2026-06-16")
 

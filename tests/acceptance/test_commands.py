@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from newsletter.signing import read_number
-from tests.acceptance.house import REPOSITORY, House
-from tests.acceptance.papers import make_day
-from tests.deliver.sink import Sink
+from tests.support.house import REPOSITORY, House
+from tests.support.papers import make_day
+from tests.support.sink import Sink
 
 SUBSCRIBERS = """
 subscribers:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.house import House
-from tests.acceptance.papers import make_day, make_record
-from tests.deliver.sink import Sink
+from tests.support.house import House
+from tests.support.papers import make_day, make_record
+from tests.support.sink import Sink
 
 SUBSCRIBERS = """
 subscribers:

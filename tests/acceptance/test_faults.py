@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from newsletter.settings.shipped import find_shipped
-from tests.acceptance.house import House
-from tests.acceptance.papers import make_day
-from tests.deliver.sink import Sink
+from tests.support.house import House
+from tests.support.papers import make_day
+from tests.support.sink import Sink
 
 SOURCES = "- {kind: hf_daily_papers, location: day.json}"
 SUBSCRIBERS = """

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.house import House
-from tests.acceptance.papers import make_day
-from tests.deliver.sink import Sink
+from tests.support.house import House
+from tests.support.papers import make_day
+from tests.support.sink import Sink
 
 ADA, GONE, LOST = "ada@example.org", "rcpt550-bo@example.net", "dropafterdot-cy@example.net"
 EDITION = "2026-06-16"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from tests.acceptance.house import House
-from tests.acceptance.papers import make_record
+from tests.support.house import House
+from tests.support.papers import make_record
 
 ANSWER = (Path(__file__).parents[1] / "collect" / "samples" / "arxiv-answer.atom").read_text(encoding="utf-8")
 READER = """\

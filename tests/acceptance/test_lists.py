@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.house import House
+from tests.support.house import House
 
 CSV = """\
 address,name,days,hour,zone,topics

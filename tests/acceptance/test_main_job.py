@@ -7,7 +7,6 @@ import email
 import email.policy
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,10 @@ from newsletter.model.sources import FetchState
 from newsletter.scheduler import send_due
 from newsletter.settings.config import load_config
 from newsletter.wiring import open_newsletter
-from tests.acceptance.house import House
-from tests.acceptance.papers import replay
-from tests.deliver.sink import Received, Sink
+from tests.support.clock import SetClock
+from tests.support.house import House
+from tests.support.papers import replay
+from tests.support.sink import Received, Sink
 
 DAMAGED = ("2024-12-20", "2025-01-10")
 LAST_DAY = "2026-08-20"
@@ -47,16 +47,6 @@ ASKED = {
     "pictures@example.org": r"\bdiffusions?\b",
 }
 BENCHMARK = r"\bbenchmarks?\b"
-
-
-@dataclass(slots=True)
-class SetClock:
-    """A clock that the test sets."""
-
-    at: datetime
-
-    def now(self) -> datetime:
-        return self.at
 
 
 def load_days(corpus: Path) -> dict[str, list[dict[str, Any]]]:

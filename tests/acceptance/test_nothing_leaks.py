@@ -16,7 +16,7 @@ import pytest
 
 from newsletter.model.readers import EmailAddress
 from newsletter.signing import Purpose, Secret, build_token
-from tests.deliver.sink import Sink
+from tests.support.sink import Sink
 
 REPOSITORY = Path(__file__).parents[2]
 PASSWORDS = {"RELAY_WORD": "relay-w0rd/&x", "IMAP_WORD": "imap-w0rd:@y", "DATABASE_WORD": "base-w0rd%z"}
@@ -45,7 +45,7 @@ def forms_of(key: bytes) -> list[str]:
     ]
 
 
-class House:
+class BrokenHouse:
     """A folder with a newsletter in which much is wrong, and all that its commands have printed."""
 
     def __init__(self, folder: Path) -> None:
@@ -96,7 +96,7 @@ class House:
 
 
 async def test_no_failing_path_shows_the_key_a_token_or_a_password(tmp_path: Path) -> None:
-    house = House(tmp_path)
+    house = BrokenHouse(tmp_path)
     assert await house.run("collect") == 0
     # A template that fails with all that it was given in its hands.
     (tmp_path / "templates" / "cards" / "paper.txt.j2").write_text(BROKEN_CARD, "utf-8")

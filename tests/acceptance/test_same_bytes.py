@@ -8,8 +8,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.acceptance.house import House
-from tests.acceptance.papers import make_record
+from tests.support.house import House
+from tests.support.papers import make_record
 
 SUBJECTS = ("Robots that fold laundry", "Pruning of language models", "Agents that plan", "Songs of whales")
 FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>Blog</title>{}</channel></rss>"""

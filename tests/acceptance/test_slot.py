@@ -16,10 +16,10 @@ from newsletter.scheduler import run_forever
 from newsletter.settings.config import load_config
 from newsletter.storage import backup
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
-from tests.acceptance.house import House
-from tests.acceptance.papers import make_day
-from tests.builders import at
-from tests.deliver.sink import Sink
+from tests.support.builders import at
+from tests.support.house import House
+from tests.support.papers import make_day
+from tests.support.sink import Sink
 
 SLOT = at("2026-06-16 07:00")
 READERS = 200

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.house import House
 from tests.acceptance.test_commands import make_house
+from tests.support.house import House
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.house import House
-from tests.acceptance.papers import make_day
 from tests.acceptance.test_explain import make_house
+from tests.support.house import House
+from tests.support.papers import make_day
 
 NOON = "2026-06-16T12:00:00+00:00"
 

@@ -7,9 +7,9 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-from tests.acceptance.house import House
-from tests.acceptance.papers import make_day
-from tests.deliver.sink import Sink
+from tests.support.house import House
+from tests.support.papers import make_day
+from tests.support.sink import Sink
 
 READERS = [f"r{number}@example.org" for number in range(8)]
 

@@ -16,10 +16,11 @@ from newsletter.model.sources import FetchState
 from newsletter.scheduler import send_due
 from newsletter.settings.config import load_config
 from newsletter.wiring import open_newsletter
-from tests.acceptance.house import House
-from tests.acceptance.test_main_job import SetClock, asked_for, papers_in
+from tests.acceptance.test_main_job import asked_for, papers_in
 from tests.acceptance.week import MONDAY, TUESDAY, WEEK, build_table, build_week, ids, replay_week
-from tests.deliver.sink import Sink
+from tests.support.clock import SetClock
+from tests.support.house import House
+from tests.support.sink import Sink
 
 SUBSCRIBERS = """
 defaults: {days: daily, hour: "07:00", zone: UTC}

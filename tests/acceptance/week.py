@@ -22,7 +22,7 @@ from typing import Any
 from aiohttp import web
 from bs4 import BeautifulSoup
 
-from tests.acceptance.papers import PAGE, serving
+from tests.support.papers import PAGE, serving
 
 MONDAY = date(2026, 6, 15)
 WEEK = tuple(MONDAY + timedelta(days=number) for number in range(7))

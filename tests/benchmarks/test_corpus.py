@@ -14,7 +14,7 @@ import pytest
 from benchmarks.corpus import Suite, run
 from newsletter.collect.kind import SourceKind
 from newsletter.model.sources import ParsedFeed
-from tests.collect.values import SAMPLES
+from tests.support.sightings import SAMPLES
 
 FEED = """<rss version="2.0"><channel><title>A blog</title><link>https://example.org/</link>
 <item><title>One</title><link>https://example.org/1</link><pubDate>Tue, 16 Jun 2026 08:00:00 +0200</pubDate>

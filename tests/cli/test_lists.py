@@ -13,8 +13,8 @@ from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.errors import ConfigError
 from newsletter.settings.config import Config
 from newsletter.wiring import open_newsletter
-from tests.builders import make_subscriber
-from tests.web.house import NOW, READER, write_config
+from tests.support.builders import make_subscriber
+from tests.support.website import NOW, READER, write_config
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from newsletter.model.readers import Consent, EmailAddress, Subscriber
 from newsletter.settings.config import Config
 from newsletter.storage.ledger.recording import suppress
 from newsletter.wiring import open_newsletter
-from tests.builders import at, make_subscriber
-from tests.storage.given import put_readers
-from tests.web.house import NOW, READER, write_config
+from tests.support.builders import at, make_subscriber
+from tests.support.given import put_readers
+from tests.support.website import NOW, READER, write_config
 
 ASKED, GONE = "asked@example.org", "gone@example.org"
 UNWANTED = "unwanted@example.org"

@@ -12,7 +12,7 @@ from newsletter.cli.people import show_days
 from newsletter.model.ledger import LedgerCount, State
 from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.text import clean_output
-from tests.builders import at
+from tests.support.builders import at
 
 
 @pytest.fixture

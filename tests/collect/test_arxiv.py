@@ -19,8 +19,8 @@ from newsletter.collect import arxiv
 from newsletter.errors import FeedError
 from newsletter.model.entries import Announce, Entry, EntryKey
 from newsletter.model.sources import ParsedFeed, Request, Source
-from tests.builders import at
-from tests.collect.values import make_fetched, make_request, make_source
+from tests.support.builders import at
+from tests.support.sightings import make_fetched, make_request, make_source
 
 LISTING = make_source("arxiv_listing", "https://rss.arxiv.org", categories=("cs.CL", "math"))
 SEARCH = make_source("arxiv_search", "https://export.arxiv.org", categories=("cs.RO",))

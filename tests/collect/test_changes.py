@@ -20,8 +20,8 @@ from newsletter.model.entries import (
     Place,
     Sighting,
 )
-from tests.builders import at
-from tests.collect.values import DAY, seen
+from tests.support.builders import at
+from tests.support.sightings import DAY, seen
 
 NOW = at("2026-06-16 08:00")
 

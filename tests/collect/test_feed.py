@@ -5,7 +5,7 @@ import pytest
 from newsletter.collect.feed import choose_next, parse
 from newsletter.errors import FeedError
 from newsletter.model.sources import ParsedFeed, Request
-from tests.collect.values import make_fetched, make_request, make_source
+from tests.support.sightings import make_fetched, make_request, make_source
 
 SITE = "https://blog.example.org/articles/"
 SOURCE = make_source("feed", SITE)

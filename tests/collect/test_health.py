@@ -8,7 +8,7 @@ from newsletter.collect.health import LookFacts, choose_health, choose_location,
 from newsletter.collect.kind import SourceKind
 from newsletter.collect.kinds import KINDS
 from newsletter.model.sources import FetchState, Move, SourceHealth
-from tests.builders import at
+from tests.support.builders import at
 
 SATURDAY, MONDAY = date(2026, 6, 20), date(2026, 6, 22)
 NOW = at("2026-06-22 18:00")

@@ -15,8 +15,8 @@ from newsletter.collect.hf_daily_papers import parse
 from newsletter.errors import FeedError
 from newsletter.model.entries import Entry, EntryKey
 from newsletter.model.sources import ParsedFeed
-from tests.builders import at
-from tests.collect.values import DAY, make_fetched, make_request, make_source, read_sample
+from tests.support.builders import at
+from tests.support.sightings import DAY, make_fetched, make_request, make_source, read_sample
 
 SOURCE = make_source("hf_daily_papers", "https://huggingface.co")
 

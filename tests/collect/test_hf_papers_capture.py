@@ -11,8 +11,8 @@ from newsletter.collect.hf_papers_capture import parse
 from newsletter.errors import FeedError
 from newsletter.model.entries import Entry
 from newsletter.model.sources import ParsedFeed
-from tests.builders import at
-from tests.collect.values import make_fetched, make_request, make_source, read_sample
+from tests.support.builders import at
+from tests.support.sightings import make_fetched, make_request, make_source, read_sample
 
 
 def parse_text(text: str | bytes, captured_on: date | None = None) -> ParsedFeed:

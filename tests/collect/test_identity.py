@@ -18,7 +18,7 @@ from newsletter.collect.identity import (
     update_entry,
 )
 from newsletter.model.entries import Entry, EntryId, EntryKey
-from tests.builders import at
+from tests.support.builders import at
 
 
 @pytest.mark.parametrize(

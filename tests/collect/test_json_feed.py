@@ -13,8 +13,8 @@ from newsletter.errors import FeedError
 from newsletter.model.entries import Entry, EntryKey
 from newsletter.model.sources import ParsedFeed
 from newsletter.text import clean_line
-from tests.builders import at
-from tests.collect.values import make_fetched, make_request, make_source
+from tests.support.builders import at
+from tests.support.sightings import make_fetched, make_request, make_source
 
 URL = "https://meadow.example.org/feed.json"
 

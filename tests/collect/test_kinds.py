@@ -7,8 +7,8 @@ import pytest
 
 from newsletter.collect.kinds import KINDS
 from newsletter.model.sources import ParsedFeed, Request, Source
-from tests.builders import at
-from tests.collect.values import DAY, make_source, seen
+from tests.support.builders import at
+from tests.support.sightings import DAY, make_source, seen
 
 HF = KINDS["hf_daily_papers"]
 SITE = make_source("hf_daily_papers", "https://huggingface.co")

@@ -13,7 +13,7 @@ from newsletter.model.digest import Digest, Shown, Window
 from newsletter.model.entries import Entry, EntryId
 from newsletter.model.readers import Slot
 from newsletter.model.topics import Candidate, Likeness, Match, Standing, Topic, TopicMatches
-from tests.builders import DAY, at, make_entry, make_match, make_subscriber, make_topic
+from tests.support.builders import DAY, at, make_entry, make_match, make_subscriber, make_topic
 
 NOW = at("2026-06-16 07:00")
 WINDOW = Window(after_run=6, upto_run=7)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from newsletter.compose.diversity import diversify
 from newsletter.model.entries import Entry
 from newsletter.model.topics import Candidate, Match
-from tests.builders import make_entry
+from tests.support.builders import make_entry
 
 MATCH = Match((), 1.0)
 

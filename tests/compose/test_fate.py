@@ -13,7 +13,7 @@ from newsletter.model.entries import Entry
 from newsletter.model.ledger import EntryDelivery, State
 from newsletter.model.readers import Consent, EmailAddress, Slot, Subscriber, SubscriberId
 from newsletter.model.topics import Candidate, Topic, TopicMatches
-from tests.builders import DAY, at, make_entry, make_match, make_subscriber, make_topic
+from tests.support.builders import DAY, at, make_entry, make_match, make_subscriber, make_topic
 
 NOW = at("2026-06-16 08:00")
 WINDOW = Window(after_run=6, upto_run=7)

@@ -17,7 +17,7 @@ from newsletter.compose.slots import (
     spread_slot,
 )
 from newsletter.model.readers import Cadence, Slot, SubscriberId
-from tests.builders import at, make_cadence, make_subscriber
+from tests.support.builders import at, make_cadence, make_subscriber
 
 CATCH_UP = timedelta(days=2)
 

@@ -41,7 +41,7 @@ from newsletter.compose.subscription import (
 )
 from newsletter.model.ledger import Kind
 from newsletter.model.readers import Consent, ConsentMove, Refusal, Refused, Status, Subscriber, Suppression
-from tests.builders import at, make_cadence, make_subscriber
+from tests.support.builders import at, make_cadence, make_subscriber
 
 NOW = at("2026-06-17 18:30")
 """A Wednesday; in Tokyo it is Thursday already."""

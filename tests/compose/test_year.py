@@ -14,7 +14,7 @@ import time_machine
 
 from newsletter.compose.slots import choose_plan, next_slot
 from newsletter.model.readers import Cadence, Subscriber, SubscriberId
-from tests.builders import make_subscriber
+from tests.support.builders import make_subscriber
 
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia")
 HOURS = (time(0), time(1, 30), time(2), time(2, 30), time(7), time(23, 59))

@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.crash.report import Result, word_table
 from tests.crash.rounds import Engine, Round, build_round
 from tests.crash.run import play_rounds
-from tests.postgres import NO_POSTGRES, running_postgres
+from tests.support.postgres import NO_POSTGRES, running_postgres
 
 
 def main() -> int:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from newsletter.storage import Ledger, SubscriberStore, open_database
-from tests.crash.fork_server import Command
 from tests.crash.relay import Trap
 from tests.crash.rounds import Round, Strike
 from tests.crash.stage import EDITION, Scene
 from tests.crash.verdict import Facts, Hit
-from tests.workflows.invariants import check_ledger
+from tests.support.fork_server import Command
+from tests.support.invariants import check_ledger
 
 PAST_THE_LEASE = "2026-06-16T18:40:00+00:00"  # ten minutes after the senders that begin a round
 _MOST_PASSES = 5

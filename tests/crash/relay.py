@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.crash.rounds import Strike
-from tests.deliver.sink import Hangup, Moment, Sink
+from tests.support.sink import Hangup, Moment, Sink
 
 _AFTERWARDS = (Moment.AGREED, Moment.ANSWERED)
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from random import Random
 from signal import Signals
 
-from tests.deliver.sink import Moment
+from tests.support.sink import Moment
 
 READERS = 300
 CONNECTIONS = 12

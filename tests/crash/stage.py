@@ -10,13 +10,13 @@ from pathlib import Path
 
 from sqlalchemy import URL, make_url
 
-from tests.acceptance.house import House
-from tests.acceptance.papers import make_day
-from tests.crash.fork_server import Command, ForkServer
 from tests.crash.ledger import LedgerView
 from tests.crash.relay import StrikingRelay
 from tests.crash.rounds import CONNECTIONS, READERS, Engine
-from tests.postgres import fresh_database
+from tests.support.fork_server import Command, ForkServer
+from tests.support.house import House
+from tests.support.papers import make_day
+from tests.support.postgres import fresh_database
 
 EDITION = "2026-06-16"
 ADDRESSES = frozenset(f"reader{number}@example.org" for number in range(READERS))

@@ -21,8 +21,8 @@ from tests.crash.report import Result
 from tests.crash.rounds import CONNECTIONS, READERS, Engine, Round, Strike
 from tests.crash.run import play_rounds
 from tests.crash.stage import ADDRESSES, Stage
-from tests.deliver.sink import Moment
-from tests.postgres import NO_POSTGRES, running_postgres
+from tests.support.postgres import NO_POSTGRES, running_postgres
+from tests.support.sink import Moment
 
 KILLED_TWICE = (Strike(signal.SIGKILL, 90, Moment.TAKEN), Strike(signal.SIGKILL, 20, Moment.TEXT))
 STOPPED_TWICE = (Strike(signal.SIGTERM, 60, Moment.DOT, again_ms=5), Strike(signal.SIGINT, 40, Moment.AGREED))

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.papers import make_day
 from tests.crash.play import wait_until
 from tests.crash.rounds import CONNECTIONS, READERS, Engine
 from tests.crash.stage import ADDRESSES, EDITION, Scene, Stage
-from tests.postgres import NO_POSTGRES, PostgresServer, running_postgres
+from tests.support.papers import make_day
+from tests.support.postgres import NO_POSTGRES, PostgresServer, running_postgres
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from tests.crash.report import build_failure, build_result, word_table
 from tests.crash.rounds import CONNECTIONS, Engine, Round, Strike, build_round
 from tests.crash.stage import ADDRESSES
 from tests.crash.verdict import Facts, Hit, judge
-from tests.deliver.sink import Moment
+from tests.support.sink import Moment
 
 FIRST, *_ = sorted(ADDRESSES)
 KILLED, STOPPED = (Strike(number, 10, Moment.DOT) for number in (signal.SIGKILL, signal.SIGTERM))

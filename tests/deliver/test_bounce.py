@@ -10,28 +10,7 @@ from hypothesis import strategies as st
 from newsletter.deliver.bounce import blames_address, parse_report
 from newsletter.model.reports import ReportKind
 from newsletter.text import clean_text
-
-
-def make_delivery_report(
-    *fields: str, text: str = "This is the mail system. Your message could not be delivered."
-) -> bytes:
-    """A report of RFC 3464 about one recipient."""
-    status = "\n".join(fields)
-    return (
-        "From: Mail Delivery System <mailer-daemon@mx.example.org>\n"
-        "To: bounces+token@news.example.org\n"
-        "Subject: Undelivered Mail Returned to Sender\n"
-        "Auto-Submitted: auto-replied\n"
-        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n'
-        f"\n--b\nContent-Type: text/plain\n\n{text}\n"
-        f"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.org\n\n{status}\n"
-        "--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <original@news.example.org>\nSubject: Papers\n"
-        "--b--\n"
-    ).encode()
-
-
-def make_mail(*headers: str, text: str = "") -> bytes:
-    return ("\n".join(headers) + f"\n\n{text}\n").encode()
+from tests.support.reports import make_delivery_report, make_mail
 
 
 def test_a_delivery_report_names_recipient_code_and_the_mail_that_it_is_about() -> None:

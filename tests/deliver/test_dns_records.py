@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from newsletter.deliver.dns_lookup import check_dns
 from newsletter.deliver.dns_records import Verdict, judge_dkim, judge_dmarc, judge_mx, judge_spf, read_tags
-from tests.builders import make_identity
+from tests.support.builders import make_identity
 
 KEY = "v=DKIM1; k=rsa; p=MIIB"
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -18,19 +18,12 @@ from newsletter.model.mail import Deferred, Envelope, Rejected, Silence, SmtpRep
 from newsletter.model.readers import EmailAddress
 from newsletter.storage import Database, SettingStore, open_database
 from newsletter.workflows.mended_relays import try_failed_relays
-from tests.builders import at
-from tests.deliver.sink import Sink
+from tests.support.builders import at
+from tests.support.clock import SetClock
+from tests.support.sink import Sink
 
 NOW = at("2026-06-16 08:00")
 MESSAGE = b"Message-ID: <one@example.org>\r\n\r\n.dots\r\n..and more\r\n"
-
-
-class SetClock:
-    def __init__(self) -> None:
-        self.at = NOW
-
-    def now(self) -> datetime:
-        return self.at
 
 
 def make_relay(sink: Sink, name: str, *, per_second: float = 0, per_day: int = 0) -> Relay:
@@ -41,7 +34,7 @@ def make_relay(sink: Sink, name: str, *, per_second: float = 0, per_day: int = 0
 @asynccontextmanager
 async def pool(*relays: Relay, clock: SetClock | None = None) -> AsyncIterator[RelayPool]:
     database = await open_database("sqlite:///:memory:")
-    made = RelayPool(relays, SettingStore(database), clock or SetClock())
+    made = RelayPool(relays, SettingStore(database), clock or SetClock(NOW))
     try:
         yield made
     finally:
@@ -69,7 +62,7 @@ async def test_the_preferred_relay_gets_everything_while_it_works() -> None:
 
 
 async def test_another_stands_in_for_a_relay_that_cannot_be_used() -> None:
-    clock = SetClock()
+    clock = SetClock(NOW)
     async with (
         Sink(greeting="554 go away") as first,
         Sink() as second,
@@ -99,7 +92,7 @@ async def test_a_message_that_one_relay_may_have_taken_is_not_given_to_another()
 
 
 async def test_a_daily_limit_holds_over_restarts_and_ends_with_the_day() -> None:
-    clock = SetClock()
+    clock = SetClock(NOW)
     database = await open_database("sqlite:///:memory:")
     limits = SettingStore(database)
     async with Sink() as sink:
@@ -122,7 +115,7 @@ async def test_a_daily_limit_holds_over_restarts_and_ends_with_the_day() -> None
 
 
 async def test_a_pause_is_known_to_other_processes_and_after_a_restart_and_ends_for_all() -> None:
-    clock = SetClock()
+    clock = SetClock(NOW)
     database = await open_database("sqlite:///:memory:")
     async with Sink(mail="554 5.7.1 we do not want you") as sink:
         one = RelayPool([make_relay(sink, "1")], SettingStore(database), clock)
@@ -146,7 +139,7 @@ async def test_a_pause_is_known_to_other_processes_and_after_a_restart_and_ends_
 
 async def test_all_connections_know_of_a_pause_from_before_a_restart() -> None:
     """Also those that begin while the first one is asking the store."""
-    clock = SetClock()
+    clock = SetClock(NOW)
     database = await open_database("sqlite:///:memory:")
     store = SettingStore(database)
     await store.save_pause(
@@ -163,7 +156,7 @@ async def test_all_connections_know_of_a_pause_from_before_a_restart() -> None:
 
 
 async def test_after_a_pause_one_message_decides_and_a_login_that_is_still_refused_is_tried_once() -> None:
-    clock = SetClock()
+    clock = SetClock(NOW)
     async with (
         Sink(mail="554 5.7.1 we do not want you") as sink,
         pool(make_relay(sink, "1"), clock=clock) as relays,
@@ -195,7 +188,7 @@ async def test_who_begins_to_send_ends_the_pauses_of_relays_that_could_not_be_us
     await store.save_pause("1", RelayPause(until, "why", 3, kind))
     await store.save_pause("2", RelayPause(NOW - timedelta(hours=1), "long ago", 2, kind))
 
-    await try_failed_relays(store, SetClock())
+    await try_failed_relays(store, SetClock(NOW))
 
     pauses = await store.load_pauses()
     assert pauses["1"] == RelayPause(NOW if kind is PauseKind.UNUSABLE else until, "why", 3, kind)
@@ -213,7 +206,7 @@ async def test_a_reply_is_not_lost_where_the_store_is_away() -> None:
     database = await open_database("sqlite:///:memory:")
     async with Sink() as sink:
         relay = make_relay(sink, "1")
-        relays = RelayPool([relay], Away(database), SetClock())
+        relays = RelayPool([relay], Away(database), SetClock(NOW))
         relay.health = RelayHealth(RelayPause(NOW, "no connection", 2, PauseKind.UNUSABLE))
         assert str(await send(relays)).startswith("250")
         assert len(sink.messages) == 1

@@ -16,7 +16,7 @@ from newsletter.deliver.smtp import Auth, RelayConfig, SmtpMailer, SmtpSession
 from newsletter.errors import MailerError
 from newsletter.model.mail import Envelope, Silence, SmtpReply
 from newsletter.model.readers import EmailAddress
-from tests.deliver.sink import Sink
+from tests.support.sink import Sink
 
 MESSAGE = b"From: news@example.org\r\nMessage-ID: <1@example.org>\r\n\r\n" + b"text\r\n" * 100
 ACCEPTED = SmtpReply(250, "2.0.0 accepted")

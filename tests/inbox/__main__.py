@@ -32,9 +32,9 @@ from newsletter.render.html_part import parse_html
 from newsletter.render.language import load_language
 from newsletter.render.source import build_source
 from newsletter.render.theme import build_theme
-from tests.inbox import tools
 from tests.inbox.editions import IDENTITY, Edition, build_editions
-from tests.render.builders import shipped_templates
+from tests.support import tools
+from tests.support.digests import shipped_templates
 
 MAX_SPAMASSASSIN, MAX_RSPAMD, MAX_RSPAMD_SYMBOL, MAX_OUTLOOK = 0.2, 0.5, 0.3, 9
 

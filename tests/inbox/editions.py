@@ -24,7 +24,7 @@ from newsletter.render.language import load_language
 from newsletter.render.notices import write_alert, write_changed, write_confirm, write_goodbye
 from newsletter.sample_day import SAMPLE_DAY, sample_file
 from newsletter.signing import Secret
-from tests.render.builders import READER, make_card, make_digest, make_section, shipped_templates
+from tests.support.digests import READER, make_card, make_digest, make_section, shipped_templates
 
 IDENTITY = Identity(
     name="Trending Papers",

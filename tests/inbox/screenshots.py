@@ -10,8 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.inbox import tools
 from tests.inbox.editions import build_digests, build_edition
+from tests.support import tools
 
 SHOWN = (("plain", "cards"), ("plain", "compact"), ("weekly", "weekly"), ("rtl", "cards"))
 

@@ -8,7 +8,7 @@ from newsletter.match.acronyms import GROUPS, find_definitions, learn_acronyms, 
 from newsletter.match.matcher import match_topic
 from newsletter.match.topics import parse_topic
 from newsletter.match.words import fold_entry
-from tests.builders import make_entry
+from tests.support.builders import make_entry
 
 DEFINED = [
     "We study control barrier functions (CBFs) for robots.",

@@ -18,7 +18,7 @@ from newsletter.match.query import parse_query
 from newsletter.match.similarity import Interest, LexicalSimilarity
 from newsletter.match.topics import parse_topics
 from newsletter.match.words import fold_entry
-from tests.builders import make_entry
+from tests.support.builders import make_entry
 
 NOW = datetime(2026, 6, 20, tzinfo=UTC)
 

@@ -14,8 +14,8 @@ from newsletter.match.haystack import numbers_in, to_bits
 from newsletter.match.topics import parse_topic
 from newsletter.model.entries import Entry, EntryId
 from newsletter.model.topics import Query
-from tests.builders import DAY, at, make_entry
 from tests.match.test_index import QUERIES, TEXTS
+from tests.support.builders import DAY, at, make_entry
 
 NOW = at("2026-06-16 12:00")
 DEFINES_ZFM = "We study zebra flow matching (ZFM) again."

@@ -12,8 +12,8 @@ from newsletter.match.matcher import match_query
 from newsletter.match.query import parse_query
 from newsletter.match.words import fold_entry
 from newsletter.model.entries import Entry
-from tests.builders import make_entry
-from tests.web.house import read_sample_day
+from tests.support.builders import make_entry
+from tests.support.website import read_sample_day
 
 TITLES = (
     "Retrieval-augmented generation, measured",

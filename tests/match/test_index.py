@@ -14,7 +14,7 @@ from newsletter.match.query import parse_query
 from newsletter.match.words import FoldedEntry, compile_words, fold_entry
 from newsletter.model.entries import Entry
 from newsletter.model.topics import AllOf, AnyOf, Compare, Measure, Not, Query, Scope, Spelling, Words
-from tests.builders import make_entry
+from tests.support.builders import make_entry
 
 TEXTS = [
     "Retrieval-augmented generation for tables. RAG wins",

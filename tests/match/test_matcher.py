@@ -16,7 +16,7 @@ from newsletter.match.topics import parse_topic
 from newsletter.match.words import fold_entry
 from newsletter.model.entries import Entry, EntryKey
 from newsletter.model.topics import Hit, Match, Scope, Topic, Words
-from tests.builders import make_entry
+from tests.support.builders import make_entry
 
 PAPER = Entry(
     key=EntryKey("arxiv:2606.01234"),

@@ -13,7 +13,7 @@ from newsletter.match.haystack import Haystack
 from newsletter.match.matcher import match_query
 from newsletter.match.query import parse_query
 from newsletter.match.words import fold_entry, nearest_runs
-from tests.builders import make_entry
+from tests.support.builders import make_entry
 
 Run = tuple[int, int]
 

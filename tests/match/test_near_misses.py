@@ -13,7 +13,7 @@ from newsletter.match.query import parse_query
 from newsletter.match.topics import parse_topic
 from newsletter.match.words import fold_entry
 from newsletter.model.entries import EntryId
-from tests.builders import DAY, at, make_entry
+from tests.support.builders import DAY, at, make_entry
 
 NOW = at("2026-06-16 12:00")
 

@@ -18,7 +18,7 @@ from newsletter.match.rank import (
 )
 from newsletter.model.entries import Entry, EntryId, EntryKey
 from newsletter.model.topics import Likeness, Match, Rank
-from tests.builders import at, make_entry
+from tests.support.builders import at, make_entry
 
 NOW = at("2026-06-17 08:00")
 TODAY, YESTERDAY = date(2026, 6, 17), date(2026, 6, 16)

@@ -14,7 +14,7 @@ from newsletter.match.similarity import Interest, LexicalSimilarity, weigh_match
 from newsletter.match.words import fold_entry
 from newsletter.model.entries import Entry, EntryId, EntryKey
 from newsletter.model.topics import Likeness, Match
-from tests.builders import make_topic
+from tests.support.builders import make_topic
 
 PAPERS = {
     "phone": ("Ternary weights for phones", "We compress language models until they run on a phone."),

@@ -7,7 +7,7 @@ import pytest
 from newsletter.match.matcher import match_topic
 from newsletter.match.topics import parse_topic
 from newsletter.match.words import fold_entry
-from tests.builders import make_entry
+from tests.support.builders import make_entry
 
 # keyword | + for found, - for not | text
 _CASES = r"""

@@ -17,7 +17,7 @@ from newsletter.match.similarity import Interest, LexicalSimilarity, weigh_match
 from newsletter.match.topics import parse_topic
 from newsletter.match.words import fold_entry
 from newsletter.model.topics import Topic
-from tests.builders import make_entry
+from tests.support.builders import make_entry
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "topics.md").read_text(encoding="utf-8")
 

@@ -12,7 +12,7 @@ from newsletter.errors import ConfigError, Problem, TemplateError
 from newsletter.render import Bundle, compile_bundle, load_bundle, render_digest
 from newsletter.render.bundle import NOTICE_HTML, NOTICE_TEXT
 from newsletter.settings.shipped import find_shipped
-from tests.render.builders import IDENTITY, LINKS, READER, make_digest
+from tests.support.digests import IDENTITY, LINKS, READER, make_digest
 
 HTML, TEXT, SUBJECT = "cards/digest.mjml.j2", "cards/digest.txt.j2", "cards/subject.txt.j2"
 CARD_HTML, CARD_TEXT = "cards/paper.html.j2", "cards/paper.txt.j2"

@@ -19,7 +19,7 @@ from newsletter.model.topics import Scope
 from newsletter.render import Bundle, compile_bundle, render_digest
 from newsletter.render.budget import MAX_HTML_BYTES
 from newsletter.render.context import safe_url
-from tests.render.builders import (
+from tests.support.digests import (
     IDENTITY,
     LINKS,
     READER,

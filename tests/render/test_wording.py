@@ -30,7 +30,7 @@ from newsletter.render.wording import (
     write_quiet,
     write_reason,
 )
-from tests.render.builders import make_card
+from tests.support.digests import make_card
 
 EN = load_language("en")
 

@@ -11,8 +11,8 @@ from newsletter.match.query import parse_query
 from newsletter.model.entries import Entry, EntryChange, EntryEvent, EntryId, EntryKey, EventKind, Sighting
 from newsletter.storage import Archive, Database, EntryStore
 from newsletter.storage.word_index import MOST_RUNS, index_all
-from tests.builders import DAY, at, make_entry
-from tests.storage.given import NOW, save_run
+from tests.support.builders import DAY, at, make_entry
+from tests.support.given import NOW, save_run
 
 MONDAY = DAY - timedelta(days=1)
 

@@ -7,7 +7,7 @@ import pytest
 
 from newsletter.errors import StoreError
 from newsletter.storage import Database, EntryStore, SubscriberStore, backup, open_database
-from tests.storage.given import NOW, given_reader
+from tests.support.given import NOW, given_reader
 
 
 def names_in(folder: Path) -> list[str]:

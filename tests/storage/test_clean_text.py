@@ -30,7 +30,7 @@ from newsletter.storage import Database, EvidenceStore, Ledger, SettingStore
 from newsletter.storage.engine import CleanText, insert_or_update
 from newsletter.storage.tables import confirmations, metadata, settings
 from newsletter.storage.word_index import find_words
-from tests.storage.given import claim_one, given_instance, given_queued, given_reader, settle
+from tests.support.given import claim_one, given_instance, given_queued, given_reader, settle
 
 POISON = [
     ("no\0pe", "nope"),

@@ -15,8 +15,8 @@ from newsletter.model.mail import Accepted, Deferred, Outcome, Rejected, Uncerta
 from newsletter.model.readers import EmailAddress
 from newsletter.storage import Database, Ledger, SubscriberStore
 from newsletter.storage.tables import attempts, bundles, cards
-from tests.builders import DAY
-from tests.storage.given import (
+from tests.support.builders import DAY
+from tests.support.given import (
     DUE,
     NOW,
     begin_data,

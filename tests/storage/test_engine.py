@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Executable, create_engine, insert, make_url, 
 from newsletter.errors import StoreError
 from newsletter.storage import Database, SubscriberStore, engine, open_database
 from newsletter.storage.tables import counters, runs
-from tests.builders import make_subscriber
-from tests.storage.given import NOW
+from tests.support.builders import make_subscriber
+from tests.support.given import NOW
 
 
 async def save_visible_at(database: Database, at: datetime) -> None:

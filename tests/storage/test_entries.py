@@ -13,8 +13,8 @@ from newsletter.model.entries import Entry, EntryChange, EntryId, EntryKey
 from newsletter.model.sources import FetchRecord, FetchState, Validators
 from newsletter.storage import Database, EntryStore, Ledger, engine
 from newsletter.storage.tables import entry_keys, observations, sightings
-from tests.builders import make_entry
-from tests.storage.given import (
+from tests.support.builders import make_entry
+from tests.support.given import (
     NOW,
     given_entries,
     given_in_data,

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from newsletter.model.ledger import Instance, InstanceId
 from newsletter.storage import Database, Heartbeat, find_process_space, is_dead, open_database
 from newsletter.storage.tables import instances
-from tests.storage.given import NOW, given_instance
+from tests.support.given import NOW, given_instance
 
 
 @pytest.mark.parametrize(

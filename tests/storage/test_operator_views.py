@@ -12,8 +12,8 @@ from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.storage import Database, EntryStore, Ledger, SubscriberStore
 from newsletter.storage.operator_views import OperatorViews
 from newsletter.storage.tables import bounces
-from tests.builders import DAY, at, make_subscriber
-from tests.storage.given import (
+from tests.support.builders import DAY, at, make_subscriber
+from tests.support.given import (
     DUE,
     NOW,
     given_entries,

@@ -11,7 +11,7 @@ from newsletter.model.entries import EntryEvent, EntryKey, EventKind, Observatio
 from newsletter.model.ledger import State
 from newsletter.model.sources import FetchRecord, FetchState, Move, SourceHealth, Validators
 from newsletter.storage import Database, EntryStore, Ledger
-from tests.storage.given import (
+from tests.support.given import (
     NOW,
     given_entries,
     given_in_data,

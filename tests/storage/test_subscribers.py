@@ -29,8 +29,8 @@ from newsletter.storage import (
 )
 from newsletter.storage.ledger.recording import suppress
 from newsletter.storage.tables import consents
-from tests.builders import make_subscriber
-from tests.storage.given import (
+from tests.support.builders import make_subscriber
+from tests.support.given import (
     DUE,
     NOW,
     claim_one,

@@ -34,8 +34,8 @@ from newsletter.model.mail import Notice
 from newsletter.model.readers import Consent, ConsentMove, Lift, Refusal, Refused, Status, Subscriber
 from newsletter.storage import Database, Ledger, SubscriberStore, open_database
 from newsletter.storage.ledger.recording import suppress
-from tests.builders import make_subscriber
-from tests.storage.given import NOW, given_reader, put_readers, reload
+from tests.support.builders import make_subscriber
+from tests.support.given import NOW, given_reader, put_readers, reload
 
 Act = Callable[[Subscriber], Subscriber | Refused]
 ACTS: dict[ConsentMove, Act] = {

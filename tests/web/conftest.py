@@ -9,12 +9,12 @@ import httpx2
 import pytest
 
 from newsletter.web.site import Site
-from tests.web.house import browsing, opened_site
+from tests.support.website import browsing, opened_site
 
 
 @pytest.fixture
 async def site(tmp_path: Path, database_url: str) -> AsyncIterator[Site]:
-    """The site of tests.web.house, on each engine."""
+    """The site of tests.support.website, on each engine."""
     async with opened_site(tmp_path, database_url) as opened:
         yield opened
 

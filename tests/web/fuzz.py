@@ -47,15 +47,15 @@ from newsletter.web.pages import operate, subscribe
 from newsletter.web.pages.operate import SESSION_LIFETIME, choose_cookie, hash_token
 from newsletter.web.pages.preferences import version_of
 from newsletter.web.site import Site
-from tests.web import house
-from tests.web.house import NOW, opened_site
+from tests.support import website
+from tests.support.website import NOW, opened_site
 from tests.web.mails import LEAVING, MOVING, OPERATOR, TAKEN, WITH_OPERATOR, send_every_kind
 from tests.web.wire import Got, Sent, ask
 
 REQUESTS_A_SITE = 500
 MAX_SECONDS = 2.0
 SECRET = Secret(b"a secret of the fuzz, so that a number makes the same request each time")
-HOST = urlsplit(house.URL).netloc
+HOST = urlsplit(website.URL).netloc
 
 # What would be an element or an attribute if it came back as it was sent.
 MARKUP = "'\"><q7 x=y>"
@@ -131,7 +131,7 @@ _HEADERS: Mapping[str, Sequence[str]] = {
     "x-forwarded-host": ("evil.example",),
     "x-forwarded-proto": ("https", "javascript"),
     "forwarded": ("for=203.0.113.9;host=evil.example",),
-    "origin": (house.URL, "null", "https://evil.example", "http://127.0.0.1:8080.evil.example", ""),
+    "origin": (website.URL, "null", "https://evil.example", "http://127.0.0.1:8080.evil.example", ""),
     "sec-fetch-site": ("same-origin", "cross-site", "none", "same-site", "x"),
     "user-agent": ("<script>alert(1)</script>", "\xff\xfe", "a" * 5_000),
     "cookie": (
@@ -222,7 +222,7 @@ async def learn(site: Site, templates: str) -> Known:
         good={
             "form": [build_form_token("subscribe", site.secret, NOW.replace(minute=20))],
             "version": list(versions.values()),
-            "address": ["new@readers.example", house.READER, MOVING, TAKEN, LEAVING, OPERATOR],
+            "address": ["new@readers.example", website.READER, MOVING, TAKEN, LEAVING, OPERATOR],
             "own": [
                 "RAG",
                 "RAG\nrobotics: robot*",
@@ -400,7 +400,7 @@ def find_problem(sent: Sent, got: Got) -> str:
         if re.search(rb"[\r\n\0]", name + value):
             return f"a header with a line end: {name!r}: {value!r}"
     location = headers.get("location", "")
-    if (location and not location.startswith((f"{house.URL}/", "/"))) or location.startswith("//"):
+    if (location and not location.startswith((f"{website.URL}/", "/"))) or location.startswith("//"):
         return f"a redirect to {location}"
     if "set-cookie" in headers and not sent.path.startswith(("/operate", "/confirm/")):
         return "a cookie"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from newsletter.web.form_age import build_form_token
 from newsletter.web.pages.subscribe import FORM
-from tests.builders import at
+from tests.support.builders import at
 from tests.web.showcase import Showcase
 
 

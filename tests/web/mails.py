@@ -22,13 +22,13 @@ from newsletter.storage.tables import deliveries
 from newsletter.web.pages.subscribe import open_desk
 from newsletter.web.site import Site
 from newsletter.workflows.alerts import Alert, queue_alert
-from tests.builders import at, make_subscriber
-from tests.web.house import NOW, browsing
+from tests.support.builders import at, make_subscriber
+from tests.support.website import NOW, browsing
 from tests.web.readers import given_other, leave_path, load, load_notices, own_path
 
 OPERATOR = EmailAddress("operator@example.org")
 WITH_OPERATOR = f"  operators: [{OPERATOR}]\n"
-"""For ``more`` of `house.opened_site`."""
+"""For ``more`` of `website.opened_site`."""
 
 LEAVING = "leaving@readers.example"
 MOVING = "moving@readers.example"
@@ -39,7 +39,7 @@ ASKING = "asking@readers.example"
 async def send_every_kind(site: Site) -> list[EmailMessage]:
     """Let readers and the operator cause each kind of mail once at least, and send all of them; return the mails.
 
-    The site is one of `house.opened_site` with WITH_OPERATOR.
+    The site is one of `website.opened_site` with WITH_OPERATOR.
     """
     for layout in site.newsletter.templates.bundle.layouts:
         for language in ("en", "ar"):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import select
 
@@ -13,19 +11,9 @@ from newsletter.model.ledger import Kind
 from newsletter.model.readers import EmailAddress, Subscriber
 from newsletter.storage.tables import consents, deliveries
 from newsletter.web.site import Site
-from tests.builders import make_subscriber
-from tests.storage.given import put_readers
-from tests.web.house import READER
-
-
-@dataclass(slots=True)
-class SetClock:
-    """A clock that a test sets."""
-
-    at: datetime
-
-    def now(self) -> datetime:
-        return self.at
+from tests.support.builders import make_subscriber
+from tests.support.given import put_readers
+from tests.support.website import READER
 
 
 async def load(site: Site, address: str = READER) -> Subscriber:

@@ -25,12 +25,23 @@ from newsletter.web.server import serve
 from newsletter.web.site import Site, open_site
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.import_subscribers import begin_reading
-from tests.builders import at, make_cadence, make_subscriber
-from tests.deliver.sink import Sink
-from tests.inbox.tools import take_port
-from tests.web import house
-from tests.web.house import FRIDAY, HF, MONDAY, WEDNESDAY, again, make_paper, new, read_sample_day, save_run
-from tests.web.readers import SetClock, load
+from tests.support import website
+from tests.support.builders import at, make_cadence, make_subscriber
+from tests.support.clock import SetClock
+from tests.support.sink import Sink
+from tests.support.tools import take_port
+from tests.support.website import (
+    FRIDAY,
+    HF,
+    MONDAY,
+    WEDNESDAY,
+    again,
+    make_paper,
+    new,
+    read_sample_day,
+    save_run,
+)
+from tests.web.readers import load
 
 READER = EmailAddress("ada@readers.example.net")
 LEAVER = EmailAddress("reader111@readers.example.net")
@@ -146,7 +157,7 @@ async def _live_a_week(newsletter: Newsletter, clock: SetClock) -> None:
         clock.at = at(f"2026-06-{day} 07:30")
         await send_due(newsletter, asyncio.Event())
         await _let_go(newsletter, day)
-    clock.at = house.NOW
+    clock.at = website.NOW
 
 
 async def _save(newsletter: Newsletter, joining: Sequence[Subscriber]) -> None:
@@ -180,14 +191,14 @@ async def _collect(entries: EntryStore, day: date) -> None:
     match day:
         case d if d == FRIDAY:
             await save_run(
-                entries, when, new(house.AGENTS, 10), new(house.HOSTILE_PAPER), new(_LONG), found=3
+                entries, when, new(website.AGENTS, 10), new(website.HOSTILE_PAPER), new(_LONG), found=3
             )
         case d if d == MONDAY:
-            grown = await again(entries, house.AGENTS, 25, MONDAY)
+            grown = await again(entries, website.AGENTS, 25, MONDAY)
             await save_run(
-                entries, when, new(house.RAG), new(house.SMALL), new(house.WITHDRAWN), grown, found=3
+                entries, when, new(website.RAG), new(website.SMALL), new(website.WITHDRAWN), grown, found=3
             )
-        case d if d == house.TUESDAY:
+        case d if d == website.TUESDAY:
             await save_run(entries, when, *read_sample_day(), found=26)
             for hour, votes in ((9, 61), (15, 104)):
                 (leader,) = await entries.load_known([LEADER])
@@ -199,8 +210,8 @@ async def _collect(entries: EntryStore, day: date) -> None:
             await save_run(
                 entries,
                 when,
-                new(house.LATE),
-                new(house.POST, source=_BLOG),
+                new(website.LATE),
+                new(website.POST, source=_BLOG),
                 await again(entries, leader, 150, None),
             )
         case _:

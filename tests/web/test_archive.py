@@ -14,8 +14,8 @@ from newsletter.storage.archive import EditionSize
 from newsletter.web.pages.archive import group_by_month, parse_day
 from newsletter.web.paper_views import build_vote_chart
 from newsletter.web.site import Site
-from tests.builders import at
-from tests.web.house import (
+from tests.support.builders import at
+from tests.support.website import (
     AGENTS,
     FRIDAY,
     LATE,

@@ -29,9 +29,9 @@ import pytest
 import pytest_asyncio
 
 from newsletter.sample_day import sample_file
-from tests.acceptance.house import House
-from tests.deliver.sink import Received, Sink
-from tests.inbox.tools import take_port
+from tests.support.house import House
+from tests.support.sink import Received, Sink
+from tests.support.tools import take_port
 from tests.web.browser import needs_browser, open_browser, open_page
 
 if TYPE_CHECKING:

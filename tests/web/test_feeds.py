@@ -20,8 +20,8 @@ from newsletter.web.named_topics import name_topics
 from newsletter.web.pages import feeds
 from newsletter.web.site import Site
 from newsletter.web.syndication import Feed, FeedItem, build_tag, write_atom, write_json
-from tests.builders import at, make_topic
-from tests.web.house import AGENTS, LATE, POST, RAG, SMALL, URL, make_paper, new, save_run
+from tests.support.builders import at, make_topic
+from tests.support.website import AGENTS, LATE, POST, RAG, SMALL, URL, make_paper, new, save_run
 
 THINKER = "VibeThinker-3B: Exploring the Frontier of Verifiable Reasoning in Small Language Models"
 ATOM = "{http://www.w3.org/2005/Atom}"

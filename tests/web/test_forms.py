@@ -29,7 +29,7 @@ from newsletter.web.forms import (
     read_form,
     show_reader,
 )
-from tests.builders import make_cadence, make_subscriber
+from tests.support.builders import make_cadence, make_subscriber
 
 EN = load_language("en")
 LIBRARY: dict[str, Topic] = {"Agents (tools)": parse_topic({"name": "Agents (tools)", "any": ["agent"]})}

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from tests.support.website import URL
 from tests.web import fuzz
 from tests.web.fuzz import MARKUP, REQUESTS_A_SITE, Known, find_problem, make_request
-from tests.web.house import URL
 from tests.web.wire import Sent, ask
 
 SAFE = {

@@ -13,8 +13,8 @@ from newsletter.web.app import build_app
 from newsletter.web.metrics import WebCounters, build_metrics_app
 from newsletter.web.pages.health import choose_contact, choose_expiry
 from newsletter.web.site import Site
-from tests.builders import at
-from tests.web.house import NOW, browsing, client_of, opened_site
+from tests.support.builders import at
+from tests.support.website import NOW, browsing, client_of, opened_site
 
 
 async def test_alive_and_ready_by_any_name_of_the_machine(site: Site, client: httpx2.AsyncClient) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import httpx2
 
 from newsletter.web.site import Site
-from tests.web.house import READER, URL
+from tests.support.website import READER, URL
 
 
 async def test_site_is_open_with_its_entries_and_its_reader(site: Site, client: httpx2.AsyncClient) -> None:

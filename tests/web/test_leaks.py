@@ -14,7 +14,7 @@ from newsletter.errors import StoreError
 from newsletter.logs import set_up_logs
 from newsletter.storage.tables import subscribers
 from newsletter.web.site import Site
-from tests.web.house import READER, browsing
+from tests.support.website import READER, browsing
 from tests.web.readers import load, own_path
 
 

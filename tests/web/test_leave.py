@@ -11,17 +11,10 @@ from newsletter.model.readers import Consent
 from newsletter.signing import Purpose, Secret, build_token
 from newsletter.web.app import build_app
 from newsletter.web.site import Site
-from tests.builders import make_cadence
-from tests.web.house import NOW, client_of
-from tests.web.readers import (
-    SetClock,
-    given_other,
-    leave_path,
-    load,
-    load_consents,
-    load_notices,
-    own_path,
-)
+from tests.support.builders import make_cadence
+from tests.support.clock import SetClock
+from tests.support.website import NOW, client_of
+from tests.web.readers import given_other, leave_path, load, load_consents, load_notices, own_path
 from tests.web.snapshot import take_snapshot
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}

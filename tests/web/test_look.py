@@ -19,8 +19,8 @@ import pytest_asyncio
 from starlette.routing import Route
 
 from newsletter.web.app import build_app
+from tests.support.website import WEDNESDAY, browsing, make_paper, new, opened_site, read_sample_day, save_run
 from tests.web.browser import needs_browser, open_browser, open_page
-from tests.web.house import WEDNESDAY, browsing, make_paper, new, opened_site, read_sample_day, save_run
 from tests.web.looks import NO_PAGES, Look, list_looks
 from tests.web.showcase import Showcase, open_showcase
 from tests.web.visits import visit

@@ -27,8 +27,8 @@ from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.newest_corpus import NewestCorpus
 from newsletter.workflows.topic_preview import TopicPreviews
 from newsletter.workflows.try_topics import open_trier
-from tests.builders import make_subscriber
-from tests.web.house import NOW, make_paper, new, save_run
+from tests.support.builders import make_subscriber
+from tests.support.website import NOW, make_paper, new, save_run
 
 TODAY = NOW.date()
 DEFINITION = "We study zebra flow matching (ZFM) in wind."

@@ -37,18 +37,18 @@ from newsletter.web.site import Site, open_site
 from newsletter.web_links import WebLinks
 from newsletter.wiring import open_newsletter
 from newsletter.workflows.confirm_by_mail import LOGGING_IN
-from tests.builders import DAY, at
-from tests.deliver.sink import Sink
-from tests.storage.given import given_in_data, given_instance, given_reader, make_frozen, settle
-from tests.web.house import NOW, client_of, fill, write_config
-from tests.workflows.conftest import SetClock
+from tests.support.builders import DAY, at
+from tests.support.clock import SetClock
+from tests.support.given import given_in_data, given_instance, given_reader, make_frozen, settle
+from tests.support.sink import Sink
+from tests.support.website import NOW, client_of, fill, write_config
 
 OPERATOR = EmailAddress("ops@example.org")
 COOKIE = "operator"
 
 
 @dataclass(slots=True)
-class Office:
+class OperatorDesk:
     """A site with an operator, a browser of it, a relay that takes its mails, and a clock that the test sets."""
 
     site: Site
@@ -84,9 +84,9 @@ class Office:
 
 
 @asynccontextmanager
-async def opened_office(
+async def opened_desk(
     folder: Path, database_url: str, *, url: str = "http://127.0.0.1:8080", operators: str = OPERATOR
-) -> AsyncIterator[Office]:
+) -> AsyncIterator[OperatorDesk]:
     write_config(folder, database_url, url=url, more=f"  operators: [{operators}]\n")
     async with Sink() as sink:
         file = folder / "config.yaml"
@@ -99,7 +99,7 @@ async def opened_office(
             assert config.web is not None
             site = await open_site(newsletter, config.web)
             async with client_of(build_app(site), site.links.base.removesuffix("/papers")) as client:
-                yield Office(site, client, sink, clock)
+                yield OperatorDesk(site, client, sink, clock)
 
 
 @pytest.fixture(autouse=True)
@@ -108,56 +108,56 @@ def answers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def office(tmp_path: Path, database_url: str) -> AsyncIterator[Office]:
-    async with opened_office(tmp_path, database_url) as opened:
+async def desk(tmp_path: Path, database_url: str) -> AsyncIterator[OperatorDesk]:
+    async with opened_desk(tmp_path, database_url) as opened:
         yield opened
 
 
 @pytest.fixture
-async def small_office(tmp_path: Path, migrated_sqlite: Path) -> AsyncIterator[Office]:
+async def small_desk(tmp_path: Path, migrated_sqlite: Path) -> AsyncIterator[OperatorDesk]:
     """On SQLite alone: for what the engine has no part in."""
     shutil.copy(migrated_sqlite, tmp_path / "newsletter.db")
-    async with opened_office(tmp_path, f"sqlite:///{tmp_path / 'newsletter.db'}") as opened:
+    async with opened_desk(tmp_path, f"sqlite:///{tmp_path / 'newsletter.db'}") as opened:
         yield opened
 
 
 # --- in and out -------------------------------------------------------------------------------------------
 
 
-async def test_an_operator_logs_in_by_the_link_of_a_real_mail_and_out_again(office: Office) -> None:
-    assert not await office.is_in()
-    answer = await office.ask()
+async def test_an_operator_logs_in_by_the_link_of_a_real_mail_and_out_again(desk: OperatorDesk) -> None:
+    assert not await desk.is_in()
+    answer = await desk.ask()
     assert answer.status_code == 200
-    assert not office.client.cookies
+    assert not desk.client.cookies
 
-    path = await office.read_link()
-    (message,) = office.sink.messages
+    path = await desk.read_link()
+    (message,) = desk.sink.messages
     assert message.rcpt_to == OPERATOR
     assert b"Subject: Log in to Trending Papers" in message.content
     assert b"ListUnsubscribe" not in message.content.replace(b"-", b"")
 
     # Whatever opens links may open this one.
     for _ in range(3):
-        page = await office.client.get(path)
+        page = await desk.client.get(path)
         assert page.status_code == 200
         assert '<form method="post"' in page.text
-        assert not office.client.cookies
-    assert (await office.client.head(path)).status_code == 200
-    entered = await office.client.post(path)
+        assert not desk.client.cookies
+    assert (await desk.client.head(path)).status_code == 200
+    entered = await desk.client.post(path)
     assert entered.status_code == 303
-    assert await office.is_in()
+    assert await desk.is_in()
 
-    page = await office.client.get("/operate")
+    page = await desk.client.get("/operate")
     token = re.search(r'name="token" value="([^"]+)"', page.text)
     assert token is not None
-    left = await office.client.post("/operate/logout", data={"token": token[1]})
+    left = await desk.client.post("/operate/logout", data={"token": token[1]})
     assert (left.status_code, left.headers["location"]) == (303, "http://127.0.0.1:8080/operate")
-    assert not await office.is_in()
+    assert not await desk.is_in()
 
 
-async def test_the_cookie_is_out_of_reach_and_the_store_has_only_its_hash(small_office: Office) -> None:
-    await small_office.ask()
-    answer = await small_office.client.post(await small_office.read_link())
+async def test_the_cookie_is_out_of_reach_and_the_store_has_only_its_hash(small_desk: OperatorDesk) -> None:
+    await small_desk.ask()
+    answer = await small_desk.client.post(await small_desk.read_link())
 
     cookie = answer.headers["set-cookie"]
     token = answer.cookies[COOKIE]
@@ -168,7 +168,7 @@ async def test_the_cookie_is_out_of_reach_and_the_store_has_only_its_hash(small_
     assert "; Path=/operate;" in cookie
     assert "Secure" not in cookie  # http://127.0.0.1
     assert answer.headers["cache-control"] == "no-store"
-    sessions = small_office.site.newsletter.sessions
+    sessions = small_desk.site.newsletter.sessions
     assert await sessions.load(token, NOW) is None
     assert await sessions.load(hash_token(token), NOW) == OPERATOR
 
@@ -186,37 +186,39 @@ def test_the_cookie_of_each_kind_of_address(url: str, name: str, path: str, is_s
     assert (cookie.name, cookie.path, cookie.is_secure) == (name, path, is_secure)
 
 
-async def test_any_address_gets_the_same_answer_and_only_an_operator_gets_mail(small_office: Office) -> None:
+async def test_any_address_gets_the_same_answer_and_only_an_operator_gets_mail(
+    small_desk: OperatorDesk,
+) -> None:
     typed = (OPERATOR, "OPS@Example.ORG", "ada.secret@readers.example.net", "nobody@x.example", "@")
-    answers = [await small_office.ask(address) for address in typed]
+    answers = [await small_desk.ask(address) for address in typed]
     assert len({(answer.status_code, answer.text, str(answer.headers)) for answer in answers}) == 1
-    rows = await small_office.site.newsletter.ledger.reads.load_notice_counts()
+    rows = await small_desk.site.newsletter.ledger.reads.load_notice_counts()
     assert rows == {Kind.LOGIN: {State.QUEUED: 2}}
 
 
-async def test_a_link_works_once(small_office: Office) -> None:
-    await small_office.ask()
-    path = await small_office.read_link()
-    assert (await small_office.client.post(path)).status_code == 303
-    small_office.client.cookies.clear()
-    for answer in (await small_office.client.post(path), await small_office.client.get(path)):
+async def test_a_link_works_once(small_desk: OperatorDesk) -> None:
+    await small_desk.ask()
+    path = await small_desk.read_link()
+    assert (await small_desk.client.post(path)).status_code == 303
+    small_desk.client.cookies.clear()
+    for answer in (await small_desk.client.post(path), await small_desk.client.get(path)):
         assert answer.status_code == 410
-    assert not small_office.client.cookies
+    assert not small_desk.client.cookies
 
 
-async def test_a_link_is_too_old_after_a_quarter_of_an_hour(small_office: Office) -> None:
-    await small_office.ask()
-    path = await small_office.read_link()
-    small_office.clock.at = NOW + LOGGING_IN.lifetime
-    assert (await small_office.client.get(path)).status_code == 410
-    assert (await small_office.client.post(path)).status_code == 410
-    assert not small_office.client.cookies
+async def test_a_link_is_too_old_after_a_quarter_of_an_hour(small_desk: OperatorDesk) -> None:
+    await small_desk.ask()
+    path = await small_desk.read_link()
+    small_desk.clock.at = NOW + LOGGING_IN.lifetime
+    assert (await small_desk.client.get(path)).status_code == 410
+    assert (await small_desk.client.post(path)).status_code == 410
+    assert not small_desk.client.cookies
 
 
-async def test_a_forged_link_and_a_token_for_something_else_lead_nowhere(small_office: Office) -> None:
-    await small_office.ask()
-    path = await small_office.read_link()
-    secret = small_office.site.secret
+async def test_a_forged_link_and_a_token_for_something_else_lead_nowhere(small_desk: OperatorDesk) -> None:
+    await small_desk.ask()
+    path = await small_desk.read_link()
+    secret = small_desk.site.secret
     number = 1
     for token in (
         path.rpartition("/")[2][:-1] + "a",
@@ -226,51 +228,55 @@ async def test_a_forged_link_and_a_token_for_something_else_lead_nowhere(small_o
     ):
         if path.endswith(token):
             continue
-        assert (await small_office.client.post(f"/confirm/{token}")).status_code == 404
-    assert not small_office.client.cookies
+        assert (await small_desk.client.post(f"/confirm/{token}")).status_code == 404
+    assert not small_desk.client.cookies
 
 
-async def test_a_session_ends_after_twelve_hours(office: Office) -> None:
-    await office.log_in()
-    office.clock.at = NOW + SESSION_LIFETIME - timedelta(seconds=1)
-    assert await office.is_in()
-    office.clock.at = NOW + SESSION_LIFETIME
-    assert not await office.is_in()
+async def test_a_session_ends_after_twelve_hours(desk: OperatorDesk) -> None:
+    await desk.log_in()
+    desk.clock.at = NOW + SESSION_LIFETIME - timedelta(seconds=1)
+    assert await desk.is_in()
+    desk.clock.at = NOW + SESSION_LIFETIME
+    assert not await desk.is_in()
 
 
-async def test_a_token_that_was_put_into_the_browser_never_becomes_a_session(small_office: Office) -> None:
+async def test_a_token_that_was_put_into_the_browser_never_becomes_a_session(
+    small_desk: OperatorDesk,
+) -> None:
     planted = "A" * 43
-    small_office.client.cookies.set(COOKIE, planted, domain="127.0.0.1", path="/operate")
-    await small_office.ask()
-    answer = await small_office.client.post(await small_office.read_link())
+    small_desk.client.cookies.set(COOKIE, planted, domain="127.0.0.1", path="/operate")
+    await small_desk.ask()
+    answer = await small_desk.client.post(await small_desk.read_link())
     assert answer.cookies[COOKIE] != planted
 
-    small_office.client.cookies.clear()
-    small_office.client.cookies.set(COOKIE, planted, domain="127.0.0.1", path="/operate")
-    assert not await small_office.is_in()
+    small_desk.client.cookies.clear()
+    small_desk.client.cookies.set(COOKIE, planted, domain="127.0.0.1", path="/operate")
+    assert not await small_desk.is_in()
 
 
-async def test_logging_in_again_makes_another_token_and_ends_the_session_before(small_office: Office) -> None:
-    first = await small_office.log_in()
-    path = choose_cookie(small_office.site.links).path
-    await small_office.ask()
-    link = await small_office.read_link()
+async def test_logging_in_again_makes_another_token_and_ends_the_session_before(
+    small_desk: OperatorDesk,
+) -> None:
+    first = await small_desk.log_in()
+    path = choose_cookie(small_desk.site.links).path
+    await small_desk.ask()
+    link = await small_desk.read_link()
     # The cookie's path is narrow; a browser that sends it all the same has its old session ended.
-    answer = await small_office.client.post(link, headers={"cookie": f"{COOKIE}={first}"})
+    answer = await small_desk.client.post(link, headers={"cookie": f"{COOKIE}={first}"})
     second = answer.cookies[COOKIE]
     assert path == "/operate"
     assert first != second
-    sessions = small_office.site.newsletter.sessions
+    sessions = small_desk.site.newsletter.sessions
     assert await sessions.load(hash_token(first), NOW) is None
     assert await sessions.load(hash_token(second), NOW) == OPERATOR
 
 
-async def test_who_is_no_operator_any_more_is_out_at_once(small_office: Office) -> None:
-    token = await small_office.log_in()
-    await small_office.ask()
-    link = await small_office.read_link()
-    settings = small_office.site.settings.model_copy(update={"operators": (EmailAddress("new@example.org"),)})
-    changed = replace(small_office.site, settings=settings)
+async def test_who_is_no_operator_any_more_is_out_at_once(small_desk: OperatorDesk) -> None:
+    token = await small_desk.log_in()
+    await small_desk.ask()
+    link = await small_desk.read_link()
+    settings = small_desk.site.settings.model_copy(update={"operators": (EmailAddress("new@example.org"),)})
+    changed = replace(small_desk.site, settings=settings)
     async with client_of(build_app(changed)) as client:
         client.cookies.set(COOKIE, token, domain="127.0.0.1", path="/operate")
         assert "/operate/logout" not in (await client.get("/operate")).text
@@ -278,69 +284,69 @@ async def test_who_is_no_operator_any_more_is_out_at_once(small_office: Office) 
         assert (await client.post(link)).status_code == 410
 
 
-async def test_without_operators_there_is_no_page(small_office: Office) -> None:
-    settings = small_office.site.settings.model_copy(update={"operators": ()})
-    async with client_of(build_app(replace(small_office.site, settings=settings))) as client:
+async def test_without_operators_there_is_no_page(small_desk: OperatorDesk) -> None:
+    settings = small_desk.site.settings.model_copy(update={"operators": ()})
+    async with client_of(build_app(replace(small_desk.site, settings=settings))) as client:
         assert (await client.get("/operate")).status_code == 404
         assert (await client.post("/operate", data={"address": ""})).status_code == 404
 
 
-async def test_logging_out_takes_the_token_of_this_very_session(small_office: Office) -> None:
-    await small_office.log_in()
-    other = build_token(Purpose.FORM, 0, small_office.site.secret, f"logout:{hash_token('B' * 43)}")
+async def test_logging_out_takes_the_token_of_this_very_session(small_desk: OperatorDesk) -> None:
+    await small_desk.log_in()
+    other = build_token(Purpose.FORM, 0, small_desk.site.secret, f"logout:{hash_token('B' * 43)}")
     for token in ("", "x", other):
-        answer = await small_office.client.post("/operate/logout", data={"token": token})
+        answer = await small_desk.client.post("/operate/logout", data={"token": token})
         assert answer.status_code == 403
-        assert await small_office.is_in()
+        assert await small_desk.is_in()
 
 
-async def test_a_form_of_another_site_neither_asks_for_links_nor_logs_out(small_office: Office) -> None:
-    await small_office.log_in()
+async def test_a_form_of_another_site_neither_asks_for_links_nor_logs_out(small_desk: OperatorDesk) -> None:
+    await small_desk.log_in()
     for path in ("/operate", "/operate/logout"):
         for header in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}):
-            answer = await small_office.client.post(path, data={"address": OPERATOR}, headers=header)
+            answer = await small_desk.client.post(path, data={"address": OPERATOR}, headers=header)
             assert answer.status_code == 403
-    assert await small_office.is_in()
+    assert await small_desk.is_in()
 
 
-async def test_a_page_that_only_shows_takes_no_other_method(small_office: Office) -> None:
-    await small_office.log_in()
+async def test_a_page_that_only_shows_takes_no_other_method(small_desk: OperatorDesk) -> None:
+    await small_desk.log_in()
     for method in ("PUT", "DELETE", "PATCH"):
-        assert (await small_office.client.request(method, "/operate")).status_code == 405
+        assert (await small_desk.client.request(method, "/operate")).status_code == 405
 
 
-async def test_one_address_gets_so_many_links_while_they_hold_and_no_more(small_office: Office) -> None:
-    newsletter = small_office.site.newsletter
+async def test_one_address_gets_so_many_links_while_they_hold_and_no_more(small_desk: OperatorDesk) -> None:
+    newsletter = small_desk.site.newsletter
     reader = await given_reader(newsletter.database, "somebody@example.org")
     for _ in range(LOGGING_IN.most):
         await newsletter.confirmations.ask(
             Asked.LOGIN, reader.id, OPERATOR, "", "", NOW, NOW + LOGGING_IN.lifetime
         )
-    assert (await small_office.ask()).status_code == 200
+    assert (await small_desk.ask()).status_code == 200
     assert await newsletter.ledger.reads.load_notice_counts() == {}
-    small_office.clock.at = NOW + LOGGING_IN.lifetime + timedelta(seconds=1)
-    await small_office.ask()
+    small_desk.clock.at = NOW + LOGGING_IN.lifetime + timedelta(seconds=1)
+    await small_desk.ask()
     assert await newsletter.ledger.reads.load_notice_counts() == {Kind.LOGIN: {State.QUEUED: 1}}
 
 
-async def test_a_client_that_asks_again_and_again_is_told_to_wait(small_office: Office) -> None:
-    answers = [await small_office.ask("nobody@example.org") for _ in range(7)]
+async def test_a_client_that_asks_again_and_again_is_told_to_wait(small_desk: OperatorDesk) -> None:
+    answers = [await small_desk.ask("nobody@example.org") for _ in range(7)]
     assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 2
     assert int(answers[-1].headers["retry-after"]) > 0
 
 
-async def test_strangers_who_ask_without_end_lock_no_operator_out(small_office: Office) -> None:
-    site = small_office.site
+async def test_strangers_who_ask_without_end_lock_no_operator_out(small_desk: OperatorDesk) -> None:
+    site = small_desk.site
     for number in range(2000):
         site.limiter.take(LOGIN, f"2001:db8:{number:x}::1")
     for number in range(12):
         client = {"x-forwarded-for": f"2001:db9:{number:x}::1"}
-        answer = await small_office.client.post("/operate", data={"address": OPERATOR}, headers=client)
+        answer = await small_desk.client.post("/operate", data={"address": OPERATOR}, headers=client)
         assert answer.status_code == 200
-    small_office.clock.at = NOW + LOGGING_IN.lifetime + timedelta(seconds=1)
+    small_desk.clock.at = NOW + LOGGING_IN.lifetime + timedelta(seconds=1)
     fresh = {"x-forwarded-for": "198.51.100.7"}
     assert (
-        await small_office.client.post("/operate", data={"address": OPERATOR}, headers=fresh)
+        await small_desk.client.post("/operate", data={"address": OPERATOR}, headers=fresh)
     ).status_code == 200
     assert await site.newsletter.ledger.reads.load_notice_counts() == {
         Kind.LOGIN: {State.QUEUED: LOGGING_IN.most + 1}
@@ -352,11 +358,11 @@ async def test_below_a_path_every_link_redirect_and_cookie_stays_there(
 ) -> None:
     shutil.copy(migrated_sqlite, tmp_path / "newsletter.db")
     url = "http://127.0.0.1:8080/papers"
-    async with opened_office(tmp_path, f"sqlite:///{tmp_path / 'newsletter.db'}", url=url) as office:
-        client = office.client
+    async with opened_desk(tmp_path, f"sqlite:///{tmp_path / 'newsletter.db'}", url=url) as desk:
+        client = desk.client
         assert (await client.get("/operate")).status_code == 404
         await client.post("/papers/operate", data={"address": OPERATOR})
-        link = await office.read_link()
+        link = await desk.read_link()
         assert link.startswith("/papers/confirm/")
         answer = await client.post(link)
         assert answer.headers["location"] == f"{url}/operate"
@@ -376,9 +382,9 @@ async def test_below_a_path_every_link_redirect_and_cookie_stays_there(
 # --- what it tells ----------------------------------------------------------------------------------------
 
 
-async def test_the_page_tells_the_equation_the_uncertain_ones_and_the_sources(office: Office) -> None:
-    newsletter = office.site.newsletter
-    office.clock.at = at("2026-06-16 12:00")  # the day of the deliveries below
+async def test_the_page_tells_the_equation_the_uncertain_ones_and_the_sources(desk: OperatorDesk) -> None:
+    newsletter = desk.site.newsletter
+    desk.clock.at = at("2026-06-16 12:00")  # the day of the deliveries below
     database = newsletter.database
     instance = await given_instance(database)
     odd = "o'brien+x@example.org"
@@ -395,19 +401,19 @@ async def test_the_page_tells_the_equation_the_uncertain_ones_and_the_sources(of
             FetchRecord(
                 "<b>blog</b>",
                 FetchState.FAILED,
-                office.clock.at,
-                office.clock.at,
+                desk.clock.at,
+                desk.clock.at,
                 message="<script>1</script>",
             ),
         ],
-        [SourceHealth("<b>blog</b>", 3, office.clock.at + timedelta(hours=1), "HTTP 500")],
+        [SourceHealth("<b>blog</b>", 3, desk.clock.at + timedelta(hours=1), "HTTP 500")],
         [],
         {},
     )
     await newsletter.settings.save_hold("the relay moves")
-    await office.log_in()
+    await desk.log_in()
 
-    page = (await office.client.get("/operate")).text
+    page = (await desk.client.get("/operate")).text
 
     text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
     assert "2 due = 1 accepted + 1 uncertain + 0 pending" in text
@@ -506,13 +512,13 @@ def test_sources_keep_the_order_of_the_configuration_and_their_newest_looks_come
     assert [look.finished_at for look in views[1].looks][:2] == [newest, newest - timedelta(hours=1)]
 
 
-async def test_a_step_of_the_clock_that_fails_is_told(small_office: Office) -> None:
-    settings, now = small_office.site.newsletter.settings, small_office.clock.at
+async def test_a_step_of_the_clock_that_fails_is_told(small_desk: OperatorDesk) -> None:
+    settings, now = small_desk.site.newsletter.settings, small_desk.clock.at
     await settings.save_step_failure(StepFailure(StepName.UPKEEP, now, 3, now, "<i>no room</i>"))
-    await small_office.site.newsletter.evidence.note_set_aside("0" * 64, "a broken mail", now)
-    await small_office.log_in()
+    await small_desk.site.newsletter.evidence.note_set_aside("0" * 64, "a broken mail", now)
+    await small_desk.log_in()
 
-    page = (await small_office.client.get("/operate")).text
+    page = (await small_desk.client.get("/operate")).text
 
     assert "A step of the clock fails:" in page
     assert "&lt;i&gt;no room&lt;/i&gt;" in page

@@ -7,8 +7,8 @@ import pytest
 from newsletter.errors import TemplateError
 from newsletter.settings.shipped import find_shipped
 from newsletter.web.own_templates import ON_EVERY_PAGE, check_own_templates
-from tests.acceptance.house import House
-from tests.web.house import browsing, opened_site
+from tests.support.house import House
+from tests.support.website import browsing, opened_site
 
 SHIPPED = find_shipped("templates") / "web"
 

@@ -16,9 +16,9 @@ from newsletter.storage.tables import bounces, metadata, suppressions
 from newsletter.web.pages.sent import write_state
 from newsletter.web.site import Site
 from newsletter.workflows.build_edition import plan_due
-from tests.builders import at
-from tests.storage.given import claim_one, given_instance
-from tests.web.house import NOW, READER
+from tests.support.builders import at
+from tests.support.given import claim_one, given_instance
+from tests.support.website import NOW, READER
 from tests.web.readers import given_other, leave_path, load, load_notices, own_path
 from tests.web.snapshot import find_text, take_snapshot
 

@@ -17,17 +17,10 @@ from newsletter.web.forms import DAYS
 from newsletter.web.pages.preferences import version_of
 from newsletter.web.site import Site
 from newsletter.workflows.build_edition import plan_due
-from tests.builders import at, make_cadence
-from tests.web.house import HOSTILE, NOW, READER, client_of
-from tests.web.readers import (
-    SetClock,
-    given_other,
-    leave_path,
-    load,
-    load_consents,
-    load_notices,
-    own_path,
-)
+from tests.support.builders import at, make_cadence
+from tests.support.clock import SetClock
+from tests.support.website import HOSTILE, NOW, READER, client_of
+from tests.web.readers import given_other, leave_path, load, load_consents, load_notices, own_path
 from tests.web.snapshot import take_snapshot
 
 FORM = {"own": "RAG", "when": "daily", "hour": "07:00", "zone": "UTC", "language": "en", "layout": "cards",

@@ -11,7 +11,7 @@ import pytest
 from newsletter.model.ledger import Kind
 from newsletter.web.app import build_app
 from newsletter.web.site import Site
-from tests.web.house import client_of, opened_site
+from tests.support.website import client_of, opened_site
 from tests.web.mails import WITH_OPERATOR, find_links, list_links, load_sent_kinds, send_every_kind
 from tests.web.snapshot import take_snapshot
 
@@ -25,7 +25,7 @@ SCANNERS = (
 
 @pytest.fixture
 async def staffed(tmp_path: Path, database_url: str) -> AsyncIterator[Site]:
-    """The site of tests.web.house with an operator, on each engine."""
+    """The site of tests.support.website with an operator, on each engine."""
     async with opened_site(tmp_path, database_url, more=WITH_OPERATOR) as site:
         yield site
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from newsletter.web.pages.search import PAPERS_A_PAGE, parse_page
 from newsletter.web.searching import find_keys, read_question
 from newsletter.web.site import Site
-from tests.web.house import AGENTS, HF, RAG, SMALL, URL, make_paper, new, save_run
+from tests.support.website import AGENTS, HF, RAG, SMALL, URL, make_paper, new, save_run
 from tests.web.test_archive import load, text_of, titles
 
 

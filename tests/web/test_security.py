@@ -36,9 +36,9 @@ from newsletter.web.guard import MAX_BODY_BYTES
 from newsletter.web.pages import operate, subscribe
 from newsletter.web.pages.operate import SESSION_LIFETIME, choose_cookie, hash_token
 from newsletter.web.site import Site
-from tests.builders import at, make_subscriber
-from tests.web.crawl import PUBLIC_STARTS, crawl, find_unsafe, list_targets
-from tests.web.house import (
+from tests.support.builders import at, make_subscriber
+from tests.support.clock import SetClock
+from tests.support.website import (
     FRIDAY,
     HF,
     HOSTILE,
@@ -51,8 +51,9 @@ from tests.web.house import (
     opened_site,
     save_run,
 )
+from tests.web.crawl import PUBLIC_STARTS, crawl, find_unsafe, list_targets
 from tests.web.mails import OPERATOR, WITH_OPERATOR, read_maildir, send_every_kind
-from tests.web.readers import SetClock, given_other, leave_path, load, load_notices, own_path
+from tests.web.readers import given_other, leave_path, load, load_notices, own_path
 from tests.web.snapshot import find_text, take_snapshot
 from tests.web.wire import Got, Sent, ask, with_host, write_form
 
@@ -63,7 +64,7 @@ SESSION = "s" * 43
 
 @pytest.fixture
 async def staffed(tmp_path: Path, database_url: str) -> AsyncIterator[Site]:
-    """The site of tests.web.house with an operator, on each engine."""
+    """The site of tests.support.website with an operator, on each engine."""
     async with opened_site(tmp_path, database_url, more=WITH_OPERATOR) as opened:
         yield opened
 
@@ -76,7 +77,7 @@ def small_url(tmp_path: Path, migrated_sqlite: Path) -> str:
 
 @pytest.fixture
 async def small(tmp_path: Path, small_url: str) -> AsyncIterator[Site]:
-    """The site of tests.web.house with an operator, on SQLite."""
+    """The site of tests.support.website with an operator, on SQLite."""
     async with opened_site(tmp_path, small_url, more=WITH_OPERATOR) as opened:
         yield opened
 

@@ -20,7 +20,7 @@ from newsletter.settings.config import Listen, load_config
 from newsletter.web import server
 from newsletter.web.server import PatientProtocol, bind, serve
 from newsletter.wiring import open_newsletter
-from tests.acceptance.house import House
+from tests.support.house import House
 
 HOST = "news.example.org"
 GET = f"GET /healthz HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()

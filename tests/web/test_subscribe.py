@@ -30,10 +30,11 @@ from newsletter.web.pages.subscribe import ANSWER_AFTER_S, TRAP, open_desk
 from newsletter.web.site import Site
 from newsletter.workflows.confirm_by_mail import SUBSCRIBING
 from newsletter.workflows.subscribe import Reply
-from tests.builders import at, make_subscriber
-from tests.deliver.sink import Sink
-from tests.storage.given import put_readers
-from tests.web.house import (
+from tests.support.builders import at, make_subscriber
+from tests.support.clock import SetClock
+from tests.support.given import put_readers
+from tests.support.sink import Sink
+from tests.support.website import (
     HOSTILE,
     NOW,
     READER,
@@ -44,7 +45,7 @@ from tests.web.house import (
     opened_site,
     save_run,
 )
-from tests.web.readers import SetClock, load, load_consents, load_notices
+from tests.web.readers import load, load_consents, load_notices
 from tests.web.snapshot import find_text, take_snapshot
 
 NEW = "new@readers.example.org"

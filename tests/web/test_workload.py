@@ -22,7 +22,7 @@ from newsletter.web.pages import health
 from newsletter.web.site import Site
 from newsletter.web.turns import Queue
 from newsletter.web.workload import do_work
-from tests.web.house import browsing, opened_site
+from tests.support.website import browsing, opened_site
 from tests.web.test_server import ask, serving
 
 DEAR = ('"the agents that use"~50', "/a.e+/", "about", "RAG AND NOT /x+/", "author:Nobody", "=Zebra")
@@ -30,7 +30,7 @@ DEAR = ('"the agents that use"~50', "/a.e+/", "about", "RAG AND NOT /x+/", "auth
 
 @pytest.fixture
 async def small(tmp_path: Path, migrated_sqlite: Path) -> AsyncIterator[Site]:
-    """The site of tests.web.house, on SQLite."""
+    """The site of tests.support.website, on SQLite."""
     url = f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'small.db')}"
     async with opened_site(tmp_path, url) as opened:
         yield opened

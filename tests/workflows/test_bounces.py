@@ -24,8 +24,8 @@ from newsletter.storage import EvidenceStore
 from newsletter.workflows.alerts import choose_alerts
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.handle_bounces import KNOWN, SET_ASIDE, handle_bounces
-from tests.deliver.test_bounce import make_delivery_report, make_mail
-from tests.workflows.conftest import MORNING, Office
+from tests.support.office import MORNING, Office
+from tests.support.reports import make_delivery_report, make_mail
 
 SECRET = Secret(b"s" * 32)
 BOUNCES = EmailAddress("bounces@news.example.org")

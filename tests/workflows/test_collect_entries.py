@@ -17,8 +17,8 @@ from newsletter.storage import Database, EntryStore
 from newsletter.wiring import FixedClock
 from newsletter.workflows import collect_entries as collecting
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
-from tests.acceptance.papers import make_day, make_page
-from tests.builders import at
+from tests.support.builders import at
+from tests.support.papers import make_day, make_page
 
 EVERY = timedelta(minutes=30)
 API = Source(name="HF", kind="hf_daily_papers", location="https://papers.example.org", listing_dates=2)

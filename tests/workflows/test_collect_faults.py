@@ -18,7 +18,7 @@ from newsletter.model.sources import FetchState, Source, SourceHealth
 from newsletter.storage import Database, EntryStore
 from newsletter.wiring import FixedClock
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
-from tests.builders import at
+from tests.support.builders import at
 from tests.workflows.test_collect_entries import make_rss
 
 EVERY = timedelta(minutes=30)

@@ -15,9 +15,9 @@ import pytest
 from newsletter.model.ledger import State
 from newsletter.storage import find_process_space
 from newsletter.workflows.build_edition import plan_due
-from tests.acceptance.house import REPOSITORY
-from tests.workflows.conftest import MORNING, Office
-from tests.workflows.invariants import check_invariants
+from tests.support.house import REPOSITORY
+from tests.support.invariants import check_invariants
+from tests.support.office import MORNING, Office
 
 _IN_A_CONTAINER = ("unshare", "--pid", "--fork", "--mount-proc")
 
@@ -48,7 +48,7 @@ async def test_a_live_sender_in_another_container_keeps_its_claims(
 
     other = await asyncio.create_subprocess_exec(
         *container,
-        *(sys.executable, "-m", "tests.acceptance.at", MORNING.isoformat(), "send"),
+        *(sys.executable, "-m", "tests.support.at", MORNING.isoformat(), "send"),
         cwd=office.folder,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "DATABASE": database_url},
         stdout=subprocess.PIPE,

@@ -25,9 +25,9 @@ from newsletter.storage.tables import settings
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.mended_relays import try_failed_relays
 from newsletter.workflows.send_pending import Sender
-from tests.builders import at
-from tests.workflows.conftest import MORNING, Office
-from tests.workflows.invariants import check_invariants
+from tests.support.builders import at
+from tests.support.invariants import check_invariants
+from tests.support.office import MORNING, Office
 
 READERS = tuple(f"reader{number}@example.org" for number in range(12))
 

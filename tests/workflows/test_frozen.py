@@ -18,9 +18,9 @@ from newsletter.settings.config import load_config
 from newsletter.storage import Database
 from newsletter.wiring import open_newsletter
 from newsletter.workflows.build_edition import plan_due
-from tests.acceptance.house import REPOSITORY
-from tests.workflows.conftest import MORNING, Office
-from tests.workflows.invariants import check_invariants
+from tests.support.house import REPOSITORY
+from tests.support.invariants import check_invariants
+from tests.support.office import MORNING, Office
 
 READERS = [f"r{number}@example.org" for number in range(8)]
 

@@ -18,9 +18,9 @@ from newsletter.wiring import Newsletter
 from newsletter.workflows.alerts import choose_alerts
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.health import Health, build_metrics, to_json, word_clock
-from tests.builders import at
-from tests.workflows.conftest import MORNING, Office
-from tests.workflows.invariants import check_invariants
+from tests.support.builders import at
+from tests.support.invariants import check_invariants
+from tests.support.office import MORNING, Office
 
 NOW = at("2026-06-16 12:00")
 

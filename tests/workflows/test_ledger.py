@@ -16,7 +16,7 @@ from newsletter.model.mail import Accepted
 from newsletter.model.readers import EmailAddress
 from newsletter.wiring import FixedClock
 from newsletter.workflows.ledger import LedgerWriter
-from tests.builders import at
+from tests.support.builders import at
 
 NOW = at("2026-06-16 07:00")
 FROZEN = Frozen("{}", {}, "hash", "{}", "hash", "<id@example.org>", EmailAddress("ada@example.org"), None, 1)

@@ -12,7 +12,7 @@ from newsletter.scheduler import send_notices
 from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.notices import find_recipient
 from newsletter.workflows.send_pipeline import SendReport
-from tests.workflows.conftest import MORNING, Office
+from tests.support.office import MORNING, Office
 
 HELLO = Notice(
     "Please confirm", "One click", ("Somebody asked for this.",), button="Yes", url="https://x.example"

@@ -17,9 +17,9 @@ from sqlalchemy import create_engine, make_url, text
 from newsletter.errors import FellBehindError, StoreError
 from newsletter.settings.config import Config, load_config
 from newsletter.wiring import open_newsletter
-from tests.workflows.conftest import MORNING, Office
+from tests.support.invariants import check_invariants
+from tests.support.office import MORNING, Office
 from tests.workflows.copies import Copy, put_back, take_copy
-from tests.workflows.invariants import check_invariants
 
 READERS = [f"r{number}@example.org" for number in range(40)]
 _CHOICES = ("newsletter restored --sent-until", "newsletter restored --nothing-was-sent")

@@ -16,7 +16,7 @@ from newsletter.model.readers import Consent, ConsentMove, EmailAddress, Subscri
 from newsletter.settings.config import load_config
 from newsletter.storage import backup
 from newsletter.wiring import open_newsletter
-from tests.workflows.conftest import MORNING, Office
+from tests.support.office import MORNING, Office
 
 ADA = EmailAddress("ada@example.org")
 DAY = timedelta(days=1)

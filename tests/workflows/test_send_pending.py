@@ -10,9 +10,9 @@ from newsletter.model.ledger import Kind, OnUncertain, QuietDay, State
 from newsletter.settings.config import ScheduleSettings
 from newsletter.wiring import Newsletter
 from newsletter.workflows.build_edition import plan_due
-from tests.acceptance.papers import make_day
-from tests.builders import at
-from tests.workflows.conftest import MORNING, Office
+from tests.support.builders import at
+from tests.support.office import MORNING, Office
+from tests.support.papers import make_day
 
 
 def papers(content: bytes) -> set[str]:

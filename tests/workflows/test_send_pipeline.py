@@ -32,7 +32,7 @@ from newsletter.wiring import FixedClock
 from newsletter.workflows.build_mail import LedgerMail
 from newsletter.workflows.ledger import LedgerWriter
 from newsletter.workflows.send_pipeline import Build, Built, InFlight, SendPipeline, SendReport
-from tests.builders import at
+from tests.support.builders import at
 
 NOW = at("2026-06-16 07:00")
 CONNECTIONS = 3

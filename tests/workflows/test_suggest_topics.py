@@ -11,7 +11,7 @@ from newsletter.match.words import fold_entry
 from newsletter.model.entries import Entry
 from newsletter.model.topics import Topic
 from newsletter.workflows.suggest_topics import MOST_WORDS, Suggestion, suggest_topics
-from tests.builders import make_entry
+from tests.support.builders import make_entry
 
 
 def find_in(entries: Sequence[Entry]) -> Callable[[Topic], int]:

@@ -14,8 +14,9 @@ from newsletter.model.steps import StepFailure, StepName
 from newsletter.scheduler import build_clockwork as build_newsletter_clockwork
 from newsletter.storage import Database, SettingStore
 from newsletter.workflows.tick import BESIDE, Act, Clockwork, StepGuard
-from tests.builders import at
-from tests.workflows.conftest import Office, SetClock
+from tests.support.builders import at
+from tests.support.clock import SetClock
+from tests.support.office import Office
 
 NOW = at("2026-06-16 07:00")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from newsletter.workflows.try_topics import count_by_day
-from tests.builders import DAY, make_entry
+from tests.support.builders import DAY, make_entry
 
 
 def test_days_are_counted_up_to_the_last_the_oldest_first() -> None:

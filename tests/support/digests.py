@@ -1,4 +1,4 @@
-"""Digests for tests: each builder asks only for what a test is about."""
+"""Digests as tests state them: each builder asks only for what a test is about."""
 
 from __future__ import annotations
 

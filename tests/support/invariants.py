@@ -10,8 +10,8 @@ from newsletter.model.entries import EntryId
 from newsletter.model.ledger import COUNTED, State
 from newsletter.model.readers import Consent, SubscriberId
 from newsletter.storage import Ledger, SubscriberStore
-from tests.deliver.sink import Received
-from tests.workflows.conftest import Office
+from tests.support.office import Office
+from tests.support.sink import Received
 
 _COUNTS = (*COUNTED, State.IN_DATA)
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-NODE = Path(__file__).parent / "node"
+NODE = Path(__file__).parents[1] / "inbox" / "node"
 _SBIN = "/usr/sbin:/sbin:/usr/local/sbin:"
 ENVIRON = {**os.environ, "PATH": _SBIN + os.environ.get("PATH", "")}
 

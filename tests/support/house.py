@@ -48,7 +48,7 @@ class House:
         return cls(folder, at)
 
     def command(self, *arguments: str, at: str = "") -> list[str]:
-        return [sys.executable, "-m", "tests.acceptance.at", at or self.at, *arguments]
+        return [sys.executable, "-m", "tests.support.at", at or self.at, *arguments]
 
     def environment(self) -> dict[str, str]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("NEWSLETTER_")}

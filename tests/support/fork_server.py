@@ -20,8 +20,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from tests.acceptance.at import run_at
-from tests.acceptance.house import REPOSITORY, House
+from tests.support.at import run_at
+from tests.support.house import REPOSITORY, House
 
 _IMPORTED = ("newsletter.cli.operate", "newsletter.cli.show", "newsletter.scheduler", "newsletter.wiring")
 _PR_SET_PDEATHSIG = 1
@@ -64,7 +64,7 @@ class ForkServer:
         """Start the server; at the end it ends, and with it every command that is left."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith("NEWSLETTER_")}
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.crash.fork_server"),
+            *(sys.executable, "-m", "tests.support.fork_server"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             cwd=REPOSITORY,

@@ -25,7 +25,7 @@ from newsletter.model.mail import Outcome
 from newsletter.model.readers import EmailAddress, Slot, Subscriber
 from newsletter.storage import Database, EntryStore, Ledger, SubscriberStore
 from newsletter.storage.subscriptions import insert_readers, load_ids, log_consents
-from tests.builders import DAY, make_entry, make_subscriber
+from tests.support.builders import DAY, make_entry, make_subscriber
 
 NOW = datetime.combine(DAY, time(8), UTC)
 DUE = datetime.combine(DAY, time(7), UTC)

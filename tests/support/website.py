@@ -23,7 +23,7 @@ from newsletter.storage import EntryStore
 from newsletter.web.app import build_app
 from newsletter.web.site import Site, open_site
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
-from tests.builders import at, make_subscriber
+from tests.support.builders import at, make_subscriber
 
 URL = "http://127.0.0.1:8080"
 NOW = at("2026-06-17 18:30")

@@ -1,4 +1,4 @@
-"""The command line at another time: ``python -m tests.acceptance.at 2026-06-16T20:00Z send …``.
+"""The command line at another time: ``python -m tests.support.at 2026-06-16T20:00Z send …``.
 
 The clock is moved for the whole process and goes on from there; everything else is real.
 """

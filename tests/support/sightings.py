@@ -9,7 +9,7 @@ from typing import Any
 from newsletter.model.entries import Entry, EntryKey, Sighting
 from newsletter.model.sources import Fetched, Request, Source
 
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES = Path(__file__).parents[1] / "collect" / "samples"
 DAY = date(2026, 6, 16)
 
 
