@@ -13,12 +13,13 @@ import asyncio
 import re
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import (
     URL,
@@ -60,6 +61,9 @@ LOCK_PATIENCE_S = 30
 _SWITCH_S = 0.0005
 """How long a thread that computes keeps the interpreter from others that want it; Python's own 5 ms is longer than a
 statement takes, and a thread wants it back after each one."""
+
+_READING_THREADS = 8
+"""So many reads go on at once; the others wait."""
 
 _TRIES = 5
 """How often a transaction is begun again that stood in the way of another one."""
@@ -127,6 +131,8 @@ _POSTGRESQL_ADVICE = {
 }
 
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
+_S = TypeVar("_S", bound="Store")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -283,6 +289,7 @@ class Database:
         self._writer: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
         # Transactions of many statements run in threads of their own: see transact.
         self._threads = ThreadPoolExecutor(1 if self.is_sqlite else 4, thread_name_prefix="database")
+        self._reading_threads = ThreadPoolExecutor(_READING_THREADS, thread_name_prefix="database-read")
         self._thread_engine: Engine | None = None
         # A database in memory has a single connection, which can be in one transaction only.
         self._reader: AbstractAsyncContextManager[Any] = self._writer if self.in_memory else nullcontext()
@@ -369,6 +376,23 @@ class Database:
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(self._threads, self._transact_here, work, then)
 
+    async def look(self, work: Callable[[Connection], _T]) -> _T:
+        """Do work that only reads in one transaction, in a thread; return what it returns.
+
+        On SQLite all its statements see the same state.
+        """
+        if self.in_memory:
+            async with self.read() as connection:
+                return await connection.run_sync(work)
+        with self._only_store_errors():
+            engine = self._choose_thread_engine().execution_options(writes=False)
+
+            def look_here() -> _T:
+                with engine.begin() as connection:
+                    return work(connection)
+
+            return await asyncio.get_running_loop().run_in_executor(self._reading_threads, look_here)
+
     def _transact_here(self, work: Callable[[Connection], _T], then: Callable[[_T], None]) -> _T:
         engine = self._choose_thread_engine()
         for attempt in range(1, _TRIES + 1):
@@ -445,6 +469,7 @@ class Database:
         if self._thread_engine is not None:
             self._thread_engine.dispose()
         self._threads.shutdown()
+        self._reading_threads.shutdown()
 
     @contextmanager
     def _only_store_errors(self) -> Iterator[None]:
@@ -487,6 +512,41 @@ class Database:
         if isinstance(error, IntegrityError):
             advice = "a change would break one of its rules, and was not made"
         return f"{advice} ({said})"
+
+
+class Store:
+    """What a part of the database is asked through: its methods are SQL, marked with ``reading`` or ``writing``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
+def reading(
+    method: Callable[Concatenate[_S, Connection, _P], _T],
+) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _T]]:
+    """Make of a method that reads with a connection one that is awaited: in one transaction, in a thread."""
+
+    @wraps(method)
+    async def run(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return await self._database.look(lambda connection: method(self, connection, *args, **kwargs))
+
+    return run
+
+
+def writing(
+    method: Callable[Concatenate[_S, Connection, _P], _T],
+) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _T]]:
+    """Make of a method that writes with a connection one that is awaited: in one transaction, in a thread.
+
+    The method talks to the connection and changes nothing else: where its transaction stood in the way of another it
+    is called again.
+    """
+
+    @wraps(method)
+    async def run(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return await self._database.transact(lambda connection: method(self, connection, *args, **kwargs))
+
+    return run
 
 
 def _is_refusal(error: DBAPIError | PoolTimeoutError) -> bool:

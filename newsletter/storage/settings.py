@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, select, update
 from newsletter.model.ledger import PauseKind, RelayPause
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.signing import Secret
-from newsletter.storage.engine import Database, insert_or_ignore, insert_or_update
+from newsletter.storage.engine import Store, insert_or_ignore, insert_or_update, reading, writing
 from newsletter.storage.tables import relay_days, settings
 
 _SECRET = "secret"
@@ -22,11 +22,8 @@ _PAUSE = "relay_pause:"
 _STEP_FAILURE = "step_failure:"
 
 
-class SettingStore:
+class SettingStore(Store):
     """The settings, and what all processes know together of the relays."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     async def load_secret(self) -> Secret:
         """Return the secret of this newsletter: 32 random bytes, made with the database and kept for ever."""
@@ -36,54 +33,48 @@ class SettingStore:
         """Return why nothing may be sent now, empty where sending is allowed."""
         return await self._load(_HOLD)
 
+    async def save_hold(self, why: str) -> None:
+        """Hold all sending for this reason; an empty one releases it."""
+        await self._save(_HOLD, why)
+
     async def load_zone_rules(self) -> str:
         """Return the fingerprint of the zones' rules that the schedule was computed with."""
         return await self._load(_ZONE_RULES)
 
     async def save_zone_rules(self, fingerprint: str) -> None:
         """Note with which rules the schedule was computed."""
-        async with self._database.write() as connection:
-            await connection.execute(
-                insert_or_update(connection, settings).values(key=_ZONE_RULES, value=fingerprint)
-            )
+        await self._save(_ZONE_RULES, fingerprint)
 
-    async def save_hold(self, why: str) -> None:
-        """Hold all sending for this reason; an empty one releases it."""
-        async with self._database.write() as connection:
-            await connection.execute(insert_or_update(connection, settings).values(key=_HOLD, value=why))
-
-    async def reserve(self, relay: str, day: date, want: int, limit: int) -> int:
+    @writing
+    def reserve(self, connection: Connection, relay: str, day: date, want: int, limit: int) -> int:
         """Take up to ``want`` messages of the day's limit; return how many, 0 where it is used up."""
+        mine = (relay_days.c.relay == relay, relay_days.c.day == day)
+        connection.execute(insert_or_ignore(connection, relay_days).values(relay=relay, day=day, messages=0))
+        used = connection.scalar(select(relay_days.c.messages).where(*mine).with_for_update()) or 0
+        granted = max(0, min(want, limit - used))
+        connection.execute(update(relay_days).where(*mine).values(messages=used + granted))
+        return granted
 
-        def work(connection: Connection) -> int:
-            mine = (relay_days.c.relay == relay, relay_days.c.day == day)
-            connection.execute(
-                insert_or_ignore(connection, relay_days).values(relay=relay, day=day, messages=0)
-            )
-            used = connection.scalar(select(relay_days.c.messages).where(*mine).with_for_update()) or 0
-            granted = max(0, min(want, limit - used))
-            connection.execute(update(relay_days).where(*mine).values(messages=used + granted))
-            return granted
-
-        return await self._database.transact(work)
+    @writing
+    def give_back(self, connection: Connection, relay: str, day: date, messages: int) -> None:
+        """Return what was reserved and not used."""
+        connection.execute(
+            update(relay_days)
+            .where(relay_days.c.relay == relay, relay_days.c.day == day)
+            .values(messages=relay_days.c.messages - messages)
+        )
 
     async def save_pause(self, relay: str, pause: RelayPause | None) -> None:
         """Leave a relay alone for a while; None ends that."""
         key = f"{_PAUSE}{relay}"
-        async with self._database.write() as connection:
-            if pause is None:
-                await connection.execute(delete(settings).where(settings.c.key == key))
-                return
-            value = json.dumps([pause.until.isoformat(), pause.why, pause.pauses, pause.kind])
-            await connection.execute(insert_or_update(connection, settings).values(key=key, value=value))
+        if pause is None:
+            await self._delete(key)
+        else:
+            await self._save(key, json.dumps([pause.until.isoformat(), pause.why, pause.pauses, pause.kind]))
 
     async def load_pauses(self) -> Mapping[str, RelayPause]:
         """Return the last pause of each relay that has taken nothing since, also where its time is over."""
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                select(settings).where(settings.c.key.startswith(_PAUSE, autoescape=True))
-            )
-            found = {row.key.removeprefix(_PAUSE): json.loads(row.value) for row in rows}
+        found = await self._load_below(_PAUSE)
         return {
             relay: RelayPause(datetime.fromisoformat(until), why, pauses, PauseKind(*kind or ["unusable"]))
             for relay, (until, why, pauses, *kind) in found.items()  # of before 0.1.0 without a kind
@@ -91,49 +82,42 @@ class SettingStore:
 
     async def load_step_failures(self) -> Sequence[StepFailure]:
         """Return the steps of the clock that fail, in the order of the steps."""
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                select(settings).where(settings.c.key.startswith(_STEP_FAILURE, autoescape=True))
-            )
-            found = {row.key.removeprefix(_STEP_FAILURE): json.loads(row.value) for row in rows}
+        found = await self._load_below(_STEP_FAILURE)
         # A newer or older program may have other steps.
         return [_read_failure(step, found[step]) for step in StepName if step in found]
 
     async def save_step_failure(self, failure: StepFailure) -> None:
         """Note that a step of the clock fails."""
-        value = json.dumps(
-            {
-                "since": failure.since.isoformat(),
-                "times": failure.times,
-                "at": failure.at.isoformat(),
-                "error": failure.error,
-                "is_passing": failure.is_passing,
-            }
-        )
-        async with self._database.write() as connection:
-            await connection.execute(
-                insert_or_update(connection, settings).values(
-                    key=f"{_STEP_FAILURE}{failure.step}", value=value
-                )
-            )
+        value = {
+            "since": failure.since.isoformat(),
+            "times": failure.times,
+            "at": failure.at.isoformat(),
+            "error": failure.error,
+            "is_passing": failure.is_passing,
+        }
+        await self._save(f"{_STEP_FAILURE}{failure.step}", json.dumps(value))
 
     async def clear_step_failure(self, step: StepName) -> None:
         """Note that a step of the clock does not fail any more."""
-        async with self._database.write() as connection:
-            await connection.execute(delete(settings).where(settings.c.key == f"{_STEP_FAILURE}{step}"))
+        await self._delete(f"{_STEP_FAILURE}{step}")
 
-    async def give_back(self, relay: str, day: date, messages: int) -> None:
-        """Return what was reserved and not used."""
-        async with self._database.write() as connection:
-            await connection.execute(
-                update(relay_days)
-                .where(relay_days.c.relay == relay, relay_days.c.day == day)
-                .values(messages=relay_days.c.messages - messages)
-            )
+    @reading
+    def _load(self, connection: Connection, key: str) -> str:
+        return connection.scalar(select(settings.c.value).where(settings.c.key == key)) or ""
 
-    async def _load(self, key: str) -> str:
-        async with self._database.read() as connection:
-            return await connection.scalar(select(settings.c.value).where(settings.c.key == key)) or ""
+    @reading
+    def _load_below(self, connection: Connection, prefix: str) -> dict[str, Any]:
+        """Return what is stored as JSON under the keys that begin so, by the rest of the key."""
+        rows = connection.execute(select(settings).where(settings.c.key.startswith(prefix, autoescape=True)))
+        return {row.key.removeprefix(prefix): json.loads(row.value) for row in rows}
+
+    @writing
+    def _save(self, connection: Connection, key: str, value: str) -> None:
+        connection.execute(insert_or_update(connection, settings).values(key=key, value=value))
+
+    @writing
+    def _delete(self, connection: Connection, key: str) -> None:
+        connection.execute(delete(settings).where(settings.c.key == key))
 
 
 def _read_failure(step: StepName, value: dict[str, Any]) -> StepFailure:
