@@ -47,14 +47,18 @@ class Problem:
     """One thing that is wrong in a file that a person wrote.
 
     line and column count from 1; 0 means that the place is not known.
-    path is the place in the structure: ``relay.port``, ``subscribers[2].topics[0]``.
+    steps lead to the place in the structure, path is how people read them: ``subscribers[2].topics[0]``.
     """
 
     message: str
     file: str = ""
     line: int = 0
     column: int = 0
-    path: str = ""
+    steps: Steps = ()
+
+    @property
+    def path(self) -> str:
+        return format_steps(self.steps)
 
     def __str__(self) -> str:
         place = self.file

@@ -17,11 +17,11 @@ from newsletter import __version__
 from newsletter.collect.fetch import HttpFetcher
 from newsletter.compose.slots import fingerprint_zones
 from newsletter.deliver.dkim import DkimKey, load_dkim_key
-from newsletter.deliver.inbox import ImapConfig, ImapInbox, MaildirInbox
+from newsletter.deliver.inbox import ImapInbox, MaildirInbox
 from newsletter.deliver.maildir import MaildirMailer
 from newsletter.deliver.relays import Relay, RelayPool
 from newsletter.deliver.return_path import build_return_path
-from newsletter.deliver.smtp import RelayConfig, SmtpMailer
+from newsletter.deliver.smtp import SmtpMailer
 from newsletter.errors import ClashError, ConfigError, MailerError, Problem, StoreError
 from newsletter.files import read_regular, tighten
 from newsletter.match.topics import parse_topic, parse_topics
@@ -33,7 +33,7 @@ from newsletter.model.topics import Topic
 from newsletter.ports import Clock, Inbox, Mailer
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
 from newsletter.settings.checked_yaml import did_you_mean
-from newsletter.settings.config import BounceSettings, Config, RelaySettings, build_identity
+from newsletter.settings.config import BounceSettings, Config
 from newsletter.settings.samples import find_sample_readers
 from newsletter.settings.shipped import find_shipped
 from newsletter.settings.subscribers_file import FileImport
@@ -233,7 +233,7 @@ class Newsletter:
 
     async def load_paused(self) -> dict[str, str]:
         """Return which of the configured relays are left alone now, by whatever process, and why."""
-        configured = {relay.name for relay in self.config.relays}
+        configured = {str(relay) for relay in self.config.relays}
         pauses, now = await self.settings.load_pauses(), self.clock.now()
         return {
             relay: f"{pause.why}; until {pause.until:%Y-%m-%d %H:%M} UTC"
@@ -375,7 +375,7 @@ async def open_newsletter(
 
     Raises TemplateError, QueryError (a named topic) or StoreError before anything is done.
     """
-    identity = build_identity(config)
+    identity = config.identity
     templates = load_templates(config, identity)
     library = build_library(config)
     database = await open_database(database_url or config.database_url)
@@ -417,7 +417,7 @@ def load_templates(config: Config, identity: Identity) -> CompiledBundle:
     if identity.layout not in bundle.layouts:
         advice = did_you_mean(identity.layout, bundle.layouts)
         message = f"there is no layout {identity.layout!r}; {advice}"
-        raise ConfigError([Problem(message, file=str(config.file), path="newsletter.layout")])
+        raise ConfigError([Problem(message, file=str(config.file), steps=("newsletter", "layout"))])
     return compile_bundle(bundle, identity)
 
 
@@ -428,13 +428,13 @@ def load_dkim(config: Config, identity: Identity) -> DkimKey | None:
     domain = config.dkim.domain or identity.domain
     if domain != identity.domain and not identity.domain.endswith(f".{domain}"):
         message = f"{domain} does not sign for {identity.domain}: receivers want the sender's domain or one above it"
-        raise ConfigError([Problem(message, file=str(config.file), path="dkim.domain")])
+        raise ConfigError([Problem(message, file=str(config.file), steps=("dkim", "domain"))])
     try:
         return load_dkim_key(read_regular(config.dkim.key), domain, config.dkim.selector)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(
-            [Problem(f"{config.dkim.key}: {why}", file=str(config.file), path="dkim")]
+            [Problem(f"{config.dkim.key}: {why}", file=str(config.file), steps=("dkim",))]
         ) from error
 
 
@@ -451,8 +451,7 @@ def build_mailer(config: Config, store: SettingStore, clock: Clock) -> Mailer | 
     if not config.relays:
         return None
     relays = [
-        Relay(relay.name, build_relay(relay), relay.per_second or 0, relay.per_day or 0)
-        for relay in config.relays
+        Relay(str(relay), SmtpMailer(relay), relay.per_second, relay.per_day) for relay in config.relays
     ]
     return RelayPool(relays, store, clock)
 
@@ -462,35 +461,7 @@ def build_inbox(settings: BounceSettings) -> Inbox:
     if settings.imap is None:
         assert settings.maildir is not None  # one of the two is given
         return MaildirInbox(settings.maildir)
-    imap = settings.imap
-    return ImapInbox(
-        ImapConfig(
-            host=imap.host,
-            port=imap.port_number,
-            security=imap.security,
-            username=imap.username,
-            password=imap.password.get_secret_value(),
-            folder=imap.folder,
-        )
-    )
-
-
-def build_relay(relay: RelaySettings) -> SmtpMailer:
-    """Return the connections to one relay; none is open yet."""
-    return SmtpMailer(
-        RelayConfig(
-            host=relay.host,
-            port=relay.port_number,
-            security=relay.security,
-            username=relay.username,
-            password=relay.password.get_secret_value() if relay.password else "",
-            auth=relay.auth,
-            connections=relay.connections,
-            data_timeout_s=relay.answer_timeout.total_seconds(),
-            messages_per_connection=relay.messages_per_connection,
-            idle_s=relay.idle.total_seconds(),
-        )
-    )
+    return ImapInbox(settings.imap.config)
 
 
 def _is_alive(pid: int) -> bool:

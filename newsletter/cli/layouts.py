@@ -17,7 +17,7 @@ from newsletter.render.bundle import HTML, LAYOUT_FILES, NOTICE_HTML
 from newsletter.render.language import load_language
 from newsletter.render.source import Source, build_source
 from newsletter.render.theme import build_theme
-from newsletter.settings.config import Config, build_identity
+from newsletter.settings.config import Config
 from newsletter.settings.shipped import find_shipped
 
 _DEFAULT_FOLDER = Path("templates")
@@ -28,11 +28,13 @@ _COMPLAINT = re.compile(r"Line (\d+) of \S+ \(([\w-]+)\) — (.+)")
 def new_layout(config: Config, name: str, copied: str) -> int:
     """Copy a layout into the operator's templates folder under a new name. Never overwrites."""
     if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", name):
-        raise ConfigError([Problem(f"{name!r} is not a layout's name; write a-z, 0-9 and '-'", path="NAME")])
+        raise ConfigError(
+            [Problem(f"{name!r} is not a layout's name; write a-z, 0-9 and '-'", steps=("NAME",))]
+        )
     bundle = load_bundle(find_shipped("templates"), config.templates)
     if copied not in bundle.layouts:
         message = f"there is no layout {copied!r}; there are {', '.join(bundle.layouts)}"
-        raise ConfigError([Problem(message, path="--from")])
+        raise ConfigError([Problem(message, steps=("--from",))])
     folder = (config.templates or config.folder / _DEFAULT_FOLDER) / name
     if folder.exists():
         console.print(f"{folder} exists already; nothing was written.")
@@ -57,7 +59,7 @@ def check_layouts(config: Config) -> int:
     Where the official MJML program is installed its validator is asked too: it knows misspelt tags and attributes
     that the built-in compiler takes without a word. Raises TemplateError with everything that is wrong.
     """
-    identity = build_identity(config)
+    identity = config.identity
     bundle = load_bundle(find_shipped("templates"), config.templates)
     compiled = compile_bundle(bundle, identity)
     compiled.check()

@@ -35,11 +35,11 @@ def build_filter(
     """Return the filter that was typed. Raises ConfigError for a date, state or kind that there is not."""
     parse_edition(edition)
     if kind not in list(Kind):
-        raise ConfigError([Problem(f"{kind!r} is none of {', '.join(Kind)}", path="--kind")])
+        raise ConfigError([Problem(f"{kind!r} is none of {', '.join(Kind)}", steps=("--kind",))])
     known = {str(state) for state in State}
     for state in states:
         if state not in known:
-            raise ConfigError([Problem(f"{state!r} is none of {', '.join(State)}", path="--state")])
+            raise ConfigError([Problem(f"{state!r} is none of {', '.join(State)}", steps=("--state",))])
     return DeliveryFilter(
         edition, frozenset(map(State, states)), domain.lstrip("@").lower(), "", reason, Kind(kind)
     )
@@ -48,7 +48,7 @@ def build_filter(
 async def show_deliveries(config: Config, wanted: DeliveryFilter, form: str) -> int:
     """Print the deliveries that fit: a table, or CSV or JSON lines to the standard output."""
     if form not in FORMS:
-        raise ConfigError([Problem(f"{form!r} is none of {', '.join(FORMS)}", path="--format")])
+        raise ConfigError([Problem(f"{form!r} is none of {', '.join(FORMS)}", steps=("--format",))])
     table = build_table(*(f"{name}#" if name == "attempts" else name for name in _COLUMNS))
     writer = csv.writer(sys.stdout)
     if form == "csv":
@@ -103,9 +103,9 @@ def _harmless(value: str) -> str:
 async def resolve(config: Config, address: str, edition: str, outcome: str, reason: str) -> int:
     """Settle one uncertain delivery by hand."""
     if outcome not in ("accepted", "not-sent"):
-        raise ConfigError([Problem(f"{outcome!r} is neither accepted nor not-sent", path="OUTCOME")])
+        raise ConfigError([Problem(f"{outcome!r} is neither accepted nor not-sent", steps=("OUTCOME",))])
     if not reason.strip():
-        raise ConfigError([Problem("say how you know; it is kept in the ledger", path="--reason")])
+        raise ConfigError([Problem("say how you know; it is kept in the ledger", steps=("--reason",))])
     wanted = replace(build_filter(edition, [State.UNCERTAIN]), address=parse_address(address))
     async with open_newsletter(config) as newsletter:
         found = await newsletter.ledger.reads.find(wanted)
@@ -138,7 +138,7 @@ async def retry(config: Config, wanted: DeliveryFilter) -> int:
 async def read_bounces(config: Config) -> int:
     """Read mail about our mail once."""
     if config.bounces is None:
-        raise ConfigError([Problem("is not set: where do bounces arrive?", path="bounces")])
+        raise ConfigError([Problem("is not set: where do bounces arrive?", steps=("bounces",))])
     async with open_newsletter(config) as newsletter:
         report = await newsletter.handle_bounces()
     done = sorted(report.done.items())
@@ -173,7 +173,7 @@ def _parse_instant(text: str) -> datetime:
         at = datetime.fromisoformat(text)
     except ValueError as error:
         message = f"{text!r} is not an instant like 2026-06-16T20:00Z"
-        raise ConfigError([Problem(message, path="--sent-until")]) from error
+        raise ConfigError([Problem(message, steps=("--sent-until",))]) from error
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 

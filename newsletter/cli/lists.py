@@ -31,7 +31,7 @@ from newsletter.settings.readers_csv import (
     read_list,
     write_csv_row,
 )
-from newsletter.settings.subscribers_file import sift_subscribers
+from newsletter.settings.subscribers_file import row_of, sift_subscribers
 from newsletter.settings.topic_lines import require_topics
 from newsletter.settings.yaml_text import read_text
 from newsletter.wiring import Newsletter, open_newsletter
@@ -49,7 +49,7 @@ async def import_file(
     other row why it is not taken. topics are lines that count for rows without any."""
     if not consent.strip():
         raise ConfigError(
-            [Problem("say how they agreed; it is kept as the record of consent", path="--consent")]
+            [Problem("say how they agreed; it is kept as the record of consent", steps=("--consent",))]
         )
     async with open_newsletter(config) as newsletter:
         read = _read_yaml if file.suffix in (".yaml", ".yml") else _read_csv
@@ -127,7 +127,7 @@ def _read_csv(file: Path, newsletter: Newsletter, topics: Sequence[str]) -> Read
 def _read_yaml(file: Path, newsletter: Newsletter, topics: Sequence[str]) -> ReaderList:
     """As _read_csv."""
     if topics:
-        raise ConfigError([Problem("is for CSV; write the topics into the file", path="--topic")])
+        raise ConfigError([Problem("is for CSV; write the topics into the file", steps=("--topic",))])
     good, problems = sift_subscribers(
         read_text(file),
         str(file),
@@ -135,9 +135,9 @@ def _read_yaml(file: Path, newsletter: Newsletter, topics: Sequence[str]) -> Rea
         layouts=newsletter.templates.bundle.layouts,
         check_topics=lambda topics_json: parse_topics(topics_json, newsletter.library) and None,
     )
-    by_row: dict[str, list[Problem]] = {}
+    by_row: dict[int | None, list[Problem]] = {}
     for problem in problems:
-        by_row.setdefault(problem.path.partition("]")[0], []).append(problem)
+        by_row.setdefault(row_of(problem), []).append(problem)
     refused = [Refused(found[0].line, tuple(found)) for found in by_row.values()]
     return ReaderList((*(Taken(row.line, row) for row in good), *refused), ())
 
@@ -188,7 +188,7 @@ async def export_suppressed(config: Config) -> int:
 async def lift(config: Config, address: str, reason: str) -> int:
     """Mail an address again."""
     if not reason.strip():
-        raise ConfigError([Problem("say why it may be mailed again", path="--reason")])
+        raise ConfigError([Problem("say why it may be mailed again", steps=("--reason",))])
     checked = parse_address(address)
     async with open_newsletter(config) as newsletter:
         lifted = await newsletter.subscribers.lift_suppression(checked, reason, newsletter.clock.now())

@@ -75,9 +75,9 @@ class PreviewRequest:
 async def preview(config: Config, request: PreviewRequest) -> int:
     """Show the mail that would go out next, or everybody's, touching no state."""
     if request.form not in FORMATS:
-        raise ConfigError([Problem(f"{request.form!r} is none of {', '.join(FORMATS)}", path="--format")])
+        raise ConfigError([Problem(f"{request.form!r} is none of {', '.join(FORMATS)}", steps=("--format",))])
     if request.kind not in MAILS:
-        raise ConfigError([Problem(f"{request.kind!r} is none of {', '.join(MAILS)}", path="--mail")])
+        raise ConfigError([Problem(f"{request.kind!r} is none of {', '.join(MAILS)}", steps=("--mail",))])
     clock = parse_clock(request.at)
     async with _open_for_preview(config, clock, fresh=request.fresh) as newsletter:
         digests, mails = await newsletter.new_digest_builder(), await newsletter.new_mail_builder()
@@ -170,7 +170,7 @@ def parse_clock(text: str) -> Clock:
         at = datetime.fromisoformat(text)
     except ValueError as error:
         message = f"{text!r} is not an instant like 2026-06-16T20:00Z"
-        raise ConfigError([Problem(message, path="--at")]) from error
+        raise ConfigError([Problem(message, steps=("--at",))]) from error
     return FixedClock(at if at.tzinfo else at.replace(tzinfo=UTC))
 
 

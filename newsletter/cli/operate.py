@@ -187,7 +187,9 @@ def parse_edition(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise ConfigError([Problem(f"{text!r} is not a date like 2026-06-16", path="--edition")]) from error
+        raise ConfigError(
+            [Problem(f"{text!r} is not a date like 2026-06-16", steps=("--edition",))]
+        ) from error
 
 
 async def _send_trial(newsletter: Newsletter, to: str, whose: str) -> int:

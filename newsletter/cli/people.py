@@ -83,7 +83,9 @@ async def pause(config: Config, address: str, until: str) -> int:
     try:
         first_on = date.fromisoformat(until) if until else None
     except ValueError as error:
-        raise ConfigError([Problem(f"{until!r} is not a date like 2026-06-16", path="--until")]) from error
+        raise ConfigError(
+            [Problem(f"{until!r} is not a date like 2026-06-16", steps=("--until",))]
+        ) from error
     why = f"paused until {first_on}" if first_on else "paused by the operator"
     paused, is_suppressed = await _move(
         config, address, lambda known, reader: known.pause(reader, first_on, why)
@@ -105,7 +107,7 @@ async def remove(config: Config, address: str) -> int:
 async def restore(config: Config, address: str, reason: str) -> int:
     """Take one subscriber back, and lift the suppression of their address."""
     if not reason.strip():
-        raise ConfigError([Problem("say why they may be mailed again", path="--reason")])
+        raise ConfigError([Problem("say why they may be mailed again", steps=("--reason",))])
     back, _ = await _move(config, address, lambda known, reader: known.restore(reader, reason))
     console.print(f"{back.address} is back; next digest {word_next(back)} UTC")
     return DONE

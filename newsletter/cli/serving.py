@@ -46,7 +46,7 @@ def require_web(config: Config) -> WebSettings:
         message = (
             "is not set, so there are no pages to serve; write at least 'web: {url: https://…}' (docs/web.md)"
         )
-        raise ConfigError([Problem(message, file=str(config.file), path="web")])
+        raise ConfigError([Problem(message, file=str(config.file), steps=("web",))])
     return config.web
 
 

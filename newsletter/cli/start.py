@@ -10,6 +10,7 @@ from newsletter.cli.exit_codes import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES, W
 from newsletter.cli.show import console, show_fetches
 from newsletter.cli.topics import find_doubted_topics, find_odd_topics
 from newsletter.deliver.dns_records import Verdict
+from newsletter.deliver.smtp import SmtpMailer
 from newsletter.errors import MailerError
 from newsletter.files import as_the_operator_is_used_to, find_open, tighten
 from newsletter.model.readers import EmailAddress
@@ -17,7 +18,7 @@ from newsletter.settings.config import Config
 from newsletter.settings.samples import find_reserved_addresses, switch_off_readers
 from newsletter.settings.shipped import find_shipped
 from newsletter.storage import list_sqlite_files, open_database
-from newsletter.wiring import Newsletter, build_relay, open_newsletter
+from newsletter.wiring import Newsletter, open_newsletter
 
 _FILES = {"config.yaml": "config.example.yaml", "subscribers.yaml": "subscribers.yaml"}
 
@@ -187,7 +188,7 @@ async def _check_relay(config: Config) -> bool:
     usable = True
     for relay in config.relays:
         try:
-            console.print(f"relay          {await build_relay(relay).check()}")
+            console.print(f"relay          {await SmtpMailer(relay).check()}")
         except MailerError as error:
             console.print(f"relay          {error}", style="red")
             usable = False

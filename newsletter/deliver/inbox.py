@@ -19,10 +19,9 @@ import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from imap_tools import AND, BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted, MailMessageFlags
 from imap_tools.errors import ImapToolsError
@@ -30,6 +29,7 @@ from imap_tools.errors import ImapToolsError
 from newsletter.errors import MailerError
 from newsletter.files import NotRegularError, read_regular
 from newsletter.model.reports import Unreadable
+from newsletter.model.servers import ImapConfig
 
 MOST_BYTES = 1 << 20
 """So much of a message is read; what reports say stands at their beginning."""
@@ -107,21 +107,6 @@ def _fit_name(name: str, mark: str) -> str:
     if len(os.fsencode(name + mark)) <= _LONGEST_NAME:
         return name + mark
     return hashlib.sha256(os.fsencode(name)).hexdigest() + mark
-
-
-@dataclass(frozen=True, slots=True)
-class ImapConfig:
-    """How to reach a mailbox. "none" is for this machine only."""
-
-    host: str
-    port: int
-    security: Literal["starttls", "tls", "none"]
-    username: str
-    password: str = field(repr=False)
-    folder: str = "INBOX"
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
 
 
 class ImapInbox:

@@ -9,14 +9,12 @@ well: the message has not begun to flow. After that a reply is definite and sile
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
 import ssl
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import aiosmtplib
 from aiosmtplib import (
@@ -32,6 +30,7 @@ from newsletter.deliver.smtp_wire import SmtpClient
 from newsletter.errors import MailerError
 from newsletter.model.mail import Envelope, Silence, SmtpReply
 from newsletter.model.readers import EmailAddress
+from newsletter.model.servers import RelayConfig, is_loopback
 from newsletter.text import clean_line
 
 _GOODBYE_S = 2.0  # QUIT is a courtesy; nobody waits long for its answer
@@ -42,52 +41,6 @@ _REFUSALS = (Answer.LATER, Answer.REFUSED)
 _UNSAFE = re.compile(r"[\s<>\"\x00-\x1f\x7f]")
 
 _NETWORK_ERRORS = (SMTPException, OSError)
-
-Auth = Literal["auto", "plain", "login", "cram-md5", "xoauth2"]
-
-
-@dataclass(frozen=True, slots=True)
-class RelayConfig:
-    """How to reach the relay. TLS is required, with a checked certificate; "none" is for loopback hosts only.
-
-    connect_timeout_s covers everything up to the login. data_timeout_s is the wait for the answer to a
-    message (RFC 5321 section 4.5.3.2.6: 10 minutes). A connection is given up after messages_per_connection, or
-    when it was idle for idle_s. auth "auto" takes the strongest way that both sides know; with "xoauth2" the
-    password is an access token. Certificates are checked against those that the
-    system trusts; SSL_CERT_FILE names others.
-    Raises ValueError for "none" with a host that is not this machine.
-    """
-
-    host: str
-    port: int
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    username: str = ""
-    password: str = field(default="", repr=False)
-    auth: Auth = "auto"
-    connections: int = 4
-    connect_timeout_s: float = 30
-    command_timeout_s: float = 60
-    data_timeout_s: float = 600
-    messages_per_connection: int = 100
-    idle_s: float = 30
-
-    def __post_init__(self) -> None:
-        if self.security == "none" and not self.is_loopback:
-            raise ValueError(
-                f"security 'none' is allowed for this machine only, and {self.host} is another: "
-                "use 'starttls' (port 587) or 'tls' (port 465)"
-            )
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether the host is this machine by its very name, without asking a name server."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host.casefold() == "localhost"
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
 
 
 @dataclass(slots=True, eq=False)
@@ -259,7 +212,7 @@ class SmtpMailer:
             hostname=relay.host,
             port=relay.port,
             # Asking for the name of this machine can take a resolver seconds; loopback need not know it.
-            local_hostname="localhost" if relay.is_loopback else None,
+            local_hostname="localhost" if is_loopback(relay.host) else None,
             timeout=relay.command_timeout_s,
             use_tls=relay.security == "tls",
             start_tls=False,  # ours: who refuses EHLO for now is busy, and is not asked for STARTTLS

@@ -42,7 +42,7 @@ def build_theme(accent: str) -> Theme:
     Raises ConfigError for anything else than six hexadecimal digits: old Outlook misreads short colours.
     """
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", accent):
-        raise ConfigError([Problem(f"{accent!r} is not a colour like #b45309", path="accent")])
+        raise ConfigError([Problem(f"{accent!r} is not a colour like #b45309", steps=("accent",))])
     light = Palette(
         page="#f5f3ef",
         card="#ffffff",

@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from newsletter.address import parse_address
-from newsletter.errors import AddressError, Problem, QueryError, Steps, format_steps
+from newsletter.errors import AddressError, Problem, QueryError, Steps
 from newsletter.model.readers import EmailAddress
 from newsletter.render.language import list_languages
 from newsletter.settings.yaml_text import Document, Value
@@ -190,6 +190,7 @@ def _parse_address(value: object) -> EmailAddress:
 Line = Annotated[str, BeforeValidator(parse_line)]
 Address = Annotated[EmailAddress, BeforeValidator(_parse_address)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Seconds = Annotated[float, BeforeValidator(lambda value: parse_duration(value).total_seconds())]
 Day = Annotated[date, BeforeValidator(parse_date)]
 EverythingElse = Annotated[int, BeforeValidator(parse_everything_else)]
 LanguageCode = Annotated[str, one_of(list_languages())]
@@ -261,7 +262,7 @@ def _check_forms(
     except QueryError as error:
         index, *below = error.path[1:] or (0,)  # the first step is the list itself
         topic = (*steps, first + int(index))
-        return replace(place_mistake(document, topic, (*below,), error), path=format_steps((*topic, *below)))
+        return replace(place_mistake(document, topic, (*below,), error), steps=(*topic, *below))
     return None
 
 

@@ -15,10 +15,11 @@ from datetime import timedelta
 from difflib import get_close_matches
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple, get_args
 from urllib.parse import quote, urlsplit
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     PrivateAttr,
@@ -34,6 +35,7 @@ from newsletter.errors import AddressError, ConfigError, Problem
 from newsletter.model.ledger import Kind, OnUncertain, QuietDay
 from newsletter.model.mail import Identity
 from newsletter.model.readers import EmailAddress
+from newsletter.model.servers import Auth, ImapConfig, RelayConfig, Security, check_security, is_loopback
 from newsletter.model.sources import Source
 from newsletter.settings.checked_yaml import (
     Address,
@@ -43,6 +45,7 @@ from newsletter.settings.checked_yaml import (
     EverythingElse,
     LanguageCode,
     Line,
+    Seconds,
     Section,
     did_you_mean,
     find_topic_problems,
@@ -69,7 +72,6 @@ _MAY_NAME_VARIABLES = (
 )
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _IMAP_PORTS = {"starttls": 143, "tls": 993, "none": 143}
-_AUTHS = ("auto", "plain", "login", "cram-md5", "xoauth2")
 _CATEGORY = re.compile(r"[a-z]{2,9}(?:-[a-z]{2,4})?(?:\.(?:[A-Za-z]{2}|[a-z]{2,6}-[a-z]{2,4}|[a-z]{3,8}))?")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -257,14 +259,6 @@ def make_slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].rstrip("-")
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine. Asks no name server."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.casefold() == "localhost"
-
-
 def _look_up(variable: str, info: ValidationInfo) -> str:
     environ = _context(info)["environ"]
     value = str(environ.get(variable, ""))
@@ -299,6 +293,18 @@ def _context(info: ValidationInfo) -> Any:
     return info.context
 
 
+def _check_security(value: Security, info: ValidationInfo) -> Security:
+    check_security(value, info.data.get("host", "localhost"))
+    return value
+
+
+def _reveal_password(settings: RelaySettings | ImapSettings) -> dict[str, Any]:
+    """Return the values of a server's settings, the password as a text."""
+    password = settings.password.get_secret_value() if settings.password else ""
+    return {**dict(settings), "password": password}
+
+
+_Security = Annotated[Security, one_of(_PORTS), AfterValidator(_check_security)]
 FilePath = Annotated[Path, BeforeValidator(_parse_path)]
 Folder = Annotated[Path, BeforeValidator(_parse_folder)]
 
@@ -325,6 +331,12 @@ class NewsletterSettings(Section):
     accent: Annotated[str, BeforeValidator(_parse_accent)] = "#b45309"
     language: LanguageCode = "en"
     layout: Line = "cards"
+
+    @property
+    def identity(self) -> Identity:
+        given = dict(self)
+        sender: Mailbox = given.pop("sender")
+        return Identity(**given, from_name=sender.name or self.name, from_address=sender.address)
 
 
 class DatabaseSettings(Section):
@@ -386,18 +398,9 @@ class SourceSettings(Section):
 
     @property
     def source(self) -> Source:
-        return Source(
-            name=self.name,
-            kind=self.kind,
-            location=self.location or self.base_url or KINDS[self.kind].site,
-            listing_dates=self.listing_dates,
-            captured_on=self.captured_on,
-            categories=self.categories,
-            authors=self.authors,
-            search=self.search,
-            days_back=self.days_back,
-            cross_lists=self.cross_lists,
-        )
+        given = dict(self)
+        site = given.pop("base_url") or KINDS[self.kind].site
+        return Source(**{**given, "location": self.location or site})
 
 
 class FetchSettings(Section):
@@ -413,36 +416,26 @@ class RelaySettings(Section):
     host: Annotated[str, BeforeValidator(_parse_host)] = Field(
         description="the name of your SMTP server, such as smtp.example.org"
     )
-    security: Annotated[Literal["starttls", "tls", "none"], one_of(_PORTS)] = "starttls"
-    port: Annotated[int, whole_number(1, 65535)] | None = None
+    security: _Security = "starttls"
+    port: Annotated[int, whole_number(1, 65535)] = Field(
+        default_factory=lambda earlier: _PORTS[earlier["security"]]
+    )
     username: Line = ""
     password: Annotated[SecretStr, BeforeValidator(_parse_password)] | None = Field(
         default=None, validate_default=True
     )
-    auth: Annotated[Literal["auto", "plain", "login", "cram-md5", "xoauth2"], one_of(_AUTHS)] = "auto"
+    auth: Annotated[Auth, one_of(get_args(Auth))] = "auto"
     connections: Annotated[int, whole_number(1, 64)] = 4
     messages_per_connection: Annotated[int, whole_number(1, 100_000)] = 100
-    idle: Duration = timedelta(seconds=30)
-    per_second: Annotated[int, whole_number(1, 1000)] | None = None
-    per_day: Annotated[int, whole_number(1, 100_000_000)] | None = None
-    answer_timeout: Duration = timedelta(minutes=10)
+    idle_s: Seconds = Field(default=30, alias="idle")
+    per_second: Annotated[int, whole_number(1, 1000)] = 0
+    per_day: Annotated[int, whole_number(1, 100_000_000)] = 0
+    data_timeout_s: Seconds = Field(default=600, alias="answer_timeout")
 
     @property
-    def name(self) -> str:
-        """What reports call this relay."""
-        return f"{self.host}:{self.port_number}"
-
-    @property
-    def port_number(self) -> int:
-        """The port, or the usual one of the security."""
-        return self.port or _PORTS[self.security]
-
-    @field_validator("security")
-    @classmethod
-    def _is_encrypted(cls, value: str, info: ValidationInfo) -> str:
-        if value == "none" and not is_loopback(info.data.get("host", "localhost")):
-            raise ValueError("'none' is only for a server on this machine; write starttls or tls")
-        return value
+    def config(self) -> RelayConfig:
+        """The same, with the password: only for whoever connects."""
+        return RelayConfig(**_reveal_password(self))
 
     @field_validator("password", mode="after")
     @classmethod
@@ -463,8 +456,10 @@ class ImapSettings(Section):
     host: Annotated[str, BeforeValidator(_parse_host)] = Field(
         description="the name of your IMAP server, such as imap.example.org"
     )
-    security: Annotated[Literal["starttls", "tls", "none"], one_of(_IMAP_PORTS)] = "tls"
-    port: Annotated[int, whole_number(1, 65535)] | None = None
+    security: _Security = "tls"
+    port: Annotated[int, whole_number(1, 65535)] = Field(
+        default_factory=lambda earlier: _IMAP_PORTS[earlier["security"]]
+    )
     username: Line = Field(description="who logs in")
     password: Annotated[SecretStr, BeforeValidator(_parse_password)] = Field(
         description="the name of an environment variable that has it, as ${IMAP_PASSWORD}"
@@ -472,16 +467,9 @@ class ImapSettings(Section):
     folder: Line = "INBOX"
 
     @property
-    def port_number(self) -> int:
-        """The port, or the usual one of the security."""
-        return self.port or _IMAP_PORTS[self.security]
-
-    @field_validator("security")
-    @classmethod
-    def _is_encrypted(cls, value: str, info: ValidationInfo) -> str:
-        if value == "none" and not is_loopback(info.data.get("host", "localhost")):
-            raise ValueError("'none' is only for a server on this machine; write starttls or tls")
-        return value
+    def config(self) -> ImapConfig:
+        """The same, with the password: only for whoever connects."""
+        return ImapConfig(**_reveal_password(self))
 
 
 class BounceSettings(Section):
@@ -679,9 +667,14 @@ class Config(Section):
         return self.subscribers.path
 
     @property
-    def relays(self) -> tuple[RelaySettings, ...]:
+    def relays(self) -> tuple[RelayConfig, ...]:
         """The relays in the order of preference."""
-        return (self.relay, *self.fallback_relays) if self.relay else ()
+        return tuple(relay.config for relay in (self.relay, *self.fallback_relays) if relay)
+
+    @property
+    def identity(self) -> Identity:
+        """Who the newsletter is, for every mail."""
+        return self.newsletter.identity
 
     @property
     def contact_text(self) -> str:
@@ -701,10 +694,10 @@ class Config(Section):
     @classmethod
     def _stand_in_for_one(cls, value: tuple[RelaySettings, ...], info: ValidationInfo) -> object:
         relay = info.data.get("relay")
-        names = [one.name for one in (relay, *value) if one]
+        places = [(one.host, one.port) for one in (relay, *value) if one]
         if value and relay is None:
             raise ValueError("stands in for 'relay', which is missing; write the preferred one there")
-        if len(set(names)) < len(names):
+        if len(set(places)) < len(places):
             raise ValueError("names the same host and port twice; keep one of them")
         return value
 
@@ -722,24 +715,6 @@ class Config(Section):
         self._notes = context["notes"]
         self._samples = context["samples"]
         self._reserved = context["reserved"]
-
-
-def build_identity(config: Config) -> Identity:
-    """Return who the newsletter is, for every mail."""
-    who = config.newsletter
-    return Identity(
-        name=who.name,
-        id=who.id,
-        from_name=who.sender.name or who.name,
-        from_address=who.sender.address,
-        leave_address=who.leave_address,
-        bounce_address=who.bounce_address,
-        reply_to=who.reply_to,
-        postal_address=who.postal_address,
-        accent=who.accent,
-        language=who.language,
-        layout=who.layout,
-    )
 
 
 # --- loading ------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ def check_reader(
         try:
             return parse(text)
         except (ValueError, AddressError) as error:
-            problems.append(Problem(str(error), path=call(field)))
+            problems.append(Problem(str(error), steps=(call(field),)))
             return None
 
     address = read("address", parse_address)
@@ -94,7 +94,7 @@ def check_reader(
     layout = read("layout", lambda text: parse_choice(text, sorted(layouts)))
     rest = read("everything_else", parse_everything_else, str(everything_else))
     if topics_json == "[]" and rest == 0:
-        problems.append(Problem(UNSERVED, path=call("topics")))
+        problems.append(Problem(UNSERVED, steps=(call("topics"),)))
     if problems:
         raise ConfigError(problems)
     return CheckedReader(address, name, Cadence(days, hour, zone), topics_json, rest, language, layout)

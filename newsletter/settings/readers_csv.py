@@ -302,7 +302,7 @@ class _RowReader:
             self._check_shape(row, given["address"])
             return Taken(row.line, self._check(given))
         except ConfigError as error:
-            placed = (Problem(one.message, self._file, row.line, path=one.path) for one in error.problems)
+            placed = (Problem(one.message, self._file, row.line, steps=one.steps) for one in error.problems)
             return Refused(row.line, tuple(placed))
 
     def _cell(self, row: CsvRow, index: int) -> str:
@@ -313,7 +313,7 @@ class _RowReader:
             raise ConfigError([Problem("has more cells than the first row has names")])
         if self._is_guessed and not address.isascii():
             message = f"{address!r} has a letter that is not UTF-8, and is not guessed in an address"
-            raise ConfigError([Problem(f"{message}; save the list as UTF-8", path=self._call("address"))])
+            raise ConfigError([Problem(f"{message}; save the list as UTF-8", steps=(self._call("address"),))])
 
     def _check(self, given: Mapping[str, str]) -> CheckedReader:
         topics = self._read_topics(given.get("topics", ""))
@@ -341,9 +341,9 @@ class _RowReader:
                 parse_topics(topics_json, self._terms.library)
                 self._topics[cell] = topics_json
             except QueryError as error:
-                self._topics[cell] = Problem(word_mistake(error), path=self._call("topics"))
+                self._topics[cell] = Problem(word_mistake(error), steps=(self._call("topics"),))
             except ValueError as error:
-                self._topics[cell] = Problem(f"is no list in JSON: {error}", path=self._call("topics"))
+                self._topics[cell] = Problem(f"is no list in JSON: {error}", steps=(self._call("topics"),))
         return self._topics[cell]
 
     def _call(self, field: str) -> str:

@@ -6,7 +6,6 @@ changes them; who left stays left whatever the file says; a row that disappears 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time
@@ -151,10 +150,10 @@ def sift_subscribers(
     listed = document.value.get("subscribers")
     rows = listed if isinstance(listed, list) else []
     problems += _find_problems_in_rows(document, layouts, check_topics)
-    elsewhere = [problem for problem in problems if _find_row(problem) is None]
+    elsewhere = [problem for problem in problems if row_of(problem) is None]
     if elsewhere:
         raise ConfigError(in_file_order(elsewhere))
-    bad = {_find_row(problem) for problem in problems}
+    bad = {row_of(problem) for problem in problems}
     kept = [index for index in range(len(rows)) if index not in bad]
     whole = replace(document, value={**document.value, "subscribers": [rows[index] for index in kept]})
     parsed, _ = validate(whole, _File, {})
@@ -164,14 +163,16 @@ def sift_subscribers(
         for index, row in zip(kept, parsed.subscribers, strict=True)
     }
     later = [*_find_equal_addresses(document, good.items()), *_find_unserved(document, good.items())]
-    refused = {_find_row(problem) for problem in later}
+    refused = {row_of(problem) for problem in later}
     return [row for index, row in good.items() if index not in refused], in_file_order([*problems, *later])
 
 
-def _find_row(problem: Problem) -> int | None:
-    """Return which row a problem is in; None for one that is in none."""
-    found = re.match(r"subscribers\[(\d+)\]", problem.path)
-    return int(found[1]) if found else None
+def row_of(problem: Problem) -> int | None:
+    """Return which row a problem is in, from 0; None for one that is in none."""
+    match problem.steps:
+        case ("subscribers", int(index), *_):
+            return index
+    return None
 
 
 def _default_check() -> CheckTopics:
@@ -294,7 +295,7 @@ def _find_gone(known: Sequence[Subscriber], rows: Sequence[FileSubscriber]) -> l
             f"{len(gone)} of {len(owned)} readers are missing at once, such as {gone[0].address}; nothing was"
             " changed. Is the file whole? If you mean it, 'newsletter subscribers remove ADDRESS' says so"
         )
-        raise ConfigError([Problem(message, path="subscribers")])
+        raise ConfigError([Problem(message, steps=("subscribers",))])
     return sorted(all_gone, key=lambda reader: reader.address)
 
 

@@ -100,7 +100,7 @@ def require_topics(lines: Iterable[str], library: Mapping[str, Topic], where: st
     as an option of a command."""
     read = read_topics(lines, library, most=1_000)
     if read.mistakes:
-        raise ConfigError([Problem(wrong.told, path=where) for wrong in read.mistakes])
+        raise ConfigError([Problem(wrong.told, steps=(where,)) for wrong in read.mistakes])
     return read
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from newsletter.errors import ConfigError, Problem, Steps, format_steps
+from newsletter.errors import ConfigError, Problem, Steps
 from newsletter.files import NotRegularError, read_regular
 
 Value = str | None | list["Value"] | dict[str, "Value"]
@@ -80,7 +80,7 @@ class Document:
         if offset and steps in self.starts:
             begin = self.starts[steps] - self.source.rfind("\n", 0, self.starts[steps])
             place = Place(place.line, begin + offset)
-        return Problem(message, self.file, place.line, place.column, format_steps(steps))
+        return Problem(message, self.file, place.line, place.column, steps)
 
     def texts_below(self, steps: Steps) -> Iterator[tuple[Steps, str]]:
         """Yield each text at or below a value with its steps, in the order of the file."""
@@ -209,11 +209,11 @@ class _Builder:
     def _note_second(self, event: yaml.Event, steps: Steps) -> None:
         place = _place_of(event)
         message = f"the key stands in line {self.key_places[steps].line} already; keep one of them"
-        self.problems.append(Problem(message, self.file, place.line, place.column, format_steps(steps)))
+        self.problems.append(Problem(message, self.file, place.line, place.column, steps))
 
     def _refusal(self, event: yaml.Event, steps: Steps, message: str) -> ConfigError:
         place = _place_of(event)
-        return ConfigError([Problem(message, self.file, place.line, place.column, format_steps(steps))])
+        return ConfigError([Problem(message, self.file, place.line, place.column, steps)])
 
 
 def _texts(value: Value, steps: Steps) -> Iterator[tuple[Steps, str]]:

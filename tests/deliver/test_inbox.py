@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.deliver.inbox import MOST_BYTES, ImapConfig, ImapInbox, MaildirInbox
+from newsletter.deliver.inbox import MOST_BYTES, ImapInbox, MaildirInbox
 from newsletter.deliver.maildir import file_message, make_maildir
 from newsletter.errors import MailerError
 from newsletter.model.reports import Unreadable
+from newsletter.model.servers import ImapConfig
 from tests.deliver.imap_server import ImapServer, Oddity
 from tests.support.tools import dovecot, find_missing
 

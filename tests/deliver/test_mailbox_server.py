@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from newsletter.deliver.mailbox_server import MailboxServer
-from newsletter.deliver.smtp import RelayConfig, SmtpMailer, SmtpSession
+from newsletter.deliver.smtp import SmtpMailer, SmtpSession
 from newsletter.model.mail import Envelope, Silence, SmtpReply
 from newsletter.model.readers import EmailAddress
+from newsletter.model.servers import RelayConfig
 from tests.deliver.test_maildir import filed, no_file_larger_than
 
 MESSAGE = b"From: news@example.org\r\nSubject: one\r\n\r\n.\r\n..\r\n" + b"x" * 900 + b"\r\n"

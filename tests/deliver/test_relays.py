@@ -11,11 +11,12 @@ import pytest
 from newsletter.deliver.outcome import Meaning, choose_outcome, read_hint, read_reply
 from newsletter.deliver.relay_health import RelayHealth, note_failure, note_reply
 from newsletter.deliver.relays import PooledSession, Relay, RelayPool
-from newsletter.deliver.smtp import RelayConfig, SmtpMailer
+from newsletter.deliver.smtp import SmtpMailer
 from newsletter.errors import MailerError, StoreError
 from newsletter.model.ledger import PauseKind, RelayPause
 from newsletter.model.mail import Deferred, Envelope, Rejected, Silence, SmtpReply
 from newsletter.model.readers import EmailAddress
+from newsletter.model.servers import RelayConfig
 from newsletter.storage import Database, SettingStore, open_database
 from newsletter.workflows.mended_relays import try_failed_relays
 from tests.support.builders import at

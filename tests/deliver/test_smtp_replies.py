@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from newsletter.deliver.outcome import choose_outcome
-from newsletter.deliver.smtp import RelayConfig, SmtpMailer
+from newsletter.deliver.smtp import SmtpMailer
 from newsletter.deliver.smtp_wire import MAX_REPLY_BYTES
 from newsletter.errors import MailerError
 from newsletter.model.mail import Accepted, Envelope, Silence, SmtpReply, Uncertain
 from newsletter.model.readers import EmailAddress
+from newsletter.model.servers import RelayConfig
 from newsletter.text import clean_line
 
 ENVELOPE = Envelope(EmailAddress("bounces@example.org"), EmailAddress("ada@example.org"))

@@ -16,7 +16,7 @@ from newsletter.model.ledger import OnUncertain
 from newsletter.model.mail import Identity
 from newsletter.model.sources import Source
 from newsletter.settings.checked_yaml import Section, fields_of, sections_in
-from newsletter.settings.config import Config, build_identity, load_config, make_slug
+from newsletter.settings.config import Config, load_config, make_slug
 from newsletter.settings.shipped import find_shipped
 
 WHO = "newsletter: {name: Papers, from: Papers <digest@example.org>}\n"
@@ -60,7 +60,7 @@ def test_a_name_a_sender_and_a_source_are_enough(file: Path) -> None:
 
 
 def test_the_identity_fills_in_what_was_left_out(file: Path) -> None:
-    assert build_identity(load(file, WHO + SOURCES)) == Identity(
+    assert load(file, WHO + SOURCES).identity == Identity(
         name="Papers",
         id="papers",
         from_name="Papers",
@@ -181,7 +181,7 @@ def test_the_port_of_the_relay_follows_its_security(given: str, security: str, p
     relay = load(file, WHO + SOURCES + f"relay: {{host: smtp.example.org, {given}}}\n").relay
 
     assert relay is not None
-    assert (relay.security, relay.port_number) == (security, port)
+    assert (relay.security, relay.port) == (security, port)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "'::1'"])
@@ -189,7 +189,7 @@ def test_only_a_relay_on_this_machine_may_go_without_tls(host: str, file: Path) 
     relay = load(file, WHO + SOURCES + f"relay: {{host: {host}, security: none}}\n").relay
 
     assert relay is not None
-    assert relay.port_number == 25
+    assert relay.port == 25
 
 
 def test_topics_are_kept_as_they_are_written(file: Path) -> None:
@@ -785,7 +785,7 @@ def test_the_example_loads_with_all_its_settings_switched_on(file: Path) -> None
         "hf_papers_capture",
     ]
     assert config.relay is not None
-    assert config.relay.port_number == 587
+    assert config.relay.port == 587
     assert config.templates == file.parent / "templates"
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from newsletter.deliver.relays import Relay, RelayPool
-from newsletter.deliver.smtp import RelayConfig, SmtpMailer
+from newsletter.deliver.smtp import SmtpMailer
 from newsletter.model.ledger import Delivery, State
 from newsletter.model.readers import EmailAddress
+from newsletter.model.servers import RelayConfig
 from newsletter.settings.config import load_config
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.build_edition import plan_due

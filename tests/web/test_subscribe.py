@@ -18,10 +18,11 @@ import pytest
 
 from newsletter.address import parse_address
 from newsletter.deliver.relays import Relay, RelayPool
-from newsletter.deliver.smtp import RelayConfig, SmtpMailer
+from newsletter.deliver.smtp import SmtpMailer
 from newsletter.match.budget import UNBOUNDED
 from newsletter.model.ledger import Kind
 from newsletter.model.readers import Asked, Consent, EmailAddress
+from newsletter.model.servers import RelayConfig
 from newsletter.signing import Purpose, Secret, build_token
 from newsletter.storage.ledger.recording import suppress
 from newsletter.web.app import build_app

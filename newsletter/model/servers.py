@@ -1,0 +1,71 @@
+"""The servers that we log in to, and whether they are this machine: made from the configuration."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from typing import Literal
+
+Security = Literal["starttls", "tls", "none"]
+Auth = Literal["auto", "plain", "login", "cram-md5", "xoauth2"]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """How to reach a server. Raises ValueError where it is not this machine and the connection not encrypted."""
+
+    host: str
+    port: int
+    security: Security
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        check_security(self.security, self.host)
+
+    def __str__(self) -> str:
+        """Return what reports call this server."""
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class RelayConfig(Server):
+    """How to reach the relay, and what may be asked of it.
+
+    connect_timeout_s covers everything up to the login. data_timeout_s is the wait for the answer to a
+    message (RFC 5321 section 4.5.3.2.6: 10 minutes). A connection is given up after messages_per_connection, or
+    when it was idle for idle_s. auth "auto" takes the strongest way that both sides know; with "xoauth2" the
+    password is an access token. Certificates are checked against those that the
+    system trusts; SSL_CERT_FILE names others. per_second and per_day are 0 where there is no such limit.
+    """
+
+    auth: Auth = "auto"
+    connections: int = 4
+    connect_timeout_s: float = 30
+    command_timeout_s: float = 60
+    data_timeout_s: float = 600
+    messages_per_connection: int = 100
+    idle_s: float = 30
+    per_second: int = 0
+    per_day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImapConfig(Server):
+    """How to reach a mailbox, and which folder of it is read."""
+
+    folder: str = "INBOX"
+
+
+def check_security(security: Security, host: str) -> None:
+    """Raise ValueError for a connection to another machine that is not encrypted."""
+    if security == "none" and not is_loopback(host):
+        raise ValueError("'none' is only for a server on this machine; write starttls or tls")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine by its very name. Asks no name server."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.casefold() == "localhost"
