@@ -173,6 +173,10 @@ class MailerError(NewsletterError):
         super().__init__(message)
 
 
+class LoginError(MailerError):
+    """A server does not take our login."""
+
+
 class StoreError(NewsletterError):
     """What happened cannot be recorded, so nothing more may be sent.
 

@@ -40,6 +40,9 @@ class Inbox(Protocol):
     async def set_aside(self, name: str) -> None:
         """Put a message that cannot be handled where it is not read again. Raises MailerError."""
 
+    async def check(self) -> str:
+        """Return one line that says that it can be read. Raises MailerError."""
+
     async def close(self) -> None: ...
 
 

@@ -109,7 +109,7 @@ def init(
 @app.command()
 def check(
     config: ConfigPath = DEFAULT_CONFIG,
-    relay: Annotated[bool, typer.Option("--relay", help="Also connect and log in to the relay.")] = False,
+    relay: Annotated[bool, typer.Option("--relay", help="Also log in to relays and bounces.imap.")] = False,
     sources: Annotated[bool, typer.Option("--sources", help="Also fetch every source.")] = False,
     dns: Annotated[bool, typer.Option("--dns", help="Also look SPF, DKIM, DMARC and MX up.")] = False,
     log_json: LogJson = False,

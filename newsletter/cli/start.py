@@ -14,11 +14,11 @@ from newsletter.deliver.smtp import SmtpMailer
 from newsletter.errors import MailerError
 from newsletter.files import as_the_operator_is_used_to, find_open, tighten
 from newsletter.model.readers import EmailAddress
-from newsletter.settings.config import Config
+from newsletter.settings.config import BounceSettings, Config
 from newsletter.settings.samples import find_reserved_addresses, switch_off_readers
 from newsletter.settings.shipped import find_shipped
 from newsletter.storage import list_sqlite_files, open_database
-from newsletter.wiring import Newsletter, open_newsletter
+from newsletter.wiring import Newsletter, build_inbox, open_newsletter
 
 _FILES = {"config.yaml": "config.example.yaml", "subscribers.yaml": "subscribers.yaml"}
 
@@ -74,6 +74,8 @@ async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False
     _check_files(config)
     await _check_topics(config)
     if relay and not await _check_relay(config):
+        code = COULD_NOT_RUN
+    if relay and config.bounces and not await _check_mailbox(config.bounces):
         code = COULD_NOT_RUN
     return code
 
@@ -193,3 +195,15 @@ async def _check_relay(config: Config) -> bool:
             console.print(f"relay          {error}", style="red")
             usable = False
     return usable
+
+
+async def _check_mailbox(settings: BounceSettings) -> bool:
+    inbox = build_inbox(settings)
+    try:
+        console.print(f"bounces        {await inbox.check()}")
+    except MailerError as error:
+        console.print(f"bounces        {error}", style="red")
+        return False
+    finally:
+        await inbox.close()
+    return True

@@ -26,7 +26,8 @@ from typing import Any, TypeVar
 from imap_tools import AND, BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted, MailMessageFlags
 from imap_tools.errors import ImapToolsError
 
-from newsletter.errors import MailerError
+from newsletter.deliver.oauth import AccessTokens
+from newsletter.errors import LoginError, MailerError
 from newsletter.files import NotRegularError, read_regular
 from newsletter.model.reports import Unreadable
 from newsletter.model.servers import ImapConfig
@@ -74,6 +75,12 @@ class MaildirInbox:
         """Put a message where it is not read again. Raises MailerError where the Maildir cannot be written."""
         await self._move(name, self._folder / f".{SET_ASIDE}", "new", "")
 
+    async def check(self) -> str:
+        """Return one line that says that the Maildir can be read. Raises MailerError."""
+        async for _ in self.read():
+            break
+        return f"Maildir {self._folder}: readable"
+
     async def close(self) -> None:
         """Nothing is kept open."""
 
@@ -114,6 +121,7 @@ class ImapInbox:
 
     def __init__(self, config: ImapConfig) -> None:
         self._config = config
+        self._tokens = AccessTokens(config.oauth) if config.oauth else None
         self._mailbox: BaseMailBox | None = None
         self.set_aside_place = f"the folder {SET_ASIDE} of mailbox {config}, or flagged"
 
@@ -130,6 +138,11 @@ class ImapInbox:
     async def set_aside(self, name: str) -> None:
         """Copy a message into a folder of its own, or flag it, and mark it as seen. Raises MailerError."""
         await self._call(partial(_set_aside, uid=name, folder=self._config.folder))
+
+    async def check(self) -> str:
+        """Log in and open the folder; return one line that says so. Raises MailerError."""
+        await self._call(lambda mailbox: mailbox.client.noop())
+        return f"mailbox {self._config}: logged in as {self._config.username}, folder {self._config.folder}"
 
     async def close(self) -> None:
         """Log out."""
@@ -151,7 +164,7 @@ class ImapInbox:
         await self._call(lambda mailbox: mailbox.client.noop())
         return Unreadable(said)
 
-    def _open(self) -> BaseMailBox:
+    def _open(self, token: str) -> BaseMailBox:
         if self._mailbox is None:
             config = self._config
             if config.security == "tls":
@@ -164,7 +177,18 @@ class ImapInbox:
                 )
             else:
                 mailbox = MailBoxUnencrypted(config.host, config.port, timeout=_TIMEOUT_S)
-            mailbox.login(config.username, config.password, initial_folder=config.folder)
+            try:
+                if token:
+                    mailbox.xoauth2(config.username, token, initial_folder=None)
+                else:
+                    mailbox.login(config.username, config.password, initial_folder=None)
+            except (ImapToolsError, imaplib.IMAP4.error) as error:
+                if self._tokens:
+                    self._tokens.forget(token)  # it may have been revoked; the next look brings another
+                raise LoginError(
+                    f"{self._word(error)}; check bounces.imap, and that the account may log in over IMAP"
+                ) from error
+            mailbox.folder.set(config.folder)
             self._mailbox = mailbox
         return self._mailbox
 
@@ -173,9 +197,12 @@ class ImapInbox:
 
         Raises MailerError; a passing one where the connection is lost, so that the next call opens another.
         """
+        token = await self._tokens.get() if self._tokens and self._mailbox is None else ""
         try:
             async with asyncio.timeout(_CALL_DEADLINE_S):
-                return await _in_thread(lambda: act(self._open()))
+                return await _in_thread(lambda: act(self._open(token)))
+        except LoginError:
+            raise
         except imaplib.IMAP4.readonly as error:
             self._drop()
             raise MailerError(

@@ -25,9 +25,10 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
+from newsletter.deliver.oauth import AccessTokens
 from newsletter.deliver.outcome import Answer, read_answer
 from newsletter.deliver.smtp_wire import SmtpClient
-from newsletter.errors import MailerError
+from newsletter.errors import LoginError, MailerError
 from newsletter.model.mail import Envelope, Silence, SmtpReply
 from newsletter.model.readers import EmailAddress
 from newsletter.model.servers import RelayConfig, is_loopback
@@ -64,6 +65,7 @@ class SmtpMailer:
     def __init__(self, relay: RelayConfig) -> None:
         self.connections = relay.connections
         self._relay = relay
+        self._tokens = AccessTokens(relay.oauth) if relay.oauth else None
         self._places = asyncio.Semaphore(relay.connections)
         self._idle: list[_Connection] = []
 
@@ -207,6 +209,17 @@ class SmtpMailer:
 
     async def _connect(self) -> aiosmtplib.SMTP | SmtpReply:
         """Return a client that is connected, secured and logged in; the reply if the relay is busy now."""
+        if self._tokens is None:
+            return await self._open_client("")
+        token = await self._tokens.get()
+        try:
+            return await self._open_client(token)
+        except LoginError:
+            # It may have been revoked before its time: one that is new decides.
+            self._tokens.forget(token)
+            return await self._open_client(await self._tokens.get())
+
+    async def _open_client(self, token: str) -> aiosmtplib.SMTP | SmtpReply:
         relay = self._relay
         client = SmtpClient(
             hostname=relay.host,
@@ -225,12 +238,13 @@ class SmtpMailer:
                     await client.starttls()
                     await _greet(client)
                 if relay.username:
-                    await _log_in(client, relay)
+                    await _log_in(client, relay, token)
         except _NETWORK_ERRORS as error:
             _drop(client)
             if isinstance(error, SMTPResponseException) and _means_later(error):
                 return _reply(error)
-            raise MailerError(_explain(relay, error)) from error
+            kind = LoginError if isinstance(error, SMTPAuthenticationError) else MailerError
+            raise kind(_explain(relay, error)) from error
         except BaseException:
             _drop(client)
             raise
@@ -327,7 +341,10 @@ async def _greet(client: aiosmtplib.SMTP) -> None:
         await client.helo()
 
 
-async def _log_in(client: aiosmtplib.SMTP, relay: RelayConfig) -> None:
+async def _log_in(client: aiosmtplib.SMTP, relay: RelayConfig, token: str) -> None:
+    if token:
+        await client.auth_xoauth2(relay.username, token)
+        return
     match relay.auth:
         case "auto":
             await client.login(relay.username, relay.password)
@@ -337,8 +354,6 @@ async def _log_in(client: aiosmtplib.SMTP, relay: RelayConfig) -> None:
             await client.auth_login(relay.username, relay.password)
         case "cram-md5":
             await client.auth_crammd5(relay.username, relay.password)
-        case "xoauth2":
-            await client.auth_xoauth2(relay.username, relay.password)
 
 
 async def _ask(client: aiosmtplib.SMTP, command: bytes, timeout_s: float) -> SmtpReply:
@@ -438,7 +453,9 @@ def _diagnose(relay: RelayConfig, error: BaseException) -> tuple[str, str]:
     if isinstance(error, SMTPAuthenticationError):
         return (
             f"it refused the login as {relay.username} ({_reply(error)})",
-            "check relay.username and the password",
+            "allow this account to send by SMTP where it is administered, and check relay.username and relay.oauth"
+            if relay.oauth
+            else "check relay.username and the password",
         )
     if isinstance(error, TimeoutError):
         return (
@@ -450,7 +467,7 @@ def _diagnose(relay: RelayConfig, error: BaseException) -> tuple[str, str]:
     if "No suitable authentication" in str(error):
         return (
             "it offers only XOAUTH2 to log in",
-            "set relay.auth: xoauth2, with an access token as the password",
+            "it takes access tokens in place of a password: set relay.oauth",
         )
     if "auth" in str(error).casefold():
         return "it takes no login here", "use its submission port (587 or 465), or leave relay.username out"

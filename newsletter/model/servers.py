@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 Security = Literal["starttls", "tls", "none"]
-Auth = Literal["auto", "plain", "login", "cram-md5", "xoauth2"]
+Auth = Literal["auto", "plain", "login", "cram-md5"]
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthConfig:
+    """Where access tokens come from, and what for.
+
+    Without a refresh_token the program asks with its own credentials (RFC 6749 section 4.4). file keeps refresh tokens
+    that the server has replaced.
+    """
+
+    token_url: str
+    client_id: str
+    file: Path
+    client_secret: str = field(default="", repr=False)
+    refresh_token: str = field(default="", repr=False)
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """How to reach a server. Raises ValueError where it is not this machine and the connection not encrypted."""
+    """How to reach a server, and how to log in: with a password, or with access tokens (oauth).
+
+    Raises ValueError where it is not this machine and the connection is not encrypted.
+    """
 
     host: str
     port: int
     security: Security
     username: str = ""
     password: str = field(default="", repr=False)
+    oauth: OAuthConfig | None = None
 
     def __post_init__(self) -> None:
         check_security(self.security, self.host)
@@ -34,9 +55,9 @@ class RelayConfig(Server):
 
     connect_timeout_s covers everything up to the login. data_timeout_s is the wait for the answer to a
     message (RFC 5321 section 4.5.3.2.6: 10 minutes). A connection is given up after messages_per_connection, or
-    when it was idle for idle_s. auth "auto" takes the strongest way that both sides know; with "xoauth2" the
-    password is an access token. Certificates are checked against those that the
-    system trusts; SSL_CERT_FILE names others. per_second and per_day are 0 where there is no such limit.
+    when it was idle for idle_s. auth "auto" takes the strongest way that both sides know. Certificates are checked
+    against those that the system trusts; SSL_CERT_FILE names others. per_second and per_day are 0 where
+    there is no such limit.
     """
 
     auth: Auth = "auto"

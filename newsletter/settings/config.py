@@ -35,7 +35,15 @@ from newsletter.errors import AddressError, ConfigError, Problem
 from newsletter.model.ledger import Kind, OnUncertain, QuietDay
 from newsletter.model.mail import Identity
 from newsletter.model.readers import EmailAddress
-from newsletter.model.servers import Auth, ImapConfig, RelayConfig, Security, check_security, is_loopback
+from newsletter.model.servers import (
+    Auth,
+    ImapConfig,
+    OAuthConfig,
+    RelayConfig,
+    Security,
+    check_security,
+    is_loopback,
+)
 from newsletter.model.sources import Source
 from newsletter.settings.checked_yaml import (
     Address,
@@ -68,6 +76,11 @@ _MAY_NAME_VARIABLES = (
     ("relay", "password"),
     ("fallback_relays", 0, "password"),
     ("bounces", "imap", "password"),
+    *(
+        (*place, "oauth", name)
+        for place in (("relay",), ("fallback_relays", 0), ("bounces", "imap"))
+        for name in ("client_secret", "refresh_token")
+    ),
     ("database", "url"),
 )
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -298,10 +311,14 @@ def _check_security(value: Security, info: ValidationInfo) -> Security:
     return value
 
 
-def _reveal_password(settings: RelaySettings | ImapSettings) -> dict[str, Any]:
-    """Return the values of a server's settings, the password as a text."""
-    password = settings.password.get_secret_value() if settings.password else ""
-    return {**dict(settings), "password": password}
+def _reveal(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""
+
+
+def _reveal_login(settings: RelaySettings | ImapSettings) -> dict[str, Any]:
+    """Return the values of a server's settings, its secrets as texts."""
+    oauth = settings.oauth.config if settings.oauth else None
+    return {**dict(settings), "password": _reveal(settings.password), "oauth": oauth}
 
 
 _Security = Annotated[Security, one_of(_PORTS), AfterValidator(_check_security)]
@@ -410,6 +427,43 @@ class FetchSettings(Section):
     arxiv_api: Annotated[str, BeforeValidator(_parse_base_url)] = KINDS["arxiv_papers"].site
 
 
+Password = Annotated[SecretStr, BeforeValidator(_parse_password)]
+
+
+class OAuthSettings(Section):
+    """Access tokens in place of a password (OAuth 2)."""
+
+    token_url: Annotated[str, BeforeValidator(_parse_base_url)] = Field(
+        description="where tokens come from, such as https://oauth2.googleapis.com/token"
+    )
+    client_id: Line = Field(description="the id of your application, as it was registered with the provider")
+    client_secret: Password | None = None
+    refresh_token: Password | None = None
+    scope: Line = ""
+    file: FilePath = Field(default=Path("oauth-tokens.json"), validate_default=True)
+
+    @model_validator(mode="after")
+    def _has_a_credential(self) -> OAuthSettings:
+        if self.refresh_token is None and self.client_secret is None:
+            raise ValueError("needs 'refresh_token', or 'client_secret' to log in as an application")
+        return self
+
+    @property
+    def config(self) -> OAuthConfig:
+        """The same, with the secrets: only for whoever asks for a token."""
+        secrets = {"client_secret": _reveal(self.client_secret), "refresh_token": _reveal(self.refresh_token)}
+        return OAuthConfig(**{**dict(self), **secrets})
+
+
+def _stands_alone(password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+    """Check a login with access tokens: it has a username and no password beside them."""
+    if password is not None:
+        raise ValueError("is given beside 'oauth'; keep one of them")
+    if info.data.get("username") == "":
+        raise ValueError("is left out for 'oauth', which wants a 'username' beside it")
+    return password
+
+
 class RelaySettings(Section):
     """The SMTP server that takes our mail. TLS is required, except to this machine."""
 
@@ -421,9 +475,8 @@ class RelaySettings(Section):
         default_factory=lambda earlier: _PORTS[earlier["security"]]
     )
     username: Line = ""
-    password: Annotated[SecretStr, BeforeValidator(_parse_password)] | None = Field(
-        default=None, validate_default=True
-    )
+    oauth: OAuthSettings | None = None
+    password: Password | None = Field(default=None, validate_default=True)
     auth: Annotated[Auth, one_of(get_args(Auth))] = "auto"
     connections: Annotated[int, whole_number(1, 64)] = 4
     messages_per_connection: Annotated[int, whole_number(1, 100_000)] = 100
@@ -435,13 +488,15 @@ class RelaySettings(Section):
     @property
     def config(self) -> RelayConfig:
         """The same, with the password: only for whoever connects."""
-        return RelayConfig(**_reveal_password(self))
+        return RelayConfig(**_reveal_login(self))
 
     @field_validator("password", mode="after")
     @classmethod
     def _goes_with_username(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         username = info.data.get("username")
-        if value is None and username:
+        if info.data.get("oauth"):
+            return _stands_alone(value, info)
+        if value is None and username and "oauth" in info.data:
             raise ValueError(
                 "is missing: with a username, write ${SMTP_PASSWORD} here and set that environment variable"
             )
@@ -461,15 +516,25 @@ class ImapSettings(Section):
         default_factory=lambda earlier: _IMAP_PORTS[earlier["security"]]
     )
     username: Line = Field(description="who logs in")
-    password: Annotated[SecretStr, BeforeValidator(_parse_password)] = Field(
-        description="the name of an environment variable that has it, as ${IMAP_PASSWORD}"
-    )
+    oauth: OAuthSettings | None = None
+    password: Password | None = Field(default=None, validate_default=True)
     folder: Line = "INBOX"
 
     @property
     def config(self) -> ImapConfig:
         """The same, with the password: only for whoever connects."""
-        return ImapConfig(**_reveal_password(self))
+        return ImapConfig(**_reveal_login(self))
+
+    @field_validator("password", mode="after")
+    @classmethod
+    def _is_one_way_to_log_in(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if info.data.get("oauth"):
+            return _stands_alone(value, info)
+        if value is None and "oauth" in info.data:
+            raise ValueError(
+                "is missing: write the name of an environment variable that has it, as ${IMAP_PASSWORD}"
+            )
+        return value
 
 
 class BounceSettings(Section):
@@ -766,7 +831,7 @@ def _find_stray_variables(document: Document) -> Iterator[Problem]:
         found = _VARIABLE.search(text)
         anywhere = tuple(0 if isinstance(step, int) else step for step in steps)
         if found and steps[0] != "topics" and anywhere not in _MAY_NAME_VARIABLES:
-            message = f"{found[0]} is not filled in here; only in passwords and in database.url"
+            message = f"{found[0]} is not filled in here; only in passwords, tokens and database.url"
             yield document.problem(steps, message)
 
 

@@ -17,7 +17,7 @@ from newsletter.deliver.maildir import file_message, make_maildir
 from newsletter.errors import MailerError
 from newsletter.model.reports import Unreadable
 from newsletter.model.servers import ImapConfig
-from tests.deliver.imap_server import ImapServer, Oddity
+from tests.support.imap_server import ImapServer, Oddity
 from tests.support.tools import dovecot, find_missing
 
 MAILS = [b"Subject: one\r\n\r\nfirst\r\n", b"Subject: two\r\n\r\nsecond\r\n"]

@@ -234,6 +234,10 @@ def test_a_configuration_does_not_change(file: Path) -> None:
 
 
 RELAY = "relay:\n  host: smtp.example.org\n  username: digest\n  password: "
+OAUTH = (
+    "relay:\n  host: smtp.example.org\n  username: digest\n"
+    "  oauth: {token_url: https://t.example.org/token, client_id: x, "
+)
 
 
 def test_secrets_come_from_the_environment_and_are_not_shown(file: Path) -> None:
@@ -355,6 +359,35 @@ def source(given: str) -> str:
             "relay.password",
             "must not stand in this file",
             "${SMTP_PASSWORD}",
+        ),
+        (
+            OAUTH + "client_secret: '${HOME}'}\n" + "  password: '${HOME}'\n" + WHO + SOURCES,
+            5,
+            "relay.password",
+            "is given beside 'oauth'",
+            "keep one",
+        ),
+        (
+            OAUTH + "client_secret: hunter2}\n" + WHO + SOURCES,
+            4,
+            "relay.oauth.client_secret",
+            "a secret must not stand",
+            "${",
+        ),
+        (OAUTH + "scope: x}\n" + WHO + SOURCES, 4, "relay.oauth", "needs 'refresh_token'", "'client_secret'"),
+        (
+            OAUTH.replace("  username: digest\n", "") + "client_secret: '${HOME}'}\n" + WHO + SOURCES,
+            1,
+            "relay.password",
+            "is left out",
+            "'username'",
+        ),
+        (
+            OAUTH.replace("https:", "http:") + "client_secret: '${HOME}'}\n" + WHO + SOURCES,
+            4,
+            "relay.oauth.token_url",
+            "is not encrypted",
+            "https://",
         ),
         (RELAY + "'${UNSET}'\n" + WHO + SOURCES, 4, "relay.password", "UNSET is not set", "set it before"),
         (WHO + SOURCES + "relay: {security: tls}\n", 3, "relay.host", "is missing", "smtp.example.org"),
@@ -639,7 +672,7 @@ def source(given: str) -> str:
             3,
             "contact",
             "${ME} is not filled in here",
-            "passwords and in database.url",
+            "passwords, tokens and database.url",
         ),
         (WHO + SOURCES + "topics: RAG\n", 3, "topics", "a list is expected here", "begin with '- '"),
         (
@@ -773,8 +806,10 @@ def test_the_example_loads_as_it_is(file: Path) -> None:
 def test_the_example_loads_with_all_its_settings_switched_on(file: Path) -> None:
     (file.parent / "templates").mkdir()
 
+    # Of two ways to do one thing the file has one: to get bounces, and to log in.
     text = switched_on(EXAMPLE).replace("  maildir: /var/mail/bounces\n", "")
-    names = ("SMTP_PASSWORD", "SMTP2_PASSWORD", "IMAP_PASSWORD")
+    text = text.replace("  password: ${SMTP_PASSWORD}\n", "")
+    names = ("SMTP2_PASSWORD", "IMAP_PASSWORD", "OAUTH_CLIENT_SECRET", "OAUTH_REFRESH_TOKEN")
     config = load(file, text, dict.fromkeys(names, SECRET))
 
     assert [source.kind for source in config.source_list] == [
@@ -786,6 +821,8 @@ def test_the_example_loads_with_all_its_settings_switched_on(file: Path) -> None
     ]
     assert config.relay is not None
     assert config.relay.port == 587
+    assert config.relay.oauth is not None
+    assert config.relay.oauth.file == file.parent / "oauth-tokens.json"
     assert config.templates == file.parent / "templates"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +17,8 @@ ends, or nothing comes."""
 class ImapServer:
     """``async with ImapServer(messages) as server:`` listens on 127.0.0.1. UIDs count from 101.
 
-    odd says how some are answered, refused which commands are answered with NO. flags are those of each UID, copied
+    odd says how some are answered, refused which commands are answered with NO. logins: user to access token, which
+    are wanted then (XOAUTH2). flags are those of each UID, copied
     the UIDs that were copied elsewhere.
     """
 
@@ -26,12 +28,14 @@ class ImapServer:
         *,
         odd: Mapping[int, Oddity] | None = None,
         refused: Collection[str] = (),
+        logins: Mapping[str, str] | None = None,
     ) -> None:
         self.messages = {101 + place: message for place, message in enumerate(messages)}
         self.flags: dict[int, set[str]] = {uid: set() for uid in self.messages}
         self.copied: list[tuple[int, str]] = []
         self._odd = odd or {}
         self._refused = refused
+        self._logins = logins
         self._connections: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
@@ -50,17 +54,24 @@ class ImapServer:
         with suppress(ConnectionError):
             while line := (await reader.readline()).decode():
                 tag, _, rest = line.strip().partition(" ")
+                if rest.startswith("AUTHENTICATE XOAUTH2"):
+                    writer.write(b"+ \r\n")
+                    said = base64.b64decode(await reader.readline()).decode()
+                    rest = "NOOP" if said in self._right_logins() else "REFUSED"
                 if not await self._answer(tag, rest.removeprefix("UID "), writer):
                     break
                 await writer.drain()
         self._connections.discard(writer)
         writer.close()
 
+    def _right_logins(self) -> list[str]:
+        return [f"user={user}\1auth=Bearer {token}\1\1" for user, token in (self._logins or {}).items()]
+
     async def _answer(self, tag: str, command: str, writer: asyncio.StreamWriter) -> bool:
         """Answer one command; False where the connection ends."""
         verb, _, rest = command.partition(" ")
         verb = verb.upper()
-        if verb in self._refused:
+        if verb in self._refused or verb == "REFUSED":
             writer.write(f"{tag} NO not here\r\n".encode())
             return True
         if verb == "CAPABILITY":
