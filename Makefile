@@ -73,6 +73,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.delivery
 	$(BIN)/python -m benchmarks.bounces --data $(or $(BOUNCES),../shared/data/bounces)
 	$(BIN)/python -m benchmarks.web
+	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.relevance --data $(or $(DATA),../shared/data/relevance)
 
 clean:

@@ -9,12 +9,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from newsletter import __version__
-from newsletter.collect.fetch import HttpFetcher
 from newsletter.compose.slots import fingerprint_zones
 from newsletter.deliver.dkim import DkimKey, load_dkim_key
 from newsletter.deliver.inbox import ImapInbox, MaildirInbox
@@ -62,13 +61,17 @@ from newsletter.workflows.build_edition import realign_schedule
 from newsletter.workflows.build_mail import MailBuilder
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
 from newsletter.workflows.compose_digests import DigestBuilder
-from newsletter.workflows.handle_bounces import IncomingReport, handle_bounces
 from newsletter.workflows.health import SHOWN_SET_ASIDE, Health, load_health
 from newsletter.workflows.import_subscribers import choose_subscribers
 from newsletter.workflows.liked_papers import choose_lookup
 from newsletter.workflows.send_pending import Sender
 from newsletter.workflows.subscribe import thin_unconfirmed
 from newsletter.workflows.subscriptions import Subscriptions
+
+# What only some commands need and is dear to import, the HTTP client above all, is imported where it is used.
+if TYPE_CHECKING:
+    from newsletter.collect.fetch import HttpFetcher
+    from newsletter.workflows.handle_bounces import IncomingReport
 
 log = structlog.get_logger()
 
@@ -256,6 +259,8 @@ class Newsletter:
 
     async def handle_bounces(self) -> IncomingReport:
         """Read what came back, and do what follows; return what that was. Raises MailerError."""
+        from newsletter.workflows.handle_bounces import IncomingReport, handle_bounces
+
         if self.config.bounces is None:
             return IncomingReport()
         inbox = build_inbox(self.config.bounces)
@@ -280,6 +285,8 @@ class Newsletter:
     @asynccontextmanager
     async def fetcher(self) -> AsyncIterator[HttpFetcher]:
         """Open the fetcher; file sources are relative to the configuration's folder."""
+        from newsletter.collect.fetch import HttpFetcher
+
         fetcher = HttpFetcher(
             version=__version__,
             contact=self.config.contact_text,

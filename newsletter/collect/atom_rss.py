@@ -17,8 +17,6 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import feedparser
-
 from newsletter.collect.fields import read_text
 from newsletter.collect.identity import choose_keys
 from newsletter.collect.plain import (
@@ -96,6 +94,8 @@ def read_feed(fetched: Fetched) -> Mapping[str, Any]:
     An item in whose middle the answer ends is not among them: without its link and id it would be another one
     than when it is read whole. Raises FeedError for what is no feed.
     """
+    import feedparser  # here: most commands read no feed
+
     body = fetched.body.lstrip()  # blanks before an XML declaration make it malformed, and are common
     if body[:1] in (b"{", b"["):
         raise FeedError("expected an RSS or Atom feed, found JSON")
@@ -191,8 +191,10 @@ def read_quiet_days(body: bytes) -> frozenset[int]:
 
 def _problems(feed: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with the feed as a whole; that its encoding was declared wrongly does no harm."""
+    from feedparser import CharacterEncodingOverride
+
     error = feed.get("bozo_exception")
-    if error is not None and not isinstance(error, feedparser.CharacterEncodingOverride):
+    if error is not None and not isinstance(error, CharacterEncodingOverride):
         yield f"not well-formed: {clean_line(str(error), 200)}"
 
 

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urljoin
 
-from bs4.filter import SoupStrainer
-
 from newsletter.collect import atom_rss, json_feed
 from newsletter.collect.kind import SourceKind
 from newsletter.collect.plain import clean_url, parse_page
@@ -62,8 +60,7 @@ def _find_feeds(fetched: Fetched) -> Iterator[str]:
     Source: https://html.spec.whatwg.org/multipage/links.html#rel-alternate
     """
     # lxml finds its way through deep nesting; only the two tags that matter are kept.
-    wanted = SoupStrainer(["link", "base"])
-    page = parse_page(fetched.body[:_MAX_PAGE_BYTES], wanted)
+    page = parse_page(fetched.body[:_MAX_PAGE_BYTES], ["link", "base"])
     base = fetched.url
     if (named := page.find("base", href=True)) is not None:
         base = _join(base, str(named["href"])) or base

@@ -14,8 +14,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from bs4.filter import SoupStrainer
-
 from newsletter.collect.fields import parse_iso_time, read_line, read_list
 from newsletter.collect.identity import choose_keys, parse_arxiv_id
 from newsletter.collect.kind import SourceKind
@@ -97,8 +95,8 @@ def _read_api(body: bytes) -> list[Any]:
 
 def _read_page(body: bytes) -> tuple[date | None, list[Any]]:
     """Return the date and the records that a page carries as escaped JSON in an attribute."""
-    wanted = SoupStrainer(attrs={"data-target": "DailyPapers"})
-    node = parse_page(body, wanted).select_one('[data-target="DailyPapers"]')
+    page = parse_page(body, attributes={"data-target": "DailyPapers"})
+    node = page.select_one('[data-target="DailyPapers"]')
     if node is None or not isinstance(props := node.get("data-props"), str):
         raise FeedError('the page has no element with data-target="DailyPapers" and data-props')
     data = _load_json(props, "data-props")

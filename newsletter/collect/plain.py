@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
-from bs4.filter import SoupStrainer
 
 from newsletter.errors import FeedError
 from newsletter.text import clean_line, clean_output
 
-# Pages that begin with an XML declaration, texts that look like an address: both are read as they should be.
-# For the whole process, because parsers run in threads and filters cannot be set for one.
-warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)
-warnings.filterwarnings("ignore", category=MarkupResemblesLocatorWarning)
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup
 
 MAX_ITEMS = 2_000
 MAX_TITLE_CHARS = 1_000
@@ -62,6 +61,18 @@ def clean_url(text: str) -> str:
     return url if parts.scheme in ("http", "https") and parts.hostname else ""
 
 
+@cache
+def _load_parser() -> type[BeautifulSoup]:
+    """Return the parser of HTML, imported when the first markup comes: most commands see none."""
+    from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
+
+    # Pages that begin with an XML declaration, texts that look like an address: both are read as they should be.
+    # For the whole process, because parsers run in threads and filters cannot be set for one.
+    warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)
+    warnings.filterwarnings("ignore", category=MarkupResemblesLocatorWarning)
+    return BeautifulSoup
+
+
 def parse_markup(markup: str, max_chars: int) -> str:
     """Return the visible text of an HTML fragment in one line. Words of different paragraphs stay apart.
 
@@ -73,7 +84,7 @@ def parse_markup(markup: str, max_chars: int) -> str:
         return clean_line(markup, max_chars)
     if _is_deep(markup):
         markup = _TAG.sub(" ", markup)
-    soup = BeautifulSoup(clean_output(markup), "lxml")
+    soup = _load_parser()(clean_output(markup), "lxml")
     for tag in soup.find_all(_UNSEEN):
         tag.clear()
     for tag in soup.find_all(_BLOCKS):
@@ -83,10 +94,18 @@ def parse_markup(markup: str, max_chars: int) -> str:
     return clean_line(soup.get_text(), max_chars)
 
 
-def parse_page(body: bytes, only: SoupStrainer) -> BeautifulSoup:
-    """Return those elements of a web page that the strainer names. Raises FeedError where it cannot be read."""
+def parse_page(
+    body: bytes, tags: Sequence[str] = (), attributes: Mapping[str, str] = MappingProxyType({})
+) -> BeautifulSoup:
+    """Return the elements of a web page that have one of these tags (any, where none is named) and these attributes.
+
+    Raises FeedError where the page cannot be read.
+    """
+    from bs4.filter import SoupStrainer
+
+    wanted = SoupStrainer(list(tags) or None, dict(attributes))
     try:
-        return BeautifulSoup(body, "lxml", parse_only=only)
+        return _load_parser()(body, "lxml", parse_only=wanted)
     except ValueError as error:  # the name of its charset holds control characters
         raise FeedError(f"the page cannot be read: {clean_line(str(error), 200)}") from error
 

@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import aiohttp
-
 from newsletter.errors import MailerError
 from newsletter.files import write_private
 from newsletter.model.servers import OAuthConfig
@@ -90,6 +88,8 @@ class AccessTokens:
 
     async def _ask(self, grant: Mapping[str, str]) -> TokenAnswer:
         """Send one request (RFC 6749 sections 4.4.2 and 6). Raises MailerError."""
+        import aiohttp  # here: it is dear to import, and few logins need it
+
         config = self._config
         host = urlsplit(config.token_url).netloc
         given = {"client_id": config.client_id, "client_secret": config.client_secret, "scope": config.scope}

@@ -16,11 +16,13 @@ from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from itertools import pairwise
-
-from bs4 import BeautifulSoup, Tag
+from typing import TYPE_CHECKING
 
 from newsletter.deliver.encoding import measure_part
 from newsletter.model.mail import Piece
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup, Tag
 
 MAX_HTML_BYTES = 100_000  # Gmail hides what is behind about 102 kB
 _SINGLE = ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type")
@@ -75,6 +77,11 @@ class _Mail:
 
     @cached_property
     def soup(self) -> BeautifulSoup:
+        return self.parse_html()
+
+    def parse_html(self) -> BeautifulSoup:
+        from bs4 import BeautifulSoup  # here: previews alone need it
+
         return BeautifulSoup(self.html, "lxml")
 
     @cached_property
@@ -92,8 +99,7 @@ class _Mail:
     @cached_property
     def preheader(self) -> Tag | None:
         wrapper = self.soup.select_one("[role=article]")
-        first = wrapper.find(True) if wrapper else None
-        return first if isinstance(first, Tag) else None
+        return wrapper.select_one("*") if wrapper else None
 
 
 def check_message(message: bytes) -> tuple[Check, ...]:
@@ -212,7 +218,7 @@ def _plain_text(mail: _Mail) -> _Faults:
 
 
 def _text_cover(mail: _Mail) -> _Faults:
-    visible = BeautifulSoup(mail.html, "lxml")
+    visible = mail.parse_html()
     for unseen in (
         *visible.find_all(["style", "title"]),
         *visible.find_all(style=re.compile("display: ?none")),
@@ -234,11 +240,7 @@ def _language(mail: _Mail) -> _Faults:
     wanted = mail.header("Content-Language")
     places = [mail.soup.html, mail.soup.select_one("[role=article]")]
     for place in places:
-        if (
-            not isinstance(place, Tag)
-            or place.get("lang") != wanted
-            or place.get("dir") not in ("ltr", "rtl")
-        ):
+        if place is None or place.get("lang") != wanted or place.get("dir") not in ("ltr", "rtl"):
             yield "lang or dir is missing on html or on the wrapper"
             break
     if not mail.soup.title or not mail.soup.title.get_text(strip=True):

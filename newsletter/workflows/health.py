@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
-
 from newsletter.model.ledger import PENDING, LedgerCount, State
 from newsletter.model.reports import SetAside
 from newsletter.model.sources import SourceHealth
@@ -132,6 +130,8 @@ def _set_aside_to_json(found: SetAside | None) -> dict[str, Any] | None:
 
 def build_metrics(health: Health) -> str:
     """Return the same as Prometheus reads it (text exposition format)."""
+    from prometheus_client import CollectorRegistry, Gauge, generate_latest  # here: it imports an HTTP server
+
     registry = CollectorRegistry()
     deliveries = Gauge(
         "newsletter_deliveries", "Deliveries of the newest editions.", ["edition", "state"], registry=registry
