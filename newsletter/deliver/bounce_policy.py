@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from newsletter.deliver.ledger_rules import Event, move
 from newsletter.model.ledger import State
 from newsletter.model.reports import BounceAction, Report, ReportedRecipient, ReportKind
 
@@ -30,7 +31,7 @@ def choose_action(
     soft_before are the times of earlier soft failures of that address. Where the report names other recipients (the
     mail was forwarded), the first one counts: it is our mail that failed.
     """
-    arrived = State.ACCEPTED if state is State.UNCERTAIN else None
+    arrived = move(state, Event.REPORT)
     match report.kind:
         case ReportKind.COMPLAINT:
             return BounceAction("left", arrived, suppress="complaint", leaves=True)
@@ -50,11 +51,11 @@ def _choose_failure(
     soft_before: Sequence[datetime],
     now: datetime,
 ) -> BounceAction:
-    failed = State.REJECTED if state in (State.ACCEPTED, State.UNCERTAIN) else None
+    failed = move(state, Event.BOUNCE)
     if recipient is not None and recipient.is_bad_address:
         return BounceAction("suppressed", failed, suppress=f"bounced: {recipient.diagnostic}".strip())
     if recipient is not None and not recipient.is_final:
-        return BounceAction("noted", State.ACCEPTED if state is State.UNCERTAIN else None)
+        return BounceAction("noted", move(state, Event.REPORT))
     if score_soft_bounces([*soft_before, now], now) > MOST_SOFT:
         return BounceAction("suppressed", failed, suppress="mail to it has failed again and again")
     return BounceAction("counted", failed)

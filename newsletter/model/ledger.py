@@ -10,7 +10,7 @@ from typing import NamedTuple, NewType
 
 from newsletter.model.digest import Window
 from newsletter.model.entries import EntryId
-from newsletter.model.mail import Accepted, Deferred, Notice, Outcome, Rejected, Uncertain
+from newsletter.model.mail import Notice, Outcome
 from newsletter.model.readers import EmailAddress, Slot, SubscriberId
 
 DeliveryId = NewType("DeliveryId", int)
@@ -64,7 +64,9 @@ class State(StrEnum):
     SKIPPED = "skipped"
 
 
-PENDING = frozenset({State.QUEUED, State.CLAIMED, State.IN_DATA, State.DEFERRED})
+WAITING = (State.QUEUED, State.DEFERRED)
+HELD = (State.CLAIMED, State.IN_DATA)
+PENDING = frozenset({*WAITING, *HELD})
 
 COUNTED = frozenset({State.ACCEPTED, State.UNCERTAIN, State.EMPTY})
 """The states that move the upper bound of a reader's windows."""
@@ -83,19 +85,6 @@ class QuietDay(StrEnum):
 
     SKIP = "skip"  # no mail
     NOTE = "note"  # a short honest one
-
-
-def state_of(outcome: Outcome) -> State:
-    """Return the ledger's word for an outcome."""
-    match outcome:
-        case Accepted():
-            return State.ACCEPTED
-        case Deferred():
-            return State.DEFERRED
-        case Rejected():
-            return State.REJECTED
-        case Uncertain():
-            return State.UNCERTAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +234,11 @@ class Plan:
     next_due_at: datetime
     send_at: datetime | None = None
     expires_at: datetime | None = None
+
+    @property
+    def edition(self) -> str:
+        """The key of the slot's digest, empty without one."""
+        return self.slot.local_on.isoformat() if self.slot else ""
 
 
 class PlanResult(StrEnum):

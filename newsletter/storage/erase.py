@@ -14,10 +14,12 @@ from sqlalchemy import Connection, case, delete, or_, select, update
 
 from newsletter.address import address_key
 from newsletter.compose.subscription import ERASED_DOMAIN, erase
-from newsletter.model.ledger import State
+from newsletter.deliver.ledger_rules import Event
+from newsletter.model.ledger import HELD
 from newsletter.model.readers import Consent, EmailAddress, Subscriber, SubscriberId
 from newsletter.signing import Secret
 from newsletter.storage.engine import in_chunks, key_of
+from newsletter.storage.ledger.moves import move_rows
 from newsletter.storage.subscriptions import insert_readers, lock_readers, write_readers
 from newsletter.storage.tables import (
     attempts,
@@ -80,20 +82,14 @@ def erase_person(connection: Connection, subscriber: SubscriberId) -> bool:
     mail them again.
     """
     mine = deliveries.c.recipient == subscriber
-    if connection.scalar(
-        select(deliveries.c.id).where(mine, deliveries.c.state.in_([State.CLAIMED, State.IN_DATA])).limit(1)
-    ):
+    if connection.scalar(select(deliveries.c.id).where(mine, deliveries.c.state.in_(HELD)).limit(1)):
         return False
     rows = select(deliveries.c.id).where(mine)
     before = lock_readers(connection, [subscriber])
     address = next((reader.address for reader in before.values()), None)
     connection.execute(delete(delivery_entries).where(delivery_entries.c.delivery.in_(rows)))
     connection.execute(update(attempts).where(attempts.c.delivery.in_(rows)).values(reply="erased"))
-    connection.execute(
-        update(deliveries)
-        .where(mine, deliveries.c.state.in_([State.QUEUED, State.DEFERRED]))
-        .values(state=State.SUPPRESSED)
-    )
+    connection.execute(move_rows(Event.ERASE).where(mine))
     connection.execute(
         update(deliveries)
         .where(mine)

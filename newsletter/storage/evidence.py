@@ -12,7 +12,8 @@ from newsletter.model.ledger import DeliveryId, State
 from newsletter.model.readers import SubscriberId
 from newsletter.model.reports import BounceAction, Report, ReportKind, SetAside
 from newsletter.storage.engine import Database, insert_or_ignore
-from newsletter.storage.ledger.recording import suppress, uncount
+from newsletter.storage.ledger.moves import uncount
+from newsletter.storage.ledger.recording import suppress
 from newsletter.storage.subscriptions import leave_reader
 from newsletter.storage.tables import bounces, deliveries, subscribers
 

@@ -122,7 +122,7 @@ class Sender:
         finally:
             with suppress(StoreError):  # which has stopped the run already
                 await writer.finish()
-            await patiently(lambda: self.ledger.claims.release(self.instance, self.clock.now()))
+            await patiently(lambda: self.ledger.claims.release(self.instance))
         report.stopped = report.stopped or refused or await patiently(self.settings.load_hold)
         return report
 

@@ -25,8 +25,9 @@ from typing import Any
 
 import structlog
 
+from newsletter.deliver.ledger_rules import choose_state
 from newsletter.errors import MailerError
-from newsletter.model.ledger import BeginData, Close, Delivery, Settle, State, state_of
+from newsletter.model.ledger import BeginData, Close, Delivery, Settle, State
 from newsletter.model.mail import Silence, SmtpReply
 from newsletter.ports import Mailer, MailSession
 from newsletter.workflows.build_mail import LedgerMail
@@ -251,8 +252,7 @@ class SendPipeline:
     def _record(self, delivery: Delivery, step: Settle | Close) -> asyncio.Future[bool]:
         """Have an outcome written; it counts once it is. The connection does not wait for it: see LedgerWriter."""
         written = self._ledger.hand_over(step)
-        state = step.state if isinstance(step, Close) else state_of(step.outcome)
-        written.add_done_callback(partial(self._count, delivery, state))
+        written.add_done_callback(partial(self._count, delivery, choose_state(step)))
         return written
 
     def _count(self, delivery: Delivery, state: State, written: asyncio.Future[bool]) -> None:

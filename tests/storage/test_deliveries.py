@@ -357,7 +357,7 @@ async def test_released_rows_are_as_they_were_before_the_claim(database: Databas
     before = await ledger.reads.load_edition(DAY.isoformat())
     await ledger.claims.claim(instance, NOW + 10 * MINUTE, 9, DIGESTS)
 
-    assert await ledger.claims.release(instance, NOW) == 3
+    assert await ledger.claims.release(instance) == 3
     assert await ledger.reads.load_edition(DAY.isoformat()) == before
     assert [delivery.state for delivery, _ in before] == [State.DEFERRED, State.UNCERTAIN, State.QUEUED]
 

@@ -10,6 +10,7 @@ from newsletter.model.entries import EntryId
 from newsletter.model.ledger import COUNTED, State
 from newsletter.model.readers import Consent, SubscriberId
 from newsletter.storage import Ledger, SubscriberStore
+from tests.support.moves import check_moves
 from tests.support.office import Office
 from tests.support.sink import Received
 
@@ -17,8 +18,10 @@ _COUNTS = (*COUNTED, State.IN_DATA)
 
 
 async def check_invariants(office: Office, edition: str = "2026-06-16") -> dict[str, State]:
-    """Assert the five promises over all editions of an office; return the states of one edition by address."""
+    """Assert the five promises over all editions of an office, and that rows moved as the table of states says only;
+    return the states of one edition by address."""
     newsletter = office.newsletter
+    await check_moves(newsletter.database)
     return await check_ledger(
         *(newsletter.ledger, newsletter.subscribers, office.sink.messages, edition),
         gone=office.gone,

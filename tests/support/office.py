@@ -23,6 +23,7 @@ from newsletter.workflows.send_pipeline import SendReport
 from tests.support.builders import at
 from tests.support.clock import SetClock
 from tests.support.house import House
+from tests.support.moves import watch_moves
 from tests.support.papers import make_day
 from tests.support.sink import Sink
 
@@ -113,4 +114,5 @@ async def opened_office(folder: Path, database_url: str) -> AsyncIterator[Office
         clock = SetClock(EVE)
         config = load_config(folder / "config.yaml", {"DATABASE": database_url})
         async with open_newsletter(config, clock=clock) as newsletter:
+            await watch_moves(newsletter.database)
             yield Office(newsletter, sink, clock, folder)

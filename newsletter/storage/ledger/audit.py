@@ -11,45 +11,39 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, or_, select
 
-from newsletter.model.ledger import Kind, State
-from newsletter.storage.engine import Database
+from newsletter.model.ledger import HELD, Kind, State
+from newsletter.storage.engine import Store, reading
 from newsletter.storage.tables import attempts, deliveries, subscribers
 
-_HELD = (State.CLAIMED, State.IN_DATA)
 _SENT = (State.ACCEPTED, State.UNCERTAIN)
 
 
-class Audit:
+class Audit(Store):
     """Holds the records of one database against each other."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def find_contradictions(self, editions: int) -> Sequence[str]:
+    @reading
+    def find_contradictions(self, connection: Connection, editions: int) -> Sequence[str]:
         """Return what does not fit together in the newest ``editions`` editions, the newest first; nothing if all is
         well."""
-        async with self._database.read() as connection:
-            return await connection.run_sync(_find_contradictions, editions)
-
-
-def _find_contradictions(connection: Connection, editions: int) -> list[str]:
-    newest = (
-        select(deliveries.c.key)
-        .where(deliveries.c.kind == Kind.DIGEST)
-        .distinct()
-        .order_by(deliveries.c.key.desc())
-        .limit(editions)
-    )
-    found: list[tuple[str, str]] = []
-    for what, wrong in _checks():
-        counted = connection.execute(
-            select(deliveries.c.key, func.count())
-            .select_from(deliveries.join(subscribers))
-            .where(deliveries.c.kind == Kind.DIGEST, deliveries.c.key.in_(newest.subquery().select()), wrong)
-            .group_by(deliveries.c.key)
+        newest = (
+            select(deliveries.c.key)
+            .where(deliveries.c.kind == Kind.DIGEST)
+            .distinct()
+            .order_by(deliveries.c.key.desc())
+            .limit(editions)
         )
-        found += [(edition, f"{edition}: {number} {what}") for edition, number in counted]
-    return [text for _, text in sorted(found, key=lambda one: one[0], reverse=True)]
+        found: list[tuple[str, str]] = []
+        for what, wrong in _checks():
+            counted = connection.execute(
+                select(deliveries.c.key, func.count())
+                .select_from(deliveries.join(subscribers))
+                .where(
+                    deliveries.c.kind == Kind.DIGEST, deliveries.c.key.in_(newest.subquery().select()), wrong
+                )
+                .group_by(deliveries.c.key)
+            )
+            found += [(edition, f"{edition}: {number} {what}") for edition, number in counted]
+        return [text for _, text in sorted(found, key=lambda one: one[0], reverse=True)]
 
 
 def _checks() -> tuple[tuple[str, ColumnElement[bool]], ...]:
@@ -57,7 +51,7 @@ def _checks() -> tuple[tuple[str, ColumnElement[bool]], ...]:
     return (
         (
             "mails have an attempt whose answer is not on record",
-            state.not_in(_HELD) & (deliveries.c.attempt != _count_answers()),
+            state.not_in(HELD) & (deliveries.c.attempt != _count_answers()),
         ),
         (
             "mails are called sent that were never begun",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     and_,
     delete,
     exists,
@@ -20,90 +22,79 @@ from sqlalchemy import (
     update,
 )
 
-from newsletter.model.ledger import NOTICES, Delivery, Instance, InstanceId, Kind, State
-from newsletter.storage.engine import Database
+from newsletter.deliver.ledger_rules import RELEASED, CountedMove, Event
+from newsletter.model.ledger import HELD, NOTICES, WAITING, Delivery, Instance, InstanceId, Kind, State
+from newsletter.storage.engine import Store, reading, writing
+from newsletter.storage.ledger.moves import can, move_counted, move_rows
 from newsletter.storage.ledger.reads import read_deliveries
-from newsletter.storage.ledger.recording import RELEASED, count, save_attempts
+from newsletter.storage.ledger.recording import save_attempts
 from newsletter.storage.tables import NOT_A_DIGEST, deliveries, instances
 
-_WAITING = (State.QUEUED, State.DEFERRED)
-_HELD = (State.CLAIMED, State.IN_DATA)
 
-
-class Claims:
+class Claims(Store):
     """Who sends: the instances of one database, and the rows that they hold."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def register_instance(self, host: str, boot: str, pid: int, now: datetime) -> InstanceId:
+    @writing
+    def register_instance(
+        self, connection: Connection, host: str, boot: str, pid: int, now: datetime
+    ) -> InstanceId:
         """Write down a process that is going to claim rows; return its number, which is never given again."""
-        async with self._database.write() as connection:
-            numbers = await connection.scalars(
-                insert(instances)
-                .values(host=host, boot=boot, pid=pid, heartbeat_at=now)
-                .returning(instances.c.id)
-            )
-            return InstanceId(numbers.one())
+        new = insert(instances).values(host=host, boot=boot, pid=pid, heartbeat_at=now)
+        return InstanceId(connection.execute(new.returning(instances.c.id)).scalar_one())
 
-    async def beat(self, instance: InstanceId, now: datetime) -> None:
+    @writing
+    def beat(self, connection: Connection, instance: InstanceId, now: datetime) -> None:
         """Say that the instance is alive."""
-        async with self._database.write() as connection:
-            await connection.execute(
-                update(instances).where(instances.c.id == instance).values(heartbeat_at=now)
-            )
+        connection.execute(update(instances).where(instances.c.id == instance).values(heartbeat_at=now))
 
-    async def load_instances_with_claims(self) -> Sequence[Instance]:
+    @reading
+    def load_instances_with_claims(self, connection: Connection) -> Sequence[Instance]:
         """Return the instances that hold rows in ``claimed`` or ``in_data``, by id."""
-        holding = select(deliveries.c.claimed_by).where(deliveries.c.state.in_(_HELD))
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                select(instances).where(instances.c.id.in_(holding)).order_by(instances.c.id)
-            )
-            return [
-                Instance(InstanceId(row.id), row.host, row.boot, row.pid, row.heartbeat_at) for row in rows
-            ]
+        holding = select(deliveries.c.claimed_by).where(deliveries.c.state.in_(HELD))
+        rows = connection.execute(
+            select(instances).where(instances.c.id.in_(holding)).order_by(instances.c.id)
+        )
+        return [Instance(InstanceId(row.id), row.host, row.boot, row.pid, row.heartbeat_at) for row in rows]
 
-    async def void_claims(self, instance: InstanceId, now: datetime) -> tuple[int, int]:
+    @writing
+    def void_claims(self, connection: Connection, instance: InstanceId, now: datetime) -> tuple[int, int]:
         """Take the rows of a dead instance back; return how many were claimed and how many in_data.
 
         Claimed ones are as they were before the claim (queued, deferred or uncertain), in_data ones become
         uncertain with uncertain_at. Uncertain counts: counted_run of their readers moves to their window's
         upper bound.
         """
-
-        def work(connection: Connection) -> tuple[int, int]:
-            released = _release(connection, instance)
-            lost = connection.execute(
-                update(deliveries)
-                .where(deliveries.c.claimed_by == instance, deliveries.c.state == State.IN_DATA)
-                .values(
-                    state=State.UNCERTAIN,
-                    uncertain_at=func.coalesce(deliveries.c.uncertain_at, now),
-                    last_reply="the process that sent it ended before it could write down an answer",
-                    lost_by=instance,
-                    **RELEASED,
-                )
-                .returning(deliveries)
-            ).all()
-            save_attempts(
-                connection,
-                [(row.id, row.attempt, State.UNCERTAIN, row.last_reply, row.relay) for row in lost],
-                now,
+        released = _release(connection, instance)
+        lost = connection.execute(
+            move_rows(Event.VOID)
+            .where(deliveries.c.claimed_by == instance)
+            .values(
+                uncertain_at=func.coalesce(deliveries.c.uncertain_at, now),
+                last_reply="the process that sent it ended before it could write down an answer",
+                lost_by=instance,
+                **RELEASED,
             )
-            count(connection, lost)
-            return released, len(lost)
+            .returning(deliveries)
+        ).all()
+        save_attempts(
+            connection,
+            [(row.id, row.attempt, State(row.state), row.last_reply, row.relay) for row in lost],
+            now,
+        )
+        counted = [row for row in lost if row.upto_run is not None]
+        move_counted(connection, [CountedMove(row.recipient, row.upto_run) for row in counted])
+        return released, len(lost)
 
-        return await self._database.transact(work)
-
-    async def retire_instance(self, instance: InstanceId) -> None:
+    @writing
+    def retire_instance(self, connection: Connection, instance: InstanceId) -> None:
         """Forget an instance that ended cleanly and holds nothing."""
-        holding = exists().where(deliveries.c.claimed_by == instance, deliveries.c.state.in_(_HELD))
-        async with self._database.write() as connection:
-            await connection.execute(delete(instances).where(instances.c.id == instance, ~holding))
+        holding = exists().where(deliveries.c.claimed_by == instance, deliveries.c.state.in_(HELD))
+        connection.execute(delete(instances).where(instances.c.id == instance, ~holding))
 
-    async def claim(
+    @writing
+    def claim(
         self,
+        connection: Connection,
         instance: InstanceId,
         now: datetime,
         limit: int,
@@ -119,103 +110,87 @@ class Claims:
         with resends 0. Those whose expires_at has come are left. Their state is committed as ``claimed`` when this
         returns. edition means digests alone.
         """
-        everywhere = [deliveries.c.next_attempt_at <= now, deliveries.c.expires_at > now]
-        digests = [deliveries.c.kind == Kind.DIGEST]
-        if edition is not None:
-            digests.append(deliveries.c.key == edition)
-        groups: list[tuple[int, list[ColumnElement[bool]], Collection[Kind]]] = []
-        if edition is None and NOTICES & set(kinds):
-            groups.append((0, [NOT_A_DIGEST, deliveries.c.kind.in_(sorted(kinds))], NOTICES))
-        if Kind.DIGEST in kinds:
-            groups.append((1, digests, {Kind.DIGEST}))
-        order = (deliveries.c.next_attempt_at, deliveries.c.id)
-        # One short list of each state, so that each is read along its index and none is sorted as a whole.
-        lists = [
-            select(deliveries.c.id, deliveries.c.next_attempt_at, literal(place).label("place"))
-            .where(state, *which, *everywhere)
-            .order_by(*order)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .subquery()
-            for place, which, group in groups
-            for state in _sendable(set(group) & set(resend))
-        ]
-        candidates = union_all(
-            *(select(part.c.id, part.c.next_attempt_at, part.c.place) for part in lists)
-        ).subquery()
-        chosen = (
-            select(candidates.c.id)
-            .order_by(candidates.c.place, candidates.c.next_attempt_at, candidates.c.id)
-            .limit(limit)
-            .cte("chosen")
-        )
-        claim = (
-            update(deliveries)
-            .where(
-                deliveries.c.id.in_(select(chosen.c.id)),
-                deliveries.c.state.in_([State.QUEUED, State.DEFERRED, State.UNCERTAIN]),
-            )
-            .values(state=State.CLAIMED, state_before_claim=deliveries.c.state, claimed_by=instance)
+        chosen = _choose(now, limit, resend, kinds, edition).cte("chosen")
+        rows = connection.execute(
+            move_rows(Event.CLAIM)
+            .where(deliveries.c.id.in_(select(chosen.c.id)))
+            .values(state_before_claim=deliveries.c.state, claimed_by=instance)
             .returning(deliveries)
-        )
+        ).all()
+        in_order = sorted(rows, key=lambda row: (row.kind == Kind.DIGEST, row.next_attempt_at, row.id))
+        return read_deliveries(connection, in_order)
 
-        def work(connection: Connection) -> Sequence[Delivery]:
-            rows = connection.execute(claim).all()
-            rows = sorted(rows, key=lambda row: (row.kind == Kind.DIGEST, row.next_attempt_at, row.id))
-            return read_deliveries(connection, rows)
-
-        return await self._database.transact(work)
-
-    async def release(self, instance: InstanceId, now: datetime) -> int:
+    @writing
+    def release(self, connection: Connection, instance: InstanceId) -> int:
         """Put this instance's rows in ``claimed`` back as they were; return how many."""
-        return await self._database.transact(lambda connection: _release(connection, instance))
+        return _release(connection, instance)
 
-    async def has_work(
-        self, now: datetime, resend: Collection[Kind], kinds: Collection[Kind] = frozenset(Kind)
+    @reading
+    def has_work(
+        self,
+        connection: Connection,
+        now: datetime,
+        resend: Collection[Kind],
+        kinds: Collection[Kind] = frozenset(Kind),
     ) -> bool:
         """Tell whether a pass of sending would find anything of these kinds: rows that could be claimed or have
         expired, or claims of others."""
-        state = deliveries.c.state
         wanted = [] if Kind.DIGEST in kinds else [NOT_A_DIGEST]
         if set(kinds) < NOTICES:
             wanted.append(deliveries.c.kind.in_(sorted(kinds)))
-        kinds_of_work = [
-            state.in_(_HELD),
-            and_(state.in_(_WAITING), deliveries.c.next_attempt_at <= now),
-            and_(state.in_(_WAITING), deliveries.c.expires_at <= now),
+        work = [
+            deliveries.c.state.in_(HELD),
+            and_(can(Event.EXPIRE), deliveries.c.expires_at <= now),
+            *_list_sendable(now, resend),
         ]
-        if resend:
-            kinds_of_work.append(
-                and_(
-                    state == State.UNCERTAIN,
-                    deliveries.c.resends == 0,
-                    deliveries.c.expires_at > now,
-                    deliveries.c.kind.in_(sorted(resend)),
-                )
-            )
         # Each on its own, so that each is looked up in an index.
-        async with self._database.read() as connection:
-            return bool(
-                await connection.scalar(
-                    select(or_(*(exists().where(work, *wanted) for work in kinds_of_work)))
-                )
-            )
+        found = connection.scalar(select(or_(*(exists().where(some, *wanted) for some in work))))
+        return bool(found)
 
 
-def _sendable(resend: Collection[Kind]) -> list[ColumnElement[bool]]:
-    """Return the conditions of state under which a row can be claimed, each of one state."""
-    states: list[ColumnElement[bool]] = [deliveries.c.state == waiting for waiting in _WAITING]
+def _choose(
+    now: datetime, limit: int, resend: Collection[Kind], kinds: Collection[Kind], edition: str | None
+) -> Select[Any]:
+    """Return the query for the ids of the rows to claim: see Claims.claim."""
+    digests = [deliveries.c.kind == Kind.DIGEST]
+    if edition is not None:
+        digests.append(deliveries.c.key == edition)
+    groups: list[tuple[int, list[ColumnElement[bool]], Collection[Kind]]] = []
+    if edition is None and NOTICES & set(kinds):
+        groups.append((0, [NOT_A_DIGEST, deliveries.c.kind.in_(sorted(kinds))], NOTICES))
+    if Kind.DIGEST in kinds:
+        groups.append((1, digests, {Kind.DIGEST}))
+    # One short list of each state, so that each is read along its index and none is sorted as a whole.
+    lists = [
+        select(deliveries.c.id, deliveries.c.next_attempt_at, literal(place).label("place"))
+        .where(sendable, *which)
+        .order_by(deliveries.c.next_attempt_at, deliveries.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .subquery()
+        for place, which, group in groups
+        for sendable in _list_sendable(now, set(group) & set(resend))
+    ]
+    found = union_all(*(select(part.c.id, part.c.next_attempt_at, part.c.place) for part in lists)).subquery()
+    return select(found.c.id).order_by(found.c.place, found.c.next_attempt_at, found.c.id).limit(limit)
+
+
+def _list_sendable(now: datetime, resend: Collection[Kind]) -> list[ColumnElement[bool]]:
+    """Return the conditions under which a row can be claimed, each of one state. What is uncertain is sent once more
+    where it is of the kinds in ``resend``."""
+    column = deliveries.c
+    its_time = and_(column.next_attempt_at <= now, column.expires_at > now)
+    sendable = [and_(column.state == state, its_time) for state in WAITING]
     if resend:
-        uncertain = and_(deliveries.c.state == State.UNCERTAIN, deliveries.c.resends == 0)
-        states.append(and_(uncertain, deliveries.c.kind.in_(sorted(resend))))
-    return states
+        once_more = and_(column.resends == 0, column.kind.in_(sorted(resend)))
+        sendable.append(and_(column.state == State.UNCERTAIN, its_time, once_more))
+    return sendable
 
 
 def _release(connection: Connection, instance: InstanceId) -> int:
     """Put the claimed rows of an instance back as they were."""
-    released = connection.execute(
+    return connection.execute(
         update(deliveries)
-        .where(deliveries.c.claimed_by == instance, deliveries.c.state == State.CLAIMED)
+        .where(deliveries.c.claimed_by == instance, can(Event.RELEASE))
         .values(state=deliveries.c.state_before_claim, **RELEASED)
-    )
-    return released.rowcount
+    ).rowcount

@@ -15,6 +15,7 @@ from newsletter.model.entries import EntryId
 from newsletter.model.ledger import (
     COUNTED,
     NOTICES,
+    WAITING,
     Attempt,
     Delivery,
     DeliveryFilter,
@@ -26,7 +27,7 @@ from newsletter.model.ledger import (
     State,
 )
 from newsletter.model.readers import EmailAddress, SubscriberId
-from newsletter.storage.engine import Database, in_chunks, key_of
+from newsletter.storage.engine import Store, in_chunks, key_of, reading
 from newsletter.storage.tables import attempts, bundles, cards, deliveries, delivery_entries, subscribers
 
 _FIRST = EntryId(0)
@@ -34,14 +35,12 @@ _FIRST_DELIVERY = DeliveryId(0)
 _ORDER_OF_STATES = {state: place for place, state in enumerate(State)}
 
 
-class LedgerReads:
+class LedgerReads(Store):
     """What the ledger of one database tells."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def load_shown(
-        self, subscribers: Collection[SubscriberId], since: EntryId = _FIRST
+    @reading
+    def load_shown(
+        self, connection: Connection, subscribers: Collection[SubscriberId], since: EntryId = _FIRST
     ) -> Mapping[SubscriberId, Shown]:
         """Return what each reader was shown in digests that count, those over a limit included; by each id given.
 
@@ -51,30 +50,28 @@ class LedgerReads:
         entries: dict[SubscriberId, set[EntryId]] = {subscriber: set() for subscriber in subscribers}
         ever: set[SubscriberId] = set()
         counts = deliveries.c.state.in_([*COUNTED, State.IN_DATA])
-        async with self._database.read() as connection:
-            for ids in in_chunks(subscribers):
-                ours = (
-                    deliveries.c.recipient.in_(ids),
-                    deliveries.c.kind == Kind.DIGEST,
-                    deliveries.c.content_hash.is_not(None),
-                    counts,
-                )
-                ever |= {
-                    SubscriberId(row.recipient)
-                    for row in await connection.execute(
-                        select(deliveries.c.recipient).where(*ours).distinct()
-                    )
-                }
-                rows = await connection.execute(
-                    select(deliveries.c.recipient, delivery_entries.c.entry)
-                    .join(deliveries, deliveries.c.id == delivery_entries.c.delivery)
-                    .where(*ours, delivery_entries.c.entry >= since)
-                )
-                for recipient, entry in rows:
-                    entries[SubscriberId(recipient)].add(EntryId(entry))
+        for ids in in_chunks(subscribers):
+            ours = (
+                deliveries.c.recipient.in_(ids),
+                deliveries.c.kind == Kind.DIGEST,
+                deliveries.c.content_hash.is_not(None),
+                counts,
+            )
+            ever |= {
+                SubscriberId(row.recipient)
+                for row in connection.execute(select(deliveries.c.recipient).where(*ours).distinct())
+            }
+            rows = connection.execute(
+                select(deliveries.c.recipient, delivery_entries.c.entry)
+                .join(deliveries, deliveries.c.id == delivery_entries.c.delivery)
+                .where(*ours, delivery_entries.c.entry >= since)
+            )
+            for recipient, entry in rows:
+                entries[SubscriberId(recipient)].add(EntryId(entry))
         return {reader: Shown(frozenset(found), reader in ever) for reader, found in entries.items()}
 
-    async def load_counts(self, editions: int | None = None) -> Sequence[LedgerCount]:
+    @reading
+    def load_counts(self, connection: Connection, editions: int | None = None) -> Sequence[LedgerCount]:
         """Return the counts of the newest ``editions`` editions (all with None), newest first, the states of
         each in the order of State."""
         digests = deliveries.c.kind == Kind.DIGEST
@@ -88,15 +85,15 @@ class LedgerReads:
             newest = select(deliveries.c.key).where(digests).distinct()
             newest = newest.order_by(deliveries.c.key.desc()).limit(editions)
             counting = counting.where(deliveries.c.key.in_(newest.subquery().select()))
-        async with self._database.read() as connection:
-            counts = [
-                LedgerCount(edition, State(state), count)
-                for edition, state, count in await connection.execute(counting)
-            ]
+        counts = [
+            LedgerCount(edition, State(state), count)
+            for edition, state, count in connection.execute(counting)
+        ]
         counts.sort(key=lambda count: _ORDER_OF_STATES[count.state])
         return sorted(counts, key=lambda count: count.edition, reverse=True)
 
-    async def load_notice_counts(self) -> Mapping[Kind, Mapping[State, int]]:
+    @reading
+    def load_notice_counts(self, connection: Connection) -> Mapping[Kind, Mapping[State, int]]:
         """Return how many notices of each kind are in each state."""
         counting = (
             select(deliveries.c.kind, deliveries.c.state, func.count().label("count"))
@@ -105,113 +102,113 @@ class LedgerReads:
             .order_by(deliveries.c.kind)
         )
         counts: dict[Kind, dict[State, int]] = defaultdict(dict)
-        async with self._database.read() as connection:
-            for kind, state, count in await connection.execute(counting):
-                counts[Kind(kind)][State(state)] = count
+        for kind, state, count in connection.execute(counting):
+            counts[Kind(kind)][State(state)] = count
         return counts
 
-    async def load_entry_deliveries(self, entry: EntryId) -> Sequence[EntryDelivery]:
+    @reading
+    def load_entry_deliveries(self, connection: Connection, entry: EntryId) -> Sequence[EntryDelivery]:
         """Return the digests that have this entry, shown or over a limit, the newest edition first, then by
         address."""
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                select(
-                    deliveries.c.recipient,
-                    deliveries.c.key,
-                    deliveries.c.state,
-                    deliveries.c.last_reply,
-                    delivery_entries.c.topic,
-                    delivery_entries.c.shown,
-                    subscribers.c.address,
-                )
-                .join(deliveries, deliveries.c.id == delivery_entries.c.delivery)
-                .join(subscribers, subscribers.c.id == deliveries.c.recipient)
-                .where(delivery_entries.c.entry == entry, deliveries.c.kind == Kind.DIGEST)
-                .order_by(deliveries.c.key.desc(), subscribers.c.address)
+        rows = connection.execute(
+            select(
+                deliveries.c.recipient,
+                deliveries.c.key,
+                deliveries.c.state,
+                deliveries.c.last_reply,
+                delivery_entries.c.topic,
+                delivery_entries.c.shown,
+                subscribers.c.address,
             )
-            return [
-                EntryDelivery(
-                    address=EmailAddress(row.address),
-                    subscriber=SubscriberId(row.recipient),
-                    edition=row.key,
-                    state=State(row.state),
-                    topic=row.topic,
-                    shown=row.shown,
-                    last_reply=row.last_reply,
-                )
-                for row in rows
-            ]
+            .join(deliveries, deliveries.c.id == delivery_entries.c.delivery)
+            .join(subscribers, subscribers.c.id == deliveries.c.recipient)
+            .where(delivery_entries.c.entry == entry, deliveries.c.kind == Kind.DIGEST)
+            .order_by(deliveries.c.key.desc(), subscribers.c.address)
+        )
+        return [
+            EntryDelivery(
+                address=EmailAddress(row.address),
+                subscriber=SubscriberId(row.recipient),
+                edition=row.key,
+                state=State(row.state),
+                topic=row.topic,
+                shown=row.shown,
+                last_reply=row.last_reply,
+            )
+            for row in rows
+        ]
 
-    async def find(
-        self, wanted: DeliveryFilter, after: DeliveryId = _FIRST_DELIVERY, limit: int = 1000
+    @reading
+    def find(
+        self,
+        connection: Connection,
+        wanted: DeliveryFilter,
+        after: DeliveryId = _FIRST_DELIVERY,
+        limit: int = 1000,
     ) -> Sequence[tuple[Delivery, EmailAddress]]:
         """Return deliveries that fit, by id, those after ``after``, at most so many; without what is frozen."""
         address = _mailed_to()
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                select(deliveries, address)
-                .join(subscribers)
-                .where(deliveries.c.id > after, *fitting(wanted))
-                .order_by(deliveries.c.id)
-                .limit(limit)
-            )
-            return [(_read_delivery(row, None), EmailAddress(row.mailed_to)) for row in rows]
+        rows = connection.execute(
+            select(deliveries, address)
+            .join(subscribers)
+            .where(deliveries.c.id > after, *fitting(wanted))
+            .order_by(deliveries.c.id)
+            .limit(limit)
+        )
+        return [(_read_delivery(row, None), EmailAddress(row.mailed_to)) for row in rows]
 
-    async def count_late(self, since: datetime) -> int:
+    @reading
+    def count_late(self, connection: Connection, since: datetime) -> int:
         """Return how many queued or deferred rows could have gone out for the first time before ``since``."""
-        waiting = deliveries.c.state.in_([State.QUEUED, State.DEFERRED])
-        async with self._database.read() as connection:
-            late = select(func.count()).where(
-                waiting, deliveries.c.slot_at < since, deliveries.c.next_attempt_at < since
-            )
-            return await connection.scalar(late) or 0
+        late = select(func.count()).where(
+            deliveries.c.state.in_(WAITING),
+            deliveries.c.slot_at < since,
+            deliveries.c.next_attempt_at < since,
+        )
+        return connection.scalar(late) or 0
 
-    async def load_of_reader(self, reader: SubscriberId, edition: str = "") -> Sequence[Delivery]:
+    @reading
+    def load_of_reader(
+        self, connection: Connection, reader: SubscriberId, edition: str = ""
+    ) -> Sequence[Delivery]:
         """Return a reader's digests, of one edition if given, the newest first, with what is frozen of each."""
         wanted = [deliveries.c.kind == Kind.DIGEST, deliveries.c.recipient == reader]
         if edition:
             wanted.append(deliveries.c.key == edition)
-        async with self._database.read() as connection:
-            rows = (
-                await connection.execute(
-                    select(deliveries).where(*wanted).order_by(deliveries.c.key.desc()).limit(10)
-                )
-            ).all()
-            return await connection.run_sync(read_deliveries, rows)
+        newest = select(deliveries).where(*wanted).order_by(deliveries.c.key.desc()).limit(10)
+        return read_deliveries(connection, connection.execute(newest).all())
 
-    async def load_attempts(self, delivery: DeliveryId) -> Sequence[Attempt]:
+    @reading
+    def load_attempts(self, connection: Connection, delivery: DeliveryId) -> Sequence[Attempt]:
         """Return the attempts at one delivery, the first one first."""
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                select(attempts).where(attempts.c.delivery == delivery).order_by(attempts.c.number)
-            )
-            return [Attempt(row.number, row.at, State(row.outcome), row.reply, row.relay) for row in rows]
+        rows = connection.execute(
+            select(attempts).where(attempts.c.delivery == delivery).order_by(attempts.c.number)
+        )
+        return [Attempt(row.number, row.at, State(row.outcome), row.reply, row.relay) for row in rows]
 
-    async def load_unreached(self, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
+    @reading
+    def load_unreached(self, connection: Connection, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
         """Return the rows of an edition that are neither accepted nor empty, with the address, by address."""
-        return await self._load_edition(edition, deliveries.c.state.not_in([State.ACCEPTED, State.EMPTY]))
+        return _load_edition(connection, edition, deliveries.c.state.not_in([State.ACCEPTED, State.EMPTY]))
 
-    async def load_edition(self, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
+    @reading
+    def load_edition(self, connection: Connection, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
         """Return all the rows of an edition, by address."""
-        return await self._load_edition(edition)
+        return _load_edition(connection, edition)
 
-    async def _load_edition(
-        self, edition: str, *which: ColumnElement[bool]
-    ) -> Sequence[tuple[Delivery, EmailAddress]]:
-        address = _mailed_to()
-        async with self._database.read() as connection:
-            rows = (
-                await connection.execute(
-                    select(deliveries, address)
-                    .join(subscribers)
-                    .where(deliveries.c.kind == Kind.DIGEST, deliveries.c.key == edition, *which)
-                    .order_by(address, deliveries.c.id)
-                )
-            ).all()
-            found = await connection.run_sync(read_deliveries, rows)
-            return [
-                (delivery, EmailAddress(row.mailed_to)) for delivery, row in zip(found, rows, strict=True)
-            ]
+
+def _load_edition(
+    connection: Connection, edition: str, *which: ColumnElement[bool]
+) -> Sequence[tuple[Delivery, EmailAddress]]:
+    address = _mailed_to()
+    rows = connection.execute(
+        select(deliveries, address)
+        .join(subscribers)
+        .where(deliveries.c.kind == Kind.DIGEST, deliveries.c.key == edition, *which)
+        .order_by(address, deliveries.c.id)
+    ).all()
+    found = read_deliveries(connection, rows)
+    return [(delivery, EmailAddress(row.mailed_to)) for delivery, row in zip(found, rows, strict=True)]
 
 
 def _mailed_to() -> Label[str]:

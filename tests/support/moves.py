@@ -1,0 +1,35 @@
+"""Every move of the ledger, whoever makes it: the database itself writes it down, to be held against the table."""
+
+from __future__ import annotations
+
+from newsletter.deliver.ledger_rules import TRANSITIONS
+from newsletter.storage import Database
+
+ALLOWED = {
+    (before, after) for moves in TRANSITIONS.values() for before, states in moves.items() for after in states
+}
+_SQLITE = """
+    CREATE TRIGGER watch AFTER UPDATE OF state ON deliveries WHEN old.state <> new.state
+    BEGIN INSERT INTO watched VALUES (old.state, new.state); END
+"""
+_POSTGRESQL = """
+    CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN INSERT INTO watched VALUES (old.state, new.state); RETURN NULL; END $$;
+    CREATE TRIGGER watch AFTER UPDATE OF state ON deliveries FOR EACH ROW WHEN (old.state <> new.state)
+    EXECUTE FUNCTION watch()
+"""
+
+
+async def watch_moves(database: Database) -> None:
+    """Have each move of a delivery from one state to another written down from now on."""
+    async with database.write() as connection:
+        await connection.exec_driver_sql("CREATE TABLE watched (before TEXT, after TEXT)")
+        await connection.exec_driver_sql(_SQLITE if database.is_sqlite else _POSTGRESQL)
+
+
+async def check_moves(database: Database) -> None:
+    """Assert that each move since then is one of the table of deliver/ledger_rules.py."""
+    async with database.read() as connection:
+        rows = await connection.exec_driver_sql("SELECT DISTINCT before, after FROM watched")
+        moves = {(row.before, row.after) for row in rows}
+    assert moves <= ALLOWED, f"the table has no such move: {sorted(moves - ALLOWED)}"
