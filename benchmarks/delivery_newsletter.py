@@ -36,7 +36,7 @@ from newsletter.sample_day import sample_file
 from newsletter.settings.checked_yaml import to_json
 from newsletter.settings.config import Config, load_config
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
-from newsletter.workflows.build_edition import plan_due
+from newsletter.workflows.plan import plan_due
 from newsletter.workflows.preview import preview_reader
 
 DOMAIN = "news.example.org"

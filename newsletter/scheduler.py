@@ -21,10 +21,10 @@ from newsletter.errors import MailerError
 from newsletter.model.ledger import NOTICES, PENDING, TO_OPERATORS, Delivery, Kind, State
 from newsletter.model.steps import StepName
 from newsletter.wiring import Newsletter
-from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.handle_bounces import KNOWN
 from newsletter.workflows.health import CHECKED_EDITIONS
 from newsletter.workflows.pace import PaceKeeper
+from newsletter.workflows.plan import plan_due
 from newsletter.workflows.tick import Clockwork, StepGuard
 
 log = structlog.get_logger()

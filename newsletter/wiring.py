@@ -57,13 +57,13 @@ from newsletter.storage import (
 )
 from newsletter.web_links import WebLinks
 from newsletter.workflows.alerts import queue_alerts
-from newsletter.workflows.build_edition import realign_schedule
 from newsletter.workflows.build_mail import MailBuilder
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
 from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.health import SHOWN_SET_ASIDE, Health, load_health
 from newsletter.workflows.import_subscribers import choose_subscribers
 from newsletter.workflows.liked_papers import choose_lookup
+from newsletter.workflows.plan import realign_schedule
 from newsletter.workflows.send_pending import Sender
 from newsletter.workflows.subscribe import thin_unconfirmed
 from newsletter.workflows.subscriptions import Subscriptions

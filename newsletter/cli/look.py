@@ -250,9 +250,8 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
     """Show the ledger's equation per edition, who was not reached and why, and the sources; with readers, who
     is due when. Exit code 1 where the ledger contradicts itself."""
     async with open_newsletter(config) as newsletter:
-        why = await newsletter.settings.load_hold()
-        if why:
-            console.print(f"held: {why}. 'newsletter release' lets mail go out again.", style="red")
+        if hold := await newsletter.settings.load_hold():
+            console.print(f"held: {hold.why}. 'newsletter release' lets mail go out again.", style="red")
         refused = await newsletter.guard.check()
         if refused:
             console.print(f"nothing is sent: {refused}", style="red")

@@ -6,7 +6,6 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -29,16 +28,17 @@ from newsletter.cli.show import (
 )
 from newsletter.compose.subscription import next_mail_at
 from newsletter.errors import ConfigError, Problem
-from newsletter.model.ledger import PENDING, LedgerCount, State
+from newsletter.model.ledger import PENDING, Hold, HoldKind, LedgerCount, State
 from newsletter.model.mail import SmtpReply
 from newsletter.model.readers import Consent
 from newsletter.scheduler import run_forever, stop_on_signals
 from newsletter.settings.config import Config
-from newsletter.storage import SettingStore, backup
+from newsletter.storage import backup
 from newsletter.wiring import Newsletter, open_newsletter
-from newsletter.workflows.build_edition import plan_date, plan_due
+from newsletter.workflows.canary import begin_trial, judge_trial, refuse_rest, release_rest
 from newsletter.workflows.health import CHECKED_EDITIONS
 from newsletter.workflows.mended_relays import try_failed_relays
+from newsletter.workflows.plan import plan_date, plan_due
 from newsletter.workflows.preview import preview_reader
 
 
@@ -96,26 +96,11 @@ async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: 
         return await send_pending(newsletter, edition or None)
 
 
-class _TrialSettings(SettingStore):
-    """The settings as a trial sees them: the hold that it has set for all others does not stop itself."""
-
-    async def load_hold(self) -> str:
-        why = await super().load_hold()
-        return "" if why == _TRIAL else why
-
-
-_TRIAL = "the first mails of a trial ('send --canary') are out; 'newsletter release' lets the rest follow"
-
-
 async def _hold_for_trial(newsletter: Newsletter) -> bool:
-    """Hold all sending but the trial's own, so that no running clock sends the rest meanwhile; False where it is held
-    already, for another reason."""
-    why = await newsletter.settings.load_hold()
-    if why not in ("", _TRIAL):
-        console.print(f"nothing was sent: held, {why}", style="red")
-        return False
-    await newsletter.settings.save_hold(_TRIAL)
-    return True
+    hold = await begin_trial(newsletter.settings)
+    if hold is not None:
+        console.print(f"nothing was sent: held, {hold.why}", style="red")
+    return hold is None
 
 
 async def _try_canary(newsletter: Newsletter, edition: str | None, canary: Canary) -> bool:
@@ -123,29 +108,18 @@ async def _try_canary(newsletter: Newsletter, edition: str | None, canary: Canar
     stop = asyncio.Event()
     stop_on_signals(stop)
     async with newsletter.sender(stop) as sender:
-        trial = replace(sender, settings=_TrialSettings(newsletter.database))
-        report = await trial.send_pending(edition, at_most=canary.mails)
-    failed = sum(report.states[state] for state in (State.REJECTED, State.DEFERRED, State.UNCERTAIN))
-    tried = report.states[State.ACCEPTED] + failed
-    share = 100 * failed / tried if tried else 0.0
-    console.print(f"the first {tried}: {failed} failed ({share:.0f} %)")
-    if report.stopped or stop.is_set():
-        console.print(f"stopped: {report.stopped or 'by a signal'}", style="red")
+        result = judge_trial(await sender.send_pending(edition, at_most=canary.mails))
+    console.print(f"the first {result.tried}: {result.failed} failed ({result.failed_percent:.0f} %)")
+    if result.stopped or stop.is_set():
+        console.print(f"stopped: {result.stopped or 'by a signal'}", style="red")
     elif canary.max_failures is not None:
-        if share <= canary.max_failures:
-            return await _end_trial(newsletter)
-        await newsletter.settings.save_hold(f"{share:.0f} % of the first {tried} mails failed")
+        if result.failed_percent <= canary.max_failures:
+            return await release_rest(newsletter.settings)
+        await refuse_rest(newsletter.settings, result)
     elif sys.stdin.isatty() and typer.confirm("Send the rest?"):
-        return await _end_trial(newsletter)
+        return await release_rest(newsletter.settings)
     console.print("the rest is held; look at 'newsletter deliveries', then 'newsletter release' sends it")
     return False
-
-
-async def _end_trial(newsletter: Newsletter) -> bool:
-    """Lift the trial's hold, and no other one; return whether sending is allowed now."""
-    if await newsletter.settings.load_hold() == _TRIAL:
-        await newsletter.settings.save_hold("")
-    return not await newsletter.settings.load_hold()
 
 
 async def send_pending(newsletter: Newsletter, edition: str | None = None) -> int:
@@ -195,9 +169,8 @@ def parse_edition(text: str) -> date | None:
 async def _send_trial(newsletter: Newsletter, to: str, whose: str) -> int:
     """Send one reader's next digest to another address; the ledger does not know of it."""
     address = parse_address(to)
-    why = await newsletter.settings.load_hold()
-    if why:
-        console.print(f"nothing was sent: held, {why}")
+    if hold := await newsletter.settings.load_hold():
+        console.print(f"nothing was sent: held, {hold.why}")
         return COULD_NOT_RUN
     reader = pick_reader(await load_readers(newsletter), whose)
     mail = await preview_reader(
@@ -288,9 +261,9 @@ async def run(config: Config, web_command: Sequence[str] = ()) -> int:
 
 
 async def set_hold(config: Config, why: str) -> int:
-    """Hold or release sending."""
+    """Hold sending for this reason; an empty one releases it."""
     async with open_newsletter(config) as newsletter:
-        await newsletter.settings.save_hold(why)
+        await newsletter.settings.save_hold(Hold(HoldKind.MANUAL, why) if why else None)
     console.print(f"held: {why}" if why else "released: the next run sends what is queued")
     return DONE
 

@@ -18,7 +18,7 @@ from newsletter.sample_day import SAMPLE_DAY, sample_file
 from newsletter.settings.config import Config, load_config
 from newsletter.settings.shipped import find_shipped
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
-from newsletter.workflows.build_edition import plan_due
+from newsletter.workflows.plan import plan_due
 from newsletter.workflows.preview import save_preview
 
 # Readers joined on the evening before (UTC), so that everybody's slot of the sample day, morning in Auckland

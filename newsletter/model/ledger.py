@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
@@ -195,6 +195,23 @@ class Close:
 Step = BeginData | Settle | Close
 
 
+class HoldKind(StrEnum):
+    """Who holds all sending: an operator; a trial, whose own mails go out all the same; or the program by itself,
+    because too much failed."""
+
+    MANUAL = "manual"
+    TRIAL = "trial"
+    GUARD = "guard"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing is sent until somebody releases it. why is for people."""
+
+    kind: HoldKind
+    why: str
+
+
 class PauseKind(StrEnum):
     """Why a relay is left alone. What makes it unusable the operator may mend; the others want time."""
 
@@ -267,6 +284,22 @@ class LedgerCount:
     edition: str
     state: State
     count: int
+
+
+class DayCount(NamedTuple):
+    """So many things of one name on one day (UTC; of an edition: its date)."""
+
+    day: date
+    name: str
+    number: int
+
+
+class ReplyCount(NamedTuple):
+    """So many deliveries in a state with the same last reply."""
+
+    state: State
+    reply: str
+    number: int
 
 
 @dataclass(frozen=True, slots=True)

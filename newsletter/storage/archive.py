@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.match.lookup import Lookup
+from newsletter.model.editions import Edition, EditionEntry, EditionSize
 from newsletter.model.entries import Entry, EntryId, EntryKey
 from newsletter.storage.engine import Database, in_chunks, utc_day
 from newsletter.storage.entries import load_entries_where
@@ -25,32 +26,6 @@ MOST_FOUND = 2_000
 """So many entries that have the words looked for are taken note of, the newest."""
 
 _IS_LISTED = exists().where(sightings.c.entry == entries.c.id)
-
-
-@dataclass(frozen=True, slots=True)
-class EditionSize:
-    """One date, and how many papers it has."""
-
-    day: date
-    papers: int
-
-
-@dataclass(frozen=True, slots=True)
-class EditionEntry:
-    """An entry of an edition. is_new: it was listed on no earlier date."""
-
-    entry: Entry
-    is_new: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Edition:
-    """One date: its entries by votes, those without any last, then by key; and the nearest dates that have entries."""
-
-    day: date
-    entries: tuple[EditionEntry, ...]
-    previous: date | None
-    following: date | None
 
 
 @dataclass(frozen=True, slots=True)

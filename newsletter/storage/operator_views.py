@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, select
 
-from newsletter.model.ledger import Kind, State
+from newsletter.model.ledger import DayCount, Kind, ReplyCount, State
 from newsletter.model.readers import Consent
 from newsletter.storage.engine import Database, utc_day
 from newsletter.storage.tables import (
@@ -20,22 +19,6 @@ from newsletter.storage.tables import (
     subscribers,
     suppressions,
 )
-
-
-class DayCount(NamedTuple):
-    """So many things of one name on one day (UTC; of an edition: its date)."""
-
-    day: date
-    name: str
-    number: int
-
-
-class ReplyCount(NamedTuple):
-    """So many deliveries in a state with the same last reply."""
-
-    state: State
-    reply: str
-    number: int
 
 
 class OperatorViews:

@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from newsletter.model.ledger import PauseKind, RelayPause
+from newsletter.model.ledger import Hold, HoldKind, PauseKind, RelayPause
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.signing import Secret
 from newsletter.storage.engine import Store, insert_or_ignore, insert_or_update, reading, writing
 from newsletter.storage.tables import relay_days, settings
+from newsletter.text import clean_text
 
 _SECRET = "secret"
 _HOLD = "hold"
@@ -29,13 +30,23 @@ class SettingStore(Store):
         """Return the secret of this newsletter: 32 random bytes, made with the database and kept for ever."""
         return Secret.from_hex(await self._load(_SECRET))
 
-    async def load_hold(self) -> str:
-        """Return why nothing may be sent now, empty where sending is allowed."""
-        return await self._load(_HOLD)
+    async def load_hold(self) -> Hold | None:
+        """Return why nothing may be sent now, None where sending is allowed."""
+        text = await self._load(_HOLD)
+        if not text:
+            return None
+        try:
+            kind, why = json.loads(text)
+            return Hold(HoldKind(kind), why)
+        except (ValueError, TypeError):  # of before 0.2.0, the reason alone
+            return Hold(HoldKind.MANUAL, text)
 
-    async def save_hold(self, why: str) -> None:
-        """Hold all sending for this reason; an empty one releases it."""
-        await self._save(_HOLD, why)
+    async def save_hold(self, hold: Hold | None) -> None:
+        """Hold all sending; None releases it."""
+        if hold is None:
+            await self._delete(_HOLD)
+        else:
+            await self._save(_HOLD, json.dumps([hold.kind, clean_text(hold.why)]))
 
     async def load_zone_rules(self) -> str:
         """Return the fingerprint of the zones' rules that the schedule was computed with."""

@@ -9,7 +9,7 @@ from newsletter.match.corpus import newest_first
 from newsletter.match.lookup import fold_tokens
 from newsletter.model.entries import Entry
 from newsletter.model.topics import Topic
-from newsletter.web.searching import Searcher
+from newsletter.workflows.search import Searcher
 from newsletter.workflows.topic_preview import TopicPreviews
 
 

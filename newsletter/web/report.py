@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from newsletter.model.ledger import PENDING, Delivery, DeliveryFilter, State
+from newsletter.model.ledger import PENDING, DayCount, Delivery, DeliveryFilter, ReplyCount, State
 from newsletter.model.readers import Consent, EmailAddress
 from newsletter.model.reports import ReportKind, SetAside
 from newsletter.model.sources import FetchRecord, SourceHealth
 from newsletter.model.steps import StepFailure
 from newsletter.render.language import Language
-from newsletter.storage.operator_views import DayCount, OperatorViews, ReplyCount
+from newsletter.storage.operator_views import OperatorViews
 from newsletter.web.charts import SERIES_CLASSES, Chart, Series
 from newsletter.wiring import Newsletter
 

@@ -25,12 +25,12 @@ from newsletter.signing import Secret
 from newsletter.web.clients import IpAddress, choose_client, shorten_client
 from newsletter.web.limits import Limiter
 from newsletter.web.rendered import RenderedPages
-from newsletter.web.searching import Searcher
 from newsletter.web.turns import Queue
 from newsletter.web_links import WebLinks
 from newsletter.wiring import Newsletter
 from newsletter.workflows.confirm_by_mail import ConfirmByMail
 from newsletter.workflows.newest_corpus import NewestCorpus
+from newsletter.workflows.search import Searcher
 from newsletter.workflows.subscriptions import Subscriptions
 from newsletter.workflows.topic_preview import TopicPreviews
 

@@ -65,7 +65,7 @@ async def load_health(
         at=now,
         counts=_by_edition(await ledger.reads.load_counts(_EDITIONS)),
         late=await ledger.reads.count_late(now - late_after),
-        held=await settings.load_hold(),
+        held=hold.why if (hold := await settings.load_hold()) else "",
         refused=await guard.check(),
         sources=tuple((await entries.load_health()).values()),
         paused=paused,

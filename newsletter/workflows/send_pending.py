@@ -27,6 +27,7 @@ from newsletter.model.ledger import (
     Close,
     Delivery,
     DeliveryId,
+    HoldKind,
     Instance,
     InstanceId,
     Kind,
@@ -98,8 +99,8 @@ class Sender:
     progress: Callable[[Delivery, State], None] = lambda _delivery, _state: None
 
     async def send_pending(self, edition: str | None = None, at_most: int = 0) -> SendReport:
-        """Send all that can go out now, of one edition if given, and only so many deliveries if at_most is not 0;
-        return what became of it.
+        """Send all that can go out now, of one edition if given; return what became of it. With at_most this is a trial
+        (canary.py) of so many deliveries.
 
         While nothing may be sent (held, or an older copy of the database) mails to operators still go out.
         Raises StoreError where an outcome cannot be recorded.
@@ -112,8 +113,8 @@ class Sender:
                 lambda: self.ledger.planning.expire(self.clock.now())
             )
         wanted = _Wanted(edition=edition, at_most=at_most)
-        if refused or await patiently(self.settings.load_hold):
-            wanted = _Wanted(kinds=TO_OPERATORS)
+        if refused or await self._load_hold(wanted):
+            wanted = replace(wanted, kinds=TO_OPERATORS, edition=None)
         writer = LedgerWriter(self.ledger.recording, self.instance, self.clock, guarded=not refused)
         try:
             # A mail that came out uncertain may be sent once more, so ask again until nothing is left.
@@ -123,8 +124,15 @@ class Sender:
             with suppress(StoreError):  # which has stopped the run already
                 await writer.finish()
             await patiently(lambda: self.ledger.claims.release(self.instance))
-        report.stopped = report.stopped or refused or await patiently(self.settings.load_hold)
+        report.stopped = report.stopped or refused or await self._load_hold(wanted)
         return report
+
+    async def _load_hold(self, wanted: _Wanted) -> str:
+        """Return why nothing may be sent, empty where sending is allowed. A trial's own hold is for all others."""
+        hold = await patiently(self.settings.load_hold)
+        if hold is None or (wanted.at_most and hold.kind is HoldKind.TRIAL):
+            return ""
+        return hold.why
 
     async def recover(self) -> None:
         """Take back what instances held that are dead: claimed rows are free again, in_data rows are uncertain."""
@@ -149,7 +157,7 @@ class Sender:
         """Claim and look up a handful of rows after the other, until none can be claimed; yield what builds each."""
         while not report.stopped and not self.stop.is_set():
             if wanted.kinds != TO_OPERATORS:
-                report.stop(await patiently(self.guard.check) or await patiently(self.settings.load_hold))
+                report.stop(await patiently(self.guard.check) or await self._load_hold(wanted))
             limit = _CLAIM_AT_ONCE
             if wanted.at_most:
                 limit = min(limit, wanted.at_most - report.taken)

@@ -25,6 +25,7 @@ from sqlalchemy.types import TypeDecorator
 
 from newsletter.errors import StoreError
 from newsletter.match.lookup import Run
+from newsletter.model.ledger import Hold, HoldKind
 from newsletter.model.mail import Rejected
 from newsletter.storage import Database, EvidenceStore, Ledger, SettingStore
 from newsletter.storage.engine import CleanText, insert_or_update
@@ -143,6 +144,6 @@ async def test_an_outcome_is_written_whatever_the_relay_said(
 async def test_a_reason_and_a_report_are_kept_whatever_they_say(
     database: Database, said: str, kept: str
 ) -> None:
-    await SettingStore(database).save_hold(said)
-    assert await SettingStore(database).load_hold() == kept
+    await SettingStore(database).save_hold(Hold(HoldKind.MANUAL, said))
+    assert await SettingStore(database).load_hold() == Hold(HoldKind.MANUAL, kept)
     assert await EvidenceStore(database).find_by_message_id(f"<{said}@mx.example.org>") is None

@@ -17,8 +17,8 @@ from newsletter.model.readers import EmailAddress
 from newsletter.model.servers import RelayConfig
 from newsletter.settings.config import load_config
 from newsletter.wiring import Newsletter, open_newsletter
-from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.collect_entries import CollectReport
+from newsletter.workflows.plan import plan_due
 from newsletter.workflows.send_pipeline import SendReport
 from tests.support.builders import at
 from tests.support.clock import SetClock

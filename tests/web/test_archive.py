@@ -9,8 +9,8 @@ import httpx2
 import pytest
 from bs4 import BeautifulSoup
 
+from newsletter.model.editions import EditionSize
 from newsletter.model.entries import EntryKey, Observation
-from newsletter.storage.archive import EditionSize
 from newsletter.web.pages.archive import group_by_month, parse_day
 from newsletter.web.paper_views import build_vote_chart
 from newsletter.web.site import Site

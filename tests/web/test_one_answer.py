@@ -21,10 +21,10 @@ from newsletter.model.entries import Entry
 from newsletter.model.readers import Cadence
 from newsletter.storage import Archive, Database, EntryStore, open_database
 from newsletter.web.named_topics import find_newest_of
-from newsletter.web.searching import Searcher, read_question
 from newsletter.wiring import FixedClock
 from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.newest_corpus import NewestCorpus
+from newsletter.workflows.search import Searcher, read_question
 from newsletter.workflows.topic_preview import TopicPreviews
 from newsletter.workflows.try_topics import open_trier
 from tests.support.builders import make_subscriber

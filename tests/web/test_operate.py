@@ -17,14 +17,13 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from newsletter.model.ledger import Delivery, DeliveryId, Kind, State
+from newsletter.model.ledger import DayCount, Delivery, DeliveryId, Hold, HoldKind, Kind, ReplyCount, State
 from newsletter.model.mail import Accepted, Uncertain
 from newsletter.model.readers import Asked, EmailAddress, SubscriberId
 from newsletter.model.sources import FetchRecord, FetchState, SourceHealth
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.settings.config import load_config
 from newsletter.signing import Purpose, build_token
-from newsletter.storage.operator_views import DayCount, ReplyCount
 from newsletter.web.app import build_app
 from newsletter.web.pages.operate import (
     LOGIN,
@@ -410,7 +409,7 @@ async def test_the_page_tells_the_equation_the_uncertain_ones_and_the_sources(de
         [],
         {},
     )
-    await newsletter.settings.save_hold("the relay moves")
+    await newsletter.settings.save_hold(Hold(HoldKind.MANUAL, "the relay moves"))
     await desk.log_in()
 
     page = (await desk.client.get("/operate")).text

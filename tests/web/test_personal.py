@@ -15,7 +15,7 @@ from newsletter.render.language import load_language
 from newsletter.storage.tables import bounces, metadata, suppressions
 from newsletter.web.pages.sent import write_state
 from newsletter.web.site import Site
-from newsletter.workflows.build_edition import plan_due
+from newsletter.workflows.plan import plan_due
 from tests.support.builders import at
 from tests.support.given import claim_one, given_instance
 from tests.support.website import NOW, READER

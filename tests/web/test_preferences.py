@@ -16,7 +16,7 @@ from newsletter.web.app import build_app
 from newsletter.web.forms import DAYS
 from newsletter.web.pages.preferences import version_of
 from newsletter.web.site import Site
-from newsletter.workflows.build_edition import plan_due
+from newsletter.workflows.plan import plan_due
 from tests.support.builders import at, make_cadence
 from tests.support.clock import SetClock
 from tests.support.website import HOSTILE, NOW, READER, client_of

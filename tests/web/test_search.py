@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.web.pages.search import PAPERS_A_PAGE, parse_page
-from newsletter.web.searching import find_keys, read_question
 from newsletter.web.site import Site
+from newsletter.workflows.search import find_keys, read_question
 from tests.support.website import AGENTS, HF, RAG, SMALL, URL, make_paper, new, save_run
 from tests.web.test_archive import load, text_of, titles
 

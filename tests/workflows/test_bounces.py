@@ -22,8 +22,8 @@ from newsletter.model.reports import BounceAction
 from newsletter.signing import Purpose, Secret, build_token
 from newsletter.storage import EvidenceStore
 from newsletter.workflows.alerts import choose_alerts
-from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.handle_bounces import KNOWN, SET_ASIDE, handle_bounces
+from newsletter.workflows.plan import plan_due
 from tests.support.office import MORNING, Office
 from tests.support.reports import make_delivery_report, make_mail
 

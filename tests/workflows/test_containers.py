@@ -14,7 +14,7 @@ import pytest
 
 from newsletter.model.ledger import State
 from newsletter.storage import find_process_space
-from newsletter.workflows.build_edition import plan_due
+from newsletter.workflows.plan import plan_due
 from tests.support.house import REPOSITORY
 from tests.support.invariants import check_invariants
 from tests.support.office import MORNING, Office

@@ -22,8 +22,8 @@ from newsletter.model.mail import Envelope, SmtpReply
 from newsletter.model.readers import EmailAddress
 from newsletter.storage.ledger.recording import Recording, suppress
 from newsletter.storage.tables import settings
-from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.mended_relays import try_failed_relays
+from newsletter.workflows.plan import plan_due
 from newsletter.workflows.send_pending import Sender
 from tests.support.builders import at
 from tests.support.invariants import check_invariants

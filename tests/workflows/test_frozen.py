@@ -17,7 +17,7 @@ from newsletter.model.ledger import State
 from newsletter.settings.config import load_config
 from newsletter.storage import Database
 from newsletter.wiring import open_newsletter
-from newsletter.workflows.build_edition import plan_due
+from newsletter.workflows.plan import plan_due
 from tests.support.house import REPOSITORY
 from tests.support.invariants import check_invariants
 from tests.support.office import MORNING, Office

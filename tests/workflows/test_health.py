@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from newsletter.model.ledger import DeliveryFilter, Kind, State
+from newsletter.model.ledger import DeliveryFilter, Hold, HoldKind, Kind, State
 from newsletter.model.readers import EmailAddress
 from newsletter.model.reports import SetAside
 from newsletter.model.sources import SourceHealth
@@ -16,8 +16,8 @@ from newsletter.model.steps import StepFailure, StepName
 from newsletter.settings.config import AlertSettings
 from newsletter.wiring import Newsletter
 from newsletter.workflows.alerts import choose_alerts
-from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.health import Health, build_metrics, to_json, word_clock
+from newsletter.workflows.plan import plan_due
 from tests.support.builders import at
 from tests.support.invariants import check_invariants
 from tests.support.office import MORNING, Office
@@ -114,7 +114,7 @@ async def test_the_operator_is_told_once_by_mail(office: Office) -> None:
     health = await newsletter.load_health()
     assert await newsletter.queue_alerts() == 1, health
     assert await newsletter.queue_alerts() == 0
-    await newsletter.settings.save_hold("something is wrong")
+    await newsletter.settings.save_hold(Hold(HoldKind.MANUAL, "something is wrong"))
     async with newsletter.sender(asyncio.Event()) as sender:
         report = await sender.send_pending()
 

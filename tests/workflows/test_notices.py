@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from newsletter.model.ledger import DeliveryFilter, Kind, QueuedNotice, State
+from newsletter.model.ledger import DeliveryFilter, Hold, HoldKind, Kind, QueuedNotice, State
 from newsletter.model.mail import Notice
 from newsletter.model.readers import Consent, EmailAddress, SubscriberId
 from newsletter.scheduler import send_notices
-from newsletter.workflows.build_edition import plan_due
 from newsletter.workflows.notices import find_recipient
+from newsletter.workflows.plan import plan_due
 from newsletter.workflows.send_pipeline import SendReport
 from tests.support.office import MORNING, Office
 
@@ -105,7 +105,7 @@ async def test_a_deferred_notice_is_tried_again(office: Office) -> None:
 async def test_while_sending_is_held_only_alerts_go_out(office: Office) -> None:
     await queue(office, "new@example.org")
     await queue(office, "operator@example.org", "alert:1", Kind.ALERT)
-    await office.newsletter.settings.save_hold("the relay is being moved")
+    await office.newsletter.settings.save_hold(Hold(HoldKind.MANUAL, "the relay is being moved"))
 
     await send_notices(office.newsletter, asyncio.Event())
 

@@ -9,7 +9,7 @@ from newsletter.address import parse_address
 from newsletter.model.ledger import Kind, OnUncertain, QuietDay, State
 from newsletter.settings.config import ScheduleSettings
 from newsletter.wiring import Newsletter
-from newsletter.workflows.build_edition import plan_due
+from newsletter.workflows.plan import plan_due
 from tests.support.builders import at
 from tests.support.office import MORNING, Office
 from tests.support.papers import make_day

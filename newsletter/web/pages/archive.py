@@ -11,7 +11,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
-from newsletter.storage.archive import EditionSize
+from newsletter.model.editions import EditionSize
 from newsletter.web.paper_views import build_line
 from newsletter.web.public import public
 from newsletter.web.site import Site

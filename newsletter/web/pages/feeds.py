@@ -20,7 +20,6 @@ from newsletter.web.named_topics import find_newest_of, name_topics
 from newsletter.web.pages.search import ask, refuse_query
 from newsletter.web.paper_views import build_line, list_names, write_summary
 from newsletter.web.public import public
-from newsletter.web.searching import read_question
 from newsletter.web.site import Site
 from newsletter.web.syndication import (
     ATOM_TYPE,
@@ -31,6 +30,7 @@ from newsletter.web.syndication import (
     write_atom,
     write_json,
 )
+from newsletter.workflows.search import read_question
 
 NEWEST = 150
 """So many papers are in the newsletter's own feed: who asks once a day loses none of a busy day."""

@@ -8,8 +8,8 @@ from datetime import date
 from starlette.requests import Request
 from starlette.responses import Response
 
+from newsletter.model.editions import EditionSize
 from newsletter.model.entries import Entry
-from newsletter.storage.archive import EditionSize
 from newsletter.web.paper_views import build_line
 from newsletter.web.public import public
 from newsletter.web.site import Site

@@ -12,9 +12,9 @@ from newsletter.match.budget import UNBOUNDED, Budget
 from newsletter.web.limits import SEARCH
 from newsletter.web.paper_views import build_line
 from newsletter.web.public import public
-from newsletter.web.searching import MAX_CHARS, MOST_LOOKED_AT, Question, find_keys, read_question
 from newsletter.web.site import Site
 from newsletter.web.workload import do_work
+from newsletter.workflows.search import MAX_CHARS, MOST_LOOKED_AT, Question, find_keys, read_question
 
 T = TypeVar("T")
 
