@@ -121,7 +121,7 @@ def test_commands_leave_nothing_open_and_check_names_what_they_cannot_close(tmp_
     run(tmp_path, "preview", "--topic", "robots", "--out", "digest.html")
     run(tmp_path, "backup", "copy.db")
     assert wide(tmp_path) == ["config.yaml"]
-    assert "for its owner only" in run(tmp_path, "check")
+    assert "private to their owner" in run(tmp_path, "check")
 
 
 def test_what_holds_nothing_private_is_made_as_the_operator_is_used_to(tmp_path: Path) -> None:

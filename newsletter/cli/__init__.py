@@ -26,12 +26,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-subscribers_app = typer.Typer(help="Who gets a digest.", no_args_is_help=True)
+subscribers_app = typer.Typer(help="Manage who receives digests.", no_args_is_help=True)
 app.add_typer(subscribers_app, name="subscribers")
-topics_app = typer.Typer(help="What readers asked for, and what it finds.", no_args_is_help=True)
+topics_app = typer.Typer(help="Inspect topics and what they find.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
 
-template_app = typer.Typer(help="How the mails look: layouts of your own.", no_args_is_help=True)
+template_app = typer.Typer(help="Create and check layouts of your own.", no_args_is_help=True)
 app.add_typer(template_app, name="template")
 
 ConfigPath = Annotated[
@@ -41,7 +41,8 @@ ConfigPath = Annotated[
 LogJson = Annotated[bool, typer.Option("--log-json", help="Write logs as JSON lines.")]
 Address = Annotated[str, typer.Argument(help="The subscriber's e-mail address.")]
 TopicOrQuery = Annotated[
-    str, typer.Argument(help="A topic's name, or one as in subscribers.yaml: 'robot* AND NOT title:survey'.")
+    str,
+    typer.Argument(help="A topic's name, or a topic as in subscribers.yaml: 'robot* AND NOT title:survey'."),
 ]
 DEFAULT_CONFIG = Path("config.yaml")
 
@@ -111,10 +112,12 @@ def check(
     config: ConfigPath = DEFAULT_CONFIG,
     relay: Annotated[bool, typer.Option("--relay", help="Also log in to relays and bounces.imap.")] = False,
     sources: Annotated[bool, typer.Option("--sources", help="Also fetch every source.")] = False,
-    dns: Annotated[bool, typer.Option("--dns", help="Also look SPF, DKIM, DMARC and MX up.")] = False,
+    dns: Annotated[
+        bool, typer.Option("--dns", help="Also look up the SPF, DKIM, DMARC and MX records.")
+    ] = False,
     log_json: LogJson = False,
 ) -> None:
-    """Check the configuration, the templates, the topics and subscribers.yaml, before any mail goes out."""
+    """Check the configuration, templates, topics and subscribers before any mail goes out."""
     from newsletter.cli import start
 
     _finish(start.check(_load(config, log_json), relay=relay, sources=sources, dns=dns))
@@ -122,9 +125,9 @@ def check(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="The folder that everything is written to.")] = Path("demo-out"),
+    out: Annotated[Path, typer.Option(help="The folder to write everything to.")] = Path("demo-out"),
 ) -> None:
-    """Run the whole way once over a sample day, with an SMTP server of its own and no network."""
+    """Run the whole pipeline once on a sample day, with its own SMTP server and no network."""
     from newsletter.cli import sample
     from newsletter.files import FOLDER_MODE
     from newsletter.logs import set_up_logs
@@ -138,11 +141,11 @@ def demo(
 def collect(
     config: ConfigPath = DEFAULT_CONFIG,
     at_once: Annotated[
-        bool, typer.Option("--now", help="Also ask sources that failed or asked us to wait.")
+        bool, typer.Option("--now", help="Also poll sources that failed lately or asked us to wait.")
     ] = False,
     log_json: LogJson = False,
 ) -> None:
-    """Look at every source once and store what is new."""
+    """Poll every source once and store what is new."""
     from newsletter.cli import operate
 
     _finish(operate.collect(_load(config, log_json), at_once=at_once))
@@ -150,7 +153,7 @@ def collect(
 
 @app.command()
 def sources(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Show how each source has been: its last looks, what it brought a day, and when it is asked next."""
+    """Show the health of each source: its last polls, new entries per day, and when it is polled next."""
     from newsletter.cli import incoming
 
     _finish(incoming.show_sources(_load(config)))
@@ -161,18 +164,18 @@ def explain(
     what: Annotated[
         str,
         typer.Argument(
-            help="A paper (an arXiv id, a DOI, an address, words of a title), or a reader's e-mail address."
+            help="A paper (arXiv id, DOI, URL or words of its title), or a reader's e-mail address."
         ),
     ],
     config: ConfigPath = DEFAULT_CONFIG,
     reader: Annotated[
-        str, typer.Option("--reader", help="A paper: only what became of it for this reader.")
+        str, typer.Option("--reader", help="With a paper: only what happened to it for this reader.")
     ] = "",
     date: Annotated[
-        str, typer.Option("--date", help="A reader: the digest of this date, not the last ones.")
+        str, typer.Option("--date", help="With a reader: the digest of this date, not the latest ones.")
     ] = "",
 ) -> None:
-    """Say what became of a paper for each reader; or what a reader got, why, and each attempt to send it."""
+    """Explain what happened to a paper for each reader; or what a reader got, why, and each attempt."""
     from newsletter.cli import incoming, ledger
 
     if ledger.is_address(what):
@@ -182,13 +185,14 @@ def explain(
 
 @app.command()
 def preview(
-    address: Annotated[str, typer.Argument(help="Whose digest; the first reader's if left out.")] = "",
+    address: Annotated[str, typer.Argument(help="Whose digest (default: the first reader's).")] = "",
     config: ConfigPath = DEFAULT_CONFIG,
-    at: Annotated[str, typer.Option("--at", help="An instant instead of now: 2026-06-16T20:00Z.")] = "",
+    at: Annotated[str, typer.Option("--at", help="As of this time instead of now: 2026-06-16T20:00Z.")] = "",
     topic: Annotated[
-        list[str] | None, typer.Option("--topic", help="Try this topic instead. May be repeated.")
+        list[str] | None,
+        typer.Option("--topic", help="Use this topic instead of the reader's. May be repeated."),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Collect now, into memory only.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Collect now, in memory only.")] = False,
     form: Annotated[str, typer.Option("--format", help="html, text or eml.")] = "html",
     out: Annotated[
         Path | None, typer.Option("--out", help="Write to this file instead of the terminal.")
@@ -201,12 +205,12 @@ def preview(
         str, typer.Option("--mail", help="digest, or another mail: confirm, changed, goodbye, alert, login.")
     ] = "digest",
     score: Annotated[
-        bool, typer.Option("--check", help="Also check the mail, and print a score card.")
+        bool, typer.Option("--check", help="Also check the mail and print a scorecard.")
     ] = False,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     log_json: LogJson = False,
 ) -> None:
-    """Show the very mail that would go out next. Changes nothing."""
+    """Show exactly the mail that would go out next. Changes nothing."""
     from newsletter.cli import look
 
     request = look.PreviewRequest(
@@ -228,27 +232,33 @@ def preview(
 def send(
     config: ConfigPath = DEFAULT_CONFIG,
     edition: Annotated[
-        str, typer.Option("--edition", help="Send this date's digests now, whatever the hour: 2026-06-16.")
+        str,
+        typer.Option("--edition", help="Send the digests of this date now, whatever their hour: 2026-06-16."),
     ] = "",
     canary: Annotated[
-        int, typer.Option("--canary", min=0, help="Send so many first, then ask whether to go on.")
+        int, typer.Option("--canary", min=0, help="Send this many first, then ask before sending the rest.")
     ] = 0,
     max_failures: Annotated[
         int | None,
         typer.Option(
-            "--max-failures", min=0, max=100, help="With --canary: go on by itself up to so many %."
+            "--max-failures",
+            min=0,
+            max=100,
+            help="With --canary: do not ask if at most this percentage fails.",
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would get what; send nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show who would get what; send nothing.")
+    ] = False,
     to: Annotated[
-        str, typer.Option("--to", help="Send one reader's next digest to this address, without a trace.")
+        str, typer.Option("--to", help="Send one reader's next digest to this address, without recording it.")
     ] = "",
     reader: Annotated[
-        str, typer.Option("--reader", help="With --to: whose digest (default: the first).")
+        str, typer.Option("--reader", help="With --to: whose digest (default: the first reader's).")
     ] = "",
     log_json: LogJson = False,
 ) -> None:
-    """Send what is due now, and what an earlier run could not finish."""
+    """Send what is due now, and what earlier runs left unfinished."""
     from newsletter.cli import operate
 
     trial = operate.Canary(canary, max_failures)
@@ -277,11 +287,11 @@ def run(
 def serve(
     config: ConfigPath = DEFAULT_CONFIG,
     with_parent: Annotated[
-        bool, typer.Option("--with-parent", hidden=True, help="Also stop when the standard input ends.")
+        bool, typer.Option("--with-parent", hidden=True, help="Also stop when standard input closes.")
     ] = False,
     log_json: LogJson = False,
 ) -> None:
-    """Serve the web pages until stopped (SIGTERM finishes the requests under way)."""
+    """Serve the web pages until stopped (SIGTERM finishes the requests in progress)."""
     from newsletter.cli import serving
 
     _finish(serving.serve(_load(config, log_json, quiet=with_parent), with_parent=with_parent))
@@ -289,10 +299,12 @@ def serve(
 
 @app.command()
 def hold(
-    why: Annotated[str, typer.Argument(help="Why; shown by status.")] = "held by the operator",
+    why: Annotated[
+        str, typer.Argument(help="The reason, shown by 'newsletter status'.")
+    ] = "held by the operator",
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Send nothing until release; collecting and planning go on."""
+    """Stop sending until 'newsletter release'; collecting and planning continue."""
     from newsletter.cli import operate
 
     _finish(operate.set_hold(_load(config), why))
@@ -300,7 +312,7 @@ def hold(
 
 @app.command()
 def release(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Allow sending again after hold."""
+    """Resume sending after a hold."""
     from newsletter.cli import operate
 
     _finish(operate.set_hold(_load(config), ""))
@@ -309,12 +321,16 @@ def release(config: ConfigPath = DEFAULT_CONFIG) -> None:
 @app.command()
 def status(
     config: ConfigPath = DEFAULT_CONFIG,
-    readers: Annotated[bool, typer.Option("--readers", help="Also each reader's next due time.")] = False,
+    readers: Annotated[
+        bool, typer.Option("--readers", help="Also show each reader's next due time.")
+    ] = False,
     editions: Annotated[int, typer.Option("--editions", min=1, help="How many editions to show.")] = 7,
-    as_json: Annotated[bool, typer.Option("--json", help="A report for a monitor.")] = False,
-    metrics: Annotated[bool, typer.Option("--metrics", help="The same as Prometheus reads it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a report for monitoring as JSON.")] = False,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Print the same report as Prometheus metrics.")
+    ] = False,
 ) -> None:
-    """Show who got what, who did not and why, and how the sources are."""
+    """Show who got what, who did not and why, and the health of the sources."""
     from newsletter.cli import look
 
     if as_json or metrics:
@@ -325,18 +341,18 @@ def status(
 @app.command()
 def deliveries(
     config: ConfigPath = DEFAULT_CONFIG,
-    edition: Annotated[str, typer.Option("--edition", help="Of this date: 2026-06-16.")] = "",
+    edition: Annotated[str, typer.Option("--edition", help="Only of this date: 2026-06-16.")] = "",
     state: Annotated[
-        list[str] | None, typer.Option("--state", help="In this state. May be repeated.")
+        list[str] | None, typer.Option("--state", help="Only in this state. May be repeated.")
     ] = None,
-    domain: Annotated[str, typer.Option("--domain", help="To this domain: example.org.")] = "",
-    reason: Annotated[str, typer.Option("--reason", help="With these words in the last reply.")] = "",
+    domain: Annotated[str, typer.Option("--domain", help="Only to this domain: example.org.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Only with these words in the last reply.")] = "",
     kind: Annotated[
         str, typer.Option("--kind", help="digest, confirm, changed, goodbye, alert or login.")
     ] = "digest",
     form: Annotated[str, typer.Option("--format", help="table, csv or json (one a line).")] = "table",
 ) -> None:
-    """List deliveries: who got what, when, through which relay, and what it said."""
+    """List deliveries: who got what, when, through which relay, and its reply."""
     from newsletter.cli import ledger
 
     wanted = ledger.build_filter(edition, state or [], domain, reason, kind)
@@ -347,11 +363,11 @@ def deliveries(
 def resolve(
     address: Address,
     outcome: Annotated[str, typer.Argument(help="accepted or not-sent.")],
-    reason: Annotated[str, typer.Option("--reason", help="How you know; kept in the ledger.")],
+    reason: Annotated[str, typer.Option("--reason", help="How you know; recorded in the ledger.")],
     config: ConfigPath = DEFAULT_CONFIG,
-    edition: Annotated[str, typer.Option("--edition", help="Of this date only.")] = "",
+    edition: Annotated[str, typer.Option("--edition", help="Only of this date: 2026-06-16.")] = "",
 ) -> None:
-    """Settle an uncertain mail by hand: it was accepted, or it was not sent and goes out again."""
+    """Settle an uncertain delivery by hand: it was accepted, or it was not sent and goes out again."""
     from newsletter.cli import ledger
 
     _finish(ledger.resolve(_load(config), address, edition, outcome, reason))
@@ -365,7 +381,7 @@ def retry(
     domain: Annotated[str, typer.Option("--domain", help="Only to this domain.")] = "",
     reason: Annotated[str, typer.Option("--reason", help="Only with these words in the last reply.")] = "",
 ) -> None:
-    """Queue the failed mails of an edition again, just those."""
+    """Queue the failed mails of an edition again."""
     from newsletter.cli import ledger
 
     _finish(ledger.retry(_load(config), ledger.build_filter(edition, state, domain, reason)))
@@ -373,7 +389,7 @@ def retry(
 
 @app.command()
 def bounces(config: ConfigPath = DEFAULT_CONFIG, log_json: LogJson = False) -> None:
-    """Read mail about our mail once: bounces, complaints, automatic answers. 'run' does so by itself."""
+    """Process the bounce mailbox once: bounces, complaints, automatic replies. 'run' does this by itself."""
     from newsletter.cli import ledger
 
     _finish(ledger.read_bounces(_load(config, log_json)))
@@ -383,13 +399,13 @@ def bounces(config: ConfigPath = DEFAULT_CONFIG, log_json: LogJson = False) -> N
 def restored(
     config: ConfigPath = DEFAULT_CONFIG,
     sent_until: Annotated[
-        str, typer.Option("--sent-until", help="Digests due up to then went out: 2026-06-16T20:00Z.")
+        str, typer.Option("--sent-until", help="Digests due up to this time were sent: 2026-06-16T20:00Z.")
     ] = "",
     nothing_was_sent: Annotated[
-        bool, typer.Option("--nothing-was-sent", help="Nothing went out since this copy was made.")
+        bool, typer.Option("--nothing-was-sent", help="Nothing was sent since this backup was made.")
     ] = False,
 ) -> None:
-    """Let a database that was put back from a backup send again, and say what had been sent since."""
+    """Allow sending from a database restored from a backup, and say what was sent since the backup."""
     from newsletter.cli import ledger
 
     _finish(ledger.accept_restored(_load(config), sent_until, nothing_was_sent))
@@ -397,10 +413,10 @@ def restored(
 
 @app.command()
 def backup(
-    file: Annotated[Path, typer.Argument(help="The copy; must not exist yet.")],
+    file: Annotated[Path, typer.Argument(help="The file to write; must not exist yet.")],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Write a consistent copy of the database while everything runs."""
+    """Write a consistent copy of the database, even while the newsletter runs."""
     from newsletter.cli import operate
 
     _finish(operate.back_up(_load(config), file))
@@ -408,7 +424,7 @@ def backup(
 
 @topics_app.command("list")
 def list_topics(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Show each topic: its readers, how many papers of the last 30 days it takes, and their share."""
+    """List the topics: readers, and how many papers of the last 30 days each finds."""
     from newsletter.cli import topics
 
     _finish(topics.show_list(_load(config)))
@@ -416,7 +432,7 @@ def list_topics(config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 @topics_app.command("explain")
 def explain_topic(query: TopicOrQuery, config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Show what a topic means in long form."""
+    """Show in long form how a topic is understood."""
     from newsletter.cli import topics
 
     _finish(topics.explain_topic(_load(config), query))
@@ -426,10 +442,10 @@ def explain_topic(query: TopicOrQuery, config: ConfigPath = DEFAULT_CONFIG) -> N
 def try_topic(
     query: TopicOrQuery,
     config: ConfigPath = DEFAULT_CONFIG,
-    days: Annotated[int, typer.Option("--days", min=1, max=365, help="How far to look back.")] = 30,
-    diff: Annotated[str, typer.Option("--diff", help="An edited query: what would it change?")] = "",
+    days: Annotated[int, typer.Option("--days", min=1, max=365, help="How many days to look back.")] = 30,
+    diff: Annotated[str, typer.Option("--diff", help="An edited query to compare with.")] = "",
 ) -> None:
-    """Show what a topic would have found in the stored papers, what it just missed, and why."""
+    """Show what a topic would have found in the stored papers, its near misses, and why."""
     from newsletter.cli import topics
 
     _finish(topics.try_query(_load(config), query, days, diff))
@@ -437,11 +453,11 @@ def try_topic(
 
 @template_app.command("new")
 def new_template(
-    name: Annotated[str, typer.Argument(help="The name of your layout: a-z, 0-9 and '-'.")],
+    name: Annotated[str, typer.Argument(help="The name of the new layout: a-z, 0-9 and '-'.")],
     config: ConfigPath = DEFAULT_CONFIG,
-    copied: Annotated[str, typer.Option("--from", help="The layout to begin with.")] = "cards",
+    copied: Annotated[str, typer.Option("--from", help="The layout to start from.")] = "cards",
 ) -> None:
-    """Copy a layout into your templates folder, to edit it. Never overwrites."""
+    """Copy a layout into your templates folder for editing. Never overwrites."""
     from newsletter.cli import layouts
 
     raise typer.Exit(layouts.new_layout(_load(config), name, copied))
@@ -449,7 +465,7 @@ def new_template(
 
 @template_app.command("check")
 def check_templates(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Compile and render every layout in every language, and say what is wrong: file, line and column."""
+    """Compile and render every layout in every language; errors name file, line and column."""
     from newsletter.cli import layouts
 
     raise typer.Exit(layouts.check_layouts(_load(config)))
@@ -457,7 +473,7 @@ def check_templates(config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 @subscribers_app.command("list")
 def list_subscribers(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Show everybody: consent, cadence, topics, next due time."""
+    """List all subscribers: consent, cadence, topics, next due time."""
     from newsletter.cli import people
 
     _finish(people.list_all(_load(config)))
@@ -468,9 +484,9 @@ def add_subscriber(
     address: Address,
     topic: Annotated[list[str], typer.Option("--topic", help="A topic. May be repeated.")],
     config: ConfigPath = DEFAULT_CONFIG,
-    name: Annotated[str, typer.Option(help="How to address them.")] = "",
+    name: Annotated[str, typer.Option(help="Their name.")] = "",
     days: Annotated[str, typer.Option(help="daily, weekdays, weekends or days: mon,wed.")] = "weekdays",
-    hour: Annotated[str, typer.Option(help="The local hour: 07:30.")] = "07:00",
+    hour: Annotated[str, typer.Option(help="The local time: 07:30.")] = "07:00",
     zone: Annotated[str, typer.Option(help="The IANA time zone: Europe/Berlin.")] = "UTC",
 ) -> None:
     """Add a subscriber who is not in subscribers.yaml."""
@@ -483,9 +499,11 @@ def add_subscriber(
 def pause_subscriber(
     address: Address,
     config: ConfigPath = DEFAULT_CONFIG,
-    until: Annotated[str, typer.Option("--until", help="The first day that they want mail again.")] = "",
+    until: Annotated[
+        str, typer.Option("--until", help="The first day they want mail again: 2026-06-16.")
+    ] = "",
 ) -> None:
-    """Send nothing to this subscriber until a day, or until they are restored."""
+    """Pause a subscriber until a day, or until 'subscribers restore'."""
     from newsletter.cli import people
 
     _finish(people.pause(_load(config), address, until))
@@ -495,17 +513,19 @@ def pause_subscriber(
 def import_subscribers(
     file: Annotated[
         Path,
-        typer.Argument(help="CSV whose first row names the columns, or YAML like subscribers.yaml."),
+        typer.Argument(help="CSV with the column names in its first row, or YAML like subscribers.yaml."),
     ],
-    consent: Annotated[str, typer.Option("--consent", help="How they agreed; kept in the consent record.")],
+    consent: Annotated[
+        str, typer.Option("--consent", help="How they gave consent; kept in the consent record.")
+    ],
     topic: Annotated[
         list[str] | None,
-        typer.Option("--topic", help="A topic for rows of a CSV file that have none. May be repeated."),
+        typer.Option("--topic", help="A topic for CSV rows without one. May be repeated."),
     ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would happen.")] = False,
 ) -> None:
-    """Add subscribers from a CSV or YAML file, all at once; says of each other row why it is not taken."""
+    """Import subscribers from a CSV or YAML file, and say why a row is not taken."""
     from newsletter.cli import lists
 
     loaded = _load(config)
@@ -514,7 +534,7 @@ def import_subscribers(
 
 @subscribers_app.command("export")
 def export_subscribers(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Write everybody as CSV to the standard output, in a form that import takes."""
+    """Write all subscribers as CSV to standard output, in the form that 'subscribers import' reads."""
     from newsletter.cli import lists
 
     _finish(lists.export(_load(config)))
@@ -522,7 +542,7 @@ def export_subscribers(config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 @subscribers_app.command("data")
 def show_data(address: Address, config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Write all that is stored about a person as JSON: the answer when they ask what you know of them."""
+    """Write everything stored about a person as JSON, to answer an access request."""
     from newsletter.cli import lists
 
     _finish(lists.show_data(_load(config), address))
@@ -530,7 +550,7 @@ def show_data(address: Address, config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 @subscribers_app.command("erase")
 def erase_subscriber(address: Address, config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Erase what is known of a person. The counts of editions stay as they were."""
+    """Erase everything stored about a person. The counts of editions stay as they were."""
     from newsletter.cli import lists
 
     _finish(lists.erase(_load(config), address))
@@ -538,7 +558,7 @@ def erase_subscriber(address: Address, config: ConfigPath = DEFAULT_CONFIG) -> N
 
 @subscribers_app.command("suppressed")
 def list_suppressed(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Write the addresses that are not mailed any more as CSV, with the reason."""
+    """Write the suppressed addresses as CSV, with the reason."""
     from newsletter.cli import lists
 
     _finish(lists.export_suppressed(_load(config)))
@@ -550,7 +570,7 @@ def lift_suppression(
     reason: Annotated[str, typer.Option("--reason", help="Why the address may be mailed again.")],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Mail a suppressed address again. Whoever has left stays left."""
+    """Lift the suppression of an address. Whoever unsubscribed stays unsubscribed."""
     from newsletter.cli import lists
 
     _finish(lists.lift(_load(config), address, reason))
@@ -558,7 +578,7 @@ def lift_suppression(
 
 @subscribers_app.command("remove")
 def remove_subscriber(address: Address, config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Note that this subscriber has left. They stay left, whatever subscribers.yaml says."""
+    """Unsubscribe a reader. They stay unsubscribed, whatever subscribers.yaml says."""
     from newsletter.cli import people
 
     _finish(people.remove(_load(config), address))
@@ -572,7 +592,7 @@ def restore_subscriber(
     ],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Take a subscriber back who was paused, had left, or whose address was suppressed."""
+    """Resume mail to a subscriber who was paused, had left, or was suppressed."""
     from newsletter.cli import people
 
     _finish(people.restore(_load(config), address, reason))

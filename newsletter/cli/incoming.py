@@ -49,11 +49,11 @@ async def show_sources(config: Config) -> int:
     table = build_table(
         "source",
         "state",
-        f"last {_LOOKS} looks",
-        f"new a day, {_DAYS} days",
+        f"last {_LOOKS} polls",
+        f"new per day, {_DAYS} days",
         "new#",
         "listed#",
-        "next look (UTC)",
+        "next poll (UTC)",
     )
     notes = []
     is_good = True
@@ -67,7 +67,7 @@ async def show_sources(config: Config) -> int:
         )
         notes += _tell_notes(source.name, source.location, last, health.get(source.name), moves)
     console.print(table)
-    console.print("looks: " + ", ".join(f"{sign} {state}" for state, sign in _SIGNS.items()), style="dim")
+    console.print("polls: " + ", ".join(f"{sign} {state}" for state, sign in _SIGNS.items()), style="dim")
     for note in notes:
         console.print(note)
     return DONE if is_good else DONE_WITH_FAILURES
@@ -78,7 +78,7 @@ def _describe_looks(
 ) -> tuple[Text, str, str, str, str]:
     """Return state, signs of the last looks, bars of the days, their sum, and how much the last answer listed."""
     if last is None:
-        return Text("not yet"), "", "", "", ""
+        return Text("not polled yet"), "", "", "", ""
     days = count_days(looks, now)
     listed = next((look.listed for look in reversed(looks) if look.listed), last.listed)
     return (
@@ -120,7 +120,7 @@ def _tell_notes(
         notes.append(f"{name}: {health.why}")
     if move := moves.get(location):
         notes.append(
-            f"{name}: answers from {move.target} since {move.since:%Y-%m-%d}; make that its location in config.yaml"
+            f"{name}: redirected to {move.target} since {move.since:%Y-%m-%d}; update its location in config.yaml"
         )
     return notes
 
@@ -156,11 +156,11 @@ def _tell_found(paper: str, found: Sequence[Entry]) -> int:
     """Say that nothing was found, or too much."""
     if not found:
         console.print(
-            f"nothing is known of {paper!r}: no source has listed it. Give an arXiv id, a DOI, an address, or words "
-            "of a title as they stand; 'newsletter sources' says whether the sources are well"
+            f"{paper!r} is not stored: no source has listed it. Give an arXiv id, a DOI, a URL, or words of a "
+            "title as printed; 'newsletter sources' shows whether all sources work"
         )
         return DONE_WITH_FAILURES
-    console.print(f"{len(found)} titles contain {paper!r}; which one?")
+    console.print(f"{len(found)} titles contain {paper!r}; choose one:")
     for entry in found:
         console.print(f"  {entry.key}  {entry.title}")
     return DONE_WITH_FAILURES
@@ -170,12 +170,12 @@ def _show_entry(entry: Entry, history: EntryHistory) -> None:
     console.print(entry.title, style="bold")
     console.print(", ".join(entry.keys))
     console.print()
-    table = build_table("seen in", "listed on", "first seen there (UTC)", "as")
+    table = build_table("seen in", "listed on", "first seen (UTC)", "as")
     for seen in history.seen_in:
         table.add_row(seen.source, str(seen.listed_on or "-"), f"{seen.seen_at:%Y-%m-%d %H:%M}", seen.guid)
     console.print(table)
-    run = f"run {entry.first_seen_run}" if entry.first_seen_run else "before our first run of its source"
-    console.print(f"first seen in {run}")
+    run = entry.first_seen_run
+    console.print(f"first seen in run {run}" if run else "listed before the first poll of its source")
     for event in history.events:
         at = f"{event.at:%Y-%m-%d}" if event.at else ""
         console.print(f"{at}  {event.kind} {event.detail} ({event.source})")
@@ -193,13 +193,13 @@ def _show_fates(explanation: Explanation) -> None:
     for fate in explanation.fates:
         by_kind[fate.kind].append(fate)
     if not by_kind:
-        console.print("there are no readers yet")
+        console.print("there are no subscribers yet")
         return
-    table = build_table("what became of it", "reader", "why")
+    table = build_table("what happened", "reader", "why")
     for kind, fates in by_kind.items():
         for fate in fates[:_MOST_READERS]:
             table.add_row(kind, fate.address, fate.why)
         if len(fates) > _MOST_READERS:
             more = len(fates) - _MOST_READERS
-            table.add_row(kind, f"and {more} more", "'--reader ADDRESS' tells of one")
+            table.add_row(kind, f"and {more} more", "'--reader ADDRESS' shows one")
     console.print(table)

@@ -29,7 +29,7 @@ def new_layout(config: Config, name: str, copied: str) -> int:
     """Copy a layout into the operator's templates folder under a new name. Never overwrites."""
     if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", name):
         raise ConfigError(
-            [Problem(f"{name!r} is not a layout's name; write a-z, 0-9 and '-'", steps=("NAME",))]
+            [Problem(f"{name!r} is not a valid layout name; use a-z, 0-9 and '-'", steps=("NAME",))]
         )
     bundle = load_bundle(find_shipped("templates"), config.templates)
     if copied not in bundle.layouts:
@@ -37,14 +37,14 @@ def new_layout(config: Config, name: str, copied: str) -> int:
         raise ConfigError([Problem(message, steps=("--from",))])
     folder = (config.templates or config.folder / _DEFAULT_FOLDER) / name
     if folder.exists():
-        console.print(f"{folder} exists already; nothing was written.")
+        console.print(f"{folder} already exists; nothing was written.")
         return WRONG_INPUT
     with as_the_operator_is_used_to():
         folder.mkdir(parents=True)
         for file in LAYOUT_FILES:
             (folder / file).write_text(bundle.sources[f"{copied}/{file}"], encoding="utf-8")
             console.print(f"wrote {folder / file}")
-    console.print("\nNext: edit it, then say in config.yaml")
+    console.print("\nNext: edit it, then set in config.yaml")
     if config.templates is None:
         console.print(f"  templates: {_DEFAULT_FOLDER}")
     console.print(
@@ -73,7 +73,7 @@ def check_layouts(config: Config) -> int:
     program = _find_official()
     if program is None:
         console.print(
-            "official MJML validator: not installed ('npm install mjml'), so misspelt attributes may pass"
+            "official MJML validator: not installed ('npm install mjml'), so misspelled attributes may pass"
         )
         return DONE
     problems = [
@@ -81,7 +81,7 @@ def check_layouts(config: Config) -> int:
     ]
     if problems:
         raise TemplateError(list(dict.fromkeys(problems)))
-    console.print("official MJML validator: nothing to say")
+    console.print("official MJML validator: no complaints")
     return DONE
 
 

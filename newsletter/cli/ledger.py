@@ -105,46 +105,48 @@ async def resolve(config: Config, address: str, edition: str, outcome: str, reas
     if outcome not in ("accepted", "not-sent"):
         raise ConfigError([Problem(f"{outcome!r} is neither accepted nor not-sent", steps=("OUTCOME",))])
     if not reason.strip():
-        raise ConfigError([Problem("say how you know; it is kept in the ledger", steps=("--reason",))])
+        raise ConfigError([Problem("say how you know; it is recorded in the ledger", steps=("--reason",))])
     wanted = replace(build_filter(edition, [State.UNCERTAIN]), address=parse_address(address))
     async with open_newsletter(config) as newsletter:
         found = await newsletter.ledger.reads.find(wanted)
         if not found:
-            console.print("no such delivery is uncertain; see 'newsletter deliveries --state uncertain'")
+            console.print("no uncertain delivery matches; see 'newsletter deliveries --state uncertain'")
             return DONE_WITH_FAILURES
         expires_at = newsletter.clock.now() + config.schedule.catch_up
         for delivery, mailed_to in found:
             settled = await newsletter.ledger.recording.resolve(
                 delivery.id, outcome == "accepted", reason.strip(), expires_at
             )
-            what = "accepted" if outcome == "accepted" else "is sent again by the next run"
-            console.print(f"{delivery.key} {mailed_to}: {what if settled else 'was settled meanwhile'}")
+            what = "accepted" if outcome == "accepted" else "goes out again with the next run"
+            console.print(f"{delivery.key} {mailed_to}: {what if settled else 'was settled in the meantime'}")
     return DONE
 
 
 async def retry(config: Config, wanted: DeliveryFilter) -> int:
     """Queue the rejected or expired deliveries of an edition again."""
     if not wanted.edition or not wanted.states or not wanted.states <= {State.REJECTED, State.EXPIRED}:
-        raise ConfigError([Problem("give --edition, and --state rejected or --state expired")])
+        raise ConfigError([Problem("give --edition and --state (rejected or expired)")])
     async with open_newsletter(config) as newsletter:
         now = newsletter.clock.now()
         queued, covered = await newsletter.ledger.planning.retry(wanted, now, now + config.schedule.catch_up)
-    console.print(f"{queued} queued again; 'newsletter send', or the running clock, sends them")
+    console.print(f"{queued} queued again; the next 'newsletter send' or 'newsletter run' sends them")
     if covered:
-        console.print(f"{covered} left alone, because a later digest of the same reader covers their papers")
+        console.print(f"{covered} skipped: a later digest of the same reader covers their papers")
     return DONE
 
 
 async def read_bounces(config: Config) -> int:
     """Read mail about our mail once."""
     if config.bounces is None:
-        raise ConfigError([Problem("is not set: where do bounces arrive?", steps=("bounces",))])
+        raise ConfigError([Problem("is not set; say where bounces arrive", steps=("bounces",))])
     async with open_newsletter(config) as newsletter:
         report = await newsletter.handle_bounces()
     done = sorted(report.done.items())
-    console.print(", ".join(f"{count} {what}" for what, count in done) or "nothing new")
+    console.print(", ".join(f"{count} {what}" for what, count in done) or "no new reports")
     if report.set_aside:
-        console.print(f"what could not be handled is in {report.place}: look at it yourself", style="red")
+        console.print(
+            f"messages that could not be processed are in {report.place}; please check them", style="red"
+        )
     if report.unmarked:
         console.print(report.unmarked, style="red")
     return DONE_WITH_FAILURES if report.set_aside or report.unmarked else DONE
@@ -153,18 +155,18 @@ async def read_bounces(config: Config) -> int:
 async def accept_restored(config: Config, sent_until: str, nothing_was_sent: bool) -> int:
     """Let a database that was restored send again, after the operator has said what had happened since."""
     if bool(sent_until) == nothing_was_sent:
-        raise ConfigError([Problem("give either --sent-until WHEN or --nothing-was-sent")])
+        raise ConfigError([Problem("give either --sent-until TIME or --nothing-was-sent")])
     async with open_newsletter(config) as newsletter:
         if sent_until:
             until = _parse_instant(sent_until)
             await newsletter.collect(at_once=True)
             counted = await _count_as_sent(newsletter, until)
             console.print(
-                f"{counted} digests up to {until:%Y-%m-%d %H:%M} UTC count as sent by the database that was lost;"
-                " what the sources list now counts as seen"
+                f"{counted} digests due up to {until:%Y-%m-%d %H:%M} UTC count as sent before the restore;"
+                " papers that the sources list now count as seen"
             )
         await newsletter.guard.accept()
-    console.print("this database sends again")
+    console.print("this database may send again")
     return DONE
 
 
@@ -172,7 +174,7 @@ def _parse_instant(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        message = f"{text!r} is not an instant like 2026-06-16T20:00Z"
+        message = f"{text!r} is not a time like 2026-06-16T20:00Z"
         raise ConfigError([Problem(message, steps=("--sent-until",))]) from error
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
@@ -180,7 +182,7 @@ def _parse_instant(text: str) -> datetime:
 async def _count_as_sent(newsletter: Newsletter, until: datetime) -> int:
     """Move every reader's clock and window past what the lost database had sent; return how many digests."""
     newest_run = await newsletter.entries.newest_run()
-    why = "sent by the database that was lost, as the operator said"
+    why = "sent before the restore, as stated by the operator"
     counted = await newsletter.ledger.planning.skip_until(until, why)
     last = SubscriberId(0)
     while readers := await newsletter.subscribers.load_after(last, _BATCH):

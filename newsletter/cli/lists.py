@@ -49,7 +49,7 @@ async def import_file(
     other row why it is not taken. topics are lines that count for rows without any."""
     if not consent.strip():
         raise ConfigError(
-            [Problem("say how they agreed; it is kept as the record of consent", steps=("--consent",))]
+            [Problem("say how they gave consent; it is kept in the consent record", steps=("--consent",))]
         )
     async with open_newsletter(config) as newsletter:
         read = _read_yaml if file.suffix in (".yaml", ".yml") else _read_csv
@@ -58,7 +58,7 @@ async def import_file(
         people = [row for row in listed.rows if isinstance(row, Taken)]
         _tell_doubts(file, people, newsletter.library)
         store, entries, clock = newsletter.subscribers, newsletter.entries, newsletter.clock
-        with console.status(f"looking for {len(people)} people in the database …"):
+        with console.status(f"looking up {len(people)} people in the database …"):
             if dry_run:
                 chosen = await choose_from_list(people, store, entries, clock.now())
             else:
@@ -68,7 +68,7 @@ async def import_file(
     skipped = sum(isinstance(row, Skipped) for row in listed.rows)
     what = "would be added" if dry_run else "added"
     last = f", {skipped} skipped" if skipped else ""
-    console.print(f"{len(chosen.new)} {what}, {chosen.known} known already, {refused} refused{last}")
+    console.print(f"{len(chosen.new)} {what}, {chosen.known} already known, {refused} refused{last}")
     return DONE_WITH_FAILURES if refused else DONE
 
 
@@ -127,7 +127,9 @@ def _read_csv(file: Path, newsletter: Newsletter, topics: Sequence[str]) -> Read
 def _read_yaml(file: Path, newsletter: Newsletter, topics: Sequence[str]) -> ReaderList:
     """As _read_csv."""
     if topics:
-        raise ConfigError([Problem("is for CSV; write the topics into the file", steps=("--topic",))])
+        raise ConfigError(
+            [Problem("works only with CSV; write the topics into the file", steps=("--topic",))]
+        )
     good, problems = sift_subscribers(
         read_text(file),
         str(file),
@@ -170,7 +172,7 @@ async def erase(config: Config, address: str) -> int:
         if not await newsletter.subscribers.erase(reader.id, newsletter.clock.now()):
             raise ConfigError([Problem(f"a mail to {reader.address} is on its way; try again in a minute")])
     console.print(
-        f"{reader.address} is erased; the counts of editions stay, and a suppression, if there was one"
+        f"{reader.address} is erased; edition counts stay, and so does a suppression if there was one"
     )
     return DONE
 
@@ -188,7 +190,7 @@ async def export_suppressed(config: Config) -> int:
 async def lift(config: Config, address: str, reason: str) -> int:
     """Mail an address again."""
     if not reason.strip():
-        raise ConfigError([Problem("say why it may be mailed again", steps=("--reason",))])
+        raise ConfigError([Problem("say why the address may be mailed again", steps=("--reason",))])
     checked = parse_address(address)
     async with open_newsletter(config) as newsletter:
         lifted = await newsletter.subscribers.lift_suppression(checked, reason, newsletter.clock.now())
@@ -196,7 +198,7 @@ async def lift(config: Config, address: str, reason: str) -> int:
     if not lifted:
         console.print(f"{checked} is not suppressed")
     elif reader is not None and reader.consent is not Consent.CONFIRMED:
-        console.print(f"{checked} is not suppressed any more, but {reader.consent}: no digest goes there")
+        console.print(f"{checked} is no longer suppressed, but {reader.consent}: no digest is sent")
     else:
-        console.print(f"{checked} is mailed again")
+        console.print(f"{checked} is no longer suppressed")
     return DONE if lifted else DONE_WITH_FAILURES

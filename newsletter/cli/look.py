@@ -118,7 +118,7 @@ def _print_score(mail: Mail) -> int:
     wrong = [check for check in checks if check.wrong]
     for check in checks:
         complain(f"{'no ' if check.wrong else 'yes'} {check.item:2} {check.what} {check.wrong}")
-    complain(f"{len(checks) - len(wrong)} of {len(checks)} good; docs/inbox.md explains them")
+    complain(f"{len(checks) - len(wrong)} of {len(checks)} passed; docs/inbox.md explains each check")
     return DONE_WITH_FAILURES if wrong else DONE
 
 
@@ -152,13 +152,13 @@ async def _preview_everybody(
         slot = f"{preview.slot_at:%Y-%m-%d %H:%M}"
         table.add_row(preview.address, slot, str(preview.entries), str(preview.size), preview.subject)
     console.print(table)
-    console.print(f"wrote {len(previews)} previews into {folder}; {index} shows them all")
+    console.print(f"wrote {len(previews)} previews to {folder}; {index} shows them all")
     if not pictures and previews:
-        console.print("no pictures of them: Chromium is not installed")
+        console.print("no screenshots: Chromium is not installed")
     if request.show:
         webbrowser.open(index.resolve().as_uri())
     if failed:
-        console.print(f"{failed} of them fail a check; the index says which", style="red")
+        console.print(f"{failed} of them fail a check; the index shows which", style="red")
     return DONE_WITH_FAILURES if failed else DONE
 
 
@@ -169,7 +169,7 @@ def parse_clock(text: str) -> Clock:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        message = f"{text!r} is not an instant like 2026-06-16T20:00Z"
+        message = f"{text!r} is not a time like 2026-06-16T20:00Z"
         raise ConfigError([Problem(message, steps=("--at",))]) from error
     return FixedClock(at if at.tzinfo else at.replace(tzinfo=UTC))
 
@@ -179,7 +179,7 @@ async def _open_for_preview(config: Config, clock: Clock, *, fresh: bool) -> Asy
     """Open the operator's database, or with ``fresh`` one in memory with all the sources collected into it."""
     if not fresh:
         if config.database_file is not None and not config.database_file.exists():
-            message = "nothing was collected yet: run 'newsletter collect', or preview with --fresh"
+            message = "nothing is collected yet: run 'newsletter collect', or preview with --fresh"
             raise ConfigError([Problem(message, file=str(config.database_file))])
         async with open_newsletter(config, clock=clock) as newsletter:
             yield newsletter
@@ -191,7 +191,7 @@ async def _open_for_preview(config: Config, clock: Clock, *, fresh: bool) -> Asy
             if record.message:
                 complain(f"{record.source}: {record.state}: {record.message}")
         if all(record.state is FetchState.FAILED for record in report.records):
-            raise FetchError("no source could be read, so there is nothing to preview")
+            raise FetchError("no source could be read; there is nothing to preview")
         yield newsletter
 
 
@@ -226,7 +226,7 @@ def pick_reader(readers: Sequence[Subscriber], whose: str) -> Subscriber:
     if not whose:
         if not readers:
             raise ConfigError(
-                [Problem("there are no subscribers yet: fill subscribers.yaml, or give --topic")]
+                [Problem("there are no subscribers yet: fill in subscribers.yaml, or give --topic")]
             )
         return readers[0]
     address = parse_address(whose)
@@ -254,9 +254,9 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
             console.print(f"held: {hold.why}. 'newsletter release' lets mail go out again.", style="red")
         refused = await newsletter.guard.check()
         if refused:
-            console.print(f"nothing is sent: {refused}", style="red")
+            console.print(f"sending is stopped: {refused}", style="red")
         for relay, reason in (await newsletter.load_paused()).items():
-            console.print(f"the relay {relay} is left alone: {reason}", style="red")
+            console.print(f"relay {relay} is paused: {reason}", style="red")
         for line in word_clock(
             await newsletter.settings.load_step_failures(),
             await newsletter.evidence.load_set_aside(newsletter.clock.now() - SHOWN_SET_ASIDE),
@@ -265,7 +265,7 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
         counts = await newsletter.ledger.reads.load_counts(editions)
         show_ledger(counts)
         if not counts:
-            console.print("no digest was due yet")
+            console.print("no digest has been due yet")
         contradictions = await newsletter.ledger.audit.find_contradictions(CHECKED_EDITIONS)
         show_contradictions(contradictions)
         show_uncertain(counts)
@@ -276,7 +276,7 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
             for delivery, address in await newsletter.ledger.reads.load_unreached(edition):
                 missed.add_row(edition, address, delivery.state, str(delivery.attempt), delivery.last_reply)
         if missed.row_count:
-            console.print("\nnot reached:")
+            console.print("\nnot delivered:")
             console.print(missed)
         console.print()
         show_fetches(await newsletter.entries.load_last_fetches())

@@ -51,8 +51,8 @@ async def collect(config: Config, *, at_once: bool) -> int:
     show_fetches(report.records)
     for source in report.waiting:
         console.print(
-            f"{source.source}: not asked before {source.not_before:%Y-%m-%d %H:%M} UTC ({source.why}); "
-            "'newsletter collect --now' asks all the same"
+            f"{source.source}: not polled before {source.not_before:%Y-%m-%d %H:%M} UTC ({source.why}); "
+            "'newsletter collect --now' polls it anyway"
         )
     return DONE_WITH_FAILURES if report.failed else DONE
 
@@ -118,7 +118,7 @@ async def _try_canary(newsletter: Newsletter, edition: str | None, canary: Canar
         await refuse_rest(newsletter.settings, result)
     elif sys.stdin.isatty() and typer.confirm("Send the rest?"):
         return await release_rest(newsletter.settings)
-    console.print("the rest is held; look at 'newsletter deliveries', then 'newsletter release' sends it")
+    console.print("the rest is on hold; check 'newsletter deliveries', then 'newsletter release' sends it")
     return False
 
 
@@ -230,7 +230,7 @@ async def _tell_nothing_due(newsletter: Newsletter) -> None:
     ]
     if not coming:
         console.print(
-            "nothing to send: nobody is mailed at present"
+            "nothing to send: no subscriber receives mail at present"
             if readers
             else "nothing to send: there are no subscribers yet"
         )
@@ -264,7 +264,7 @@ async def set_hold(config: Config, why: str) -> int:
     """Hold sending for this reason; an empty one releases it."""
     async with open_newsletter(config) as newsletter:
         await newsletter.settings.save_hold(Hold(HoldKind.MANUAL, why) if why else None)
-    console.print(f"held: {why}" if why else "released: the next run sends what is queued")
+    console.print(f"on hold: {why}" if why else "released: the next run sends what is queued")
     return DONE
 
 

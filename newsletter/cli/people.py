@@ -107,9 +107,11 @@ async def remove(config: Config, address: str) -> int:
 async def restore(config: Config, address: str, reason: str) -> int:
     """Take one subscriber back, and lift the suppression of their address."""
     if not reason.strip():
-        raise ConfigError([Problem("say why they may be mailed again", steps=("--reason",))])
+        raise ConfigError(
+            [Problem("say why they may be mailed again; it is kept in the record", steps=("--reason",))]
+        )
     back, _ = await _move(config, address, lambda known, reader: known.restore(reader, reason))
-    console.print(f"{back.address} is back; next digest {word_next(back)} UTC")
+    console.print(f"{back.address} is restored; next digest {word_next(back)} UTC")
     return DONE
 
 

@@ -64,7 +64,7 @@ async def run_demo(out: Path) -> int:
     if sent:
         console.print(f"sent {sent} digests over SMTP to 127.0.0.1:{port}")
     else:
-        console.print("nothing to send: everybody has this edition already, and nobody gets it twice")
+        console.print("nothing to send: everybody already has this edition, and nobody gets it twice")
     console.print(f"as pages:  {pages}\nas mails:  {maildir}\ndatabase:  {config.database_file}")
     return DONE if not report.failed else COULD_NOT_RUN
 

@@ -44,7 +44,7 @@ def require_web(config: Config) -> WebSettings:
     """Return the settings of the web face. Raises ConfigError where there are none."""
     if config.web is None:
         message = (
-            "is not set, so there are no pages to serve; write at least 'web: {url: https://…}' (docs/web.md)"
+            "is not set, so there is nothing to serve; set at least 'web: {url: https://…}' (docs/web.md)"
         )
         raise ConfigError([Problem(message, file=str(config.file), steps=("web",))])
     return config.web
@@ -80,7 +80,7 @@ async def keep_serving(command: Sequence[str], stop: asyncio.Event) -> None:
             return
         if loop.time() - begun >= _STEADY_S:
             pause = FIRST_PAUSE_S
-        log.error("the web face has ended and is started again", why=why, in_s=pause)
+        log.error("the web process ended and is restarted", why=why, in_s=pause)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause)
         pause = min(2 * pause, LONGEST_PAUSE_S)
@@ -92,8 +92,8 @@ async def _run_once(command: Sequence[str], stop: asyncio.Event) -> str:
         # The pipe tells the child when we are gone, even where we had no time to say so.
         child = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
     except OSError as error:
-        return f"it cannot be started: {error}"
-    log.info("the web face runs", pid=child.pid)
+        return f"cannot be started: {error}"
+    log.info("the web process is running", pid=child.pid)
     ending = asyncio.create_task(child.wait())
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -111,7 +111,7 @@ async def _end(child: asyncio.subprocess.Process, ending: asyncio.Task[int]) -> 
         child.terminate()
     done, _ = await asyncio.wait({ending}, timeout=_GRACE_S)
     if not done:
-        log.error("the web face does not stop, and is killed", pid=child.pid)
+        log.error("the web process does not stop and is killed", pid=child.pid)
         with suppress(ProcessLookupError):
             child.kill()
         await ending

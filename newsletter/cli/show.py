@@ -127,10 +127,10 @@ def show_ledger(counts: Sequence[LedgerCount]) -> None:
 def show_contradictions(found: Sequence[str]) -> None:
     """Print what does not fit together in the ledger, and what to do."""
     for what in found:
-        console.print(f"the ledger does not add up: {what}", style="red")
+        console.print(f"the ledger is inconsistent: {what}", style="red")
     if found:
         console.print(
-            "'newsletter hold' until it is known why; has a hand been in the database?", style="red"
+            "run 'newsletter hold' until the cause is known; was the database edited by hand?", style="red"
         )
 
 
@@ -139,7 +139,7 @@ def show_uncertain(counts: Sequence[LedgerCount]) -> bool:
     uncertain = sum(count.count for count in counts if count.state is State.UNCERTAIN)
     if uncertain:
         console.print(
-            f"uncertain, nobody knows whether they arrived: {uncertain}. See 'newsletter deliveries --state uncertain';"
+            f"uncertain, may or may not have arrived: {uncertain}. See 'newsletter deliveries --state uncertain';"
             " 'newsletter resolve' settles them.",
             style="red",
         )
@@ -169,7 +169,7 @@ def collecting_progress(total: int) -> Iterator[Callable[[str], None]]:
         nonlocal done
         done += 1
         if done % 100 == 0:
-            console.print(f"looked at {done} of {total} sources")
+            console.print(f"polled {done} of {total} sources")
 
     yield tell
 

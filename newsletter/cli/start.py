@@ -27,7 +27,7 @@ def init(folder: Path) -> int:
     """Write the two files to start from. Writes nothing at all where one of them exists already."""
     there = [name for name in _FILES if (folder / name).exists()]
     if there:
-        console.print(f"{' and '.join(there)} exist already in {folder.resolve()}; nothing was written.")
+        console.print(f"{' and '.join(there)} already exist in {folder.resolve()}; nothing was written.")
         return WRONG_INPUT
     with as_the_operator_is_used_to():
         folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def init(folder: Path) -> int:
     console.print(
         "\nNext: edit both, then\n"
         "  newsletter check\n"
-        "  newsletter preview --fresh --out digest.html   (the very mail, without sending)\n"
+        "  newsletter preview --fresh --out digest.html   (the exact mail, without sending it)\n"
         "  newsletter collect && newsletter send --to YOUR-ADDRESS"
     )
     return DONE
@@ -82,11 +82,11 @@ async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False
 
 async def _check_database(config: Config) -> None:
     if config.database_file is not None and not config.database_file.exists():
-        console.print(f"database       {config.database_file}: will be made by the first run")
+        console.print(f"database       {config.database_file}: will be created by the first run")
         return
     database = await open_database(config.database_url)
     await database.close()
-    console.print("database       opened")
+    console.print("database       can be opened")
 
 
 def _check_files(config: Config) -> None:
@@ -101,11 +101,11 @@ def _check_files(config: Config) -> None:
     for path, mode in found:
         rights = "go=" if path.is_dir() else "600"
         console.print(
-            f"files          others on this machine can use {path} (mode {mode:o}); say: chmod {rights} {path}",
+            f"files          other users of this machine can access {path} (mode {mode:o}); run: chmod {rights} {path}",
             style="yellow",
         )
     if not found:
-        console.print("files          what holds addresses or keys is for its owner only")
+        console.print("files          files with addresses or keys are private to their owner")
 
 
 async def _check_topics(config: Config) -> None:
@@ -124,7 +124,7 @@ async def _check_subscribers(newsletter: Newsletter) -> None:
         console.print("subscribers    no file configured")
         return
     chosen = await newsletter.choose_import()
-    none = "no readers yet; those in the file are samples, and switched off" if not chosen.save else ""
+    none = "no readers yet; the file has only samples, which are switched off" if not chosen.save else ""
     console.print(f"subscribers    {path}: {none or f'{len(chosen.save)} readers'}")
     _tell_reserved(newsletter.config, [reader.address for reader in chosen.save])
     for note in chosen.notes:
@@ -137,7 +137,7 @@ def _tell_reserved(config: Config, readers: list[EmailAddress]) -> None:
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         console.print(
-            f"               at names that belong to nobody no mail arrives (RFC 2606): {', '.join(found[:3])}{more}",
+            f"               no mail arrives at example domains (RFC 2606): {', '.join(found[:3])}{more}",
             style="yellow",
         )
 
@@ -148,13 +148,13 @@ async def _check_web(newsletter: Newsletter) -> None:
 
     web = newsletter.config.web
     if web is None:
-        console.print("web            off: there is no section 'web'")
+        console.print("web            off: config.yaml has no section 'web'")
         return
     await open_site(newsletter, web)
     metrics = f"metrics on {web.metrics_listen}" if web.metrics_listen else "no metrics"
     console.print(f"web            {web.url}, served on {web.listen}, {metrics}")
     if not web.operators:
-        console.print("               nobody may see /operate; name addresses in web.operators")
+        console.print("               nobody may open /operate; list addresses in web.operators")
 
 
 async def _check_sources(newsletter: Newsletter) -> bool:
@@ -183,9 +183,9 @@ async def _check_relay(config: Config) -> bool:
             )
             return False
         if not os.access(config.maildir.parent, os.W_OK):
-            console.print(f"relay          cannot write into {config.maildir.parent}")
+            console.print(f"relay          cannot write to {config.maildir.parent}")
             return False
-        console.print(f"relay          none; mail is filed into {config.maildir}")
+        console.print(f"relay          none; mail is written to {config.maildir}")
         return True
     usable = True
     for relay in config.relays:

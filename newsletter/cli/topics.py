@@ -46,7 +46,7 @@ async def show_list(config: Config) -> int:
         trier = await open_trier(newsletter.entries, counts, newsletter.clock.now(), _LIST_DAYS)
     uses = use_topics(counts, trier)
     if not uses:
-        console.print("there are no topics yet: name some under 'topics', or in subscribers.yaml")
+        console.print("there are no topics yet: add some under 'topics', or in subscribers.yaml")
         return DONE
     table = build_table("topic", "readers#", f"hits in {_LIST_DAYS} days#", "share#", "")
     for use in uses:
@@ -72,7 +72,7 @@ async def explain_topic(config: Config, text: str) -> int:
         if value:
             console.print(f"{key + ':':12} {value}")
     if topic.is_described:
-        console.print(f"             no words: the best {topic.limit} come")
+        console.print(f"             no query: the top {topic.limit} are sent")
     hours = int(topic.wait.total_seconds() // 3600)
     console.print(
         f"min_upvotes: {topic.min_upvotes}\nwait:        {hours}h\nlimit:       {topic.limit}\n"
@@ -106,7 +106,7 @@ async def try_query(config: Config, text: str, days: int, other: str) -> int:
         now = newsletter.clock.now()
         trier = await open_trier(newsletter.entries, topics, now, days)
     if not trier.looked_at:
-        console.print(f"nothing is stored of the last {days} days: run 'newsletter collect' first")
+        console.print(f"nothing is stored from the last {days} days: run 'newsletter collect' first")
         return DONE
     trial, *edited = map(trier.try_topic, topics)
     _show_trial(trial, find_oddities(trial, trier), now.date(), days)
@@ -121,7 +121,7 @@ async def _find_topic(newsletter: Newsletter, text: str) -> Topic:
     subscribers.yaml. Raises ConfigError with the place of the mistake."""
     wanted = " ".join(text.split()).casefold()
     if not wanted:
-        raise ConfigError([Problem("name a topic, or write one as in subscribers.yaml")])
+        raise ConfigError([Problem("give a topic's name, or a topic as in subscribers.yaml")])
     named = dict(newsletter.library)
     for reader in await load_readers(newsletter):
         for topic in parse_topics(reader.topics_json, newsletter.library):
@@ -140,11 +140,11 @@ def _show_trial(trial: Trial, odd: Sequence[str], today: date, days: int) -> Non
     console.print(_name_query(trial.topic))
     console.print(
         f"{len(found)} of {trial.looked_at} entries of the last {days} days ({trial.share:.1%}), "
-        f"{sum(counts) / days:.1f} a day, at most {max(counts)}"
+        f"{sum(counts) / days:.1f} per day, at most {max(counts)}"
     )
     step = -(-days // _BARS)
     bars = [sum(counts[max(0, end - step) : end]) for end in range(days, 0, -step)][::-1]
-    each = "a bar a day" if step == 1 else f"a bar for {step} days"
+    each = "one bar per day" if step == 1 else f"one bar per {step} days"
     console.print(f"{today - timedelta(days=days - 1)} {draw_bars(bars)} {today}, {each}")
     for warning in odd:
         console.print(f"warning: {warning}", style="yellow")
@@ -193,9 +193,9 @@ def _tell_hits(entry: Entry, match: Match) -> str:
         words = _hit_text(entry, hit)
         told[f"{hit.rule} ({hit.scope}{f': {words}' if words else ''})"] = None
     if not told and match.likeness:
-        near = f"top {match.likeness.share:.1%} in nearness"
+        near = f"top {match.likeness.share:.1%} by similarity"
         return f"{near}: {', '.join(match.likeness.words)}" if match.likeness.words else near
-    return ", ".join(list(told)[:3]) or "by what it lacks or how it compares"
+    return ", ".join(list(told)[:3]) or "by an excluded word or a comparison"
 
 
 def _hit_text(entry: Entry, hit: Hit) -> str:

@@ -41,7 +41,7 @@ _FRIDAY = 4
 
 WORDS: Mapping[Refusal, str] = {
     Refusal.UNKNOWN: "is not a subscriber",
-    Refusal.KNOWN: "is known already; see 'newsletter subscribers list'",
+    Refusal.KNOWN: "is already known; see 'newsletter subscribers list'",
     Refusal.NOT_CONFIRMED: "has never confirmed, and only the button of a confirmation mail changes that;"
     " ask them to subscribe on the web page",
     Refusal.NOT_PAUSED: "has no pause",

@@ -113,7 +113,7 @@ async def test_a_trial_mail_goes_to_another_address_and_leaves_no_row(tmp_path: 
     token = re.search(r"unsubscribe%20(\w+)", leave)
     assert token, leave
     assert read_number(token[1]) == 0, "whoever tries it could leave in the reader's name"
-    assert "no digest was due yet" in status.stdout
+    assert "no digest has been due yet" in status.stdout
 
 
 async def test_an_edition_goes_to_those_who_have_a_slot_on_its_date_once(tmp_path: Path) -> None:

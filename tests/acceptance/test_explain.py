@@ -59,9 +59,9 @@ async def test_a_paper_is_explained_before_and_after_it_was_sent(tmp_path: Path)
 @pytest.mark.parametrize(
     ("paper", "said"),
     [
-        ("2606.99999", "nothing is known of '2606.99999'"),
-        ("no such words", "nothing is known of 'no such words'"),
-        ("fold laundry", "4 titles contain 'fold laundry'; which one?"),
+        ("2606.99999", "'2606.99999' is not stored"),
+        ("no such words", "'no such words' is not stored"),
+        ("fold laundry", "4 titles contain 'fold laundry'; choose one:"),
     ],
 )
 def test_what_is_not_found_or_not_one_paper_is_said(tmp_path: Path, paper: str, said: str) -> None:
@@ -90,8 +90,8 @@ def test_sources_tell_how_they_have_been(tmp_path: Path) -> None:
 
     told = house.run("sources", at="2026-06-16T07:20:00+00:00")
 
-    assert not_yet.stdout.count("not yet") == 2
-    assert "gone: not asked before 2026-06-16 07:3" in waiting.stdout
+    assert not_yet.stdout.count("not polled yet") == 2
+    assert "gone: not polled before 2026-06-16 07:3" in waiting.stdout
     assert "failed 2 times in a row" in waiting.stdout
     assert at_once.returncode == 1
     assert told.returncode == 1

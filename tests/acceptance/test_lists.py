@@ -60,12 +60,12 @@ def test_good_rows_are_taken_and_each_other_one_is_named_with_its_line(
     (house.folder / name).write_text(text)
 
     trial = house.run("subscribers", "import", name, "--consent", "the paper list of 2026", "--dry-run")
-    assert "2 would be added, 0 known already, 5 refused" in trial.stdout, trial.stdout + trial.stderr
+    assert "2 would be added, 0 already known, 5 refused" in trial.stdout, trial.stdout + trial.stderr
     assert not export(house)
     done = house.run("subscribers", "import", name, "--consent", "the paper list of 2026")
 
     assert done.returncode == 1
-    assert "2 added, 0 known already, 5 refused" in done.stdout
+    assert "2 added, 0 already known, 5 refused" in done.stdout
     refused = [line for line in done.stdout.splitlines() if line.startswith(name)]
     lines = (3, 4, 5, 6, 8) if name.endswith("csv") else (4, 5, 6, 7, 9)
     assert sorted(int(line.split(":")[1]) for line in refused) == list(lines)
@@ -99,7 +99,7 @@ def test_an_exported_list_can_be_imported_elsewhere_without_those_who_left(
 
     done = other.run("subscribers", "import", "list.csv", "--consent", "from the old newsletter")
 
-    assert "1 added, 0 known already, 0 refused, 1 skipped" in done.stdout, done.stdout + done.stderr
+    assert "1 added, 0 already known, 0 refused, 1 skipped" in done.stdout, done.stdout + done.stderr
     assert "'consent' is 'left'" in done.stdout
     assert export(other) == {"di@example.org": export(house)["di@example.org"]}
 
@@ -111,7 +111,7 @@ def test_who_is_suppressed_or_known_is_not_added(house: House) -> None:
 
     again = house.run("subscribers", "import", "list.csv", "--consent", "x")
 
-    assert "0 added, 2 known already, 0 refused" in again.stdout
+    assert "0 added, 2 already known, 0 refused" in again.stdout
     assert export(house)["ada@example.org"]["consent"] == "left"
 
 

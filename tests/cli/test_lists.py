@@ -51,7 +51,7 @@ async def test_import_refuses_who_was_erased(
 
     said = capsys.readouterr().out
     assert "was erased" in said
-    assert "1 added, 0 known already, 1 refused" in said
+    assert "1 added, 0 already known, 1 refused" in said
 
 
 LIST = (
@@ -83,7 +83,7 @@ async def test_a_trial_says_the_same_as_the_import_and_writes_nothing(
     said = capsys.readouterr().out
 
     assert tried == said.replace(" added", " would be added")
-    assert "2 added, 1 known already, 1 refused, 1 skipped" in said
+    assert "2 added, 1 already known, 1 refused, 1 skipped" in said
     assert "people.csv:5: Email: 'bad' is not an e-mail address" in said.replace("\n", " ")
     assert "'Status' is 'unsubscribed' (line 4)" in said.replace("\n", " ")
     assert "columns that are not read: Company" in said.replace("\n", " ")
@@ -127,4 +127,4 @@ async def test_what_is_exported_is_known_when_it_comes_back(
 
     assert await lists.import_file(config, file, "paper", dry_run=False) == DONE
 
-    assert "0 added, 1 known already, 0 refused" in capsys.readouterr().out
+    assert "0 added, 1 already known, 0 refused" in capsys.readouterr().out

@@ -119,7 +119,7 @@ async def test_no_command_confirms_who_never_did(config: Config, command: Say, h
         (GONE, lambda config: lists.erase(config, GONE), "is suppressed"),
         (ASKED, lambda config: people.remove(config, ASKED), "has never confirmed"),
         (READER, lambda config: people.remove(config, READER), "has left and stays so"),
-        (READER, lambda config: people.pause(config, READER, ""), "is known already"),
+        (READER, lambda config: people.pause(config, READER, ""), "is already known"),
         (UNWANTED, None, "is suppressed"),
     ],
 )
@@ -149,7 +149,7 @@ async def test_the_end_of_a_suppression_is_no_promise_to_who_has_left(
 
     assert await lists.lift(config, GONE, "the mailbox is back") == DONE
 
-    assert "not suppressed any more, but left" in " ".join(capsys.readouterr().out.split())
+    assert "no longer suppressed, but left" in " ".join(capsys.readouterr().out.split())
     assert (await load(config, GONE)).consent is Consent.LEFT
 
 

@@ -279,12 +279,12 @@ async def test_the_clock_starts_a_web_face_again_that_was_killed_and_ends_it_wit
     assert process.stdout is not None
     lines = iter(process.stdout)
     try:
-        first = await asyncio.to_thread(read_until, lines, "the web face runs")
+        first = await asyncio.to_thread(read_until, lines, "the web process is running")
         await asyncio.to_thread(read_until, lines, "serving")
         os.kill(int(str(first["pid"])), signal.SIGKILL)
-        ended = await asyncio.to_thread(read_until, lines, "the web face has ended and is started again")
+        ended = await asyncio.to_thread(read_until, lines, "the web process ended and is restarted")
         assert ended["why"] == "exit code -9"
-        second = await asyncio.to_thread(read_until, lines, "the web face runs")
+        second = await asyncio.to_thread(read_until, lines, "the web process is running")
         port = port_of(await asyncio.to_thread(read_until, lines, "serving"))
         assert second["pid"] != first["pid"]
         assert (await ask(port, CLOSING)).startswith(b"HTTP/1.1 200")
@@ -302,7 +302,7 @@ async def test_a_web_face_whose_clock_was_killed_ends_by_itself(tmp_path: Path) 
     assert process.stdout is not None
     lines = iter(process.stdout)
     try:
-        child = int(str((await asyncio.to_thread(read_until, lines, "the web face runs"))["pid"]))
+        child = int(str((await asyncio.to_thread(read_until, lines, "the web process is running"))["pid"]))
         await asyncio.to_thread(read_until, lines, "serving")
         process.kill()
         await asyncio.to_thread(read_until, lines, "stopped serving")
