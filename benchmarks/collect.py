@@ -43,7 +43,7 @@ from newsletter.collect.kind import SourceKind
 from newsletter.collect.kinds import KINDS
 from newsletter.model.sources import Fetched, FetchState, ParsedFeed, Request, Source
 from newsletter.sample_day import SAMPLE_DAY, sample_file
-from newsletter.storage import EntryStore, open_database
+from newsletter.storage import RunStore, open_database
 from newsletter.wiring import FixedClock
 from newsletter.workflows import collect_entries as workflow
 
@@ -166,7 +166,7 @@ async def collect_twice(sources: Sequence[Source]) -> tuple[Pass, Pass]:
             return first, await collect(sources, store, FixedClock(_NOW + timedelta(hours=1)))
 
 
-async def collect(sources: Sequence[Source], store: EntryStore, clock: FixedClock) -> Pass:
+async def collect(sources: Sequence[Source], store: RunStore, clock: FixedClock) -> Pass:
     """Make one pass with a new fetcher, as each run of the program does."""
     fetcher = HttpFetcher(
         version="0", contact="https://example.org/", base_folder=Path(), allow_private_hosts=True
@@ -184,10 +184,10 @@ async def collect(sources: Sequence[Source], store: EntryStore, clock: FixedCloc
 
 
 @asynccontextmanager
-async def open_store(folder: Path) -> AsyncIterator[EntryStore]:
+async def open_store(folder: Path) -> AsyncIterator[RunStore]:
     database = await open_database(f"sqlite:///{folder / 'newsletter.db'}")
     try:
-        yield EntryStore(database)
+        yield RunStore(database)
     finally:
         await database.close()
 

@@ -84,7 +84,7 @@ def build_clockwork(newsletter: Newsletter, stop: asyncio.Event) -> Clockwork:
     """Return the steps of this newsletter's clock at work."""
 
     async def is_first() -> bool:
-        return await newsletter.entries.load_last_pass_at() is None
+        return await newsletter.runs.load_last_pass_at() is None
 
     return Clockwork(
         acts={
@@ -127,7 +127,7 @@ async def _read_mail(newsletter: Newsletter) -> bool:
 
 
 async def _collect_if_due(newsletter: Newsletter) -> bool:
-    last = await newsletter.entries.load_last_pass_at()
+    last = await newsletter.runs.load_last_pass_at()
     if not is_collect_due(last, newsletter.clock.now(), newsletter.config.schedule.collect_every):
         return False
     report = await newsletter.collect()

@@ -48,6 +48,7 @@ from newsletter.storage import (
     Heartbeat,
     Ledger,
     PersonalStore,
+    RunStore,
     SessionStore,
     SettingStore,
     SubscriberStore,
@@ -106,6 +107,7 @@ class Newsletter:
     templates: CompiledBundle
     dkim: DkimKey | None
     database: Database
+    runs: RunStore
     entries: EntryStore
     archive: Archive
     subscribers: SubscriberStore
@@ -209,7 +211,7 @@ class Newsletter:
     async def thin(self) -> None:
         """Forget what is over: looks, old votes, and people who were asked and never confirmed."""
         now = self.clock.now()
-        await self.entries.thin(now)
+        await self.runs.thin(now)
         erased = await thin_unconfirmed(self.subscribers, self.confirmations, now)
         if erased:
             log.info("erased people who never confirmed", people=erased)
@@ -225,7 +227,7 @@ class Newsletter:
         settings = self.config.alerts
         return await load_health(
             self.ledger,
-            self.entries,
+            self.runs,
             self.settings,
             self.guard,
             await self.load_paused(),
@@ -308,7 +310,7 @@ class Newsletter:
             async def look(sources: Sequence[Source]) -> CollectReport:
                 every = self.config.schedule.collect_every
                 return await collect_entries(
-                    sources, fetcher, self.entries, self.clock, every, at_once=at_once, progress=progress
+                    sources, fetcher, self.runs, self.clock, every, at_once=at_once, progress=progress
                 )
 
             report = await look(self.config.source_list)
@@ -398,6 +400,7 @@ async def open_newsletter(
             templates=templates,
             dkim=load_dkim(config, identity),
             database=database,
+            runs=RunStore(database),
             entries=EntryStore(database),
             archive=Archive(database),
             subscribers=SubscriberStore(database),

@@ -57,7 +57,7 @@ async def test_the_worked_example_of_a_new_kind_collects(
     source = Source("list", example.name, str(tmp_path / "list.json"))
     async with open_newsletter(config) as newsletter, newsletter.fetcher() as fetcher:
         report = await collecting.collect_entries(
-            [source], fetcher, newsletter.entries, newsletter.clock, config.schedule.collect_every
+            [source], fetcher, newsletter.runs, newsletter.clock, config.schedule.collect_every
         )
 
     assert (report.records[0].state, report.records[0].new) == (FetchState.OK, 1)

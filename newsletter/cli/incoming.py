@@ -37,11 +37,11 @@ async def show_sources(config: Config) -> int:
     """Show how each configured source has been: its last looks, what it brought, and when it is asked next."""
     async with open_newsletter(config) as newsletter:
         now = newsletter.clock.now()
-        records = await newsletter.entries.load_fetches(now - timedelta(days=_DAYS))
-        last_looks = {record.source: record for record in await newsletter.entries.load_last_fetches()}
-        health = await newsletter.entries.load_health()
-        moves = await newsletter.entries.load_moves()
-        last_pass = await newsletter.entries.load_last_pass_at()
+        records = await newsletter.runs.load_fetches(now - timedelta(days=_DAYS))
+        last_looks = {record.source: record for record in await newsletter.runs.load_last_fetches()}
+        health = await newsletter.runs.load_health()
+        moves = await newsletter.runs.load_moves()
+        last_pass = await newsletter.runs.load_last_pass_at()
     looks: dict[str, list[FetchRecord]] = defaultdict(list)
     for record in records:
         looks[record.source].append(record)

@@ -169,7 +169,7 @@ async def erase(config: Config, address: str) -> int:
     """Erase a person. Raises ConfigError where there is none, or a mail to them is on its way."""
     async with open_newsletter(config) as newsletter:
         reader = await load_reader(newsletter, address)
-        if not await newsletter.subscribers.erase(reader.id, newsletter.clock.now()):
+        if not await newsletter.subscribers.erase(reader.id):
             raise ConfigError([Problem(f"a mail to {reader.address} is on its way; try again in a minute")])
     console.print(
         f"{reader.address} is erased; edition counts stay, and so does a suppression if there was one"

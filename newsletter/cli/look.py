@@ -279,7 +279,7 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
             console.print("\nnot delivered:")
             console.print(missed)
         console.print()
-        show_fetches(await newsletter.entries.load_last_fetches())
+        show_fetches(await newsletter.runs.load_last_fetches())
         if readers:
             console.print()
             everybody = await newsletter.subscribers.load_all()

@@ -47,7 +47,7 @@ async def collect(config: Config, *, at_once: bool) -> int:
     async with open_newsletter(config) as newsletter:
         with collecting_progress(len(config.source_list)) as progress:
             report = await newsletter.collect(at_once=at_once, progress=progress)
-        await newsletter.entries.thin(newsletter.clock.now())
+        await newsletter.runs.thin(newsletter.clock.now())
     show_fetches(report.records)
     for source in report.waiting:
         console.print(

@@ -13,6 +13,7 @@ from newsletter.storage.evidence import EvidenceStore
 from newsletter.storage.lease import Heartbeat, find_process_space, is_dead
 from newsletter.storage.ledger import Ledger
 from newsletter.storage.personal import PersonalStore
+from newsletter.storage.runs import RunStore, RunTransaction
 from newsletter.storage.schema import open_database
 from newsletter.storage.settings import SettingStore
 from newsletter.storage.subscribers import SubscriberStore
@@ -27,6 +28,8 @@ __all__ = [
     "Heartbeat",
     "Ledger",
     "PersonalStore",
+    "RunStore",
+    "RunTransaction",
     "SessionStore",
     "SettingStore",
     "SubscriberStore",

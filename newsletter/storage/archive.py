@@ -11,13 +11,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 
 from newsletter.match.lookup import Lookup
 from newsletter.model.editions import Edition, EditionEntry, EditionSize
 from newsletter.model.entries import Entry, EntryId, EntryKey
-from newsletter.storage.engine import Database, in_chunks, utc_day
+from newsletter.storage.engine import Store, in_chunks, reading, utc_day
 from newsletter.storage.entries import load_entries_where
 from newsletter.storage.tables import entries, entry_events, runs, sightings
 from newsletter.storage.word_index import MOST_RUNS, count_runs, find_words
@@ -36,18 +35,16 @@ class Found:
     entries: tuple[Entry, ...]
 
 
-class Archive:
+class Archive(Store):
     """The archive of one database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def load_version(self) -> int:
+    @reading
+    def load_version(self, connection: Connection) -> int:
         """Return a number that is another one whenever something in the archive has changed: the newest run."""
-        async with self._database.read() as connection:
-            return await connection.scalar(select(func.coalesce(func.max(runs.c.number), 0))) or 0
+        return connection.scalar(select(func.coalesce(func.max(runs.c.number), 0))) or 0
 
-    async def load_editions(self) -> Sequence[EditionSize]:
+    @reading
+    def load_editions(self, connection: Connection) -> Sequence[EditionSize]:
         """Return the dates that have entries, the newest first."""
         papers: Counter[date] = Counter()
         listed = (
@@ -59,19 +56,18 @@ class Archive:
         undated = (
             select(seen_on, func.count()).where(entries.c.listed_on.is_(None), _IS_LISTED).group_by(seen_on)
         )
-        async with self._database.read() as connection:
-            for day, number in await connection.execute(listed):
-                papers[date.fromisoformat(day)] += number
-            for day, number in await connection.execute(undated):
-                papers[day if isinstance(day, date) else date.fromisoformat(day)] += number
+        for day, number in connection.execute(listed):
+            papers[date.fromisoformat(day)] += number
+        for day, number in connection.execute(undated):
+            papers[day if isinstance(day, date) else date.fromisoformat(day)] += number
         return [EditionSize(day, papers[day]) for day in sorted(papers, reverse=True)]
 
-    async def load_edition(self, day: date) -> Edition:
+    @reading
+    def load_edition(self, connection: Connection, day: date) -> Edition:
         """Return one date, which may have no entries."""
-        async with self._database.read() as connection:
-            found = await load_entries_where(connection, _is_of(day))
-            previous = await _find_nearest(connection, day, is_later=False)
-            following = await _find_nearest(connection, day, is_later=True)
+        found = load_entries_where(connection, _is_of(day))
+        previous = _find_nearest(connection, day, is_later=False)
+        following = _find_nearest(connection, day, is_later=True)
         ordered = sorted(found, key=_order_of_day)
         return Edition(
             day,
@@ -80,7 +76,8 @@ class Archive:
             following,
         )
 
-    async def load_newest(self, limit: int) -> Sequence[Entry]:
+    @reading
+    def load_newest(self, connection: Connection, limit: int) -> Sequence[Entry]:
         """Return the entries of the newest runs, the newest run first, each in the order of a day."""
         newest = (
             select(entries.c.id)
@@ -92,54 +89,53 @@ class Archive:
             )
             .limit(limit)
         )
-        async with self._database.read() as connection:
-            return await _load_in_order(connection, list(await connection.scalars(newest)))
+        return _load_in_order(connection, list(connection.scalars(newest)))
 
-    async def load_changed_at(self, ids: Collection[EntryId]) -> Mapping[EntryId, datetime]:
+    @reading
+    def load_changed_at(self, connection: Connection, ids: Collection[EntryId]) -> Mapping[EntryId, datetime]:
         """Return when the newest event of each entry was seen, for those that have any."""
         changed: dict[EntryId, datetime] = {}
-        async with self._database.read() as connection:
-            for some in in_chunks(ids):
-                for row in await connection.execute(
-                    select(entry_events.c.entry, func.max(entry_events.c.at).label("at"))
-                    .where(entry_events.c.entry.in_(some))
-                    .group_by(entry_events.c.entry)
-                ):
-                    changed[row.entry] = row.at
+        for some in in_chunks(ids):
+            for row in connection.execute(
+                select(entry_events.c.entry, func.max(entry_events.c.at).label("at"))
+                .where(entry_events.c.entry.in_(some))
+                .group_by(entry_events.c.entry)
+            ):
+                changed[row.entry] = row.at
         return changed
 
-    async def count_papers(self) -> int:
+    @reading
+    def count_papers(self, connection: Connection) -> int:
         """Return how many papers there are."""
-        async with self._database.read() as connection:
-            return await connection.scalar(select(func.count()).select_from(entries).where(_IS_LISTED)) or 0
+        return connection.scalar(select(func.count()).select_from(entries).where(_IS_LISTED)) or 0
 
-    async def load_keys(self, *, offset: int = 0, limit: int) -> Sequence[EntryKey]:
+    @reading
+    def load_keys(self, connection: Connection, *, offset: int = 0, limit: int) -> Sequence[EntryKey]:
         """Return the canonical keys of papers, the oldest first."""
-        async with self._database.read() as connection:
-            keys = select(entries.c.key).where(_IS_LISTED).order_by(entries.c.id).offset(offset).limit(limit)
-            return [EntryKey(key) for key in await connection.scalars(keys)]
+        keys = select(entries.c.key).where(_IS_LISTED).order_by(entries.c.id).offset(offset).limit(limit)
+        return [EntryKey(key) for key in connection.scalars(keys)]
 
-    async def search(self, lookup: Lookup, *, offset: int = 0, limit: int = 50) -> Found:
+    @reading
+    def search(self, connection: Connection, lookup: Lookup, *, offset: int = 0, limit: int = 50) -> Found:
         """Return the entries that have all that is looked for: those that have it in the title, then the others, each
         the newest first."""
         if count_runs(lookup) > MOST_RUNS:
             return Found(0, ())
-        async with self._database.read() as connection:
-            titles = await find_words(connection, lookup, MOST_FOUND, in_title=True)
-            anywhere = await find_words(connection, lookup, MOST_FOUND)
-            found = list(dict.fromkeys([*titles, *anywhere]))[:MOST_FOUND]
-            return Found(len(found), tuple(await _load_in_order(connection, found[offset : offset + limit])))
+        titles = find_words(connection, lookup, MOST_FOUND, in_title=True)
+        anywhere = find_words(connection, lookup, MOST_FOUND)
+        found = list(dict.fromkeys([*titles, *anywhere]))[:MOST_FOUND]
+        return Found(len(found), tuple(_load_in_order(connection, found[offset : offset + limit])))
 
-    async def load_candidates(self, lookup: Lookup | None, limit: int) -> Sequence[Entry]:
+    @reading
+    def load_candidates(self, connection: Connection, lookup: Lookup | None, limit: int) -> Sequence[Entry]:
         """Return the newest entries that have what is looked for, the newest first; None looks for nothing, and then
         these are simply the newest."""
         if lookup is not None and count_runs(lookup) > MOST_RUNS:
             lookup = None
-        async with self._database.read() as connection:
-            if lookup is None:
-                newest = select(entries.c.id).where(_IS_LISTED).order_by(entries.c.id.desc()).limit(limit)
-                return await _load_in_order(connection, list(await connection.scalars(newest)))
-            return await _load_in_order(connection, await find_words(connection, lookup, limit))
+        if lookup is None:
+            newest = select(entries.c.id).where(_IS_LISTED).order_by(entries.c.id.desc()).limit(limit)
+            return _load_in_order(connection, list(connection.scalars(newest)))
+        return _load_in_order(connection, find_words(connection, lookup, limit))
 
 
 def _order_of_day(entry: Entry) -> tuple[bool, int, EntryKey]:
@@ -159,7 +155,7 @@ def _is_of(day: date) -> ColumnElement[bool]:
     return entries.c.id.in_(listed.union(undated))
 
 
-async def _find_nearest(connection: AsyncConnection, day: date, *, is_later: bool) -> date | None:
+def _find_nearest(connection: Connection, day: date, *, is_later: bool) -> date | None:
     """Return the nearest date before or after a day that has entries, None where there is none."""
     listed_on, seen_at = sightings.c.listed_on, entries.c.first_seen_at
     begins_at = datetime.combine(day, time(), UTC)
@@ -171,17 +167,17 @@ async def _find_nearest(connection: AsyncConnection, day: date, *, is_later: boo
         listed = select(func.max(listed_on)).where(listed_on < day.isoformat(), listed_on != "")
         seen = select(func.max(seen_at)).where(undated, seen_at < begins_at)
     found = []
-    if iso := await connection.scalar(listed):
+    if iso := connection.scalar(listed):
         found.append(date.fromisoformat(iso))
-    if at := await connection.scalar(seen):
+    if at := connection.scalar(seen):
         found.append(at.date())
     return (min(found) if is_later else max(found)) if found else None
 
 
-async def _load_in_order(connection: AsyncConnection, ids: Sequence[EntryId]) -> list[Entry]:
+def _load_in_order(connection: Connection, ids: Sequence[EntryId]) -> list[Entry]:
     """Return entries in the order of the ids, without those that no source lists."""
     found: dict[EntryId, Entry] = {}
     for some in in_chunks(ids):
-        for entry in await load_entries_where(connection, entries.c.id.in_(some)):
+        for entry in load_entries_where(connection, entries.c.id.in_(some)):
             found[entry.id] = entry
     return [found[number] for number in ids if number in found and found[number].sources]

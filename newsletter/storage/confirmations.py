@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from newsletter.address import list_domains, mailbox_key
 from newsletter.model.readers import Asked, Confirmation, Consent, EmailAddress, SubscriberId
-from newsletter.storage.engine import Database
+from newsletter.storage.engine import Store, reading, writing
 from newsletter.storage.tables import confirmations, sessions, subscribers
 
 
-class ConfirmationStore:
+class ConfirmationStore(Store):
     """What was asked for on a page and waits for a click in a mail."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def ask(
+    @writing
+    def ask(
         self,
+        connection: Connection,
         asked: Asked,
         subscriber: SubscriberId,
         address: EmailAddress,
@@ -30,27 +29,26 @@ class ConfirmationStore:
         expires_at: datetime,
     ) -> int:
         """Write down what was asked for; return its number, which is never given again."""
-        async with self._database.write() as connection:
-            numbers = await connection.scalars(
-                insert(confirmations)
-                .values(
-                    asked=asked,
-                    subscriber=subscriber,
-                    address=address,
-                    wanted_json=wanted_json,
-                    origin=origin,
-                    asked_at=now,
-                    expires_at=expires_at,
-                )
-                .returning(confirmations.c.id)
+        numbers = connection.scalars(
+            insert(confirmations)
+            .values(
+                asked=asked,
+                subscriber=subscriber,
+                address=address,
+                wanted_json=wanted_json,
+                origin=origin,
+                asked_at=now,
+                expires_at=expires_at,
             )
-            return int(numbers.one())
+            .returning(confirmations.c.id)
+        )
+        return int(numbers.one())
 
-    async def load(self, confirmation: int) -> Confirmation | None:
+    @reading
+    def load(self, connection: Connection, confirmation: int) -> Confirmation | None:
         """Return what was asked for under a number."""
-        async with self._database.read() as connection:
-            rows = await connection.execute(select(confirmations).where(confirmations.c.id == confirmation))
-            row = rows.one_or_none()
+        rows = connection.execute(select(confirmations).where(confirmations.c.id == confirmation))
+        row = rows.one_or_none()
         if row is None:
             return None
         return Confirmation(
@@ -65,21 +63,22 @@ class ConfirmationStore:
             done_at=row.done_at,
         )
 
-    async def finish(self, confirmation: int, now: datetime) -> bool:
+    @writing
+    def finish(self, connection: Connection, confirmation: int, now: datetime) -> bool:
         """Take a confirmation; True for the first one who asks before it expires, and for nobody else."""
-        async with self._database.write() as connection:
-            done = await connection.execute(
-                update(confirmations)
-                .where(
-                    confirmations.c.id == confirmation,
-                    confirmations.c.done_at.is_(None),
-                    confirmations.c.expires_at > now,
-                )
-                .values(done_at=now)
+        done = connection.execute(
+            update(confirmations)
+            .where(
+                confirmations.c.id == confirmation,
+                confirmations.c.done_at.is_(None),
+                confirmations.c.expires_at > now,
             )
-            return done.rowcount > 0
+            .values(done_at=now)
+        )
+        return done.rowcount > 0
 
-    async def count_since(self, address: EmailAddress, since: datetime) -> int:
+    @reading
+    def count_since(self, connection: Connection, address: EmailAddress, since: datetime) -> int:
         """Return how often something was asked for in the name of a mailbox since then, however its address was
         spelled."""
         mailbox = mailbox_key(address)
@@ -90,10 +89,10 @@ class ConfirmationStore:
             )
         )
         asked = select(confirmations.c.address).where(confirmations.c.asked_at >= since, at_its_domains)
-        async with self._database.read() as connection:
-            return sum(mailbox_key(other) == mailbox for other in await connection.scalars(asked))
+        return sum(mailbox_key(other) == mailbox for other in connection.scalars(asked))
 
-    async def load_lapsed(self, now: datetime, limit: int) -> Sequence[SubscriberId]:
+    @reading
+    def load_lapsed(self, connection: Connection, now: datetime, limit: int) -> Sequence[SubscriberId]:
         """Return people who were asked whether they want the newsletter and did not say so in time, by id."""
         last = func.max(confirmations.c.expires_at)
         lapsed = (
@@ -106,46 +105,47 @@ class ConfirmationStore:
             .order_by(confirmations.c.subscriber)
             .limit(limit)
         )
-        async with self._database.read() as connection:
-            return [SubscriberId(number) for number in await connection.scalars(lapsed)]
+        return [SubscriberId(number) for number in connection.scalars(lapsed)]
 
-    async def thin(self, before: datetime) -> int:
+    @writing
+    def thin(self, connection: Connection, before: datetime) -> int:
         """Forget what expired before then, but for people who are still to be erased; return how many rows went."""
         waiting = select(subscribers.c.id).where(subscribers.c.consent == Consent.UNCONFIRMED)
-        async with self._database.write() as connection:
-            gone = await connection.execute(
-                delete(confirmations).where(
-                    confirmations.c.expires_at <= before, confirmations.c.subscriber.not_in(waiting)
-                )
+        gone = connection.execute(
+            delete(confirmations).where(
+                confirmations.c.expires_at <= before, confirmations.c.subscriber.not_in(waiting)
             )
-            return gone.rowcount
+        )
+        return gone.rowcount
 
 
-class SessionStore:
+class SessionStore(Store):
     """The operator's sessions. Only hashes of tokens are kept, so that a copy of the database opens nothing."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def open(self, address: EmailAddress, token_hash: str, now: datetime, expires_at: datetime) -> None:
+    @writing
+    def open(
+        self,
+        connection: Connection,
+        address: EmailAddress,
+        token_hash: str,
+        now: datetime,
+        expires_at: datetime,
+    ) -> None:
         """Begin a session; those that have expired go."""
-        async with self._database.write() as connection:
-            await connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
-            await connection.execute(
-                insert(sessions).values(token_hash=token_hash, address=address, expires_at=expires_at)
-            )
+        connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
+        connection.execute(
+            insert(sessions).values(token_hash=token_hash, address=address, expires_at=expires_at)
+        )
 
-    async def load(self, token_hash: str, now: datetime) -> EmailAddress | None:
+    @reading
+    def load(self, connection: Connection, token_hash: str, now: datetime) -> EmailAddress | None:
         """Return whose session this is; None where there is none, or it has expired."""
-        async with self._database.read() as connection:
-            address = await connection.scalar(
-                select(sessions.c.address).where(
-                    sessions.c.token_hash == token_hash, sessions.c.expires_at > now
-                )
-            )
-            return EmailAddress(address) if address is not None else None
+        address = connection.scalar(
+            select(sessions.c.address).where(sessions.c.token_hash == token_hash, sessions.c.expires_at > now)
+        )
+        return EmailAddress(address) if address is not None else None
 
-    async def close(self, token_hash: str) -> None:
+    @writing
+    def close(self, connection: Connection, token_hash: str) -> None:
         """End a session."""
-        async with self._database.write() as connection:
-            await connection.execute(delete(sessions).where(sessions.c.token_hash == token_hash))
+        connection.execute(delete(sessions).where(sessions.c.token_hash == token_hash))

@@ -38,7 +38,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select, text, update
 
 from newsletter.errors import FellBehindError, StoreError
-from newsletter.storage.engine import LOCK_PATIENCE_S, Database, insert_or_update
+from newsletter.storage.engine import LOCK_PATIENCE_S, Database, Store, insert_or_update, reading, writing
 from newsletter.storage.tables import settings
 
 _EPOCH = "epoch:"
@@ -78,11 +78,11 @@ class _Known:
     counters: Mapping[str, int]
 
 
-class EpochGuard:
+class EpochGuard(Store):
     """The counters of one database and their file; without a file (a database in memory) nothing is guarded."""
 
     def __init__(self, database: Database, file: Path | None) -> None:
-        self._database = database
+        super().__init__(database)
         self._file = None if file is None or database.in_memory else _EpochFile(file)
 
     async def check(self) -> str:
@@ -122,27 +122,28 @@ class EpochGuard:
         """Take this database for the newest from now on."""
         if self._file is None:
             return
-        file, known = self._file, None
+        known = None
         with suppress(StoreError):  # a damaged file is made anew
-            known = await asyncio.to_thread(file.load)
+            known = await asyncio.to_thread(self._file.load)
+        accepted = await self._accept(known)
+        await asyncio.to_thread(self._file.make, accepted, anew=True)
 
-        def work(connection: Connection) -> _Known:
-            state = _load_state(connection)
-            before = known if known and known.name == state.name else _Known(state.name, _new_machine(), {})
-            newest = {
-                machine: max(state.counters.get(machine, 0), before.counters.get(machine, 0))
-                for machine in {*state.counters, *before.counters, before.machine}
-            }
-            newest[before.machine] += 1
-            connection.execute(
-                insert_or_update(connection, settings),
-                [{"key": f"{_EPOCH}{machine}", "value": str(newest[machine])} for machine in sorted(newest)],
-            )
-            connection.execute(update(settings).where(settings.c.key == _COPY).values(value=""))
-            return replace(before, counters=newest)
-
-        accepted = await self._database.transact(work)
-        await asyncio.to_thread(file.make, accepted, anew=True)
+    @writing
+    def _accept(self, connection: Connection, known: _Known | None) -> _Known:
+        """Move this machine's counter beyond all that was seen; return what the file has to say."""
+        state = _load_state(connection)
+        before = known if known and known.name == state.name else _Known(state.name, _new_machine(), {})
+        newest = {
+            machine: max(state.counters.get(machine, 0), before.counters.get(machine, 0))
+            for machine in {*state.counters, *before.counters, before.machine}
+        }
+        newest[before.machine] += 1
+        connection.execute(
+            insert_or_update(connection, settings),
+            [{"key": f"{_EPOCH}{machine}", "value": str(newest[machine])} for machine in sorted(newest)],
+        )
+        connection.execute(update(settings).where(settings.c.key == _COPY).values(value=""))
+        return replace(before, counters=newest)
 
     def _begin(self, file: _EpochFile, connection: Connection) -> _Known:
         """Make the file, where nobody has sent with this database yet; return what it says."""
@@ -152,11 +153,11 @@ class EpochGuard:
             raise FellBehindError(refused)
         return known or file.make(_Known(state.name, _new_machine(), {}))
 
-    async def _look(self, file: _EpochFile) -> tuple[_Known | None, _State]:
+    @reading
+    def _look(self, connection: Connection, file: _EpochFile) -> tuple[_Known | None, _State]:
         """Read the file and then the database: what the file says was committed before."""
-        known = await asyncio.to_thread(file.load)
-        async with self._database.read() as connection:
-            return known, await connection.run_sync(_load_state)
+        known = file.load()
+        return known, _load_state(connection)
 
     def _judge(self, state: _State, known: _Known | None) -> str:
         """Decide why nothing may be sent, empty where it may."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from newsletter.deliver.bounce_policy import HALF_LIFE
 from newsletter.model.ledger import DeliveryId, State
 from newsletter.model.readers import SubscriberId
 from newsletter.model.reports import BounceAction, Report, ReportKind, SetAside
-from newsletter.storage.engine import Database, insert_or_ignore
+from newsletter.storage.engine import Store, insert_or_ignore, reading, writing
 from newsletter.storage.ledger.moves import uncount
 from newsletter.storage.ledger.recording import suppress
 from newsletter.storage.subscriptions import leave_reader
@@ -24,133 +25,115 @@ Choose = Callable[[str, State, Sequence[datetime]], BounceAction]
 _SET_ASIDE = "set aside"
 
 
-class EvidenceStore:
+class EvidenceStore(Store):
     """What came back: the reports about our mails."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def find_by_message_id(self, message_id: str) -> DeliveryId | None:
+    @reading
+    def find_by_message_id(self, connection: Connection, message_id: str) -> DeliveryId | None:
         """Return the delivery of the mail with this Message-ID."""
-        async with self._database.read() as connection:
-            found = await connection.scalar(
-                select(deliveries.c.id).where(deliveries.c.message_id == message_id)
-            )
-            return DeliveryId(found) if found is not None else None
+        found = connection.scalar(select(deliveries.c.id).where(deliveries.c.message_id == message_id))
+        return DeliveryId(found) if found is not None else None
 
-    async def note(
-        self, report_hash: str, report: Report, delivery: DeliveryId | None, choose: Choose, now: datetime
+    @writing
+    def note(
+        self,
+        connection: Connection,
+        report_hash: str,
+        report: Report,
+        delivery: DeliveryId | None,
+        choose: Choose,
+        now: datetime,
     ) -> BounceAction | None:
         """Write a report down and do what follows from it; None where it was known already.
 
         A report that belongs to none of our mails (delivery None) changes nothing else.
         """
+        if _is_known(connection, report_hash):
+            return None
+        row = connection.execute(
+            select(deliveries, subscribers.c.address.label("current"))
+            .join(subscribers)
+            .where(deliveries.c.id == delivery)
+            .with_for_update(of=deliveries)
+        ).one_or_none()
+        first = next(iter(report.recipients), None)
+        noted = {"status": first.status, "diagnostic": first.diagnostic} if first else {}
+        if row is None:
+            _insert(connection, report_hash, report.kind, "ignored", now, **noted)
+            return BounceAction("ignored")
+        address = row.address or row.current
+        action = choose(address, State(row.state), _load_soft(connection, address, now))
+        _follow(connection, action, row, address, report, now)
+        _insert(
+            connection, report_hash, report.kind, action.what, now, delivery=row.id, address=address, **noted
+        )
+        return action
 
-        def work(connection: Connection) -> BounceAction | None:
-            if connection.scalar(select(bounces.c.id).where(bounces.c.report_hash == report_hash)):
-                return None
-            row = connection.execute(
-                select(deliveries, subscribers.c.address.label("current"))
-                .join(subscribers)
-                .where(deliveries.c.id == delivery)
-                .with_for_update(of=deliveries)
-            ).one_or_none()
-            address = (row.address or row.current) if row else ""
-            if row is None:
-                action = BounceAction("ignored")
-            else:
-                action = choose(address, State(row.state), _load_soft(connection, address, now))
-                if action.state is not None:
-                    connection.execute(
-                        update(deliveries)
-                        .where(deliveries.c.id == row.id)
-                        .values(state=action.state, last_reply=_say(report))
-                    )
-                    if action.state is State.REJECTED:
-                        uncount(connection, [row])
-                if action.suppress:
-                    is_complaint = report.kind is ReportKind.COMPLAINT
-                    suppress(connection, address, action.suppress, now, is_complaint=is_complaint)
-                if action.leaves:
-                    leave_reader(connection, row.recipient, now, str(report.kind))
-            first = next(iter(report.recipients), None)
-            connection.execute(
-                insert(bounces).values(
-                    report_hash=report_hash,
-                    delivery=row.id if row else None,
-                    address=address,
-                    at=now,
-                    kind=report.kind,
-                    status=first.status if first else "",
-                    diagnostic=first.diagnostic if first else "",
-                    action=action.what,
-                )
-            )
-            return action
-
-        return await self._database.transact(work)
-
-    async def note_leave(
-        self, report_hash: str, report: Report, reader: SubscriberId, now: datetime
+    @writing
+    def note_leave(
+        self, connection: Connection, report_hash: str, report: Report, reader: SubscriberId, now: datetime
     ) -> BounceAction | None:
         """Write down that a reader asked by mail to leave, and let them leave; None where it was known already."""
+        if _is_known(connection, report_hash):
+            return None
+        address = connection.scalar(select(subscribers.c.address).where(subscribers.c.id == reader)) or ""
+        action = BounceAction("left" if address else "ignored", leaves=bool(address))
+        if address:
+            leave_reader(connection, reader, now, str(report.kind))
+        _insert(connection, report_hash, report.kind, action.what, now, address=address)
+        return action
 
-        def work(connection: Connection) -> BounceAction | None:
-            if connection.scalar(select(bounces.c.id).where(bounces.c.report_hash == report_hash)):
-                return None
-            known = connection.scalar(select(subscribers.c.address).where(subscribers.c.id == reader))
-            action = BounceAction("left" if known else "ignored", leaves=bool(known))
-            if known:
-                leave_reader(connection, reader, now, str(report.kind))
-            connection.execute(
-                insert(bounces).values(
-                    report_hash=report_hash,
-                    delivery=None,
-                    address=known or "",
-                    at=now,
-                    kind=report.kind,
-                    status="",
-                    diagnostic="",
-                    action=action.what,
-                )
-            )
-            return action
-
-        return await self._database.transact(work)
-
-    async def note_set_aside(self, report_hash: str, why: str, now: datetime) -> bool:
+    @writing
+    def note_set_aside(self, connection: Connection, report_hash: str, why: str, now: datetime) -> bool:
         """Write down that a message could not be handled; False where it was known already."""
-        async with self._database.write() as connection:
-            number = await connection.scalar(
-                insert_or_ignore(connection, bounces)
-                .values(
-                    report_hash=report_hash,
-                    delivery=None,
-                    address="",
-                    at=now,
-                    kind=ReportKind.NONE,
-                    status="",
-                    diagnostic=why,
-                    action=_SET_ASIDE,
-                )
-                .returning(bounces.c.id)
-            )
-        return number is not None
+        return _insert(connection, report_hash, ReportKind.NONE, _SET_ASIDE, now, diagnostic=why)
 
-    async def load_set_aside(self, since: datetime) -> SetAside | None:
+    @reading
+    def load_set_aside(self, connection: Connection, since: datetime) -> SetAside | None:
         """Return what could not be handled since then, None where all could."""
-        async with self._database.read() as connection:
-            wanted = (bounces.c.action == _SET_ASIDE, bounces.c.at >= since)
-            count = await connection.scalar(select(func.count()).select_from(bounces).where(*wanted))
-            newest = (
-                await connection.execute(
-                    select(bounces.c.at, bounces.c.diagnostic)
-                    .where(*wanted)
-                    .order_by(bounces.c.at.desc(), bounces.c.id.desc())
-                    .limit(1)
-                )
-            ).one_or_none()
+        wanted = (bounces.c.action == _SET_ASIDE, bounces.c.at >= since)
+        count = connection.scalar(select(func.count()).select_from(bounces).where(*wanted))
+        newest = connection.execute(
+            select(bounces.c.at, bounces.c.diagnostic)
+            .where(*wanted)
+            .order_by(bounces.c.at.desc(), bounces.c.id.desc())
+            .limit(1)
+        ).one_or_none()
         return SetAside(count or 0, newest.at, newest.diagnostic) if newest else None
+
+
+def _is_known(connection: Connection, report_hash: str) -> bool:
+    return connection.scalar(select(bounces.c.id).where(bounces.c.report_hash == report_hash)) is not None
+
+
+def _insert(
+    connection: Connection, report_hash: str, kind: ReportKind, action: str, now: datetime, **known: Any
+) -> bool:
+    """Write a message down with what is known of it and what followed; False where it was known already."""
+    row = {"delivery": None, "address": "", "status": "", "diagnostic": "", **known}
+    inserting = insert_or_ignore(connection, bounces).values(
+        report_hash=report_hash, kind=kind, action=action, at=now, **row
+    )
+    return connection.scalar(inserting.returning(bounces.c.id)) is not None
+
+
+def _follow(
+    connection: Connection, action: BounceAction, row: Row[Any], address: str, report: Report, now: datetime
+) -> None:
+    """Do what follows from a report about a delivery, whose row this is."""
+    if action.state is not None:
+        connection.execute(
+            update(deliveries)
+            .where(deliveries.c.id == row.id)
+            .values(state=action.state, last_reply=_say(report))
+        )
+        if action.state is State.REJECTED:
+            uncount(connection, [row])
+    if action.suppress:
+        is_complaint = report.kind is ReportKind.COMPLAINT
+        suppress(connection, address, action.suppress, now, is_complaint=is_complaint)
+    if action.leaves:
+        leave_reader(connection, row.recipient, now, str(report.kind))
 
 
 def _load_soft(connection: Connection, address: str, now: datetime) -> list[datetime]:

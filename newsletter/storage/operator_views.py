@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, select
 
 from newsletter.model.ledger import DayCount, Kind, ReplyCount, State
 from newsletter.model.readers import Consent
-from newsletter.storage.engine import Database, utc_day
+from newsletter.storage.engine import Store, reading, utc_day
 from newsletter.storage.tables import (
     bounces,
     consents,
@@ -21,13 +21,11 @@ from newsletter.storage.tables import (
 )
 
 
-class OperatorViews:
+class OperatorViews(Store):
     """Looks at the whole of a newsletter, for its operator."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def count_deliveries(self, since: date) -> Sequence[DayCount]:
+    @reading
+    def count_deliveries(self, connection: Connection, since: date) -> Sequence[DayCount]:
         """Return how many digests of each edition from that date on are in each state, by date and state."""
         rows = (
             select(deliveries.c.key, deliveries.c.state, func.count())
@@ -35,13 +33,14 @@ class OperatorViews:
             .group_by(deliveries.c.key, deliveries.c.state)
             .order_by(deliveries.c.key, deliveries.c.state)
         )
-        async with self._database.read() as connection:
-            return [
-                DayCount(date.fromisoformat(day), state, count)
-                for day, state, count in await connection.execute(rows)
-            ]
+        return [
+            DayCount(date.fromisoformat(day), state, count) for day, state, count in connection.execute(rows)
+        ]
 
-    async def count_replies(self, since: date, states: Sequence[State], limit: int) -> Sequence[ReplyCount]:
+    @reading
+    def count_replies(
+        self, connection: Connection, since: date, states: Sequence[State], limit: int
+    ) -> Sequence[ReplyCount]:
         """Return the last replies of digests in these states, of editions from that date on, the most frequent
         first, at most so many."""
         count = func.count().label("count")
@@ -56,19 +55,15 @@ class OperatorViews:
             .order_by(count.desc(), deliveries.c.state, deliveries.c.last_reply)
             .limit(limit)
         )
-        async with self._database.read() as connection:
-            return [
-                ReplyCount(State(state), reply, number)
-                for state, reply, number in await connection.execute(rows)
-            ]
+        return [ReplyCount(State(state), reply, number) for state, reply, number in connection.execute(rows)]
 
-    async def count_uncertain(self) -> int:
+    @reading
+    def count_uncertain(self, connection: Connection) -> int:
         """Return how many digests are uncertain, of whatever edition."""
         rows = select(func.count()).where(
             deliveries.c.state == State.UNCERTAIN, deliveries.c.kind == Kind.DIGEST
         )
-        async with self._database.read() as connection:
-            return await connection.scalar(rows) or 0
+        return connection.scalar(rows) or 0
 
     async def count_bounces(self, since: datetime) -> Sequence[DayCount]:
         """Return how many reports of each kind came back on each day, by day and kind."""
@@ -107,7 +102,8 @@ class OperatorViews:
         )
         return [row for row in rows if row.name]
 
-    async def count_topics(self, digests: int) -> Sequence[tuple[str, int]]:
+    @reading
+    def count_topics(self, connection: Connection, digests: int) -> Sequence[tuple[str, int]]:
         """Return how many papers each topic brought in the newest digests, at most so many digests; "" is what no
         topic brought. The most frequent first."""
         # Only digests have entries; the newest are at the end of the primary key.
@@ -125,25 +121,25 @@ class OperatorViews:
             .group_by(delivery_entries.c.topic)
             .order_by(count.desc(), delivery_entries.c.topic)
         )
-        async with self._database.read() as connection:
-            return [(topic, number) for topic, number in await connection.execute(rows)]
+        return [(topic, number) for topic, number in connection.execute(rows)]
 
-    async def count_readers(self) -> Mapping[Consent, int]:
+    @reading
+    def count_readers(self, connection: Connection) -> Mapping[Consent, int]:
         """Return how many subscribers there are by consent, each consent named."""
         rows = select(subscribers.c.consent, func.count()).group_by(subscribers.c.consent)
         counts = dict.fromkeys(Consent, 0)
-        async with self._database.read() as connection:
-            for consent, number in await connection.execute(rows):
-                counts[Consent(consent)] = number
+        for consent, number in connection.execute(rows):
+            counts[Consent(consent)] = number
         return counts
 
-    async def count_suppressed(self) -> int:
+    @reading
+    def count_suppressed(self, connection: Connection) -> int:
         """Return how many addresses are not mailed any more."""
         rows = select(func.count()).where(suppressions.c.lifted_at.is_(None))
-        async with self._database.read() as connection:
-            return await connection.scalar(rows) or 0
+        return connection.scalar(rows) or 0
 
-    async def load_next_due(self) -> datetime | None:
+    @reading
+    def load_next_due(self, connection: Connection) -> datetime | None:
         """Return when the next digest is due, None where nobody waits for one."""
         suppressed = select(suppressions.c.id).where(
             suppressions.c.address == subscribers.c.address, suppressions.c.lifted_at.is_(None)
@@ -151,12 +147,13 @@ class OperatorViews:
         rows = select(func.min(subscribers.c.next_due_at)).where(
             subscribers.c.consent == Consent.CONFIRMED, ~suppressed.exists()
         )
-        async with self._database.read() as connection:
-            due: datetime | None = await connection.scalar(rows)
-            return due
+        due: datetime | None = connection.scalar(rows)
+        return due
 
-    async def _count_by_day(
+    @reading
+    def _count_by_day(
         self,
+        connection: Connection,
         day: ColumnElement[date],
         name: ColumnElement[str],
         amount: ColumnElement[int],
@@ -169,5 +166,4 @@ class OperatorViews:
             .group_by(each.c.day, each.c.name)
             .order_by(each.c.day, each.c.name)
         )
-        async with self._database.read() as connection:
-            return [DayCount(row.day, row.name, int(row.number)) for row in await connection.execute(rows)]
+        return [DayCount(row.day, row.name, int(row.number)) for row in connection.execute(rows)]

@@ -13,13 +13,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from newsletter.address import is_same_address
 from newsletter.compose.subscription import status_of
 from newsletter.model.ledger import Kind, SentDigest, State
 from newsletter.model.readers import AddressChange, Consent, ConsentMove, EmailAddress, SubscriberId
-from newsletter.storage.engine import Database, in_chunks, key_of
+from newsletter.storage.engine import Store, in_chunks, key_of, reading, writing
 from newsletter.storage.erase import erase_person, give_up_address
 from newsletter.storage.subscriptions import check_move, load_ids, lock_readers, log_consents, write_readers
 from newsletter.storage.tables import (
@@ -36,52 +36,55 @@ from newsletter.storage.tables import (
 from newsletter.storage.tables import subscribers as readers
 
 
-class PersonalStore:
+class PersonalStore(Store):
     """The readers of one database, as each of them may see and change themself."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def load_left_at(self, reader: SubscriberId) -> datetime | None:
+    @reading
+    def load_left_at(self, connection: Connection, reader: SubscriberId) -> datetime | None:
         """Return when a reader who is away left; None for one who has not left."""
         newest = select(func.max(consents.c.at)).where(
             consents.c.subscriber == reader, consents.c.consent == Consent.LEFT
         )
-        async with self._database.read() as connection:
-            left = select(readers.c.id).where(readers.c.id == reader, readers.c.consent == Consent.LEFT)
-            if await connection.scalar(left) is None:
-                return None
-            at: datetime | None = await connection.scalar(newest)
-            return at
+        left = select(readers.c.id).where(readers.c.id == reader, readers.c.consent == Consent.LEFT)
+        if connection.scalar(left) is None:
+            return None
+        at: datetime | None = connection.scalar(newest)
+        return at
 
-    async def change_address(
-        self, reader: SubscriberId, old: EmailAddress, new: EmailAddress, now: datetime, origin: str
+    @writing
+    def change_address(
+        self,
+        connection: Connection,
+        reader: SubscriberId,
+        old: EmailAddress,
+        new: EmailAddress,
+        now: datetime,
+        origin: str,
     ) -> AddressChange:
         """Give a reader another address, where it is free and they still have the old one.
 
         Somebody who entered the new address and never confirmed it holds nothing: what is known of them goes.
         The consent record says that both addresses agreed. A list that still names the old one makes no reader of it.
         """
+        mine = lock_readers(connection, [reader]).get(reader)
+        if mine is None or not is_same_address(mine.address, old):
+            return AddressChange.OVER
+        for number in load_ids(connection, [new]).values():
+            holder = lock_readers(connection, [number])[number]
+            if holder.consent is not Consent.UNCONFIRMED or not erase_person(connection, number):
+                return AddressChange.TAKEN
+        moved = replace(mine, address=new, file_owned=False, decided_at=now)
+        check_move(status_of(mine), ConsentMove.CHANGE, moved)
+        write_readers(connection, [moved])
+        if not is_same_address(old, new):
+            give_up_address(connection, mine)
+        log_consents(connection, [moved], now, "another address, confirmed at both ends", origin)
+        return AddressChange.DONE
 
-        def work(connection: Connection) -> AddressChange:
-            mine = lock_readers(connection, [reader]).get(reader)
-            if mine is None or not is_same_address(mine.address, old):
-                return AddressChange.OVER
-            for number in load_ids(connection, [new]).values():
-                holder = lock_readers(connection, [number])[number]
-                if holder.consent is not Consent.UNCONFIRMED or not erase_person(connection, number):
-                    return AddressChange.TAKEN
-            moved = replace(mine, address=new, file_owned=False, decided_at=now)
-            check_move(status_of(mine), ConsentMove.CHANGE, moved)
-            write_readers(connection, [moved])
-            if not is_same_address(old, new):
-                give_up_address(connection, mine)
-            log_consents(connection, [moved], now, "another address, confirmed at both ends", origin)
-            return AddressChange.DONE
-
-        return await self._database.transact(work)
-
-    async def load_sent(self, reader: SubscriberId, limit: int, before: str = "") -> Sequence[SentDigest]:
+    @reading
+    def load_sent(
+        self, connection: Connection, reader: SubscriberId, limit: int, before: str = ""
+    ) -> Sequence[SentDigest]:
         """Return a reader's digests, the newest edition first, at most so many; with ``before`` those of earlier
         editions."""
         papers = (
@@ -92,24 +95,49 @@ class PersonalStore:
         wanted = [deliveries.c.recipient == reader, deliveries.c.kind == Kind.DIGEST]
         if before:
             wanted.append(deliveries.c.key < before)
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                select(deliveries.c.key, deliveries.c.state, deliveries.c.slot_at, papers.label("papers"))
-                .where(*wanted)
-                .order_by(deliveries.c.key.desc())
-                .limit(limit)
-            )
-            return [SentDigest(row.key, State(row.state), row.slot_at, row.papers) for row in rows]
+        rows = connection.execute(
+            select(deliveries.c.key, deliveries.c.state, deliveries.c.slot_at, papers.label("papers"))
+            .where(*wanted)
+            .order_by(deliveries.c.key.desc())
+            .limit(limit)
+        )
+        return [SentDigest(row.key, State(row.state), row.slot_at, row.papers) for row in rows]
 
-    async def load_everything(self, reader: SubscriberId) -> dict[str, Any]:
+    @reading
+    def load_everything(self, connection: Connection, reader: SubscriberId) -> dict[str, Any]:
         """Return all that is stored about a reader, as values that JSON can hold; empty where there is none.
 
         One key a table; what others share (papers, templates) is named only. Left out is what proves that somebody
         reads a mailbox, so that this cannot be read instead of it: where the buttons of mails lead, and what was asked
         of an address that is not the reader's (yet).
         """
-        async with self._database.read() as connection:
-            return await connection.run_sync(_load_everything, reader)
+
+        def load(query: Select[Any]) -> list[dict[str, Any]]:
+            return [_write_row(row) for row in connection.execute(query)]
+
+        person = load(select(readers).where(readers.c.id == reader))
+        if not person:
+            return {}
+        address = person[0]["address"]
+        mine = select(deliveries.c.id).where(_is_mail_of(reader, address))
+        about_me = or_(bounces.c.address == address, bounces.c.delivery.in_(mine))
+        return {
+            "subscriber": person[0],
+            "consents": load(select(consents).where(consents.c.subscriber == reader).order_by(consents.c.id)),
+            "confirmations": load(
+                select(confirmations)
+                .where(confirmations.c.subscriber == reader, key_of(confirmations.c.address) == address)
+                .order_by(confirmations.c.id)
+            ),
+            "mails": _load_mails(connection, reader, address),
+            "reports": load(select(bounces).where(about_me).order_by(bounces.c.at, bounces.c.id)),
+            "suppressions": load(
+                select(suppressions).where(suppressions.c.address == address).order_by(suppressions.c.id)
+            ),
+            "sessions": load(
+                select(sessions.c.address, sessions.c.expires_at).where(sessions.c.address == address)
+            ),
+        }
 
 
 # --- all of it ----------------------------------------------------------------------------
@@ -119,25 +147,20 @@ _HIDDEN = ("recipient", "subscriber", "delivery")
 """The reader's own number, which each row would repeat; and the row that a list belongs to."""
 
 
-def _load_everything(connection: Connection, reader: SubscriberId) -> dict[str, Any]:
-    def load(query: Select[Any]) -> list[dict[str, Any]]:
-        return [_write_row(row) for row in connection.execute(query)]
-
-    person = load(select(readers).where(readers.c.id == reader))
-    if not person:
-        return {}
-    address = person[0]["address"]
+def _is_mail_of(reader: SubscriberId, address: str) -> ColumnElement[bool]:
+    """Return the condition that a mail is a reader's own. What was asked of another address is not."""
     foreign = and_(deliveries.c.kind == Kind.CONFIRM, key_of(deliveries.c.address) != address)
+    return and_(deliveries.c.recipient == reader, ~foreign)
+
+
+def _load_mails(connection: Connection, reader: SubscriberId, address: str) -> list[dict[str, Any]]:
+    """Return a reader's mails, each with its attempts and papers, by slot."""
     mails = connection.execute(
-        select(deliveries)
-        .where(deliveries.c.recipient == reader, ~foreign)
-        .order_by(deliveries.c.slot_at, deliveries.c.id)
+        select(deliveries).where(_is_mail_of(reader, address)).order_by(deliveries.c.slot_at, deliveries.c.id)
     ).all()
-    ids = [row.id for row in mails]
     tries: dict[int, list[dict[str, Any]]] = defaultdict(list)
     papers: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    came_back: list[dict[str, Any]] = []
-    for some in in_chunks(ids):
+    for some in in_chunks([row.id for row in mails]):
         of_attempts = select(attempts).where(attempts.c.delivery.in_(some)).order_by(attempts.c.number)
         for row in connection.execute(of_attempts):
             tries[row.delivery].append(_write_row(row))
@@ -150,29 +173,9 @@ def _load_everything(connection: Connection, reader: SubscriberId) -> dict[str, 
         )
         for row in connection.execute(of_papers):
             papers[row.delivery].append(_write_row(row))
-        of_others = bounces.c.address != address  # those of the address come below, once
-        came_back += load(select(bounces).where(bounces.c.delivery.in_(some), of_others))
-    came_back += load(select(bounces).where(bounces.c.address == address))
-    return {
-        "subscriber": person[0],
-        "consents": load(select(consents).where(consents.c.subscriber == reader).order_by(consents.c.id)),
-        "confirmations": load(
-            select(confirmations)
-            .where(confirmations.c.subscriber == reader, key_of(confirmations.c.address) == address)
-            .order_by(confirmations.c.id)
-        ),
-        "mails": [
-            {**_hide_link(_write_row(row)), "attempts": tries[row.id], "papers": papers[row.id]}
-            for row in mails
-        ],
-        "reports": sorted(came_back, key=lambda report: str(report["at"])),
-        "suppressions": load(
-            select(suppressions).where(suppressions.c.address == address).order_by(suppressions.c.id)
-        ),
-        "sessions": load(
-            select(sessions.c.address, sessions.c.expires_at).where(sessions.c.address == address)
-        ),
-    }
+    return [
+        {**_hide_link(_write_row(row)), "attempts": tries[row.id], "papers": papers[row.id]} for row in mails
+    ]
 
 
 def _hide_link(mail: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import Connection, select, update
 
 from newsletter.compose.subscription import status_of, wake
 from newsletter.model.ledger import QueuedNotice
@@ -21,7 +21,7 @@ from newsletter.model.readers import (
     SubscriberId,
     Suppression,
 )
-from newsletter.storage.engine import Database, in_chunks
+from newsletter.storage.engine import Store, in_chunks, reading, writing
 from newsletter.storage.erase import erase_person, find_erased
 from newsletter.storage.ledger.planning import insert_notice
 from newsletter.storage.subscriptions import (
@@ -43,49 +43,52 @@ Write = Callable[[Subscriber, Subscriber], QueuedNotice | None]
 """A reader before and after a move → the mail that tells them, if any."""
 
 
-class SubscriberStore:
+class SubscriberStore(Store):
     """The readers of one database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def load_all(self) -> Sequence[Subscriber]:
+    @reading
+    def load_all(self, connection: Connection) -> Sequence[Subscriber]:
         """Return everybody, by address."""
-        async with self._database.read() as connection:
-            rows = await connection.execute(select(readers).order_by(readers.c.address_key))
-            return [read_subscriber(row) for row in rows]
+        rows = connection.execute(select(readers).order_by(readers.c.address_key))
+        return [read_subscriber(row) for row in rows]
 
-    async def load_after(self, last: SubscriberId, limit: int) -> Sequence[Subscriber]:
+    @reading
+    def load_after(self, connection: Connection, last: SubscriberId, limit: int) -> Sequence[Subscriber]:
         """Return the readers with a higher id than ``last``, by id, at most so many."""
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                select(readers).where(readers.c.id > last).order_by(readers.c.id).limit(limit)
-            )
-            return [read_subscriber(row) for row in rows]
+        rows = connection.execute(
+            select(readers).where(readers.c.id > last).order_by(readers.c.id).limit(limit)
+        )
+        return [read_subscriber(row) for row in rows]
 
-    async def load_topics_with(self, key: str) -> Sequence[str]:
+    @reading
+    def load_topics_with(self, connection: Connection, key: str) -> Sequence[str]:
         """Return the different topics_json in which a topic may have that key."""
         found = select(readers.c.topics_json).where(
             readers.c.topics_json.contains(f'"{key}":', autoescape=True)
         )
-        async with self._database.read() as connection:
-            return [row.topics_json for row in await connection.execute(found.distinct())]
+        return [row.topics_json for row in connection.execute(found.distinct())]
 
-    async def load(self, address: EmailAddress) -> Subscriber | None:
+    @reading
+    def load(self, connection: Connection, address: EmailAddress) -> Subscriber | None:
         """Return the reader with this address."""
-        return await self._load_one(readers.c.address_key == address)
+        row = connection.execute(select(readers).where(readers.c.address_key == address)).one_or_none()
+        return read_subscriber(row) if row else None
 
-    async def load_many(self, subscribers: Collection[SubscriberId]) -> Mapping[SubscriberId, Subscriber]:
+    @reading
+    def load_many(
+        self, connection: Connection, subscribers: Collection[SubscriberId]
+    ) -> Mapping[SubscriberId, Subscriber]:
         """Return those of these readers that there are, by id."""
         found: dict[SubscriberId, Subscriber] = {}
-        async with self._database.read() as connection:
-            for ids in in_chunks(subscribers):
-                rows = await connection.execute(select(readers).where(readers.c.id.in_(ids)))
-                found |= {SubscriberId(row.id): read_subscriber(row) for row in rows}
+        for ids in in_chunks(subscribers):
+            rows = connection.execute(select(readers).where(readers.c.id.in_(ids)))
+            found |= {SubscriberId(row.id): read_subscriber(row) for row in rows}
         return found
 
-    async def save(
+    @writing
+    def save(
         self,
+        connection: Connection,
         subscribers: Sequence[Subscriber],
         now: datetime,
         why: str,
@@ -101,29 +104,26 @@ class SubscriberStore:
         """
         known = [person for person in subscribers if person.id]
         new = [person for person in subscribers if not person.id]
+        before = lock_readers(connection, [person.id for person in known])
+        for person in known:
+            was = before.get(person.id)
+            check_move(status_of(was) if was else Status.UNKNOWN, move or ConsentMove.CHANGE, person)
+        for person in new:
+            is_asked = person.consent is Consent.UNCONFIRMED
+            check_move(Status.UNKNOWN, move or (ConsentMove.ASK if is_asked else ConsentMove.ADD), person)
+        if known:
+            write_readers(connection, known)
+        if new:
+            insert_readers(connection, new)
+        numbers = load_ids(connection, [person.address for person in new])
+        changed = [person for person in known if person.consent is not before[person.id].consent]
+        changed += [replace(person, id=numbers[person.address]) for person in new]
+        log_consents(connection, changed, now, why, origin)
 
-        def work(connection: Connection) -> None:
-            before = lock_readers(connection, [person.id for person in known])
-            for person in known:
-                was = before.get(person.id)
-                check_move(status_of(was) if was else Status.UNKNOWN, move or ConsentMove.CHANGE, person)
-            for person in new:
-                is_asked = person.consent is Consent.UNCONFIRMED
-                check_move(Status.UNKNOWN, move or (ConsentMove.ASK if is_asked else ConsentMove.ADD), person)
-            if known:
-                write_readers(connection, known)
-            if new:
-                insert_readers(connection, new)
-            numbers = load_ids(connection, [person.address for person in new])
-            changed = [person for person in known if person.consent is not before[person.id].consent]
-            changed += [replace(person, id=numbers[person.address]) for person in new]
-            log_consents(connection, changed, now, why, origin)
-
-        if subscribers:
-            await self._database.transact(work)
-
-    async def move(
+    @writing
+    def move(
         self,
+        connection: Connection,
         reader: SubscriberId,
         move: ConsentMove,
         decide: Decide,
@@ -139,127 +139,120 @@ class SubscriberStore:
         In the same transaction: the line in the record of consent (``why`` and origin: how, and from where), the mail
         that ``write`` returns of the reader before and after, and the end of a suppression of their address.
         """
+        moved = move_reader(connection, reader, move, decide, now, why, origin)
+        if isinstance(moved, Refused):
+            return moved
+        before, after = moved
+        if lift is not Lift.NOTHING:
+            lift_suppression(connection, after.address, why, now, even_complaints=lift is Lift.ALL)
+        notice = write(before, after)
+        if notice is not None:
+            insert_notice(connection, notice, now)
+        return after
 
-        def work(connection: Connection) -> Subscriber | Refused:
-            moved = move_reader(connection, reader, move, decide, now, why, origin)
-            if isinstance(moved, Refused):
-                return moved
-            before, after = moved
-            if lift is not Lift.NOTHING:
-                lift_suppression(connection, after.address, why, now, even_complaints=lift is Lift.ALL)
-            notice = write(before, after)
-            if notice is not None:
-                insert_notice(connection, notice, now)
-            return after
-
-        return await self._database.transact(work)
-
-    async def load_zones(self) -> Sequence[str]:
+    @reading
+    def load_zones(self, connection: Connection) -> Sequence[str]:
         """Return the different time zones of all readers."""
-        async with self._database.read() as connection:
-            return list(await connection.scalars(select(readers.c.zone).distinct()))
+        return list(connection.scalars(select(readers.c.zone).distinct()))
 
-    async def move_due(self, changes: Sequence[tuple[SubscriberId, datetime, datetime]]) -> int:
+    @writing
+    def move_due(
+        self, connection: Connection, changes: Sequence[tuple[SubscriberId, datetime, datetime]]
+    ) -> int:
         """Move next_due_at of these readers from one instant to another, where it still is the first; return how
         many were moved."""
+        moved = 0
+        for reader, before, after in changes:
+            moved += connection.execute(
+                update(readers)
+                .where(readers.c.id == reader, readers.c.next_due_at == before)
+                .values(next_due_at=after)
+            ).rowcount
+        return moved
 
-        def work(connection: Connection) -> int:
-            moved = 0
-            for reader, before, after in changes:
-                moved += connection.execute(
-                    update(readers)
-                    .where(readers.c.id == reader, readers.c.next_due_at == before)
-                    .values(next_due_at=after)
-                ).rowcount
-            return moved
-
-        return await self._database.transact(work) if changes else 0
-
-    async def wake(self, now: datetime, newest_run: int) -> int:
+    @writing
+    def wake(self, connection: Connection, now: datetime, newest_run: int) -> int:
         """End the pauses whose time is over; return how many. What came before is not sent after the readers."""
         ended = select(readers.c.id).where(readers.c.consent == Consent.PAUSED, readers.c.wake_at <= now)
 
-        def work(connection: Connection) -> int:
-            woken = []
-            for was in lock_readers(connection, connection.scalars(ended)).values():
-                reader = wake(was, newest_run)
-                if isinstance(reader, Subscriber) and was.wake_at is not None and was.wake_at <= now:
-                    check_move(status_of(was), ConsentMove.WAKE, reader)
-                    woken.append(reader)
-            if woken:
-                write_readers(connection, woken)
-                log_consents(connection, woken, now, "the pause is over")
-            return len(woken)
+        woken = []
+        for was in lock_readers(connection, connection.scalars(ended)).values():
+            reader = wake(was, newest_run)
+            if isinstance(reader, Subscriber) and was.wake_at is not None and was.wake_at <= now:
+                check_move(status_of(was), ConsentMove.WAKE, reader)
+                woken.append(reader)
+        if woken:
+            write_readers(connection, woken)
+            log_consents(connection, woken, now, "the pause is over")
+        return len(woken)
 
-        return await self._database.transact(work)
-
-    async def load_known(self, addresses: Collection[EmailAddress]) -> frozenset[EmailAddress]:
+    @reading
+    def load_known(
+        self, connection: Connection, addresses: Collection[EmailAddress]
+    ) -> frozenset[EmailAddress]:
         """Return those of these addresses that belong to a subscriber, whatever their consent."""
-        async with self._database.read() as connection:
-            return frozenset(await connection.run_sync(load_ids, addresses))
+        return frozenset(load_ids(connection, addresses))
 
-    async def load_erased(self, addresses: Collection[EmailAddress]) -> frozenset[EmailAddress]:
+    @reading
+    def load_erased(
+        self, connection: Connection, addresses: Collection[EmailAddress]
+    ) -> frozenset[EmailAddress]:
         """Return those of these addresses whose persons were erased: no list brings them back."""
-        async with self._database.read() as connection:
-            return await connection.run_sync(find_erased, addresses)
+        return find_erased(connection, addresses)
 
-    async def erase(self, subscriber: SubscriberId, now: datetime) -> bool:
+    @writing
+    def erase(self, connection: Connection, subscriber: SubscriberId) -> bool:
         """Erase a person; False, and nothing is done, while a mail to them is on its way.
 
         See erase_person.
         """
+        return erase_person(connection, subscriber)
 
-        return await self._database.transact(lambda connection: erase_person(connection, subscriber))
-
-    async def load_all_suppressed(self) -> Sequence[tuple[EmailAddress, str, datetime]]:
+    @reading
+    def load_all_suppressed(self, connection: Connection) -> Sequence[tuple[EmailAddress, str, datetime]]:
         """Return every suppressed address with the reason and since when, by address."""
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                select(suppressions.c.address, suppressions.c.reason, suppressions.c.since)
-                .where(suppressions.c.lifted_at.is_(None))
-                .order_by(suppressions.c.address)
-            )
-            return [(EmailAddress(row.address), row.reason, row.since) for row in rows]
+        rows = connection.execute(
+            select(suppressions.c.address, suppressions.c.reason, suppressions.c.since)
+            .where(suppressions.c.lifted_at.is_(None))
+            .order_by(suppressions.c.address)
+        )
+        return [(EmailAddress(row.address), row.reason, row.since) for row in rows]
 
-    async def load_due(self, now: datetime, limit: int) -> Sequence[Subscriber]:
+    @reading
+    def load_due(self, connection: Connection, now: datetime, limit: int) -> Sequence[Subscriber]:
         """Return confirmed readers with next_due_at <= now, the longest due first (then by id)."""
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                select(readers)
-                .where(readers.c.consent == Consent.CONFIRMED, readers.c.next_due_at <= now)
-                .order_by(readers.c.next_due_at, readers.c.id)
-                .limit(limit)
-            )
-            return [read_subscriber(row) for row in rows]
+        rows = connection.execute(
+            select(readers)
+            .where(readers.c.consent == Consent.CONFIRMED, readers.c.next_due_at <= now)
+            .order_by(readers.c.next_due_at, readers.c.id)
+            .limit(limit)
+        )
+        return [read_subscriber(row) for row in rows]
 
-    async def load_suppressed(
-        self, addresses: Collection[EmailAddress]
+    @reading
+    def load_suppressed(
+        self, connection: Connection, addresses: Collection[EmailAddress]
     ) -> Mapping[EmailAddress, Suppression]:
         """Return the suppressed ones of these addresses with why they are."""
         given = group_by_key(addresses)
         found: dict[EmailAddress, Suppression] = {}
-        async with self._database.read() as connection:
-            for some in in_chunks(given):
-                rows = await connection.execute(
-                    select(suppressions).where(
-                        suppressions.c.lifted_at.is_(None), suppressions.c.address.in_(some)
-                    )
+        for some in in_chunks(given):
+            rows = connection.execute(
+                select(suppressions).where(
+                    suppressions.c.lifted_at.is_(None), suppressions.c.address.in_(some)
                 )
-                for row in rows:
-                    suppression = Suppression(row.reason, row.is_complaint)
-                    found |= dict.fromkeys(given[row.address], suppression)
+            )
+            for row in rows:
+                suppression = Suppression(row.reason, row.is_complaint)
+                found |= dict.fromkeys(given[row.address], suppression)
         return found
 
-    async def lift_suppression(self, address: EmailAddress, why: str, now: datetime) -> bool:
+    @writing
+    def lift_suppression(
+        self, connection: Connection, address: EmailAddress, why: str, now: datetime
+    ) -> bool:
         """Mail this address again; False where it was not suppressed. The old reason stays on record."""
-        return await self._database.transact(
-            lambda connection: lift_suppression(connection, address, why, now, even_complaints=True)
-        )
-
-    async def _load_one(self, which: ColumnElement[bool]) -> Subscriber | None:
-        async with self._database.read() as connection:
-            row = (await connection.execute(select(readers).where(which))).one_or_none()
-            return read_subscriber(row) if row else None
+        return lift_suppression(connection, address, why, now, even_complaints=True)
 
 
 def lift_suppression(

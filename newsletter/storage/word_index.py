@@ -12,7 +12,6 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, TextClause, bindparam, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.match.lookup import EveryOf, Lookup, Run, SomeOf, list_tokens
 from newsletter.model.entries import Entry, EntryId, EntryKey
@@ -70,35 +69,35 @@ def index_all(connection: Connection) -> None:
         connection.execute(save, [_build_row(row.id, _read_texts(row)) for row in rows])
 
 
-async def save_words(connection: AsyncConnection, entries: Sequence[tuple[EntryId, Entry]]) -> None:
+def save_words(connection: Connection, entries: Sequence[tuple[EntryId, Entry]]) -> None:
     """Put entries into the index, each in place of what stood there for its id."""
     if entries:
         rows = [_build_row(number, entry) for number, entry in entries]
-        await connection.execute(_write_save(connection.dialect.name), rows)
+        connection.execute(_write_save(connection.dialect.name), rows)
 
 
-async def delete_words(connection: AsyncConnection, entry: EntryId) -> None:
+def delete_words(connection: Connection, entry: EntryId) -> None:
     """Take an entry out of the index."""
-    await connection.execute(text(_DELETE[connection.dialect.name]), {"entry": entry})
+    connection.execute(text(_DELETE[connection.dialect.name]), {"entry": entry})
 
 
-async def find_words(
-    connection: AsyncConnection, lookup: Lookup, limit: int, *, in_title: bool = False
+def find_words(
+    connection: Connection, lookup: Lookup, limit: int, *, in_title: bool = False
 ) -> list[EntryId]:
     """Return the ids of entries that have what is looked for, the newest first; in_title: all of it in the title."""
     dialect = connection.dialect.name
     write = write_match if dialect == "sqlite" else write_tsquery
     wanted = write(lookup, in_title=in_title)
     find = text(_FIND[dialect]).bindparams(bindparam("wanted", type_=CleanText()))
-    return list(await connection.scalars(find, {"wanted": wanted, "limit": limit}))
+    return list(connection.scalars(find, {"wanted": wanted, "limit": limit}))
 
 
-async def load_indexed(connection: AsyncConnection, ids: Collection[EntryId]) -> dict[EntryId, Entry]:
+def load_indexed(connection: Connection, ids: Collection[EntryId]) -> dict[EntryId, Entry]:
     """Return the texts of entries that the index holds, as they stand in the table of entries, by id."""
     found: dict[EntryId, Entry] = {}
     for some in in_chunks(ids):
         numbers = ", ".join(str(int(number)) for number in some)
-        for row in await connection.execute(text(f"SELECT {_TEXTS} FROM entries WHERE id IN ({numbers})")):
+        for row in connection.execute(text(f"SELECT {_TEXTS} FROM entries WHERE id IN ({numbers})")):
             found[row.id] = _read_texts(row)
     return found
 

@@ -131,8 +131,8 @@ async def load_report(newsletter: Newsletter, lang: Language) -> Report:
         replies=group_replies(replies)[:_SHOWN_REPLIES],
         sources=build_sources(
             [source.name for source in newsletter.config.source_list],
-            await newsletter.entries.load_health(),
-            await newsletter.entries.load_fetches(now - timedelta(days=2)),
+            await newsletter.runs.load_health(),
+            await newsletter.runs.load_fetches(now - timedelta(days=2)),
         ),
         readers=await views.count_readers(),
         suppressed=await views.count_suppressed(),

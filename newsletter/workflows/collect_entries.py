@@ -26,7 +26,7 @@ from newsletter.collect.health import (
 from newsletter.collect.kind import SourceKind
 from newsletter.collect.kinds import KINDS
 from newsletter.errors import FeedError, FetchError, SourceError
-from newsletter.model.entries import Entry, EntryChange, EntryId, Place, Sighting
+from newsletter.model.entries import EntryChange, Sighting
 from newsletter.model.sources import (
     Fetched,
     FetchRecord,
@@ -40,8 +40,7 @@ from newsletter.model.sources import (
     Validators,
 )
 from newsletter.ports import Clock, Fetcher
-from newsletter.storage import EntryStore
-from newsletter.storage.entries import RunTransaction
+from newsletter.storage import RunStore, RunTransaction
 
 _LOOK_DEADLINE_S = 600.0
 _GONE = 410
@@ -122,7 +121,7 @@ class _Known:
 async def collect_entries(
     sources: Sequence[Source],
     fetcher: Fetcher,
-    store: EntryStore,
+    store: RunStore,
     clock: Clock,
     every: timedelta,
     *,
@@ -149,19 +148,30 @@ async def collect_entries(
         records, health = _build_records(looks, frozenset(), known, every, now)
         await store.save_looks(records, health, _all_moves(looks), _all_validators(looks))
         return CollectReport(records, waiting=held)
-    async with store.open_run(now) as run:
-        changes, repeated = await _choose_changes(run, looks, now)
-        await run.save(changes, now)
-        records, health = _build_records(looks, repeated, known, every, now)
-        brought = [change for change in changes if change.entry.first_seen_run == run.number]
-        new = Counter(name for change in brought for name in {s.source for s in change.sightings})
-        records = tuple(replace(record, run=run.number, new=new[record.source]) for record in records)
-        fresh = [look for look in looks if look.source.name not in repeated]
-        await run.save_looks(records, health, _all_moves(looks), _all_validators(fresh))
+    return await store.save_run(now, lambda run: _fill(run, looks, known, every, now, held))
+
+
+def _fill(
+    run: RunTransaction,
+    looks: Sequence[_Look],
+    known: _Known,
+    every: timedelta,
+    now: datetime,
+    held: tuple[SourceHealth, ...],
+) -> CollectReport:
+    """Write what the looks have found; return how each ended."""
+    changes, repeated = _choose_changes(run, looks, now)
+    run.save(changes, now)
+    records, health = _build_records(looks, repeated, known, every, now)
+    brought = [change for change in changes if change.entry.first_seen_run == run.number]
+    new = Counter(name for change in brought for name in {s.source for s in change.sightings})
+    records = tuple(replace(record, run=run.number, new=new[record.source]) for record in records)
+    fresh = [look for look in looks if look.source.name not in repeated]
+    run.save_looks(records, health, _all_moves(looks), _all_validators(fresh))
     return CollectReport(records, run.number, held)
 
 
-async def _choose_changes(
+def _choose_changes(
     run: RunTransaction, looks: Sequence[_Look], now: datetime
 ) -> tuple[tuple[EntryChange, ...], frozenset[str]]:
     """Return what is to be written, and the names of the sources that serve an earlier batch again.
@@ -169,8 +179,8 @@ async def _choose_changes(
     Nothing is taken from those: what they list would stand under a date on which it was not listed.
     """
     keys = {key for look in looks for sighting in look.sightings for key in sighting.entry.keys}
-    known: Sequence[Entry] = await run.load_known(keys)
-    places: Mapping[EntryId, frozenset[Place]] = await run.load_known_places([entry.id for entry in known])
+    known = run.load_known(keys)
+    places = run.load_known_places([entry.id for entry in known])
     repeated = frozenset(
         look.source.name
         for look in looks
@@ -182,7 +192,7 @@ async def _choose_changes(
         [sighting for look in looks if look.source.name not in repeated for sighting in look.sightings],
         run=run.number,
         now=now,
-        known_sources=await run.load_known_sources(),
+        known_sources=run.load_known_sources(),
         known_places=places,
     )
     return changes, repeated
@@ -197,7 +207,7 @@ async def _look_at(
     source: Source,
     kind: SourceKind,
     fetcher: Fetcher,
-    store: EntryStore,
+    store: RunStore,
     clock: Clock,
     moves: Mapping[str, Move],
 ) -> _Look:
@@ -217,7 +227,7 @@ async def _look_at(
 
 
 async def _follow(
-    request: Request | None, look: _Look, fetcher: Fetcher, store: EntryStore, moves: Mapping[str, Move]
+    request: Request | None, look: _Look, fetcher: Fetcher, store: RunStore, moves: Mapping[str, Move]
 ) -> None:
     """Ask for one listing, page after page; for its other address where one fails.
 

@@ -15,7 +15,7 @@ from newsletter.model.ledger import PENDING, LedgerCount, State
 from newsletter.model.reports import SetAside
 from newsletter.model.sources import SourceHealth
 from newsletter.model.steps import StepFailure, StepName
-from newsletter.storage import EntryStore, EpochGuard, Ledger, SettingStore
+from newsletter.storage import EpochGuard, Ledger, RunStore, SettingStore
 
 _EDITIONS = 9
 CHECKED_EDITIONS = 3
@@ -52,7 +52,7 @@ class Health:
 
 async def load_health(
     ledger: Ledger,
-    entries: EntryStore,
+    runs: RunStore,
     settings: SettingStore,
     guard: EpochGuard,
     paused: Mapping[str, str],
@@ -67,9 +67,9 @@ async def load_health(
         late=await ledger.reads.count_late(now - late_after),
         held=hold.why if (hold := await settings.load_hold()) else "",
         refused=await guard.check(),
-        sources=tuple((await entries.load_health()).values()),
+        sources=tuple((await runs.load_health()).values()),
         paused=paused,
-        last_collect_at=await entries.load_last_pass_at(),
+        last_collect_at=await runs.load_last_pass_at(),
         contradictions=tuple(await ledger.audit.find_contradictions(CHECKED_EDITIONS)),
         failing=tuple(await settings.load_step_failures()),
         set_aside=set_aside,

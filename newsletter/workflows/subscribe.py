@@ -182,6 +182,6 @@ async def thin_unconfirmed(
     """Erase those who were asked and did not confirm in time, and what is over of confirmations; return how many
     people."""
     stale = await confirmations.load_lapsed(now, _ERASED_AT_ONCE)
-    erased = [reader for reader in stale if await subscribers.erase(reader, now)]
+    erased = [reader for reader in stale if await subscribers.erase(reader)]
     await confirmations.thin(now - SUBSCRIBING.period)
     return len(erased)

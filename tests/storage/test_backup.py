@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
 from newsletter.errors import StoreError
-from newsletter.storage import Database, EntryStore, SubscriberStore, backup, open_database
+from newsletter.storage import (
+    Database,
+    EntryStore,
+    RunStore,
+    RunTransaction,
+    SubscriberStore,
+    backup,
+    open_database,
+)
 from tests.support.given import NOW, given_reader
 
 
@@ -34,8 +43,17 @@ async def test_backup_opens_as_the_same_newsletter(tmp_path: Path) -> None:
 
 async def test_backup_during_a_change_has_the_state_before_it(tmp_path: Path) -> None:
     database = await open_given_sqlite(tmp_path)
-    async with EntryStore(database).open_run(NOW):
-        await asyncio.wait_for(backup(database, tmp_path / "copy.db"), 10)
+    is_open, may_end = threading.Event(), threading.Event()
+
+    def stay_open(_: RunTransaction) -> None:
+        is_open.set()
+        assert may_end.wait(10)
+
+    run = asyncio.create_task(RunStore(database).save_run(NOW, stay_open))
+    await asyncio.to_thread(is_open.wait, 10)
+    await asyncio.wait_for(backup(database, tmp_path / "copy.db"), 10)
+    may_end.set()
+    await run
 
     copy = await open_database(f"sqlite:///{tmp_path / 'copy.db'}")
     assert await EntryStore(copy).newest_run() == 0

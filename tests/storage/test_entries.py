@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -11,7 +12,7 @@ from newsletter.errors import StoreError
 from newsletter.model.digest import Shown, Window
 from newsletter.model.entries import Entry, EntryChange, EntryId, EntryKey
 from newsletter.model.sources import FetchRecord, FetchState, Validators
-from newsletter.storage import Database, EntryStore, Ledger, engine
+from newsletter.storage import Database, EntryStore, Ledger, RunStore, RunTransaction, engine
 from newsletter.storage.tables import entry_keys, observations, sightings
 from tests.support.builders import make_entry
 from tests.support.given import (
@@ -76,33 +77,34 @@ async def test_entry_comes_back_as_it_was_saved(database: Database) -> None:
 
 
 async def test_runs_are_numbered_in_the_order_in_which_they_become_visible(database: Database) -> None:
-    store = EntryStore(database)
+    store = RunStore(database)
     numbers = []
 
+    def note(run: RunTransaction) -> None:
+        # Who has the number first must be visible first, however long it takes.
+        time.sleep(0.02)
+        numbers.append(run.number)
+
     async def collect() -> None:
-        async with store.open_run(NOW) as run:
-            # Who has the number first must be visible first, however long it takes.
-            await asyncio.sleep(0.02)
-            numbers.append(run.number)
+        await store.save_run(NOW, note)
 
     await asyncio.gather(*(collect() for _ in range(4)))
 
     assert numbers == [1, 2, 3, 4]
-    assert await store.newest_run() == 4
+    assert await EntryStore(database).newest_run() == 4
 
 
 async def test_run_that_fails_leaves_nothing_and_gives_its_number_back(database: Database) -> None:
-    store = EntryStore(database)
+    store = RunStore(database)
 
-    async def fail_after_saving() -> None:
-        async with store.open_run(NOW) as run:
-            await run.save([make_change(1)], NOW)
-            raise RuntimeError
+    def fail_after_saving(run: RunTransaction) -> None:
+        run.save([make_change(1)], NOW)
+        raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        await fail_after_saving()
+        await store.save_run(NOW, fail_after_saving)
 
-    assert await store.newest_run() == 0
+    assert await EntryStore(database).newest_run() == 0
     assert await load_entries(database) == []
     assert await save_run(database) == 1
 
@@ -149,8 +151,8 @@ async def test_waiting_entries_of_earlier_runs_come_along_from_that_instant_on(d
 async def test_known_entries_are_found_by_any_of_their_keys(database: Database) -> None:
     await save_run(database, EntryChange(FULL, (make_sighting(FULL),)), make_change(7))
 
-    async with EntryStore(database).open_run(NOW) as run:
-        found = await run.load_known({FULL.aliases[1], FULL.key, EntryKey("arxiv:2606.99999")})
+    wanted = {FULL.aliases[1], FULL.key, EntryKey("arxiv:2606.99999")}
+    found = await RunStore(database).save_run(NOW, lambda run: run.load_known(wanted))
 
     assert [entry.key for entry in found] == [FULL.key]
 
@@ -158,9 +160,11 @@ async def test_known_entries_are_found_by_any_of_their_keys(database: Database) 
 async def test_known_sources_are_those_of_earlier_runs(database: Database) -> None:
     await save_run(database, make_change(1, "hf"))
 
-    async with EntryStore(database).open_run(NOW) as run:
-        await run.save([make_change(2, "arxiv")], NOW)
-        assert await run.load_known_sources() == {"hf"}
+    def fill(run: RunTransaction) -> frozenset[str]:
+        run.save([make_change(2, "arxiv")], NOW)
+        return run.load_known_sources()
+
+    assert await RunStore(database).save_run(NOW, fill) == {"hf"}
 
 
 async def test_second_look_at_an_entry_updates_it_and_keeps_one_sighting(database: Database) -> None:
@@ -270,8 +274,8 @@ async def test_more_entries_than_fit_into_one_statement_are_saved_and_found(
     many = [make_change(number) for number in range(20)]
     await save_run(database, *many)
 
-    async with EntryStore(database).open_run(NOW) as run:
-        known = await run.load_known([change.entry.key for change in many])
+    keys = [change.entry.key for change in many]
+    known = await RunStore(database).save_run(NOW, lambda run: run.load_known(keys))
 
     assert len(known) == len(await load_entries(database)) == 20
 
@@ -295,7 +299,7 @@ async def test_thinning_keeps_the_last_observation_of_each_day(database: Databas
     hours = [0, 10, 23, 24, 30, 48]
     midnight = datetime(2026, 6, 16, tzinfo=UTC)
     await observe(database, entry.id, *(midnight + timedelta(hours=hour) for hour in hours))
-    store = EntryStore(database)
+    store = RunStore(database)
 
     assert await store.thin(midnight + timedelta(days=60)) == 3
     assert await load_votes(database) == [2, 4, 5]
@@ -305,7 +309,7 @@ async def test_thinning_keeps_the_last_observation_of_each_day(database: Databas
 async def test_thinning_leaves_the_last_thirty_days_alone(database: Database) -> None:
     (entry,) = await given_entries(database, 1)
     await observe(database, entry.id, NOW, NOW + timedelta(hours=1))
-    store = EntryStore(database)
+    store = RunStore(database)
 
     assert await store.thin(NOW + timedelta(days=30)) == 0
     assert await store.thin(NOW + timedelta(days=31)) == 1
@@ -319,11 +323,10 @@ def make_record(source: str, minutes: int, *, run: int = 0) -> FetchRecord:
 
 
 async def test_last_fetches_are_the_newest_of_each_source(database: Database) -> None:
-    store = EntryStore(database)
+    store = RunStore(database)
     assert await store.load_last_pass_at() is None
     await store.save_looks([make_record("hf", 0), make_record("arxiv", 1)], [], [], {})
-    async with store.open_run(NOW) as run:
-        await run.save_looks([make_record("hf", 2, run=run.number)], [], [], {})
+    await store.save_run(NOW, lambda run: run.save_looks([make_record("hf", 2, run=run.number)], [], [], {}))
     await store.save_looks([], [], [], {})
 
     assert await store.load_last_fetches() == [make_record("arxiv", 1), make_record("hf", 2, run=1)]
@@ -331,10 +334,9 @@ async def test_last_fetches_are_the_newest_of_each_source(database: Database) ->
 
 
 async def test_validators_are_those_of_the_last_answer(database: Database) -> None:
-    store = EntryStore(database)
+    store = RunStore(database)
     for etag in ("old", "new"):
-        async with store.open_run(NOW) as run:
-            await run.save_looks([], [], [], {"https://example.org/feed": Validators(etag=etag)})
+        await store.save_looks([], [], [], {"https://example.org/feed": Validators(etag=etag)})
 
     known = await store.load_validators(["https://example.org/feed", "https://example.org/other"])
 

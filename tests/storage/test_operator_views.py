@@ -9,7 +9,7 @@ from newsletter.model.ledger import Kind, QueuedNotice, State
 from newsletter.model.mail import Accepted, Notice, Rejected, Uncertain
 from newsletter.model.readers import Consent, ConsentMove
 from newsletter.model.sources import FetchRecord, FetchState
-from newsletter.storage import Database, EntryStore, Ledger, SubscriberStore
+from newsletter.storage import Database, Ledger, RunStore, SubscriberStore
 from newsletter.storage.operator_views import OperatorViews
 from newsletter.storage.tables import bounces
 from tests.support.builders import DAY, at, make_subscriber
@@ -137,7 +137,7 @@ async def test_new_entries_are_counted_by_source_and_day(database: Database) -> 
         look("hf", "2026-06-17 06:00", 0),
         look("hf", "2026-06-01 06:00", 50),
     ]
-    await EntryStore(database).save_looks(looks, [], [], {})
+    await RunStore(database).save_looks(looks, [], [], {})
 
     assert await OperatorViews(database).count_new_entries(at("2026-06-10 00:00")) == [
         (DAY, "blog", 1),

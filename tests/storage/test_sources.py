@@ -10,7 +10,7 @@ import pytest
 from newsletter.model.entries import EntryEvent, EntryKey, EventKind, Observation
 from newsletter.model.ledger import State
 from newsletter.model.sources import FetchRecord, FetchState, Move, SourceHealth, Validators
-from newsletter.storage import Database, EntryStore, Ledger
+from newsletter.storage import Database, EntryStore, Ledger, RunStore
 from tests.support.given import (
     NOW,
     given_entries,
@@ -31,8 +31,7 @@ async def test_places_of_known_entries_are_those_of_all_runs(database: Database)
     again = replace(make_sighting(entry, "hf"), listed_on=date(2026, 6, 20))
     await save_run(database, replace(make_change(1), entry=entry, sightings=(again,)))
 
-    async with EntryStore(database).open_run(NOW) as run:
-        places = await run.load_known_places([entry.id, other.id])
+    places = await RunStore(database).save_run(NOW, lambda run: run.load_known_places([entry.id, other.id]))
 
     assert again.place in places[entry.id]
     assert len(places[entry.id]) == 2
@@ -46,12 +45,10 @@ async def test_history_tells_where_and_when_an_entry_was_seen_and_what_happened(
     change = replace(
         make_change(1), entry=replace(entry, upvotes=9), sightings=(again,), events=(event,), observed=True
     )
-    store = EntryStore(database)
     for moment in (LATER, LATER + timedelta(hours=1)):
-        async with store.open_run(moment) as run:
-            await run.save([change], moment)
+        await save_run(database, change, now=moment)
 
-    history = await store.load_history(entry.id)
+    history = await EntryStore(database).load_history(entry.id)
 
     assert [(seen.source, seen.seen_at) for seen in history.seen_in][1:] == [("arxiv", LATER)]
     assert history.events == (replace(event, at=LATER),), "each thing is noted once"
@@ -71,7 +68,7 @@ async def test_absorbed_entry_leaves_its_events_to_the_survivor(database: Databa
 
 
 async def test_health_moves_and_validators_replace_what_was_known(database: Database) -> None:
-    store = EntryStore(database)
+    store = RunStore(database)
     location = "https://old.example.org/feed"
     known = Validators("etag", "date", "hash", "https://old.example.org/feed?p=1", date(2026, 6, 16), 5)
     for failures in (1, 2):
@@ -95,7 +92,7 @@ def make_record(source: str, days: int) -> FetchRecord:
 
 
 async def test_fetch_records_are_kept_for_ninety_days_and_the_newest_for_ever(database: Database) -> None:
-    store = EntryStore(database)
+    store = RunStore(database)
     records = [make_record("hf", 0), make_record("hf", 1), make_record("gone", 0), make_record("hf", 60)]
     await store.save_looks(records, [], [], {})
 
@@ -110,7 +107,7 @@ async def test_fetch_records_are_kept_for_ninety_days_and_the_newest_for_ever(da
 
 
 async def test_sources_that_ever_brought_something_are_known(database: Database) -> None:
-    store = EntryStore(database)
+    store = RunStore(database)
     assert await store.load_known_sources() == frozenset()
     await given_entries(database, 1)
 

@@ -227,7 +227,7 @@ async def test_who_was_erased_is_known_under_every_spelling(database: Database) 
     assert reader is not None
     await SettingStore(database).load_secret()
 
-    assert await store.erase(reader.id, NOW)
+    assert await store.erase(reader.id)
 
     assert await store.load_erased([other, EmailAddress("gus@example.org")]) == {other}
     assert await store.load(typed) is None

@@ -229,7 +229,7 @@ async def _live(database: Database, address: str, steps: Sequence[str], *, is_as
             await store.lift_suppression(reader.address, "asked", NOW)
             is_suppressed = False
         elif step == "erase":
-            assert await store.erase(reader.id, NOW)
+            assert await store.erase(reader.id)
             expected = Status.ERASED
         else:
             move = ConsentMove(step)

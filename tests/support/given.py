@@ -23,7 +23,7 @@ from newsletter.model.ledger import (
 )
 from newsletter.model.mail import Outcome
 from newsletter.model.readers import EmailAddress, Slot, Subscriber
-from newsletter.storage import Database, EntryStore, Ledger, SubscriberStore
+from newsletter.storage import Database, EntryStore, Ledger, RunStore, RunTransaction, SubscriberStore
 from newsletter.storage.subscriptions import insert_readers, load_ids, log_consents
 from tests.support.builders import DAY, make_entry, make_subscriber
 
@@ -169,9 +169,12 @@ def make_sighting(entry: Entry, source: str = "hf") -> Sighting:
 
 async def save_run(database: Database, *changes: EntryChange, now: datetime = NOW) -> int:
     """Save changes as one run; return its number."""
-    async with EntryStore(database).open_run(now) as run:
-        await run.save(changes, now)
+
+    def fill(run: RunTransaction) -> int:
+        run.save(changes, now)
         return run.number
+
+    return await RunStore(database).save_run(now, fill)
 
 
 async def given_entries(database: Database, *numbers: int) -> list[Entry]:

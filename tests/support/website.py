@@ -19,7 +19,7 @@ from newsletter.model.entries import Entry, EntryChange, EntryEvent, EntryId, En
 from newsletter.model.sources import Fetched, FetchRecord, FetchState, Request, Source
 from newsletter.sample_day import SAMPLE_DAY, sample_file
 from newsletter.settings.config import Config, load_config
-from newsletter.storage import EntryStore
+from newsletter.storage import EntryStore, RunStore, RunTransaction
 from newsletter.web.app import build_app
 from newsletter.web.site import Site, open_site
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
@@ -143,39 +143,40 @@ POST = Entry(
 async def fill(newsletter: Newsletter) -> None:
     """Store the week and READER: five runs, votes that grow, a paper that is listed twice, events."""
     entries = newsletter.entries
-    await save_run(entries, "2026-06-12 09:00", new(AGENTS, 10), new(HOSTILE_PAPER))
+    await save_run(newsletter.runs, "2026-06-12 09:00", new(AGENTS, 10), new(HOSTILE_PAPER))
     await save_run(
-        entries,
+        newsletter.runs,
         "2026-06-15 09:00",
         new(RAG),
         new(SMALL),
         new(WITHDRAWN),
         await again(entries, AGENTS, 25, MONDAY),
     )
-    await save_run(entries, "2026-06-16 08:00", *read_sample_day())
+    await save_run(newsletter.runs, "2026-06-16 08:00", *read_sample_day())
     withdrawn = EntryEvent(EventKind.WITHDRAWN, "", "arXiv")
     version = EntryEvent(EventKind.NEW_VERSION, "v2", "arXiv")
     await save_run(
-        entries,
+        newsletter.runs,
         "2026-06-16 20:00",
         await again(entries, AGENTS, 40, None, version),
         await again(entries, WITHDRAWN, 1, None, withdrawn),
     )
-    await save_run(entries, "2026-06-17 09:00", new(LATE), new(POST, source=BLOG))
+    await save_run(newsletter.runs, "2026-06-17 09:00", new(LATE), new(POST, source=BLOG))
     await newsletter.subscribers.save([make_subscriber(READER)], NOW, "added")
 
 
-async def save_run(entries: EntryStore, when: str, *changes: EntryChange, found: int = 1) -> int:
+async def save_run(runs: RunStore, when: str, *changes: EntryChange, found: int = 1) -> int:
     """Make changes visible as one run, with the record of a look that found some new ones; return the run's number."""
-    async with entries.open_run(at(when)) as run:
-        await run.save(
-            [replace(change, entry=_seen(change.entry, run.number)) for change in changes], at(when)
-        )
+
+    def fill(run: RunTransaction) -> int:
+        run.save([replace(change, entry=_seen(change.entry, run.number)) for change in changes], at(when))
         look = FetchRecord(
             HF, FetchState.OK, at(when), at(when), listed=len(changes), new=found, run=run.number
         )
-        await run.save_looks([look], [], [], {})
+        run.save_looks([look], [], [], {})
         return run.number
+
+    return await runs.save_run(at(when), fill)
 
 
 def new(entry: Entry, upvotes: int | None = None, *, source: str = HF) -> EntryChange:

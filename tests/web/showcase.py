@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from newsletter.model.readers import Asked, Consent, EmailAddress, Subscriber
 from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.scheduler import send_due
 from newsletter.settings.config import load_config
-from newsletter.storage import EntryStore
+from newsletter.storage import RunStore
 from newsletter.web.pages.operate import choose_cookie, hash_token
 from newsletter.web.pages.subscribe import open_desk
 from newsletter.web.server import serve
@@ -153,7 +153,7 @@ async def _live_a_week(newsletter: Newsletter, clock: SetClock) -> None:
         clock.at = at(f"2026-06-{day} 03:00")
         await _save(newsletter, [_make_joining(day, number) for number in range(3 + day % 4)])
         clock.at = at(f"2026-06-{day} 04:00")
-        await _collect(newsletter.entries, date(2026, 6, day))
+        await _collect(newsletter, date(2026, 6, day))
         clock.at = at(f"2026-06-{day} 07:30")
         await send_due(newsletter, asyncio.Event())
         await _let_go(newsletter, day)
@@ -186,29 +186,30 @@ async def _let_go(newsletter: Newsletter, day: int) -> None:
             await subscriptions.leave(leaving.id, "left by one click", "192.0.2.0/24", is_told=False)
 
 
-async def _collect(entries: EntryStore, day: date) -> None:
+async def _collect(newsletter: Newsletter, day: date) -> None:
+    runs, entries = newsletter.runs, newsletter.entries
     when = f"{day} 04:00"
     match day:
         case d if d == FRIDAY:
             await save_run(
-                entries, when, new(website.AGENTS, 10), new(website.HOSTILE_PAPER), new(_LONG), found=3
+                runs, when, new(website.AGENTS, 10), new(website.HOSTILE_PAPER), new(_LONG), found=3
             )
         case d if d == MONDAY:
             grown = await again(entries, website.AGENTS, 25, MONDAY)
             await save_run(
-                entries, when, new(website.RAG), new(website.SMALL), new(website.WITHDRAWN), grown, found=3
+                runs, when, new(website.RAG), new(website.SMALL), new(website.WITHDRAWN), grown, found=3
             )
         case d if d == website.TUESDAY:
-            await save_run(entries, when, *read_sample_day(), found=26)
+            await save_run(runs, when, *read_sample_day(), found=26)
             for hour, votes in ((9, 61), (15, 104)):
                 (leader,) = await entries.load_known([LEADER])
                 await save_run(
-                    entries, f"{day} {hour:02}:00", await again(entries, leader, votes, None), found=0
+                    runs, f"{day} {hour:02}:00", await again(entries, leader, votes, None), found=0
                 )
         case d if d == WEDNESDAY:
             (leader,) = await entries.load_known([LEADER])
             await save_run(
-                entries,
+                runs,
                 when,
                 new(website.LATE),
                 new(website.POST, source=_BLOG),
@@ -220,17 +221,14 @@ async def _collect(entries: EntryStore, day: date) -> None:
                 make_paper(f"{number}{paper:02}", title, day, upvotes=30 - 7 * paper)
                 for paper, title in enumerate(_TITLES[day.day % 2])
             ]
-            await save_run(entries, when, *(new(paper) for paper in papers), found=len(papers))
+            await save_run(runs, when, *(new(paper) for paper in papers), found=len(papers))
     if day == date(2026, 6, 14):
-        await _fail_to_look(entries, f"{day} 05:00")
+        await _fail_to_look(runs, f"{day} 05:00")
 
 
-async def _fail_to_look(entries: EntryStore, when: str) -> None:
-    async with entries.open_run(at(when)) as run:
-        failed = FetchRecord(
-            _BLOG, FetchState.FAILED, at(when), at(when), message="the server answered 503", run=run.number
-        )
-        await run.save_looks([failed], [], [], {})
+async def _fail_to_look(runs: RunStore, when: str) -> None:
+    failed = FetchRecord(_BLOG, FetchState.FAILED, at(when), at(when), message="the server answered 503")
+    await runs.save_run(at(when), lambda run: run.save_looks([replace(failed, run=run.number)], [], [], {}))
 
 
 _TITLES = (

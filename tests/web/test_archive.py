@@ -203,7 +203,7 @@ async def test_paper_that_only_a_reader_named_is_not_shown(site: Site, client: h
     named = new(
         replace(AGENTS, key=EntryKey("arxiv:2606.00999"), aliases=(), title="Named paper", listed_on=None)
     )
-    await save_run(site.newsletter.entries, "2026-06-17 12:00", replace(named, sightings=()))
+    await save_run(site.newsletter.runs, "2026-06-17 12:00", replace(named, sightings=()))
 
     assert (await client.get("/papers/arxiv:2606.00999")).status_code == 404
     for path in ("/2026-06-17", "/search?q=Named", "/feed.atom", "/sitemap.xml"):
@@ -303,7 +303,7 @@ async def test_new_run_is_seen_and_an_old_page_is_not_given_out(
     assert (same.status_code, same.content) == (304, b"")
 
     await save_run(
-        site.newsletter.entries,
+        site.newsletter.runs,
         "2026-06-18 09:00",
         new(replace(LATE, key=EntryKey("arxiv:2606.00200"), listed_on=date(2026, 6, 18))),
     )

@@ -139,7 +139,7 @@ async def test_unchanged_feed_is_not_sent_again(client: httpx2.AsyncClient) -> N
 
 async def test_feed_of_a_busy_day_has_all_of_it(site: Site, client: httpx2.AsyncClient) -> None:
     papers = [make_paper(f"2605.{number:05}", f"Paper {number}", None) for number in range(120)]
-    await save_run(site.newsletter.entries, "2026-06-17 10:00", *map(new, papers))
+    await save_run(site.newsletter.runs, "2026-06-17 10:00", *map(new, papers))
 
     titles = {item["title"] for item in read_json(await load(client, "/feed.json"))["items"]}
 

@@ -240,7 +240,7 @@ async def test_the_largest_day_is_light_on_its_way(tmp_path: Path, migrated_sqli
         for number in range(71)  # the most that Hugging Face has listed on a day
     ]
     async with opened_site(tmp_path, f"sqlite:///{tmp_path / 'newsletter.db'}", filled=False) as site:
-        await save_run(site.newsletter.entries, "2026-06-17 09:00", *(new(paper) for paper in papers))
+        await save_run(site.newsletter.runs, "2026-06-17 09:00", *(new(paper) for paper in papers))
         async with browsing(site) as client:
             page = await client.get("/2026-06-17", headers={"accept-encoding": "gzip"})
 

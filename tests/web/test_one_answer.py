@@ -19,7 +19,7 @@ from newsletter.match.topics import parse_topic
 from newsletter.model.digest import Shown
 from newsletter.model.entries import Entry
 from newsletter.model.readers import Cadence
-from newsletter.storage import Archive, Database, EntryStore, open_database
+from newsletter.storage import Archive, Database, EntryStore, RunStore, open_database
 from newsletter.web.named_topics import find_newest_of
 from newsletter.wiring import FixedClock
 from newsletter.workflows.compose_digests import DigestBuilder
@@ -98,7 +98,7 @@ def _keys(entries: Sequence[Entry], recent: Sequence[Entry]) -> list[str]:
 
 async def check(database: Database, papers: Sequence[Entry], form: object) -> list[str]:
     """What all parts of the product say; they must agree."""
-    await save_run(EntryStore(database), "2026-06-17 09:00", *map(new, (*papers, *DEFINERS)))
+    await save_run(RunStore(database), "2026-06-17 09:00", *map(new, (*papers, *DEFINERS)))
     found = await ask_everywhere(database, form)
     told = {tuple(keys) for keys in found.values()}
     assert len(told) == 1, found

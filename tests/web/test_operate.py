@@ -395,7 +395,7 @@ async def test_the_page_tells_the_equation_the_uncertain_ones_and_the_sources(de
         frozen = replace(make_frozen(), address=EmailAddress(address))
         delivery = await given_in_data(database, reader, instance, frozen=frozen)
         await settle(newsletter.ledger, delivery, instance, outcome)
-    await newsletter.entries.save_looks(
+    await newsletter.runs.save_looks(
         [
             FetchRecord(
                 "<b>blog</b>",

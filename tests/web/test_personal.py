@@ -291,7 +291,7 @@ async def test_no_list_brings_back_who_was_erased(
         await given_other(site, "eve@example.org", consent=Consent.UNCONFIRMED),
     )
     await client.post(own_path(site, reader) + "/erase", data={"sure": "yes"})
-    assert await newsletter.subscribers.erase(stranger.id, NOW)
+    assert await newsletter.subscribers.erase(stranger.id)
     addresses = [READER, stranger.address, "new@example.org"]
     rows = "".join(f"  - {{address: {address}, topics: [RAG]}}\n" for address in addresses)
     (tmp_path / "subscribers.yaml").write_text("subscribers:\n" + rows)

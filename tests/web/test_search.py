@@ -58,7 +58,7 @@ async def test_pages_have_every_paper_once(site: Site, client: httpx2.AsyncClien
     papers = [
         make_paper(f"2605.{number:05}", f"Walrus {number}", None) for number in range(PAPERS_A_PAGE * 2 + 1)
     ]
-    await save_run(site.newsletter.entries, "2026-06-17 10:00", *(new(paper, source=HF) for paper in papers))
+    await save_run(site.newsletter.runs, "2026-06-17 10:00", *(new(paper, source=HF) for paper in papers))
     found = []
     for number in (1, 2, 3):
         page = await load(client, f"/search?q=walrus&page={number}")

@@ -522,11 +522,12 @@ async def given_hostile(site: Site) -> Subscriber:
         thumbnail_url="https://evil.example/tracker.gif", upvotes=99,
     )  # fmt: skip
     sent = replace(make_paper("2606.00667", f"Listed {BREAK_OUT}", NOW.date(), upvotes=98), note=BREAK_OUT)
-    store = site.newsletter.entries
+    store = site.newsletter.runs
     await save_run(store, "2026-06-17 10:00", new(paper), new(sent, source=f"Source {BREAK_OUT}"))
-    async with store.open_run(at("2026-06-17 11:00")) as run:
-        look = FetchRecord(HF, FetchState.FAILED, NOW, NOW, message=BREAK_OUT, run=run.number)
-        await run.save_looks([look], [], [], {})
+    look = FetchRecord(HF, FetchState.FAILED, NOW, NOW, message=BREAK_OUT, run=3)
+    await store.save_run(
+        at("2026-06-17 11:00"), lambda run: run.save_looks([replace(look, run=run.number)], [], [], {})
+    )
     reader = replace(
         make_subscriber(
             "hostile@readers.example", everything_else=20, next_due_at=at("2026-06-17 07:00"), file_owned=False,

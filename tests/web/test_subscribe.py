@@ -516,7 +516,7 @@ async def test_preview_follows_a_new_run(visit: Visit, monkeypatch: pytest.Monke
     monkeypatch.setattr("newsletter.workflows.topic_preview._LOOK_AGAIN_S", 0.0)
     before = await visit.client.post("/preview", data={"own": "narwhal"})
     paper = make_paper("2606.00999", "Narwhals at sea", WEDNESDAY)
-    await save_run(visit.site.newsletter.entries, "2026-06-17 12:00", new(paper))
+    await save_run(visit.site.newsletter.runs, "2026-06-17 12:00", new(paper))
 
     assert "Narwhals at sea" not in before.text
     for _ in range(100):  # until it is ready, what was before is shown

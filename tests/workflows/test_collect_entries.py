@@ -13,7 +13,7 @@ from newsletter.model.digest import Window
 from newsletter.model.entries import EntryKey, EventKind
 from newsletter.model.sources import Fetched, FetchState, NotModified, ParsedFeed, Request, Source, Validators
 from newsletter.scheduler import is_collect_due
-from newsletter.storage import Database, EntryStore
+from newsletter.storage import Database, EntryStore, RunStore
 from newsletter.wiring import FixedClock
 from newsletter.workflows import collect_entries as collecting
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
@@ -56,7 +56,7 @@ async def collect(
 ) -> tuple[CollectReport, Shelf]:
     shelf = Shelf(answers, moved or {})
     clock = FixedClock(at(f"{on} 20:00"))
-    store = EntryStore(database)
+    store = RunStore(database)
     return await collect_entries(sources or (API,), shelf, store, clock, EVERY, at_once=at_once), shelf
 
 
@@ -258,7 +258,7 @@ async def test_waiting_ends_when_the_operator_says_so(database: Database) -> Non
     report, _ = await collect(database, days, at_once=True)
 
     assert report.records[0].state is FetchState.OK
-    assert (await EntryStore(database).load_health())["HF"].failures == 0
+    assert (await RunStore(database).load_health())["HF"].failures == 0
 
 
 async def test_a_site_leads_to_its_feed_and_an_unchanged_site_still_does(database: Database) -> None:
@@ -300,7 +300,7 @@ async def test_a_redirect_is_followed_for_a_week_and_then_asked_directly(databas
         asked = shelf.asked
 
     assert asked == [new]
-    assert (await EntryStore(database).load_moves())[blog.location].target == new
+    assert (await RunStore(database).load_moves())[blog.location].target == new
 
 
 async def test_an_unchanged_batch_is_stale_once_the_next_one_is_due(database: Database) -> None:

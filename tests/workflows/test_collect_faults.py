@@ -15,7 +15,7 @@ import pytest
 from newsletter.collect.fetch import HttpFetcher
 from newsletter.model.digest import Window
 from newsletter.model.sources import FetchState, Source, SourceHealth
-from newsletter.storage import Database, EntryStore
+from newsletter.storage import Database, EntryStore, RunStore
 from newsletter.wiring import FixedClock
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
 from tests.support.builders import at
@@ -116,7 +116,7 @@ async def look(database: Database, server: Server, folder: Path, at_once: bool =
     source = Source("blog", "feed", f"{server.url}/feed.xml")
     clock = FixedClock(at("2026-06-16 08:00"))
     try:
-        return await collect_entries([source], fetcher, EntryStore(database), clock, EVERY, at_once=at_once)
+        return await collect_entries([source], fetcher, RunStore(database), clock, EVERY, at_once=at_once)
     finally:
         await fetcher.close()
 
@@ -184,7 +184,7 @@ async def test_a_permanent_redirect_keeps_the_validators_and_is_noted(
         server.answer = http(status, b"", f"Location: {new.url}/feed.xml")
         new.answer = http("304 Not Modified")
         report = await look(database, server, tmp_path)
-        moves = await EntryStore(database).load_moves()
+        moves = await RunStore(database).load_moves()
 
     assert report.records[0].state is FetchState.UNCHANGED
     assert [move.target for move in moves.values()] == [f"{new.url}/feed.xml"]

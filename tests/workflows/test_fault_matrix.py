@@ -458,7 +458,7 @@ async def test_row_34_who_leaves_or_is_suppressed_or_erased_after_planning_gets_
     await office.newsletter.database.transact(
         lambda connection: suppress(connection, "bounced@example.org", "5.1.1", office.clock.now())
     )
-    assert await store.erase(erased.id, office.clock.now())
+    assert await store.erase(erased.id)
     office.note_gone("bounced@example.org")
     office.note_gone("erased@example.org")
 

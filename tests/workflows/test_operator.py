@@ -114,7 +114,7 @@ async def test_an_erased_reader_leaves_counts_and_nothing_else(office: Office) -
     for address in ("ada@example.org", "rcpt450-bo@example.org"):
         reader = await store.load(EmailAddress(address))
         assert reader is not None
-        assert await store.erase(reader.id, office.clock.now())
+        assert await store.erase(reader.id)
 
     counts = {count.state: count.count for count in await office.newsletter.ledger.reads.load_counts()}
     assert counts == {State.ACCEPTED: 1, State.SUPPRESSED: 1}

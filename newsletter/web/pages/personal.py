@@ -47,7 +47,7 @@ async def erase(site: Site, request: Request) -> Response:
             status=422,
             **again,
         )
-    if not await site.newsletter.subscribers.erase(reader.id, site.newsletter.clock.now()):
+    if not await site.newsletter.subscribers.erase(reader.id):
         return site.message(
             request,
             lang.say("One moment, please"),

@@ -136,7 +136,7 @@ async def plan_again(scene: Scene) -> None:
 
 async def erase(scene: Scene) -> None:
     for reader in scene.readers:
-        await SubscriberStore(scene.database).erase(reader.id, NOW)
+        await SubscriberStore(scene.database).erase(reader.id)
 
 
 def resolve(*, accepted: bool) -> Act:
