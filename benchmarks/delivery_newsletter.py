@@ -33,8 +33,8 @@ from sqlalchemy import create_engine, make_url, text
 from newsletter.model.ledger import State
 from newsletter.model.readers import Cadence, EmailAddress, Subscriber
 from newsletter.sample_day import sample_file
-from newsletter.settings.checked_yaml import to_json
 from newsletter.settings.config import Config, load_config
+from newsletter.stored_json import to_json
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
 from newsletter.workflows.plan import plan_due
 from newsletter.workflows.preview import preview_reader

@@ -12,8 +12,8 @@ from newsletter.address import parse_address
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.cli.operate import parse_edition
 from newsletter.cli.show import build_table, console, print_json, word_consent, word_next
-from newsletter.compose.frozen import thaw_digest
 from newsletter.compose.slots import next_slot
+from newsletter.compose.snapshot import parse_digest
 from newsletter.compose.subscription import status_of
 from newsletter.errors import AddressError, ConfigError, Problem
 from newsletter.model.ledger import Delivery, DeliveryFilter, DeliveryId, Kind, State
@@ -258,7 +258,7 @@ async def _explain_delivery(newsletter: Newsletter, delivery: Delivery) -> None:
         f"  Message-ID {delivery.frozen.message_id}, {delivery.frozen.size_bytes} bytes"
         + (f", runs {window.after_run + 1} to {window.upto_run}" if window else "")
     )
-    digest = thaw_digest(delivery.frozen.content_json, delivery.frozen.cards)
+    digest = parse_digest(delivery.frozen.content_json, delivery.frozen.cards)
     language = load_language(digest.language or newsletter.identity.language)
     for section in digest.sections:
         console.print(f"  {section.topic or 'everything else'}:")

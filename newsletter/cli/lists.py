@@ -18,7 +18,6 @@ from newsletter.match.doubts import find_doubts
 from newsletter.match.topics import parse_topic, parse_topics
 from newsletter.model.readers import Consent, SubscriberId
 from newsletter.model.topics import Topic
-from newsletter.settings.checked_yaml import to_json
 from newsletter.settings.config import Config
 from newsletter.settings.readers_csv import (
     COLUMNS,
@@ -34,6 +33,7 @@ from newsletter.settings.readers_csv import (
 from newsletter.settings.subscribers_file import row_of, sift_subscribers
 from newsletter.settings.topic_lines import require_topics
 from newsletter.settings.yaml_text import read_text
+from newsletter.stored_json import to_json
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.import_list import ListImport, choose_from_list, import_list
 

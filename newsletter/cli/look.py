@@ -36,9 +36,9 @@ from newsletter.model.ledger import Kind
 from newsletter.model.readers import Consent, EmailAddress, Subscriber
 from newsletter.model.sources import FetchState
 from newsletter.ports import Clock
-from newsletter.settings.checked_yaml import to_json
 from newsletter.settings.config import Config
 from newsletter.settings.topic_lines import require_topics
+from newsletter.stored_json import to_json
 from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
 from newsletter.workflows.build_mail import Mail, MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder

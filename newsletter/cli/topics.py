@@ -20,9 +20,9 @@ from newsletter.match.topics import parse_topic, parse_topics
 from newsletter.match.words import compile_words
 from newsletter.model.entries import Entry
 from newsletter.model.topics import AllOf, AnyOf, Hit, Match, Not, Query, Scope, Topic, Words
-from newsletter.settings.checked_yaml import to_json
 from newsletter.settings.config import Config
 from newsletter.settings.topic_lines import require_topics
+from newsletter.stored_json import to_json
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.try_topics import (
     Trial,

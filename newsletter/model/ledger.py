@@ -227,7 +227,7 @@ class RelayPause(NamedTuple):
     until: datetime
     why: str
     pauses: int
-    kind: PauseKind
+    kind: PauseKind = PauseKind.UNUSABLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from newsletter.errors import Problem, TemplateError
 from newsletter.files import read_regular
+from newsletter.stored_json import to_json
 from newsletter.text import clean_text
 
 HTML, TEXT, SUBJECT = "digest.mjml.j2", "digest.txt.j2", "subject.txt.j2"
@@ -55,7 +56,7 @@ class Bundle:
     @cached_property
     def json(self) -> str:
         """Names and texts as canonical JSON, for the store."""
-        return json.dumps(dict(self.sources), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return to_json(dict(self.sources))
 
     @classmethod
     def from_json(cls, text: str) -> Bundle:

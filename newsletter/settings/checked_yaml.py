@@ -7,7 +7,6 @@ their fields, and the translation of pydantic's errors into line, path, what is 
 from __future__ import annotations
 
 import inspect
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from newsletter.errors import AddressError, Problem, QueryError, Steps
 from newsletter.model.readers import EmailAddress
 from newsletter.render.language import list_languages
 from newsletter.settings.yaml_text import Document, Value
+from newsletter.stored_json import to_json
 from newsletter.text import clean_text
 
 
@@ -75,11 +75,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean '{by_folded[close[0]]}'?"
     return f"known here: {', '.join(names)}"
-
-
-def to_json(value: object) -> str:
-    """Return canonical JSON: sorted keys, no blanks, signs of all scripts as they are."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def find_topic_problems(document: Document, steps: Steps, check_topics: CheckTopics) -> list[Problem]:

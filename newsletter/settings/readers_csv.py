@@ -18,10 +18,10 @@ from newsletter.errors import ConfigError, Problem, QueryError
 from newsletter.match.topics import parse_topics
 from newsletter.model.readers import AddressKey, Subscriber
 from newsletter.model.topics import Topic
-from newsletter.settings.checked_yaml import to_json
 from newsletter.settings.csv_text import CsvRow, read_csv
 from newsletter.settings.readers import CheckedReader, check_reader
 from newsletter.settings.topic_lines import form_of, split_topics, word_mistake
+from newsletter.stored_json import to_json
 
 COLUMNS = ("address", "name", "days", "hour", "zone", "language", "layout", "everything_else", "topics")
 """The columns that are written; only the address must be there. Topics are JSON, or lines with ``|`` between."""

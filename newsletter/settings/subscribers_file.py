@@ -26,7 +26,6 @@ from newsletter.settings.checked_yaml import (
     find_topic_problems,
     in_file_order,
     parse_line,
-    to_json,
     validate,
 )
 from newsletter.settings.readers import (
@@ -40,6 +39,7 @@ from newsletter.settings.readers import (
     parse_zone,
 )
 from newsletter.settings.yaml_text import Document, load_yaml
+from newsletter.stored_json import to_json
 
 _FEW = 5  # below this many readers in the file, losing more than a fifth of them is everyday
 

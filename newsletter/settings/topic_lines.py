@@ -16,8 +16,9 @@ from newsletter.match.doubts import Doubt, find_doubts
 from newsletter.match.topic_line import MOST_LINE_CHARS
 from newsletter.match.topics import check_names, parse_topic
 from newsletter.model.topics import Topic
-from newsletter.settings.checked_yaml import place_mistake, to_json
+from newsletter.settings.checked_yaml import place_mistake
 from newsletter.settings.yaml_text import Document, load_yaml
+from newsletter.stored_json import to_json
 
 MOST_TOPICS = 20
 """Of one reader who fills in a form."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from newsletter.model.ledger import Hold, HoldKind, PauseKind, RelayPause
+from newsletter.model.ledger import Hold, HoldKind, RelayPause
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.signing import Secret
 from newsletter.storage.engine import Store, insert_or_ignore, insert_or_update, reading, writing
 from newsletter.storage.tables import relay_days, settings
+from newsletter.stored_json import from_parsed, to_json
 from newsletter.text import clean_text
 
 _SECRET = "secret"
@@ -81,32 +83,22 @@ class SettingStore(Store):
         if pause is None:
             await self._delete(key)
         else:
-            await self._save(key, json.dumps([pause.until.isoformat(), pause.why, pause.pauses, pause.kind]))
+            await self._save(key, to_json(pause._asdict()))
 
     async def load_pauses(self) -> Mapping[str, RelayPause]:
         """Return the last pause of each relay that has taken nothing since, also where its time is over."""
         found = await self._load_below(_PAUSE)
-        return {
-            relay: RelayPause(datetime.fromisoformat(until), why, pauses, PauseKind(*kind or ["unusable"]))
-            for relay, (until, why, pauses, *kind) in found.items()  # of before 0.1.0 without a kind
-        }
+        return {relay: from_parsed(RelayPause, parsed) for relay, parsed in found.items()}
 
     async def load_step_failures(self) -> Sequence[StepFailure]:
         """Return the steps of the clock that fail, in the order of the steps."""
         found = await self._load_below(_STEP_FAILURE)
         # A newer or older program may have other steps.
-        return [_read_failure(step, found[step]) for step in StepName if step in found]
+        return [from_parsed(StepFailure, {**found[step], "step": step}) for step in StepName if step in found]
 
     async def save_step_failure(self, failure: StepFailure) -> None:
         """Note that a step of the clock fails."""
-        value = {
-            "since": failure.since.isoformat(),
-            "times": failure.times,
-            "at": failure.at.isoformat(),
-            "error": failure.error,
-            "is_passing": failure.is_passing,
-        }
-        await self._save(f"{_STEP_FAILURE}{failure.step}", json.dumps(value))
+        await self._save(f"{_STEP_FAILURE}{failure.step}", to_json(asdict(failure)))
 
     async def clear_step_failure(self, step: StepName) -> None:
         """Note that a step of the clock does not fail any more."""
@@ -129,14 +121,3 @@ class SettingStore(Store):
     @writing
     def _delete(self, connection: Connection, key: str) -> None:
         connection.execute(delete(settings).where(settings.c.key == key))
-
-
-def _read_failure(step: StepName, value: dict[str, Any]) -> StepFailure:
-    return StepFailure(
-        step,
-        datetime.fromisoformat(value["since"]),
-        value["times"],
-        datetime.fromisoformat(value["at"]),
-        value["error"],
-        value["is_passing"],
-    )

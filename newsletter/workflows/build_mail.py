@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
-from newsletter.compose.frozen import freeze_digest, thaw_digest, thaw_notice
+from newsletter.compose.snapshot import dump_digest, parse_digest, parse_notice
 from newsletter.deliver.dkim import DkimKey, sign_message
 from newsletter.deliver.encoding import measure_part
 from newsletter.deliver.message import (
@@ -96,7 +96,7 @@ class MailBuilder:
 
         Only one about a subscription that stands can be left from. delivery.address is where it goes.
         """
-        notice, language = thaw_notice(delivery.content_json)
+        notice, language = parse_notice(delivery.content_json)
         address = delivery.address or reader.address
         reader = replace(
             reader, address=address
@@ -150,7 +150,7 @@ class MailBuilder:
         Its bytes are those of the first attempt (equal content_hash) unless the code has changed since.
         """
         templates = self._choose_templates(frozen)
-        digest = thaw_digest(frozen.content_json, frozen.cards)
+        digest = parse_digest(frozen.content_json, frozen.cards)
         # A former mailbox gets no link that opens what the new one has.
         return self._begin(templates, digest, replace(reader, address=frozen.address), frozen.address)()
 
@@ -174,7 +174,7 @@ class MailBuilder:
             links=links,
             language=digest.language,
         )
-        content_json, cards = freeze_digest(digest)
+        content_json, cards = dump_digest(digest)
         message_id = build_message_id(self._identity, Kind.DIGEST, key, reader.id, self._secret)
         entry_ids = tuple(
             [(item.entry_id, section.topic, True) for section in digest.sections for item in section.items]

@@ -6,9 +6,8 @@ sending mail to others. Whether the new address is known here is seen in its own
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -18,8 +17,8 @@ from newsletter.model.mail import Identity, Notice
 from newsletter.model.readers import AddressChange, Confirmation, Consent, EmailAddress, Subscriber
 from newsletter.render.language import Language, load_language
 from newsletter.render.notices import write_address_taken, write_new_address, write_old_address
-from newsletter.settings.checked_yaml import to_json
 from newsletter.storage import PersonalStore, SubscriberStore
+from newsletter.stored_json import from_json, to_json
 from newsletter.workflows.confirm_by_mail import NEW_ADDRESS, ConfirmByMail
 
 
@@ -50,8 +49,7 @@ class Moved(StrEnum):
 
 def read_move(confirmation: Confirmation) -> Move:
     """Return the change of address that waits for a confirmation."""
-    wanted = json.loads(confirmation.wanted_json)
-    return Move(Step(wanted["step"]), EmailAddress(wanted["old"]), EmailAddress(wanted["new"]))
+    return from_json(Move, confirmation.wanted_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +144,7 @@ class AddressDesk:
         now: datetime,
     ) -> None:
         address = move.old if move.step is Step.OLD else move.new
-        wanted = to_json({"step": move.step, "old": move.old, "new": move.new})
+        wanted = to_json(asdict(move))
         language = self._language(told).code
         await self.by_mail.ask(
             NEW_ADDRESS, reader, address, wanted, write, language, origin, now, recipient=told

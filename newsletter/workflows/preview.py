@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
-from newsletter.compose.frozen import freeze_notice
 from newsletter.compose.slots import next_slot, previous_slot
+from newsletter.compose.snapshot import dump_notice
 from newsletter.deliver.message import write_mailto
 from newsletter.deliver.scorecard import Check
 from newsletter.files import FOLDER_MODE, write_private
@@ -113,7 +113,7 @@ def preview_notice(
         state=State.QUEUED,
         slot_at=now,
         expires_at=now,
-        content_json=freeze_notice(notice, language),
+        content_json=dump_notice(notice, language),
     )
     return mails.build_notice(queued, reader)
 

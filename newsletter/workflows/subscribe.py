@@ -7,11 +7,9 @@ only. Pure: which mail an address gets, what a confirmation does to a reader. I/
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, time
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from newsletter.address import is_same_address
 from newsletter.compose.subscription import ask
@@ -20,8 +18,8 @@ from newsletter.model.mail import Identity, Notice
 from newsletter.model.readers import Cadence, Confirmation, Consent, Refused, Subscriber, Suppression
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_confirm, write_known
-from newsletter.settings.checked_yaml import to_json
 from newsletter.storage import ConfirmationStore, SubscriberStore
+from newsletter.stored_json import from_parsed, to_json
 from newsletter.workflows.confirm_by_mail import SUBSCRIBING, ConfirmByMail, is_open
 from newsletter.workflows.subscriptions import Subscriptions
 
@@ -139,18 +137,19 @@ def was_done(confirmation: Confirmation, reader: Subscriber) -> bool:
 # --- what was asked for, kept as JSON until it is confirmed ---------------------------------------
 
 
+_AS_THEY_ARE = ("name", "language", "layout", "everything_else")
+
+
 def write_wanted(wanted: Subscriber) -> str:
     """Return the preferences of a reader as canonical JSON."""
+    cadence = wanted.cadence
     return to_json(
         {
-            "name": wanted.name,
+            **{name: getattr(wanted, name) for name in _AS_THEY_ARE},
             "topics": json.loads(wanted.topics_json),
-            "days": sorted(wanted.cadence.days),
-            "hour": wanted.cadence.at.isoformat(),
-            "zone": wanted.cadence.zone,
-            "language": wanted.language,
-            "layout": wanted.layout,
-            "everything_else": wanted.everything_else,
+            "days": sorted(cadence.days),
+            "hour": cadence.at,
+            "zone": cadence.zone,
         }
     )
 
@@ -160,17 +159,10 @@ def read_wanted(reader: Subscriber, wanted_json: str) -> Subscriber:
     wanted = json.loads(wanted_json)
     return replace(
         reader,
-        name=wanted["name"],
+        **{name: wanted[name] for name in _AS_THEY_ARE},
         topics_json=to_json(wanted["topics"]),
-        cadence=_read_cadence(wanted),
-        language=wanted["language"],
-        layout=wanted["layout"],
-        everything_else=wanted["everything_else"],
+        cadence=from_parsed(Cadence, {**wanted, "at": wanted["hour"]}),
     )
-
-
-def _read_cadence(wanted: Mapping[str, Any]) -> Cadence:
-    return Cadence(frozenset(wanted["days"]), time.fromisoformat(wanted["hour"]), wanted["zone"])
 
 
 # --- those who never confirmed --------------------------------------------------------------------

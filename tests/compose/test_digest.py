@@ -7,7 +7,7 @@ import pytest
 
 from newsletter.compose.digest import build_card, choose_entries, compose_digest, may_enter
 from newsletter.compose.diversity import Comparison
-from newsletter.compose.frozen import freeze_digest, thaw_digest
+from newsletter.compose.snapshot import dump_digest, parse_digest
 from newsletter.compose.window import choose_window
 from newsletter.model.digest import Digest, Shown, Window
 from newsletter.model.entries import Entry, EntryId
@@ -182,20 +182,6 @@ def test_paper_of_a_day_whose_digest_has_gone_out_is_marked_late() -> None:
     assert not compose(found(make_topic(), new(1))).sections[0].items[0].reason.late
 
 
-def test_digest_comes_back_from_its_frozen_form_as_it_was() -> None:
-    digest = compose(
-        found(make_topic("A", limit=1), new(1, upvotes=3), new(2)),
-        found(make_topic("B")),
-        everything_else=(new(3),),
-        standings={EntryId(1): Standing(5, 1, 1, 3)},
-    )
-
-    text, cards = freeze_digest(digest)
-
-    assert thaw_digest(text, cards) == digest
-    assert freeze_digest(thaw_digest(text, cards)) == (text, cards)
-
-
 def test_described_topic_takes_its_best_and_leaves_the_others_to_other_topics() -> None:
     described = replace(make_topic("Small models", limit=1, weight=9), is_described=True)
     near = [Candidate(new(number), Match((), 0.9, Likeness(0.9, 0.01, ("phone",))), 0.9) for number in (1, 2)]
@@ -208,7 +194,7 @@ def test_described_topic_takes_its_best_and_leaves_the_others_to_other_topics() 
     assert digest.sections[0].overflow == ()
     reason = digest.sections[0].items[0].reason
     assert (reason.share, reason.words) == (0.01, ("phone",))
-    assert thaw_digest(*freeze_digest(digest)) == digest
+    assert parse_digest(*dump_digest(digest)) == digest
 
 
 def test_topic_that_is_too_full_leaves_out_what_is_like_what_it_has() -> None:

@@ -15,11 +15,11 @@ from newsletter.errors import ConfigError, NewsletterError, QueryError
 from newsletter.match.doubts import find_doubts
 from newsletter.match.query import parse_query, print_query
 from newsletter.match.topics import parse_topic, parse_topics
-from newsletter.settings.checked_yaml import to_json
 from newsletter.settings.readers_csv import ListRow, Refused, Taken, Terms, read_list
 from newsletter.settings.subscribers_file import parse_subscribers
 from newsletter.settings.topic_lines import read_topics, require_topics, split_topics
 from newsletter.settings.yaml_text import load_yaml
+from newsletter.stored_json import to_json
 
 LINES = [
     ("RAG", "RAG", "RAG"),

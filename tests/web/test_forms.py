@@ -17,8 +17,8 @@ from newsletter.match.topics import parse_topic, parse_topics
 from newsletter.model.readers import Cadence
 from newsletter.model.topics import Topic
 from newsletter.render.language import load_language
-from newsletter.settings.checked_yaml import to_json
 from newsletter.settings.topic_lines import MOST_TOPICS, read_topics, write_line, write_lines
+from newsletter.stored_json import to_json
 from newsletter.web.forms import (
     Choice,
     Given,

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, exists, func, or_, select, update
 
-from newsletter.compose.frozen import freeze_notice
+from newsletter.compose.snapshot import dump_notice
 from newsletter.deliver.ledger_rules import (
     BEGINNINGS,
     RELEASED,
@@ -231,7 +231,7 @@ def insert_notice(connection: Connection, queued: QueuedNotice, now: datetime) -
             key=queued.key,
             recipient=queued.recipient,
             address=queued.address,
-            content_json=freeze_notice(queued.notice, queued.language),
+            content_json=dump_notice(queued.notice, queued.language),
             state=BEGINNINGS[Event.PLAN],
             slot_at=now,
             next_attempt_at=now,

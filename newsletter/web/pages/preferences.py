@@ -30,8 +30,8 @@ from newsletter.model.readers import Consent, Refused, Status, Subscriber
 from newsletter.model.topics import Topic
 from newsletter.render.language import Language
 from newsletter.render.wording import clean, write_cadence
-from newsletter.settings.checked_yaml import to_json
 from newsletter.settings.topic_lines import MOST_TOPICS
+from newsletter.stored_json import to_json
 from newsletter.web.forms import (
     Checked,
     check_form,

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.responses import Response
 
-from newsletter.compose.frozen import thaw_digest
+from newsletter.compose.snapshot import parse_digest
 from newsletter.model.ledger import Attempt, Delivery, State
 from newsletter.model.readers import Subscriber
 from newsletter.render.context import PaperView, build_paper
@@ -126,7 +126,7 @@ def _list_topics(lang: Language, delivery: Delivery) -> list[TopicView]:
     """Return what a digest showed; nothing where it never went out, or was erased."""
     if delivery.frozen is None or not delivery.frozen.content_json:
         return []
-    digest = thaw_digest(delivery.frozen.content_json, delivery.frozen.cards)
+    digest = parse_digest(delivery.frozen.content_json, delivery.frozen.cards)
     return [
         TopicView(
             heading=clean(section.topic, 80) or lang.say("Outside your topics"),
