@@ -18,7 +18,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from newsletter.errors import MailerError
-from newsletter.model.ledger import NOTICES, PENDING, TO_OPERATORS, Delivery, Kind, State
+from newsletter.model.ledger import NOTICES, TO_OPERATORS, Delivery, Kind, State
 from newsletter.model.steps import StepName
 from newsletter.wiring import Newsletter
 from newsletter.workflows.handle_bounces import KNOWN
@@ -190,7 +190,7 @@ async def _send_waiting(newsletter: Newsletter, stop: asyncio.Event, kinds: froz
     if not await newsletter.ledger.claims.has_work(now, resend & kinds, kinds):
         return
     counted = await newsletter.ledger.reads.load_counts(CHECKED_EDITIONS)
-    keeper = PaceKeeper(sum(count.count for count in counted if count.state in PENDING))
+    keeper = PaceKeeper(sum(found.pending for found in counted.values()))
 
     def progress(_delivery: Delivery, _state: State) -> None:
         if pace := keeper.advance():

@@ -16,7 +16,6 @@ from newsletter.address import address_key, is_same_address, parse_address
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.cli.index import take_pictures, write_index
 from newsletter.cli.show import (
-    build_equation,
     build_table,
     complain,
     console,
@@ -269,10 +268,10 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
         contradictions = await newsletter.ledger.audit.find_contradictions(CHECKED_EDITIONS)
         show_contradictions(contradictions)
         show_uncertain(counts)
-        for kind, states in (await newsletter.ledger.reads.load_notice_counts()).items():
-            console.print(f"{kind} mails: {build_equation(states)}")
+        for kind, found in (await newsletter.ledger.reads.load_notice_counts()).items():
+            console.print(f"{kind} mails: {found.equation}")
         missed = build_table("edition", "reader", "state", "attempts#", "why")
-        for edition in sorted({count.edition for count in counts}, reverse=True):
+        for edition in counts:
             for delivery, address in await newsletter.ledger.reads.load_unreached(edition):
                 missed.add_row(edition, address, delivery.state, str(delivery.attempt), delivery.last_reply)
         if missed.row_count:

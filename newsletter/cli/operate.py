@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +28,7 @@ from newsletter.cli.show import (
 )
 from newsletter.compose.subscription import next_mail_at
 from newsletter.errors import ConfigError, Problem
-from newsletter.model.ledger import PENDING, Hold, HoldKind, LedgerCount, State
+from newsletter.model.ledger import Hold, HoldKind, LedgerCounts, State
 from newsletter.model.mail import SmtpReply
 from newsletter.model.readers import Consent
 from newsletter.scheduler import run_forever, stop_on_signals
@@ -149,9 +149,9 @@ async def send_pending(newsletter: Newsletter, edition: str | None = None) -> in
     return DONE_WITH_FAILURES if report.failed or contradictions or left else DONE
 
 
-def count_pending(counts: Sequence[LedgerCount], edition: str | None) -> int:
+def count_pending(counts: Mapping[str, LedgerCounts], edition: str | None) -> int:
     """Return how many deliveries are pending, of one edition if given."""
-    return sum(count.count for count in counts if count.state in PENDING and edition in (None, count.edition))
+    return sum(found.pending for name, found in counts.items() if edition in (None, name))
 
 
 def parse_edition(text: str) -> date | None:

@@ -90,7 +90,7 @@ async def _show(newsletter: Newsletter, folder: Path) -> Path:
     mails = await newsletter.new_mail_builder()
     table = build_table("reader", "slot (local)", "entries per topic", "state", "bytes#")
     counts = await newsletter.ledger.reads.load_counts()
-    for edition in sorted({count.edition for count in counts}):
+    for edition in sorted(counts):
         rows = await newsletter.ledger.reads.load_edition(edition)
         readers = await newsletter.subscribers.load_many([delivery.recipient for delivery, _ in rows])
         for delivery, address in rows:

@@ -27,7 +27,7 @@ from rich.text import Text
 
 from newsletter.collect.health import GOOD_STATES
 from newsletter.compose.subscription import next_mail_at, pause_ends_on
-from newsletter.model.ledger import PENDING, Delivery, LedgerCount, State
+from newsletter.model.ledger import Delivery, LedgerCounts, State
 from newsletter.model.readers import Subscriber
 from newsletter.model.sources import FetchRecord
 from newsletter.settings.topic_lines import ReadTopics
@@ -46,16 +46,6 @@ class CleanConsole(Console):
 
 # No markup: what a source or a relay says may hold brackets. In a pipe there is no edge to break lines at.
 console = CleanConsole(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 200)
-
-FINAL = (
-    State.ACCEPTED,
-    State.REJECTED,
-    State.SUPPRESSED,
-    State.EXPIRED,
-    State.UNCERTAIN,
-    State.EMPTY,
-    State.SKIPPED,
-)
 
 
 def complain(what: object) -> None:
@@ -106,22 +96,10 @@ def show_fetches(records: Sequence[FetchRecord]) -> None:
     console.print(table)
 
 
-def build_equation(counts: Mapping[State, int]) -> str:
-    """Return the ledger's equation of one edition, or one kind of mail, in words and numbers. Whether it can be
-    believed: storage/ledger/audit.py."""
-    pending = sum(counts.get(state, 0) for state in PENDING)
-    due = sum(counts.values())
-    parts = " + ".join(f"{counts.get(state, 0)} {state}" for state in FINAL)
-    return f"{due} due = {parts} + {pending} pending"
-
-
-def show_ledger(counts: Sequence[LedgerCount]) -> None:
-    """Print the equation of each edition, newest first."""
-    editions: dict[str, dict[State, int]] = {}
-    for count in counts:
-        editions.setdefault(count.edition, {})[count.state] = count.count
-    for edition, states in editions.items():
-        console.print(f"{edition}: {build_equation(states)}")
+def show_ledger(counts: Mapping[str, LedgerCounts]) -> None:
+    """Print the equation of each edition."""
+    for edition, found in counts.items():
+        console.print(f"{edition}: {found.equation}")
 
 
 def show_contradictions(found: Sequence[str]) -> None:
@@ -134,9 +112,9 @@ def show_contradictions(found: Sequence[str]) -> None:
         )
 
 
-def show_uncertain(counts: Sequence[LedgerCount]) -> bool:
+def show_uncertain(counts: Mapping[str, LedgerCounts]) -> bool:
     """Print how many mails of these editions are left uncertain, and what to do; return whether any is."""
-    uncertain = sum(count.count for count in counts if count.state is State.UNCERTAIN)
+    uncertain = sum(found[State.UNCERTAIN] for found in counts.values())
     if uncertain:
         console.print(
             f"uncertain, may or may not have arrived: {uncertain}. See 'newsletter deliveries --state uncertain';"

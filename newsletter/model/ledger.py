@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -278,12 +278,43 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerCount:
-    """How many deliveries of one edition are in one state."""
+class LedgerCounts:
+    """How many deliveries of one edition, or of one kind of notice, are in each state; states has those with any."""
 
-    edition: str
-    state: State
-    count: int
+    states: Mapping[State, int]
+
+    def __getitem__(self, state: State) -> int:
+        return self.states.get(state, 0)
+
+    @property
+    def due(self) -> int:
+        return sum(self.states.values())
+
+    @property
+    def pending(self) -> int:
+        return sum(self[state] for state in PENDING)
+
+    @property
+    def final(self) -> Mapping[State, int]:
+        """How many are in each final state, each named, in the order of State."""
+        return {state: self[state] for state in State if state not in PENDING}
+
+    @property
+    def equation(self) -> str:
+        """What adds up, always. Whether it can be believed: storage/ledger/audit.py."""
+        parts = " + ".join(f"{number} {state}" for state, number in self.final.items())
+        return f"{self.due} due = {parts} + {self.pending} pending"
+
+
+def build_counts(rows: Iterable[tuple[str, str, int]]) -> dict[str, LedgerCounts]:
+    """Return the counts of each name, in the order of the names' first rows; rows are (name, state, how many)."""
+    found: dict[str, dict[State, int]] = {}
+    for name, state, number in rows:
+        found.setdefault(name, {})[State(state)] = number
+    return {
+        name: LedgerCounts({state: states[state] for state in State if state in states})
+        for name, states in found.items()
+    }
 
 
 class DayCount(NamedTuple):

@@ -25,19 +25,6 @@ class OperatorViews(Store):
     """Looks at the whole of a newsletter, for its operator."""
 
     @reading
-    def count_deliveries(self, connection: Connection, since: date) -> Sequence[DayCount]:
-        """Return how many digests of each edition from that date on are in each state, by date and state."""
-        rows = (
-            select(deliveries.c.key, deliveries.c.state, func.count())
-            .where(deliveries.c.kind == Kind.DIGEST, deliveries.c.key >= since.isoformat())
-            .group_by(deliveries.c.key, deliveries.c.state)
-            .order_by(deliveries.c.key, deliveries.c.state)
-        )
-        return [
-            DayCount(date.fromisoformat(day), state, count) for day, state, count in connection.execute(rows)
-        ]
-
-    @reading
     def count_replies(
         self, connection: Connection, since: date, states: Sequence[State], limit: int
     ) -> Sequence[ReplyCount]:

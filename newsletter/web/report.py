@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 
-from newsletter.model.ledger import PENDING, DayCount, Delivery, DeliveryFilter, ReplyCount, State
+from newsletter.model.ledger import DayCount, Delivery, DeliveryFilter, Kind, LedgerCounts, ReplyCount, State
 from newsletter.model.readers import Consent, EmailAddress
 from newsletter.model.reports import ReportKind, SetAside
 from newsletter.model.sources import FetchRecord, SourceHealth
@@ -33,22 +34,11 @@ _COUNTED_DIGESTS = 5_000
 _LOOKS = 8
 _EXPLAINED = (State.REJECTED, State.DEFERRED, State.EXPIRED, State.SUPPRESSED, State.SKIPPED, State.UNCERTAIN)
 
+_MISSED = (State.REJECTED, State.EXPIRED, State.UNCERTAIN, State.SUPPRESSED)
+
 _ADDRESS = re.compile(r"<?[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"]+>?")
 _MARK = re.compile(r"\b(?=\w*\d)[\w-]{9,}\b")
 """What relays call one mail or one session: letters and digits that are different each time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Equation:
-    """One edition: due = the sum of its final states + pending."""
-
-    edition: date
-    states: tuple[tuple[State, int], ...]
-    pending: int
-
-    @property
-    def due(self) -> int:
-        return sum(number for _, number in self.states) + self.pending
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +73,8 @@ class Report:
     failing: tuple[StepFailure, ...]
     set_aside: SetAside | None
     late: int
-    today: Equation | None
-    editions: tuple[Equation, ...]
+    today: LedgerCounts | None
+    editions: Mapping[str, LedgerCounts]
     next_due_at: datetime | None
     uncertain: tuple[Unsettled, ...]
     uncertain_count: int
@@ -92,7 +82,7 @@ class Report:
     sources: tuple[SourceView, ...]
     readers: Mapping[Consent, int]
     suppressed: int
-    notices: Mapping[str, Mapping[State, int]]
+    notices: Mapping[Kind, LedgerCounts]
     charts: tuple[Chart, ...]
     topics: Chart
     sample: int = _COUNTED_DIGESTS
@@ -106,12 +96,11 @@ async def load_report(newsletter: Newsletter, lang: Language) -> Report:
     since = datetime.combine(first, time(), UTC)
     views = OperatorViews(newsletter.database)
     health = await newsletter.load_health()
-    counts = await views.count_deliveries(first)
+    counts = await newsletter.ledger.reads.load_counts(since=first)
     uncertain = await newsletter.ledger.reads.find(
         DeliveryFilter(states=frozenset({State.UNCERTAIN})), limit=_SHOWN_UNCERTAIN
     )
     replies = await views.count_replies(today - timedelta(days=EDITIONS - 1), _EXPLAINED, _READ_REPLIES)
-    editions = build_equations(counts)[:EDITIONS]
     days = [first + timedelta(days=number) for number in range(DAYS)]
     return Report(
         at=now,
@@ -121,8 +110,8 @@ async def load_report(newsletter: Newsletter, lang: Language) -> Report:
         failing=health.failing,
         set_aside=health.set_aside,
         late=health.late,
-        today=next((edition for edition in editions if edition.edition == today), None),
-        editions=editions,
+        today=counts.get(today.isoformat()),
+        editions=dict(islice(counts.items(), EDITIONS)),
         next_due_at=await views.load_next_due(),
         uncertain=tuple(
             build_unsettled(delivery, address, str(newsletter.config.file)) for delivery, address in uncertain
@@ -136,9 +125,7 @@ async def load_report(newsletter: Newsletter, lang: Language) -> Report:
         ),
         readers=await views.count_readers(),
         suppressed=await views.count_suppressed(),
-        notices={
-            str(kind): states for kind, states in (await newsletter.ledger.reads.load_notice_counts()).items()
-        },
+        notices=await newsletter.ledger.reads.load_notice_counts(),
         charts=build_charts(
             lang,
             days,
@@ -148,21 +135,6 @@ async def load_report(newsletter: Newsletter, lang: Language) -> Report:
             found=await views.count_new_entries(since),
         ),
         topics=build_topics(lang, await views.count_topics(_COUNTED_DIGESTS)),
-    )
-
-
-def build_equations(counts: Iterable[DayCount]) -> tuple[Equation, ...]:
-    """Return the equation of each edition, the newest first; its final states in the order of State, without zeros."""
-    by_day: dict[date, Counter[str]] = {}
-    for day, state, number in counts:
-        by_day.setdefault(day, Counter())[state] += number
-    return tuple(
-        Equation(
-            day,
-            tuple((state, states[state]) for state in State if state not in PENDING and states[state]),
-            sum(states[state] for state in PENDING),
-        )
-        for day, states in sorted(by_day.items(), reverse=True)
     )
 
 
@@ -219,7 +191,7 @@ def build_charts(
     lang: Language,
     days: Sequence[date],
     *,
-    sent: Iterable[DayCount],
+    sent: Mapping[str, LedgerCounts],
     bounced: Iterable[DayCount],
     moved: Iterable[DayCount],
     found: Sequence[DayCount],
@@ -227,9 +199,12 @@ def build_charts(
     """Return the charts by day: what was sent, came back, who joined and left, what the sources brought."""
     labels = tuple(lang.day(day) for day in days)
     span = lang.days(days[0], days[-1])
-    missed = {State.REJECTED, State.EXPIRED, State.UNCERTAIN, State.SUPPRESSED}
-    names = {str(State.ACCEPTED): "accepted"} | dict.fromkeys(map(str, missed), "missed")
-    sent = [DayCount(day, names[state], number) for day, state, number in sent if state in names]
+    names = {State.ACCEPTED: "accepted"} | dict.fromkeys(_MISSED, "missed")
+    by_edition = [
+        DayCount(date.fromisoformat(edition), name, counts[state])
+        for edition, counts in sent.items()
+        for state, name in names.items()
+    ]
     failures = {ReportKind.HARD: "hard", ReportKind.SOFT: "soft", ReportKind.COMPLAINT: "complaint"}
     bounced = [DayCount(day, name, number) for day, name, number in bounced if name in failures.values()]
     totals = Counter[str]()
@@ -251,7 +226,7 @@ def build_charts(
             "sent",
             lang.say("Sent"),
             lang.say("Digests by edition, {days}: accepted by a relay, and not.", days=span),
-            sent,
+            by_edition,
             {"accepted": lang.say("accepted"), "missed": lang.say("not accepted")},
         ),
         chart(

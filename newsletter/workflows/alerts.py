@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from newsletter.model.ledger import PENDING, Kind, QueuedNotice, State
+from newsletter.model.ledger import Kind, QueuedNotice, State
 from newsletter.model.mail import Fact, Identity
 from newsletter.model.readers import EmailAddress
 from newsletter.render.language import load_language
@@ -159,20 +159,20 @@ def _choose_clock_alerts(health: Health) -> list[Alert]:
 
 def _choose_edition_alerts(health: Health) -> list[Alert]:
     """Look at the newest edition that is done."""
-    done = [edition for edition, states in health.counts.items() if not any(states.get(s) for s in PENDING)]
+    done = [edition for edition, counts in health.counts.items() if not counts.pending]
     if not done:
         return []
     edition = max(done)
-    states = health.counts[edition]
-    facts = tuple(Fact(str(state), str(count)) for state, count in states.items() if count)
-    failed = sum(states.get(state, 0) for state in _FAILED)
-    sent = states.get(State.ACCEPTED, 0)
+    counts = health.counts[edition]
+    facts = tuple(Fact(str(state), str(count)) for state, count in counts.states.items() if count)
+    failed = sum(counts[state] for state in _FAILED)
+    sent = counts[State.ACCEPTED]
     alerts = []
     if failed > _PARTIAL * (failed + sent):
         advice = f"See 'newsletter deliveries --edition {edition}'; 'newsletter retry' sends the failed ones again."
         alerts.append(Alert(f"partial:{edition}", f"{failed} mails of {edition} failed", facts, advice))
-    week_ago = health.counts.get(f"{datetime.fromisoformat(edition) - timedelta(days=7):%Y-%m-%d}", {})
-    if not sent and states.get(State.EMPTY) and week_ago.get(State.ACCEPTED):
+    week_ago = health.counts.get(f"{datetime.fromisoformat(edition) - timedelta(days=7):%Y-%m-%d}")
+    if not sent and counts[State.EMPTY] and week_ago and week_ago[State.ACCEPTED]:
         advice = "See 'newsletter sources': most likely nothing new was read."
         alerts.append(Alert(f"empty:{edition}", f"{edition} had nothing for anybody", facts, advice))
     return alerts

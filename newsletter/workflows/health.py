@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from newsletter.model.ledger import PENDING, LedgerCount, State
+from newsletter.model.ledger import LedgerCounts, State
 from newsletter.model.reports import SetAside
 from newsletter.model.sources import SourceHealth
 from newsletter.model.steps import StepFailure, StepName
@@ -33,7 +33,7 @@ class Health:
     is what came in of late and could not be handled."""
 
     at: datetime
-    counts: Mapping[str, Mapping[State, int]]
+    counts: Mapping[str, LedgerCounts]
     late: int
     held: str
     refused: str
@@ -63,7 +63,7 @@ async def load_health(
     """Return how the newsletter is. paused are the relays that this process leaves alone."""
     return Health(
         at=now,
-        counts=_by_edition(await ledger.reads.load_counts(_EDITIONS)),
+        counts=await ledger.reads.load_counts(_EDITIONS),
         late=await ledger.reads.count_late(now - late_after),
         held=hold.why if (hold := await settings.load_hold()) else "",
         refused=await guard.check(),
@@ -115,11 +115,11 @@ def to_json(health: Health) -> dict[str, Any]:
         "sources": {one.source: {"failures": one.failures, "why": one.why} for one in health.sources},
         "editions": {
             edition: {
-                "due": sum(states.values()),
-                "pending": sum(states.get(state, 0) for state in PENDING),
-                **{str(state): states.get(state, 0) for state in State if state not in PENDING},
+                "due": counts.due,
+                "pending": counts.pending,
+                **{str(state): number for state, number in counts.final.items()},
             }
-            for edition, states in health.counts.items()
+            for edition, counts in health.counts.items()
         },
     }
 
@@ -136,9 +136,9 @@ def build_metrics(health: Health) -> str:
     deliveries = Gauge(
         "newsletter_deliveries", "Deliveries of the newest editions.", ["edition", "state"], registry=registry
     )
-    for edition, states in health.counts.items():
+    for edition, counts in health.counts.items():
         for state in State:
-            deliveries.labels(edition, str(state)).set(states.get(state, 0))
+            deliveries.labels(edition, str(state)).set(counts[state])
     failures = Gauge(
         "newsletter_source_failures", "Looks in a row that failed.", ["source"], registry=registry
     )
@@ -170,13 +170,6 @@ def build_metrics(health: Health) -> str:
     for name, (what, number) in numbers.items():
         Gauge(name, what, registry=registry).set(number)
     return generate_latest(registry).decode()
-
-
-def _by_edition(counts: Sequence[LedgerCount]) -> dict[str, dict[State, int]]:
-    editions: dict[str, dict[State, int]] = {}
-    for count in counts:
-        editions.setdefault(count.edition, {})[count.state] = count.count
-    return editions
 
 
 def is_broken(source: SourceHealth) -> bool:

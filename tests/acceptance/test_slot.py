@@ -113,4 +113,4 @@ async def copy_again_and_again(newsletter: Newsletter, folder: Path, stop: async
 
 async def count_accepted(newsletter: Newsletter) -> int:
     counts = await newsletter.ledger.reads.load_counts()
-    return sum(count.count for count in counts if count.state is State.ACCEPTED)
+    return sum(found[State.ACCEPTED] for found in counts.values())

@@ -10,8 +10,18 @@ from sqlalchemy import select
 
 from newsletter.errors import FellBehindError
 from newsletter.model.digest import Shown, Window
-from newsletter.model.ledger import BeginData, Close, DeliveryId, Kind, PlanResult, Settle, State
-from newsletter.model.mail import Accepted, Deferred, Outcome, Rejected, Uncertain
+from newsletter.model.ledger import (
+    BeginData,
+    Close,
+    DeliveryId,
+    Kind,
+    LedgerCounts,
+    PlanResult,
+    QueuedNotice,
+    Settle,
+    State,
+)
+from newsletter.model.mail import Accepted, Deferred, Notice, Outcome, Rejected, Uncertain
 from newsletter.model.readers import EmailAddress
 from newsletter.storage import Database, Ledger, SubscriberStore
 from newsletter.storage.tables import attempts, bundles, cards
@@ -48,7 +58,7 @@ UNCERTAIN = Uncertain("no answer in 600 s")
 async def load_states(database: Database) -> dict[str, State]:
     """The state of each delivery by edition; for tests with one reader."""
     counts = await Ledger(database).reads.load_counts()
-    return {count.edition: count.state for count in counts}
+    return {edition: state for edition, found in counts.items() for state in found.states}
 
 
 async def load_attempts(database: Database) -> list[tuple[int, str, str]]:
@@ -776,19 +786,30 @@ async def test_counts_of_an_edition_add_up_to_what_was_due(database: Database) -
 
     counts = await ledger.reads.load_counts()
 
-    assert [(count.edition[-2:], count.state, count.count) for count in counts] == [
-        ("17", State.QUEUED, 1),
-        ("16", State.QUEUED, 1),
-        ("16", State.DEFERRED, 1),
-        ("16", State.ACCEPTED, 2),
-        ("16", State.REJECTED, 1),
-        ("16", State.UNCERTAIN, 1),
+    today, tomorrow = make_plan().edition, make_plan(1).edition
+    assert list(counts) == [tomorrow, today]
+    assert counts[tomorrow].states == {State.QUEUED: 1}
+    assert list(counts[today].states.items()) == [
+        (State.QUEUED, 1),
+        (State.DEFERRED, 1),
+        (State.ACCEPTED, 2),
+        (State.REJECTED, 1),
+        (State.UNCERTAIN, 1),
     ]
-    due = len(await ledger.reads.load_edition(DAY.isoformat()))
-    assert due == sum(count.count for count in counts if count.edition == DAY.isoformat())
-    assert {count.edition for count in await ledger.reads.load_counts(1)} == {
-        make_slot(1).local_on.isoformat()
-    }
+    assert counts[today].due == len(await ledger.reads.load_edition(today))
+    assert list(await ledger.reads.load_counts(1)) == [tomorrow]
+    assert list(await ledger.reads.load_counts(since=DAY + ONE_DAY)) == [tomorrow]
+
+
+async def test_notices_are_in_no_edition(database: Database) -> None:
+    ada, ledger = await given_reader(database), Ledger(database)
+    notice = Notice("Subject", "", ("Text",))
+    queued = QueuedNotice(Kind.LOGIN, "9999-12-31", ada.id, ada.address, notice, "en", NOW + ONE_DAY)
+    assert await ledger.planning.queue_notice(queued, NOW)
+    assert not await ledger.planning.queue_notice(queued, NOW)
+
+    assert await ledger.reads.load_counts() == {}
+    assert await ledger.reads.load_notice_counts() == {Kind.LOGIN: LedgerCounts({State.QUEUED: 1})}
 
 
 async def test_unreached_are_those_without_a_mail_in_hand(database: Database) -> None:

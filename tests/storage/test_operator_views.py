@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from sqlalchemy import insert
 
-from newsletter.model.ledger import Kind, QueuedNotice, State
-from newsletter.model.mail import Accepted, Notice, Rejected, Uncertain
+from newsletter.model.ledger import State
+from newsletter.model.mail import Accepted, Rejected, Uncertain
 from newsletter.model.readers import Consent, ConsentMove
 from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.storage import Database, Ledger, RunStore, SubscriberStore
@@ -19,39 +19,12 @@ from tests.support.given import (
     given_entries,
     given_in_data,
     given_instance,
-    given_queued,
     given_reader,
     make_frozen,
     put_readers,
     reload,
     settle,
 )
-
-
-async def test_deliveries_are_counted_by_edition_and_state(database: Database) -> None:
-    instance = await given_instance(database)
-    ledger, views = Ledger(database), OperatorViews(database)
-    ada = await given_reader(database)
-    first = await given_in_data(database, ada, instance)
-    await settle(ledger, first, instance, Accepted("250 ok"))
-    await given_queued(database, ada, 1)
-    bob = await given_reader(database, "bob@example.org")
-    await given_queued(database, bob)
-
-    counts = await views.count_deliveries(DAY)
-
-    tomorrow = DAY + timedelta(days=1)
-    assert counts == [(DAY, "accepted", 1), (DAY, "queued", 1), (tomorrow, "queued", 1)]
-    assert await views.count_deliveries(tomorrow) == [(tomorrow, "queued", 1)]
-
-
-async def test_notices_are_in_no_edition(database: Database) -> None:
-    ada = await given_reader(database)
-    notice = Notice("Subject", "", ("Text",))
-    later = NOW + timedelta(hours=1)
-    queued = QueuedNotice(Kind.LOGIN, "9999-12-31", ada.id, ada.address, notice, "en", later)
-    await Ledger(database).planning.queue_notice(queued, NOW)
-    assert await OperatorViews(database).count_deliveries(DAY) == []
 
 
 async def test_replies_are_counted_the_most_frequent_first(database: Database) -> None:

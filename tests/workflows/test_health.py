@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from newsletter.model.ledger import DeliveryFilter, Hold, HoldKind, Kind, State
+from newsletter.model.ledger import DeliveryFilter, Hold, HoldKind, Kind, LedgerCounts, State
 from newsletter.model.readers import EmailAddress
 from newsletter.model.reports import SetAside
 from newsletter.model.sources import SourceHealth
@@ -58,12 +58,23 @@ def make_health(**changes: object) -> Health:
         ({"failing": (make_failure(3, is_passing=True),)}, ["step:incoming mail:2026-06-16"]),
         ({"set_aside": SetAside(2, NOW, "why")}, ["set-aside:2026-06-16"]),
         ({"set_aside": SetAside(2, NOW - timedelta(days=1), "why")}, []),
-        ({"counts": {"2026-06-16": {State.ACCEPTED: 90, State.REJECTED: 4}}}, []),
-        ({"counts": {"2026-06-16": {State.ACCEPTED: 90, State.EXPIRED: 10}}}, ["partial:2026-06-16"]),
-        ({"counts": {"2026-06-16": {State.ACCEPTED: 1, State.EXPIRED: 9, State.QUEUED: 1}}}, []),
-        ({"counts": {"2026-06-16": {State.EMPTY: 9}}}, []),
+        ({"counts": {"2026-06-16": LedgerCounts({State.ACCEPTED: 90, State.REJECTED: 4})}}, []),
         (
-            {"counts": {"2026-06-16": {State.EMPTY: 9}, "2026-06-09": {State.ACCEPTED: 8}}},
+            {"counts": {"2026-06-16": LedgerCounts({State.ACCEPTED: 90, State.EXPIRED: 10})}},
+            ["partial:2026-06-16"],
+        ),
+        (
+            {"counts": {"2026-06-16": LedgerCounts({State.ACCEPTED: 1, State.EXPIRED: 9, State.QUEUED: 1})}},
+            [],
+        ),
+        ({"counts": {"2026-06-16": LedgerCounts({State.EMPTY: 9})}}, []),
+        (
+            {
+                "counts": {
+                    "2026-06-16": LedgerCounts({State.EMPTY: 9}),
+                    "2026-06-09": LedgerCounts({State.ACCEPTED: 8}),
+                }
+            },
             ["empty:2026-06-16"],
         ),
     ],
@@ -74,7 +85,7 @@ def test_what_the_operator_is_told(changes: dict[str, object], keys: list[str]) 
 
 def test_the_report_adds_up_and_the_metrics_say_the_same() -> None:
     health = make_health(
-        counts={"2026-06-16": {State.ACCEPTED: 7, State.DEFERRED: 2, State.EMPTY: 1}}, late=2
+        counts={"2026-06-16": LedgerCounts({State.ACCEPTED: 7, State.DEFERRED: 2, State.EMPTY: 1})}, late=2
     )
 
     report = json.loads(json.dumps(to_json(health)))

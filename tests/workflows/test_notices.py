@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from newsletter.model.ledger import DeliveryFilter, Hold, HoldKind, Kind, QueuedNotice, State
+from newsletter.model.ledger import DeliveryFilter, Hold, HoldKind, Kind, LedgerCounts, QueuedNotice, State
 from newsletter.model.mail import Notice
 from newsletter.model.readers import Consent, EmailAddress, SubscriberId
 from newsletter.scheduler import send_notices
@@ -53,7 +53,9 @@ async def test_a_notice_is_sent_once_whatever_the_consent_of_its_reader(office: 
     assert await find(office) == {"new@example.org": State.ACCEPTED}
     loaded = await office.newsletter.subscribers.load_many([reader])
     assert loaded[reader].consent is Consent.UNCONFIRMED
-    assert await office.newsletter.ledger.reads.load_notice_counts() == {Kind.CONFIRM: {State.ACCEPTED: 1}}
+    assert await office.newsletter.ledger.reads.load_notice_counts() == {
+        Kind.CONFIRM: LedgerCounts({State.ACCEPTED: 1})
+    }
 
 
 async def test_notices_go_before_digests(office: Office) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Label, Row, Table, func, select
@@ -23,8 +23,9 @@ from newsletter.model.ledger import (
     EntryDelivery,
     Frozen,
     Kind,
-    LedgerCount,
+    LedgerCounts,
     State,
+    build_counts,
 )
 from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.storage.engine import Store, in_chunks, key_of, reading
@@ -32,7 +33,6 @@ from newsletter.storage.tables import attempts, bundles, cards, deliveries, deli
 
 _FIRST = EntryId(0)
 _FIRST_DELIVERY = DeliveryId(0)
-_ORDER_OF_STATES = {state: place for place, state in enumerate(State)}
 
 
 class LedgerReads(Store):
@@ -71,40 +71,23 @@ class LedgerReads(Store):
         return {reader: Shown(frozenset(found), reader in ever) for reader, found in entries.items()}
 
     @reading
-    def load_counts(self, connection: Connection, editions: int | None = None) -> Sequence[LedgerCount]:
-        """Return the counts of the newest ``editions`` editions (all with None), newest first, the states of
-        each in the order of State."""
-        digests = deliveries.c.kind == Kind.DIGEST
-        counting = (
-            select(deliveries.c.key, deliveries.c.state, func.count().label("count"))
-            .where(digests)
-            .group_by(deliveries.c.key, deliveries.c.state)
-            .order_by(deliveries.c.key.desc())
-        )
+    def load_counts(
+        self, connection: Connection, editions: int | None = None, since: date = date.min
+    ) -> Mapping[str, LedgerCounts]:
+        """Return the counts of the newest ``editions`` editions (all with None) from that date on, newest first."""
+        which = [deliveries.c.kind == Kind.DIGEST, deliveries.c.key >= since.isoformat()]
         if editions is not None:
-            newest = select(deliveries.c.key).where(digests).distinct()
+            newest = select(deliveries.c.key).where(*which).distinct()
             newest = newest.order_by(deliveries.c.key.desc()).limit(editions)
-            counting = counting.where(deliveries.c.key.in_(newest.subquery().select()))
-        counts = [
-            LedgerCount(edition, State(state), count)
-            for edition, state, count in connection.execute(counting)
-        ]
-        counts.sort(key=lambda count: _ORDER_OF_STATES[count.state])
-        return sorted(counts, key=lambda count: count.edition, reverse=True)
+            which.append(deliveries.c.key.in_(newest.subquery().select()))
+        return build_counts(_count(connection, deliveries.c.key, deliveries.c.key.desc(), *which))
 
     @reading
-    def load_notice_counts(self, connection: Connection) -> Mapping[Kind, Mapping[State, int]]:
-        """Return how many notices of each kind are in each state."""
-        counting = (
-            select(deliveries.c.kind, deliveries.c.state, func.count().label("count"))
-            .where(deliveries.c.kind.in_(sorted(NOTICES)))
-            .group_by(deliveries.c.kind, deliveries.c.state)
-            .order_by(deliveries.c.kind)
-        )
-        counts: dict[Kind, dict[State, int]] = defaultdict(dict)
-        for kind, state, count in connection.execute(counting):
-            counts[Kind(kind)][State(state)] = count
-        return counts
+    def load_notice_counts(self, connection: Connection) -> Mapping[Kind, LedgerCounts]:
+        """Return the counts of each kind of notice of which there are any."""
+        kind = deliveries.c.kind
+        counts = build_counts(_count(connection, kind, kind, kind.in_(sorted(NOTICES))))
+        return {Kind(name): found for name, found in counts.items()}
 
     @reading
     def load_entry_deliveries(self, connection: Connection, entry: EntryId) -> Sequence[EntryDelivery]:
@@ -195,6 +178,15 @@ class LedgerReads(Store):
     def load_edition(self, connection: Connection, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
         """Return all the rows of an edition, by address."""
         return _load_edition(connection, edition)
+
+
+def _count(
+    connection: Connection, name: ColumnElement[str], order: ColumnElement[str], *which: ColumnElement[bool]
+) -> list[tuple[str, str, int]]:
+    """Count deliveries by a column, in its order, and by their state."""
+    counting = select(name, deliveries.c.state, func.count()).where(*which)
+    rows = connection.execute(counting.group_by(name, deliveries.c.state).order_by(order))
+    return [(found, state, number) for found, state, number in rows]
 
 
 def _load_edition(
