@@ -29,7 +29,7 @@ from newsletter.model.ledger import (
     State,
     Step,
 )
-from newsletter.model.mail import Accepted, Deferred, Outcome, Rejected, Uncertain
+from newsletter.model.mail import Accepted, Deferred, Rejected, Uncertain
 from newsletter.model.readers import Subscriber, SubscriberId
 
 
@@ -49,7 +49,6 @@ class Event(StrEnum):
     EMPTY = "there is nothing new for the reader"
     FORBID = "the reader may not be mailed"
     BREAK = "it cannot be built"
-    LATE = "its time is over when it is built"
     EXPIRE = "its time is over, or the next digest covers it"
     SKIP = "an operator skips it"
     ERASE = "its reader is erased"
@@ -83,31 +82,26 @@ TRANSITIONS: Mapping[Event, Mapping[State, tuple[State, ...]]] = {
     Event.EMPTY: _lead((State.CLAIMED,), State.EMPTY),
     Event.FORBID: _lead((State.CLAIMED,), State.SUPPRESSED),
     Event.BREAK: _lead((State.CLAIMED,), State.REJECTED),
-    Event.LATE: _lead((State.CLAIMED,), State.EXPIRED),
     Event.EXPIRE: _lead(WAITING, State.EXPIRED),
     # A claimed one only where it was waiting before: what is uncertain may have arrived.
     Event.SKIP: _lead((*WAITING, State.CLAIMED), State.SKIPPED),
     Event.ERASE: _lead(WAITING, State.SUPPRESSED),
     Event.CONFIRM: _lead((State.UNCERTAIN,), State.ACCEPTED),
     Event.DENY: _lead((State.UNCERTAIN,), State.DEFERRED),
-    # Queued where no relay was ever asked.
+    # Queued where no relay has answered yet.
     Event.RETRY: _lead((State.REJECTED, State.EXPIRED), *WAITING),
     Event.REPORT: _lead((State.UNCERTAIN,), State.ACCEPTED),
     Event.BOUNCE: _lead((State.ACCEPTED, State.UNCERTAIN), State.REJECTED),
 }
 """Of each event: the states in which it can happen, and the states to which it leads."""
 
-_CLOSING = {
-    State.EMPTY: Event.EMPTY,
-    State.SUPPRESSED: Event.FORBID,
-    State.REJECTED: Event.BREAK,
-    State.EXPIRED: Event.LATE,
+_ANSWERS = {
+    Accepted: Event.ACCEPT,
+    Deferred: Event.DEFER,
+    Rejected: Event.REFUSE,
+    Uncertain: Event.SILENCE,
 }
-
-
-def states_before(event: Event) -> list[State]:
-    """Return the states in which an event can happen."""
-    return list(TRANSITIONS[event])
+_CLOSES = {State.EMPTY: Event.EMPTY, State.SUPPRESSED: Event.FORBID, State.REJECTED: Event.BREAK}
 
 
 def state_after(event: Event) -> State:
@@ -127,21 +121,9 @@ def choose_event(step: Step) -> Event:
         case BeginData():
             return Event.FENCE
         case Settle():
-            return _choose_answer(step.outcome)
+            return _ANSWERS[type(step.outcome)]
         case Close():
-            return _CLOSING[step.state]
-
-
-def _choose_answer(outcome: Outcome) -> Event:
-    match outcome:
-        case Accepted():
-            return Event.ACCEPT
-        case Deferred():
-            return Event.DEFER
-        case Rejected():
-            return Event.REFUSE
-        case Uncertain():
-            return Event.SILENCE
+            return _CLOSES[step.state]
 
 
 def choose_state(step: Step) -> State:

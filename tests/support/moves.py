@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from newsletter.deliver.ledger_rules import TRANSITIONS
 from newsletter.storage import Database
 
@@ -22,14 +24,20 @@ _POSTGRESQL = """
 
 async def watch_moves(database: Database) -> None:
     """Have each move of a delivery from one state to another written down from now on."""
-    async with database.write() as connection:
-        await connection.exec_driver_sql("CREATE TABLE watched (before TEXT, after TEXT)")
-        await connection.exec_driver_sql(_SQLITE if database.is_sqlite else _POSTGRESQL)
+
+    def work(connection: Connection) -> None:
+        connection.exec_driver_sql("CREATE TABLE watched (before TEXT, after TEXT)")
+        connection.exec_driver_sql(_SQLITE if database.is_sqlite else _POSTGRESQL)
+
+    await database.transact(work)
 
 
 async def check_moves(database: Database) -> None:
     """Assert that each move since then is one of the table of deliver/ledger_rules.py."""
-    async with database.read() as connection:
-        rows = await connection.exec_driver_sql("SELECT DISTINCT before, after FROM watched")
-        moves = {(row.before, row.after) for row in rows}
+
+    def work(connection: Connection) -> set[tuple[str, str]]:
+        rows = connection.exec_driver_sql("SELECT DISTINCT before, after FROM watched")
+        return {(row.before, row.after) for row in rows}
+
+    moves = await database.look(work)
     assert moves <= ALLOWED, f"the table has no such move: {sorted(moves - ALLOWED)}"

@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Update, bindparam, update
 
-from newsletter.deliver.ledger_rules import CountedMove, Event, state_after, states_before
+from newsletter.deliver.ledger_rules import TRANSITIONS, CountedMove, Event, state_after
 from newsletter.storage.tables import deliveries, subscribers
 
 
 def can(event: Event) -> ColumnElement[bool]:
     """Return the condition that an event can happen to a delivery."""
-    return deliveries.c.state.in_(states_before(event))
+    return deliveries.c.state.in_(list(TRANSITIONS[event]))
 
 
 def move_rows(event: Event) -> Update:

@@ -58,17 +58,10 @@ class Recording(Store):
     ) -> Sequence[bool]:
         """Write the steps of different deliveries in one transaction; return of each whether it took effect.
 
-        BeginData: False where the claim was lost; then no DATA may follow. Counts a resend where uncertain_at is
-        set. What is frozen already stays as it is.
-        Settle: accepted and uncertain move counted_run of the reader to the window's upper bound; rejected after
-        uncertain moves it back to the window's lower bound. Rejected with suppress adds a suppression. Deferred
-        releases the claim. A refusal at MAIL or RCPT comes while the row is claimed. A claim that was voided
-        meanwhile is over, whatever the relay said, but for one case: Accepted settles the uncertain row that this
-        instance had in data.
-        Close: empty (with its window, which counts), suppressed, rejected (a digest that cannot be built), expired.
-        The same steps may be written again, where the answer to the first commit was lost: attempts are numbered.
-        guarded: the counter of storage/epoch.py moves with them. Raises FellBehindError where the database is not the
-        one that sent last; then nothing is written.
+        What each means, and when it takes effect, is in deliver/ledger_rules.py. Where a BeginData took none the claim
+        was lost, and no DATA may follow. The same steps may be written again, where the answer to the first commit was
+        lost: attempts are numbered. guarded: the counter of storage/epoch.py moves with them. Raises FellBehindError
+        where the database is not the one that sent last; then nothing is written.
         """
         guard = self._guard if guarded and any(not isinstance(step, Close) for step in steps) else None
 

@@ -177,7 +177,6 @@ ACTS: Sequence[tuple[str, Act, Sequence[Event]]] = (
     ("empty", close(State.EMPTY), [Event.EMPTY]),
     ("suppressed", close(State.SUPPRESSED), [Event.FORBID]),
     ("cannot be built", close(State.REJECTED), [Event.BREAK]),
-    ("late", close(State.EXPIRED), [Event.LATE]),
     ("expire", lambda scene: scene.ledger.planning.expire(LATER), [Event.EXPIRE]),
     ("the next digest", plan_next, [Event.EXPIRE]),
     ("planned again", plan_again, []),

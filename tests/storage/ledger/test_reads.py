@@ -1,0 +1,118 @@
+"""What the ledger tells."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from newsletter.model.digest import Shown, Window
+from newsletter.model.ledger import Close, Kind, LedgerCounts, QueuedNotice, State
+from newsletter.model.mail import Notice, Outcome
+from newsletter.model.readers import EmailAddress
+from newsletter.storage import Database, Ledger
+from tests.storage.ledger.cases import ACCEPTED, DEFERRED, ONE_DAY, REJECTED, UNCERTAIN
+from tests.support.builders import DAY
+from tests.support.given import (
+    NOW,
+    claim_one,
+    given_entries,
+    given_in_data,
+    given_instance,
+    given_queued,
+    given_reader,
+    make_frozen,
+    make_plan,
+    settle,
+)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "shown"),
+    [(None, True), (ACCEPTED, True), (UNCERTAIN, True), (REJECTED, False), (DEFERRED, False)],
+)
+async def test_shown_are_the_entries_of_digests_that_count(
+    database: Database, outcome: Outcome | None, shown: bool
+) -> None:
+    entries = [entry.id for entry in await given_entries(database, 1, 2)]
+    reader = await given_reader(database)
+    other = await given_reader(database, "bo@example.org")
+    instance = await given_instance(database)
+    frozen = make_frozen(entries=entries[:1], over_limit=entries[1:])
+    delivery = await given_in_data(database, reader, instance, frozen=frozen)
+    ledger = Ledger(database)
+    if outcome is not None:
+        await settle(ledger, delivery, instance, outcome)
+
+    assert await ledger.reads.load_shown([reader.id, other.id]) == {
+        reader.id: Shown(frozenset(entries), ever=True) if shown else Shown(),
+        other.id: Shown(),
+    }
+
+
+async def test_counts_of_an_edition_add_up_to_what_was_due(database: Database) -> None:
+    ledger = Ledger(database)
+    instance = await given_instance(database)
+    outcomes: list[Outcome] = [ACCEPTED, ACCEPTED, REJECTED, DEFERRED, UNCERTAIN]
+    for number, outcome in enumerate(outcomes):
+        delivery = await given_in_data(
+            database, await given_reader(database, f"{number}@example.org"), instance
+        )
+        await settle(ledger, delivery, instance, outcome)
+    await given_queued(database, await given_reader(database, "queued@example.org"))
+    await given_queued(database, await given_reader(database, "next@example.org"), days=1)
+
+    counts = await ledger.reads.load_counts()
+
+    today, tomorrow = make_plan().edition, make_plan(1).edition
+    assert list(counts) == [tomorrow, today]
+    assert counts[tomorrow].states == {State.QUEUED: 1}
+    assert list(counts[today].states.items()) == [
+        (State.QUEUED, 1),
+        (State.DEFERRED, 1),
+        (State.ACCEPTED, 2),
+        (State.REJECTED, 1),
+        (State.UNCERTAIN, 1),
+    ]
+    assert counts[today].due == len(await ledger.reads.load_edition(today))
+    assert list(await ledger.reads.load_counts(1)) == [tomorrow]
+    assert list(await ledger.reads.load_counts(since=DAY + ONE_DAY)) == [tomorrow]
+
+
+async def test_notices_are_in_no_edition(database: Database) -> None:
+    ada, ledger = await given_reader(database), Ledger(database)
+    notice = Notice("Subject", "", ("Text",))
+    queued = QueuedNotice(Kind.LOGIN, "9999-12-31", ada.id, ada.address, notice, "en", NOW + ONE_DAY)
+    assert await ledger.planning.queue_notice(queued, NOW)
+    assert not await ledger.planning.queue_notice(queued, NOW)
+
+    assert await ledger.reads.load_counts() == {}
+    assert await ledger.reads.load_notice_counts() == {Kind.LOGIN: LedgerCounts({State.QUEUED: 1})}
+
+
+async def test_unreached_are_those_without_a_mail_in_hand(database: Database) -> None:
+    ledger = Ledger(database)
+    instance = await given_instance(database)
+    outcomes: list[tuple[str, Outcome]] = [
+        ("accepted", ACCEPTED),
+        ("rejected", REJECTED),
+        ("asked-later", DEFERRED),
+    ]
+    for name, outcome in outcomes:
+        delivery = await given_in_data(
+            database,
+            await given_reader(database, f"{name}@example.org"),
+            instance,
+            frozen=replace(make_frozen(), address=EmailAddress(f"{name}@example.org")),
+        )
+        await settle(ledger, delivery, instance, outcome)
+    await given_queued(database, await given_reader(database, "nobody-home@example.org"))
+    empty = await claim_one(database, instance)
+    await ledger.recording.record(instance, [Close(empty.id, State.EMPTY, "", Window(0, 1))], NOW)
+
+    unreached = await ledger.reads.load_unreached(DAY.isoformat())
+
+    assert [(address, delivery.last_reply) for delivery, address in unreached] == [
+        ("asked-later@example.org", DEFERRED.reply),
+        ("rejected@example.org", REJECTED.reply),
+    ]
