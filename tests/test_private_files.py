@@ -1,8 +1,6 @@
 """What holds addresses, links or keys is its owner's alone, whatever the umask and whatever was there before."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from stat import S_IMODE
@@ -13,8 +11,7 @@ from newsletter.deliver.maildir import file_message, make_maildir
 from newsletter.files import find_open, tighten, write_private
 from newsletter.storage import list_sqlite_files, open_database
 from newsletter.storage.backup import backup
-
-REPOSITORY = Path(__file__).parent.parent
+from tests.support.commands import run_command
 
 
 @pytest.fixture(autouse=True)
@@ -101,14 +98,7 @@ subscribers: {path: off}
 
 
 def run(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "newsletter", *arguments],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = run_command(*arguments, folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import os
 import sqlite3
-import sys
 import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +15,9 @@ import pytest
 
 from newsletter.model.readers import EmailAddress
 from newsletter.signing import Purpose, Secret, build_token
+from tests.support.commands import run_command
 from tests.support.sink import Sink
 
-REPOSITORY = Path(__file__).parents[2]
 PASSWORDS = {"RELAY_WORD": "relay-w0rd/&x", "IMAP_WORD": "imap-w0rd:@y", "DATABASE_WORD": "base-w0rd%z"}
 ADA = EmailAddress("ada@hill.example")
 FEED = """<rss version="2.0"><channel><title>Notes</title><item><title>Robots that fold napkins</title>
@@ -63,19 +62,10 @@ class BrokenHouse:
         (self.folder / "config.yaml").write_text(CONFIG + textwrap.dedent(more), "utf-8")
 
     async def run(self, *arguments: str) -> int:
-        ours = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", **PASSWORDS}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "newsletter", *arguments),
-            cwd=self.folder,
-            env=ours,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        out, _ = await process.communicate()
-        self.said += f"$ {' '.join(arguments)}\n{out.decode(errors='backslashreplace')}"
-        assert process.returncode is not None
-        return process.returncode
+        ours = {"PATH": os.environ["PATH"], "COLUMNS": "200", **PASSWORDS}
+        done = await asyncio.to_thread(run_command, *arguments, folder=self.folder, environment=ours)
+        self.said += f"$ {' '.join(arguments)}\n{done.stdout}{done.stderr}"
+        return done.returncode
 
     def load_key(self) -> bytes:
         connection = sqlite3.connect(self.folder / "newsletter.db")

@@ -6,7 +6,10 @@ import json
 import random
 import re
 import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from tests.support.house import House
 from tests.support.papers import make_record
@@ -31,6 +34,16 @@ subscribers:
         limit: 3
 """
 
+COMMANDS = """
+import sys
+from pathlib import Path
+from tests.support.house import House
+
+for line in ("collect", "preview ada@example.org --format html --out mail.html"):
+    done = House(Path.cwd()).run(*line.split())
+    if done.returncode:
+        sys.exit(done.stderr)
+"""
 LEAVE_TOKEN = r"(?<=unsubscribe%20)[a-z2-7]+"
 
 
@@ -60,27 +73,27 @@ def make_house(folder: Path, seed: int) -> House:
 
 def preview(house: House, seed: int, locale: str) -> str:
     """Collect and preview in a fresh process with that hash seed and locale; return the mail."""
-    environment = {**house.environment(), "PYTHONHASHSEED": str(seed), "LC_ALL": locale, "LANG": locale}
-    for arguments in (("collect",), ("preview", "ada@example.org", "--format", "html", "--out", "mail.html")):
-        done = subprocess.run(
-            house.command(*arguments),
-            cwd=house.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr
+    variables = {"PYTHONHASHSEED": str(seed), "LC_ALL": locale, "LANG": locale}
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS],
+        cwd=house.folder,
+        env={**house.environment(), **variables},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
     mail = (house.folder / "mail.html").read_text(encoding="utf-8")
     # Each database has a secret of its own, which signs the reader's leave link.
     assert len(re.findall(LEAVE_TOKEN, mail)) == 1
     return re.sub(LEAVE_TOKEN, "", mail)
 
 
-def test_ten_hash_seeds_three_locales_and_any_order_give_the_same_mail(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seeds", [3, pytest.param(12, marks=pytest.mark.slow)])
+def test_any_hash_seed_locale_and_order_give_the_same_mail(tmp_path: Path, seeds: int) -> None:
     locales = ("C", "C.UTF-8", "tr_TR.UTF-8")
     mails = set()
-    for seed in range(10):
+    for seed in range(seeds):
         folder = tmp_path / str(seed)
         folder.mkdir()
         mails.add(preview(make_house(folder, seed), seed, locales[seed % 3]))

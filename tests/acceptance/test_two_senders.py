@@ -28,7 +28,7 @@ def build_house(folder: Path, port: int, database_url: str) -> House:
 
 
 async def run_at_once(house: House, count: int, *arguments: str) -> list[subprocess.CompletedProcess[str]]:
-    return await asyncio.gather(*(asyncio.to_thread(house.run, *arguments) for _ in range(count)))
+    return await asyncio.gather(*(asyncio.to_thread(house.run_process, *arguments) for _ in range(count)))
 
 
 async def test_processes_that_are_the_first_of_all_at_once_end_well(

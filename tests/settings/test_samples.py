@@ -1,10 +1,7 @@
 """What 'init' writes as a sample never reaches a relay."""
 
-import os
 import re
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,21 +16,14 @@ from newsletter.settings.samples import (
 from newsletter.settings.shipped import find_shipped
 from newsletter.settings.subscribers_file import parse_subscribers
 from newsletter.settings.yaml_text import load_yaml
+from tests.support.commands import run_command
 
 EXAMPLE = find_shipped("config.example.yaml").read_text("utf-8")
 READERS = find_shipped("subscribers.yaml").read_text("utf-8")
-REPOSITORY = Path(__file__).parent.parent.parent
 
 
 def run(folder: Path, *arguments: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "newsletter", *arguments],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), "COLUMNS": "400"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = run_command(*arguments, folder=folder, environment={"COLUMNS": "400"})
     return done.returncode, done.stdout + done.stderr
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent, indent
+
+from tests.support.commands import clean_environment, run_command
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -47,17 +48,14 @@ class House:
         (folder / "subscribers.yaml").write_text(dedent(subscribers), encoding="utf-8")
         return cls(folder, at)
 
-    def command(self, *arguments: str, at: str = "") -> list[str]:
-        return [sys.executable, "-m", "tests.support.at", at or self.at, *arguments]
-
-    def environment(self) -> dict[str, str]:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("NEWSLETTER_")}
-        return {**clean, "PYTHONPATH": str(REPOSITORY)}
-
     def run(self, *arguments: str, at: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a command to its end in the newsletter's folder."""
+        """Run a command to its end in the newsletter's folder, in this process."""
+        return run_command(*arguments, folder=self.folder, at=at or self.at)
+
+    def run_process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end as a process of its own."""
         return subprocess.run(
-            self.command(*arguments, at=at),
+            self.command(*arguments),
             cwd=self.folder,
             env=self.environment(),
             capture_output=True,
@@ -66,7 +64,7 @@ class House:
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command and leave it running."""
+        """Start a command as a process of its own and leave it running."""
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
@@ -75,3 +73,10 @@ class House:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command line of such a process."""
+        return [sys.executable, "-m", "tests.support.at", self.at, *arguments]
+
+    def environment(self) -> dict[str, str]:
+        return {**clean_environment(), "PYTHONPATH": str(REPOSITORY)}
