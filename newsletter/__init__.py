@@ -1,3 +1,3 @@
 """Get trending papers in your email inbox: collect, match, compose, render, deliver."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -49,7 +49,7 @@ async def open_database(url: str) -> Database:
 async def migrate(database: Database) -> None:
     """Bring the tables to SCHEMA_VERSION. Two processes may do so at once: one waits for the other.
 
-    Raises StoreError where the database was made by a newer version of the newsletter.
+    Raises StoreError where the database was made by a newer version of the newsletter, or early in 0.1.
     """
     async with database.read() as connection:
         version = await connection.run_sync(load_version)
@@ -73,6 +73,11 @@ def _upgrade(connection: Connection) -> None:
     config = build_alembic_config(connection)
     version = load_version(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if version is not None and version < min(known):
+        raise StoreError(
+            f"the database was made early in 0.1 (its tables are at {version}); open it once with newsletter 0.1.0,"
+            " as docs/operations.md says under Upgrade, and then with this version"
+        )
     if version is not None and version not in known:
         raise StoreError(
             f"the database was made by a newer version of the newsletter (its tables are at {version}, this "

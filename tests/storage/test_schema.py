@@ -6,15 +6,13 @@ import sys
 from typing import Any
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, make_url, text
+from sqlalchemy import Connection, inspect, text
 
 from newsletter.errors import StoreError
-from newsletter.model.entries import EntryKey
-from newsletter.storage import Database, EntryStore, open_database
+from newsletter.storage import Database, open_database
 from newsletter.storage.schema import SCHEMA_VERSION, build_alembic_config
 from newsletter.storage.tables import metadata
 
@@ -64,6 +62,11 @@ async def test_migrations_build_what_tables_says(database: Database) -> None:
 
 
 async def test_migrations_make_the_same_promises_as_tables(database: Database) -> None:
+    await check_promises(database)
+
+
+async def check_promises(database: Database) -> None:
+    """Fail where the tables of a database do not promise what tables.py says."""
     async with database.write() as connection:
         migrated = await connection.run_sync(read_promises)
         for table in reversed(metadata.sorted_tables):
@@ -71,65 +74,6 @@ async def test_migrations_make_the_same_promises_as_tables(database: Database) -
         await connection.run_sync(metadata.create_all)
         assert migrated == await connection.run_sync(read_promises)
         await connection.rollback()
-
-
-async def test_rows_of_the_first_version_come_through(bare_database_url: str) -> None:
-    """A database that version 0001 made and filled keeps its papers, keywords and sightings."""
-    database = await make_first_version(bare_database_url)
-    async with database.write() as connection:
-        await connection.execute(
-            text("INSERT INTO runs (number, visible_at) VALUES (1, '2026-06-16 08:00:00')")
-        )
-        columns = {
-            **dict.fromkeys(("summary", "organization", "ai_summary", "note", "url", "pdf_url"), ""),
-            **dict.fromkeys(("discussion_url", "code_url", "project_url", "listing_url"), ""),
-            **{
-                "key": "arxiv:2606.00001",
-                "title": "Old",
-                "authors": "[]",
-                "categories": "[]",
-                "tags": '["rag"]',
-            },
-            **{"id": 7, "author_count": 0, "first_seen_run": 1, "first_seen_at": "2026-06-16 08:00:00"},
-        }
-        names = ", ".join(columns)
-        values = ", ".join(f":{name}" for name in columns)
-        await connection.execute(text(f"INSERT INTO entries ({names}) VALUES ({values})"), columns)
-        await connection.execute(
-            text("INSERT INTO entry_keys (key, entry, position) VALUES ('arxiv:2606.00001', 7, 0)")
-        )
-        await connection.execute(
-            text(
-                "INSERT INTO sightings (entry, source, guid, listed_on, listing_url)"
-                " VALUES (7, 'hf', '2606.00001', '2026-06-16', '')"
-            )
-        )
-    await database.close()
-
-    database = await open_database(bare_database_url)
-    try:
-        store = EntryStore(database)
-        [entry] = await store.load_known([EntryKey("arxiv:2606.00001")])
-        history = await store.load_history(entry.id)
-    finally:
-        await database.close()
-
-    assert (entry.ai_keywords, entry.version, entry.withdrawn, entry.media_urls) == (("rag",), 0, False, ())
-    assert [seen.seen_at for seen in history.seen_in] == [entry.first_seen_at]
-
-
-async def make_first_version(url: str) -> Database:
-    """Make a database as version 0001 did, and open it without bringing it up to date."""
-
-    def upgrade(connection: Connection) -> None:
-        command.upgrade(build_alembic_config(connection), "0001")
-
-    parsed = make_url(url)
-    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
-    database = Database(parsed.set(drivername=drivers[parsed.get_backend_name()]))
-    async with database.change_schema() as connection:
-        await connection.run_sync(upgrade)
-    return database
 
 
 async def test_newest_migration_is_the_version_that_the_code_expects(database: Database) -> None:
