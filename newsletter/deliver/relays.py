@@ -15,7 +15,7 @@ from typing import Protocol
 
 import structlog
 
-from newsletter.deliver.relay_health import RelayHealth, note_failure, note_reply, take_over
+from newsletter.deliver.relay_health import RelayHealth, blames_us, note_failure, note_reply, take_over
 from newsletter.deliver.smtp import SmtpMailer, SmtpSession
 from newsletter.errors import MailerError, StoreError
 from newsletter.model.ledger import RelayPause
@@ -80,12 +80,14 @@ class RelayPool:
     async def begin(self, envelope: Envelope, only: str = "") -> PooledSession | SmtpReply:
         """Open a session with the most preferred relay that can be used; the reply where MAIL or RCPT was refused.
 
+        A relay that finds fault with us, and not with the mail or its recipient, leaves it to the next one.
         only names a relay that has to be used: one that may have taken this message already.
         Raises MailerError where none can be used, and StoreError, before anything was sent, where the daily limits
         are away.
         """
         await self._ask_others()
-        reasons = []
+        reasons: list[str] = []
+        refusal: SmtpReply | None = None
         for relay in self._relays:
             if only and relay.name != only:
                 continue
@@ -107,8 +109,13 @@ class RelayPool:
                 raise
             if isinstance(answer, SmtpReply):
                 relay.reserved += 1
-                return await self.note(relay, answer)
-            return PooledSession(self, relay, answer)
+                refusal = await self.note(relay, answer, envelope)
+                if not blames_us(refusal):
+                    return refusal
+                continue
+            return PooledSession(self, relay, answer, envelope)
+        if refusal is not None:
+            return refusal
         raise MailerError("; ".join(reasons) or f"the relay {only} is no longer configured")
 
     async def close(self) -> None:
@@ -159,13 +166,15 @@ class RelayPool:
                 relay.reserved += await self._store.reserve(relay.name, day, _RESERVED_AT_ONCE, relay.per_day)
             return relay.reserved > 0
 
-    async def note(self, relay: Relay, reply: SmtpReply) -> SmtpReply:
-        """Learn from a reply how the relay is; return the reply with its name. Never raises."""
-        before = relay.health
-        relay.health = note_reply(before, reply, self._clock.now())
+    async def note(self, relay: Relay, reply: SmtpReply, envelope: Envelope) -> SmtpReply:
+        """Learn from a reply how the relay is; return the reply with its name and what it answers. Never raises."""
+        before, now = relay.health, self._clock.now()
+        reply = replace(reply, relay=relay.name, envelope=envelope)
+        has_stand_in = any(one is not relay and not one.health.is_paused(now) for one in self._relays)
+        relay.health = note_reply(before, reply, now, has_stand_in=has_stand_in)
         if relay.health.pause != before.pause:
             await self._tell_others(relay)
-        return replace(reply, relay=relay.name)
+        return replace(reply, elsewhere=has_stand_in and relay.health.is_paused(now))
 
     async def _tell_others(self, relay: Relay) -> None:
         """Write a pause down, or its end. A reply in hand must not be lost because the store is away."""
@@ -206,8 +215,9 @@ def _word_pause(relay: Relay) -> str:
 class PooledSession:
     """A session with one of the relays. relay is its name."""
 
-    def __init__(self, pool: RelayPool, relay: Relay, session: SmtpSession) -> None:
+    def __init__(self, pool: RelayPool, relay: Relay, session: SmtpSession, envelope: Envelope) -> None:
         self.relay = relay.name
+        self._envelope = envelope
         self._pool = pool
         self._of = relay
         self._session = session
@@ -217,7 +227,7 @@ class PooledSession:
         answer = await self._session.data(message)
         if isinstance(answer, Silence):
             return replace(answer, relay=self.relay)
-        return await self._pool.note(self._of, answer)
+        return await self._pool.note(self._of, answer, self._envelope)
 
     async def abandon(self) -> None:
         """Leave without DATA."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 from newsletter.model.readers import EmailAddress
@@ -108,11 +109,14 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class SmtpReply:
-    """A reply of a relay. text is without the code, lines joined by a blank; relay says whose reply it is."""
+    """A reply of a relay. text is without the code, lines joined by a blank; relay says whose reply it is, envelope
+    what it answers; elsewhere: another relay may be tried at once."""
 
     code: int
     text: str = ""
     relay: str = field(default="", compare=False)
+    envelope: Envelope | None = field(default=None, compare=False)
+    elsewhere: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.code} {self.text}".strip()
@@ -124,6 +128,14 @@ class Silence:
 
     why: str
     relay: str = field(default="", compare=False)
+
+
+class Weight(StrEnum):
+    """What a failure weighs against an address: nothing, a strike, or enough to mail it no more."""
+
+    NONE = "none"
+    STRIKE = "strike"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +151,10 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """suppress: the reply says that the address does not exist, so it is not mailed again."""
+    """weight is what the reply weighs against the address."""
 
     reply: str
-    suppress: bool = False
+    weight: Weight = Weight.NONE
 
 
 @dataclass(frozen=True, slots=True)

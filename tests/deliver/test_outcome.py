@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.deliver.outcome import choose_outcome
-from newsletter.model.mail import Accepted, Deferred, Outcome, Rejected, Silence, SmtpReply, Uncertain
+from newsletter.model.mail import Accepted, Deferred, Outcome, Rejected, Silence, SmtpReply, Uncertain, Weight
 
 NOW = datetime(2026, 6, 1, 8, tzinfo=UTC)
 
@@ -34,9 +34,12 @@ def test_4yz_is_deferred(code: int) -> None:
     assert outcome_of(code, "later") == Deferred(f"{code} later", NOW + timedelta(minutes=5))
 
 
-@pytest.mark.parametrize("code", [500, 535, 550, 552, 554, 599])
+@pytest.mark.parametrize("code", [500, 550, 552, 554, 599])
 def test_5yz_is_rejected(code: int) -> None:
-    assert outcome_of(code, "no") == Rejected(f"{code} no")
+    outcome = outcome_of(code, "no")
+    assert isinstance(outcome, Rejected)
+    assert outcome.reply == f"{code} no"
+    assert outcome.weight is not Weight.GONE
 
 
 def test_silence_is_uncertain_and_keeps_why() -> None:
@@ -65,39 +68,56 @@ def test_jitter_adds_at_most_a_fifth(attempt: int, jitter: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "text", "suppress"),
+    ("code", "text", "weight"),
     [
-        (550, "5.1.1 no such mailbox", True),
-        (553, "5.1.3 bad address syntax", True),
-        (551, "5.1.6 moved, left no address", True),
-        (556, "5.1.10 the domain takes no mail", True),
-        (550, "5.1.1", True),
+        (550, "5.1.1 no such mailbox", Weight.GONE),
+        (551, "5.1.6 recipient unknown, moved, left no address", Weight.GONE),
+        (556, "5.1.10 the domain does not accept mail", Weight.GONE),
+        (550, "User unknown", Weight.GONE),
+        (550, "Unknown user: ada@example.org", Weight.GONE),
+        (550, "<ada@example.org>: Recipient does not exist", Weight.GONE),
+        (553, "no such user here", Weight.GONE),
+        # Either the code or the words say it, or they do not agree.
+        (550, "5.1.1", Weight.STRIKE),
+        (550, "5.1.0 address rejected", Weight.STRIKE),
+        (550, "5.2.1 mailbox disabled, user unknown", Weight.STRIKE),
+        (550, "mailbox unavailable", Weight.STRIKE),
+        (550, "5.7.1 user unknown", Weight.STRIKE),
         # The relay may have a broken resolver, and then it says this of everybody.
-        (550, "5.1.2 host unknown", False),
-        (550, "5.1.0 address rejected", False),
-        (550, "5.1.8 bad sender domain", False),
-        (550, "5.1.11 not the same as 5.1.1", False),
-        (550, "5.2.1 mailbox disabled, user unknown", False),
-        (552, "5.2.2 mailbox full", False),
-        (550, "5.7.1 blocked: too many messages to unknown user", False),
-        (550, "5.7.515 access denied, sender does not meet the requirements", False),
-        # Without an enhanced code only clear words count.
-        (550, "User unknown", True),
-        (550, "Unknown user: ada@example.org", True),
-        (550, "<ada@example.org>: Recipient does not exist", True),
-        (553, "no such user here", True),
-        (551, "no such mailbox", True),
-        (554, "user unknown", False),
-        (550, "mailbox unavailable", False),
-        (550, "user not local; please try elsewhere", False),
-        (550, "Sender verify failed: user unknown", False),
-        (550, "", False),
+        (550, "5.1.2 host unknown", Weight.STRIKE),
+        # Nobody knows what this means.
+        (550, "5.1.11 not the same as 5.1.1", Weight.STRIKE),
+        (554, "transaction failed", Weight.STRIKE),
+        (550, "", Weight.STRIKE),
+        (552, "5.2.2 mailbox full", Weight.NONE),
+        (552, "5.3.4 too large", Weight.NONE),
+        (554, "5.7.1 message rejected as spam", Weight.NONE),
+        (553, "5.6.7 no SMTPUTF8", Weight.NONE),
     ],
 )
-def test_only_a_reply_that_says_that_there_is_no_such_address_suppresses(
-    code: int, text: str, suppress: bool
+def test_only_a_reply_whose_code_and_words_agree_that_there_is_no_such_address_is_enough_by_itself(
+    code: int, text: str, weight: Weight
 ) -> None:
-    assert outcome_of(code, text) == Rejected(f"{code} {text}".strip(), suppress=suppress)
+    assert outcome_of(code, text) == Rejected(f"{code} {text}".strip(), weight)
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (550, "5.4.5 Daily user sending limit exceeded"),
+        (550, "5.1.8 bad sender domain"),
+        (550, "Sender verify failed: user unknown"),
+        (554, "5.7.1 blocked"),
+        (550, "5.7.1 blocked: too many messages to unknown user"),
+        (550, "5.7.515 access denied, sender does not meet the requirements"),
+        (550, "relay not permitted, authentication required"),
+        (535, "no"),
+    ],
+)
+def test_a_refusal_that_blames_us_is_tried_again_and_charged_to_nobody(code: int, text: str) -> None:
+    assert outcome_of(code, text) == Deferred(f"{code} {text}", NOW + timedelta(minutes=5))
+    reply = SmtpReply(code, text, elsewhere=True)
+    assert choose_outcome(reply, 3, NOW, jitter=1) == Deferred(str(reply), NOW)
 
 
 def test_a_temporary_reply_never_suppresses() -> None:

@@ -8,13 +8,13 @@ from datetime import date, timedelta
 
 import pytest
 
-from newsletter.deliver.outcome import Meaning, choose_outcome, read_hint, read_reply
+from newsletter.deliver.outcome import choose_outcome, read_hint
 from newsletter.deliver.relay_health import RelayHealth, note_failure, note_reply
 from newsletter.deliver.relays import PooledSession, Relay, RelayPool
 from newsletter.deliver.smtp import SmtpMailer
 from newsletter.errors import MailerError, StoreError
 from newsletter.model.ledger import PauseKind, RelayPause
-from newsletter.model.mail import Deferred, Envelope, Rejected, Silence, SmtpReply
+from newsletter.model.mail import Deferred, Envelope, Silence, SmtpReply
 from newsletter.model.readers import EmailAddress
 from newsletter.model.servers import RelayConfig
 from newsletter.storage import Database, SettingStore, open_database
@@ -75,6 +75,41 @@ async def test_another_stands_in_for_a_relay_that_cannot_be_used() -> None:
         first.greeting = "220 better"
         clock.at += timedelta(minutes=2)
         assert (await send(relays)).relay == "1"
+
+
+@pytest.mark.parametrize("text", ["5.7.1 blocked", "5.1.8 Sender address rejected: Domain not found"])
+async def test_another_stands_in_for_a_relay_that_finds_fault_with_us(text: str) -> None:
+    async with (
+        Sink(rcpt=f"550 {text}") as first,
+        Sink() as second,
+        pool(make_relay(first, "1"), make_relay(second, "2")) as relays,
+    ):
+        replies = [await send(relays) for _ in range(4)]
+
+    assert [(reply.relay, str(reply)[:3]) for reply in replies] == [("2", "250")] * 4
+
+
+async def test_what_is_wrong_with_a_mail_or_its_recipient_no_other_relay_is_asked_about() -> None:
+    async with (
+        Sink(rcpt="550 5.1.1 no such user") as first,
+        Sink() as second,
+        pool(make_relay(first, "1"), make_relay(second, "2")) as relays,
+    ):
+        assert (await send(relays)).relay == "1"
+        assert not second.messages
+
+
+async def test_a_refusal_of_us_after_the_message_goes_to_the_other_relay_at_once() -> None:
+    async with (
+        Sink(dot="550 5.4.5 Daily user sending limit exceeded") as first,
+        Sink() as second,
+        pool(make_relay(first, "1"), make_relay(second, "2")) as relays,
+    ):
+        reply = await send(relays)
+        assert isinstance(reply, SmtpReply)
+        assert (reply.relay, reply.elsewhere) == ("1", True)
+        assert choose_outcome(reply, 1, NOW, jitter=1) == Deferred(str(reply), NOW)
+        assert (await send(relays)).relay == "2"
 
 
 async def test_a_message_that_one_relay_may_have_taken_is_not_given_to_another() -> None:
@@ -251,16 +286,43 @@ async def test_a_refused_recipient_costs_nothing_of_the_daily_limit() -> None:
 # --- the health of a relay ----------------------------------------------------------------
 
 
-def test_refusals_by_policy_stop_a_relay_and_a_few_bad_addresses_do_not() -> None:
-    policy = health = RelayHealth()
-    for _ in range(5):
-        policy = note_reply(policy, SmtpReply(554, "5.7.1 blocked"), NOW)
-        health = note_reply(health, SmtpReply(550, "5.1.1 no such user"), NOW)
+@pytest.mark.parametrize(
+    ("text", "kind", "minutes"),
+    [
+        ("5.7.1 blocked", PauseKind.POLICY, 60),
+        ("5.7.25 no PTR", PauseKind.POLICY, 60),
+        ("5.1.8 Sender address rejected: Domain not found", PauseKind.UNUSABLE, 1),
+        ("5.4.5 Daily user sending limit exceeded", PauseKind.UNUSABLE, 1),
+    ],
+)
+def test_refusals_that_blame_us_stop_a_relay_when_they_come_in_a_row(
+    text: str, kind: PauseKind, minutes: int
+) -> None:
+    health = RelayHealth()
+    for _ in range(2):
+        health = note_reply(health, SmtpReply(550, text), NOW)
+    assert not health.is_paused(NOW), "it may have been two odd recipients"
+    health = note_reply(health, SmtpReply(550, text), NOW)
+    assert health.pause is not None
+    assert (health.pause.kind, health.pause.until) == (kind, NOW + timedelta(minutes=minutes))
 
-    assert policy.is_paused(NOW + timedelta(minutes=59))
-    assert policy.pause is not None
-    assert policy.pause.kind is PauseKind.POLICY
-    assert not health.is_paused(NOW)
+
+@pytest.mark.parametrize(
+    "text", ["5.1.1 no such user", "5.2.2 mailbox full", "5.6.0 content", "5.0.0 something odd"]
+)
+def test_refusals_that_blame_others_never_stop_a_relay(text: str) -> None:
+    health = RelayHealth()
+    for _ in range(30):
+        health = note_reply(health, SmtpReply(550, text), NOW)
+    assert health.pause is None
+
+
+def test_one_odd_recipient_among_many_stops_no_relay() -> None:
+    health = RelayHealth()
+    for n in range(40):
+        reply = SmtpReply(550, "Sender verify failed") if n % 10 == 0 else SmtpReply(250)
+        health = note_reply(health, reply, NOW)
+    assert health.pause is None
 
 
 def test_pauses_grow_until_something_is_taken() -> None:
@@ -288,37 +350,7 @@ def test_a_relay_that_is_told_to_be_slow_gets_gaps_that_shrink_again() -> None:
     assert health.gap_s == 0
 
 
-# --- what replies mean --------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("reply", "meaning"),
-    [
-        (SmtpReply(250, "2.0.0 ok"), Meaning.TAKEN),
-        (SmtpReply(421, "too many connections"), Meaning.SLOW_DOWN),
-        (SmtpReply(450, "4.7.1 rate limited"), Meaning.SLOW_DOWN),
-        (SmtpReply(450, "4.7.1 greylisted"), Meaning.LATER),
-        (SmtpReply(451, "4.3.0 try again"), Meaning.LATER),
-        (SmtpReply(552, "5.3.4 too big"), Meaning.TOO_LARGE),
-        (SmtpReply(552, "message size exceeds limit"), Meaning.TOO_LARGE),
-        (SmtpReply(552, "5.2.2 over quota"), Meaning.FULL),
-        (SmtpReply(553, "5.6.7 no SMTPUTF8"), Meaning.NO_UTF8),
-        (SmtpReply(550, "5.1.1 unknown"), Meaning.NO_SUCH_ADDRESS),
-        (SmtpReply(550, "no such user here"), Meaning.NO_SUCH_ADDRESS),
-        (SmtpReply(550, "no such user in sender callout"), Meaning.REFUSED),
-        (SmtpReply(554, "5.7.1 spam"), Meaning.POLICY),
-        (SmtpReply(554, "transaction failed"), Meaning.REFUSED),
-        (SmtpReply(550, "5.1.2 no such host"), Meaning.REFUSED),
-    ],
-)
-def test_what_a_reply_means(reply: SmtpReply, meaning: Meaning) -> None:
-    assert read_reply(reply) is meaning
-
-
-def test_only_a_missing_address_is_suppressed() -> None:
-    for text, suppress in (("5.1.1 unknown", True), ("5.7.1 blocked", False), ("5.2.2 full", False)):
-        outcome = choose_outcome(SmtpReply(550, text), 1, NOW, jitter=0)
-        assert outcome == Rejected(f"550 {text}", suppress)
+# --- how long to wait ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import insert
 
 from newsletter.model.ledger import State
-from newsletter.model.mail import Accepted, Rejected, Uncertain
+from newsletter.model.mail import Accepted, Rejected, Uncertain, Weight
 from newsletter.model.readers import Consent, ConsentMove
 from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.storage import Database, Ledger, RunStore, SubscriberStore
@@ -158,7 +158,7 @@ async def test_suppressed_addresses_are_counted_while_they_are(database: Databas
     instance = await given_instance(database)
     ada = await given_reader(database)
     delivery = await given_in_data(database, ada, instance)
-    await settle(Ledger(database), delivery, instance, Rejected("550 5.1.1 gone", suppress=True))
+    await settle(Ledger(database), delivery, instance, Rejected("550 5.1.1 gone", Weight.GONE))
     views = OperatorViews(database)
     assert await views.count_suppressed() == 1
     assert await views.load_next_due() is None

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from newsletter.compose.subscription import leave
 from newsletter.errors import StoreError
 from newsletter.model.ledger import DeliveryFilter
-from newsletter.model.mail import Rejected
+from newsletter.model.mail import Rejected, Weight
 from newsletter.model.readers import (
     AddressChange,
     Cadence,
@@ -145,7 +145,7 @@ async def test_suppression_holds_until_it_is_lifted_and_can_come_again(database:
     async def be_rejected(days: int) -> None:
         await given_queued(database, reader, days)
         delivery = await claim_one(database, instance, NOW + timedelta(days=days))
-        rejected = Rejected("550 5.1.1 no such user", suppress=True)
+        rejected = Rejected("550 5.1.1 no such user", Weight.GONE)
         await settle(ledger, delivery, instance, rejected)
 
     await be_rejected(0)

@@ -70,7 +70,8 @@ class Sink:
     """``async with Sink() as sink:`` listens on a loopback address at ``sink.port``.
 
     tls: wrap each connection at once. starttls: offer STARTTLS. logins: user to password; then MAIL needs
-    a login, in one of the ways of auths. greeting, ehlo, mail: replies to send instead of the usual ones. mute:
+    a login, in one of the ways of auths. greeting, ehlo, mail, rcpt, dot: replies to send instead of the usual
+    ones. mute:
     never greets. storm: see above. close_after: closes a connection after so many messages. close_idle_s: after so
     long without a command.
     hang_up_at: "connect" or "MAIL": closes the connection there instead of answering.
@@ -85,6 +86,8 @@ class Sink:
     greeting: str = "220 sink ready"
     ehlo: str = ""
     mail: str = ""
+    rcpt: str = ""
+    dot: str = ""
     mute: bool = False
     storm: bool = False
     hang_up_at: str = ""
@@ -275,6 +278,9 @@ class _Conversation:
         if scripted and refuses.get(scripted["what"]):
             await self._answer(scripted["code"])
             return
+        if self.sink.rcpt:
+            await self._say(self.sink.rcpt)
+            return
         self.rcpt_to = address
         await self._reach(Moment.RCPT)
         await self._say("250 2.1.5 ok")
@@ -314,8 +320,9 @@ class _Conversation:
             await self._answer(scripted["code"])
             self._forget()
             return
-        if what == "policy":
-            await self._say("554 5.7.1 your mail is not wanted here")
+        refusal = "554 5.7.1 your mail is not wanted here" if what == "policy" else self.sink.dot
+        if refusal:
+            await self._say(refusal)
             self._forget()
             return
         if what == "lostafterdot":

@@ -29,7 +29,7 @@ from newsletter.deliver.ledger_rules import (
 )
 from newsletter.errors import FellBehindError
 from newsletter.model.ledger import Close, DeliveryId, Frozen, InstanceId, Settle, State, Step
-from newsletter.model.mail import Rejected
+from newsletter.model.mail import Rejected, Weight
 from newsletter.storage.engine import Database, Store, insert_or_ignore, insert_or_update, writing
 from newsletter.storage.epoch import FORGOTTEN, EpochGuard
 from newsletter.storage.ledger.moves import move_counted, move_rows
@@ -139,7 +139,7 @@ def _write_steps(
     )
     move_counted(connection, filter(None, (choose_counted(step, row) for step, row in wanted)))
     for step, row in settled:
-        if isinstance(step.outcome, Rejected) and step.outcome.suppress:
+        if isinstance(step.outcome, Rejected) and step.outcome.weight is Weight.GONE:
             _suppress(connection, row, step.outcome.reply, now)
 
 

@@ -23,7 +23,7 @@ from newsletter.model.ledger import (
     State,
     Step,
 )
-from newsletter.model.mail import Accepted, Deferred, Rejected, Uncertain
+from newsletter.model.mail import Accepted, Deferred, Rejected, Uncertain, Weight
 from newsletter.model.readers import Subscriber
 from newsletter.model.reports import Report, ReportKind
 from newsletter.storage import Database, EvidenceStore, Ledger, SubscriberStore
@@ -172,7 +172,7 @@ ACTS: Sequence[tuple[str, Act, Sequence[Event]]] = (
     ("fence", record(lambda row: BeginData(row, 2, FROZEN)), [Event.FENCE]),
     ("accepted", answer(Accepted("250")), [Event.ACCEPT]),
     ("deferred", answer(Deferred("451", LATER)), [Event.DEFER]),
-    ("rejected", answer(Rejected("550", suppress=True)), [Event.REFUSE]),
+    ("rejected", answer(Rejected("550", Weight.GONE)), [Event.REFUSE]),
     ("silence", answer(Uncertain("none")), [Event.SILENCE]),
     ("empty", close(State.EMPTY), [Event.EMPTY]),
     ("suppressed", close(State.SUPPRESSED), [Event.FORBID]),
