@@ -16,18 +16,18 @@ def write_confirm(lang: Language, identity: Identity, address: str, url: str) ->
     name = clean(identity.name, 80)
     return Notice(
         subject=lang.say("Please confirm: {newsletter}", newsletter=name),
-        preheader=lang.say("One click, and the first digest is on its way. Without it nothing is sent."),
+        preheader=lang.say("One click, and your first digest is on its way. Until then, nothing is sent."),
         paragraphs=(
             lang.say(
-                "Somebody, we hope you, asked for {newsletter} to be sent to {address}.",
+                "We received a request to send {newsletter} to {address}.",
                 newsletter=name,
                 address=address,
             ),
-            lang.say("If it was not you, do nothing: without your confirmation you get no further mail."),
+            lang.say("If it was not you, ignore this mail: unless you confirm, you get no further mail."),
         ),
         button=lang.say("Yes, send it to me"),
         url=url,
-        why=lang.say("You get this mail once, because your address was entered."),
+        why=lang.say("You get this mail once because your address was entered."),
     )
 
 
@@ -35,23 +35,21 @@ def write_known(lang: Language, identity: Identity, url: str, *, is_paused: bool
     """Return the mail to somebody who subscribed again: they have it already; url leads to their preferences."""
     name = clean(identity.name, 80)
     stands = (
-        lang.say("You get {newsletter} at this address, and have paused it.", newsletter=name)
+        lang.say("You get {newsletter} at this address, but have paused it.", newsletter=name)
         if is_paused
-        else lang.say(
-            "You get {newsletter} at this address already, so nothing has changed.", newsletter=name
-        )
+        else lang.say("You already get {newsletter} at this address. Nothing has changed.", newsletter=name)
     )
     return Notice(
-        subject=lang.say("You have it already: {newsletter}", newsletter=name),
-        preheader=lang.say("Somebody, we hope you, subscribed with this address again. Nothing has changed."),
+        subject=lang.say("You already get {newsletter}", newsletter=name),
+        preheader=lang.say("This address was entered again to subscribe. Nothing has changed."),
         paragraphs=(
-            lang.say("Somebody, we hope you, entered this address to subscribe."),
+            lang.say("This address was entered to subscribe."),
             stands,
             lang.say("Topics, days and hour can be changed in your preferences."),
         ),
         button=lang.say("Your preferences"),
         url=url,
-        why=lang.say("You get this mail once, because your address was entered."),
+        why=lang.say("You get this mail once because your address was entered."),
     )
 
 
@@ -70,10 +68,12 @@ def write_changed(
         until = reader.next_due_at.astimezone(ZoneInfo(reader.cadence.zone)).date()
         facts.append(Fact(lang.say("Pause until"), lang.full_date(until)))
     elif reader.consent is Consent.PAUSED:
-        facts.append(Fact(lang.say("Subscription"), lang.say("You have a pause until you end it.")))
+        facts.append(
+            Fact(lang.say("Subscription"), lang.say("Your subscription is paused until you end the pause."))
+        )
     paragraphs = [lang.say("These are your preferences from now on.")]
     if has_page:
-        paragraphs.append(lang.say("If you did not change them, the link below sets them right."))
+        paragraphs.append(lang.say("If you did not make this change, correct it with the link below."))
     return Notice(
         subject=lang.say("Your preferences have changed: {newsletter}", newsletter=name),
         preheader=lang.say(
@@ -91,22 +91,22 @@ def write_old_address(lang: Language, identity: Identity, old: str, new: str, ur
     name = clean(identity.name, 80)
     return Notice(
         subject=lang.say("Another address for {newsletter}?", newsletter=name),
-        preheader=lang.say("One click, and we ask the new address as well. Without it nothing changes."),
+        preheader=lang.say(
+            "Confirm with one click, and we ask the new address too. Otherwise nothing changes."
+        ),
         paragraphs=(
             lang.say(
-                "Somebody, we hope you, asked on your page for {newsletter} to go to {new} and no longer to {old}.",
+                "We received a request to send {newsletter} to {new} instead of {old}.",
                 newsletter=name,
                 new=new,
                 old=old,
             ),
-            lang.say(
-                "After your click we ask the new address, too. Until it agrees everything stays as it is."
-            ),
-            lang.say("If it was not you, do nothing."),
+            lang.say("Once you confirm, we ask the new address too. Nothing changes until it confirms."),
+            lang.say("If it was not you, ignore this mail."),
         ),
         button=lang.say("Yes, that was me"),
         url=url,
-        why=lang.say("You get this mail once, because a change of your address was asked for."),
+        why=lang.say("You get this mail once because a change of your address was requested."),
     )
 
 
@@ -116,18 +116,18 @@ def write_new_address(lang: Language, identity: Identity, new: str, url: str) ->
     name = clean(identity.name, 80)
     return Notice(
         subject=lang.say("Please confirm your new address: {newsletter}", newsletter=name),
-        preheader=lang.say("One click, and from then on it comes here. Without it nothing is sent."),
+        preheader=lang.say("Confirm with one click, and it will be sent here. Otherwise nothing is sent."),
         paragraphs=(
             lang.say(
-                "Somebody, we hope you, gets {newsletter} and wants to have it sent to {address} from now on.",
+                "We received a request to send {newsletter} to {address} from now on.",
                 newsletter=name,
                 address=new,
             ),
-            lang.say("If it was not you, do nothing: without your confirmation you get no further mail."),
+            lang.say("If it was not you, ignore this mail: unless you confirm, you get no further mail."),
         ),
         button=lang.say("Yes, send it to me"),
         url=url,
-        why=lang.say("You get this mail once, because your address was entered."),
+        why=lang.say("You get this mail once because your address was entered."),
     )
 
 
@@ -136,22 +136,22 @@ def write_address_taken(lang: Language, identity: Identity, address: str, url: s
     the preferences of that one."""
     name = clean(identity.name, 80)
     return Notice(
-        subject=lang.say("You have a subscription already: {newsletter}", newsletter=name),
-        preheader=lang.say("So no other one can move to this address. Nothing has changed."),
+        subject=lang.say("You already have a subscription: {newsletter}", newsletter=name),
+        preheader=lang.say("So no other subscription can be moved to this address. Nothing has changed."),
         paragraphs=(
             lang.say(
-                "Somebody, we hope you, wanted to move a subscription of {newsletter} to {address}.",
+                "We received a request to move a {newsletter} subscription to {address}.",
                 newsletter=name,
                 address=address,
             ),
             lang.say(
-                "This address has a subscription of its own, and there is one at most. Nothing has changed."
+                "This address already has its own subscription, and it can have only one. Nothing has changed."
             ),
-            lang.say("Choose which one you keep: here are the preferences of this one."),
+            lang.say("Decide which one to keep; the link below opens the preferences of this one."),
         ),
         button=lang.say("Your preferences"),
         url=url,
-        why=lang.say("You get this mail once, because your address was entered."),
+        why=lang.say("You get this mail once because your address was entered."),
     )
 
 
@@ -160,14 +160,14 @@ def write_goodbye(lang: Language, identity: Identity, url: str) -> Notice:
     name = clean(identity.name, 80)
     return Notice(
         subject=lang.say("Goodbye from {newsletter}", newsletter=name),
-        preheader=lang.say("You are off the list, at once and for good. This is the last mail."),
+        preheader=lang.say("You are unsubscribed as of now. This is the last mail."),
         paragraphs=(
-            lang.say("You are off the list of {newsletter}. You get no further mail.", newsletter=name),
-            lang.say("Thank you for having read it."),
+            lang.say("You are unsubscribed from {newsletter}. You get no further mail.", newsletter=name),
+            lang.say("Thank you for reading."),
         ),
-        button=lang.say("Come back") if url else "",
+        button=lang.say("Subscribe again") if url else "",
         url=url,
-        why=lang.say("You get this mail once, because you unsubscribed."),
+        why=lang.say("You get this mail once because you unsubscribed."),
     )
 
 
@@ -177,8 +177,8 @@ def write_alert(
     """Return the mail to the operator about something that needs them. what is one sentence; advice says what to do."""
     name = clean(identity.name, 80)
     return Notice(
-        subject=lang.say("{newsletter} needs you: {what}", newsletter=name, what=clean(what, 100)),
-        preheader=lang.say("{newsletter} found something that it cannot set right itself.", newsletter=name),
+        subject=lang.say("{newsletter} needs attention: {what}", newsletter=name, what=clean(what, 100)),
+        preheader=lang.say("{newsletter} has a problem that needs your attention.", newsletter=name),
         paragraphs=tuple(advice),
         facts=tuple(facts),
         why=lang.say("You get this mail because you operate {newsletter}.", newsletter=name),
@@ -189,17 +189,19 @@ def write_login(lang: Language, identity: Identity, url: str, minutes: int, orig
     """Return the mail with the link that opens the operator's page once. origin says from where it was asked
     for, "" where that is not known."""
     name = clean(identity.name, 80)
-    facts = (Fact(lang.say("Asked for from"), clean(origin, 80)),) if origin else ()
+    facts = (Fact(lang.say("Requested from"), clean(origin, 80)),) if origin else ()
     return Notice(
         subject=lang.say("Log in to {newsletter}", newsletter=name),
-        preheader=lang.say("The link opens the operator's page, once. Ask for another one at any time."),
+        preheader=lang.say(
+            "The link opens the operator's page once. You can request another one at any time."
+        ),
         paragraphs=(
             lang.say_count(
-                "Somebody, we hope you, wants to see the operator's page. The link works once, for {number} minute.",
-                "Somebody, we hope you, wants to see the operator's page. The link works once, for {number} minutes.",
+                "We received a request to log in to the operator's page. The link works once, for {number} minute.",
+                "We received a request to log in to the operator's page. The link works once, for {number} minutes.",
                 minutes,
             ),
-            lang.say("If it was not you, do nothing: nobody gets in without this mail."),
+            lang.say("If it was not you, ignore this mail: nobody can log in without it."),
         ),
         facts=facts,
         button=lang.say("Log in"),

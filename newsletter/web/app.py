@@ -51,23 +51,23 @@ def build_app(site: Site, counters: WebCounters | None = None) -> Starlette:
         return site.not_found(request)
 
     async def away(request: Request, error: Exception) -> Response:
-        log.error("the store is away", page=_name_page(request), error=str(error))
+        log.error("the database is unavailable", page=_name_page(request), error=str(error))
         lang = site.choose_language(request)
         return site.message(
             request,
-            lang.say("Please come back in a minute"),
-            lang.say("Something that this page needs is away. Nothing is lost; try again soon."),
+            lang.say("Please try again in a minute"),
+            lang.say("This page is temporarily unavailable. Nothing is lost."),
             status=503,
             headers={"retry-after": "60"},
         )
 
     async def failed(request: Request, error: Exception) -> Response:
-        log.error("a page failed: a mistake of ours", page=_name_page(request), exc_info=error)
+        log.error("a page failed with an internal error", page=_name_page(request), exc_info=error)
         lang = site.choose_language(request)
         return site.message(
             request,
             lang.say("Something went wrong here"),
-            lang.say("It is our mistake, and it is written down. Nothing of what you asked for was done."),
+            lang.say("The error is ours and has been logged. Your request was not carried out."),
             status=500,
             headers=build_headers(is_secure=site.links.is_secure),  # this answer does not pass the guard
         )
@@ -85,7 +85,7 @@ def _handlers_of_work(site: Site) -> dict[Any, Callable[[Request, Exception], Aw
         return site.message(
             request,
             lang.say("Please wait a moment"),
-            lang.say("Many ask for this at the moment. Please try again soon."),
+            lang.say("We are very busy right now. Please try again in a moment."),
             status=503,
             headers={"retry-after": str(retry_after_s)},
         )
@@ -94,7 +94,7 @@ def _handlers_of_work(site: Site) -> dict[Any, Callable[[Request, Exception], Aw
         lang = site.choose_language(request)
         return site.message(
             request,
-            lang.say("This is too much to look for at once"),
+            lang.say("This search is too large"),
             lang.say("Please use fewer or simpler words."),
             status=422,
             headers={"cache-control": "no-store"},

@@ -190,7 +190,7 @@ def check_form(given: Given, offer: Offer, lang: Language, *, with_address: bool
     if with_address:
         address = parse("address", given.address, _read_address, lang.say("This is not an e-mail address."))
     name = parse(
-        "name", given.name, _read_name, lang.say("Please write a name in one line, at most 80 signs.")
+        "name", given.name, _read_name, lang.say("Please enter a name of at most 80 characters, on one line.")
     )
     read = read_own_topics(given, offer.library)
     mistakes += [
@@ -201,16 +201,19 @@ def check_form(given: Given, offer: Offer, lang: Language, *, with_address: bool
         "everything_else",
         given.everything_else,
         parse_everything_else,
-        lang.say("Please write a number from 0 to 50."),
+        lang.say("Please enter a number from 0 to 50."),
     )
     if not read.mistakes and read.topics_json == "[]" and rest == 0:
         mistakes.append(
             Mistake(
-                "own", lang.say("Choose a topic, or ask for papers outside your topics: this brings nothing.")
+                "own",
+                lang.say(
+                    "Choose at least one topic, or ask for papers outside your topics; else there is nothing to send."
+                ),
             )
         )
     days = parse("days", given.when, lambda when: _read_days(when, given), lang.say("Please choose a day."))
-    hour = parse("hour", given.hour, parse_hour, lang.say("Please write a time of day, such as 07:30."))
+    hour = parse("hour", given.hour, parse_hour, lang.say("Please enter a time of day, such as 07:30."))
     zone = parse("zone", given.zone, parse_zone, lang.say("This time zone is not known."))
     codes = [choice.value for choice in offer.languages]
     language = parse(

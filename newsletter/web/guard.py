@@ -100,7 +100,7 @@ class Guard:
     def _refuse(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
         if _has_two_lengths(scope):
-            return PlainTextResponse("this request has two lengths", 400, {"connection": "close"})
+            return PlainTextResponse("the length of the request is ambiguous", 400, {"connection": "close"})
         path = scope["path"].removeprefix(self._prefix)
         if path not in ANY_HOST and not self._is_ours(headers.get("host", "")):
             return PlainTextResponse("this host is not served here", 421)
@@ -112,7 +112,7 @@ class Guard:
                 "same-origin",
                 "none",
             ):
-                return PlainTextResponse("this form belongs to another site", 403)
+                return PlainTextResponse("this form was sent from another site", 403)
         return None
 
     def _is_ours(self, host: str) -> bool:
@@ -155,17 +155,17 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
     length = Headers(scope=scope).get("content-length", "0")
     # No number of Python's: those may have digits of any script, and an end to how many.
     if not re.fullmatch("[0-9]{1,12}", length) or int(length) > MAX_BODY_BYTES:
-        raise _BodyError(413, f"a request may have at most {MAX_BODY_BYTES} bytes")
+        raise _BodyError(413, f"the request is larger than {MAX_BODY_BYTES} bytes")
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise _BodyError(400, "the request ended early")
+                    raise _BodyError(400, "the request is incomplete")
                 body += message.get("body", b"")
                 if len(body) > MAX_BODY_BYTES:
-                    raise _BodyError(413, f"a request may have at most {MAX_BODY_BYTES} bytes")
+                    raise _BodyError(413, f"the request is larger than {MAX_BODY_BYTES} bytes")
                 if not message.get("more_body"):
                     return bytes(body)
     except TimeoutError as error:

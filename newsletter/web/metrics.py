@@ -35,13 +35,13 @@ class WebCounters:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "newsletter_web_requests",
-            "Requests answered, by page and class of status.",
+            "Requests answered, by page and status class.",
             ["page", "status"],
             registry=self._registry,
         )
         self._seconds = Histogram(
             "newsletter_web_seconds",
-            "From the head of a request to the end of its answer, by page.",
+            "Time from the request's head to the end of the response, by page.",
             ["page"],
             buckets=_BUCKETS,
             registry=self._registry,
@@ -90,7 +90,7 @@ def build_metrics_app(newsletter: Newsletter, counters: WebCounters) -> Starlett
         try:
             health, up = build_metrics(await newsletter.load_health()), 1
         except StoreError as error:
-            log.error("metrics without the store, which is away", error=str(error))
+            log.error("metrics without the database, which is unavailable", error=str(error))
             health, up = "", 0
         store = (
             "# HELP newsletter_store_up 1 while the database answers.\n"

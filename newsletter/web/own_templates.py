@@ -45,6 +45,6 @@ def _find_unknown(environment: jinja2.Environment, file: Path, known: frozenset[
     for name in sorted(unknown):
         lines = [node.lineno for node in tree.find_all(nodes.Name) if node.name == name]
         advice = did_you_mean(name, sorted(known))
-        message = f"{name!r} is no value of this page; {advice}"
+        message = f"{name!r} is not a value of this page; {advice}"
         problems.append(Problem(message, file=str(file), line=min(lines, default=0)))
     return sorted(problems, key=lambda problem: problem.line)

@@ -67,11 +67,10 @@ def show_dead_link(site: Site, request: Request) -> Response:
     lang = site.choose_language(request)
     return site.message(
         request,
-        lang.say("This link leads nowhere"),
-        lang.say("It may be cut: open it from the mail again, as a whole."),
+        lang.say("This link is not valid"),
+        lang.say("It may be incomplete. Open it again from the mail."),
         lang.say(
-            "If your address has changed, or your data was erased, older mails have links that hold no longer. The "
-            "newest mail has those that do."
+            "Links in older mails stop working when your address changes or your data is erased. Use the newest mail."
         ),
         status=404,
         headers=PRIVATE,

@@ -93,7 +93,9 @@ class RenderedPages:
                 if is_first:
                     self._checked_at = None
                     raise
-                log.warning("the archive is away; pages are given out as they were", error=str(error))
+                log.warning(
+                    "the database is unavailable; the last rendered pages are served", error=str(error)
+                )
         return self._version
 
     async def _render_once(

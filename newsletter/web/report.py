@@ -231,26 +231,26 @@ def build_charts(
         ),
         chart(
             "bounced",
-            lang.say("Came back"),
-            lang.say("Reports about our mail by day, {days}.", days=span),
+            lang.say("Bounces and complaints"),
+            lang.say("Bounces and complaints by day, {days}.", days=span),
             bounced,
             {
-                "hard": lang.say("failed for good"),
-                "soft": lang.say("failed for now"),
+                "hard": lang.say("hard bounces"),
+                "soft": lang.say("soft bounces"),
                 "complaint": lang.say("complaints"),
             },
         ),
         chart(
             "moved",
             lang.say("Joined and left"),
-            lang.say("Readers who joined and who left by day, {days}.", days=span),
+            lang.say("Readers who joined and who left, by day, {days}.", days=span),
             moved,
             {"joined": lang.say("joined"), "left": lang.say("left")},
         ),
         chart(
             "found",
             lang.say("New papers"),
-            lang.say("New papers by the source that brought them and by day, {days}.", days=span),
+            lang.say("New papers by source and day, {days}.", days=span),
             found,
             {name: name or lang.say("other sources") for name in sources},
         ),
@@ -278,7 +278,7 @@ def build_topics(lang: Language, counts: Sequence[tuple[str, int]]) -> Chart:
     return Chart(
         "topics",
         lang.say("Hits by topic"),
-        lang.say("How many papers each topic brought into the newest digests."),
+        lang.say("How many papers each topic contributed to the latest digests."),
         tuple(topic for topic, _ in shown),
         (Series(lang.say("papers"), tuple(number for _, number in shown)),),
     )

@@ -39,9 +39,9 @@ UNREAD_MS = 30_000
 _BACKLOG = 512
 _MOST_AT_ONCE = 500
 _LISTEN_ADVICE = {
-    errno.EADDRINUSE: "something else listens there; stop it, or name another port",
-    errno.EACCES: "this user may not listen there; name a port from 1024 on, and let a proxy have 80 and 443",
-    errno.EADDRNOTAVAIL: "this machine has no such address; name one of its own, such as 127.0.0.1",
+    errno.EADDRINUSE: "the port is in use; stop the other program, or choose another port",
+    errno.EACCES: "this user may not use the port; choose one from 1024 on, and let a proxy listen on 80 and 443",
+    errno.EADDRNOTAVAIL: "this machine does not have that address; use one of its own, such as 127.0.0.1",
 }
 
 

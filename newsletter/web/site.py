@@ -136,8 +136,8 @@ class Site:
         lang = self.choose_language(request)
         return self.message(
             request,
-            lang.say("There is no such page"),
-            lang.say("The address may be cut, or older than a change. Begin at the first page."),
+            lang.say("Page not found"),
+            lang.say("The address may be incomplete or out of date. Start from the home page."),
             status=404,
         )
 

@@ -54,7 +54,7 @@ class Queue:
     async def _wait(self, household: str, leaving: asyncio.Future[None]) -> None:
         of_one = sum(other.household == household for other in self._waiting)
         if len(self._waiting) >= self._most_waiting or of_one >= self._most_of_one:
-            raise BusyError("too many wait", retry_after_s=RETRY_AFTER_S)
+            raise BusyError("too many requests are waiting", retry_after_s=RETRY_AFTER_S)
         me = _Waiting(household, asyncio.get_running_loop().create_future())
         self._waiting.append(me)
         try:
@@ -64,7 +64,7 @@ class Queue:
             raise
         if not me.called.done():
             self._give_up(me)
-            raise LeftError("somebody left while they waited")
+            raise LeftError("the client disconnected while waiting")
 
     def _give_up(self, me: _Waiting) -> None:
         if me.called.done():  # called in the moment of giving up

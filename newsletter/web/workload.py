@@ -32,7 +32,7 @@ async def do_work(site: Site, request: Request, work: Callable[[Budget], Awaitab
     client = site.client_of(request)
     wait_s = site.limiter.test(WORK, client)
     if wait_s:
-        raise BusyError("this client has had its share of work", retry_after_s=wait_s)
+        raise BusyError("this client has used up its share of work", retry_after_s=wait_s)
     budget = _budget_of(request)
     spent_before_s = budget.spent_s
     leaving = asyncio.create_task(_cancel_when_left(request, budget))
@@ -43,7 +43,7 @@ async def do_work(site: Site, request: Request, work: Callable[[Budget], Awaitab
         leaving.cancel()
         site.limiter.charge(WORK, client, round((budget.spent_s - spent_before_s) / WORK_UNIT_S))
         if budget.is_cancelled:
-            raise LeftError("the client has left")
+            raise LeftError("the client has disconnected")
     return done
 
 

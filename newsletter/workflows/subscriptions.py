@@ -94,7 +94,7 @@ class Subscriptions:
             reader,
             ConsentMove.CHANGE,
             lambda before: subscription.change(before, wanted, now),
-            "on the page of preferences",
+            "on the preferences page",
             origin,
             is_as_shown,
         )

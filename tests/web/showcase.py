@@ -183,7 +183,9 @@ async def _let_go(newsletter: Newsletter, day: int) -> None:
         leaving = await newsletter.subscribers.load(EmailAddress(f"reader{day - 1}0@readers.example.net"))
         if leaving is not None and leaving.consent is Consent.CONFIRMED:
             subscriptions = await newsletter.subscriptions()
-            await subscriptions.leave(leaving.id, "left by one click", "192.0.2.0/24", is_told=False)
+            await subscriptions.leave(
+                leaving.id, "unsubscribed with one click", "192.0.2.0/24", is_told=False
+            )
 
 
 async def _collect(newsletter: Newsletter, day: date) -> None:

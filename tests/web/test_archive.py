@@ -178,7 +178,7 @@ async def test_paper_whose_key_is_an_address_has_a_page(site: Site, client: http
 
 async def test_withdrawn_paper_says_so(client: httpx2.AsyncClient) -> None:
     page = await load(client, "/papers/arxiv:2606.00105")
-    assert "Its authors have taken this paper back." in text_of(page, "main")
+    assert "The authors have withdrawn this paper." in text_of(page, "main")
 
 
 @pytest.mark.parametrize(

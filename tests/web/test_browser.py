@@ -214,7 +214,7 @@ async def subscribe(press: Press, page: Page, address: str, *, has_script: bool)
     await zone.select_option("Europe/Berlin")
     await asyncio.sleep(max(0.0, shown + 3.1 - asyncio.get_running_loop().time()))  # as long as people take
     await page.get_by_role("main").get_by_role("button", name="Subscribe").click()
-    await page.get_by_role("heading", name="Look into your mailbox").wait_for()
+    await page.get_by_role("heading", name="Check your mailbox").wait_for()
 
 
 async def confirm(press: Press, page: Page, address: str) -> None:
@@ -258,14 +258,14 @@ async def log_in_and_out(press: Press, browser: Browser) -> None:
         await page.goto(f"{press.url}/operate")
         await page.get_by_label("Your e-mail address").fill(OPERATOR)
         await page.get_by_role("button", name="Send me the link").click()
-        await page.get_by_role("heading", name="Look into your mailbox").wait_for()
+        await page.get_by_role("heading", name="Check your mailbox").wait_for()
         mail = await press.wait_for_mail(OPERATOR, "/confirm/")
         link = link_of(mail, "/confirm/")
         await page.goto(link)
         await page.get_by_role("button", name="Log in").click()
         await page.get_by_role("heading", name="How Test Papers is").wait_for()
         assert page.url == f"{press.url}/operate"
-        assert "Papers" in await page.locator("section", has_text="Its last looks").inner_text()
+        assert "Papers" in await page.locator("section", has_text="Latest polls").inner_text()
         await page.get_by_role("button", name="Log out").click()
         await page.get_by_role("button", name="Send me the link").wait_for()
         await page.goto(link)

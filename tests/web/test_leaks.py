@@ -67,5 +67,5 @@ async def test_a_database_that_is_away_is_told_by_the_name_of_the_page(
         answer = await client.get(path)
     said = capsys.readouterr().err
     assert answer.status_code == 503
-    assert "the store is away" in said
+    assert "the database is unavailable" in said
     assert path.rpartition("/")[2] not in said

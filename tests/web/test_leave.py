@@ -58,7 +58,7 @@ async def test_one_click_leaves_and_is_answered_directly(
     assert answer.status_code == 200
     assert not {"location", "set-cookie"} & set(answer.headers)
     assert (await load(site)).consent is Consent.LEFT
-    assert (await load_consents(site, reader))[-1] == ("left", "left by one click", "127.0.0.0/24")
+    assert (await load_consents(site, reader))[-1] == ("left", "unsubscribed with one click", "127.0.0.0/24")
     assert await load_notices(site, Kind.GOODBYE) == []
 
 
@@ -109,7 +109,7 @@ async def test_forged_link_says_so_to_a_person(site: Site, client: httpx2.AsyncC
         await client.post("/leave/abc", data={"do": "back"}),
     ):
         assert answer.status_code == 404
-        assert "leads nowhere" in answer.text
+        assert "is not valid" in answer.text
 
 
 async def test_leaving_on_the_page_says_goodbye_there_and_by_mail(
@@ -127,7 +127,7 @@ async def test_leaving_on_the_page_says_goodbye_there_and_by_mail(
     assert (await load(site)).consent is Consent.LEFT
     assert [record[:2] for record in await load_consents(site, reader)] == [
         ("confirmed", "added"),
-        ("left", "left on the web page"),
+        ("left", "unsubscribed on the web page"),
     ]
     ((address, subject, url),) = await load_notices(site, Kind.GOODBYE)
     assert (address, subject) == (reader.address, "Goodbye from Trending Papers")
@@ -137,7 +137,7 @@ async def test_leaving_on_the_page_says_goodbye_there_and_by_mail(
 @pytest.mark.parametrize(
     ("wish", "consent", "days", "says"),
     [
-        ("back", Consent.CONFIRMED, frozenset(range(7)), "You are back"),
+        ("back", Consent.CONFIRMED, frozenset(range(7)), "Welcome back"),
         ("fewer", Consent.CONFIRMED, frozenset({4}), "every Friday at 07:00"),
         ("pause-2", Consent.PAUSED, frozenset(range(7)), "1 July 2026"),
         ("pause-4", Consent.PAUSED, frozenset(range(7)), "15 July 2026"),

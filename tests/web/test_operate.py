@@ -438,7 +438,7 @@ async def test_the_page_tells_the_equation_the_uncertain_ones_and_the_sources(de
     assert "ada.secret@readers.example.net" not in page
     assert "&lt;b&gt;blog&lt;/b&gt;" in page
     assert "<script>1" not in page
-    assert "3 looks in a row have failed" in text
+    assert "3 failed polls in a row" in text
     assert "Hugging Face Daily Papers" in text
     assert page.count('<svg class="graph"') >= 2
     assert " style=" not in page
@@ -457,7 +457,7 @@ async def test_a_new_newsletter_has_a_page_too(tmp_path: Path, migrated_sqlite: 
         async with client_of(build_app(site)) as client:
             client.cookies.set(COOKIE, token, domain="127.0.0.1", path="/operate")
             page = (await client.get("/operate")).text
-    assert "No digest was due yet." in page
+    assert "No digest has been due yet." in page
     assert "<svg" not in page
 
 
@@ -514,6 +514,6 @@ async def test_a_step_of_the_clock_that_fails_is_told(small_desk: OperatorDesk) 
 
     page = (await small_desk.client.get("/operate")).text
 
-    assert "A step of the clock fails:" in page
+    assert "A scheduled step fails:" in page
     assert "&lt;i&gt;no room&lt;/i&gt;" in page
     assert "a broken mail" in page

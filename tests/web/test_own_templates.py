@@ -38,7 +38,7 @@ def test_a_value_that_the_page_does_not_have_is_told_with_the_nearest_one(own: P
         '{% extends "page.html.j2" %}\n{% block main %}\n{{ headnig }}{% endblock %}'
     )
     with pytest.raises(
-        TemplateError, match=r"message\.html\.j2:3: 'headnig' is no value of this page.*heading"
+        TemplateError, match=r"message\.html\.j2:3: 'headnig' is not a value of this page.*heading"
     ):
         check_own_templates(own, SHIPPED)
 
@@ -76,4 +76,4 @@ def test_template_check_looks_at_pages_too(tmp_path: Path, own: Path) -> None:
     (own / "message.html.j2").write_text("{{ headnig }}")
     done = house.run("template", "check")
     assert done.returncode == 2
-    assert "message.html.j2:1: 'headnig' is no value of this page" in done.stderr
+    assert "message.html.j2:1: 'headnig' is not a value of this page" in done.stderr

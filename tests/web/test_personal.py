@@ -239,7 +239,7 @@ async def test_erased_readers_are_in_no_table_and_all_counts_stay(
     answer = await client.post(path + "/erase", data={"sure": "yes"})
 
     assert answer.status_code == 200
-    assert "You are erased" in answer.text
+    assert "Your data is erased" in answer.text
     assert await find_text(database, *traces) == []
     assert await site.newsletter.ledger.reads.load_counts() == counts
     assert (await client.get(path)).status_code == 404

@@ -227,7 +227,7 @@ async def test_saving_what_is_shown_changes_nothing(site: Site, client: httpx2.A
         path, data={**FORM, "own": lines, "topic": picked, "version": read_version(shown)}
     )
 
-    assert "Nothing is different" in answer.text
+    assert "Nothing was changed" in answer.text
     assert await take_snapshot(site.newsletter.database) == before
 
 
@@ -283,7 +283,7 @@ async def test_a_page_that_is_older_than_the_reader_saves_nothing(
 async def test_what_happens_between_reading_and_writing_is_not_undone(site: Site) -> None:
     reader = await load(site)
     shown = version_of(reader)
-    await site.subscriptions.leave(reader.id, "left by one click", is_told=False)
+    await site.subscriptions.leave(reader.id, "unsubscribed with one click", is_told=False)
 
     changed = await site.subscriptions.change(
         reader.id, replace(reader, name="New"), "", lambda now: version_of(now) == shown
@@ -331,8 +331,8 @@ async def test_pause_until_a_day_and_its_end(site: Site, client: httpx2.AsyncCli
     reader = await load(site)
     assert (reader.consent, reader.file_owned) == (Consent.PAUSED, True)
     assert (reader.wake_at, reader.next_due_at) == (at("2026-06-30 07:00"), at("2026-07-01 07:00"))
-    assert "You have a pause. The next digest comes on Wednesday, 1 July 2026." in paused.text
-    assert (await load_consents(site, reader))[-1] == ("paused", "on the page of preferences", "127.0.0.0/24")
+    assert "Your subscription is paused. The next digest comes on Wednesday, 1 July 2026." in paused.text
+    assert (await load_consents(site, reader))[-1] == ("paused", "on the preferences page", "127.0.0.0/24")
 
     # Another hour does not end the pause.
     await save(client, path, hour="09:30")
@@ -382,13 +382,13 @@ async def test_who_has_left_comes_back_by_the_link_in_the_goodbye_mail(
 
 async def test_saving_does_not_bring_back_who_has_left(site: Site, client: httpx2.AsyncClient) -> None:
     reader = await load(site)
-    await site.subscriptions.leave(reader.id, "left by one click", is_told=False)
+    await site.subscriptions.leave(reader.id, "unsubscribed with one click", is_told=False)
 
     saved = await save(client, own_path(site, reader), hour="09:00")
 
     left = await load(site)
     assert (left.consent, left.cadence) == (Consent.LEFT, make_cadence(hour="09:00"))
-    assert "as soon as you come back" in saved.text
+    assert "when you subscribe again" in saved.text
     assert await load_notices(site, Kind.CHANGED) == []
 
 
@@ -494,7 +494,7 @@ async def test_nobody_learns_whether_an_address_is_known(site: Site, client: htt
 
     notices = await load_notices(site, Kind.CONFIRM)
     assert [(to, subject) for to, subject, _ in notices if to == other.address] == [
-        (other.address, "You have a subscription already: Trending Papers")
+        (other.address, "You already have a subscription: Trending Papers")
     ]
     (taken_link,) = [url for to, _, url in notices if to == other.address]
     assert taken_link == site.links.base + own_path(site, other)
@@ -518,7 +518,7 @@ async def test_an_address_that_was_taken_meanwhile_stays_with_who_has_it(
     assert (await load(site)).id == reader.id
     assert (await load(site, NEW)).id == other.id
     to, subject, url = (await load_notices(site, Kind.CONFIRM))[-1]
-    assert (to, subject) == (NEW, "You have a subscription already: Trending Papers")
+    assert (to, subject) == (NEW, "You already have a subscription: Trending Papers")
     assert url.endswith(own_path(site, other))
 
 

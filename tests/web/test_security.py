@@ -165,7 +165,7 @@ async def test_forms_of_other_sites_are_refused_by_every_page_that_takes_one(sma
                     fill_path(path, token=token), data={"sure": "yes"}, headers={**headers, **logged_in}
                 )
                 statuses.add(answer.status_code)
-                assert answer.text == "this form belongs to another site"
+                assert answer.text == "this form was sent from another site"
 
     assert len(posts) >= 8
     assert statuses == {403}

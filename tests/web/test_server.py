@@ -201,7 +201,7 @@ def test_a_taken_port_is_told_by_its_name_in_the_configuration(host: str) -> Non
 
 
 def test_an_address_of_another_machine_is_told() -> None:
-    with pytest.raises(ListenError, match="this machine has no such address"):
+    with pytest.raises(ListenError, match="this machine does not have that address"):
         bind(Listen("192.0.2.1", 0), "web.listen")
 
 
@@ -231,7 +231,7 @@ def test_serve_with_a_port_that_is_taken_says_so_and_could_not_run(tmp_path: Pat
         )
         done = house.run("serve")
     assert done.returncode == 3
-    assert f"web.listen: cannot listen on 127.0.0.1:{port}: something else listens there" in done.stderr
+    assert f"web.listen: cannot listen on 127.0.0.1:{port}: the port is in use" in done.stderr
 
 
 @pytest.mark.parametrize("command", [("serve",), ("run", "--web")])

@@ -146,8 +146,8 @@ async def test_pressing_again_says_that_it_stands(visit: Visit) -> None:
     looked = await visit.client.get(path)
 
     assert again.status_code == looked.status_code == 200
-    assert "You had confirmed this already" in again.text
-    assert "You had confirmed this already" in looked.text
+    assert "You have already confirmed this" in again.text
+    assert "You have already confirmed this" in looked.text
     assert await take_snapshot(visit.site.newsletter.database) == before
 
 
@@ -291,7 +291,7 @@ async def test_mailbox_says_what_the_page_does_not(visit: Visit) -> None:
         await visit.subscribe(f"203.0.113.{number}", address=address)
 
     subjects = {address: subject for address, subject, _ in await load_notices(visit.site, Kind.CONFIRM)}
-    known, asks = "You have it already: Trending Papers", "Please confirm: Trending Papers"
+    known, asks = "You already get Trending Papers", "Please confirm: Trending Papers"
     assert subjects == {
         people["unknown"]: asks,
         people["confirmed"]: known,
@@ -347,8 +347,8 @@ async def test_trap_is_answered_like_everybody_and_nothing_is_kept(visit: Visit)
 @pytest.mark.parametrize(
     ("age", "says"),
     [
-        (timedelta(seconds=2), "quicker than people"),
-        (timedelta(hours=13), "for too long"),
+        (timedelta(seconds=2), "unusually fast"),
+        (timedelta(hours=13), "has expired"),
         (-timedelta(hours=1), ""),
     ],
     ids=str,
@@ -396,7 +396,7 @@ async def test_mistakes_are_shown_and_everything_stays(visit: Visit) -> None:
         "This is not an e-mail address.",
         "<mark>titel:robot</mark>",
         "did you mean &#39;title:&#39;",
-        "Please write a time of day",
+        "Please enter a time of day",
         'value="nobody"',
         "whales\ntitel:robot</textarea>",
         'value="Asia/Calcutta" selected',
@@ -481,7 +481,7 @@ async def test_preview_shows_what_would_have_come_and_keeps_the_form(visit: Visi
     assert shown.status_code == 200
     assert "Retrieval-augmented generation, measured" in shown.text
     assert "Matched “retrieval” in the title" in shown.text
-    assert "Nothing in these days" in shown.text
+    assert "Nothing found in this period" in shown.text
     assert "retrieval\nnothing at all</textarea>" in shown.text
     assert 'value="09:15"' in shown.text
     assert await load_notices(visit.site, Kind.CONFIRM) == []
@@ -670,7 +670,7 @@ async def test_a_link_that_is_older_than_the_preferences_leaves_them_alone(visit
     assert (await visit.client.post(older)).status_code == 410
 
     assert (await load(visit.site, NEW)).topics_json == '["whales"]'
-    assert "You had confirmed this already" in (await visit.client.post(newer)).text
+    assert "You have already confirmed this" in (await visit.client.post(newer)).text
 
 
 async def given_suppressed(site: Site, address: str, *, is_complaint: bool) -> None:

@@ -58,11 +58,11 @@ async def test_what_was_cut_short_says_so_and_counts_nothing(
         for answer in (piece, page):
             assert answer.status_code == 200, topic
             assert "too much to try at once" in answer.text, topic
-            assert "No paper in the last seven days" not in answer.text
+            assert "No papers in the last seven days" not in answer.text
             assert 'class="count">0<' not in answer.text
     for path in ("/search", "/search.atom", "/search.json"):
         answer = await browser.get(path, params={"q": "agents AND NOT whale"})
-        assert (answer.status_code, "too much" in answer.text) == (422, True)
+        assert (answer.status_code, "too large" in answer.text) == (422, True)
         assert "public" not in answer.headers["cache-control"]
     # Plain words cost no such work.
     assert (await browser.get("/search", params={"q": "agents"})).status_code == 200
@@ -84,7 +84,7 @@ async def test_beyond_a_short_queue_one_is_asked_to_come_back(
     ):
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
-        assert "Please try again soon" in answer.text
+        assert "Please try again in a moment" in answer.text
     assert (
         "agent" in (await browser.get("/subscribe", params={"topic": "agent"})).text
     )  # what was typed stays

@@ -34,16 +34,16 @@ async def ask_for_address(site: Site, request: Request) -> Response:
         wrong = (
             lang.say("This is not an e-mail address.")
             if new is None
-            else lang.say("This is the address that you have.")
+            else lang.say("This is already your address.")
         )
-        heading = lang.say("Please look at the address once more")
+        heading = lang.say("Please check the address")
         return site.message(request, heading, wrong, status=422, language=lang, headers=PRIVATE, onward=back)
     now = site.newsletter.clock.now()
     if not await _open_desk(site).ask(reader, new, site.origin_of(request), now):
         return site.message(
             request,
-            lang.say("That was asked often enough today"),
-            lang.say("Your mailbox has our mails about it. If none has come, try again tomorrow."),
+            lang.say("Too many requests today"),
+            lang.say("Our mails about it are in your mailbox. If none has arrived, try again tomorrow."),
             status=429,
             language=lang,
             headers=PRIVATE,
@@ -51,11 +51,11 @@ async def ask_for_address(site: Site, request: Request) -> Response:
         )
     return site.message(
         request,
-        lang.say("Look into your present mailbox"),
+        lang.say("Check your current mailbox"),
         lang.say(
-            "We have asked {old} by mail. After your click there we ask {new}.", old=reader.address, new=new
+            "We have sent a mail to {old}. Once you confirm there, we ask {new}.", old=reader.address, new=new
         ),
-        lang.say("Until both have agreed everything stays as it is."),
+        lang.say("Nothing changes until both addresses have confirmed."),
         language=lang,
         headers=PRIVATE,
         onward=back,
@@ -71,14 +71,14 @@ async def show_address(site: Site, request: Request, confirmation: Confirmation)
         return _show_over(site, request)
     if move.step is Step.OLD:
         says = lang.say(
-            "It goes to {old} now. After your click we ask {new} as well.", old=move.old, new=move.new
+            "It is now sent to {old}. Once you confirm, we ask {new} too.", old=move.old, new=move.new
         )
     else:
         # Nothing of the reader: this may be the mailbox of somebody else.
-        says = lang.say("From then on it comes to {new}.", new=move.new)
+        says = lang.say("From then on it is sent to {new}.", new=move.new)
     return site.message(
         request,
-        lang.say("Shall {newsletter} come to another address?", newsletter=site.identity.name),
+        lang.say("Send {newsletter} to another address?", newsletter=site.identity.name),
         says,
         button=lang.say("Yes, that was me") if move.step is Step.OLD else lang.say("Yes, send it to me"),
         action=request.url.path,
@@ -99,22 +99,20 @@ async def finish_address(site: Site, request: Request, confirmation: Confirmatio
     if moved is Moved.ASKED:
         return site.message(
             request,
-            lang.say("Now look into your new mailbox"),
-            lang.say("We have asked {new} by mail. After your click there it is done.", new=move.new),
+            lang.say("Now check your new mailbox"),
+            lang.say("We have sent a mail to {new}. Confirm there to finish.", new=move.new),
             language=lang,
             headers=PRIVATE,
         )
     if moved is Moved.TAKEN:
         return site.message(
             request,
-            lang.say("This cannot be done"),
+            lang.say("This is not possible"),
             lang.say(
-                "{new} has a subscription of its own. We have mailed it where its preferences are.",
+                "{new} already has its own subscription. We have mailed it a link to its preferences.",
                 new=move.new,
             ),
-            lang.say(
-                "Nothing has changed. Choose which of the two you keep, and unsubscribe from the other."
-            ),
+            lang.say("Nothing has changed. Decide which of the two to keep, and unsubscribe from the other."),
             status=409,
             language=lang,
             headers=PRIVATE,
@@ -124,8 +122,8 @@ async def finish_address(site: Site, request: Request, confirmation: Confirmatio
         await site.newsletter.ledger.planning.queue_notice(site.subscriptions.write_changed(reader, now), now)
     return site.message(
         request,
-        lang.say("It comes to {new} from now on", new=move.new),
-        lang.say("Links to preferences in older mails hold no longer; those to unsubscribe do."),
+        lang.say("From now on it is sent to {new}", new=move.new),
+        lang.say("Links to preferences in older mails no longer work; links to unsubscribe still do."),
         language=lang,
         headers=PRIVATE,
         onward=(
@@ -163,8 +161,8 @@ def _show_over(site: Site, request: Request) -> Response:
     lang = site.choose_language(request)
     return site.message(
         request,
-        lang.say("This link is too old"),
-        lang.say("It worked for seven days, or the address has changed since. Nothing was done."),
+        lang.say("This link has expired"),
+        lang.say("It was valid for seven days, or the address has changed since. Nothing was changed."),
         status=410,
         headers=PRIVATE,
     )

@@ -66,7 +66,7 @@ def _show_dead(site: Site, request: Request) -> Response:
     return site.message(
         request,
         lang.say("This link does not work"),
-        lang.say("It is cut, or so old that what it confirms is forgotten. Please ask again."),
+        lang.say("It is incomplete or has expired. Please ask for a new one."),
         status=404,
         headers=PRIVATE,
     )
@@ -151,8 +151,10 @@ def _show_late(site: Site, request: Request) -> Response:
     lang = site.choose_language(request)
     return site.message(
         request,
-        lang.say("This link is too old"),
-        lang.say("It worked for seven days. Nothing was sent and nothing is kept; you can subscribe again."),
+        lang.say("This link has expired"),
+        lang.say(
+            "It was valid for seven days. Nothing was sent and nothing is stored; you can subscribe again."
+        ),
         status=410,
         headers=PRIVATE,
     )
@@ -164,9 +166,9 @@ def _show_out_of_date(site: Site, request: Request, reader: Subscriber) -> Respo
         request,
         lang.say("This link is out of date"),
         lang.say(
-            "Since it was asked for, this address has unsubscribed, confirmed a newer mail or changed its preferences."
+            "Since then, this address has unsubscribed, confirmed a newer mail or changed its preferences."
         ),
-        lang.say("That stays as it is, and nothing was changed now. You can subscribe again at any time."),
+        lang.say("This link has changed nothing. You can subscribe again at any time."),
         status=410,
         language=lang,
         headers=PRIVATE,

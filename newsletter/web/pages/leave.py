@@ -33,8 +33,8 @@ UNDO_FOR = timedelta(days=1)
 PAUSES = (2, 4)
 """Weeks."""
 
-_BY_ONE_CLICK = "left by one click"
-_ON_THE_PAGE = "left on the web page"
+_BY_ONE_CLICK = "unsubscribed with one click"
+_ON_THE_PAGE = "unsubscribed on the web page"
 
 
 async def show_leave(site: Site, request: Request) -> Response:
@@ -49,7 +49,7 @@ async def show_leave(site: Site, request: Request) -> Response:
     return site.message(
         request,
         lang.say("Unsubscribe from {newsletter}?", newsletter=site.identity.name),
-        lang.say("One click, and you get no further mail. You need no password and give no reason."),
+        lang.say("One click, and you get no further mail. No password and no reason needed."),
         button=lang.say("Unsubscribe"),
         action=request.url.path,
         fields={"do": "leave"},
@@ -130,10 +130,10 @@ def _show_instead(site: Site, request: Request, reader: Subscriber, lang: Langua
     assert reader.next_due_at is not None
     next_on = lang.full_date(local_date(reader, reader.next_due_at))
     if reader.consent is Consent.PAUSED:
-        heading = lang.say("You have a pause")
-        says = lang.say("You get nothing until then. The next digest comes on {day}.", day=next_on)
+        heading = lang.say("Your subscription is paused")
+        says = lang.say("You get no mail until then. Your next digest comes on {day}.", day=next_on)
     else:
-        heading = lang.say("You are back")
+        heading = lang.say("Welcome back")
         says = lang.say(
             "You get one digest {cadence}. The next one comes on {day}.", cadence=cadence, day=next_on
         )

@@ -100,7 +100,7 @@ async def ask_for_link(site: Site, request: Request) -> Response:
         return site.message(
             request,
             lang.say("Please wait a moment"),
-            lang.say("This was asked for too often. Please come back later."),
+            lang.say("Too many requests. Please try again later."),
             status=429,
             headers={**PRIVATE, "retry-after": str(wait)},
         )
@@ -111,7 +111,7 @@ async def ask_for_link(site: Site, request: Request) -> Response:
     await asyncio.sleep(max(0.0, began + ANSWER_AFTER_S - asyncio.get_running_loop().time()))
     return site.message(
         request,
-        lang.say("Look into your mailbox"),
+        lang.say("Check your mailbox"),
         lang.say("If this address belongs to an operator of this newsletter, a link is on its way to it."),
         lang.say_count(
             "It works once, for {number} minute.",
@@ -126,7 +126,7 @@ async def mail_link(site: Site, request: Request, address: EmailAddress) -> None
     """Queue the mail with a link for an operator's address, unless it got many of them lately."""
     now = site.newsletter.clock.now()
     if not await site.by_mail.may_ask(LOGGING_IN, address, now):
-        log.warning("many links to log in were asked for; no further one is sent now", address=address)
+        log.warning("too many login links were requested; no further one is sent for now", address=address)
         return
     origin = site.origin_of(request)
     reader = await find_recipient(address, site.newsletter.subscribers, now)
@@ -147,7 +147,7 @@ async def show_login(site: Site, request: Request, confirmation: Confirmation) -
     return site.message(
         request,
         lang.say("Log in to the operator's page"),
-        lang.say("Only in this browser, and for twelve hours."),
+        lang.say("You stay logged in for twelve hours, in this browser only."),
         button=lang.say("Log in"),
         action=request.url.path,
         headers=PRIVATE,
@@ -260,8 +260,8 @@ def _show_late(site: Site, request: Request) -> Response:
     lang = site.choose_language(request)
     return site.message(
         request,
-        lang.say("This link is used up"),
-        lang.say("It works once, and not for long. Ask for another one where you asked for this one."),
+        lang.say("This link no longer works"),
+        lang.say("It works once and only for a short time. Request a new one on the login page."),
         status=410,
         headers=PRIVATE,
     )

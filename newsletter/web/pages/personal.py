@@ -31,7 +31,7 @@ async def erase(site: Site, request: Request) -> Response:
     lang = language_of(site, request, reader)
     fields = await read_fields(request)
     again = {
-        "button": lang.say("Erase everything about me"),
+        "button": lang.say("Erase all my data"),
         "action": request.url.path,
         "fields": {"sure": "yes"},
         "language": lang,
@@ -40,9 +40,9 @@ async def erase(site: Site, request: Request) -> Response:
     if fields.get("sure") != ["yes"]:
         return site.message(
             request,
-            lang.say("Shall everything about you be erased?"),
+            lang.say("Erase all your data?"),
             lang.say(
-                "It cannot be undone: your topics, what was sent to you, and the record of your consent go."
+                "This cannot be undone. Your topics, your past digests and the record of your consent are deleted."
             ),
             status=422,
             **again,
@@ -57,13 +57,14 @@ async def erase(site: Site, request: Request) -> Response:
         )
     return site.message(
         request,
-        lang.say("You are erased"),
-        lang.say("Nothing here names you any more, and you get no further mail. We counted how many mails went out on "
-                 "each day; these numbers stay."),
-        lang.say("If your address once refused our mail, it stays on the list of those that are never mailed."),
+        lang.say("Your data is erased"),
+        lang.say(
+            "You get no further mail. We keep only how many mails were sent each day, which identifies nobody."
+        ),
+        lang.say("If your address has refused our mail, it stays on the list of addresses that get no mail."),
         language=lang,
         headers=PRIVATE,
-    )  # fmt: skip
+    )
 
 
 PAGES = (

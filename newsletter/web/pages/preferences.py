@@ -57,7 +57,7 @@ from newsletter.web.site import Site
 from newsletter.web.workload import do_work
 from newsletter.workflows.subscriptions import name_topics
 
-_HOW = "on the page of preferences"
+_HOW = "on the preferences page"
 
 
 class Change(NamedTuple):
@@ -113,7 +113,7 @@ async def save_preferences(site: Site, request: Request) -> Response:
         after = replace(after, language="")  # who did not choose follows the newsletter
     changes = list_changes(lang, site, reader, after)
     if not changes:
-        return await _show(site, request, reader, notice=lang.say("Nothing is different: it stays as it is."))
+        return await _show(site, request, reader, notice=lang.say("Nothing was changed."))
     if fields.get("version") != [version_of(reader)]:
         return await _show_stale(site, request, reader, checked)
     moved = await site.subscriptions.change(reader.id, after, site.origin_of(request), _is_as_shown(reader))
@@ -195,7 +195,7 @@ async def _show_stale(
 ) -> Response:
     lang = language_of(site, request, reader)
     notice = lang.say(
-        "Something was changed elsewhere while this page was open, so nothing was saved. Please look once more."
+        "Your preferences were changed elsewhere while this page was open, so nothing was saved. Please check again."
     )
     return await _show(site, request, reader, checked, notice=notice, status=409)
 
@@ -287,10 +287,10 @@ def write_state(lang: Language, reader: Subscriber) -> str:
         case Consent.UNCONFIRMED:
             return lang.say("You have not confirmed yet and get no digest.")
         case Consent.PAUSED if pause_ends_on(reader) is None:
-            return lang.say("You have a pause until you end it.")
+            return lang.say("Your subscription is paused until you end the pause.")
         case Consent.PAUSED:
             return lang.say(
-                "You have a pause. The next digest comes on {day}.", day=_write_next(lang, reader)
+                "Your subscription is paused. The next digest comes on {day}.", day=_write_next(lang, reader)
             )
         case Consent.CONFIRMED:
             cadence = write_cadence(lang, reader.cadence)

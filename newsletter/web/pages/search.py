@@ -74,7 +74,7 @@ def refuse_query(site: Site, request: Request, question: Question) -> Response |
     return site.message(
         request,
         lang.say("Please wait a moment"),
-        lang.say("That was a lot of searching. Try again in a minute; plain words work at once."),
+        lang.say("Too many searches. Try again in a minute; plain words still work."),
         status=429,
         headers={"retry-after": str(wait_s)},
     )

@@ -105,21 +105,21 @@ def write_state(lang: Language, state: State) -> str:
         case State.QUEUED | State.CLAIMED | State.IN_DATA:
             return lang.say("On its way")
         case State.DEFERRED:
-            return lang.say("Your mail server asked us to wait; we try again")
+            return lang.say("Your mail server asked us to wait; we will try again")
         case State.ACCEPTED:
             return lang.say("Delivered to your mail server")
         case State.REJECTED:
             return lang.say("Refused by your mail server")
         case State.SUPPRESSED:
-            return lang.say("Not sent: you had a pause, had left, or your address refused mail")
+            return lang.say("Not sent: you had paused or unsubscribed, or your address refused mail")
         case State.EXPIRED:
             return lang.say("Not sent in time; the next digest covers its days")
         case State.UNCERTAIN:
-            return lang.say("Perhaps delivered: the connection broke before the answer came")
+            return lang.say("Possibly delivered: the connection broke before the reply arrived")
         case State.EMPTY:
             return lang.say("No mail: there was nothing new in your topics")
         case State.SKIPPED:
-            return lang.say("Not sent: we were not at work then; the next digest covers its days")
+            return lang.say("Not sent: our service was down; the next digest covers its days")
 
 
 def _list_topics(lang: Language, delivery: Delivery) -> list[TopicView]:
@@ -157,11 +157,11 @@ def _write_outcome(lang: Language, outcome: State) -> str:
         case State.ACCEPTED:
             return lang.say("accepted")
         case State.DEFERRED:
-            return lang.say("to be tried again")
+            return lang.say("will be retried")
         case State.REJECTED:
             return lang.say("refused")
         case _:
-            return lang.say("no clear answer")
+            return lang.say("no clear reply")
 
 
 def _parse_date(text: str) -> date | None:

@@ -127,12 +127,8 @@ def open_desk(site: Site) -> Desk:
 
 def _explain(lang: Language, age: FormAge) -> str:
     if age is FormAge.TOO_NEW:
-        return lang.say(
-            "That was quicker than people are. Please look at it once more and press the button again."
-        )
-    return lang.say(
-        "This form has lain open for too long. Please look at it once more and press the button again."
-    )
+        return lang.say("The form was sent unusually fast. Please check it and press the button again.")
+    return lang.say("This form has expired. Please check it and press the button again.")
 
 
 def refuse(site: Site, request: Request, limit: Limit) -> Response | None:
@@ -145,8 +141,8 @@ def refuse(site: Site, request: Request, limit: Limit) -> Response | None:
         request,
         lang.say("Please wait a moment"),
         lang.say_count(
-            "This was asked for too often from where you are. Please come back in {number} second.",
-            "This was asked for too often from where you are. Please come back in {number} seconds.",
+            "Too many requests from your network. Please try again in {number} second.",
+            "Too many requests from your network. Please try again in {number} seconds.",
             wait,
         ),
         status=429,
