@@ -189,7 +189,7 @@ def main() -> None:
     arguments = parser.parse_args()
     ours, flufl = measure(arguments.data, ask_ours), measure(arguments.data, ask_flufl)
     console = Console(highlight=False)
-    table = Table("", "newsletter", "flufl.bounce alone", "target", title="mail about our mail")
+    table = Table("", "newsletter", "flufl.bounce alone", "target", title="the bounce mailbox")
     for name, of, most, target in (
         ("wrongly suppressed", "wrongly_suppressed", "labelled", "at most 1 %"),
         ("reports (RFC 3464): kind right", "reports_kind_right", "reports", "97 %"),

@@ -31,7 +31,7 @@ def parse_address(text: str) -> EmailAddress:
     address = text.strip()
     if len(address) > MOST_CHARS:
         raise AddressError(
-            f"{address[:40] + '…'!r} has more than {MOST_CHARS} characters; no mail reaches it"
+            f"{address[:40] + '…'!r} has more than {MOST_CHARS} characters and cannot receive mail"
         )
     plain = _PLAIN.fullmatch(address)
     domain = _check_domain(plain[2]) if plain else ""

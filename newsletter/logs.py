@@ -76,7 +76,7 @@ class _Handler(logging.StreamHandler[Any]):
         """Say that a line is missing; logging would print its values in its place."""
         error = sys.exc_info()[1]
         if error is not None and sys.stderr is not None and not isinstance(error, OSError):
-            print(f"a line of the log could not be written: {word_error(error)}", file=sys.stderr)
+            print(f"a log line could not be written: {word_error(error)}", file=sys.stderr)
 
 
 def _format_exc_info(exc_info: structlog.typing.ExcInfo) -> str:
@@ -97,15 +97,15 @@ def _tell_what_nobody_catches() -> None:
     def end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
             return
-        log.critical("the program ends: this is a mistake of ours, please report it", exc_info=error)
+        log.critical("the program stops: this is a bug, please report it", exc_info=error)
 
     def end_thread(args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
-            log.error("a thread ended with a mistake of ours", exc_info=args.exc_value)
+            log.error("a thread stopped because of a bug", exc_info=args.exc_value)
 
     def ignore(args: Any) -> None:
         # As when an object is thrown away; Python would print its repr.
         if args.exc_value is not None:
-            log.error("a mistake of ours while cleaning up", exc_info=args.exc_value)
+            log.error("an error while cleaning up", exc_info=args.exc_value)
 
     sys.excepthook, threading.excepthook, sys.unraisablehook = end, end_thread, ignore

@@ -120,7 +120,7 @@ async def _read_mail(newsletter: Newsletter) -> bool:
     report = await newsletter.handle_bounces()
     done = {what: count for what, count in report.done.items() if what != KNOWN}
     if done:
-        log.info("read mail about our mail", **done)
+        log.info("processed the bounce mailbox", **done)
     if report.unmarked:
         raise MailerError(report.unmarked)
     return True
@@ -203,4 +203,4 @@ async def _send_waiting(newsletter: Newsletter, stop: asyncio.Event, kinds: froz
         log.info("sent", **counts, stopped=report.stopped)
     if counts and Kind.DIGEST in kinds:
         for what in await newsletter.ledger.audit.find_contradictions(CHECKED_EDITIONS):
-            log.error("the ledger does not add up", found=what)
+            log.error("the ledger is inconsistent", found=what)

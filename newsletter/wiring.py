@@ -164,7 +164,7 @@ class Newsletter:
                 await self.subscribers.save(chosen.save, now, why, move=ConsentMove.LIST)
                 await self.subscribers.save(chosen.dropped, now, why, move=ConsentMove.UNLIST)
                 return chosen.notes
-        raise StoreError("others write the same readers again and again; try again", is_passing=True)
+        raise StoreError("other processes keep changing the same readers; try again", is_passing=True)
 
     async def new_digest_builder(self) -> DigestBuilder:
         """Return a builder over the newest run that is visible now."""
@@ -206,7 +206,7 @@ class Newsletter:
             moved = await realign_schedule(self.subscribers, now)
             await self.settings.save_zone_rules(rules)
             if moved:
-                log.info("time zones have other rules: slots moved", readers=moved)
+                log.info("time zone rules changed; slots moved", readers=moved)
 
     async def thin(self) -> None:
         """Forget what is over: looks, old votes, and people who were asked and never confirmed."""
@@ -214,7 +214,7 @@ class Newsletter:
         await self.runs.thin(now)
         erased = await thin_unconfirmed(self.subscribers, self.confirmations, now)
         if erased:
-            log.info("erased people who never confirmed", people=erased)
+            log.info("erased unconfirmed subscribers", people=erased)
 
     async def load_everything(self, reader: SubscriberId) -> dict[str, Any]:
         """Return all that is stored about a reader, as values that JSON can hold."""
@@ -437,7 +437,7 @@ def load_dkim(config: Config, identity: Identity) -> DkimKey | None:
         return None
     domain = config.dkim.domain or identity.domain
     if domain != identity.domain and not identity.domain.endswith(f".{domain}"):
-        message = f"{domain} does not sign for {identity.domain}: receivers want the sender's domain or one above it"
+        message = f"{domain} is not aligned with {identity.domain}: receivers want the sender's domain or its parent"
         raise ConfigError([Problem(message, file=str(config.file), steps=("dkim", "domain"))])
     try:
         return load_dkim_key(read_regular(config.dkim.key), domain, config.dkim.selector)

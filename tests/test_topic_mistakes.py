@@ -54,7 +54,7 @@ MISTAKES = [
         "the group is empty; add words or leave the key out",
     ),
     ("[training]", "[]", "8:14", "the group is empty; add words or leave the key out"),
-    ("[training]", "", "8:13", "is empty; write a value or leave the key out"),
+    ("[training]", "", "8:13", "is empty; write a value or remove the key"),
     (
         "training",
         "training*x",
@@ -316,7 +316,7 @@ MISTAKES = [
     ),
     ("name: Safety", "name: ''", "19:15", "the name is empty; write what the topic is called"),
     ("name: Safety", "name: [a]", "19:15", "a topic needs a name, in one line of text; write name: RAG"),
-    ("- RAG", "- RAG:", "4:13", "is empty; write a value or leave the key out"),
+    ("- RAG", "- RAG:", "4:13", "is empty; write a value or remove the key"),
     (
         "- RAG",
         "- [RAG]",

@@ -23,11 +23,11 @@ class FateKind(StrEnum):
     WAITING = "waiting for votes"
     TOO_FEW_VOTES = "too few votes"
     NO_TOPIC = "fits no topic"
-    NOT_BEST = "not among the best"
+    NOT_BEST = "below the topic's limit"
     OLD = "not new"
-    PASSED = "came too early"
+    PASSED = "before the reader's window"
     WITHDRAWN = "withdrawn"
-    NOT_MAILED = "reader gets no mail"
+    NOT_MAILED = "reader receives no mail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +64,26 @@ def choose_fate(
         where = f"digest of {last.edition}, {_topic(last.topic)}: {last.state}"
         if last.shown:
             return fate(FateKind.SENT, where)
-        return fate(FateKind.OVER_LIMIT, f"{where}; counted there as one of those over the topic's limit")
+        return fate(FateKind.OVER_LIMIT, f"{where}; counted there as one over the topic's limit")
     if reader.consent is not Consent.CONFIRMED:
         return fate(FateKind.NOT_MAILED, f"the reader is {reader.consent}")
     if suppressed:
         return fate(FateKind.NOT_MAILED, f"the address is suppressed: {suppressed}")
     if entry.withdrawn:
-        return fate(FateKind.WITHDRAWN, "it was withdrawn before it could be sent")
+        return fate(FateKind.WITHDRAWN, "it was withdrawn before it was sent")
     for section in digest.sections:
         where = f"in the next digest, due {digest.slot.at:%Y-%m-%d %H:%M} UTC, {_topic(section.topic)}"
         if any(item.entry_id == entry.id for item in section.items):
             return fate(FateKind.COMING, where)
         if entry.id in section.overflow:
-            return fate(FateKind.COMING, f"{where}, over the topic's limit: it will only be counted there")
+            return fate(FateKind.COMING, f"{where}, over the topic's limit, so it will only be counted")
     if not entry.first_seen_run:
         return fate(
             FateKind.OLD,
-            "it was there before our first look at its source, or came as a new version of an old paper",
+            "it was listed before the first poll of its source, or is a new version of an old paper",
         )
     if not matched:
-        missed = f"; it just misses {', '.join(obstacles)}" if obstacles else ""
+        missed = f"; near miss: {', '.join(obstacles)}" if obstacles else ""
         return fate(FateKind.NO_TOPIC, f"none of the reader's topics matches it{missed}")
     return _explain_absence(entry, reader, matched, digest, now)
 
@@ -98,7 +98,7 @@ def _explain_absence(
     for topic in matched:
         if topic.has_votes(votes):
             continue
-        asked = f"it has {votes} votes, the topic {topic.name} asks for {topic.min_upvotes}"
+        asked = f"it has {votes} votes, topic {topic.name} requires {topic.min_upvotes}"
         until = (entry.first_seen_at or now) + topic.wait
         if topic.wait > timedelta() and now <= until:
             return Fate(
@@ -109,7 +109,7 @@ def _explain_absence(
         return Fate(FateKind.TOO_FEW_VOTES, reader.address, asked)
     described = next((topic for topic in matched if topic.is_described), None)
     if described and is_new:
-        why = f"it is near {described.name}, but others are nearer: the best {described.limit} come"
+        why = f"it is similar to {described.name}, but below its top {described.limit}"
         return Fate(FateKind.NOT_BEST, reader.address, why)
     topics = ", ".join(topic.name for topic in matched)
     return Fate(

@@ -72,7 +72,7 @@ def choose_plan(
     newest = due[-1]
     if now - newest.at > catch_up:
         skipped = tuple(
-            Skip(slot, "the newsletter was not running then; too late to catch up") for slot in due
+            Skip(slot, "the newsletter was not running at that time; too late to catch up") for slot in due
         )
         return Plan(slot=None, skipped=skipped, next_due_at=following)
     return Plan(
@@ -138,7 +138,7 @@ def find_pause_end(cadence: Cadence, first_on: date) -> tuple[datetime, datetime
 
 
 def _covered_by(slot: Slot) -> str:
-    return f"the newsletter was not running then; covered by the digest of {slot.local_on}"
+    return f"the newsletter was not running at that time; covered by the digest of {slot.local_on}"
 
 
 def _slots_between(cadence: Cadence, first: datetime, last: datetime) -> Iterator[Slot]:

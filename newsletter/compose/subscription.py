@@ -42,16 +42,16 @@ _FRIDAY = 4
 WORDS: Mapping[Refusal, str] = {
     Refusal.UNKNOWN: "is not a subscriber",
     Refusal.KNOWN: "is already known; see 'newsletter subscribers list'",
-    Refusal.NOT_CONFIRMED: "has never confirmed, and only the button of a confirmation mail changes that;"
+    Refusal.NOT_CONFIRMED: "has never confirmed, which only the link in a confirmation mail can change;"
     " ask them to subscribe on the web page",
-    Refusal.NOT_PAUSED: "has no pause",
-    Refusal.NOT_LEFT: "has not left",
-    Refusal.LEFT: "has left and stays so; 'newsletter subscribers restore' takes them back",
-    Refusal.ERASED: "was erased, or given up for another address; they may subscribe themselves",
-    Refusal.SUPPRESSED: "is suppressed and would get no mail; 'newsletter subscribers lift' ends that",
-    Refusal.STALE: "was changed meanwhile",
-    Refusal.WEEKLY: "gets one digest a week already",
-    Refusal.NOT_TO_COME: "the day is not one to come",
+    Refusal.NOT_PAUSED: "is not paused",
+    Refusal.NOT_LEFT: "has not unsubscribed",
+    Refusal.LEFT: "has unsubscribed; 'newsletter subscribers restore' resumes their mail",
+    Refusal.ERASED: "was erased or replaced by another address; they can subscribe themselves",
+    Refusal.SUPPRESSED: "is suppressed and gets no mail; 'newsletter subscribers lift' ends that",
+    Refusal.STALE: "was changed in the meantime",
+    Refusal.WEEKLY: "already gets one digest a week",
+    Refusal.NOT_TO_COME: "the day must be in the future",
 }
 
 

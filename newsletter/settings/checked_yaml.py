@@ -47,7 +47,7 @@ def validate(
     """Return the document as a model (None where it has problems), and the problems."""
     empty = set(_empty_values(document.value, ()))
     problems = [
-        document.problem(steps, "is empty; write a value or leave the key out") for steps in sorted(empty)
+        document.problem(steps, "is empty; write a value or remove the key") for steps in sorted(empty)
     ]
     try:
         settings = model.model_validate(document.value, context=dict(context))
@@ -101,11 +101,11 @@ def parse_line(value: object) -> str:
     """Return a text of one line without blanks around it. Raises ValueError."""
     if not isinstance(value, str):
         raise ValueError(
-            f"a single text is expected here, not {'keys' if isinstance(value, dict) else 'a list'}"
+            f"a single value is expected here, not {'keys' if isinstance(value, dict) else 'a list'}"
         )
     text = value.strip()
     if not text:
-        raise ValueError("is empty; write a text or leave the key out")
+        raise ValueError("is empty; write a text or remove the key")
     if clean_text(text) != text or len(text.splitlines()) > 1 or "\t" in text:
         raise ValueError("must be one line without control characters")
     return text
@@ -117,12 +117,12 @@ def whole_number(low: int, high: int) -> BeforeValidator:
     def parse(value: object) -> int:
         text = parse_line(value)
         if not re.fullmatch(r"-?[0-9]{1,18}", text):
-            raise ValueError(f"{text!r} is not a whole number; {low} to {high} is right")
+            raise ValueError(f"{text!r} is not a whole number; use {low} to {high}")
         number = int(text)
         if number < low:
-            raise ValueError(f"{number} is below {low}; {low} to {high} is right")
+            raise ValueError(f"{number} is below {low}; use {low} to {high}")
         if number > high:
-            raise ValueError(f"{number} is above {high}; {low} to {high} is right")
+            raise ValueError(f"{number} is above {high}; use {low} to {high}")
         return number
 
     return BeforeValidator(parse)
@@ -156,11 +156,11 @@ def parse_duration(value: object) -> timedelta:
     text = parse_line(value)
     found = re.fullmatch(r"([0-9]{1,6})\s*([smhd])", text)
     if not found:
-        raise ValueError(f"{text!r} is not a duration; write minutes, hours or days as 30m, 12h or 2d")
+        raise ValueError(f"{text!r} is not a duration; write minutes, hours or days like 30m, 12h or 2d")
     seconds = {"s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]
     duration = timedelta(seconds=int(found[1]) * seconds)
     if not timedelta() < duration <= timedelta(days=365):
-        raise ValueError(f"{text!r} is out of range; 1s to 365d is right")
+        raise ValueError(f"{text!r} is out of range; use 1s to 365d")
     return duration
 
 
@@ -172,7 +172,7 @@ def parse_date(value: object) -> date:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise ValueError(f"{text!r} is not a date; write year, month and day as 2026-06-16")
+    raise ValueError(f"{text!r} is not a date; write it like 2026-06-16")
 
 
 def _parse_address(value: object) -> EmailAddress:
@@ -200,7 +200,7 @@ def _translate(error: ErrorDetails, document: Document, model: type[Section]) ->
     if kind == "extra_forbidden":
         key, colon, _ = str(steps[-1]).partition(":")
         advice = did_you_mean(key, fields_of(_section_at(model, steps[:-1])))
-        message = "a blank is missing after the colon" if colon else f"unknown key '{key}'; {advice}"
+        message = "a space is missing after the colon" if colon else f"unknown key '{key}'; {advice}"
         return document.problem(steps, message, at_key=True)
     if kind == "missing":
         description = fields_of(_section_at(model, steps[:-1]))[str(steps[-1])].description

@@ -132,9 +132,7 @@ def _parse_path(value: object, info: ValidationInfo) -> Path:
 def _parse_folder(value: object, info: ValidationInfo) -> Path:
     path = _parse_path(value, info)
     if not path.is_dir():
-        raise ValueError(
-            f"there is no folder {path}; 'templates' may be left out, then the shipped ones are used"
-        )
+        raise ValueError(f"there is no folder {path}; without 'templates', the shipped ones are used")
     return path
 
 
@@ -147,7 +145,7 @@ def _parse_location(value: object, info: ValidationInfo) -> str:
         raise ValueError(f"is missing: {kind} reads a file or a web address (https://…)")
     text = parse_line(value)
     if info.data.get("base_url"):
-        raise ValueError("base_url and location cannot both be given; keep one of them")
+        raise ValueError("base_url and location exclude each other; keep one of them")
     if "://" in text:
         return _parse_web_address(text)
     return str(_parse_path(text, info))
@@ -170,7 +168,7 @@ def _parse_categories(value: object) -> tuple[str, ...]:
     names = _parse_names(value)
     for name in names:
         if not _CATEGORY.fullmatch(name):
-            raise ValueError(f"{name!r} is no category of arXiv; write cs.CL, or cs for the whole archive")
+            raise ValueError(f"{name!r} is not an arXiv category; write cs.CL, or cs for the whole archive")
     return names
 
 
@@ -185,9 +183,7 @@ def _parse_web_address(value: object) -> str:
     text = parse_line(value)
     parts, host = _split_url(text)
     if parts.username or parts.password:
-        raise ValueError(
-            "a login does not belong in this address: it would show in logs and reports; leave it out"
-        )
+        raise ValueError("remove the login from this address: it would appear in logs and reports")
     if parts.scheme not in ("https", "http") or not host:
         raise ValueError(f"{text!r} is not a web address; write https://host/path")
     return text
@@ -213,7 +209,7 @@ def _parse_password(value: object, info: ValidationInfo) -> SecretStr:
     found = _VARIABLE.fullmatch(parse_line(value))
     if not found:
         raise ValueError(
-            "a secret must not stand in this file; write ${SMTP_PASSWORD} and set that environment variable"
+            "secrets do not belong in this file; write ${SMTP_PASSWORD} and set that environment variable"
         )
     return SecretStr(_look_up(found[1], info))
 
@@ -231,7 +227,7 @@ def _parse_database_url(value: object, info: ValidationInfo) -> SecretStr:
     written = parts.password or "".join(re.findall(r"[?&]password=([^&]*)", text))
     if written and not _VARIABLE.fullmatch(written):
         raise ValueError(
-            "a password must not stand in this file; write ${DATABASE_PASSWORD} in its place"
+            "passwords do not belong in this file; write ${DATABASE_PASSWORD} instead"
             " and set that environment variable"
         )
     filled = _VARIABLE.sub(lambda found: quote(_look_up(found[1], info), safe=""), text)
@@ -245,7 +241,7 @@ def _check_database_url(url: str, info: ValidationInfo) -> str:
     file = url.removeprefix("sqlite:///")
     if file == url or not file or file == ":memory:" or "?" in file:
         raise ValueError(
-            "is not a database URL that we know; write sqlite:///newsletter.db or postgresql://user:${DATABASE_PASSWORD}@host/name"
+            "is not a supported database URL; write sqlite:///newsletter.db or postgresql://user:${DATABASE_PASSWORD}@host/name"
         )
     return f"sqlite:///{_folder(info) / file}"
 
@@ -261,7 +257,7 @@ def _parse_id(value: object) -> str:
     text = parse_line(value)
     if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", text):
         raise ValueError(
-            f"{text!r} is not an id; write a-z, 0-9 and '-', up to 40, as {make_slug(text) or 'papers'!r}"
+            f"{text!r} is not an id; use a-z, 0-9 and '-', at most 40 characters, like {make_slug(text) or 'papers'!r}"
         )
     return text
 
@@ -277,7 +273,7 @@ def _look_up(variable: str, info: ValidationInfo) -> str:
     value = str(environ.get(variable, ""))
     if not value:
         near = _find_nearest(variable, (name for name in environ if name != variable))
-        advice = f"did you mean '{near}', which is set?" if near else "set it before the start"
+        advice = f"did you mean '{near}', which is set?" if near else "set it before starting"
         raise ValueError(f"the environment variable {variable} is not set; {advice}")
     return value
 
@@ -332,12 +328,12 @@ Folder = Annotated[Path, BeforeValidator(_parse_folder)]
 class NewsletterSettings(Section):
     """Who the newsletter is, as every mail says it."""
 
-    name: Line = Field(description="the name that readers see, such as Trending Papers")
+    name: Line = Field(description="the name readers see, such as Trending Papers")
     id: Annotated[str, BeforeValidator(_parse_id)] = Field(
         default_factory=lambda earlier: make_slug(earlier["name"]) or "newsletter"
     )
     sender: Annotated[Mailbox, BeforeValidator(_parse_mailbox)] = Field(
-        alias="from", description="who sends, such as Trending Papers <digest@example.org>"
+        alias="from", description="the sender, such as Trending Papers <digest@example.org>"
     )
     reply_to: Address | None = None
     leave_address: Address = Field(
@@ -392,7 +388,7 @@ class SourceSettings(Section):
     def _has_a_site(cls, value: str, info: ValidationInfo) -> str:
         kind = info.data.get("kind")
         if kind is not None and not KINDS[kind].site:
-            raise ValueError(f"is not for {kind}, which has no site of its own; write 'location'")
+            raise ValueError(f"does not apply to {kind}, which has no site of its own; use 'location'")
         return value
 
     @field_validator(
@@ -403,14 +399,14 @@ class SourceSettings(Section):
         kind = info.data.get("kind")
         if kind is not None and info.field_name not in KINDS[kind].options:
             others = [other.name for other in KINDS.values() if info.field_name in other.options]
-            raise ValueError(f"is only for {' and '.join(others)}, not for {kind}; leave it out")
+            raise ValueError(f"is only for {' and '.join(others)}, not for {kind}; remove it")
         return value
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> SourceSettings:
         asks = [name for name in ("categories", "authors", "search") if name in KINDS[self.kind].options]
         if asks and not self.location and not any(getattr(self, name) for name in asks):
-            raise ValueError(f"asks for nothing; {self.kind} needs {' or '.join(asks)}")
+            raise ValueError(f"selects nothing; {self.kind} needs {' or '.join(asks)}")
         return self
 
     @property
@@ -436,7 +432,7 @@ class OAuthSettings(Section):
     token_url: Annotated[str, BeforeValidator(_parse_base_url)] = Field(
         description="where tokens come from, such as https://oauth2.googleapis.com/token"
     )
-    client_id: Line = Field(description="the id of your application, as it was registered with the provider")
+    client_id: Line = Field(description="the id of your application, as registered with the provider")
     client_secret: Password | None = None
     refresh_token: Password | None = None
     scope: Line = ""
@@ -501,7 +497,7 @@ class RelaySettings(Section):
                 "is missing: with a username, write ${SMTP_PASSWORD} here and set that environment variable"
             )
         if value is not None and username == "":
-            raise ValueError("is given without a username; add 'username', or leave the password out")
+            raise ValueError("is given without a username; add 'username', or remove the password")
         return value
 
 
@@ -515,7 +511,7 @@ class ImapSettings(Section):
     port: Annotated[int, whole_number(1, 65535)] = Field(
         default_factory=lambda earlier: _IMAP_PORTS[earlier["security"]]
     )
-    username: Line = Field(description="who logs in")
+    username: Line = Field(description="the login name")
     oauth: OAuthSettings | None = None
     password: Password | None = Field(default=None, validate_default=True)
     folder: Line = "INBOX"
@@ -547,7 +543,7 @@ class BounceSettings(Section):
     @model_validator(mode="after")
     def _has_one_place(self) -> BounceSettings:
         if (self.maildir is None) == (self.imap is None):
-            raise ValueError("needs either 'maildir' or 'imap': where do the reports arrive?")
+            raise ValueError("needs 'maildir' or 'imap', where reports arrive")
         return self
 
 
@@ -567,7 +563,7 @@ def _parse_web_url(value: object) -> str:
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError(f"{text!r} is not encrypted; write https:// (http:// only to this machine)")
     if parts.query or parts.fragment or not re.fullmatch(r"(?:/[a-z0-9._~-]+)*", parts.path):
-        raise ValueError(f"{text!r} is more than host and path; write https://news.example.org/papers")
+        raise ValueError(f"{text!r} has more than host and path; write https://news.example.org/papers")
     return text
 
 
@@ -580,7 +576,7 @@ def _parse_listen(value: object) -> Listen:
     except ValueError as error:
         raise ValueError(f"{text!r} is not an address and port; write 127.0.0.1:8080") from error
     if not 0 <= number <= 65535:
-        raise ValueError(f"{number} is no port; write one from 1 to 65535")
+        raise ValueError(f"{number} is not a port; use 1 to 65535")
     return Listen(host.strip("[]"), number)
 
 
@@ -595,7 +591,7 @@ def _parse_proxies(value: object) -> tuple[str, ...]:
             ipaddress.ip_network(name)
         except ValueError as error:
             raise ValueError(
-                f"{name!r} is no IP address or network; write 127.0.0.1 or 10.0.0.0/8"
+                f"{name!r} is not an IP address or network; write 127.0.0.1 or 10.0.0.0/8"
             ) from error
     return names
 
@@ -618,9 +614,7 @@ class DkimSettings(Section):
     """Who signs: normally the relay does, then this section is left out."""
 
     key: FilePath = Field(description="the file of the private key in PEM form, such as dkim.pem")
-    selector: Line = Field(
-        description="the name under which the public key stands in the DNS, such as news2026"
-    )
+    selector: Line = Field(description="the selector of the public key in the DNS, such as news2026")
     domain: Line = ""
 
 
@@ -656,9 +650,11 @@ class ScheduleSettings(Section):
 class Config(Section):
     """The whole configuration of one newsletter: checked, frozen, paths absolute, secrets filled in."""
 
-    newsletter: NewsletterSettings = Field(description="who the newsletter is: at least 'name' and 'from'")
+    newsletter: NewsletterSettings = Field(
+        description="the newsletter's identity: at least 'name' and 'from'"
+    )
     sources: tuple[SourceSettings, ...] = Field(
-        description="where papers come from: a list with at least '- kind: hf_daily_papers'"
+        description="the sources of papers: a list with at least '- kind: hf_daily_papers'"
     )
     fetch: FetchSettings = FetchSettings()
     topics: tuple[Any, ...] = ()
@@ -761,7 +757,7 @@ class Config(Section):
         relay = info.data.get("relay")
         places = [(one.host, one.port) for one in (relay, *value) if one]
         if value and relay is None:
-            raise ValueError("stands in for 'relay', which is missing; write the preferred one there")
+            raise ValueError("is a fallback for 'relay', which is missing; set 'relay' to the preferred one")
         if len(set(places)) < len(places):
             raise ValueError("names the same host and port twice; keep one of them")
         return value
@@ -771,7 +767,7 @@ class Config(Section):
     def _is_the_only_way_out(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         if value and info.data.get("relay"):
             raise ValueError(
-                "relay and maildir cannot both be given; keep 'relay' to send, 'maildir' to try things out"
+                "relay and maildir exclude each other; keep 'relay' to send, or 'maildir' to try things out"
             )
         return value
 
@@ -821,7 +817,7 @@ def _find_equal_names(document: Document) -> Iterator[Problem]:
     for index, source in enumerate(sources if isinstance(sources, list) else ()):
         name = source.get("name", source.get("kind")) if isinstance(source, dict) else None
         if isinstance(name, str) and seen.setdefault(name, index) != index:
-            message = f"sources[{seen[name]}] has the name '{name}' too; give each source a 'name' of its own"
+            message = f"sources[{seen[name]}] has the name '{name}', too; give each source its own 'name'"
             yield document.problem(("sources", index, "name"), message)
 
 
@@ -831,7 +827,7 @@ def _find_stray_variables(document: Document) -> Iterator[Problem]:
         found = _VARIABLE.search(text)
         anywhere = tuple(0 if isinstance(step, int) else step for step in steps)
         if found and steps[0] != "topics" and anywhere not in _MAY_NAME_VARIABLES:
-            message = f"{found[0]} is not filled in here; only in passwords, tokens and database.url"
+            message = f"{found[0]} is not expanded here; only in passwords, tokens and database.url"
             yield document.problem(steps, message)
 
 
@@ -842,4 +838,4 @@ def _word_unread_variables(document: Document, environ: Mapping[str, str]) -> It
         if name.startswith("NEWSLETTER_") and name not in named and name not in KNOWN_VARIABLES:
             near = _find_nearest(name, [_CONFIG_VARIABLE, *sorted(named)])
             advice = f"; did you mean '{near}'?" if near else ""
-            yield f"the environment variable {name} is set, but nothing in {document.file} names it{advice}"
+            yield f"the environment variable {name} is set, but {document.file} does not use it{advice}"

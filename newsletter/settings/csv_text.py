@@ -74,15 +74,13 @@ def _decode(data: bytes, file: str) -> tuple[str, bool]:
         line = 1 + len(_LINE_END_BYTES.findall(data, 0, error.start))
     survived = _HIGH.findall(data.decode("utf-8", "ignore"))
     if survived or data.startswith(codecs.BOM_UTF8):
-        message = "has a letter that is not UTF-8, and others are; save the list as UTF-8. Nothing was taken"
+        message = "has non-UTF-8 characters among UTF-8 ones; save the list as UTF-8. Nothing was imported"
         raise ConfigError([Problem(message, file=file, line=line)])
     try:
         return data.decode("cp1252"), True
     except UnicodeDecodeError as error:
         line = 1 + len(_LINE_END_BYTES.findall(data, 0, error.start))
-        message = (
-            "has a letter that is neither UTF-8 nor Windows-1252; save the list as UTF-8. Nothing was taken"
-        )
+        message = "has characters that are neither UTF-8 nor Windows-1252; save the list as UTF-8. Nothing was imported"
         raise ConfigError([Problem(message, file=file, line=line)]) from error
 
 
@@ -91,7 +89,7 @@ def _decode_utf16(data: bytes, encoding: str, file: str) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         line = 1 + len(_LINE_END.findall(data[: error.start].decode(encoding, "ignore")))
-        message = "is UTF-16 and broken off here; save the list once more, as UTF-8. Nothing was taken"
+        message = "is truncated UTF-16; save the list again, as UTF-8. Nothing was imported"
         raise ConfigError([Problem(message, file=file, line=line)]) from error
 
 
@@ -134,14 +132,14 @@ def _split(text: str, delimiter: str, file: str, first_line: int) -> Iterator[tu
 def _word(error: csv.Error, began: int, ended: int) -> str:
     """Return what is wrong with the quotes of a row that begins and ends in these lines."""
     if "expected after" in str(error):
-        until = f" (the cell runs on to line {ended})" if ended > began else ""
+        until = f" (the cell continues to line {ended})" if ended > began else ""
         return (
             f"a quote ends in the middle of a text{until}; write a quote inside of a quoted cell twice."
-            " Nothing was taken"
+            " Nothing was imported"
         )
     return (
         "a quote is opened and never closed, so nobody knows where the next row begins;"
-        " close it, or take it out. Nothing was taken"
+        " close it, or take it out. Nothing was imported"
     )
 
 
@@ -156,6 +154,6 @@ def _refuse_swallowed(line: int, cells: Sequence[str], delimiter: str, file: str
             if len(cell) > MOST_CELL_CHARS or (is_row and any(map(_ADDRESS.fullmatch, parts))):
                 message = (
                     "a quote is opened and closed only in a later row, so that people would be lost in between;"
-                    " close it in its own line. Nothing was taken"
+                    " close it in its own line. Nothing was imported"
                 )
                 raise ConfigError([Problem(message, file=file, line=line)])

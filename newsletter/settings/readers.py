@@ -30,7 +30,7 @@ _DAY_GROUPS = {"daily": frozenset(range(7)), "weekdays": WEEKDAYS, "weekends": f
 DEFAULTS: Mapping[str, str] = {"days": "weekdays", "hour": "07:00", "zone": "UTC"}
 """What counts where nobody says anything."""
 
-UNSERVED = "this reader would never get anything; add 'topics', or 'everything_else' with a number"
+UNSERVED = "this reader would never get a digest; add 'topics', or 'everything_else' with a number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def parse_days(value: object) -> frozenset[int]:
 def _one_day(name: str) -> frozenset[int]:
     short = name.lower()
     if short not in _DAYS:
-        raise ValueError(f"{name!r} is no day; {_day_advice(short)}")
+        raise ValueError(f"{name!r} is not a day; {_day_advice(short)}")
     return frozenset({_DAYS[short]})
 
 
@@ -146,7 +146,7 @@ def parse_hour(value: object) -> time:
     text = parse_line(value)
     found = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", text)
     if not found:
-        raise ValueError(f"{text!r} is not a time of day; write it as 07:30, from 00:00 to 23:59")
+        raise ValueError(f"{text!r} is not a time of day; write it like 07:30, from 00:00 to 23:59")
     return time(int(found[1]), int(found[2]))
 
 
@@ -178,4 +178,4 @@ def _zone_advice(text: str) -> str:
     if cities:
         return f"did you mean '{cities[0]}'?"
     advice = did_you_mean(text.replace(" ", "_"), sorted(_zones()))
-    return advice if advice.startswith("did") else "write a name of the IANA list, as Europe/Berlin"
+    return advice if advice.startswith("did") else "use a name from the IANA list, like Europe/Berlin"

@@ -157,9 +157,11 @@ def _settle_equal(rows: Iterable[ListRow], file: str) -> Iterator[ListRow]:
             continue
         key = address_key(row.reader.address)
         if key in unwanted:
-            yield Skipped(row.line, row.reader.address, "another row of theirs says not to mail them")
+            yield Skipped(
+                row.line, row.reader.address, "another row for the same person says not to mail them"
+            )
         elif first.setdefault(key, row.line) != row.line:
-            message = f"{row.reader.address} stands in the file twice, first in line {first[key]}"
+            message = f"{row.reader.address} is in the file twice, first in line {first[key]}"
             yield Refused(row.line, (Problem(message, file=file, line=row.line),))
         else:
             yield row
@@ -169,7 +171,7 @@ def _note_encoding(rows: Sequence[CsvRow]) -> str:
     odd = ((row.line, cell) for row in rows for cell in row.cells if not cell.isascii())
     line, cell = next(odd, (0, ""))
     shown = f": see line {line}, {cell[:60]!r}" if line else ""
-    return f"is no UTF-8 and was read as Windows-1252, as Excel writes it; are the letters right{shown}?"
+    return f"is not UTF-8 and was read as Windows-1252, which Excel writes; are these letters right{shown}?"
 
 
 # --- columns --------------------------------------------------------------------------------------
@@ -234,7 +236,7 @@ def _find_columns(head: CsvRow, file: str) -> _Columns:
                 unread.append(shown)
             continue
         if field in fields:
-            problems.append(f"has two columns for the {field}, {called[field]!r} and {shown!r}; take one out")
+            problems.append(f"has two columns for the {field}, {called[field]!r} and {shown!r}; remove one")
             continue
         fields[field], called[field] = index, shown
     problems += _find_misspelled(unread, fields)
@@ -260,7 +262,7 @@ def _find_misspelled(unread: Iterable[str], fields: Collection[str]) -> Iterator
 
 def _note_columns(columns: _Columns, rows: Sequence[CsvRow]) -> Iterator[str]:
     if columns.unread:
-        yield f"columns that are not read: {', '.join(columns.unread)}"
+        yield f"ignored columns: {', '.join(columns.unread)}"
 
 
 # --- rows -----------------------------------------------------------------------------------------
@@ -310,9 +312,9 @@ class _RowReader:
 
     def _check_shape(self, row: CsvRow, address: str) -> None:
         if any(row.cells[self._columns.width :]):
-            raise ConfigError([Problem("has more cells than the first row has names")])
+            raise ConfigError([Problem("has more cells than the header row")])
         if self._is_guessed and not address.isascii():
-            message = f"{address!r} has a letter that is not UTF-8, and is not guessed in an address"
+            message = f"{address!r} has a character that is not UTF-8, which is not guessed in an address"
             raise ConfigError([Problem(f"{message}; save the list as UTF-8", steps=(self._call("address"),))])
 
     def _check(self, given: Mapping[str, str]) -> CheckedReader:
@@ -343,7 +345,7 @@ class _RowReader:
             except QueryError as error:
                 self._topics[cell] = Problem(word_mistake(error), steps=(self._call("topics"),))
             except ValueError as error:
-                self._topics[cell] = Problem(f"is no list in JSON: {error}", steps=(self._call("topics"),))
+                self._topics[cell] = Problem(f"is not a JSON list: {error}", steps=(self._call("topics"),))
         return self._topics[cell]
 
     def _call(self, field: str) -> str:

@@ -24,7 +24,7 @@ _SAMPLE = re.compile(
 _RESERVED = re.compile(
     r"(?:^|[@./])(?:example\.(?:com|net|org)|[\w-]+\.(?:example|invalid|test))(?=$|[\s>/:])", re.IGNORECASE
 )
-_ADVICE = "nothing is sent to a relay while it stands"
+_ADVICE = "nothing is sent to a relay until then"
 
 
 def find_samples(document: Document) -> Iterator[Problem]:
@@ -32,7 +32,9 @@ def find_samples(document: Document) -> Iterator[Problem]:
     for steps, text in document.texts_below(()):
         found = _SAMPLE.search(text)
         if found and steps[0] not in ("topics", "sources"):
-            message = f"{found[0].strip()!r} is a sample; write your own, or take the line away: {_ADVICE}"
+            message = (
+                f"{found[0].strip()!r} is a sample; replace it with your own, or remove the line: {_ADVICE}"
+            )
             yield document.problem(steps, message)
 
 
@@ -40,7 +42,9 @@ def find_sample_readers(document: Document) -> Iterator[Problem]:
     """Yield the rows of a file of readers that are samples of ``init``."""
     for steps, text in document.texts_below(()):
         if steps[-1] == "address" and text.strip().casefold() in SAMPLE_READERS:
-            message = f"{text.strip()} is a sample reader; write a real one, or take the row away: {_ADVICE}"
+            message = (
+                f"{text.strip()} is a sample reader; replace it with a real one, or remove the row: {_ADVICE}"
+            )
             yield document.problem(steps, message)
 
 

@@ -19,4 +19,4 @@ def find_shipped(name: str) -> Path:
         if path.exists():
             return path
     looked = " and ".join(str(path) for path in places)
-    raise FileNotFoundError(f"{name} should come with the newsletter package, but is not at {looked}")
+    raise FileNotFoundError(f"{name} should be part of the newsletter package, but is missing at {looked}")

@@ -219,7 +219,7 @@ def _find_equal_addresses(
     for index, row in rows:
         earlier = first.setdefault(address_key(row.address), row)
         if earlier is not row:
-            message = f"{row.address} has a row in line {earlier.line} already; put both into one"
+            message = f"{row.address} already has a row in line {earlier.line}; merge the two"
             yield document.problem(("subscribers", index, "address"), message)
 
 
@@ -265,7 +265,7 @@ def choose_import(
         if isinstance(moved, Subscriber) and moved != reader:
             dropped.append(moved)
             if moved.consent is not reader.consent:
-                notes.append(f"{reader.address}: paused, because the row is no longer in the file")
+                notes.append(f"{reader.address}: paused, because their row is no longer in the file")
     told = []
     for row in rows:
         known_reader = by_key.get(address_key(row.address))
@@ -292,20 +292,20 @@ def _find_gone(known: Sequence[Subscriber], rows: Sequence[FileSubscriber]) -> l
     gone = [reader for reader in all_gone if reader.consent is Consent.CONFIRMED]
     if len(owned) >= _FEW and len(gone) * 5 > len(owned):
         message = (
-            f"{len(gone)} of {len(owned)} readers are missing at once, such as {gone[0].address}; nothing was"
-            " changed. Is the file whole? If you mean it, 'newsletter subscribers remove ADDRESS' says so"
+            f"{len(gone)} of {len(owned)} readers are missing, such as {gone[0].address}; nothing was"
+            " changed. Is the file complete? If this is intended, run 'newsletter subscribers remove ADDRESS'"
         )
         raise ConfigError([Problem(message, steps=("subscribers",))])
     return sorted(all_gone, key=lambda reader: reader.address)
 
 
 _ERASED = (
-    "was erased, or given up for another address; take the row out. They may subscribe themselves, or"
+    "was erased, or replaced by another address; remove the row. They can subscribe themselves, or use"
     " 'newsletter subscribers add'"
 )
 
 
-_OWN = "the file does not count, because the preferences were changed outside of it"
+_OWN = "the row is ignored, because the preferences were changed elsewhere"
 
 
 def _lay_over(reader: Subscriber | None, row: FileSubscriber) -> Subscriber:

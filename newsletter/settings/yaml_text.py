@@ -28,16 +28,16 @@ _UNCLOSED = "check the indentation, and that every bracket and quote is closed"
 _ADVICE = (
     (
         "cannot start any token",
-        "indent with blanks, not tabs, and put quotes around a text that begins with a sign",
+        "indent with spaces, not tabs, and quote a text that begins with a special character",
     ),
     (
         "mapping values are not",
-        "put quotes around a text with ': ', and begin keys of one level in one column",
+        "quote a text that contains ': ', and align keys of one level in one column",
     ),
     ("did not find expected", _UNCLOSED),
     ("expected <block end>", _UNCLOSED),
     ("end of stream", "close the quote"),
-    ("could not find expected ':'", "write a colon and a blank after the key"),
+    ("could not find expected ':'", "write a colon and a space after the key"),
 )
 
 
@@ -114,7 +114,7 @@ def read_text(path: Path) -> str:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = body.count(b"\n", 0, error.start) + 1
-        message = "this line is not UTF-8; save the file with the encoding UTF-8"
+        message = "this line is not UTF-8; save the file as UTF-8"
         raise ConfigError([Problem(message, str(path), line)]) from error
 
 
@@ -150,7 +150,7 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 if () in self.places:
                     raise self._refusal(
-                        event, (), "a second document ('---') begins here; one file holds one document"
+                        event, (), "a second document ('---') begins here; only one per file is allowed"
                     )
                 top = next(events)
                 value = self._value(top, events, ())
@@ -168,10 +168,10 @@ class _Builder:
             )
         if getattr(event, "tag", None) not in (None, "!"):
             raise self._refusal(
-                event, steps, "tags ('!name') are not supported; every value is text, so leave the tag out"
+                event, steps, "tags ('!name') are not supported; every value is text, so remove the tag"
             )
         if len(steps) > MAX_DEPTH:
-            raise self._refusal(event, steps[:3], f"this is nested deeper than {MAX_DEPTH} levels")
+            raise self._refusal(event, steps[:3], f"this is nested more than {MAX_DEPTH} levels")
         if isinstance(event, yaml.ScalarEvent):
             return self._text(event, steps)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -208,7 +208,7 @@ class _Builder:
 
     def _note_second(self, event: yaml.Event, steps: Steps) -> None:
         place = _place_of(event)
-        message = f"the key stands in line {self.key_places[steps].line} already; keep one of them"
+        message = f"the key is already in line {self.key_places[steps].line}; keep one of them"
         self.problems.append(Problem(message, self.file, place.line, place.column, steps))
 
     def _refusal(self, event: yaml.Event, steps: Steps, message: str) -> ConfigError:
@@ -250,4 +250,4 @@ def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
         return Problem(f"this is not YAML: {found}; {advice}", file, line, column)
     bad = next((i for i, sign in enumerate(text) if not (sign.isprintable() or sign in "\t\n\r\x85 ")), 0)
     line = text.count("\n", 0, bad) + 1
-    return Problem("a control character stands here; remove it", file, line, bad - text.rfind("\n", 0, bad))
+    return Problem("there is a control character here; remove it", file, line, bad - text.rfind("\n", 0, bad))

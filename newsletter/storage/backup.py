@@ -29,7 +29,7 @@ async def backup(database: Database, file: Path) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     if target.exists():
-        raise StoreError(f"{target} exists; name a new file")
+        raise StoreError(f"{target} already exists; choose a new file")
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         # VACUUM INTO accepts an empty file: made here, it has the mode that we want.

@@ -105,28 +105,28 @@ _END_FROZEN_SESSIONS = """
 """
 
 _SQLITE_ADVICE = {
-    sqlite3.SQLITE_BUSY: f"another process has locked it for {LOCK_PATIENCE_S} s; see what else has it open",
+    sqlite3.SQLITE_BUSY: f"another process has locked it for {LOCK_PATIENCE_S} s; check what else has it open",
     sqlite3.SQLITE_LOCKED: "another task has it locked; try again",
-    sqlite3.SQLITE_FULL: "the disk is full; make room, nothing is sent until then",
+    sqlite3.SQLITE_FULL: "the disk is full; free some space, nothing is sent until then",
     sqlite3.SQLITE_READONLY: "it is read-only; make the file and its folder writable for this user",
-    sqlite3.SQLITE_PERM: "this user may not use it; look at the owner and mode of the file",
+    sqlite3.SQLITE_PERM: "permission denied; check the owner and mode of the file",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened; its folder must exist and be writable for this user",
-    sqlite3.SQLITE_NOTADB: "the file is not a database; name another file or restore a backup",
+    sqlite3.SQLITE_NOTADB: "the file is not a database; choose another file or restore a backup",
     sqlite3.SQLITE_CORRUPT: "the file is damaged; restore a backup",
-    sqlite3.SQLITE_IOERR: "reading or writing the file failed; look at the disk",
+    sqlite3.SQLITE_IOERR: "reading or writing the file failed; check the disk",
 }
 
 _POSTGRESQL_ADVICE = {
-    "08": "the connection is lost; look whether the server runs",
+    "08": "the connection was lost; check whether the server is running",
     "25006": "it is read-only; connect to the primary server",
-    "28": "the login was refused; look at the user and password in the database URL",
+    "28": "the login was refused; check the user and password in the database URL",
     "3D000": "there is no such database; create it with createdb",
-    "40": "another transaction was in the way; try again",
-    "42501": "this user lacks a right; make it the owner of the database",
-    "53100": "its disk is full; make room, nothing is sent until then",
+    "40": "another transaction interfered; try again",
+    "42501": "this user lacks a permission; make it the owner of the database",
+    "53100": "its disk is full; free some space, nothing is sent until then",
     "53300": "it has too many connections; raise max_connections or stop another client",
-    "53": "the server is out of a resource; look at its log",
-    "55P03": f"another process has locked it for {LOCK_PATIENCE_S} s; see what else is connected",
+    "53": "the server is out of a resource; check its log",
+    "55P03": f"another process has locked it for {LOCK_PATIENCE_S} s; check what else is connected",
     "57": "the server is stopping or starting; try again when it is up",
 }
 
@@ -503,14 +503,14 @@ class Database:
 
     def _advise(self, error: DBAPIError | PoolTimeoutError) -> str:
         if isinstance(error, PoolTimeoutError):
-            return "all its connections are busy; try again"
+            return "all connections are busy; try again"
         cause = error.orig
         advice = _find_sqlite_advice(cause) if self.is_sqlite else _find_postgresql_advice(error)
         said = _first_line(cause)
         if self._url.password:
             said = said.replace(str(self._url.password), "***")
         if isinstance(error, IntegrityError):
-            advice = "a change would break one of its rules, and was not made"
+            advice = "a change would violate a constraint and was not made"
         return f"{advice} ({said})"
 
 
@@ -673,7 +673,7 @@ def _find_postgresql_advice(error: DBAPIError) -> str:
     sqlstate = getattr(error.orig, "sqlstate", None)
     if sqlstate is None:
         if _is_lost(error):
-            return "it cannot be reached; look whether the server runs and the database URL is right"
+            return "it cannot be reached; check whether the server is running and the database URL is right"
         return "its driver refused a value or a statement"
     for length in (5, 2):
         if advice := _POSTGRESQL_ADVICE.get(sqlstate[:length]):

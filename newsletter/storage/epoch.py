@@ -44,10 +44,10 @@ from newsletter.storage.tables import settings
 _EPOCH = "epoch:"
 _COPY = "copy"
 _WHAT_TO_DO = (
-    "Look when the last mails went out, then say 'newsletter restored --sent-until WHEN', or"
+    "Find out when the last mails went out, then run 'newsletter restored --sent-until TIME' or"
     " 'newsletter restored --nothing-was-sent'"
 )
-FORGOTTEN = f"this database has forgotten mails that went out. {_WHAT_TO_DO}"
+FORGOTTEN = f"this database has lost the record of mails that were sent. {_WHAT_TO_DO}"
 """Why nothing may be sent where the ledger does not know a mail any more that has just gone out."""
 
 # As text, which both engines read alike: it is part of every batch, and need not be composed for each.
@@ -164,13 +164,13 @@ class EpochGuard(Store):
         assert self._file is not None
         path = self._file.path
         if state.is_copy:
-            return f"this database is a backup copy that was put back. {_WHAT_TO_DO}"
+            return f"this database was restored from a backup. {_WHAT_TO_DO}"
         if known is None:
             if not any(state.counters.values()):
                 return ""
-            return f"{path} is missing, so nobody can say whether this database is the newest. {_WHAT_TO_DO}"
+            return f"{path} is missing, so it is unknown whether this database is the newest. {_WHAT_TO_DO}"
         if known.name != state.name:
-            return f"{path} belongs to another database, which has sent from here. {_WHAT_TO_DO}"
+            return f"{path} belongs to another database that has sent from here. {_WHAT_TO_DO}"
         if any(state.counters.get(machine, 0) < seen for machine, seen in known.counters.items()):
             return self._word_older()
         return ""
@@ -197,7 +197,7 @@ class _EpochFile:
         except (OSError, ValueError) as error:
             what = "written" if to_write and isinstance(error, OSError) else "read"
             raise StoreError(
-                f"{self.path} cannot be {what} ({error}); it guards against mailing anybody twice"
+                f"{self.path} cannot be {what} ({error}); it prevents mailing anybody twice"
             ) from error
 
     def raise_to(self, counters: Mapping[str, int]) -> None:

@@ -78,7 +78,7 @@ class PersonalStore(Store):
         write_readers(connection, [moved])
         if not is_same_address(old, new):
             give_up_address(connection, mine)
-        log_consents(connection, [moved], now, "another address, confirmed at both ends", origin)
+        log_consents(connection, [moved], now, "address changed, confirmed at both addresses", origin)
         return AddressChange.DONE
 
     @reading

@@ -29,7 +29,7 @@ async def open_database(url: str) -> Database:
     drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
     if parsed.drivername not in drivers:
         raise StoreError(
-            f"{parsed.drivername!r} is no database we know; write sqlite:///FILE or postgresql://…"
+            f"{parsed.drivername!r} is not a supported database; write sqlite:///FILE or postgresql://…"
         )
     try:
         database = Database(parsed.set(drivername=drivers[parsed.drivername]))

@@ -73,7 +73,7 @@ def check_move(status: Status, move: ConsentMove, after: Subscriber) -> None:
     """Raise MoveError unless this move leads from the status to where the reader is afterwards."""
     if MOVES[status][move] is not status_of(after):
         raise MoveError(
-            f"'{move}' leads nobody from {status} to {status_of(after)}; nothing was changed, try once more"
+            f"'{move}' leads nobody from {status} to {status_of(after)}; nothing was changed, try again"
         )
 
 

@@ -83,20 +83,20 @@ def choose_alerts(health: Health) -> list[Alert]:
         alerts.append(
             Alert(
                 f"late:{day}",
-                f"{health.late} mails are late",
+                f"{health.late} mails are overdue",
                 (Fact("Held", health.held),) if health.held else (),
-                "See 'newsletter status', and whether 'newsletter run' runs and the relay takes mail.",
+                "Check 'newsletter status', that 'newsletter run' is running, and that the relay accepts mail.",
             )
         )
     if health.refused:
         alerts.append(
-            Alert(f"guard:{day}", "nothing is sent", (Fact("Why", health.refused),), health.refused)
+            Alert(f"guard:{day}", "sending is stopped", (Fact("Why", health.refused),), health.refused)
         )
     if health.contradictions:
         alerts.append(
             Alert(
                 f"ledger:{day}",
-                "the ledger does not add up",
+                "the ledger is inconsistent",
                 tuple(Fact("Found", what) for what in health.contradictions),
                 "Say 'newsletter hold' until it is known why: somebody might get a mail twice, or none."
                 " Has a hand, or another program, been in the database?",
@@ -106,17 +106,17 @@ def choose_alerts(health: Health) -> list[Alert]:
         alerts.append(
             Alert(
                 f"relay:{relay}:{day}",
-                f"the relay {relay} is left alone",
+                f"relay {relay} is paused",
                 (Fact("Why", why),),
-                "See 'newsletter check --relay', and what its operator says.",
+                "Run 'newsletter check --relay', and ask the operator of the relay.",
             )
         )
     alerts += [
         Alert(
             f"source:{source.source}:{day}",
-            f"the source {source.source} is broken",
-            (Fact("Looks that failed", str(source.failures)), Fact("Why", source.why)),
-            "See 'newsletter sources'.",
+            f"source {source.source} is broken",
+            (Fact("Failed polls", str(source.failures)), Fact("Why", source.why)),
+            "Run 'newsletter sources'.",
         )
         for source in health.sources
         if is_broken(source)
@@ -131,13 +131,13 @@ def _choose_clock_alerts(health: Health) -> list[Alert]:
     alerts = [
         Alert(
             f"step:{failure.step}:{day}",
-            f"the clock's step '{failure.step}' fails",
+            f"the scheduled step '{failure.step}' fails",
             (
                 Fact("Since", f"{failure.since:%Y-%m-%d %H:%M} UTC"),
                 Fact("Times in a row", str(failure.times)),
                 Fact("Why", failure.error),
             ),
-            "See 'newsletter status' and the log. The other steps go on.",
+            "Check 'newsletter status' and the log. The other steps continue.",
         )
         for failure in health.failing
         if failure.times >= BROKEN_AFTER or not failure.is_passing
@@ -146,12 +146,12 @@ def _choose_clock_alerts(health: Health) -> list[Alert]:
         alerts.append(
             Alert(
                 f"set-aside:{day}",
-                "mail that came in could not be handled",
+                "incoming mail could not be processed",
                 (
                     Fact(f"Messages in {SHOWN_SET_ASIDE.days} days", str(health.set_aside.count)),
                     Fact("Why", health.set_aside.why),
                 ),
-                "They are set aside. Look at them: one may be the wish to leave (docs/operations.md).",
+                "They are set aside. Please check them: one may be a request to unsubscribe (docs/operations.md).",
             )
         )
     return alerts
@@ -169,10 +169,10 @@ def _choose_edition_alerts(health: Health) -> list[Alert]:
     sent = counts[State.ACCEPTED]
     alerts = []
     if failed > _PARTIAL * (failed + sent):
-        advice = f"See 'newsletter deliveries --edition {edition}'; 'newsletter retry' sends the failed ones again."
+        advice = f"Check 'newsletter deliveries --edition {edition}'; 'newsletter retry' sends the failed mails again."
         alerts.append(Alert(f"partial:{edition}", f"{failed} mails of {edition} failed", facts, advice))
     week_ago = health.counts.get(f"{datetime.fromisoformat(edition) - timedelta(days=7):%Y-%m-%d}")
     if not sent and counts[State.EMPTY] and week_ago and week_ago[State.ACCEPTED]:
-        advice = "See 'newsletter sources': most likely nothing new was read."
-        alerts.append(Alert(f"empty:{edition}", f"{edition} had nothing for anybody", facts, advice))
+        advice = "Check 'newsletter sources': most likely nothing new was read."
+        alerts.append(Alert(f"empty:{edition}", f"{edition} had no papers for anybody", facts, advice))
     return alerts

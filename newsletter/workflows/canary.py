@@ -11,7 +11,7 @@ from newsletter.workflows.send_pipeline import SendReport
 
 _TRIAL = Hold(
     HoldKind.TRIAL,
-    "the first mails of a trial ('send --canary') are out; 'newsletter release' lets the rest follow",
+    "the first mails of a canary ('send --canary') are sent; 'newsletter release' sends the rest",
 )
 _FAILED = (State.REJECTED, State.DEFERRED, State.UNCERTAIN)
 

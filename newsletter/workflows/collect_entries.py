@@ -221,7 +221,7 @@ async def _look_at(
                 await _follow(first, look, fetcher, store, moves)
     except TimeoutError:
         look.problems.append(
-            SourceError(f"not finished after {_LOOK_DEADLINE_S:g} s; the rest was not asked")
+            SourceError(f"not finished after {_LOOK_DEADLINE_S:g} s; the rest was not requested")
         )
     return look
 
@@ -242,7 +242,7 @@ async def _follow(
         try:
             answer = await _ask(request, known, look, fetcher, moves)
             if isinstance(answer, NotModified):
-                assert known is not None, "only what was known can be unchanged"
+                assert known is not None, "only a known page can be unchanged"
                 look.take_unchanged(known)
                 listed += known.listed
                 following = _page_after(request, known.following)
@@ -255,7 +255,7 @@ async def _follow(
                 if feed.is_cut:
                     # Without validators: the next look reads it whole.
                     look.problems.append(
-                        FeedError(f"{request.location}: ends before its end", url=request.location)
+                        FeedError(f"{request.location}: the listing is truncated", url=request.location)
                     )
                 else:
                     look.validators[request.location] = replace(
@@ -317,7 +317,7 @@ def _choose_following(
     if feed.found_feeds and known is not None and not known.following:
         # A site that is down for an hour may show any page, with links to any of its feeds.
         raise FeedError(
-            f"{request.location}: was a feed until now and is an HTML page; if it stays so, look whether "
+            f"{request.location}: used to be a feed and is now an HTML page; if this persists, look whether "
             f"{feed.found_feeds[0]} should be its new location",
             url=request.location,
         )
@@ -374,7 +374,7 @@ def _build_records(
 
 def _build_record(look: _Look, state: FetchState, now: datetime) -> FetchRecord:
     message = _tell_problems(look.problems)
-    message += [f"{problem}; its page was read instead" for problem in _tell_problems(look.replaced)]
+    message += [f"{problem}; its web page was read instead" for problem in _tell_problems(look.replaced)]
     if state is FetchState.STALE:
         message.append(f"still the batch of {look.batch_on}" if look.batch_on else "still an earlier batch")
     missing = [day for day in look.empty_on if not look.kind.is_quiet(day) and day < _today(now)]

@@ -34,7 +34,7 @@ from newsletter.tracebacks import word_failure
 log = structlog.get_logger()
 
 SET_ASIDE = "set aside"
-KNOWN = "known already"
+KNOWN = "already known"
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ async def _note_set_aside(
     text = os.fsencode(f"unreadable {name}") if isinstance(message, Unreadable) else message
     is_new = await evidence.note_set_aside(hashlib.sha256(text).hexdigest(), why, now)
     if is_new:
-        log.error("a message cannot be handled and is set aside", message=name, why=why)
+        log.error("a message cannot be processed and is set aside", message=name, why=why)
     return is_new
 
 
@@ -120,10 +120,10 @@ async def _handle(
     if action is None:
         return KNOWN
     if delivery is None and report.kind is ReportKind.UNSUBSCRIBE:
-        log.warning("somebody asks to leave who does not prove who they are: look yourself", message=name)
-        return "asked to leave without proof"
+        log.warning("somebody asks to unsubscribe without proof of identity: please check", message=name)
+        return "unsubscribe request without proof"
     if delivery is None and report.kind is not ReportKind.NONE:
-        log.warning("a report names no mail of ours", kind=str(report.kind), subject=report.subject)
+        log.warning("a report matches no mail of ours", kind=str(report.kind), subject=report.subject)
     return action.what
 
 

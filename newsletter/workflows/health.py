@@ -79,13 +79,13 @@ async def load_health(
 def word_clock(failing: Sequence[StepFailure], set_aside: SetAside | None) -> list[str]:
     """Return a sentence for each step of the clock that fails, and one for what was set aside."""
     lines = [
-        f"the clock's step '{failure.step}' fails since {failure.since:%Y-%m-%d %H:%M} UTC,"
+        f"the scheduled step '{failure.step}' has failed since {failure.since:%Y-%m-%d %H:%M} UTC,"
         f" {failure.times} {'time' if failure.times == 1 else 'times in a row'}: {failure.error}"
         for failure in failing
     ]
     if set_aside:
         lines.append(
-            f"mail that came in could not be handled and is set aside, {set_aside.count} in"
+            f"incoming mail could not be processed and is set aside, {set_aside.count} in"
             f" {SHOWN_SET_ASIDE.days} days, last {set_aside.at:%Y-%m-%d %H:%M} UTC: {set_aside.why}"
         )
     return lines
@@ -139,31 +139,29 @@ def build_metrics(health: Health) -> str:
     for edition, counts in health.counts.items():
         for state in State:
             deliveries.labels(edition, str(state)).set(counts[state])
-    failures = Gauge(
-        "newsletter_source_failures", "Looks in a row that failed.", ["source"], registry=registry
-    )
+    failures = Gauge("newsletter_source_failures", "Failed polls in a row.", ["source"], registry=registry)
     for source in health.sources:
         failures.labels(source.source).set(source.failures)
     steps = Gauge(
-        "newsletter_step_failures", "Failures in a row of a step of the clock.", ["step"], registry=registry
+        "newsletter_step_failures", "Failures in a row of a scheduled step.", ["step"], registry=registry
     )
     for step in StepName:
         steps.labels(str(step)).set(next((f.times for f in health.failing if f.step is step), 0))
     numbers = {
-        "newsletter_late": ("Deliveries that have waited for too long.", health.late),
-        "newsletter_held": ("1 while sending is held.", int(bool(health.held))),
+        "newsletter_late": ("Deliveries that are overdue.", health.late),
+        "newsletter_held": ("1 while sending is on hold.", int(bool(health.held))),
         "newsletter_refused": ("1 while this database may not send.", int(bool(health.refused))),
         "newsletter_ledger_contradictions": (
-            "What does not fit together in the ledger.",
+            "Inconsistencies found in the ledger.",
             len(health.contradictions),
         ),
-        "newsletter_relays_paused": ("Relays that are left alone now.", len(health.paused)),
+        "newsletter_relays_paused": ("Relays that are paused now.", len(health.paused)),
         "newsletter_mail_set_aside": (
-            f"Messages of the last {SHOWN_SET_ASIDE.days} days that came in and could not be handled.",
+            f"Messages of the last {SHOWN_SET_ASIDE.days} days that could not be processed.",
             health.set_aside.count if health.set_aside else 0,
         ),
         "newsletter_last_collect_timestamp_seconds": (
-            "When the last look at the sources ended.",
+            "When the sources were last polled.",
             health.last_collect_at.timestamp() if health.last_collect_at else 0,
         ),
     }

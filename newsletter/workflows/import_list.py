@@ -72,4 +72,4 @@ async def import_list(
         except ClashError:  # somebody of the list subscribes at this moment: look again
             continue
         return chosen
-    raise StoreError("others write the same readers again and again; try again", is_passing=True)
+    raise StoreError("other processes keep changing the same readers; try again", is_passing=True)

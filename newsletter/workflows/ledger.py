@@ -49,7 +49,7 @@ async def patiently(act: Callable[[], Awaitable[_T]], *, holds_outcomes: bool = 
             waits_s = PASSING_WAITS_S if error.is_passing else _OUTCOME_WAITS_S if holds_outcomes else ()
             if waited >= len(waits_s):
                 raise
-            log.warning("the store is away; waiting", error=str(error), wait_s=waits_s[waited])
+            log.warning("the database is unavailable; waiting", error=str(error), wait_s=waits_s[waited])
             await asyncio.sleep(waits_s[waited])
             waited += 1
 

@@ -20,7 +20,7 @@ async def find_recipient(address: EmailAddress, subscribers: SubscriberStore, no
     if known is None:
         stranger = ask(replace(make_trial_reader("[]", 0), address=address))
         assert isinstance(stranger, Subscriber)  # of somebody new an address may always be known
-        await subscribers.save([stranger], now, "gets notices, no digest")
+        await subscribers.save([stranger], now, "gets transactional mail, no digests")
         known = await subscribers.load(address)
         assert known is not None
     return known

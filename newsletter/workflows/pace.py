@@ -30,9 +30,9 @@ class Pace(NamedTuple):
 
     def __str__(self) -> str:
         rate = (
-            f"{self.per_second:.0f} a second"
+            f"{self.per_second:.0f} per second"
             if self.per_second >= 2
-            else f"{self.per_second * 60:.0f} a minute"
+            else f"{self.per_second * 60:.0f} per minute"
         )
         if self.remaining_s is None:
             return f"{self.done}, {rate}"

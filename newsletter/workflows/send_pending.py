@@ -141,7 +141,7 @@ class Sender:
             if other.id != self.instance and self.is_dead(other):
                 freed, uncertain = await self.ledger.claims.void_claims(other.id, now)
                 log.warning(
-                    "took back the claims of a process that is gone",
+                    "released the claims of a process that has ended",
                     pid=other.pid,
                     host=other.host,
                     freed=freed,
@@ -236,7 +236,7 @@ class Sender:
             mail = self.mails.rebuild(delivery.frozen, reader)
         if delivery.frozen and mail.frozen.content_hash != delivery.frozen.content_hash:
             log.warning(
-                "the program has changed since the first attempt: same Message-ID and entries, other bytes",
+                "the program was upgraded since the first attempt: same Message-ID and entries, different bytes",
                 delivery=delivery.id,
                 key=delivery.key,
             )

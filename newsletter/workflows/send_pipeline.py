@@ -205,7 +205,7 @@ class SendPipeline:
                 mail.release()
                 if built.only:
                     # It stays claimed until this pass ends, and then waits for that relay again.
-                    log.warning("an uncertain mail waits for its relay", error=str(error))
+                    log.warning("an uncertain mail is waiting for its relay", error=str(error))
                     continue
                 log.error("the relay cannot be used", error=str(error))
                 self._report.stop(str(error))

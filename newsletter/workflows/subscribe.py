@@ -96,7 +96,7 @@ class Desk:
         stranger = ask(wanted)
         assert isinstance(stranger, Subscriber)  # of somebody new an address may always be known
         try:
-            await self.subscribers.save([stranger], now, "asked for on the web page", origin)
+            await self.subscribers.save([stranger], now, "requested on the web page", origin)
         except StoreError:
             # Somebody else may have written the same address down in this moment.
             known = await self.subscribers.load(wanted.address)

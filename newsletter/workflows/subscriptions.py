@@ -152,7 +152,7 @@ class Subscriptions:
         self, reader: SubscriberId, move: ConsentMove, decide: Decide, origin: str
     ) -> Subscriber | Refused:
         """Give back what the goodbye page took, or less of it."""
-        return await self._move(reader, move, decide, "came back on the goodbye page", origin)
+        return await self._move(reader, move, decide, "resubscribed on the goodbye page", origin)
 
     async def restore(self, reader: SubscriberId, why: str) -> Subscriber | Refused:
         """Mail a reader again because the operator says so, whatever ended it. See take_up."""

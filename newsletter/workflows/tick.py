@@ -96,7 +96,7 @@ class StepGuard:
         if is_new or failure.times & (failure.times - 1) == 0:
             is_odd = is_new and not isinstance(error, NewsletterError)
             log.error(
-                "a step of the clock failed; the others go on",
+                "a scheduled step failed; the others continue",
                 step=str(failure.step),
                 error=failure.error,
                 times=failure.times,
@@ -112,11 +112,13 @@ class StepGuard:
                 failure = await self._load(step)  # of a process that is gone
             if failure is not None:
                 await self._settings.clear_step_failure(step)
-                log.info("a step of the clock is well again", step=str(step), failures=failure.times)
+                log.info("a scheduled step works again", step=str(step), failures=failure.times)
         except Exception as error:
             if failure is not None:
                 self._failures[step] = failure
-            log.error("cannot note that a step is well again", step=str(step), error=word_failure(error))
+            log.error(
+                "cannot record that a scheduled step works again", step=str(step), error=word_failure(error)
+            )
 
     async def _load(self, step: StepName) -> StepFailure | None:
         with suppress(Exception):
@@ -237,7 +239,7 @@ class Clockwork:
             if _is_beside(step) and not job.task.done() and now - job.begun > OVERDUE_S:
                 hours = timedelta(seconds=round(now - job.begun))
                 await self.guard.note(
-                    step, NewsletterError(f"has not ended for {hours} h; restart the clock")
+                    step, NewsletterError(f"has been running for {hours} h; restart 'newsletter run'")
                 )
 
 

@@ -235,7 +235,7 @@ class TopicPreviews:
         try:
             await self._fill(stand)
         except StoreError as error:
-            log.warning("previews stay as they were", error=str(error))
+            log.warning("previews are not updated", error=str(error))
 
     async def _fill(self, stand: Stand) -> _Shelf:
         first = datetime.combine(stand[1] - timedelta(days=DAYS - 1), time(), UTC)

@@ -113,5 +113,5 @@ def find_oddities(trial: Trial, trier: TopicTrier) -> list[str]:
         odd.append(f"matched {trial.share:.0%} of all entries")
     unknown = [paper for paper in (*topic.like, *topic.unlike) if paper not in trier.papers]
     if unknown:
-        odd.append(f"{', '.join(unknown)} not stored: 'newsletter collect' looks papers of arXiv up")
+        odd.append(f"{', '.join(unknown)} not stored: 'newsletter collect' fetches papers of arXiv")
     return odd

@@ -39,7 +39,7 @@ async def test_the_rest_waits_for_the_operators_word(tmp_path: Path) -> None:
         assert "the first 3: 0 failed" in tried.stdout
         held = await asyncio.to_thread(house.run, "send", *EDITION)
         assert (held.returncode, len(sink.messages)) == (3, 3)
-        assert "of a trial" in (await asyncio.to_thread(house.run, "status")).stdout
+        assert "of a canary" in (await asyncio.to_thread(house.run, "status")).stdout
 
         await asyncio.to_thread(house.run, "release")
         assert (await asyncio.to_thread(house.run, "send")).returncode == 0

@@ -51,7 +51,7 @@ async def test_a_paper_is_explained_before_and_after_it_was_sent(tmp_path: Path)
     assert "ada@example.org   in the next digest, due 2026-06-16 07:00 UTC, under robot" in before.stdout
     assert "ada@example.org   digest of 2026-06-16, under robot: accepted" in after.stdout
     assert "fits no topic" in after.stdout
-    assert "it has 2 votes, the topic Loved asks for 90" in after.stdout
+    assert "it has 2 votes, topic Loved requires 90" in after.stdout
     assert "none of the reader's topics matches it" in one.stdout
     assert "ada@example.org" not in one.stdout
 

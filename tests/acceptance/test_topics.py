@@ -67,4 +67,4 @@ def test_explain_names_the_rule_that_kept_a_paper_out(tmp_path: Path) -> None:
     assert house.run("collect", at="2026-06-16T06:00:00+00:00").returncode == 0
     done = house.run("explain", "2606.00002", at=NOON)
     assert done.returncode == 0, done.stderr
-    assert "it just misses Hands (none: laundry (title))" in done.stdout
+    assert "near miss: Hands (none: laundry (title))" in done.stdout

@@ -86,7 +86,7 @@ async def test_a_trial_says_the_same_as_the_import_and_writes_nothing(
     assert "2 added, 1 already known, 1 refused, 1 skipped" in said
     assert "people.csv:5: Email: 'bad' is not an e-mail address" in said.replace("\n", " ")
     assert "'Status' is 'unsubscribed' (line 4)" in said.replace("\n", " ")
-    assert "columns that are not read: Company" in said.replace("\n", " ")
+    assert "ignored columns: Company" in said.replace("\n", " ")
     assert await load_addresses(config) == sorted(
         [READER, "New.One@example.org", "new.two@example.org"], key=str.lower
     )

@@ -79,7 +79,7 @@ async def test_who_is_removed_gets_a_goodbye_and_stays_left(config: Config) -> N
     assert await list_mails(config) == [(READER, "goodbye")]
 
     for until in ("", "2031-01-01"):
-        with pytest.raises(ConfigError, match="has left and stays so"):
+        with pytest.raises(ConfigError, match="has unsubscribed"):
             await people.pause(config, READER, until)
     assert (await load(config)).consent is Consent.LEFT
 
@@ -118,7 +118,7 @@ async def test_no_command_confirms_who_never_did(config: Config, command: Say, h
     [
         (GONE, lambda config: lists.erase(config, GONE), "is suppressed"),
         (ASKED, lambda config: people.remove(config, ASKED), "has never confirmed"),
-        (READER, lambda config: people.remove(config, READER), "has left and stays so"),
+        (READER, lambda config: people.remove(config, READER), "has unsubscribed"),
         (READER, lambda config: people.pause(config, READER, ""), "is already known"),
         (UNWANTED, None, "is suppressed"),
     ],

@@ -69,15 +69,15 @@ WAITS = make_topic(min_upvotes=5, wait=timedelta(days=2))
         (NEW, [make_topic()], FateKind.COMING, "in the next digest, due 2026-06-17 07:00 UTC, under RAG"),
         (NEW, [make_topic(limit=0)], FateKind.COMING, "over the topic's limit"),
         (NEW, [], FateKind.NO_TOPIC, "none of the reader's topics"),
-        (make_entry(first_seen_run=0), [make_topic()], FateKind.OLD, "before our first look"),
-        (make_entry(first_seen_run=0), [], FateKind.OLD, "before our first look"),
+        (make_entry(first_seen_run=0), [make_topic()], FateKind.OLD, "before the first poll"),
+        (make_entry(first_seen_run=0), [], FateKind.OLD, "before the first poll"),
         (replace(NEW, withdrawn=True), [make_topic()], FateKind.WITHDRAWN, "withdrawn before"),
         (SEEN_BEFORE, [make_topic()], FateKind.PASSED, "before this reader's window began"),
         (
             make_entry(first_seen_run=7, upvotes=2),
             [ASKS_FIVE],
             FateKind.TOO_FEW_VOTES,
-            "2 votes, the topic RAG asks for 5",
+            "2 votes, topic RAG requires 5",
         ),
         (
             make_entry(first_seen_run=7, upvotes=2),
@@ -116,7 +116,7 @@ def test_fate_is_told_with_the_rule_that_decided(
         (make_delivery(topic=""), FateKind.SENT, "under everything else"),
         (make_delivery(State.UNCERTAIN), FateKind.SENT, "uncertain"),
         (make_delivery(State.DEFERRED), FateKind.SENT, "deferred"),
-        (make_delivery(shown=False), FateKind.OVER_LIMIT, "one of those over the topic's limit"),
+        (make_delivery(shown=False), FateKind.OVER_LIMIT, "one over the topic's limit"),
         (make_delivery(State.REJECTED), FateKind.COMING, "in the next digest"),
         (make_delivery(State.EXPIRED), FateKind.COMING, "in the next digest"),
     ],
@@ -164,4 +164,4 @@ def test_entry_that_is_near_a_description_is_told_that_others_are_nearer() -> No
     )
 
     assert told.kind is FateKind.NOT_BEST
-    assert told.why == "it is near Small models, but others are nearer: the best 1 come"
+    assert told.why == "it is similar to Small models, but below its top 1"

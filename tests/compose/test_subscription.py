@@ -318,7 +318,7 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    "meanwhile",
+    "in the meantime",
     [
         partial(leave, now=NOW),
         partial(change, wanted=OTHER, now=NOW),

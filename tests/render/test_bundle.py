@@ -195,5 +195,5 @@ def test_accent_that_is_no_colour_is_refused() -> None:
 
 
 def test_missing_shipped_file_is_named_with_the_places() -> None:
-    with pytest.raises(FileNotFoundError, match=r"no-such-thing should come with .*_shipped"):
+    with pytest.raises(FileNotFoundError, match=r"no-such-thing should be part of .*_shipped"):
         find_shipped("no-such-thing")

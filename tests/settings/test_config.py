@@ -296,7 +296,7 @@ def test_a_secret_that_stands_in_the_file_is_refused_and_not_repeated(text: str,
 def test_a_login_in_the_address_of_a_source_is_refused_and_not_repeated(location: str, file: Path) -> None:
     [problem] = problems(file, WHO + f"sources: [{{kind: feed, location: '{location}'}}]\n")
 
-    assert "a login does not belong" in problem.message
+    assert "remove the login" in problem.message
     assert "hunter2" not in str(problem)
 
 
@@ -338,9 +338,9 @@ def source(given: str) -> str:
         (relay("port: -1"), 3, "relay.port", "-1 is below 1", "1 to 65535 is right"),
         (relay("port: smtp"), 3, "relay.port", "'smtp' is not a whole number", "1 to 65535 is right"),
         (relay("port: 25.0"), 3, "relay.port", "'25.0' is not a whole number", "1 to 65535 is right"),
-        (relay("port: [25]"), 3, "relay.port", "not a list", "a single text"),
-        (relay("port: {a: b}"), 3, "relay.port", "not keys", "a single text"),
-        (relay("port: "), 3, "relay.port", "is empty", "write a value or leave the key out"),
+        (relay("port: [25]"), 3, "relay.port", "not a list", "a single value"),
+        (relay("port: {a: b}"), 3, "relay.port", "not keys", "a single value"),
+        (relay("port: "), 3, "relay.port", "is empty", "write a value or remove the key"),
         (relay("connections: 65"), 3, "relay.connections", "65 is above 64", "1 to 64 is right"),
         (relay("security: ssl"), 3, "relay.security", "'ssl' is unknown", "known here: starttls, tls, none"),
         (relay("security: STARTTLS"), 3, "relay.security", "is unknown", "did you mean 'starttls'?"),
@@ -357,7 +357,7 @@ def source(given: str) -> str:
             RELAY + "hunter2\n" + WHO + SOURCES,
             4,
             "relay.password",
-            "must not stand in this file",
+            "do not belong in this file",
             "${SMTP_PASSWORD}",
         ),
         (
@@ -371,7 +371,7 @@ def source(given: str) -> str:
             OAUTH + "client_secret: hunter2}\n" + WHO + SOURCES,
             4,
             "relay.oauth.client_secret",
-            "a secret must not stand",
+            "secrets do not belong",
             "${",
         ),
         (OAUTH + "scope: x}\n" + WHO + SOURCES, 4, "relay.oauth", "needs 'refresh_token'", "'client_secret'"),
@@ -412,8 +412,8 @@ def source(given: str) -> str:
             "is not a host name",
             "without port",
         ),
-        (relay("") + "maildir: out\n", 4, "maildir", "cannot both be given", "keep 'relay' to send"),
-        (WHO + SOURCES + "relay:\n", 3, "relay", "is empty", "leave the key out"),
+        (relay("") + "maildir: out\n", 4, "maildir", "exclude each other", "keep 'relay' to send"),
+        (WHO + SOURCES + "relay:\n", 3, "relay", "is empty", "remove the key"),
         (WHO + SOURCES + "relay: x\n", 3, "relay", "keys are expected here", "'key: value'"),
         (WHO + "sources:\n- hf_daily_papers\n", 3, "sources[0]", "keys are expected here", "'key: value'"),
         (WHO + "sources: {kind: x}\n", 2, "sources", "a list is expected here", "begin with '- '"),
@@ -440,27 +440,27 @@ def source(given: str) -> str:
             3,
             "sources[0].base_url",
             "has no site of its own",
-            "write 'location'",
+            "use 'location'",
         ),
         (
             source("kind: arxiv_listing"),
             3,
             "sources[0]",
-            "asks for nothing",
+            "selects nothing",
             "needs categories",
         ),
         (
             source("kind: arxiv_search, days_back: 3"),
             3,
             "sources[0]",
-            "asks for nothing",
+            "selects nothing",
             "needs categories or authors or search",
         ),
         (
             source("kind: arxiv_listing, categories: [cs.CL, 'computer science']"),
             3,
             "sources[0].categories",
-            "'computer science' is no category of arXiv",
+            "'computer science' is not an arXiv category",
             "write cs.CL, or cs for the whole archive",
         ),
         (
@@ -475,7 +475,7 @@ def source(given: str) -> str:
             3,
             "sources[0].search",
             "only for arxiv_search",
-            "leave it out",
+            "remove it",
         ),
         (
             source("kind: feed, location: 'ftp://x.example'"),
@@ -516,7 +516,7 @@ def source(given: str) -> str:
             source("kind: hf_daily_papers, base_url: 'https://x.example', location: day.json"),
             3,
             "sources[0].location",
-            "cannot both be given",
+            "exclude each other",
             "keep one of them",
         ),
         (
@@ -531,14 +531,14 @@ def source(given: str) -> str:
             3,
             "sources[0].listing_dates",
             "only for hf_daily_papers",
-            "leave it out",
+            "remove it",
         ),
         (
             source("kind: feed, location: x, captured_on: 2026-01-01"),
             3,
             "sources[0].captured_on",
             "only for hf_papers_capture",
-            "leave it out",
+            "remove it",
         ),
         (
             source("kind: hf_papers_capture, location: x, captured_on: 3.11.2025"),
@@ -559,7 +559,7 @@ def source(given: str) -> str:
             4,
             "sources[1].name",
             "sources[0] has the name",
-            "a 'name' of its own",
+            "its own 'name'",
         ),
         (who("id: My Papers"), 2, "newsletter.id", "is not an id", "'my-papers'"),
         (who("reply_to: nobody"), 2, "newsletter.reply_to", "is not an e-mail address", "@-sign"),
@@ -624,40 +624,46 @@ def source(given: str) -> str:
             "is unknown",
             "did you mean 'resend_once'?",
         ),
-        (WHO + SOURCES + "templates: nowhere\n", 3, "templates", "there is no folder", "may be left out"),
+        (
+            WHO + SOURCES + "templates: nowhere\n",
+            3,
+            "templates",
+            "there is no folder",
+            "the shipped ones are used",
+        ),
         (
             WHO + SOURCES + "database: {url: newsletter.db}\n",
             3,
             "database.url",
-            "is not a database URL",
+            "is not a supported database URL",
             "sqlite:///newsletter.db",
         ),
         (
             WHO + SOURCES + "database: {url: 'sqlite://'}\n",
             3,
             "database.url",
-            "is not a database URL",
+            "is not a supported database URL",
             "sqlite:///newsletter.db",
         ),
         (
             WHO + SOURCES + "database: {url: 'sqlite:///:memory:'}\n",
             3,
             "database.url",
-            "is not a database URL",
+            "is not a supported database URL",
             "sqlite:///newsletter.db",
         ),
         (
             WHO + SOURCES + "database: {url: 'postgres://db/n'}\n",
             3,
             "database.url",
-            "is not a database URL",
+            "is not a supported database URL",
             "postgresql://",
         ),
         (
             WHO + SOURCES + "database: {url: 'postgresql://n:pw@db/n'}\n",
             3,
             "database.url",
-            "must not stand in this file",
+            "do not belong in this file",
             "${DATABASE_PASSWORD}",
         ),
         (
@@ -671,7 +677,7 @@ def source(given: str) -> str:
             WHO + SOURCES + "contact: '${ME}'\n",
             3,
             "contact",
-            "${ME} is not filled in here",
+            "${ME} is not expanded here",
             "passwords, tokens and database.url",
         ),
         (WHO + SOURCES + "topics: RAG\n", 3, "topics", "a list is expected here", "begin with '- '"),
@@ -759,9 +765,7 @@ def test_a_variable_that_nothing_reads_is_told_and_stops_nothing(name: str, advi
 
     config = load(file, text, {name: SECRET, "NEWSLETTER_SMTP_PASSWORD": SECRET})
 
-    assert config.notes == (
-        f"the environment variable {name} is set, but nothing in {file} names it{advice}",
-    )
+    assert config.notes == (f"the environment variable {name} is set, but {file} does not use it{advice}",)
 
 
 def test_a_variable_that_is_missing_is_looked_for_among_those_that_are_set(file: Path) -> None:

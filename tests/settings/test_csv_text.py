@@ -77,7 +77,7 @@ HEAD = b"email,name\na@b.org,A\n"
         (
             HEAD + b'c@d.org,"C\ne@f.org,"E"\ng@h.org,G\n',
             3,
-            "in the middle of a text (the cell runs on to line 4)",
+            "in the middle of a text (the cell continues to line 4)",
         ),
         (HEAD + b'c@d.org,"C" D\n', 3, "in the middle of a text"),
         (HEAD + b'c@d.org,"C\ne@f.org,E\ng@h.org,"\n', 3, "closed only in a later row"),
@@ -86,12 +86,12 @@ HEAD = b"email,name\na@b.org,A\n"
         (b'email;name\r\n"a@b.org;A\r\nc@d.org;C"\r\n', 2, "closed only in a later row"),
         (b'email\tname\r"a@b.org\tA\rc@d.org\tC"\r', 2, "closed only in a later row"),
         (HEAD + b'c@d.org,"' + b"x" * 140_000 + b'"\n', 3, "never closed"),
-        (HEAD + "c@d.org,é\n".encode() + b"e@f.org,\xe9\n", 4, "not UTF-8, and others are"),
-        (HEAD + b"e@f.org,\xe9\n" + "c@d.org,é\n".encode(), 3, "not UTF-8, and others are"),
+        (HEAD + "c@d.org,é\n".encode() + b"e@f.org,\xe9\n", 4, "non-UTF-8 characters among"),
+        (HEAD + b"e@f.org,\xe9\n" + "c@d.org,é\n".encode(), 3, "non-UTF-8 characters among"),
         (b"\xef\xbb\xbf" + HEAD + b"e@f.org,\xe9\n", 3, "not UTF-8"),
         (HEAD + b"e@f.org,\x81\x8d\n", 3, "neither UTF-8 nor Windows-1252"),
         (b"email,name\r\ra@b.org,A\rc@d.org,\x90\r", 4, "neither UTF-8 nor Windows-1252"),
-        (HEAD.decode().encode("utf-16")[:-1], 2, "UTF-16 and broken off"),
+        (HEAD.decode().encode("utf-16")[:-1], 2, "truncated UTF-16"),
     ],
 )
 def test_what_is_torn_is_refused_with_its_line(data: bytes, line: int, said: str) -> None:

@@ -65,7 +65,7 @@ def test_mailchimp_subscribed() -> None:
     assert isinstance(listed.rows[0], Taken)
     assert listed.rows[0].reader.cadence.zone == "Europe/Berlin"
     assert listed.notes == (
-        "columns that are not read: Address, Phone Number, MEMBER_RATING, OPTIN_TIME, CONFIRM_TIME, CC,"
+        "ignored columns: Address, Phone Number, MEMBER_RATING, OPTIN_TIME, CONFIRM_TIME, CC,"
         " UNSUB_CAMPAIGN_ID, UNSUB_REASON, UNSUB_CAMPAIGN_ID, LEID, EUID, NOTES, TAGS",
     )
 
@@ -239,7 +239,7 @@ def test_foreign_columns_are_left_alone_and_named() -> None:
     listed = read("email,Company,Note,home\nada@example.org,X,Y,Z\n")
 
     assert list(taken(listed)) == ["ada@example.org"]
-    assert listed.notes == ("columns that are not read: Company, Note, home",)
+    assert listed.notes == ("ignored columns: Company, Note, home",)
 
 
 def test_a_list_of_nothing_but_addresses_needs_no_head() -> None:
@@ -327,9 +327,9 @@ def test_an_hour_that_is_not_clear_is_refused(cell: str) -> None:
         ("email,days", "ada@example.org,someday", "days: 'someday' is no day"),
         ("email,everything else", "ada@example.org,99", "is neither 'off' nor a number from 0 to 50"),
         ("email,name", '"ada@example.org","Ada\nHolm"', "must be one line"),
-        ("email,name", "ada@example.org,Ada,extra", "more cells than the first row has names"),
+        ("email,name", "ada@example.org,Ada,extra", "more cells than the header row"),
         ("email,topics", 'ada@example.org,"a AND ("', "topics: "),
-        ("email,topics", "ada@example.org,[1", "is no list in JSON"),
+        ("email,topics", "ada@example.org,[1", "is not a JSON list"),
     ],
 )
 def test_a_row_that_is_wrong_is_refused_with_line_and_column(head: str, row: str, said: str) -> None:
@@ -347,7 +347,7 @@ def test_a_letter_that_is_a_guess_is_taken_in_a_name_and_refused_in_an_address()
     assert taken(listed) == {"jose@example.org": "José"}
     assert "l.csv:3: Email: " in refused(listed)[0]
     assert listed.notes[-1] == (
-        "is no UTF-8 and was read as Windows-1252, as Excel writes it; are the letters right: see line 2, 'José'?"
+        "is not UTF-8 and was read as Windows-1252, which Excel writes; are these letters right: see line 2, 'José'?"
     )
 
 
@@ -355,12 +355,12 @@ def test_an_address_counts_once_however_it_is_spelled() -> None:
     listed = read("email\nAda@example.org\nkim@example.org\nada@example.org\n")
 
     assert list(taken(listed)) == ["Ada@example.org", "kim@example.org"]
-    assert refused(listed) == ["l.csv:4: ada@example.org stands in the file twice, first in line 2"]
+    assert refused(listed) == ["l.csv:4: ada@example.org is in the file twice, first in line 2"]
 
 
 def test_whoever_would_get_nothing_is_refused() -> None:
     (told,) = refused(read("email\nada@example.org\n", Terms([], {}, 0)))
-    assert "would never get anything" in told
+    assert "would never get a digest" in told
     assert list(taken(read("email\nada@example.org\n", Terms([], {}, 5)))) == ["ada@example.org"]
 
 

@@ -107,22 +107,22 @@ def test_what_is_missing_is_placed_at_the_nearest_thing_around_it() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "column", "wrong", "right"),
     [
-        ("a: 1\nb:\n\t- x\n", 3, 1, "cannot start any token", "blanks, not tabs"),
+        ("a: 1\nb:\n\t- x\n", 3, 1, "cannot start any token", "spaces, not tabs"),
         ("a: @b\n", 1, 4, "cannot start any token", "quotes"),
-        ("a: b: c\n", 1, 5, "mapping values are not allowed", "quotes around a text with ': '"),
+        ("a: b: c\n", 1, 5, "mapping values are not allowed", "quote a text that contains ': '"),
         ("a: 1\n b: 2\n", 2, 3, "mapping values are not allowed", "in one column"),
         ("a: [1, 2\nb: 3\n", 2, 2, "did not find expected", "bracket"),
         ("a: 'x\n", 2, 1, "end of stream", "close the quote"),
-        ("a: 1\nb\n", 3, 1, "expected ':'", "a colon and a blank"),
+        ("a: 1\nb\n", 3, 1, "expected ':'", "a colon and a space"),
         ("%FOO\n---\na: 1", 1, 5, "directive", "check the indentation and the quotes"),
         ("- a\n", 1, 1, "must consist of keys", "'key: value'"),
         ("text\n", 1, 1, "must consist of keys", "'key: value'"),
-        ("a: 1\n---\nb: 2\n", 2, 1, "second document", "one file holds one document"),
+        ("a: 1\n---\nb: 2\n", 2, 1, "second document", "only one per file is allowed"),
         ("a: &x 1\nb: *x\n", 2, 4, "aliases ('*name') are not supported", "quote the text"),
         ("a: &x [*x]\n", 1, 8, "aliases ('*name') are not supported", "write the value out"),
-        ("a: !!python/object/apply:os.system ['true']\n", 1, 4, "tags ('!name')", "leave the tag out"),
-        ("a: !!int 5\n", 1, 4, "tags ('!name')", "leave the tag out"),
-        ("!x {a: b}\n", 1, 1, "tags ('!name')", "leave the tag out"),
+        ("a: !!python/object/apply:os.system ['true']\n", 1, 4, "tags ('!name')", "remove the tag"),
+        ("a: !!int 5\n", 1, 4, "tags ('!name')", "remove the tag"),
+        ("!x {a: b}\n", 1, 1, "tags ('!name')", "remove the tag"),
         ("? [a]\n: b\n", 1, 3, "a key must be a text", "'key: value'"),
         ("'': b\n", 1, 1, "a key must be a text", "'key: value'"),
         ("a: " + "[" * 10_000, 1, 34, "nested deeper than 30", "30 levels"),
@@ -143,8 +143,8 @@ def test_all_keys_that_are_given_twice_are_named_with_both_lines() -> None:
     problems = refusal("a: 1\nb: {c: 1, c: 2}\na: 3\n")
 
     assert [str(problem) for problem in problems] == [
-        "f.yaml:2:11: b.c: the key stands in line 2 already; keep one of them",
-        "f.yaml:3:1: a: the key stands in line 1 already; keep one of them",
+        "f.yaml:2:11: b.c: the key is already in line 2; keep one of them",
+        "f.yaml:3:1: a: the key is already in line 1; keep one of them",
     ]
 
 

@@ -235,7 +235,7 @@ def file_that_is_no_database(tmp_path: Path) -> str:
         (lambda path: f"sqlite:///{path}/missing/newsletter.db", "its folder must exist"),
         (folder_that_is_a_file, "its folder must exist"),
         (file_that_is_no_database, "not a database"),
-        (lambda _: "postgresql://ada:hunter2@127.0.0.1:1/news", "look whether the server runs"),
+        (lambda _: "postgresql://ada:hunter2@127.0.0.1:1/news", "check whether the server is running"),
         (lambda _: "mysql://localhost/news", "write sqlite:///FILE or postgresql://"),
         (lambda _: "newsletter.db", "write sqlite:///FILE or postgresql://"),
     ],

@@ -157,7 +157,7 @@ async def _mark(database: Database, file: Path) -> None:
         (_damage, "cannot be read"),
         (_empty, "cannot be read"),
         (_exchange, "belongs to another database"),
-        (_mark, "a backup copy that was put back"),
+        (_mark, "restored from a backup"),
     ],
 )
 async def test_what_is_not_known_to_be_the_newest_is_refused_until_the_operator_says_so(

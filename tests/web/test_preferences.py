@@ -443,7 +443,7 @@ async def test_another_address_is_confirmed_at_both_ends(site: Site, client: htt
     assert (await client.get(path)).status_code == 404
     assert (await client.get(own_path(site, moved))).status_code == 200
     assert (await client.get(leave)).status_code == 200
-    assert (await load_consents(site, moved))[-1][1] == "another address, confirmed at both ends"
+    assert (await load_consents(site, moved))[-1][1] == "address changed, confirmed at both addresses"
     assert [notice[0] for notice in await load_notices(site, Kind.CHANGED)] == [NEW]
     for link in (old_link, new_link):
         again = await client.post(link)

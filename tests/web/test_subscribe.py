@@ -120,7 +120,7 @@ async def test_who_confirms_gets_the_next_digest(visit: Visit) -> None:
     assert reader.counted_run == 4
     assert "Thursday, 18 June 2026 at 07:00 (Europe/Berlin)" in done.text
     assert await load_consents(visit.site, reader) == [
-        ("unconfirmed", "asked for on the web page", "203.0.113.0/24"),
+        ("unconfirmed", "requested on the web page", "203.0.113.0/24"),
         ("confirmed", "confirmed by link", "203.0.113.0/24"),
     ]
 
@@ -575,7 +575,7 @@ async def test_people_who_never_confirm_are_erased(visit: Visit) -> None:
     other = (await visit.links())[1]
     await visit.client.post(other)
     operator = make_subscriber("operator@example.org", consent=Consent.UNCONFIRMED, file_owned=False)
-    await newsletter.subscribers.save([operator], NOW, "gets notices, no digest")
+    await newsletter.subscribers.save([operator], NOW, "gets transactional mail, no digests")
 
     visit.clock.at = NOW + SUBSCRIBING.lifetime - timedelta(minutes=1)
     await newsletter.thin()

@@ -191,7 +191,7 @@ async def test_the_page_is_read_where_the_api_fails(database: Database) -> None:
     assert report.records[0].state is FetchState.OK
     assert report.records[0].listed == 3
     assert report.records[0].message == (
-        f"{url('2026-06-16')}: answered 500 (2 requests); its page was read instead; "
+        f"{url('2026-06-16')}: answered 500 (2 requests); its web page was read instead; "
         "nothing is listed for Mon 2026-06-15"
     )
     assert shelf.asked[:2] == [url("2026-06-16"), page.format("2026-06-16")]
@@ -282,7 +282,7 @@ async def test_a_feed_that_turns_into_a_page_is_not_taken_for_a_site(database: D
     report, shelf = await collect(database, {blog.location: page}, "2026-06-16", blog)
 
     assert report.records[0].state is FetchState.FAILED
-    assert "was a feed until now and is an HTML page" in report.records[0].message
+    assert "used to be a feed and is now an HTML page" in report.records[0].message
     assert shelf.asked == [blog.location]
 
 

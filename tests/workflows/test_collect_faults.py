@@ -51,7 +51,11 @@ TROUBLE: dict[str, tuple[bytes, FetchState, str]] = {
     ),
     "500": (http("500 Oh"), FetchState.FAILED, "answered 500"),
     "503": (http("503 Later"), FetchState.FAILED, "answered 503"),
-    "cut XML": (http("200 OK", FEED[: FEED.index(b"Two") + 3]), FetchState.PARTIAL, "ends before its end"),
+    "cut XML": (
+        http("200 OK", FEED[: FEED.index(b"Two") + 3]),
+        FetchState.PARTIAL,
+        "the listing is truncated",
+    ),
     "HTML": (http("200 OK", b"<!doctype html><html><p>Sorry</p></html>"), FetchState.FAILED, "an HTML page"),
     "empty": (http("200 OK"), FetchState.FAILED, "found nothing"),
     "no items": (http("200 OK", make_rss().encode()), FetchState.EMPTY_UNEXPECTED, ""),

@@ -154,7 +154,7 @@ async def test_row_11_the_answer_to_a_commit_is_lost(office: Office, monkeypatch
         done = await real(recording, instance, steps, now, guarded=guarded)  # type: ignore[arg-type]
         if lost:
             lost -= 1
-            raise StoreError("the connection is lost", is_passing=True)
+            raise StoreError("the connection was lost", is_passing=True)
         return done
 
     monkeypatch.setattr(Recording, "record", record)

@@ -110,7 +110,7 @@ def test_a_step_that_fails_is_in_the_report_and_the_metrics() -> None:
     assert 'newsletter_step_failures{step="incoming mail"} 3.0' in metrics
     assert "newsletter_mail_set_aside 2.0" in metrics
     first, second = word_clock(health.failing, health.set_aside)
-    assert "'incoming mail' fails since 2026-06-16 12:00 UTC, 3 times in a row: cannot be read" in first
+    assert "'incoming mail' has failed since 2026-06-16 12:00 UTC, 3 times in a row: cannot be read" in first
     assert "2 in 7 days" in second
 
 

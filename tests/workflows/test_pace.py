@@ -8,12 +8,12 @@ from newsletter.workflows.pace import Pace, PaceKeeper
 @pytest.mark.parametrize(
     ("pace", "said"),
     [
-        (Pace(1200, 50_000, 10), "1200 of 50000, 120 a second, 7 min left"),
-        (Pace(5, 20, 10), "5 of 20, 30 a minute, 30 s left"),
-        (Pace(100, 100_000, 100), "100 of 100000, 60 a minute, 27.8 h left"),
-        (Pace(20, 20, 10), "20 of 20, 2 a second, 0 s left"),
-        (Pace(30, 20, 10), "30, 3 a second"),  # more came than was known at first
-        (Pace(0, 20, 0), "0, 0 a minute"),
+        (Pace(1200, 50_000, 10), "1200 of 50000, 120 per second, 7 min left"),
+        (Pace(5, 20, 10), "5 of 20, 30 per minute, 30 s left"),
+        (Pace(100, 100_000, 100), "100 of 100000, 60 per minute, 27.8 h left"),
+        (Pace(20, 20, 10), "20 of 20, 2 per second, 0 s left"),
+        (Pace(30, 20, 10), "30, 3 per second"),  # more came than was known at first
+        (Pace(0, 20, 0), "0, 0 per minute"),
     ],
 )
 def test_a_pace_says_rate_and_remaining_time(pace: Pace, said: str) -> None:
