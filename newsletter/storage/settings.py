@@ -15,8 +15,7 @@ from newsletter.model.steps import StepFailure, StepName
 from newsletter.signing import Secret
 from newsletter.storage.engine import Store, insert_or_ignore, insert_or_update, reading, writing
 from newsletter.storage.tables import relay_days, settings
-from newsletter.stored_json import from_parsed, to_json
-from newsletter.text import clean_text
+from newsletter.stored_json import from_json, from_parsed, to_json
 
 _SECRET = "secret"
 _HOLD = "hold"
@@ -38,9 +37,8 @@ class SettingStore(Store):
         if not text:
             return None
         try:
-            kind, why = json.loads(text)
-            return Hold(HoldKind(kind), why)
-        except (ValueError, TypeError):  # of before 0.2.0, the reason alone
+            return from_json(Hold, text)
+        except ValueError:  # of before 0.2.0, the reason alone
             return Hold(HoldKind.MANUAL, text)
 
     async def save_hold(self, hold: Hold | None) -> None:
@@ -48,7 +46,7 @@ class SettingStore(Store):
         if hold is None:
             await self._delete(_HOLD)
         else:
-            await self._save(_HOLD, json.dumps([hold.kind, clean_text(hold.why)]))
+            await self._save(_HOLD, to_json(asdict(hold)))
 
     async def load_zone_rules(self) -> str:
         """Return the fingerprint of the zones' rules that the schedule was computed with."""

@@ -465,9 +465,10 @@ sessions = Table(
 
 # --- facts about this database ------------------------------------------------------------
 
+# value is JSON, or one word.
 settings = Table(
     "settings",
     metadata,
     Column("key", CleanText, primary_key=True),
-    Column("value", CleanText, nullable=False),
+    Column("value", CleanJson, nullable=False),
 )

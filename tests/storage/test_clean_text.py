@@ -26,13 +26,14 @@ from sqlalchemy.types import TypeDecorator
 
 from newsletter.errors import StoreError
 from newsletter.match.lookup import Run
-from newsletter.model.ledger import Hold, HoldKind
+from newsletter.model.ledger import Hold, HoldKind, RelayPause
 from newsletter.model.mail import Rejected
+from newsletter.model.steps import StepFailure, StepName
 from newsletter.storage import Database, EvidenceStore, Ledger, SettingStore
 from newsletter.storage.engine import CleanText, insert_or_update
 from newsletter.storage.tables import confirmations, metadata, settings
 from newsletter.storage.word_index import find_words
-from tests.support.given import claim_one, given_instance, given_queued, given_reader, settle
+from tests.support.given import NOW, claim_one, given_instance, given_queued, given_reader, settle
 
 POISON = [
     ("no\0pe", "nope"),
@@ -144,6 +145,11 @@ async def test_an_outcome_is_written_whatever_the_relay_said(
 async def test_a_reason_and_a_report_are_kept_whatever_they_say(
     database: Database, said: str, kept: str
 ) -> None:
-    await SettingStore(database).save_hold(Hold(HoldKind.MANUAL, said))
-    assert await SettingStore(database).load_hold() == Hold(HoldKind.MANUAL, kept)
+    store, pause = SettingStore(database), RelayPause(NOW, said, 1)
+    await store.save_hold(Hold(HoldKind.MANUAL, said))
+    await store.save_pause("1", pause)
+    await store.save_step_failure(StepFailure(StepName.SENDING, NOW, 1, NOW, said))
+    assert await store.load_hold() == Hold(HoldKind.MANUAL, kept)
+    assert await store.load_pauses() == {"1": pause._replace(why=kept)}
+    assert [failure.error for failure in await store.load_step_failures()] == [kept]
     assert await EvidenceStore(database).find_by_message_id(f"<{said}@mx.example.org>") is None
