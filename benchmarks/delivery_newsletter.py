@@ -36,7 +36,6 @@ from newsletter.sample_day import sample_file
 from newsletter.settings.config import Config, load_config
 from newsletter.stored_json import to_json
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
-from newsletter.workflows.plan import plan_due
 from newsletter.workflows.preview import preview_reader
 
 DOMAIN = "news.example.org"
@@ -124,7 +123,7 @@ def write_config(folder: Path, port: int, database_url: str, signed: bool, conne
 
 async def prepare(newsletter: Newsletter, readers: int) -> None:
     """Collect the day and save the readers."""
-    await newsletter.collect()
+    await newsletter.collector.collect()
     everybody = stream_readers(readers)
     while some := list(islice(everybody, _BATCH)):
         await newsletter.subscribers.save(some, _EVENING, "benchmark")
@@ -139,7 +138,7 @@ async def send(port: int, database_url: str, signed: bool, readers: int, connect
         async with open_newsletter(config, clock=FixedClock(_EVENING)) as newsletter:
             await prepare(newsletter, readers)
             begun = clock_time.perf_counter()
-            await plan_due(newsletter.subscribers, newsletter.ledger.planning, _EVENING, timedelta(days=2))
+            await newsletter.planner.plan_due()
             async with newsletter.sender(asyncio.Event()) as sender:
                 report = await sender.send_pending()
             took_s = clock_time.perf_counter() - begun

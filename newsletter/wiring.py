@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from newsletter import __version__
-from newsletter.compose.slots import fingerprint_zones
 from newsletter.deliver.dkim import DkimKey, load_dkim_key
 from newsletter.deliver.inbox import ImapInbox, MaildirInbox
 from newsletter.deliver.maildir import MaildirMailer
 from newsletter.deliver.relays import Relay, RelayPool
 from newsletter.deliver.return_path import build_return_path
 from newsletter.deliver.smtp import SmtpMailer
-from newsletter.errors import ClashError, ConfigError, MailerError, Problem, StoreError
+from newsletter.errors import ConfigError, MailerError, Problem
 from newsletter.files import read_regular, tighten
-from newsletter.match.topics import parse_topic, parse_topics
+from newsletter.match.topics import parse_topic
 from newsletter.model.ledger import Delivery, DeliveryId, State
 from newsletter.model.mail import Identity
-from newsletter.model.readers import ConsentMove, EmailAddress, SubscriberId
-from newsletter.model.sources import Source
+from newsletter.model.readers import EmailAddress, SubscriberId
+from newsletter.model.steps import StepName
 from newsletter.model.topics import Topic
 from newsletter.ports import Clock, Inbox, Mailer
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
 from newsletter.settings.checked_yaml import did_you_mean
 from newsletter.settings.config import BounceSettings, Config
-from newsletter.settings.samples import find_sample_readers
 from newsletter.settings.shipped import find_shipped
-from newsletter.settings.subscribers_file import FileImport
-from newsletter.settings.yaml_text import load_yaml, read_text
 from newsletter.signing import Secret
 from newsletter.storage import (
     Archive,
@@ -45,38 +39,37 @@ from newsletter.storage import (
     EntryStore,
     EpochGuard,
     EvidenceStore,
-    Heartbeat,
     Ledger,
+    OperatorViews,
     PersonalStore,
     RunStore,
     SessionStore,
     SettingStore,
     SubscriberStore,
-    find_process_space,
-    is_dead,
+    backup,
+    hold_lease,
+    list_sqlite_files,
     open_database,
 )
 from newsletter.web_links import WebLinks
 from newsletter.workflows.alerts import queue_alerts
 from newsletter.workflows.build_mail import MailBuilder
-from newsletter.workflows.collect_entries import CollectReport, collect_entries
+from newsletter.workflows.collect_all import Collector
 from newsletter.workflows.compose_digests import DigestBuilder
-from newsletter.workflows.health import SHOWN_SET_ASIDE, Health, load_health
-from newsletter.workflows.import_subscribers import choose_subscribers
-from newsletter.workflows.liked_papers import choose_lookup
-from newsletter.workflows.plan import realign_schedule
+from newsletter.workflows.health import Health, load_health
+from newsletter.workflows.import_subscribers import SubscribersFile
+from newsletter.workflows.plan import Planner
 from newsletter.workflows.send_pending import Sender
-from newsletter.workflows.subscribe import thin_unconfirmed
+from newsletter.workflows.send_waiting import Dispatcher
 from newsletter.workflows.subscriptions import Subscriptions
+from newsletter.workflows.tick import Clockwork, StepGuard
+from newsletter.workflows.upkeep import Upkeep
 
 # What only some commands need and is dear to import, the HTTP client above all, is imported where it is used.
 if TYPE_CHECKING:
     from newsletter.collect.fetch import HttpFetcher
     from newsletter.workflows.handle_bounces import IncomingReport
 
-log = structlog.get_logger()
-
-_IMPORT_TRIES = 5
 _NO_WAY_OUT = "no way to send: set 'relay' (an SMTP server) or 'maildir' (a folder) in the configuration"
 
 
@@ -117,6 +110,7 @@ class Newsletter:
     personal: PersonalStore
     confirmations: ConfirmationStore
     sessions: SessionStore
+    views: OperatorViews
     guard: EpochGuard
     clock: Clock
     mailer: Mailer | None
@@ -127,44 +121,36 @@ class Newsletter:
             raise MailerError(_NO_WAY_OUT)
         return self.mailer
 
-    def refuse_samples(self) -> None:
-        """Raise ConfigError where mail goes to a relay and samples of 'init' are left: addresses, hosts, readers."""
-        path = self.config.subscribers_path
-        if not self.config.relays:
-            return
-        readers: Sequence[Problem] = ()
-        if path is not None:
-            with suppress(ConfigError):  # what is wrong with the file is told when it is taken over
-                readers = tuple(find_sample_readers(load_yaml(read_text(path), str(path))))
-        problems = [*self.config.samples, *readers]
-        if problems:
-            raise ConfigError(problems)
-
-    async def choose_import(self) -> FileImport:
-        """Decide what subscribers.yaml changes in the store; writes nothing. Raises ConfigError."""
-        if self.config.subscribers_path is None:
-            return FileImport((), ())
-        return await choose_subscribers(
-            self.config.subscribers_path,
-            self.subscribers,
-            self.entries,
-            self.library,
-            self.templates.bundle.layouts,
-            self.config.everything_else,
-            self.clock.now(),
+    @property
+    def file(self) -> SubscribersFile:
+        """What the operator writes of readers."""
+        return SubscribersFile(
+            path=self.config.subscribers_path,
+            subscribers=self.subscribers,
+            entries=self.entries,
+            library=self.library,
+            layouts=self.templates.bundle.layouts,
+            everything_else=self.config.everything_else,
+            samples=self.config.samples if self.config.relays else None,
+            clock=self.clock,
         )
 
-    async def import_subscribers(self) -> tuple[str, ...]:
-        """Take over what subscribers.yaml says; return notes. Raises ConfigError; then nothing has changed."""
-        self.refuse_samples()
-        for _ in range(_IMPORT_TRIES):
-            chosen = await self.choose_import()
-            with suppress(ClashError):  # another process takes the same file over: see what it has left to do
-                now, why = self.clock.now(), "subscribers file"
-                await self.subscribers.save(chosen.save, now, why, move=ConsentMove.LIST)
-                await self.subscribers.save(chosen.dropped, now, why, move=ConsentMove.UNLIST)
-                return chosen.notes
-        raise StoreError("other processes keep changing the same readers; try again", is_passing=True)
+    @property
+    def planner(self) -> Planner:
+        """Who decides what is due."""
+        return Planner(
+            subscribers=self.subscribers,
+            entries=self.entries,
+            settings=self.settings,
+            planning=self.ledger.planning,
+            clock=self.clock,
+            catch_up=self.config.schedule.catch_up,
+            spread=self.config.schedule.spread,
+        )
+
+    async def back_up(self, file: Path) -> None:
+        """Copy the database into a file that does not exist yet. Raises StoreError."""
+        await backup(self.database, file)
 
     async def new_digest_builder(self) -> DigestBuilder:
         """Return a builder over the newest run that is visible now."""
@@ -195,26 +181,10 @@ class Newsletter:
         """Where the pages of the web face are, None where there is none."""
         return WebLinks(self.config.web.url) if self.config.web else None
 
-    async def prepare_planning(self) -> None:
-        """Do what comes before planning: end pauses that are over, and follow time zones whose rules have changed."""
-        now = self.clock.now()
-        await self.subscribers.wake(now, await self.entries.newest_run())
-        rules = fingerprint_zones(
-            await self.subscribers.load_zones(), datetime(now.year, now.month, 1, tzinfo=UTC)
-        )
-        if rules != await self.settings.load_zone_rules():
-            moved = await realign_schedule(self.subscribers, now)
-            await self.settings.save_zone_rules(rules)
-            if moved:
-                log.info("time zone rules changed; slots moved", readers=moved)
-
-    async def thin(self) -> None:
-        """Forget what is over: looks, old votes, and people who were asked and never confirmed."""
-        now = self.clock.now()
-        await self.runs.thin(now)
-        erased = await thin_unconfirmed(self.subscribers, self.confirmations, now)
-        if erased:
-            log.info("erased unconfirmed subscribers", people=erased)
+    @property
+    def upkeep(self) -> Upkeep:
+        """What forgets what is over."""
+        return Upkeep(self.runs, self.subscribers, self.confirmations, self.clock)
 
     async def load_everything(self, reader: SubscriberId) -> dict[str, Any]:
         """Return all that is stored about a reader, as values that JSON can hold."""
@@ -223,28 +193,17 @@ class Newsletter:
 
     async def load_health(self) -> Health:
         """Return how this newsletter is."""
-        now = self.clock.now()
-        settings = self.config.alerts
+        alerts = self.config.alerts
         return await load_health(
             self.ledger,
             self.runs,
             self.settings,
+            self.evidence,
             self.guard,
-            await self.load_paused(),
-            settings.late_after if settings else timedelta(hours=1),
-            await self.evidence.load_set_aside(now - SHOWN_SET_ASIDE),
-            now,
+            relays={str(relay) for relay in self.config.relays},
+            late_after=alerts.late_after if alerts else timedelta(hours=1),
+            now=self.clock.now(),
         )
-
-    async def load_paused(self) -> dict[str, str]:
-        """Return which of the configured relays are left alone now, by whatever process, and why."""
-        configured = {str(relay) for relay in self.config.relays}
-        pauses, now = await self.settings.load_pauses(), self.clock.now()
-        return {
-            relay: f"{pause.why}; until {pause.until:%Y-%m-%d %H:%M} UTC"
-            for relay, pause in pauses.items()
-            if relay in configured and pause.until > now
-        }
 
     async def queue_alerts(self) -> int:
         """Queue a mail to the operator about each thing that is wrong, each once; return how many were queued."""
@@ -300,40 +259,32 @@ class Newsletter:
         finally:
             await fetcher.close()
 
-    async def collect(
-        self, *, at_once: bool = False, progress: Callable[[str], None] = lambda _source: None
-    ) -> CollectReport:
-        """Look at every source once, with at_once also at those for which it is too early; then look up the papers
-        that topics name and no source has brought."""
-        async with self.fetcher() as fetcher:
+    @property
+    def collector(self) -> Collector:
+        """Who looks at the sources."""
+        return Collector(
+            sources=self.config.source_list,
+            every=self.config.schedule.collect_every,
+            arxiv_api=self.config.fetch.arxiv_api,
+            open_fetcher=self.fetcher,
+            runs=self.runs,
+            entries=self.entries,
+            subscribers=self.subscribers,
+            library=self.library,
+            file=self.file,
+            clock=self.clock,
+        )
 
-            async def look(sources: Sequence[Source]) -> CollectReport:
-                every = self.config.schedule.collect_every
-                return await collect_entries(
-                    sources, fetcher, self.runs, self.clock, every, at_once=at_once, progress=progress
-                )
-
-            report = await look(self.config.source_list)
-            topics = await self._load_naming_topics()
-            lookup = await choose_lookup(topics, self.entries, self.config.fetch.arxiv_api)
-            if lookup is None:
-                return report
-            named = await look([lookup])
-            return CollectReport(
-                report.records + named.records, report.run or named.run, report.waiting + named.waiting
-            )
-
-    async def _load_naming_topics(self) -> list[Topic]:
-        """Return the topics that may name papers: of the configuration, of stored readers, and of those in the file."""
-        texts: dict[str, None] = {}
-        for key in ("like", "unlike"):
-            texts |= dict.fromkeys(await self.subscribers.load_topics_with(key))
-        with suppress(Exception):  # its own step of the clock says what is wrong with the file
-            texts |= dict.fromkeys(reader.topics_json for reader in (await self.choose_import()).save)
-        return [
-            *self.library.values(),
-            *(topic for text in texts for topic in parse_topics(text, self.library)),
-        ]
+    def dispatcher(self, stop: asyncio.Event) -> Dispatcher:
+        """Return who sends what waits; stop, once set, lets the mails in flight finish and the rest wait."""
+        return Dispatcher(
+            ledger=self.ledger,
+            settings=self.settings,
+            guard=self.guard,
+            clock=self.clock,
+            resend=self.config.schedule.resend,
+            open_sender=partial(self.sender, stop),
+        )
 
     @asynccontextmanager
     async def sender(
@@ -341,39 +292,53 @@ class Newsletter:
         stop: asyncio.Event,
         progress: Callable[[Delivery, State], None] = lambda _delivery, _state: None,
     ) -> AsyncIterator[Sender]:
-        """Open one pass of sending: a relay, and an instance with its heartbeat that holds the claims.
-
-        An instance that ends with an error is not retired: it is found dead and what it held is taken back.
-        """
+        """Open one pass of sending: a relay, and a lease for what it claims."""
         mailer = self.choose_mailer()
-        host, boot = socket.gethostname(), find_process_space()
-        instance = await self.ledger.claims.register_instance(host, boot, os.getpid(), self.clock.now())
-        heartbeat = Heartbeat(self.database, instance, self.clock)
-        heartbeat.start()
         try:
-            yield Sender(
-                subscribers=self.subscribers,
-                ledger=self.ledger,
-                settings=self.settings,
-                mailer=mailer,
-                guard=self.guard,
-                return_path=await self._choose_return_path(),
-                digests=await self.new_digest_builder(),
-                mails=await self.new_mail_builder(),
-                clock=self.clock,
-                resend=self.config.schedule.resend,
-                quiet_day=self.config.schedule.quiet_day,
-                instance=instance,
-                is_dead=lambda other: is_dead(
-                    other, host=host, boot=boot, alive=_is_alive, now=self.clock.now()
-                ),
-                stop=stop,
-                progress=progress,
-            )
-            await self.ledger.claims.retire_instance(instance)
+            async with hold_lease(self.database, self.ledger.claims, self.clock) as lease:
+                yield Sender(
+                    subscribers=self.subscribers,
+                    ledger=self.ledger,
+                    settings=self.settings,
+                    mailer=mailer,
+                    guard=self.guard,
+                    return_path=await self._choose_return_path(),
+                    digests=await self.new_digest_builder(),
+                    mails=await self.new_mail_builder(),
+                    clock=self.clock,
+                    resend=self.config.schedule.resend,
+                    quiet_day=self.config.schedule.quiet_day,
+                    lease=lease,
+                    stop=stop,
+                    progress=progress,
+                )
         finally:
-            heartbeat.stop()
             await mailer.close()
+
+    def build_clockwork(self, stop: asyncio.Event) -> Clockwork:
+        """Return the steps of this newsletter's clock at work."""
+        from newsletter.workflows.handle_bounces import log_incoming
+
+        async def read_mail() -> None:
+            log_incoming(await self.handle_bounces())
+
+        dispatcher = self.dispatcher(stop)
+        return Clockwork(
+            acts={
+                StepName.SUBSCRIBERS_FILE: self.file.take_over_and_log,
+                StepName.COLLECTING: self.collector.collect_if_due,
+                StepName.INCOMING_MAIL: read_mail,
+                StepName.UPKEEP: self.upkeep.thin_if_due,
+                StepName.PAUSES_AND_ZONES: self.planner.prepare,
+                StepName.PLANNING: self.planner.plan_and_log,
+                StepName.SENDING: dispatcher.send_all,
+                StepName.ALERTS: self.queue_alerts,
+                StepName.NOTICES: dispatcher.send_notices,
+            },
+            guard=StepGuard(self.settings, self.clock),
+            is_first=self.collector.is_first,
+            stop=stop,
+        )
 
 
 @asynccontextmanager
@@ -410,6 +375,7 @@ async def open_newsletter(
             personal=PersonalStore(database),
             confirmations=ConfirmationStore(database),
             sessions=SessionStore(database),
+            views=OperatorViews(database),
             guard=guard,
             clock=clock,
             mailer=build_mailer(config, settings, clock),
@@ -448,6 +414,14 @@ def load_dkim(config: Config, identity: Identity) -> DkimKey | None:
         ) from error
 
 
+def list_private_files(config: Config) -> list[Path]:
+    """Return what holds addresses or keys, whether it is there or not."""
+    key = config.dkim.key if config.dkim else None
+    database = list_sqlite_files(config.database_file) if config.database_file else []
+    named = [config.epoch_file, config.maildir, key, config.subscribers_path, *database]
+    return [path for path in named if path is not None]
+
+
 def build_library(config: Config) -> dict[str, Topic]:
     """Return the operator's named topics by name. Raises QueryError."""
     topics = [parse_topic(form, {}) for form in config.topics]
@@ -472,13 +446,3 @@ def build_inbox(settings: BounceSettings) -> Inbox:
         assert settings.maildir is not None  # one of the two is given
         return MaildirInbox(settings.maildir)
     return ImapInbox(settings.imap.config)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

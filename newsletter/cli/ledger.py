@@ -159,7 +159,7 @@ async def accept_restored(config: Config, sent_until: str, nothing_was_sent: boo
     async with open_newsletter(config) as newsletter:
         if sent_until:
             until = _parse_instant(sent_until)
-            await newsletter.collect(at_once=True)
+            await newsletter.collector.collect(at_once=True)
             counted = await _count_as_sent(newsletter, until)
             console.print(
                 f"{counted} digests due up to {until:%Y-%m-%d %H:%M} UTC count as sent before the restore;"

@@ -41,7 +41,7 @@ from newsletter.stored_json import to_json
 from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
 from newsletter.workflows.build_mail import Mail, MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
-from newsletter.workflows.health import CHECKED_EDITIONS, SHOWN_SET_ASIDE, build_metrics, word_clock
+from newsletter.workflows.health import Health, build_metrics, word_clock
 from newsletter.workflows.health import to_json as health_to_json
 from newsletter.workflows.import_subscribers import start_window
 from newsletter.workflows.preview import (
@@ -184,7 +184,7 @@ async def _open_for_preview(config: Config, clock: Clock, *, fresh: bool) -> Asy
             yield newsletter
         return
     async with open_newsletter(config, clock=clock, database_url="sqlite:///:memory:") as newsletter:
-        report = await newsletter.collect()
+        report = await newsletter.collector.collect()
         # The terminal may be the preview's own way out; what failed goes beside it.
         for record in report.records:
             if record.message:
@@ -214,7 +214,7 @@ async def load_readers(newsletter: Newsletter) -> list[Subscriber]:
     """Return everybody as they are in the store with subscribers.yaml laid over them, by address; writes nothing."""
     readers = {address_key(reader.address): reader for reader in await newsletter.subscribers.load_all()}
     if newsletter.config.subscribers_path is not None and newsletter.config.subscribers_path.exists():
-        chosen = await newsletter.choose_import()
+        chosen = await newsletter.file.choose()
         readers |= {address_key(reader.address): reader for reader in (*chosen.save, *chosen.dropped)}
     mailed = (reader for reader in readers.values() if reader.consent is Consent.CONFIRMED)
     return sorted(mailed, key=lambda reader: reader.address)
@@ -249,24 +249,13 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
     """Show the ledger's equation per edition, who was not reached and why, and the sources; with readers, who
     is due when. Exit code 1 where the ledger contradicts itself."""
     async with open_newsletter(config) as newsletter:
-        if hold := await newsletter.settings.load_hold():
-            console.print(f"held: {hold.why}. 'newsletter release' lets mail go out again.", style="red")
-        refused = await newsletter.guard.check()
-        if refused:
-            console.print(f"sending is stopped: {refused}", style="red")
-        for relay, reason in (await newsletter.load_paused()).items():
-            console.print(f"relay {relay} is paused: {reason}", style="red")
-        for line in word_clock(
-            await newsletter.settings.load_step_failures(),
-            await newsletter.evidence.load_set_aside(newsletter.clock.now() - SHOWN_SET_ASIDE),
-        ):
-            console.print(line, style="red", markup=False)
+        health = await newsletter.load_health()
+        _show_troubles(health)
         counts = await newsletter.ledger.reads.load_counts(editions)
         show_ledger(counts)
         if not counts:
             console.print("no digest has been due yet")
-        contradictions = await newsletter.ledger.audit.find_contradictions(CHECKED_EDITIONS)
-        show_contradictions(contradictions)
+        show_contradictions(health.contradictions)
         show_uncertain(counts)
         for kind, found in (await newsletter.ledger.reads.load_notice_counts()).items():
             console.print(f"{kind} mails: {found.equation}")
@@ -285,7 +274,18 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
             _show_readers(
                 everybody, await newsletter.subscribers.load_suppressed([one.address for one in everybody])
             )
-    return DONE_WITH_FAILURES if contradictions else DONE
+    return DONE_WITH_FAILURES if health.contradictions else DONE
+
+
+def _show_troubles(health: Health) -> None:
+    if health.held:
+        console.print(f"held: {health.held}. 'newsletter release' lets mail go out again.", style="red")
+    if health.refused:
+        console.print(f"sending is stopped: {health.refused}", style="red")
+    for relay, reason in health.paused.items():
+        console.print(f"relay {relay} is paused: {reason}", style="red")
+    for line in word_clock(health.failing, health.set_aside):
+        console.print(line, style="red", markup=False)
 
 
 def _show_readers(readers: Sequence[Subscriber], suppressed: Collection[EmailAddress]) -> None:

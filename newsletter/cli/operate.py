@@ -33,12 +33,10 @@ from newsletter.model.mail import SmtpReply
 from newsletter.model.readers import Consent
 from newsletter.scheduler import run_forever, stop_on_signals
 from newsletter.settings.config import Config
-from newsletter.storage import backup
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.canary import begin_trial, judge_trial, refuse_rest, release_rest
 from newsletter.workflows.health import CHECKED_EDITIONS
 from newsletter.workflows.mended_relays import try_failed_relays
-from newsletter.workflows.plan import plan_date, plan_due
 from newsletter.workflows.preview import preview_reader
 
 
@@ -46,7 +44,7 @@ async def collect(config: Config, *, at_once: bool) -> int:
     """Look at every source once."""
     async with open_newsletter(config) as newsletter:
         with collecting_progress(len(config.source_list)) as progress:
-            report = await newsletter.collect(at_once=at_once, progress=progress)
+            report = await newsletter.collector.collect(at_once=at_once, progress=progress)
         await newsletter.runs.thin(newsletter.clock.now())
     show_fetches(report.records)
     for source in report.waiting:
@@ -68,7 +66,7 @@ async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: 
     """Send what is due; or one date's digests; or one digest to somewhere else."""
     local_on = parse_edition(edition)
     async with open_newsletter(config) as newsletter:
-        for note in await newsletter.import_subscribers():
+        for note in await newsletter.file.take_over():
             console.print(note)
         if dry_run and not to:
             return await _tell_due(newsletter)
@@ -77,20 +75,9 @@ async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: 
             return await _send_trial(newsletter, to, reader)
         if canary.mails and not await _hold_for_trial(newsletter):
             return COULD_NOT_RUN
-        now = newsletter.clock.now()
-        await newsletter.prepare_planning()
-        if local_on is None:
-            await plan_due(
-                newsletter.subscribers,
-                newsletter.ledger.planning,
-                now,
-                config.schedule.catch_up,
-                config.schedule.spread,
-            )
-        else:
-            await plan_date(
-                newsletter.subscribers, newsletter.ledger.planning, local_on, now, config.schedule.catch_up
-            )
+        planner = newsletter.planner
+        await planner.prepare()
+        await (planner.plan_due() if local_on is None else planner.plan_date(local_on))
         if canary.mails and not await _try_canary(newsletter, edition or None, canary):
             return DONE_WITH_FAILURES
         return await send_pending(newsletter, edition or None)
@@ -245,7 +232,7 @@ async def _tell_nothing_due(newsletter: Newsletter) -> None:
 async def run(config: Config, web_command: Sequence[str] = ()) -> int:
     """Run the clock until a signal says stop; with a command for it also the web face, as a child."""
     async with open_newsletter(config) as newsletter:
-        newsletter.refuse_samples()
+        newsletter.file.refuse_samples()
         newsletter.choose_mailer()  # a configuration that cannot send is told now, not at the first slot
         stop = asyncio.Event()
         stop_on_signals(stop)
@@ -271,6 +258,6 @@ async def set_hold(config: Config, why: str) -> int:
 async def back_up(config: Config, file: Path) -> int:
     """Copy the database into a file that does not exist yet."""
     async with open_newsletter(config) as newsletter:
-        await backup(newsletter.database, file)
+        await newsletter.back_up(file)
     console.print(f"wrote {file}")
     return DONE

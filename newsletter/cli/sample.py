@@ -18,7 +18,6 @@ from newsletter.sample_day import SAMPLE_DAY, sample_file
 from newsletter.settings.config import Config, load_config
 from newsletter.settings.shipped import find_shipped
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
-from newsletter.workflows.plan import plan_due
 from newsletter.workflows.preview import save_preview
 
 # Readers joined on the evening before (UTC), so that everybody's slot of the sample day, morning in Auckland
@@ -53,10 +52,10 @@ async def run_demo(out: Path) -> int:
         config = _write_config(out, port)
         async with open_newsletter(config, clock=FixedClock(_JOINED)) as newsletter:
             # Not import_subscribers: that refuses sample readers where there is a relay, even one of our own.
-            chosen = await newsletter.choose_import()
+            chosen = await newsletter.file.choose()
             await newsletter.subscribers.save(chosen.save, _JOINED, "subscribers file")
         async with open_newsletter(config, clock=FixedClock(_NOW)) as newsletter:
-            report = await newsletter.collect()
+            report = await newsletter.collector.collect()
             show_fetches(report.records)
             sent = await _send(newsletter)
             pages = await _show(newsletter, out / "previews")
@@ -77,10 +76,7 @@ def _write_config(out: Path, port: int) -> Config:
 
 
 async def _send(newsletter: Newsletter) -> int:
-    now = newsletter.clock.now()
-    await plan_due(
-        newsletter.subscribers, newsletter.ledger.planning, now, newsletter.config.schedule.catch_up
-    )
+    await newsletter.planner.plan_due()
     async with newsletter.sender(asyncio.Event()) as sender:
         return (await sender.send_pending()).states[State.ACCEPTED]
 

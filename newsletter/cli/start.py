@@ -17,8 +17,7 @@ from newsletter.model.readers import EmailAddress
 from newsletter.settings.config import BounceSettings, Config
 from newsletter.settings.samples import find_reserved_addresses, switch_off_readers
 from newsletter.settings.shipped import find_shipped
-from newsletter.storage import list_sqlite_files, open_database
-from newsletter.wiring import Newsletter, build_inbox, open_newsletter
+from newsletter.wiring import Newsletter, build_inbox, list_private_files, open_newsletter
 
 _FILES = {"config.yaml": "config.example.yaml", "subscribers.yaml": "subscribers.yaml"}
 
@@ -62,7 +61,7 @@ async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False
             console.print(f"dkim           signs as {newsletter.dkim.domain}; the DNS needs this TXT record:")
             console.print(f"               {newsletter.dkim.dns_name} {newsletter.dkim.dns_record}")
         console.print(f"named topics   {', '.join(newsletter.library) or 'none'}")
-        newsletter.refuse_samples()
+        newsletter.file.refuse_samples()
         await _check_subscribers(newsletter)
         await _check_web(newsletter)
         code = DONE
@@ -71,8 +70,6 @@ async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False
         if dns and not await _check_dns(newsletter):
             code = DONE_WITH_FAILURES
     await _check_database(config)
-    _check_files(config)
-    await _check_topics(config)
     if relay and not await _check_relay(config):
         code = COULD_NOT_RUN
     if relay and config.bounces and not await _check_mailbox(config.bounces):
@@ -81,23 +78,20 @@ async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False
 
 
 async def _check_database(config: Config) -> None:
-    if config.database_file is not None and not config.database_file.exists():
-        console.print(f"database       {config.database_file}: will be created by the first run")
-        return
-    database = await open_database(config.database_url)
-    await database.close()
-    console.print("database       can be opened")
+    """Open the database, if there is one yet; look at what is private, and at topics."""
+    is_new = config.database_file is not None and not config.database_file.exists()
+    async with open_newsletter(config, database_url="sqlite:///:memory:" if is_new else "") as newsletter:
+        state = f"{config.database_file}: will be created by the first run" if is_new else "can be opened"
+        console.print(f"database       {state}")
+        _check_files(config)
+        await _check_topics(newsletter, is_new=is_new)
 
 
 def _check_files(config: Config) -> None:
     """Name what holds addresses or keys and can be used by others on this machine, and could not be closed to them."""
-    key = config.dkim.key if config.dkim else None
-    kept = [config.epoch_file, config.maildir, key, config.subscribers_path]
-    if config.database_file is not None:
-        kept += list_sqlite_files(config.database_file)
     if config.maildir is not None and config.maildir.is_dir():
         tighten(config.maildir)
-    found = find_open(path for path in kept if path is not None)
+    found = find_open(list_private_files(config))
     for path, mode in found:
         rights = "go=" if path.is_dir() else "600"
         console.print(
@@ -108,14 +102,12 @@ def _check_files(config: Config) -> None:
         console.print("files          files with addresses or keys are private to their owner")
 
 
-async def _check_topics(config: Config) -> None:
+async def _check_topics(newsletter: Newsletter, *, is_new: bool) -> None:
     """Warn of topics that cannot find what was meant, and of those that found nothing, or nearly everything, in what is
     stored."""
-    is_new = config.database_file is not None and not config.database_file.exists()
-    async with open_newsletter(config, database_url="sqlite:///:memory:" if is_new else "") as newsletter:
-        odd = [] if is_new else await find_odd_topics(newsletter)
-        for line in (*await find_doubted_topics(newsletter), *odd):
-            console.print(f"topic          {line}", style="yellow")
+    odd = [] if is_new else await find_odd_topics(newsletter)
+    for line in (*await find_doubted_topics(newsletter), *odd):
+        console.print(f"topic          {line}", style="yellow")
 
 
 async def _check_subscribers(newsletter: Newsletter) -> None:
@@ -123,7 +115,7 @@ async def _check_subscribers(newsletter: Newsletter) -> None:
     if path is None:
         console.print("subscribers    no file configured")
         return
-    chosen = await newsletter.choose_import()
+    chosen = await newsletter.file.choose()
     none = "no readers yet; the file has only samples, which are switched off" if not chosen.save else ""
     console.print(f"subscribers    {path}: {none or f'{len(chosen.save)} readers'}")
     _tell_reserved(newsletter.config, [reader.address for reader in chosen.save])
@@ -158,7 +150,7 @@ async def _check_web(newsletter: Newsletter) -> None:
 
 
 async def _check_sources(newsletter: Newsletter) -> bool:
-    report = await newsletter.collect(at_once=True)
+    report = await newsletter.collector.collect(at_once=True)
     show_fetches(report.records)
     return not report.failed
 

@@ -10,8 +10,9 @@ from newsletter.storage.engine import Database, list_sqlite_files
 from newsletter.storage.entries import EntryStore
 from newsletter.storage.epoch import EpochGuard
 from newsletter.storage.evidence import EvidenceStore
-from newsletter.storage.lease import Heartbeat, find_process_space, is_dead
+from newsletter.storage.lease import Heartbeat, Lease, find_process_space, hold_lease, is_dead
 from newsletter.storage.ledger import Ledger
+from newsletter.storage.operator_views import OperatorViews
 from newsletter.storage.personal import PersonalStore
 from newsletter.storage.runs import RunStore, RunTransaction
 from newsletter.storage.schema import open_database
@@ -26,7 +27,9 @@ __all__ = [
     "EpochGuard",
     "EvidenceStore",
     "Heartbeat",
+    "Lease",
     "Ledger",
+    "OperatorViews",
     "PersonalStore",
     "RunStore",
     "RunTransaction",
@@ -35,6 +38,7 @@ __all__ = [
     "SubscriberStore",
     "backup",
     "find_process_space",
+    "hold_lease",
     "is_dead",
     "list_sqlite_files",
     "open_database",

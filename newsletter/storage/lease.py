@@ -1,13 +1,16 @@
 """Whether a process that holds claims still lives.
 
-Heartbeat says that we do; is_dead decides about others, and is pure.
+Heartbeat says that we do; is_dead decides about others, and is pure; hold_lease is both for one pass.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from newsletter.errors import StoreError
 from newsletter.model.ledger import Instance, InstanceId
 from newsletter.ports import Clock
 from newsletter.storage.engine import Database
+from newsletter.storage.ledger.claims import Claims
 from newsletter.storage.tables import instances
 
 HEARTBEAT_S = 10.0
@@ -75,6 +79,33 @@ class Heartbeat:
             engine.dispose()
 
 
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An instance of ours that may hold claims, and whether another one's claims are void."""
+
+    instance: InstanceId
+    is_dead: Callable[[Instance], bool]
+
+
+@asynccontextmanager
+async def hold_lease(database: Database, claims: Claims, clock: Clock) -> AsyncIterator[Lease]:
+    """Register an instance and let it live until the block ends.
+
+    One that ends with an error is not retired: it is found dead, and what it held is taken back.
+    """
+    host, boot = socket.gethostname(), find_process_space()
+    instance = await claims.register_instance(host, boot, os.getpid(), clock.now())
+    heartbeat = Heartbeat(database, instance, clock)
+    heartbeat.start()
+    try:
+        yield Lease(
+            instance, lambda other: is_dead(other, host=host, boot=boot, alive=_is_alive, now=clock.now())
+        )
+        await claims.retire_instance(instance)
+    finally:
+        heartbeat.stop()
+
+
 def find_process_space() -> str:
     """Return what names the space in which a process number means one process: this run of the machine, and the PID
     namespace, of which each container may have one. Empty where the system names neither."""
@@ -96,3 +127,13 @@ def is_dead(instance: Instance, *, host: str, boot: str, alive: Callable[[int], 
     if instance.host == host and instance.boot == boot and not alive(instance.pid):
         return True
     return now - instance.heartbeat_at > LEASE
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -19,7 +19,6 @@ from newsletter.model.reports import ReportKind, SetAside
 from newsletter.model.sources import FetchRecord, SourceHealth
 from newsletter.model.steps import StepFailure
 from newsletter.render.language import Language
-from newsletter.storage.operator_views import OperatorViews
 from newsletter.web.charts import SERIES_CLASSES, Chart, Series
 from newsletter.wiring import Newsletter
 
@@ -94,7 +93,7 @@ async def load_report(newsletter: Newsletter, lang: Language) -> Report:
     today = now.astimezone(UTC).date()
     first = today - timedelta(days=DAYS - 1)
     since = datetime.combine(first, time(), UTC)
-    views = OperatorViews(newsletter.database)
+    views = newsletter.views
     health = await newsletter.load_health()
     counts = await newsletter.ledger.reads.load_counts(since=first)
     uncertain = await newsletter.ledger.reads.find(

@@ -63,6 +63,12 @@ class CollectReport:
         """Whether any source did not give what it should."""
         return any(record.state not in GOOD_STATES for record in self.records)
 
+    def followed_by(self, later: CollectReport) -> CollectReport:
+        """Return what two passes did, one after the other."""
+        return CollectReport(
+            self.records + later.records, self.run or later.run, self.waiting + later.waiting
+        )
+
 
 @dataclass(slots=True)
 class _Look:

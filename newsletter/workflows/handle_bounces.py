@@ -82,6 +82,15 @@ async def handle_bounces(
     return report
 
 
+def log_incoming(report: IncomingReport) -> None:
+    """Tell the clock's log. Raises MailerError where all was read, but cannot be marked as read."""
+    done = {what: count for what, count in report.done.items() if what != KNOWN}
+    if done:
+        log.info("processed the bounce mailbox", **done)
+    if report.unmarked:
+        raise MailerError(report.unmarked)
+
+
 async def _note_set_aside(
     name: str, message: bytes | Unreadable, why: str, evidence: EvidenceStore, now: datetime
 ) -> bool:

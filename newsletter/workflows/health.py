@@ -6,7 +6,7 @@ mail: alerts.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from newsletter.model.ledger import LedgerCounts, State
 from newsletter.model.reports import SetAside
 from newsletter.model.sources import SourceHealth
 from newsletter.model.steps import StepFailure, StepName
-from newsletter.storage import EpochGuard, Ledger, RunStore, SettingStore
+from newsletter.storage import EpochGuard, EvidenceStore, Ledger, RunStore, SettingStore
 
 _EDITIONS = 9
 CHECKED_EDITIONS = 3
@@ -54,13 +54,14 @@ async def load_health(
     ledger: Ledger,
     runs: RunStore,
     settings: SettingStore,
+    evidence: EvidenceStore,
     guard: EpochGuard,
-    paused: Mapping[str, str],
+    *,
+    relays: Collection[str],
     late_after: timedelta,
-    set_aside: SetAside | None,
     now: datetime,
 ) -> Health:
-    """Return how the newsletter is. paused are the relays that this process leaves alone."""
+    """Return how the newsletter is. relays are those that are configured; late is what has waited for late_after."""
     return Health(
         at=now,
         counts=await ledger.reads.load_counts(_EDITIONS),
@@ -68,11 +69,15 @@ async def load_health(
         held=hold.why if (hold := await settings.load_hold()) else "",
         refused=await guard.check(),
         sources=tuple((await runs.load_health()).values()),
-        paused=paused,
+        paused={
+            relay: f"{pause.why}; until {pause.until:%Y-%m-%d %H:%M} UTC"
+            for relay, pause in (await settings.load_pauses()).items()
+            if relay in relays and pause.until > now
+        },
         last_collect_at=await runs.load_last_pass_at(),
         contradictions=tuple(await ledger.audit.find_contradictions(CHECKED_EDITIONS)),
         failing=tuple(await settings.load_step_failures()),
-        set_aside=set_aside,
+        set_aside=await evidence.load_set_aside(now - SHOWN_SET_ASIDE),
     )
 
 

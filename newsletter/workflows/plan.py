@@ -3,14 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-from newsletter.compose.slots import choose_plan, choose_plan_for_date, realign
+import structlog
+
+from newsletter.compose.slots import choose_plan, choose_plan_for_date, fingerprint_zones, realign
 from newsletter.model.ledger import PlanResult
-from newsletter.model.readers import Consent, SubscriberId
-from newsletter.storage import SubscriberStore
+from newsletter.model.readers import Consent, Subscriber, SubscriberId
+from newsletter.ports import Clock
+from newsletter.storage import EntryStore, SettingStore, SubscriberStore
 from newsletter.storage.ledger.planning import Planning
+
+log = structlog.get_logger()
 
 _BATCH = 500
 
@@ -24,65 +30,88 @@ class PlanReport:
     busy: int = 0
 
 
-async def plan_due(
-    subscribers: SubscriberStore,
-    planning: Planning,
-    now: datetime,
-    catch_up: timedelta,
-    spread: timedelta = timedelta(),
-) -> PlanReport:
-    """Queue a digest for every reader whose next_due_at has come. Two of these at once harm nobody."""
-    planned = skipped = 0
-    waiting: set[int] = set()
-    while True:
-        # Readers that must wait stay due; reading past them keeps them from hiding the others.
-        due = await subscribers.load_due(now, _BATCH + len(waiting))
-        fresh = [reader for reader in due if reader.id not in waiting]
-        if not fresh:
-            return PlanReport(planned, skipped, len(waiting))
-        plans = [(reader, choose_plan(reader, now, catch_up, spread)) for reader in fresh]
-        for (reader, plan), result in zip(plans, await planning.plan(plans, now), strict=True):
-            if result is PlanResult.PLANNED:
-                planned += plan.slot is not None
-                skipped += len(plan.skipped)
-            else:
-                waiting.add(reader.id)
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Decides who is due. catch_up is how far back a missed slot is made up for, spread over how long those of one
+    minute are handed out."""
 
+    subscribers: SubscriberStore
+    entries: EntryStore
+    settings: SettingStore
+    planning: Planning
+    clock: Clock
+    catch_up: timedelta
+    spread: timedelta
 
-async def realign_schedule(subscribers: SubscriberStore, now: datetime) -> int:
-    """Move the coming slots of readers whose zone has got other rules; return how many were moved."""
-    moved = 0
-    last = SubscriberId(0)
-    while readers := await subscribers.load_after(last, _BATCH):
-        last = readers[-1].id
-        changes = []
-        for reader in readers:
-            due_at = reader.next_due_at
-            if due_at is not None and due_at > now and (right := realign(reader.cadence, due_at)) != due_at:
-                changes.append((reader.id, due_at, right))
-        moved += await subscribers.move_due(changes)
-    return moved
+    async def prepare(self) -> None:
+        """End pauses that are over, and follow time zones whose rules have changed."""
+        now = self.clock.now()
+        await self.subscribers.wake(now, await self.entries.newest_run())
+        zones = await self.subscribers.load_zones()
+        rules = fingerprint_zones(zones, datetime(now.year, now.month, 1, tzinfo=UTC))
+        if rules != await self.settings.load_zone_rules():
+            moved = await self._realign(now)
+            await self.settings.save_zone_rules(rules)
+            if moved:
+                log.info("time zone rules changed; slots moved", readers=moved)
 
+    async def plan_due(self) -> PlanReport:
+        """Queue a digest for every reader whose next_due_at has come. Two of these at once harm nobody."""
+        now = self.clock.now()
+        planned = skipped = 0
+        waiting: set[int] = set()
+        while True:
+            # Readers that must wait stay due; reading past them keeps them from hiding the others.
+            due = await self.subscribers.load_due(now, _BATCH + len(waiting))
+            fresh = [reader for reader in due if reader.id not in waiting]
+            if not fresh:
+                return PlanReport(planned, skipped, len(waiting))
+            plans = [(reader, choose_plan(reader, now, self.catch_up, self.spread)) for reader in fresh]
+            for (reader, plan), result in zip(plans, await self.planning.plan(plans, now), strict=True):
+                if result is PlanResult.PLANNED:
+                    planned += plan.slot is not None
+                    skipped += len(plan.skipped)
+                else:
+                    waiting.add(reader.id)
 
-async def plan_date(
-    subscribers: SubscriberStore,
-    planning: Planning,
-    local_on: date,
-    now: datetime,
-    catch_up: timedelta,
-) -> PlanReport:
-    """Queue one date's digest now for every confirmed reader who has a slot on it and no row for it yet."""
-    planned = busy = 0
-    last = SubscriberId(0)
-    while readers := await subscribers.load_after(last, _BATCH):
-        last = readers[-1].id
-        chosen = [
-            (reader, choose_plan_for_date(reader, local_on, now, catch_up))
-            for reader in readers
-            if reader.consent is Consent.CONFIRMED
-        ]
-        plans = [(reader, plan) for reader, plan in chosen if plan is not None]
-        results = await planning.plan(plans, now, by_hand=True)
-        planned += results.count(PlanResult.PLANNED)
-        busy += results.count(PlanResult.BUSY)
-    return PlanReport(planned=planned, busy=busy)
+    async def plan_and_log(self) -> None:
+        """As plan_due, for the clock, which tells its log."""
+        report = await self.plan_due()
+        if report.planned or report.skipped:
+            log.info("planned", digests=report.planned, skipped=report.skipped)
+
+    async def plan_date(self, local_on: date) -> PlanReport:
+        """Queue one date's digest now for every confirmed reader who has a slot on it and no row for it yet."""
+        now = self.clock.now()
+        planned = busy = 0
+        async for readers in self._load_all():
+            chosen = [
+                (reader, choose_plan_for_date(reader, local_on, now, self.catch_up))
+                for reader in readers
+                if reader.consent is Consent.CONFIRMED
+            ]
+            plans = [(reader, plan) for reader, plan in chosen if plan is not None]
+            results = await self.planning.plan(plans, now, by_hand=True)
+            planned += results.count(PlanResult.PLANNED)
+            busy += results.count(PlanResult.BUSY)
+        return PlanReport(planned=planned, busy=busy)
+
+    async def _realign(self, now: datetime) -> int:
+        """Move the coming slots of readers whose zone has got other rules; return how many were moved."""
+        moved = 0
+        async for readers in self._load_all():
+            moved += await self.subscribers.move_due(
+                [
+                    (reader.id, reader.next_due_at, right)
+                    for reader in readers
+                    if reader.next_due_at is not None and reader.next_due_at > now
+                    if (right := realign(reader.cadence, reader.next_due_at)) != reader.next_due_at
+                ]
+            )
+        return moved
+
+    async def _load_all(self) -> AsyncIterator[Sequence[Subscriber]]:
+        last = SubscriberId(0)
+        while readers := await self.subscribers.load_after(last, _BATCH):
+            last = readers[-1].id
+            yield readers

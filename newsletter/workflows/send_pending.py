@@ -28,8 +28,6 @@ from newsletter.model.ledger import (
     Delivery,
     DeliveryId,
     HoldKind,
-    Instance,
-    InstanceId,
     Kind,
     QuietDay,
     Settle,
@@ -38,7 +36,7 @@ from newsletter.model.ledger import (
 from newsletter.model.mail import Silence, SmtpReply
 from newsletter.model.readers import EmailAddress, Slot, Subscriber
 from newsletter.ports import Clock, Mailer
-from newsletter.storage import EpochGuard, Ledger, SettingStore, SubscriberStore
+from newsletter.storage import EpochGuard, Lease, Ledger, SettingStore, SubscriberStore
 from newsletter.tracebacks import word_error
 from newsletter.workflows.build_mail import DigestMail, LedgerMail, MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
@@ -77,9 +75,8 @@ class Sender:
     """One pass over the ledger, by one instance.
 
     digests composes over the newest run that was visible when the pass began. resend are the kinds of which an
-    uncertain mail is sent once more. is_dead tells whether another
-    instance's claims are void. return_path gives each mail its own envelope sender. stop, once set, lets the mails
-    in flight finish and the rest wait.
+    uncertain mail is sent once more. return_path gives each mail its own envelope sender. stop, once set, lets the
+    mails in flight finish and the rest wait.
     """
 
     subscribers: SubscriberStore
@@ -93,8 +90,7 @@ class Sender:
     clock: Clock
     resend: frozenset[Kind]
     quiet_day: QuietDay
-    instance: InstanceId
-    is_dead: Callable[[Instance], bool]
+    lease: Lease
     stop: asyncio.Event
     progress: Callable[[Delivery, State], None] = lambda _delivery, _state: None
 
@@ -115,7 +111,7 @@ class Sender:
         wanted = _Wanted(edition=edition, at_most=at_most)
         if refused or await self._load_hold(wanted):
             wanted = replace(wanted, kinds=TO_OPERATORS, edition=None)
-        writer = LedgerWriter(self.ledger.recording, self.instance, self.clock, guarded=not refused)
+        writer = LedgerWriter(self.ledger.recording, self.lease.instance, self.clock, guarded=not refused)
         try:
             # A mail that came out uncertain may be sent once more, so ask again until nothing is left.
             while await self._drain(report, writer, wanted) and not report.stopped:
@@ -123,7 +119,7 @@ class Sender:
         finally:
             with suppress(StoreError):  # which has stopped the run already
                 await writer.finish()
-            await patiently(lambda: self.ledger.claims.release(self.instance))
+            await patiently(lambda: self.ledger.claims.release(self.lease.instance))
         report.stopped = report.stopped or refused or await self._load_hold(wanted)
         return report
 
@@ -138,7 +134,7 @@ class Sender:
         """Take back what instances held that are dead: claimed rows are free again, in_data rows are uncertain."""
         now = self.clock.now()
         for other in await self.ledger.claims.load_instances_with_claims():
-            if other.id != self.instance and self.is_dead(other):
+            if other.id != self.lease.instance and self.lease.is_dead(other):
                 freed, uncertain = await self.ledger.claims.void_claims(other.id, now)
                 log.warning(
                     "released the claims of a process that has ended",
@@ -174,7 +170,10 @@ class Sender:
         """Claim a handful, and look their readers up together: consent and suppression as they are now."""
         rows = await patiently(
             lambda: self.ledger.claims.claim(
-                *(self.instance, self.clock.now(), limit, self.resend),
+                self.lease.instance,
+                self.clock.now(),
+                limit,
+                self.resend,
                 kinds=wanted.kinds,
                 edition=wanted.edition,
             )

@@ -24,8 +24,8 @@ from newsletter.tracebacks import word_failure
 
 log = structlog.get_logger()
 
-Act = Callable[[], Awaitable[bool]]
-"""Does a step; tells whether there was anything to do. May raise anything."""
+Act = Callable[[], Awaitable[object]]
+"""Does a step; gives False where there was nothing to do. May raise anything."""
 
 BESIDE = (StepName.SUBSCRIBERS_FILE, StepName.COLLECTING, StepName.INCOMING_MAIL, StepName.UPKEEP)
 """What runs beside sending, and is begun before it. A stop cancels it."""
@@ -55,7 +55,7 @@ class StepGuard:
     async def run(self, step: StepName, act: Act) -> bool:
         """Run a step; return whether it did something. Raises nothing but the cancellation of its own task."""
         try:
-            did_something = await act()
+            did_something = await act() is not False
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():

@@ -16,10 +16,10 @@ import pytest
 from newsletter.model.digest import Window
 from newsletter.model.ledger import State
 from newsletter.model.sources import FetchState
-from newsletter.scheduler import send_due
 from newsletter.settings.config import load_config
 from newsletter.wiring import open_newsletter
 from tests.support.clock import SetClock
+from tests.support.due import send_due
 from tests.support.house import House
 from tests.support.papers import replay
 from tests.support.sink import Received, Sink
@@ -90,13 +90,13 @@ async def test_every_archived_day_is_stored_and_mailed_to_those_who_asked_for_it
         # Joined on the eve of the first day, so that every archived day is new to them.
         clock = SetClock(datetime.combine(date.fromisoformat(min(days)), time(), UTC))
         async with open_newsletter(config, clock=clock) as newsletter:
-            await newsletter.import_subscribers()
+            await newsletter.file.take_over()
             for day in sorted(days):
                 clock.at = datetime.combine(date.fromisoformat(day), time(20), UTC)
-                report = await newsletter.collect()
+                report = await newsletter.collector.collect()
                 assert [record.state for record in report.records] == [FetchState.OK], report
                 assert report.records[0].listed == len(days[day])
-                await send_due(newsletter, asyncio.Event())
+                await send_due(newsletter)
             stored = await newsletter.entries.load_entries(Window(0, await newsletter.entries.newest_run()))
             counts = await newsletter.ledger.reads.load_counts()
 

@@ -57,8 +57,8 @@ async def test_the_slot_is_kept_while_a_source_is_slow_a_mailbox_hangs_and_a_bac
         env = {"DATABASE": database_url, "IMAP_PASSWORD": "sesame"}
         eve = FixedClock(SLOT - timedelta(hours=13))
         async with open_newsletter(load_config(tmp_path / "before.yaml", env), clock=eve) as newsletter:
-            await newsletter.import_subscribers()
-            await newsletter.collect()
+            await newsletter.file.take_over()
+            await newsletter.collector.collect()
         clock = GoingClock(SLOT - timedelta(seconds=2))
         async with open_newsletter(load_config(config, env), clock=clock) as newsletter:
             stop = asyncio.Event()

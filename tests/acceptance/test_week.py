@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -13,12 +12,12 @@ from newsletter.model.digest import Window
 from newsletter.model.ledger import State
 from newsletter.model.readers import EmailAddress
 from newsletter.model.sources import FetchState
-from newsletter.scheduler import send_due
 from newsletter.settings.config import load_config
 from newsletter.wiring import open_newsletter
 from tests.acceptance.test_main_job import asked_for, papers_in
 from tests.acceptance.week import MONDAY, TUESDAY, WEEK, build_table, build_week, ids, replay_week
 from tests.support.clock import SetClock
+from tests.support.due import send_due
 from tests.support.house import House
 from tests.support.sink import Sink
 
@@ -49,16 +48,16 @@ async def test_each_paper_of_a_troubled_week_is_stored_once_and_sent_once(
         )
         config = load_config(tmp_path / "config.yaml", {"DATABASE": database_url})
         async with open_newsletter(config, clock=clock) as newsletter:
-            await newsletter.import_subscribers()
+            await newsletter.file.take_over()
             for on in [*WEEK, WEEK[-1] + timedelta(days=1)]:
                 for hour in (6, 18):
                     clock.at = datetime.combine(on, time(hour, 30), UTC)
                     if on != TUESDAY:  # the machine was off
-                        report = await newsletter.collect()
+                        report = await newsletter.collector.collect()
                         states.setdefault(f"{on:%a}", []).append(report.records[0].state)
-                    await send_due(newsletter, asyncio.Event())
+                    await send_due(newsletter)
                     clock.at += timedelta(minutes=40)
-                    await send_due(newsletter, asyncio.Event())
+                    await send_due(newsletter)
             newest = await newsletter.entries.newest_run()
             stored = await newsletter.entries.load_entries(Window(0, newest))
             histories = [await newsletter.entries.load_history(entry.id) for entry in stored]

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from newsletter.model.servers import RelayConfig
 from newsletter.settings.config import load_config
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.collect_entries import CollectReport
-from newsletter.workflows.plan import plan_due
 from newsletter.workflows.send_pipeline import SendReport
 from tests.support.builders import at
 from tests.support.clock import SetClock
@@ -57,7 +55,7 @@ class Office:
     async def join(self, *addresses: str, topics: str = "[robot]") -> None:
         """Let these readers join now."""
         self.write_subscribers(*addresses, topics=topics)
-        await self.newsletter.import_subscribers()
+        await self.newsletter.file.take_over()
 
     async def leave(self, address: str) -> None:
         """Let a reader leave now."""
@@ -80,13 +78,11 @@ class Office:
         self.newsletter = replace(newsletter, mailer=pool)
 
     async def collect(self) -> CollectReport:
-        return await self.newsletter.collect()
+        return await self.newsletter.collector.collect()
 
     async def send(self, stop: asyncio.Event | None = None) -> SendReport:
         """Plan and send what is due at the clock's time."""
-        await plan_due(
-            self.newsletter.subscribers, self.newsletter.ledger.planning, self.clock.now(), timedelta(days=2)
-        )
+        await self.newsletter.planner.plan_due()
         async with self.newsletter.sender(stop or asyncio.Event()) as sender:
             return await sender.send_pending()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import email
 import html
 import re
@@ -17,12 +16,12 @@ from sqlalchemy import select
 from newsletter.model.ledger import Kind
 from newsletter.model.mail import Fact
 from newsletter.model.readers import EmailAddress, Subscriber
-from newsletter.scheduler import send_due
 from newsletter.storage.tables import deliveries
 from newsletter.web.pages.subscribe import open_desk
 from newsletter.web.site import Site
 from newsletter.workflows.alerts import Alert, queue_alert
 from tests.support.builders import at, make_subscriber
+from tests.support.due import send_due
 from tests.support.website import NOW, browsing
 from tests.web.readers import given_other, leave_path, load, load_notices, own_path
 
@@ -61,7 +60,7 @@ async def send_every_kind(site: Site) -> list[EmailMessage]:
     await queue_alert(
         alert, OPERATOR, site.identity, site.newsletter.subscribers, site.newsletter.ledger.planning, NOW
     )
-    await send_due(site.newsletter, asyncio.Event())
+    await send_due(site.newsletter)
     folder = site.newsletter.config.maildir
     assert folder is not None
     return read_maildir(folder)

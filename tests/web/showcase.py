@@ -16,7 +16,6 @@ from pathlib import Path
 from newsletter.model.entries import EntryKey
 from newsletter.model.readers import Asked, Consent, EmailAddress, Subscriber
 from newsletter.model.sources import FetchRecord, FetchState
-from newsletter.scheduler import send_due
 from newsletter.settings.config import load_config
 from newsletter.storage import RunStore
 from newsletter.web.pages.operate import choose_cookie, hash_token
@@ -28,6 +27,7 @@ from newsletter.workflows.import_subscribers import begin_reading
 from tests.support import website
 from tests.support.builders import at, make_cadence, make_subscriber
 from tests.support.clock import SetClock
+from tests.support.due import send_due
 from tests.support.sink import Sink
 from tests.support.tools import take_port
 from tests.support.website import (
@@ -155,7 +155,7 @@ async def _live_a_week(newsletter: Newsletter, clock: SetClock) -> None:
         clock.at = at(f"2026-06-{day} 04:00")
         await _collect(newsletter, date(2026, 6, day))
         clock.at = at(f"2026-06-{day} 07:30")
-        await send_due(newsletter, asyncio.Event())
+        await send_due(newsletter)
         await _let_go(newsletter, day)
     clock.at = website.NOW
 

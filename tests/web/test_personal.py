@@ -15,7 +15,7 @@ from newsletter.render.language import load_language
 from newsletter.storage.tables import bounces, metadata, suppressions
 from newsletter.web.pages.sent import write_state
 from newsletter.web.site import Site
-from newsletter.workflows.plan import plan_due
+from newsletter.wiring import FixedClock
 from tests.support.builders import at
 from tests.support.given import claim_one, given_instance
 from tests.support.website import NOW, READER
@@ -43,7 +43,7 @@ async def given_digest(site: Site, topics_json: str = TOPICS) -> Subscriber:
     )
     await newsletter.subscribers.save([reader], NOW, "edited")
     for now in (at("2026-06-16 08:00"), at("2026-06-17 08:00")):
-        await plan_due(newsletter.subscribers, newsletter.ledger.planning, now, timedelta(days=2))
+        await replace(newsletter.planner, clock=FixedClock(now)).plan_due()
         async with newsletter.sender(asyncio.Event()) as sender:
             await sender.send_pending()
     return await load(site)
@@ -258,7 +258,7 @@ async def test_nobody_is_erased_while_a_mail_is_on_its_way(site: Site, client: h
     newsletter = site.newsletter
     due = replace(await load(site), next_due_at=at("2026-06-17 07:00"))
     await newsletter.subscribers.save([due], NOW, "edited")
-    await plan_due(newsletter.subscribers, newsletter.ledger.planning, NOW, timedelta(days=2))
+    await newsletter.planner.plan_due()
     await claim_one(newsletter.database, await given_instance(newsletter.database), NOW)
     before = await take_snapshot(newsletter.database)
 
@@ -296,7 +296,7 @@ async def test_no_list_brings_back_who_was_erased(
     rows = "".join(f"  - {{address: {address}, topics: [RAG]}}\n" for address in addresses)
     (tmp_path / "subscribers.yaml").write_text("subscribers:\n" + rows)
 
-    notes = await newsletter.import_subscribers()
+    notes = await newsletter.file.take_over()
 
     assert [note.partition(":")[0] for note in notes] == [READER]
     assert await newsletter.subscribers.load(EmailAddress(READER)) is None

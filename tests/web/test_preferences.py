@@ -16,7 +16,6 @@ from newsletter.web.app import build_app
 from newsletter.web.forms import DAYS
 from newsletter.web.pages.preferences import version_of
 from newsletter.web.site import Site
-from newsletter.workflows.plan import plan_due
 from tests.support.builders import at, make_cadence
 from tests.support.clock import SetClock
 from tests.support.website import HOSTILE, NOW, READER, client_of
@@ -299,7 +298,7 @@ async def test_planning_in_between_is_kept(site: Site) -> None:
     newsletter = site.newsletter
     due = replace(await load(site), next_due_at=at("2026-06-17 07:00"))
     await newsletter.subscribers.save([due], NOW, "edited")
-    await plan_due(newsletter.subscribers, newsletter.ledger.planning, NOW, timedelta(days=2))
+    await newsletter.planner.plan_due()
 
     wanted = replace(due, name="New", counted_run=0)
     await site.subscriptions.change(due.id, wanted, "", lambda _now: True)
@@ -566,7 +565,7 @@ async def test_a_mail_to_a_former_address_opens_nothing(site: Site, client: http
     newsletter = site.newsletter
     reader = replace(await load(site), next_due_at=at("2026-06-17 07:00"), topics_json='["agents"]')
     await newsletter.subscribers.save([reader], NOW, "edited")
-    await plan_due(newsletter.subscribers, newsletter.ledger.planning, NOW, timedelta(days=2))
+    await newsletter.planner.plan_due()
     mails = await newsletter.new_mail_builder()
     digests = await newsletter.new_digest_builder()
     (delivery,) = await newsletter.ledger.reads.load_of_reader(reader.id)

@@ -25,7 +25,6 @@ from newsletter.errors import StoreError
 from newsletter.model.ledger import Kind
 from newsletter.model.readers import Asked, Consent, EmailAddress, Subscriber
 from newsletter.model.sources import FetchRecord, FetchState
-from newsletter.scheduler import send_notices
 from newsletter.settings.shipped import find_shipped
 from newsletter.signing import Purpose, Secret, build_token, check_token, read_number
 from newsletter.storage.tables import consents, entries, subscribers
@@ -498,7 +497,7 @@ async def test_line_ends_in_fields_begin_no_header_of_a_mail(small: Site, end: s
             "/subscribe", data=subscription(small, "new@readers.example", name=f"Ada{end}", own=f"RAG{end}")
         )
     assert not await find_text(small.newsletter.database, "\r", "\0", "\u2028", "\x85")
-    await send_notices(small.newsletter, asyncio.Event())
+    await small.newsletter.dispatcher(asyncio.Event()).send_notices()
     folder = small.newsletter.config.maildir
     assert folder is not None
     for mail in read_maildir(folder):

@@ -578,11 +578,11 @@ async def test_people_who_never_confirm_are_erased(visit: Visit) -> None:
     await newsletter.subscribers.save([operator], NOW, "gets transactional mail, no digests")
 
     visit.clock.at = NOW + SUBSCRIBING.lifetime - timedelta(minutes=1)
-    await newsletter.thin()
+    await newsletter.upkeep.thin()
     assert await newsletter.subscribers.load(EmailAddress(NEW)) is not None
 
     visit.clock.at = NOW + SUBSCRIBING.lifetime + timedelta(days=2)
-    await newsletter.thin()
+    await newsletter.upkeep.thin()
 
     assert await find_text(newsletter.database, NEW) == []
     assert (await load(visit.site, "other@readers.example.org")).consent is Consent.CONFIRMED

@@ -23,7 +23,6 @@ from newsletter.signing import Purpose, Secret, build_token
 from newsletter.storage import EvidenceStore
 from newsletter.workflows.alerts import choose_alerts
 from newsletter.workflows.handle_bounces import KNOWN, SET_ASIDE, handle_bounces
-from newsletter.workflows.plan import plan_due
 from tests.support.office import MORNING, Office
 from tests.support.reports import make_delivery_report, make_mail
 
@@ -243,7 +242,7 @@ async def test_each_mail_goes_out_under_its_own_return_path(office: Office) -> N
     await office.collect()
     office.clock.at = MORNING
     newsletter = office.newsletter
-    await plan_due(newsletter.subscribers, newsletter.ledger.planning, office.clock.now(), timedelta(days=2))
+    await newsletter.planner.plan_due()
     async with newsletter.sender(asyncio.Event()) as sender:
         tagged = replace(sender, return_path=lambda delivery: build_return_path(BOUNCES, delivery, SECRET))
         await tagged.send_pending()

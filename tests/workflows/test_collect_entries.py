@@ -12,10 +12,10 @@ from newsletter.errors import FetchError
 from newsletter.model.digest import Window
 from newsletter.model.entries import EntryKey, EventKind
 from newsletter.model.sources import Fetched, FetchState, NotModified, ParsedFeed, Request, Source, Validators
-from newsletter.scheduler import is_collect_due
 from newsletter.storage import Database, EntryStore, RunStore
 from newsletter.wiring import FixedClock
 from newsletter.workflows import collect_entries as collecting
+from newsletter.workflows.collect_all import is_collect_due
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
 from tests.support.builders import at
 from tests.support.papers import make_day, make_page

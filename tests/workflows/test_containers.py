@@ -8,13 +8,11 @@ import shutil
 import socket
 import subprocess
 import sys
-from datetime import timedelta
 
 import pytest
 
 from newsletter.model.ledger import State
 from newsletter.storage import find_process_space
-from newsletter.workflows.plan import plan_due
 from tests.support.house import REPOSITORY
 from tests.support.invariants import check_invariants
 from tests.support.office import MORNING, Office
@@ -40,7 +38,7 @@ async def test_a_live_sender_in_another_container_keeps_its_claims(
     await office.collect()
     office.clock.at = MORNING
     ledger = office.newsletter.ledger
-    await plan_due(office.newsletter.subscribers, ledger.planning, MORNING, timedelta(days=2))
+    await office.newsletter.planner.plan_due()
     we = await ledger.claims.register_instance(
         socket.gethostname(), find_process_space(), os.getpid(), MORNING
     )

@@ -23,7 +23,6 @@ from newsletter.model.readers import EmailAddress
 from newsletter.storage.ledger.recording import Recording, suppress
 from newsletter.storage.tables import settings
 from newsletter.workflows.mended_relays import try_failed_relays
-from newsletter.workflows.plan import plan_due
 from newsletter.workflows.send_pending import Sender
 from tests.support.builders import at
 from tests.support.invariants import check_invariants
@@ -37,7 +36,7 @@ async def given_planned(office: Office, *addresses: str) -> None:
     await office.collect()
     office.clock.at = MORNING
     store = office.newsletter
-    await plan_due(store.subscribers, store.ledger.planning, office.clock.now(), timedelta(days=2))
+    await store.planner.plan_due()
 
 
 @asynccontextmanager
@@ -529,7 +528,7 @@ async def test_row_16_each_zone_gets_one_digest_a_day_over_a_change_of_the_clock
             for number, zone in enumerate(zones)
         )
     )
-    await office.newsletter.import_subscribers()
+    await office.newsletter.file.take_over()
     await office.collect()
     begun = office.clock.at
     for _ in range(2 * 12):

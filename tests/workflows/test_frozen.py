@@ -17,7 +17,6 @@ from newsletter.model.ledger import State
 from newsletter.settings.config import load_config
 from newsletter.storage import Database
 from newsletter.wiring import open_newsletter
-from newsletter.workflows.plan import plan_due
 from tests.support.house import REPOSITORY
 from tests.support.invariants import check_invariants
 from tests.support.office import MORNING, Office
@@ -78,9 +77,7 @@ async def given_planned(office: Office) -> None:
     await office.join(*READERS)
     await office.collect()
     office.clock.at = MORNING
-    await plan_due(
-        office.newsletter.subscribers, office.newsletter.ledger.planning, MORNING, timedelta(days=2)
-    )
+    await office.newsletter.planner.plan_due()
 
 
 async def count_open_transactions(database: Database) -> int:

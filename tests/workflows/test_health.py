@@ -17,7 +17,6 @@ from newsletter.settings.config import AlertSettings
 from newsletter.wiring import Newsletter
 from newsletter.workflows.alerts import choose_alerts
 from newsletter.workflows.health import Health, build_metrics, to_json, word_clock
-from newsletter.workflows.plan import plan_due
 from tests.support.builders import at
 from tests.support.invariants import check_invariants
 from tests.support.office import MORNING, Office
@@ -149,7 +148,7 @@ async def test_a_canary_sends_so_many_and_no_more(office: Office) -> None:
     await office.collect()
     office.clock.at = MORNING
     store = office.newsletter
-    await plan_due(store.subscribers, store.ledger.planning, office.clock.now(), timedelta(days=2))
+    await store.planner.plan_due()
 
     async with store.sender(asyncio.Event()) as sender:
         report = await sender.send_pending(at_most=4)

@@ -8,9 +8,7 @@ from datetime import timedelta
 from newsletter.model.ledger import DeliveryFilter, Hold, HoldKind, Kind, LedgerCounts, QueuedNotice, State
 from newsletter.model.mail import Notice
 from newsletter.model.readers import Consent, EmailAddress, SubscriberId
-from newsletter.scheduler import send_notices
 from newsletter.workflows.notices import find_recipient
-from newsletter.workflows.plan import plan_due
 from newsletter.workflows.send_pipeline import SendReport
 from tests.support.office import MORNING, Office
 
@@ -44,8 +42,8 @@ async def test_a_notice_is_sent_once_whatever_the_consent_of_its_reader(office: 
     reader = await queue(office, "new@example.org")
     await queue(office, "new@example.org")
 
-    await send_notices(office.newsletter, asyncio.Event())
-    await send_notices(office.newsletter, asyncio.Event())
+    await office.newsletter.dispatcher(asyncio.Event()).send_notices()
+    await office.newsletter.dispatcher(asyncio.Event()).send_notices()
 
     (mail,) = office.sink.messages
     assert mail.rcpt_to == "new@example.org"
@@ -63,7 +61,7 @@ async def test_notices_go_before_digests(office: Office) -> None:
     await office.collect()
     office.clock.at = MORNING
     store = office.newsletter
-    await plan_due(store.subscribers, store.ledger.planning, office.clock.now(), timedelta(days=2))
+    await store.planner.plan_due()
     await queue(office, "new@example.org")
 
     async with store.sender(asyncio.Event()) as sender:
@@ -109,7 +107,7 @@ async def test_while_sending_is_held_only_alerts_go_out(office: Office) -> None:
     await queue(office, "operator@example.org", "alert:1", Kind.ALERT)
     await office.newsletter.settings.save_hold(Hold(HoldKind.MANUAL, "the relay is being moved"))
 
-    await send_notices(office.newsletter, asyncio.Event())
+    await office.newsletter.dispatcher(asyncio.Event()).send_notices()
 
     assert [mail.rcpt_to for mail in office.sink.messages] == ["operator@example.org"]
     assert await find(office) == {"new@example.org": State.QUEUED}

@@ -165,7 +165,7 @@ async def test_a_zone_with_other_rules_moves_the_coming_slot(office: Office) -> 
     moved = replace(reader, next_due_at=MORNING - timedelta(hours=1))  # as older rules had it
     await office.newsletter.subscribers.save([moved], office.clock.now(), "by hand")
 
-    await office.newsletter.prepare_planning()
+    await office.newsletter.planner.prepare()
 
     reader = await office.newsletter.subscribers.load(ADA)
     assert reader is not None

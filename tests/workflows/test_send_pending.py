@@ -9,7 +9,6 @@ from newsletter.address import parse_address
 from newsletter.model.ledger import Kind, OnUncertain, QuietDay, State
 from newsletter.settings.config import ScheduleSettings
 from newsletter.wiring import Newsletter
-from newsletter.workflows.plan import plan_due
 from tests.support.builders import at
 from tests.support.office import MORNING, Office
 from tests.support.papers import make_day
@@ -167,7 +166,7 @@ async def test_who_has_left_between_planning_and_sending_gets_nothing(office: Of
     office.clock.at = MORNING
     await office.collect()
     store = office.newsletter.subscribers
-    await plan_due(store, office.newsletter.ledger.planning, MORNING, timedelta(days=2))
+    await office.newsletter.planner.plan_due()
     reader = await store.load(parse_address("ada@example.org"))
     assert reader is not None
     await (await office.newsletter.subscriptions()).leave(reader.id, "by link", is_told=False)

@@ -11,7 +11,6 @@ from structlog.testing import capture_logs
 
 from newsletter.errors import ConfigError, MailerError, Problem, StoreError
 from newsletter.model.steps import StepFailure, StepName
-from newsletter.scheduler import build_clockwork as build_newsletter_clockwork
 from newsletter.storage import Database, SettingStore
 from newsletter.workflows.tick import BESIDE, Act, Clockwork, StepGuard
 from tests.support.builders import at
@@ -270,8 +269,8 @@ async def test_a_clock_begins_whatever_has_become_of_the_subscribers_file(
     elif content:
         file.mkdir()
 
-    office.newsletter.refuse_samples()
-    clockwork = build_newsletter_clockwork(office.newsletter, asyncio.Event())
+    office.newsletter.file.refuse_samples()
+    clockwork = office.newsletter.build_clockwork(asyncio.Event())
     await clockwork.tick()
     await wait_for_all(clockwork)
 

@@ -5,20 +5,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, time, timedelta
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from newsletter.errors import StoreError
-from newsletter.storage.schema import SCHEMA_VERSION, load_version
 from newsletter.web.site import Site
+from newsletter.workflows.readiness import Readiness, load_readiness
 
-log = structlog.get_logger()
-
-_PATIENCE_S = 5.0
 _SECURITY_TXT_DAYS = 180
 CRAWLED_BY_NOBODY = ("/me/", "/leave/", "/confirm/", "/operate", "/search")
 """Pages of one person; and searches, of which there is no end. Everything else is for everybody."""
@@ -31,16 +25,8 @@ async def show_alive(_site: Site, _request: Request) -> Response:
 
 async def show_ready(site: Site, _request: Request) -> Response:
     """Say whether the database answers and its tables are those that this version knows; 503 otherwise."""
-    try:
-        async with asyncio.timeout(_PATIENCE_S), site.newsletter.database.read() as connection:
-            version = await connection.run_sync(load_version)
-    except (StoreError, TimeoutError) as error:
-        log.error("not ready", error=str(error) or "the database does not answer")
-        return _answer("the database does not answer", 503)
-    if version != SCHEMA_VERSION:
-        log.error("not ready", tables=version, known=SCHEMA_VERSION)
-        return _answer("the database belongs to another version", 503)
-    return _answer("ready")
+    readiness = await load_readiness(site.newsletter.database)
+    return _answer(readiness, 200 if readiness is Readiness.READY else 503)
 
 
 async def show_robots(site: Site, _request: Request) -> Response:

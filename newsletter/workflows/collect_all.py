@@ -1,0 +1,88 @@
+"""One pass of collecting: every source, then the papers that topics name and no source has brought."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from newsletter.match.topics import parse_topics
+from newsletter.model.sources import Source
+from newsletter.model.topics import Topic
+from newsletter.ports import Clock, Fetcher
+from newsletter.storage import EntryStore, RunStore, SubscriberStore
+from newsletter.workflows.collect_entries import CollectReport, collect_entries
+from newsletter.workflows.import_subscribers import SubscribersFile
+from newsletter.workflows.liked_papers import choose_lookup
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """Looks at the sources. every is the rhythm of the passes; arxiv_api answers for papers that are named."""
+
+    sources: Sequence[Source]
+    every: timedelta
+    arxiv_api: str
+    open_fetcher: Callable[[], AbstractAsyncContextManager[Fetcher]]
+    runs: RunStore
+    entries: EntryStore
+    subscribers: SubscriberStore
+    library: Mapping[str, Topic]
+    file: SubscribersFile
+    clock: Clock
+
+    async def collect(
+        self, *, at_once: bool = False, progress: Callable[[str], None] = lambda _source: None
+    ) -> CollectReport:
+        """Look at every source once, with at_once also at those for which it is too early; then look up the papers
+        that topics name and no source has brought."""
+        async with self.open_fetcher() as fetcher:
+
+            async def look(sources: Sequence[Source]) -> CollectReport:
+                return await collect_entries(
+                    sources, fetcher, self.runs, self.clock, self.every, at_once=at_once, progress=progress
+                )
+
+            report = await look(self.sources)
+            lookup = await choose_lookup(await self._load_topics(), self.entries, self.arxiv_api)
+            return report.followed_by(await look([lookup])) if lookup else report
+
+    async def collect_if_due(self) -> bool:
+        """Collect, for the clock, if it is time, and tell its log; return whether it was."""
+        if not is_collect_due(await self.runs.load_last_pass_at(), self.clock.now(), self.every):
+            return False
+        for record in (await self.collect()).records:
+            log.info(
+                "collected",
+                source=record.source,
+                state=str(record.state),
+                new=record.new,
+                note=record.message,
+            )
+        return True
+
+    async def is_first(self) -> bool:
+        """Tell whether nothing has been collected ever."""
+        return await self.runs.load_last_pass_at() is None
+
+    async def _load_topics(self) -> list[Topic]:
+        """Return the topics that may name papers: of the configuration, of stored readers, and of those in the file."""
+        texts: dict[str, None] = {}
+        for key in ("like", "unlike"):
+            texts |= dict.fromkeys(await self.subscribers.load_topics_with(key))
+        with suppress(Exception):  # its own step of the clock says what is wrong with the file
+            texts |= dict.fromkeys(reader.topics_json for reader in (await self.file.choose()).save)
+        return [
+            *self.library.values(),
+            *(topic for text in texts for topic in parse_topics(text, self.library)),
+        ]
+
+
+def is_collect_due(last: datetime | None, now: datetime, every: timedelta) -> bool:
+    """Tell whether the newest pass is older than the rhythm asks for, or lies in the future (a clock was set back)."""
+    return last is None or not timedelta() <= now - last < every
