@@ -251,14 +251,14 @@ async def _explain_delivery(newsletter: Newsletter, delivery: Delivery) -> None:
             f"  attempt {attempt.number} at {attempt.at:%Y-%m-%d %H:%M:%S} UTC{through}:"
             f" {attempt.outcome}, {attempt.reply}"
         )
-    if delivery.frozen is None:
+    if delivery.snapshot is None:
         return
-    window = delivery.frozen.window
+    window = delivery.snapshot.window
     console.print(
-        f"  Message-ID {delivery.frozen.message_id}, {delivery.frozen.size_bytes} bytes"
+        f"  Message-ID {delivery.snapshot.message_id}, {delivery.snapshot.size_bytes} bytes"
         + (f", runs {window.after_run + 1} to {window.upto_run}" if window else "")
     )
-    digest = parse_digest(delivery.frozen.content_json, delivery.frozen.cards)
+    digest = parse_digest(delivery.snapshot.content_json, delivery.snapshot.cards)
     language = load_language(digest.language or newsletter.identity.language)
     for section in digest.sections:
         console.print(f"  {section.topic or 'everything else'}:")

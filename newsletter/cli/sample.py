@@ -92,8 +92,8 @@ async def _show(newsletter: Newsletter, folder: Path) -> Path:
         for delivery, address in rows:
             reader = readers[delivery.recipient]
             found = ""
-            if delivery.frozen is not None:
-                mail = mails.rebuild(delivery.frozen, reader)
+            if delivery.snapshot is not None:
+                mail = mails.rebuild(delivery.snapshot, reader)
                 save_preview(reader, mail, (), folder)
                 found = ", ".join(
                     f"{section.topic or 'everything else'} {len(section.items)}"
@@ -104,7 +104,7 @@ async def _show(newsletter: Newsletter, folder: Path) -> Path:
                 f"{edition} {reader.cadence.at:%H:%M} {reader.cadence.zone}",
                 found or "nothing new",
                 str(delivery.state),
-                str(delivery.frozen.size_bytes) if delivery.frozen else "-",
+                str(delivery.snapshot.size_bytes) if delivery.snapshot else "-",
             )
     console.print()
     console.print(table)

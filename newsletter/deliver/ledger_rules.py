@@ -21,11 +21,11 @@ from newsletter.model.ledger import (
     BeginData,
     Close,
     DeliveryId,
-    Frozen,
     InstanceId,
     Plan,
     PlanResult,
     Settle,
+    Snapshot,
     State,
     Step,
 )
@@ -233,7 +233,7 @@ def was_written(step: Step, row: LockedDelivery, instance: InstanceId) -> bool:
         and row.claimed_by == instance
         and row.state is State.IN_DATA
         and row.attempt == step.attempt
-        and row.content_hash == step.frozen.content_hash
+        and row.content_hash == step.snapshot.content_hash
     )
 
 
@@ -265,9 +265,9 @@ def choose_changes(step: Step, row: LockedDelivery, now: datetime) -> dict[str, 
     return changes
 
 
-def choose_frozen(step: Step, row: LockedDelivery) -> Frozen | None:
+def choose_snapshot(step: Step, row: LockedDelivery) -> Snapshot | None:
     """Return what a step freezes: what is frozen already stays as it is."""
-    return step.frozen if isinstance(step, BeginData) and row.content_hash is None else None
+    return step.snapshot if isinstance(step, BeginData) and row.content_hash is None else None
 
 
 def choose_counted(step: Step, row: LockedDelivery) -> CountedMove | None:

@@ -88,7 +88,7 @@ class QuietDay(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
+class Snapshot:
     """What the ``in_data`` commit keeps, so that every later attempt sends the same mail.
 
     content_json is the digest, which refers to cards by their hash (cards maps each hash to its JSON), or the notice;
@@ -117,7 +117,7 @@ class Delivery:
     address is where it was queued to, or what was frozen. attempt counts the tries that the relay answered, or might
     have.
     Queued and deferred ones wait for next_attempt_at. relay is the last one that was tried.
-    frozen is None until the first ``in_data``. resends counts the sends after it was uncertain.
+    snapshot is None until the first ``in_data``. resends counts the sends after it was uncertain.
     """
 
     id: DeliveryId
@@ -135,7 +135,7 @@ class Delivery:
     uncertain_at: datetime | None = None
     resends: int = 0
     relay: str = ""
-    frozen: Frozen | None = None
+    snapshot: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class BeginData:
 
     delivery: DeliveryId
     attempt: int
-    frozen: Frozen
+    snapshot: Snapshot
     relay: str = ""
 
 

@@ -20,7 +20,7 @@ from newsletter.deliver.message import (
     write_mailto,
 )
 from newsletter.model.digest import Digest
-from newsletter.model.ledger import Delivery, Frozen, Kind
+from newsletter.model.ledger import Delivery, Kind, Snapshot
 from newsletter.model.mail import Envelope, Identity, Links, Rendered
 from newsletter.model.readers import EmailAddress, Subscriber, SubscriberId
 from newsletter.render import (
@@ -48,7 +48,7 @@ class Mail:
 class LedgerMail(Mail):
     """A mail that the ledger knows, and what is kept of it."""
 
-    frozen: Frozen
+    snapshot: Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class MailBuilder:
         reader = replace(
             reader, address=address
         )  # a former mailbox gets no link that opens what the new one has
-        templates = self._choose_templates(delivery.frozen) if delivery.frozen else self._templates
+        templates = self._choose_templates(delivery.snapshot) if delivery.snapshot else self._templates
         links = self._build_links(reader) if delivery.kind is Kind.CHANGED else None
         rendered = render_notice(templates, notice, language, self._identity, links)
         message, envelope = build_message(
@@ -118,7 +118,7 @@ class MailBuilder:
             language=language,
             dkim=self._dkim,
         )
-        frozen = Frozen(
+        snapshot = Snapshot(
             content_json=delivery.content_json,
             cards={},
             bundle_hash=templates.bundle.hash,
@@ -129,30 +129,30 @@ class MailBuilder:
             window=None,
             size_bytes=len(message),
         )
-        return LedgerMail(rendered, message, envelope, frozen)
+        return LedgerMail(rendered, message, envelope, snapshot)
 
-    def _choose_templates(self, frozen: Frozen) -> CompiledBundle:
+    def _choose_templates(self, snapshot: Snapshot) -> CompiledBundle:
         """Return the templates that a mail was frozen with."""
-        if frozen.bundle_hash == self._templates.bundle.hash:
+        if snapshot.bundle_hash == self._templates.bundle.hash:
             return self._templates
-        if frozen.bundle_hash not in self._former:
-            self._former[frozen.bundle_hash] = compile_bundle(
-                Bundle.from_json(frozen.bundle_json), self._identity
+        if snapshot.bundle_hash not in self._former:
+            self._former[snapshot.bundle_hash] = compile_bundle(
+                Bundle.from_json(snapshot.bundle_json), self._identity
             )
-        return self._former[frozen.bundle_hash]
+        return self._former[snapshot.bundle_hash]
 
     def _build_links(self, reader: Subscriber, edition: date | None = None) -> Links:
         return build_links(self._identity, self._web, reader, self._secret, edition)
 
-    def rebuild(self, frozen: Frozen, reader: Subscriber) -> DigestMail:
+    def rebuild(self, snapshot: Snapshot, reader: Subscriber) -> DigestMail:
         """Return a mail as it was frozen: its entries, address and templates of that time.
 
         Its bytes are those of the first attempt (equal content_hash) unless the code has changed since.
         """
-        templates = self._choose_templates(frozen)
-        digest = parse_digest(frozen.content_json, frozen.cards)
+        templates = self._choose_templates(snapshot)
+        digest = parse_digest(snapshot.content_json, snapshot.cards)
         # A former mailbox gets no link that opens what the new one has.
-        return self._begin(templates, digest, replace(reader, address=frozen.address), frozen.address)()
+        return self._begin(templates, digest, replace(reader, address=snapshot.address), snapshot.address)()
 
     def _begin(
         self, templates: CompiledBundle, digest: Digest, reader: Subscriber, address: EmailAddress
@@ -183,7 +183,7 @@ class MailBuilder:
 
         def finish() -> DigestMail:
             signed = sign_message(message, self._dkim) if self._dkim else message
-            frozen = Frozen(
+            snapshot = Snapshot(
                 content_json=content_json,
                 cards=cards,
                 bundle_hash=templates.bundle.hash,
@@ -195,7 +195,7 @@ class MailBuilder:
                 size_bytes=len(signed),
                 entry_ids=entry_ids,
             )
-            return DigestMail(rendered, signed, envelope, frozen, digest)
+            return DigestMail(rendered, signed, envelope, snapshot, digest)
 
         return finish
 

@@ -186,7 +186,7 @@ class Sender:
         readers = await self.subscribers.load_many([row.recipient for row in rows])
         addresses = {row.id: _address_of(row, readers.get(row.recipient)) for row in rows}
         suppressed = await self.subscribers.load_suppressed([name for name in addresses.values() if name])
-        composed = [row for row in rows if row.kind is Kind.DIGEST and not row.frozen]
+        composed = [row for row in rows if row.kind is Kind.DIGEST and not row.snapshot]
         await self.digests.prepare(readers[row.recipient] for row in composed if row.recipient in readers)
         shown = await self.ledger.reads.load_shown(
             [row.recipient for row in composed], self.digests.oldest_entry
@@ -224,7 +224,7 @@ class Sender:
     async def _build(self, delivery: Delivery, reader: Subscriber, shown: Shown) -> LedgerMail:
         if delivery.kind is not Kind.DIGEST:
             mail = self.mails.build_notice(delivery, reader)
-        elif delivery.frozen is None:
+        elif delivery.snapshot is None:
             slot = Slot(date.fromisoformat(delivery.key), delivery.slot_at)
             finish = self.mails.begin(await self.digests.build(reader, slot, shown), reader, reader.address)
             if not self.mails.signs:
@@ -232,8 +232,8 @@ class Sender:
             # In a thread: most of a signature is arithmetic, for which the interpreter is free.
             return await asyncio.get_running_loop().run_in_executor(None, finish)
         else:
-            mail = self.mails.rebuild(delivery.frozen, reader)
-        if delivery.frozen and mail.frozen.content_hash != delivery.frozen.content_hash:
+            mail = self.mails.rebuild(delivery.snapshot, reader)
+        if delivery.snapshot and mail.snapshot.content_hash != delivery.snapshot.content_hash:
             log.warning(
                 "the program was upgraded since the first attempt: same Message-ID and entries, different bytes",
                 delivery=delivery.id,

@@ -240,10 +240,10 @@ class SendPipeline:
 
     async def _fence(self, built: Built, mail: LedgerMail, session: MailSession) -> bool:
         """Commit ``in_data``; return whether DATA may follow. Where that is not known, the session is abandoned."""
-        frozen = built.delivery.frozen or mail.frozen
+        snapshot = built.delivery.snapshot or mail.snapshot
         try:
             return await self._ledger.record(
-                BeginData(built.delivery.id, built.attempt, frozen, session.relay)
+                BeginData(built.delivery.id, built.attempt, snapshot, session.relay)
             )
         except BaseException:
             await session.abandon()

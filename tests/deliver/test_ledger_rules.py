@@ -23,8 +23,8 @@ from newsletter.deliver.ledger_rules import (
     choose_changes,
     choose_counted,
     choose_event,
-    choose_frozen,
     choose_next_due,
+    choose_snapshot,
     choose_state,
     is_forgotten,
     judge_plan,
@@ -52,13 +52,13 @@ from newsletter.model.ledger import (
 from newsletter.model.mail import Accepted, Deferred, Rejected, Uncertain
 from newsletter.model.readers import SubscriberId
 from tests.support.builders import at, make_subscriber
-from tests.support.given import DUE, make_frozen, make_plan
+from tests.support.given import DUE, make_plan, make_snapshot
 
 NOW = at("2026-06-16 08:00")
 MINE, OTHER = InstanceId(1), InstanceId(2)
 ROW, READER = DeliveryId(1), SubscriberId(7)
-FROZEN = make_frozen((5, 8))
-BEGIN = BeginData(ROW, 2, FROZEN, "relay")
+SNAPSHOT = make_snapshot((5, 8))
+BEGIN = BeginData(ROW, 2, SNAPSHOT, "relay")
 ACCEPT = Settle(ROW, 2, Accepted("250 ok"), "relay")
 DEFER = Settle(ROW, 2, Deferred("451 later", at("2026-06-16 09:00")), "relay")
 REFUSE = Settle(ROW, 2, Rejected("550 no"), "relay")
@@ -273,7 +273,7 @@ def test_nothing_closes_with_a_state_that_an_answer_must_bring() -> None:
 def test_a_fence_whose_answer_was_lost_is_known_by_its_attempt(
     columns: dict[str, Any], step: Step, written: bool
 ) -> None:
-    fenced = make_row(claimed_by=MINE, attempt=2, content_hash=FROZEN.content_hash)
+    fenced = make_row(claimed_by=MINE, attempt=2, content_hash=SNAPSHOT.content_hash)
     row = replace(fenced, **columns)
     assert was_written(step, row, MINE) == written
 
@@ -334,8 +334,8 @@ def test_a_step_changes_the_columns_of_its_row(
 
 @pytest.mark.parametrize("step", STEPS)
 def test_only_the_first_fence_freezes(step: Step) -> None:
-    assert choose_frozen(step, make_row()) == (FROZEN if step == BEGIN else None)
-    assert choose_frozen(step, make_row(content_hash="content")) is None
+    assert choose_snapshot(step, make_row()) == (SNAPSHOT if step == BEGIN else None)
+    assert choose_snapshot(step, make_row(content_hash="content")) is None
 
 
 FORWARD, BACK = CountedMove(READER, 8), CountedMove(READER, 8, 5)

@@ -22,8 +22,8 @@ from tests.support.given import (
     given_instance,
     given_reader,
     make_change,
-    make_frozen,
     make_sighting,
+    make_snapshot,
     save_run,
 )
 
@@ -205,7 +205,7 @@ async def test_absorbed_entry_leaves_its_keys_sources_votes_and_mails_to_the_sur
         database,
         reader,
         await given_instance(database),
-        frozen=make_frozen(entries=[absorbed.id, other.id]),
+        snapshot=make_snapshot(entries=[absorbed.id, other.id]),
     )
 
     merged = replace(survivor, aliases=(absorbed.key,))
@@ -229,8 +229,8 @@ async def test_absorbed_entry_leaves_its_keys_sources_votes_and_mails_to_the_sur
 async def test_mail_that_showed_both_shows_the_merged_entry_once(database: Database) -> None:
     survivor, absorbed = await given_entries(database, 1, 2)
     reader = await given_reader(database)
-    frozen = make_frozen(entries=[survivor.id], over_limit=[absorbed.id])
-    await given_in_data(database, reader, await given_instance(database), frozen=frozen)
+    snapshot = make_snapshot(entries=[survivor.id], over_limit=[absorbed.id])
+    await given_in_data(database, reader, await given_instance(database), snapshot=snapshot)
 
     await save_run(
         database,

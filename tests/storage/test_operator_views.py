@@ -20,7 +20,7 @@ from tests.support.given import (
     given_in_data,
     given_instance,
     given_reader,
-    make_frozen,
+    make_snapshot,
     put_readers,
     reload,
     settle,
@@ -126,7 +126,7 @@ async def test_topics_are_counted_in_the_newest_digests(database: Database) -> N
     for name, shown in (("a", numbers), ("b", numbers[:1])):
         reader = await given_reader(database, f"{name}@example.org")
         delivery = await given_in_data(
-            database, reader, instance, frozen=make_frozen(entries=shown, over_limit=())
+            database, reader, instance, snapshot=make_snapshot(entries=shown, over_limit=())
         )
         await settle(ledger, delivery, instance, Accepted("250 ok"))
 

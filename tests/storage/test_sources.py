@@ -18,8 +18,8 @@ from tests.support.given import (
     given_instance,
     given_reader,
     make_change,
-    make_frozen,
     make_sighting,
+    make_snapshot,
     save_run,
 )
 
@@ -144,7 +144,7 @@ async def test_digests_that_have_an_entry_are_told_with_reader_and_topic(databas
     (entry,) = await given_entries(database, 1)
     reader = await given_reader(database, "ada@example.org")
     instance = await given_instance(database)
-    await given_in_data(database, reader, instance, frozen=make_frozen(over_limit=[entry.id]))
+    await given_in_data(database, reader, instance, snapshot=make_snapshot(over_limit=[entry.id]))
 
     [told] = await Ledger(database).reads.load_entry_deliveries(entry.id)
 

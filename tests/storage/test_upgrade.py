@@ -128,7 +128,7 @@ async def test_digests_of_0_1_are_as_far_as_they_were(old: Database) -> None:
 
     assert {row.state for row, _ in rows} == DIGESTS == set(State)
     assert all(address == f"{row.state}@example.org" for row, address in rows)
-    assert {row.state for row, _ in rows if row.frozen} == FROZEN
+    assert {row.state for row, _ in rows if row.snapshot} == FROZEN
 
 
 async def test_a_digest_that_0_1_has_begun_can_be_sent_again_as_it_was(old: Database) -> None:
@@ -136,12 +136,12 @@ async def test_a_digest_that_0_1_has_begun_can_be_sent_again_as_it_was(old: Data
     digests: dict[State, Digest] = {}
 
     for row, address in rows:
-        if row.frozen:
-            digest = digests[row.state] = parse_digest(row.frozen.content_json, row.frozen.cards)
-            assert (row.frozen.address, row.frozen.window) == (address, Window(0, 2))
-            assert dump_digest(digest)[1] == row.frozen.cards
+        if row.snapshot:
+            digest = digests[row.state] = parse_digest(row.snapshot.content_json, row.snapshot.cards)
+            assert (row.snapshot.address, row.snapshot.window) == (address, Window(0, 2))
+            assert dump_digest(digest)[1] == row.snapshot.cards
             if row.state is not State.UNCERTAIN:
-                assert dump_digest(digest)[0] == row.frozen.content_json
+                assert dump_digest(digest)[0] == row.snapshot.content_json
 
     older = digests.pop(State.UNCERTAIN)  # of before digests had a look
     assert (older.layout, older.sections[0].topic) == ("", "RAG")

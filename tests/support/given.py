@@ -13,13 +13,13 @@ from newsletter.model.entries import Entry, EntryChange, EntryId, Sighting
 from newsletter.model.ledger import (
     BeginData,
     Delivery,
-    Frozen,
     InstanceId,
     Kind,
     Plan,
     PlanResult,
     Settle,
     Skip,
+    Snapshot,
 )
 from newsletter.model.mail import Outcome
 from newsletter.model.readers import EmailAddress, Slot, Subscriber
@@ -46,13 +46,13 @@ def make_slot(days: int = 0) -> Slot:
     return Slot(DAY + timedelta(days=days), DUE + timedelta(days=days))
 
 
-def make_frozen(
+def make_snapshot(
     window: tuple[int, int] = (0, 1), entries: Sequence[int] = (), over_limit: Sequence[int] = ()
-) -> Frozen:
+) -> Snapshot:
     """A frozen digest whose texts are short."""
     shown = [(EntryId(entry), "RAG", True) for entry in entries]
     shown += [(EntryId(entry), "RAG", False) for entry in over_limit]
-    return Frozen(
+    return Snapshot(
         content_json='{"sections":[]}',
         cards={"card-1": '{"title":"A paper"}', "card-2": '{"title":"Another"}'},
         bundle_hash="bundle",
@@ -109,10 +109,10 @@ async def plan_one(ledger: Ledger, reader: Subscriber, plan: Plan, *, by_hand: b
     return result
 
 
-async def begin_data(ledger: Ledger, delivery: Delivery, instance: InstanceId, frozen: Frozen) -> bool:
+async def begin_data(ledger: Ledger, delivery: Delivery, instance: InstanceId, snapshot: Snapshot) -> bool:
     """Take the fence before DATA, for the next attempt at this delivery as it was claimed."""
     (took,) = await ledger.recording.record(
-        instance, [BeginData(delivery.id, delivery.attempt + 1, frozen)], NOW
+        instance, [BeginData(delivery.id, delivery.attempt + 1, snapshot)], NOW
     )
     return took
 
@@ -140,13 +140,13 @@ async def given_in_data(
     reader: Subscriber,
     instance: InstanceId,
     *,
-    frozen: Frozen | None = None,
+    snapshot: Snapshot | None = None,
     days: int = 0,
 ) -> Delivery:
     """A digest of this reader that this instance has begun to send."""
     await given_queued(database, reader, days)
     delivery = await claim_one(database, instance, NOW + timedelta(days=days))
-    assert await begin_data(Ledger(database), delivery, instance, frozen or make_frozen())
+    assert await begin_data(Ledger(database), delivery, instance, snapshot or make_snapshot())
     return delivery
 
 

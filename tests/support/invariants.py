@@ -62,17 +62,17 @@ async def check_ledger(
         # (ii) the counts add up to what was due
         assert counts[key].due == len(joined)
         for row, mailed_to in rows:
-            if row.frozen is None or not row.frozen.message_id:
+            if row.snapshot is None or not row.snapshot.message_id:
                 assert row.state not in (State.ACCEPTED, State.UNCERTAIN) or mailed_to.endswith(".invalid")
                 continue
             # (iii) one copy, or two under one name where the mail was uncertain
-            named[row.frozen.message_id] = row.frozen.address
-            arrived = copies[row.frozen.message_id]
+            named[row.snapshot.message_id] = row.snapshot.address
+            arrived = copies[row.snapshot.message_id]
             assert arrived <= (2 if row.uncertain_at else 1), f"{mailed_to} has {arrived} copies of {key}"
             if row.state is State.ACCEPTED:
                 assert arrived >= 1, f"{key} to {mailed_to} is called accepted and never came"
             if row.state in _COUNTS:
-                shown[row.recipient] += [entry for entry, _, _ in row.frozen.entry_ids]
+                shown[row.recipient] += [entry for entry, _, _ in row.snapshot.entry_ids]
     assert await ledger.audit.find_contradictions(100) == [], "the ledger's records contradict each other"
     # (iv) no paper in two digests of one reader that count
     for recipient, entries in shown.items():

@@ -47,7 +47,7 @@ from newsletter.wiring import open_newsletter
 from newsletter.workflows.confirm_by_mail import LOGGING_IN
 from tests.support.builders import at
 from tests.support.clock import SetClock
-from tests.support.given import given_in_data, given_instance, given_reader, make_frozen, settle
+from tests.support.given import given_in_data, given_instance, given_reader, make_snapshot, settle
 from tests.support.sink import Sink
 from tests.support.website import NOW, client_of, fill, write_config
 
@@ -401,8 +401,8 @@ async def test_the_page_tells_the_equation_the_uncertain_ones_and_the_sources(de
         (odd, Uncertain("the connection broke")),
     ):
         reader = await given_reader(database, address)
-        frozen = replace(make_frozen(), address=EmailAddress(address))
-        delivery = await given_in_data(database, reader, instance, frozen=frozen)
+        snapshot = replace(make_snapshot(), address=EmailAddress(address))
+        delivery = await given_in_data(database, reader, instance, snapshot=snapshot)
         await settle(newsletter.ledger, delivery, instance, outcome)
     await newsletter.runs.save_looks(
         [

@@ -574,7 +574,7 @@ async def test_a_mail_to_a_former_address_opens_nothing(site: Site, client: http
     first = mails.build(await digests.build(reader, slot, shown), reader, reader.address)
     moved = replace(reader, address=EmailAddress(NEW))
 
-    later = mails.rebuild(first.frozen, moved)
+    later = mails.rebuild(first.snapshot, moved)
 
     assert later.message == first.message
     assert own_path(site, moved) not in later.rendered.html

@@ -84,7 +84,7 @@ async def test_rows_3_and_4_killed_after_the_dot(office: Office, taken: bool) ->
         assert one.reader is not None
         mail = await sender._build(row, one.reader, one.shown)
         assert await ledger.recording.record(
-            dead, [BeginData(row.id, 1, mail.frozen)], office.clock.now()
+            dead, [BeginData(row.id, 1, mail.snapshot)], office.clock.now()
         ) == [True]
         if taken:
             session = await sender.mailer.begin(mail.envelope)

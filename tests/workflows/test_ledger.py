@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from newsletter.errors import StoreError
-from newsletter.model.ledger import BeginData, DeliveryId, Frozen, InstanceId, Settle, Step
+from newsletter.model.ledger import BeginData, DeliveryId, InstanceId, Settle, Snapshot, Step
 from newsletter.model.mail import Accepted
 from newsletter.model.readers import EmailAddress
 from newsletter.wiring import FixedClock
@@ -19,7 +19,9 @@ from newsletter.workflows.ledger import LedgerWriter
 from tests.support.builders import at
 
 NOW = at("2026-06-16 07:00")
-FROZEN = Frozen("{}", {}, "hash", "{}", "hash", "<id@example.org>", EmailAddress("ada@example.org"), None, 1)
+SNAPSHOT = Snapshot(
+    "{}", {}, "hash", "{}", "hash", "<id@example.org>", EmailAddress("ada@example.org"), None, 1
+)
 
 
 class Store:
@@ -44,7 +46,7 @@ def make_writer(store: Any) -> LedgerWriter:
 
 
 def begin(number: int) -> BeginData:
-    return BeginData(DeliveryId(number), 1, FROZEN, "relay")
+    return BeginData(DeliveryId(number), 1, SNAPSHOT, "relay")
 
 
 def settle(number: int) -> Settle:

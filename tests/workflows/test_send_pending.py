@@ -65,7 +65,7 @@ async def test_a_deferred_mail_is_tried_again_with_the_same_bytes(office: Office
     row = (await office.rows())["data451-ada@example.org"]
     assert (row.state, row.attempt) == (State.DEFERRED, 1)
     assert row.last_reply.startswith("451")
-    assert row.frozen is not None
+    assert row.snapshot is not None
     assert row.next_attempt_at is not None
     assert row.next_attempt_at > office.clock.at
     # Votes have moved since, and so has the clock: what was frozen goes out all the same.
@@ -75,8 +75,8 @@ async def test_a_deferred_mail_is_tried_again_with_the_same_bytes(office: Office
     await office.send()
     again = (await office.rows())["data451-ada@example.org"]
     assert again.attempt == 2
-    assert again.frozen is not None
-    assert again.frozen.content_hash == row.frozen.content_hash
+    assert again.snapshot is not None
+    assert again.snapshot.content_hash == row.snapshot.content_hash
 
 
 async def test_a_mail_that_stays_deferred_gives_its_papers_to_the_next_digest(office: Office) -> None:

@@ -18,10 +18,10 @@ from newsletter.model.ledger import (
     Close,
     Delivery,
     DeliveryId,
-    Frozen,
     InstanceId,
     Kind,
     Settle,
+    Snapshot,
     State,
     Step,
 )
@@ -104,9 +104,9 @@ def make_built(number: int) -> Built:
     delivery = Delivery(
         DeliveryId(number), Kind.DIGEST, "2026-06-16", SubscriberId(number), State.CLAIMED, NOW, NOW
     )
-    frozen = Frozen("{}", {}, "hash", "{}", "hash", f"<{number}@example.org>", address, None, 1)
+    snapshot = Snapshot("{}", {}, "hash", "{}", "hash", f"<{number}@example.org>", address, None, 1)
     envelope = Envelope(EmailAddress("bounces@example.org"), address)
-    return Built(delivery, mail=LedgerMail(Rendered("", (), ()), b"", envelope, frozen))
+    return Built(delivery, mail=LedgerMail(Rendered("", (), ()), b"", envelope, snapshot))
 
 
 def make_closed(number: int) -> Built:

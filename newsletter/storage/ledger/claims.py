@@ -104,7 +104,7 @@ class Claims(Store):
         edition: str | None = None,
     ) -> Sequence[Delivery]:
         """Claim rows of these kinds that can be sent now; return them, notices first, then in the order of their time
-        and id, each with its Frozen if it has one.
+        and id, each with its snapshot if it has one.
 
         Those are queued and deferred ones whose next_attempt_at has come, and of the kinds in ``resend`` uncertain ones
         with resends 0. Those whose expires_at has come are left. Their state is committed as ``claimed`` when this

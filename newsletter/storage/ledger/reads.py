@@ -21,9 +21,9 @@ from newsletter.model.ledger import (
     DeliveryFilter,
     DeliveryId,
     EntryDelivery,
-    Frozen,
     Kind,
     LedgerCounts,
+    Snapshot,
     State,
     build_counts,
 )
@@ -242,8 +242,8 @@ def read_deliveries(connection: Connection, rows: Sequence[Row[Any]]) -> list[De
             .order_by(delivery_entries.c.delivery, delivery_entries.c.position)
         ):
             entries_of[shown.delivery].append((EntryId(shown.entry), shown.topic, shown.shown))
-    frozen_of = {
-        row.id: Frozen(
+    snapshot_of = {
+        row.id: Snapshot(
             content_json=row.content_json,
             cards={card_hash: card_of[card_hash] for card_hash in hashes[row.id]},
             bundle_hash=row.bundle_hash,
@@ -257,7 +257,7 @@ def read_deliveries(connection: Connection, rows: Sequence[Row[Any]]) -> list[De
         )
         for row in frozen
     }
-    return [_read_delivery(row, frozen_of.get(row.id)) for row in rows]
+    return [_read_delivery(row, snapshot_of.get(row.id)) for row in rows]
 
 
 def _load_by_hash(connection: Connection, table: Table, hashes: Collection[str]) -> dict[str, str]:
@@ -268,7 +268,7 @@ def _load_by_hash(connection: Connection, table: Table, hashes: Collection[str])
     return found
 
 
-def _read_delivery(row: Row[Any], frozen: Frozen | None) -> Delivery:
+def _read_delivery(row: Row[Any], snapshot: Snapshot | None) -> Delivery:
     return Delivery(
         id=DeliveryId(row.id),
         kind=Kind(row.kind),
@@ -285,5 +285,5 @@ def _read_delivery(row: Row[Any], frozen: Frozen | None) -> Delivery:
         uncertain_at=row.uncertain_at,
         resends=row.resends,
         relay=row.relay,
-        frozen=frozen,
+        snapshot=snapshot,
     )

@@ -21,14 +21,14 @@ from newsletter.deliver.ledger_rules import (
     LockedDelivery,
     choose_changes,
     choose_counted,
-    choose_frozen,
+    choose_snapshot,
     choose_state,
     is_forgotten,
     may_write,
     was_written,
 )
 from newsletter.errors import FellBehindError
-from newsletter.model.ledger import Close, DeliveryId, Frozen, InstanceId, Settle, State, Step
+from newsletter.model.ledger import Close, DeliveryId, InstanceId, Settle, Snapshot, State, Step
 from newsletter.model.mail import Rejected, Weight
 from newsletter.storage.engine import Database, Store, insert_or_ignore, insert_or_update, writing
 from newsletter.storage.epoch import FORGOTTEN, EpochGuard
@@ -89,11 +89,11 @@ class Recording(Store):
     def _freeze(self, connection: Connection, wanted: Sequence[tuple[Step, LockedDelivery]]) -> set[str]:
         """Keep what mails freeze that is not in their rows; return the hashes of cards and bundles that are in the
         database now."""
-        frozen = [(row.id, found) for step, row in wanted if (found := choose_frozen(step, row))]
-        fresh = {name for _, one in frozen for name in (one.bundle_hash, *one.cards)}
+        snapshots = [(row.id, found) for step, row in wanted if (found := choose_snapshot(step, row))]
+        fresh = {name for _, one in snapshots for name in (one.bundle_hash, *one.cards)}
         if fresh - self._kept:
-            _save_shared_content(connection, [one for _, one in frozen], self._kept)
-        _save_delivery_entries(connection, frozen)
+            _save_shared_content(connection, [one for _, one in snapshots], self._kept)
+        _save_delivery_entries(connection, snapshots)
         return fresh
 
     @writing
@@ -127,7 +127,7 @@ def _write_steps(
     _update_rows(
         connection,
         [
-            {"row": row.id, **choose_changes(step, row, now), **_frozen_columns(choose_frozen(step, row))}
+            {"row": row.id, **choose_changes(step, row, now), **_snapshot_columns(choose_snapshot(step, row))}
             for step, row in wanted
         ],
     )
@@ -201,15 +201,15 @@ def save_attempts(
         )
 
 
-def _save_shared_content(connection: Connection, frozen: Sequence[Frozen], kept: set[str]) -> None:
+def _save_shared_content(connection: Connection, snapshots: Sequence[Snapshot], kept: set[str]) -> None:
     """Keep bundles and cards once for all the mails that use them, but for those that are known to be kept."""
-    new_bundles = {one.bundle_hash: one.bundle_json for one in frozen if one.bundle_hash not in kept}
+    new_bundles = {one.bundle_hash: one.bundle_json for one in snapshots if one.bundle_hash not in kept}
     if new_bundles:
         connection.execute(
             insert_or_ignore(connection, bundles),
             [{"hash": name, "json": text} for name, text in sorted(new_bundles.items())],
         )
-    new_cards = {name: card for one in frozen for name, card in one.cards.items() if name not in kept}
+    new_cards = {name: card for one in snapshots for name, card in one.cards.items() if name not in kept}
     if new_cards:
         # In one order everywhere: two transactions that insert the same cards would else wait for each other.
         connection.execute(
@@ -218,28 +218,28 @@ def _save_shared_content(connection: Connection, frozen: Sequence[Frozen], kept:
         )
 
 
-def _save_delivery_entries(connection: Connection, digests: Sequence[tuple[int, Frozen]]) -> None:
+def _save_delivery_entries(connection: Connection, digests: Sequence[tuple[int, Snapshot]]) -> None:
     """Write which entries the digests show, in their order."""
     rows = [
         {"delivery": delivery, "entry": entry, "topic": topic, "position": position, "shown": shown}
-        for delivery, frozen in digests
-        for position, (entry, topic, shown) in enumerate(frozen.entry_ids)
+        for delivery, snapshot in digests
+        for position, (entry, topic, shown) in enumerate(snapshot.entry_ids)
     ]
     if rows:
         connection.execute(insert_or_ignore(connection, delivery_entries), rows)
 
 
-def _frozen_columns(frozen: Frozen | None) -> dict[str, Any]:
-    if frozen is None:
+def _snapshot_columns(snapshot: Snapshot | None) -> dict[str, Any]:
+    if snapshot is None:
         return {}
     return {
-        "address": frozen.address,
-        "after_run": frozen.window.after_run if frozen.window else None,
-        "upto_run": frozen.window.upto_run if frozen.window else None,
-        "content_json": frozen.content_json,
-        "card_hashes": json.dumps(sorted(frozen.cards)),
-        "bundle_hash": frozen.bundle_hash,
-        "content_hash": frozen.content_hash,
-        "message_id": frozen.message_id,
-        "size_bytes": frozen.size_bytes,
+        "address": snapshot.address,
+        "after_run": snapshot.window.after_run if snapshot.window else None,
+        "upto_run": snapshot.window.upto_run if snapshot.window else None,
+        "content_json": snapshot.content_json,
+        "card_hashes": json.dumps(sorted(snapshot.cards)),
+        "bundle_hash": snapshot.bundle_hash,
+        "content_hash": snapshot.content_hash,
+        "message_id": snapshot.message_id,
+        "size_bytes": snapshot.size_bytes,
     }

@@ -124,9 +124,9 @@ def write_state(lang: Language, state: State) -> str:
 
 def _list_topics(lang: Language, delivery: Delivery) -> list[TopicView]:
     """Return what a digest showed; nothing where it never went out, or was erased."""
-    if delivery.frozen is None or not delivery.frozen.content_json:
+    if delivery.snapshot is None or not delivery.snapshot.content_json:
         return []
-    digest = parse_digest(delivery.frozen.content_json, delivery.frozen.cards)
+    digest = parse_digest(delivery.snapshot.content_json, delivery.snapshot.cards)
     return [
         TopicView(
             heading=clean(section.topic, 80) or lang.say("Outside your topics"),

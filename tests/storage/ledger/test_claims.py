@@ -33,9 +33,9 @@ from tests.support.given import (
     given_queued,
     given_reader,
     load_row,
-    make_frozen,
     make_plan,
     make_slot,
+    make_snapshot,
     plan_one,
     reload,
     settle,
@@ -116,7 +116,7 @@ async def test_uncertain_row_is_sent_once_more_only_where_that_is_asked_for(
     ledger = Ledger(database)
     sent = 0
     while claimed := await ledger.claims.claim(instance, NOW, 9, resend):
-        assert await begin_data(ledger, claimed[0], instance, make_frozen())
+        assert await begin_data(ledger, claimed[0], instance, make_snapshot())
         await settle(ledger, claimed[0], instance, UNCERTAIN)
         sent += 1
 
@@ -159,7 +159,7 @@ async def test_rows_of_a_dead_instance_are_free_again_or_uncertain(database: Dat
         database,
         await given_reader(database, "a@example.org", counted_run=5),
         dead,
-        frozen=make_frozen((5, 8)),
+        snapshot=make_snapshot((5, 8)),
     )
     await given_in_data(database, await given_reader(database, "b@example.org"), alive)
     for name in ("c", "d"):

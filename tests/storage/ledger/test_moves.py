@@ -35,14 +35,14 @@ from tests.support.given import (
     given_queued,
     given_reader,
     load_row,
-    make_frozen,
     make_plan,
+    make_snapshot,
     plan_one,
     reload,
 )
 
 LATER = NOW + timedelta(days=9)
-FROZEN = make_frozen()
+SNAPSHOT = make_snapshot()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ async def given_each_state(database: Database) -> Scene:
     rows = {address: delivery.id for delivery, address in found}
 
     def work(connection: Connection) -> None:
-        connection.execute(insert(bundles).values(hash=FROZEN.bundle_hash, json=FROZEN.bundle_json))
+        connection.execute(insert(bundles).values(hash=SNAPSHOT.bundle_hash, json=SNAPSHOT.bundle_json))
         for state, reader in zip(State, readers, strict=True):
             connection.execute(
                 update(deliveries)
@@ -88,10 +88,10 @@ async def given_each_state(database: Database) -> Scene:
                     address=reader.address,
                     after_run=0,
                     upto_run=1,
-                    content_json=FROZEN.content_json,
+                    content_json=SNAPSHOT.content_json,
                     card_hashes="[]",
-                    bundle_hash=FROZEN.bundle_hash,
-                    content_hash=FROZEN.content_hash,
+                    bundle_hash=SNAPSHOT.bundle_hash,
+                    content_hash=SNAPSHOT.content_hash,
                     message_id=f"<{state}@example.org>",
                     size_bytes=1,
                 )
@@ -169,7 +169,7 @@ ACTS: Sequence[tuple[str, Act, Sequence[Event]]] = (
         lambda scene: scene.ledger.claims.void_claims(scene.holder, NOW),
         [Event.VOID, Event.RELEASE],
     ),
-    ("fence", record(lambda row: BeginData(row, 2, FROZEN)), [Event.FENCE]),
+    ("fence", record(lambda row: BeginData(row, 2, SNAPSHOT)), [Event.FENCE]),
     ("accepted", answer(Accepted("250")), [Event.ACCEPT]),
     ("deferred", answer(Deferred("451", LATER)), [Event.DEFER]),
     ("rejected", answer(Rejected("550", Weight.GONE)), [Event.REFUSE]),

@@ -23,8 +23,8 @@ from tests.support.given import (
     given_queued,
     given_reader,
     load_row,
-    make_frozen,
     make_plan,
+    make_snapshot,
     plan_one,
     reload,
     settle,
@@ -226,12 +226,12 @@ async def test_what_counts_as_sent_is_skipped_also_where_it_was_claimed(database
     await given_queued(database, await given_reader(database, "claimed@example.org"))
     held = await ledger.claims.claim(instance, NOW + 10 * MINUTE, 9, DIGESTS)
     assert len(held) == 2
-    [unsent] = [delivery for delivery in held if delivery.frozen is None]
+    [unsent] = [delivery for delivery in held if delivery.snapshot is None]
     await given_queued(database, await given_reader(database, "queued@example.org"))
     await given_queued(database, await given_reader(database, "later@example.org"), days=1)
 
     assert await ledger.planning.skip_until(DUE, "the operator said so") == 2
-    assert not await begin_data(ledger, unsent, instance, make_frozen())
+    assert not await begin_data(ledger, unsent, instance, make_snapshot())
     rows = {address: row.state for row, address in await ledger.reads.load_edition(DAY.isoformat())}
     assert rows == {
         "ada@example.org": State.CLAIMED,

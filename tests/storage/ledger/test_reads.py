@@ -21,8 +21,8 @@ from tests.support.given import (
     given_instance,
     given_queued,
     given_reader,
-    make_frozen,
     make_plan,
+    make_snapshot,
     settle,
 )
 
@@ -38,8 +38,8 @@ async def test_shown_are_the_entries_of_digests_that_count(
     reader = await given_reader(database)
     other = await given_reader(database, "bo@example.org")
     instance = await given_instance(database)
-    frozen = make_frozen(entries=entries[:1], over_limit=entries[1:])
-    delivery = await given_in_data(database, reader, instance, frozen=frozen)
+    snapshot = make_snapshot(entries=entries[:1], over_limit=entries[1:])
+    delivery = await given_in_data(database, reader, instance, snapshot=snapshot)
     ledger = Ledger(database)
     if outcome is not None:
         await settle(ledger, delivery, instance, outcome)
@@ -103,7 +103,7 @@ async def test_unreached_are_those_without_a_mail_in_hand(database: Database) ->
             database,
             await given_reader(database, f"{name}@example.org"),
             instance,
-            frozen=replace(make_frozen(), address=EmailAddress(f"{name}@example.org")),
+            snapshot=replace(make_snapshot(), address=EmailAddress(f"{name}@example.org")),
         )
         await settle(ledger, delivery, instance, outcome)
     await given_queued(database, await given_reader(database, "nobody-home@example.org"))

@@ -36,7 +36,7 @@ from tests.support.given import (
     given_queued,
     given_reader,
     load_row,
-    make_frozen,
+    make_snapshot,
     reload,
     settle,
 )
@@ -45,34 +45,34 @@ from tests.support.given import (
 async def test_frozen_digest_comes_back_with_the_next_claim(database: Database) -> None:
     entries = [entry.id for entry in await given_entries(database, 1, 2, 3)]
     # Not in the order of their ids: the order is the digest's.
-    frozen = make_frozen((0, 1), entries=[entries[2], entries[0]], over_limit=[entries[1]])
+    snapshot = make_snapshot((0, 1), entries=[entries[2], entries[0]], over_limit=[entries[1]])
     instance = await given_instance(database)
-    delivery = await given_in_data(database, await given_reader(database), instance, frozen=frozen)
+    delivery = await given_in_data(database, await given_reader(database), instance, snapshot=snapshot)
     await settle(Ledger(database), delivery, instance, DEFERRED)
 
     again = await claim_one(database, instance, DEFERRED.retry_at)
 
-    assert delivery.frozen is None
-    assert again.frozen == frozen
-    assert again.address == frozen.address
+    assert delivery.snapshot is None
+    assert again.snapshot == snapshot
+    assert again.address == snapshot.address
 
 
 async def test_what_is_frozen_stays_in_later_attempts(database: Database) -> None:
     entries = [entry.id for entry in await given_entries(database, 1, 2)]
-    first = make_frozen(entries=entries[:1])
+    first = make_snapshot(entries=entries[:1])
     instance = await given_instance(database)
-    delivery = await given_in_data(database, await given_reader(database), instance, frozen=first)
+    delivery = await given_in_data(database, await given_reader(database), instance, snapshot=first)
     ledger = Ledger(database)
     await settle(ledger, delivery, instance, DEFERRED)
     delivery = await claim_one(database, instance, DEFERRED.retry_at)
 
     other = replace(
-        make_frozen((0, 9), entries=entries), content_hash="other", address=EmailAddress("new@example.org")
+        make_snapshot((0, 9), entries=entries), content_hash="other", address=EmailAddress("new@example.org")
     )
     assert await begin_data(ledger, delivery, instance, other)
 
     row = await load_row(database)
-    assert (row.frozen, row.attempt) == (first, 2)
+    assert (row.snapshot, row.attempt) == (first, 2)
 
 
 async def test_cards_and_bundles_are_stored_once(database: Database) -> None:
@@ -92,15 +92,15 @@ async def test_fence_refuses_a_claim_that_was_voided(database: Database) -> None
     ledger = Ledger(database)
 
     assert await ledger.claims.void_claims(frozen_process, NOW) == (1, 0)
-    assert not await begin_data(ledger, delivery, frozen_process, make_frozen())
+    assert not await begin_data(ledger, delivery, frozen_process, make_snapshot())
     await claim_one(database, other)
-    assert not await begin_data(ledger, delivery, frozen_process, make_frozen())
+    assert not await begin_data(ledger, delivery, frozen_process, make_snapshot())
 
     row = await load_row(database)
-    assert (row.state, row.attempt, row.frozen) == (State.CLAIMED, 0, None)
+    assert (row.state, row.attempt, row.snapshot) == (State.CLAIMED, 0, None)
     async with database.read() as connection:
         assert (await connection.execute(select(cards))).all() == []
-    assert await begin_data(ledger, delivery, other, make_frozen())
+    assert await begin_data(ledger, delivery, other, make_snapshot())
 
 
 async def test_fence_opens_once_for_each_claim(database: Database) -> None:
@@ -110,9 +110,9 @@ async def test_fence_opens_once_for_each_claim(database: Database) -> None:
     ledger = Ledger(database)
 
     again = replace(delivery, attempt=delivery.attempt + 1)
-    assert not await begin_data(ledger, again, instance, make_frozen())
+    assert not await begin_data(ledger, again, instance, make_snapshot())
     # The very same attempt: its commit succeeded and the answer to it was lost.
-    assert await begin_data(ledger, delivery, instance, make_frozen())
+    assert await begin_data(ledger, delivery, instance, make_snapshot())
     assert (await load_row(database)).attempt == 1
 
 
@@ -127,9 +127,9 @@ async def test_steps_of_many_deliveries_are_written_together(database: Database)
     written = await ledger.recording.record(
         instance,
         [
-            BeginData(ada.id, 1, make_frozen(), "relay-1"),
+            BeginData(ada.id, 1, make_snapshot(), "relay-1"),
             Close(bo.id, State.SUPPRESSED, "because"),
-            BeginData(cy.id, 2, make_frozen()),
+            BeginData(cy.id, 2, make_snapshot()),
             Settle(di.id, 1, REJECTED, "relay-1"),
         ],
         NOW,
@@ -170,7 +170,7 @@ async def test_window_counts_once_the_digest_is_accepted_or_uncertain(
     ledger = Ledger(database)
     for outcome in outcomes:
         delivery = await claim_one(database, instance, NOW + 10 * MINUTE)
-        assert await begin_data(ledger, delivery, instance, make_frozen((5, 8)))
+        assert await begin_data(ledger, delivery, instance, make_snapshot((5, 8)))
         await settle(ledger, delivery, instance, outcome)
 
     row = await load_row(database)
@@ -190,11 +190,11 @@ async def test_failed_resend_does_not_reopen_a_window_when_a_later_one_has_count
         (0, (5, 8), UNCERTAIN),
         (1, (8, 9), ACCEPTED),
     ]
-    for days, frozen, outcome in digests:
+    for days, snapshot, outcome in digests:
         if days:
             await given_queued(database, await reload(database), days)
         (delivery,) = await ledger.claims.claim(instance, NOW + timedelta(days=days), 1, NONE)
-        assert await begin_data(ledger, delivery, instance, make_frozen(frozen))
+        assert await begin_data(ledger, delivery, instance, make_snapshot(snapshot))
         await settle(ledger, delivery, instance, outcome)
 
     delivery = await claim_one(database, instance)
@@ -210,7 +210,7 @@ async def test_resend_that_expires_gives_its_window_to_the_next(database: Databa
     ledger = Ledger(database)
     for outcome in (UNCERTAIN, DEFERRED):
         delivery = await claim_one(database, instance)
-        assert await begin_data(ledger, delivery, instance, make_frozen((5, 8)))
+        assert await begin_data(ledger, delivery, instance, make_snapshot((5, 8)))
         await settle(ledger, delivery, instance, outcome)
 
     assert await ledger.planning.expire(NOW + ONE_DAY) == 1
@@ -226,7 +226,7 @@ async def test_refusal_before_data_is_an_attempt_too(database: Database, outcome
     await settle(Ledger(database), delivery, instance, outcome)
 
     row = await load_row(database)
-    assert (row.attempt, row.last_reply, row.frozen) == (1, outcome.reply, None)
+    assert (row.attempt, row.last_reply, row.snapshot) == (1, outcome.reply, None)
     assert [(number, reply) for number, _, reply in await load_attempts(database)] == [(1, outcome.reply)]
 
 
