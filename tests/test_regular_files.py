@@ -68,7 +68,7 @@ def test_files_of_yaml_and_templates_that_are_none_are_a_mistake_in_plain_words(
     readers: dict[str, Callable[[Path], object]] = {
         "config.yaml": read_text,
         "own/cards/digest.txt.j2": lambda path: load_bundle(shipped, path.parents[1]),
-        "web/page.html.j2": lambda path: build_environment([path.parent, shipped / "web"]),
+        "web/page.html.j2": lambda path: build_environment((path.parent, shipped / "web")),
     }
     for name, read in readers.items():
         path = tmp_path / name

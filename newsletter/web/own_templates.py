@@ -22,7 +22,7 @@ def check_own_templates(own: Path, shipped: Path) -> list[str]:
     Raises TemplateError with file and line: what does not compile, and names that the shipped template of the same name
     does not use, which nobody will fill in. Templates of other names are only compiled.
     """
-    environment = build_environment([own, shipped])
+    environment = build_environment((own, shipped))
     names = sorted(path.name for path in own.glob("*.html.j2"))
     problems = []
     for name in names:

@@ -201,7 +201,7 @@ async def open_site(newsletter: Newsletter, settings: WebSettings) -> Site:
     """Read and compile the templates of the web face. Raises TemplateError, StoreError."""
     shipped = find_shipped("templates") / "web"
     own = newsletter.config.templates and newsletter.config.templates / "web"
-    folders = [folder for folder in (own, shipped) if folder]
+    folders = tuple(folder for folder in (own, shipped) if folder)
     theme = build_theme(newsletter.identity.accent)
     environment = build_environment(folders)
     statics = {}
@@ -220,7 +220,7 @@ async def open_site(newsletter: Newsletter, settings: WebSettings) -> Site:
     )
 
 
-def build_environment(folders: list[Path]) -> jinja2.Environment:
+def build_environment(folders: tuple[Path, ...]) -> jinja2.Environment:
     """Return the templates of these folders, the first one's before the others'; every one compiles.
 
     Raises TemplateError with file and line.

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import httpx2
@@ -201,6 +202,7 @@ async def again(
     return EntryChange(changed, sightings, observed=True, events=events)
 
 
+@cache
 def read_sample_day() -> Sequence[EntryChange]:
     """The changes that the sample day's file brings."""
     source = Source(HF, "hf_daily_papers", str(sample_file()))
