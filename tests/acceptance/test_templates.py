@@ -81,7 +81,7 @@ def test_the_other_mails_can_be_seen_and_pass_the_score_card(house: House, kind:
 def test_score_card_of_a_preview_names_every_check(house: House) -> None:
     done = house.run("preview", "--fresh", "--check", "--out", "x.html", "ada@example.org")
     assert done.returncode == 0
-    assert re.search(r"(\d+) of \1 good", done.stderr)
+    assert re.search(r"(\d+) of \1 passed", done.stderr)
     unknown = house.run("preview", "--mail", "greeting")
     assert unknown.returncode == 2
     assert "'greeting' is none of digest, confirm" in unknown.stderr
