@@ -42,7 +42,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 catalogs: $(READY)
-	$(BIN)/pybabel -q extract -F babel.cfg -k say -k say_count:1,2 --no-location --no-wrap --sort-output --omit-header -o newsletter/locale/newsletter.pot .
+	$(BIN)/pybabel -q extract -F babel.cfg -k say -k say_count:1,2 -k Message --no-location --no-wrap --sort-output --omit-header -o newsletter/locale/newsletter.pot .
 	$(if $(LANGUAGE),$(BIN)/pybabel -q init -D newsletter -i newsletter/locale/newsletter.pot -d newsletter/locale -l $(LANGUAGE))
 	$(BIN)/pybabel -q update -D newsletter -i newsletter/locale/newsletter.pot -d newsletter/locale --no-wrap --no-fuzzy-matching --ignore-obsolete
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 Steps = tuple[str | int, ...]
 """The way to a value through the keys and numbers above it."""
@@ -36,6 +37,19 @@ def format_steps(steps: Steps) -> str:
     """
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step.partition(':')[0]}" for step in steps)
     return text.removeprefix(".")
+
+
+class Message(str):
+    """A sentence for a reader: a text in English, which remembers its template and the values in it, so that
+    `Language.tell` can say it in the reader's language. The catalogs collect the templates."""
+
+    template: str
+    values: dict[str, object]
+
+    def __new__(cls, template: str, **values: object) -> Self:
+        message = super().__new__(cls, template.format(**values))
+        message.template, message.values = template, values
+        return message
 
 
 class NewsletterError(Exception):

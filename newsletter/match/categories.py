@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 
+from newsletter.errors import Message
+
 _SUBJECTS: Mapping[str, str] = {
     "astro-ph": "CO EP GA HE IM SR",
     "cond-mat": "dis-nn mes-hall mtrl-sci other quant-gas soft stat-mech str-el supr-con",
@@ -65,7 +67,9 @@ def doubt_category(text: str) -> tuple[str, str] | None:
     if text.casefold() in _BY_FOLDED:
         return None
     if not dot and archive.casefold() in _SUBJECTS:
-        return f"no paper of arXiv has the category {text!r} alone", f"write {text}.* for all of {text}"
+        return Message("no arXiv paper has just the category {text}", text=repr(text)), Message(
+            "write {text}.* for all of {text}", text=text
+        )
     if dot and (archive.casefold() in _SUBJECTS or (_SHAPE.fullmatch(text) and subject.isupper())):
         return _unknown(text)
     return None
@@ -76,6 +80,8 @@ def _unknown(text: str) -> tuple[str, str]:
     subjects = _SUBJECTS.get(archive.casefold(), "").split()
     near = get_close_matches(subject.upper().rstrip("*"), subjects, n=1, cutoff=0.5)
     hint = (
-        f"did you mean {archive.casefold()}.{near[0]}?" if near else "see https://arxiv.org/category_taxonomy"
+        Message("did you mean {archive}.{near}?", archive=archive.casefold(), near=near[0])
+        if near
+        else Message("see https://arxiv.org/category_taxonomy")
     )
-    return f"arXiv has no category {text!r}", hint
+    return Message("arXiv has no category {text}", text=repr(text)), hint

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from newsletter.errors import Steps
+from newsletter.errors import Message, Steps
 from newsletter.match.categories import doubt_category, is_category
 from newsletter.match.fold import fold
 from newsletter.match.query import SCOPES
@@ -56,8 +56,8 @@ def _doubt_value(value: str) -> Iterator[tuple[str, str, int]]:
     elif words.startswith("/"):
         if found := _ANYTHING.search(words):
             yield (
-                f"'{found[0]}' takes anything up to the end of the text",
-                r"write \w* to stay within a word",
+                Message("'{word}' matches everything up to the end of the text", word=found[0]),
+                Message("write \\w* to stay within a word"),
                 before + found.start(),
             )
     elif not words.startswith(('"', "=")):  # these are meant to the letter
@@ -69,23 +69,41 @@ def _doubt_words(words: str, before: int) -> Iterator[tuple[str, str, int]]:
     if found := _OPERATOR.search(words):
         name = found[0].upper()
         yield (
-            f"{found[0]!r} is looked for as a word between the others",
-            f'write {name} for the operator, or put quotes around it all: "{words[:60]}"',
+            Message("{word} is searched for as a word like the others", word=repr(found[0])),
+            Message(
+                'write {name} for the operator, or quote all of it: "{words}"',
+                name=name,
+                words=words[:60],
+            ),
             before + found.start(),
         )
     elif found := _COMPARISON.search(words):
         if found.start():
-            yield f"{words[found.start() :]!r} is looked for as text", "write AND before it", found.start()
+            yield (
+                Message("{words} is searched for as text", words=repr(words[found.start() :])),
+                Message("put AND before it"),
+                found.start(),
+            )
     elif is_category(words):
-        yield f"{words!r} is looked for in titles and abstracts", f"write category:{words}", 0
+        yield (
+            Message("{words} is searched for in titles and abstracts", words=repr(words)),
+            Message("write category:{words}", words=words),
+            0,
+        )
     elif found := _PATTERN_SIGNS.search(words):
         yield (
-            f"{words[:60]!r} looks like a regular expression and is looked for as text",
-            f"write it between slashes: /{words[:60]}/",
+            Message(
+                "{words} looks like a regular expression but is searched for as text", words=repr(words[:60])
+            ),
+            Message("write it between slashes: /{words}/", words=words[:60]),
             before + found.start(),
         )
     elif _says_nothing(words):
-        yield f"nearly every paper has {words!r}", "add the words that it stands with", 0
+        yield (
+            Message("nearly every paper has {words}", words=repr(words)),
+            Message("add the words that go with it"),
+            0,
+        )
 
 
 def _says_nothing(words: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from newsletter.errors import Message
 from newsletter.match.acronyms import Acronyms
 from newsletter.match.fold import fold
 from newsletter.match.matcher import match_query
@@ -41,7 +42,7 @@ def _tell(rule: Query, folded: FoldedEntry, acronyms: Acronyms | None) -> str:
         match = match_query(rule.part, folded, acronyms)
         hit = match.hits[0] if match and match.hits else None
         return f"none: {hit.rule} ({hit.scope})" if hit else f"none: {print_query(rule.part)}"
-    return _find_scattered(rule, folded, acronyms) or f"not there: {print_query(rule)}"
+    return _find_scattered(rule, folded, acronyms) or Message("missing: {rule}", rule=print_query(rule))
 
 
 def _find_scattered(query: Query, folded: FoldedEntry, acronyms: Acronyms | None) -> str:
@@ -54,7 +55,9 @@ def _find_scattered(query: Query, folded: FoldedEntry, acronyms: Acronyms | None
         for scope in phrase.where:
             is_text = scope in (Scope.TITLE, Scope.ABSTRACT)
             if len(words) > 1 and is_text and _stand_in(words, scope, folded, acronyms):
-                return f'its words stand apart: "{phrase.text}" ({scope})'
+                return Message(
+                    'its words are not together: "{text}" ({scope})', text=phrase.text, scope=scope
+                )
     return ""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import NoReturn
 
-from newsletter.errors import QueryError, Steps
+from newsletter.errors import Message, QueryError, Steps
 
 _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02", '"'))
 """What word processors and telephones make of a straight quote."""
@@ -56,4 +56,8 @@ def nearest_of(word: str, known: Iterable[str]) -> str:
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """Return a question with the nearest known word, or the known words where none is near."""
     nearest = nearest_of(word, known)
-    return f"did you mean '{nearest}'?" if nearest else f"known: {', '.join(known)}"
+    return (
+        Message("did you mean '{known}'?", known=nearest)
+        if nearest
+        else Message("known: {value}", value=", ".join(known))
+    )

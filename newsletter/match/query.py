@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 import re2
 from lark import Lark, Token, Tree, UnexpectedInput
 
+from newsletter.errors import Message
 from newsletter.match.fold import fold
 from newsletter.match.piece import Piece, nearest_of, piece_of
 from newsletter.match.spelling import word_forms
@@ -47,12 +48,19 @@ def find_contradiction(query: Query) -> str:
 def _why_dead(query: Query, forbidden: Sequence[Words]) -> str:
     match query:
         case Words():
-            return f"{_shown(query)} is both needed and forbidden" if _is_covered(query, forbidden) else ""
+            return (
+                Message("{query} is both required and excluded", query=_shown(query))
+                if _is_covered(query, forbidden)
+                else ""
+            )
         case AnyOf():
             reasons = [_why_dead(part, forbidden) for part in query.parts]
             if not reasons or not all(reasons):
                 return ""
-            return f"{', '.join(_shown(part) for part in query.parts)}: all that is wanted is also forbidden"
+            return Message(
+                "{value}: everything required is also excluded",
+                value=", ".join(_shown(part) for part in query.parts),
+            )
         case AllOf():
             return _why_all_dead(query, forbidden)
         case _:
@@ -82,7 +90,7 @@ def _why_out_of_range(comparisons: Sequence[Compare]) -> str:
             from_ += low.operator == ">"
             to -= high.operator == "<"
             if high.operator in ("<", "<=", "=") and from_ > to:
-                return f"{_shown(low)} and {_shown(high)} exclude each other"
+                return Message("{low} and {high} exclude each other", low=_shown(low), high=_shown(high))
     return ""
 
 
@@ -202,9 +210,14 @@ def parse_query(text: str, where: tuple[Scope, ...] = DEFAULT_WHERE) -> Query:
 def parse_query_piece(text: Piece, where: tuple[Scope, ...]) -> Query:
     """Return the tree of a query string that stands in a file. Raises QueryError."""
     if not text.value:
-        text.fail("the query is empty", hint='write words, such as: "small language model" OR SLM')
+        text.fail(
+            Message("the query is empty"), hint=Message('write words, such as: "small language model" OR SLM')
+        )
     if len(text.value) > _MAX_QUERY_CHARS:
-        text.fail(f"the query is longer than {_MAX_QUERY_CHARS} characters", hint="make several topics of it")
+        text.fail(
+            Message("the query is longer than {most} characters", most=_MAX_QUERY_CHARS),
+            hint=Message("split it into several topics"),
+        )
     _check_brackets(text)
     try:
         tree = _grammar().parse(text.value)
@@ -213,7 +226,9 @@ def parse_query_piece(text: Piece, where: tuple[Scope, ...]) -> Query:
     query = _build_tree(tree, text, where)
     problem = find_contradiction(query)
     if problem:
-        text.fail(f"nothing can match: {problem}", hint="take one of them out")
+        text.fail(
+            Message("nothing can match: {problem}", problem=problem), hint=Message("remove one of these")
+        )
     return query
 
 
@@ -233,9 +248,9 @@ def _check_brackets(text: Piece) -> None:
     blanked = _SKIPPED.sub(lambda found: " " * len(found[0]), text.value)
     if '"' in blanked:
         text.fail(
-            "this quote is not closed",
+            Message("this quote is not closed"),
             at=blanked.index('"'),
-            hint="put a quote at the end of the phrase, too",
+            hint=Message("put a quote at the end of the phrase, too"),
         )
     opened: list[int] = []
     for index, char in enumerate(blanked):
@@ -243,22 +258,36 @@ def _check_brackets(text: Piece) -> None:
             opened.append(index)
             if len(opened) > _MAX_DEPTH:
                 text.fail(
-                    f"parentheses stand more than {_MAX_DEPTH} deep",
+                    Message("parentheses are nested more than {most} deep", most=_MAX_DEPTH),
                     at=index,
-                    hint="make several topics of it",
+                    hint=Message("split it into several topics"),
                 )
         elif char == ")":
             if not opened:
                 text.fail(
-                    "this parenthesis was never opened", at=index, hint="put '(' before it or take it out"
+                    Message("this parenthesis was never opened"),
+                    at=index,
+                    hint=Message("put '(' before it or remove it"),
                 )
             if not blanked[opened[-1] + 1 : index].strip() and not text.value[opened[-1] + 1 : index].strip():
-                text.fail("the group is empty", at=opened[-1], hint="put words into it or take it out")
+                text.fail(
+                    Message("the group is empty"),
+                    at=opened[-1],
+                    hint=Message("add words to it or remove it"),
+                )
             opened.pop()
     if opened:
-        text.fail("this parenthesis is not closed", at=opened[-1], hint="put ')' behind it or take it out")
+        text.fail(
+            Message("this parenthesis is not closed"),
+            at=opened[-1],
+            hint=Message("put ')' after it or remove it"),
+        )
     if re.search(r"(?:NOT\s+){20}", blanked):
-        text.fail("there are too many NOT in a row", at=blanked.index("NOT"), hint="two NOT are none")
+        text.fail(
+            Message("too many NOT in a row"),
+            at=blanked.index("NOT"),
+            hint=Message("two NOTs cancel each other"),
+        )
 
 
 def _fail_at(text: Piece, error: UnexpectedInput) -> NoReturn:
@@ -268,11 +297,19 @@ def _fail_at(text: Piece, error: UnexpectedInput) -> NoReturn:
     rest = text.value[position:]
     operator = re.match(r"AND|OR", rest)
     if not rest or rest.startswith(")"):
-        text.fail("a word is missing here", at=position, hint="an operator stands between two words")
+        text.fail(
+            Message("a word is missing here"),
+            at=position,
+            hint=Message("an operator goes between two words"),
+        )
     if operator:
-        hint = f'put quotes around it if it is text: "{operator[0]}"'
-        text.fail(f"a word is missing before {operator[0]}", at=position, hint=hint)
-    text.fail(f"{rest[:20]!r} was not expected here", at=position, hint="put quotes around text")
+        hint = Message('if it is text, quote it: "{word}"', word=operator[0])
+        text.fail(Message("a word is missing before {word}", word=operator[0]), at=position, hint=hint)
+    text.fail(
+        Message("{word} is unexpected here", word=repr(rest[:20])),
+        at=position,
+        hint=Message("put quotes around text"),
+    )
 
 
 def _build_tree(tree: Tree[Token] | Token, text: Piece, where: tuple[Scope, ...]) -> Query:
@@ -292,12 +329,20 @@ def _build_tree(tree: Tree[Token] | Token, text: Piece, where: tuple[Scope, ...]
 
 def _parse_term(item: Piece, where: tuple[Scope, ...]) -> Query:
     if item.value in ("and", "or", "not"):
-        hint = f'write {item.value.upper()}, or "{item.value}" if you look for the word'
-        item.fail("operators are written in capitals", hint=hint)
+        hint = Message(
+            'write {operator}, or "{word}" for the word', operator=item.value.upper(), word=item.value
+        )
+        item.fail(Message("operators are written in capitals"), hint=hint)
     if item.value.startswith("-"):
-        item.fail("a word cannot begin with '-'", hint=f"write NOT {item.value[1:]}")
+        item.fail(
+            Message("a word cannot begin with '-'"), hint=Message("write NOT {item}", item=item.value[1:])
+        )
     if item.value.endswith(",") or item.value.startswith(","):
-        item.fail("a comma means nothing in a query", at=item.value.index(","), hint="write OR between words")
+        item.fail(
+            Message("commas have no meaning in a query"),
+            at=item.value.index(","),
+            hint=Message("put OR between words"),
+        )
     return parse_item(item, where)
 
 
@@ -314,9 +359,11 @@ _MAX_WITHIN = 50
 def parse_item(item: Piece, where: tuple[Scope, ...]) -> Query:
     """Return one word with its mark and scope, or one comparison. Raises QueryError."""
     if not item.value:
-        item.fail("a word is missing here", hint="take out the comma, or add the word")
+        item.fail(Message("a word is missing here"), hint=Message("remove the comma, or add the word"))
     if item.value.startswith("-"):
-        item.fail("a word cannot begin with '-'", hint="put what you do not want under 'none'")
+        item.fail(
+            Message("a word cannot begin with '-'"), hint=Message("put what you do not want under 'none'")
+        )
     comparison = _COMPARISON.fullmatch(item.value)
     if comparison:
         return _parse_comparison(item, comparison)
@@ -340,8 +387,12 @@ def _parse_scope(names: Piece, name: str, item: str) -> Scope:
     if found:
         return found
     nearest = nearest_of(name, SCOPES)
-    hint = f"did you mean '{nearest}:'? If it is text, put" if nearest else "if it is text, put"
-    return names.fail(f"unknown scope {name!r}", hint=f'{hint} quotes around it: "{item[:60]}"')
+    hint = (
+        Message("did you mean '{known}:'? If it is text, quote it: \"{item}\"", known=nearest, item=item[:60])
+        if nearest
+        else Message('if it is text, quote it: "{item}"', item=item[:60])
+    )
+    return names.fail(Message("unknown scope {name}", name=repr(name)), hint=hint)
 
 
 def _parse_comparison(item: Piece, found: re.Match[str]) -> Compare:
@@ -350,13 +401,17 @@ def _parse_comparison(item: Piece, found: re.Match[str]) -> Compare:
     if name.casefold() not in known:
         nearest = nearest_of(name, known)
         hint = (
-            f"did you mean '{nearest}'?"
+            Message("did you mean '{known}'?", known=nearest)
             if nearest
-            else f'if it is text, put quotes around it: "{item.value}"'
+            else Message('if it is text, quote it: "{item}"', item=item.value)
         )
-        item.fail(f"unknown measure {name!r}", hint=hint)
+        item.fail(Message("unknown measure {name}", name=repr(name)), hint=hint)
     if operator in ("==", "!="):
-        item.fail(f"unknown comparison {operator!r}", at=found.start(2), hint="known: < <= = >= >")
+        item.fail(
+            Message("unknown comparison {word}", word=repr(operator)),
+            at=found.start(2),
+            hint=Message("known: < <= = >= >"),
+        )
     measure = Measure(name.casefold())
     value_text = item.part(found.start(3))
     if measure is Measure.DATE:
@@ -372,7 +427,9 @@ def _parse_date(value: Piece) -> date:
             return date.fromisoformat(value.value)
     except ValueError:
         pass
-    return value.fail(f"{value.value!r} is not a date", hint="write it as 2026-06-01")
+    return value.fail(
+        Message("{value} is not a date", value=repr(value.value)), hint=Message("write it like 2026-06-01")
+    )
 
 
 def _parse_words(item: Piece, where: tuple[Scope, ...]) -> Words:
@@ -390,7 +447,9 @@ def _parse_words(item: Piece, where: tuple[Scope, ...]) -> Words:
         if near:
             return _parse_near(item, inner, int(near[1]), where, spelling)
         if mark.value not in ("", "~"):
-            mark.fail("nothing may follow a closing quote", hint="separate words with commas")
+            mark.fail(
+                Message("nothing may follow a closing quote"), hint=Message("separate words with commas")
+            )
     else:
         _check_unquoted(body)
         inner = body.part(0, -1) if body.value.endswith("~") else body
@@ -398,10 +457,11 @@ def _parse_words(item: Piece, where: tuple[Scope, ...]) -> Words:
     star = inner.value.endswith("*")
     if spelling is Spelling.EXACT and (star or mark.value):
         item.fail(
-            "'=' asks for the exact word, so it takes neither '*' nor '~'", hint="leave one of them out"
+            Message("'=' asks for the exact word, so it takes neither '*' nor '~'"),
+            hint=Message("remove one of them"),
         )
     if star and mark.value:
-        item.fail("a word takes '*' or '~', not both", hint="leave one of them out")
+        item.fail(Message("a word takes '*' or '~', not both"), hint=Message("remove one of them"))
     if star:
         spelling = Spelling.PREFIX
         inner = inner.part(0, -1)
@@ -414,19 +474,21 @@ def _check_unquoted(body: Piece) -> None:
     operator = _OPERATOR.search(body.value)
     if operator:
         body.fail(
-            f"{operator[0]} has no meaning in a list of words",
+            Message("{word} has no meaning in a list of words", word=operator[0]),
             at=operator.start(),
-            hint="put the whole under 'query', or quotes around it if it is text",
+            hint=Message("put all of it under 'query', or quote it if it is text"),
         )
     if '"' in body.value:
         body.fail(
-            "a quote must stand at the beginning",
+            Message("a quote must be at the beginning"),
             at=body.value.index('"'),
-            hint='put the whole word in quotes: "red team"',
+            hint=Message('put the whole word in quotes: "red team"'),
         )
     near = re.search(r"~\s*\d+\Z", body.value)
     if near:
-        body.fail("nearness is for words in quotes", at=near.start(), hint='write it as "a b"~5')
+        body.fail(
+            Message("nearness is for words in quotes"), at=near.start(), hint=Message('write it like "a b"~5')
+        )
 
 
 def _parse_near(
@@ -434,11 +496,14 @@ def _parse_near(
 ) -> Words:
     words = inner.value.split()
     if spelling is Spelling.EXACT or "*" in inner.value:
-        item.fail("words that are near each other take neither '=' nor '*'")
+        item.fail(Message("words in a nearness phrase take neither '=' nor '*'"))
     if len(words) < 2 or not all(fold(word).surfaces for word in words):
-        item.fail("nearness needs two words at least", hint='write it as "a b"~5')
+        item.fail(Message("nearness needs at least two words"), hint=Message('write it like "a b"~5'))
     if not 1 <= within <= _MAX_WITHIN:
-        item.fail(f"~{within} is out of range", hint=f"write ~1 to ~{_MAX_WITHIN}")
+        item.fail(
+            Message("~{within} is out of range", within=within),
+            hint=Message("write ~1 to ~{most}", most=_MAX_WITHIN),
+        )
     return Words(" ".join(words), where, Spelling.NEAR, within)
 
 
@@ -448,9 +513,16 @@ def _parse_pattern(item: Piece, where: tuple[Scope, ...]) -> Words:
         compiled = compile_pattern(pattern)
     except re2.error as error:
         reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error.args[0])
-        return item.fail(f"not a regular expression: {reason}", at=1, hint="RE2 knows no look-around, no \\1")
+        return item.fail(
+            Message("not a regular expression: {reason}", reason=reason),
+            at=1,
+            hint=Message("RE2 supports neither look-around nor \\1"),
+        )
     if compiled.search("") is not None:
-        item.fail("this regular expression matches the empty text", hint="it would match everything")
+        item.fail(
+            Message("this regular expression matches the empty text"),
+            hint=Message("it would match everything"),
+        )
     return Words(pattern, where, Spelling.REGEX)
 
 
@@ -466,21 +538,34 @@ def compile_pattern(pattern: str) -> Any:
 
 def _check_words(item: Piece, inner: Piece, words: Words) -> Words:
     if words.spelling is Spelling.PREFIX and not inner.value:
-        item.fail("a star alone would match everything", hint="write at least three letters before it")
+        item.fail(
+            Message("a star alone would match everything"),
+            hint=Message("put at least three letters before it"),
+        )
     if "*" in inner.value:
         item.fail(
-            "a star can only stand at the end",
+            Message("a star is only allowed at the end"),
             at=inner.start - item.start + inner.value.index("*"),
-            hint="write the beginning of a word and a star: robot*",
+            hint=Message("write the beginning of a word and a star: robot*"),
         )
     tokens = fold(inner.value).tokens
     if not tokens:
-        message = f"{item.value!r} has no letters or digits" if item.value else "a word is missing here"
-        item.fail(message, hint="write the word to look for")
+        message = (
+            Message("{item} has no letters or digits", item=repr(item.value))
+            if item.value
+            else Message("a word is missing here")
+        )
+        item.fail(message, hint=Message("write the word to search for"))
     if words.spelling is Spelling.PREFIX and len(tokens[-1].surface) < _MIN_PREFIX:
-        item.fail(f"{item.value!r} is too short", hint="write at least three letters before the star")
+        item.fail(
+            Message("{item} is too short", item=repr(item.value)),
+            hint=Message("put at least three letters before the star"),
+        )
     if words.where == (Scope.AUTHOR,) and all(len(token.surface) == 1 for token in tokens):
-        item.fail(f"{item.value!r} has only initials", hint="write the family name in full: author:Doe J")
+        item.fail(
+            Message("{item} has only initials", item=repr(item.value)),
+            hint=Message("write the family name in full: author:Doe J"),
+        )
     return words
 
 
@@ -490,11 +575,16 @@ _CATEGORY = re.compile(r"[\w.-]*(?:\{[\w.,\s-]*\}[\w.-]*)?\*?", re.ASCII)
 def _parse_category(item: Piece, where: tuple[Scope, ...]) -> Words:
     text = item.value.removeprefix('"').removesuffix('"').strip()
     if not text:
-        item.fail("a category is missing here", hint="write one as cs.CL, cs.* or cs.{CL,LG}")
+        item.fail(
+            Message("a category is missing here"), hint=Message("write one like cs.CL, cs.* or cs.{{CL,LG}}")
+        )
     if not text.strip("*. "):
-        item.fail("a star alone would match everything", hint="write cs.* for all of cs")
+        item.fail(Message("a star alone would match everything"), hint=Message("write cs.* for all of cs"))
     if not _CATEGORY.fullmatch(text) or re.search(r"[{,]\s*[,}]", text):
-        item.fail(f"{text!r} is not a category", hint="write one as cs.CL, cs.* or cs.{CL,LG}")
+        item.fail(
+            Message("{text} is not a category", text=repr(text)),
+            hint=Message("write one like cs.CL, cs.* or cs.{{CL,LG}}"),
+        )
     return Words("".join(text.split()), where)
 
 
@@ -522,9 +612,15 @@ def split_at_commas(line: Piece) -> list[Piece]:
         elif char == "," and brace < 0:
             cuts.append(index)
     if quote >= 0:
-        line.fail("this quote is not closed", at=quote, hint="put a quote at the end of the phrase, too")
+        line.fail(
+            Message("this quote is not closed"),
+            at=quote,
+            hint=Message("put a quote at the end of the phrase, too"),
+        )
     if brace >= 0:
-        line.fail("this brace is not closed", at=brace, hint="write categories as cs.{CL,LG}")
+        line.fail(
+            Message("this brace is not closed"), at=brace, hint=Message("write categories like cs.{{CL,LG}}")
+        )
     cuts.append(len(line.value))
     return [line.part(begin + 1, end) for begin, end in pairwise(cuts)]
 
@@ -532,5 +628,8 @@ def split_at_commas(line: Piece) -> list[Piece]:
 def parse_whole(text: Piece) -> int:
     """Return a whole number from 0. Raises QueryError."""
     if not re.fullmatch(r"[0-9]{1,9}", text.value):
-        text.fail(f"{text.value!r} is not a whole number from 0", hint="write it as 5")
+        text.fail(
+            Message("{text} is not a whole number of at least 0", text=repr(text.value)),
+            hint=Message("write it like 5"),
+        )
     return int(text.value)

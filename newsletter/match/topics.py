@@ -25,7 +25,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from newsletter.errors import QueryError, Steps
+from newsletter.errors import Message, QueryError, Steps
 from newsletter.match.fold import fold
 from newsletter.match.piece import Piece, did_you_mean, piece_of
 from newsletter.match.query import (
@@ -67,9 +67,11 @@ def _parse_topics_once(topics_json: str, library: tuple[tuple[str, Topic], ...])
         forms = json.loads(topics_json)
     except (ValueError, RecursionError) as error:
         position = error.pos if isinstance(error, json.JSONDecodeError) else 0
-        raise QueryError(f"topics are not JSON: {error}", text=topics_json, position=position) from error
+        raise QueryError(
+            Message("topics are not JSON: {error}", error=error), text=topics_json, position=position
+        ) from error
     if not isinstance(forms, list):
-        raise QueryError("topics must be a list", text=topics_json)
+        raise QueryError(Message("topics must be a list"), text=topics_json)
     parse = _parser_of_forms(library)
     topics = []
     for index, form in enumerate(forms):
@@ -101,8 +103,8 @@ def parse_topic(form: object, library: Mapping[str, Topic] = NO_LIBRARY) -> Topi
     if _is_scalar(form):
         return _parse_line(str(form), library)
     return piece_of("").fail(
-        "a topic must be a name, 'name: words', or a mapping with 'name'",
-        hint="write it without brackets: - RAG",
+        Message("a topic must be a name, 'name: words', or a mapping with 'name'"),
+        hint=Message("write it without brackets: - RAG"),
     )
 
 
@@ -113,9 +115,9 @@ def check_names(topics: Sequence[Topic]) -> None:
         first = seen.setdefault(topic.name.casefold(), index)
         if first != index:
             raise QueryError(
-                f"there are two topics with the name {topic.name!r}",
+                Message("two topics have the name {name}", name=repr(topic.name)),
                 text=topic.name,
-                hint=f"rename or remove one (the other is topics[{first}])",
+                hint=Message("rename or remove one (the other is topics[{number}])", number=first),
                 path=("topics", index),
             )
 
@@ -126,9 +128,12 @@ def check_names(topics: Sequence[Topic]) -> None:
 def _parse_line(text: str, library: Mapping[str, Topic]) -> Topic:
     line = piece_of(text)
     if not line.value:
-        line.fail("the name is empty", hint="write what the topic is called")
+        line.fail(Message("the name is empty"), hint=Message("give the topic a name"))
     if line.value.startswith("{"):
-        line.fail("a topic in braces is no text", hint="write it without quotes: {name: RAG, limit: 5}")
+        line.fail(
+            Message("a topic in braces must not be quoted"),
+            hint=Message("write it without quotes: {{name: RAG, limit: 5}}"),
+        )
     known = _find_in(library, " ".join(line.written.split()))
     if known is not None:
         return known
@@ -154,9 +159,9 @@ def _parse_words_line(words: Piece, where: tuple[Scope, ...] = DEFAULT_WHERE) ->
     """Return what a line of words asks for: a query string, or words with commas between them of which any will do."""
     if len(words.value) > MOST_LINE_CHARS:
         words.fail(
-            f"this topic has more than {MOST_LINE_CHARS} characters",
+            Message("this topic has more than {most} characters", most=MOST_LINE_CHARS),
             at=MOST_LINE_CHARS,
-            hint="make several of it",
+            hint=Message("split it into several"),
         )
     if is_query(words.value):
         return parse_query_piece(words, where)
@@ -171,8 +176,8 @@ def _parse_mapping(form: Mapping[Any, object], library: Mapping[str, Topic]) -> 
         return _parse_long(form, library)
     if isinstance(line, Mapping):
         return piece_of(str(name)).fail(
-            f"the words of {str(name)!r} must be a line or a list",
-            hint=f"long form: 'name: {name}' beside its keys",
+            Message("the words of {name} must be a line or a list", name=repr(str(name))),
+            hint=Message("long form: 'name: {name}' next to its keys", name=name),
         )
     if _is_scalar(line) and str(line).strip():
         return _parse_named(str(name), str(line), library)
@@ -207,34 +212,42 @@ def _parse_own(form: Mapping[Any, object], name: str, shown_as: Mapping[str, str
     like, unlike = (_parse_papers(form[key], (key,)) if key in form else () for key in ("like", "unlike"))
     twice = sorted(set(like) & set(unlike))
     if twice:
-        piece_of(twice[0], ("unlike",)).fail(f"{twice[0]} is both liked and disliked", hint="take one out")
+        piece_of(twice[0], ("unlike",)).fail(
+            Message("{paper} is both liked and disliked", paper=twice[0]), hint=Message("remove one")
+        )
     has_words = "any" in groups or "all" in groups
     is_described = bool(about or like) and not has_words
     if is_described and "where" in form and not groups:
         piece_of("", ("where",)).fail(
-            "there are no words to look for", hint="add them under 'any', or take 'where' out"
+            Message("there are no words to search for"),
+            hint=Message("add them under 'any', or remove 'where'"),
         )
     if not has_words and not is_described:
         groups["any"] = (_parse_words_line(piece_of(name, ("name",)), where),)
     query = _build_query(groups)
     problem = find_contradiction(query)
     if problem:
-        piece_of(name).fail(f"nothing can match: {problem}", hint="take it out of 'none', or out of the rest")
+        piece_of(name).fail(
+            Message("nothing can match: {problem}", problem=problem),
+            hint=Message("remove it from 'none', or from the rest"),
+        )
     return Topic(name, query, about=about, like=like, unlike=unlike, is_described=is_described)
 
 
 def _check_keys(form: Mapping[Any, object]) -> None:
     for key in form:
         if key not in _KEYS:
-            piece_of(str(key)).fail(f"unknown key {str(key)!r}", hint=did_you_mean(str(key), _KEYS))
+            piece_of(str(key)).fail(
+                Message("unknown key {key}", key=repr(str(key))), hint=did_you_mean(str(key), _KEYS)
+            )
 
 
 def _parse_name(value: object, path: Steps) -> str:
     if not _is_scalar(value):
-        piece_of("", path).fail("a topic needs a name, in one line of text", hint="write name: RAG")
+        piece_of("", path).fail(Message("a topic needs a name on one line"), hint=Message("write name: RAG"))
     name = " ".join(str(value).split())
     if not name:
-        piece_of("", path).fail("the name is empty", hint="write what the topic is called")
+        piece_of("", path).fail(Message("the name is empty"), hint=Message("give the topic a name"))
     return name
 
 
@@ -257,15 +270,17 @@ def _split_group(value: object, path: Steps) -> list[Piece]:
         for index, line in enumerate(value):
             if not _is_scalar(line):
                 piece_of("", (*path, index)).fail(
-                    "a word must be text", hint="write each word as a line of its own"
+                    Message("a word must be text"), hint=Message("write each word on its own line")
                 )
             lines.append(piece_of(str(line), (*path, index)))
     elif _is_scalar(value):
         lines.append(piece_of(str(value), path))
     elif value is not None:
-        piece_of("", path).fail("must be a line of words or a list of words", hint="such as [robot, drone]")
+        piece_of("", path).fail(
+            Message("must be a line of words or a list of words"), hint=Message("such as [robot, drone]")
+        )
     if not any(line.value for line in lines):
-        piece_of("", path).fail("the group is empty", hint="add words or leave the key out")
+        piece_of("", path).fail(Message("the group is empty"), hint=Message("add words or remove the key"))
     return [item for line in lines for item in split_at_commas(line)]
 
 
@@ -319,12 +334,15 @@ _PAPER = re.compile(
 def _parse_about(value: object, path: Steps) -> str:
     text = _scalar(value, path)
     if not fold(text.value).surfaces:
-        text.fail("the description is empty", hint="write a sentence on what you want to read about")
+        text.fail(
+            Message("the description is empty"),
+            hint=Message("write a sentence on what you want to read about"),
+        )
     if len(text.value) > _MAX_ABOUT_CHARS:
         text.fail(
-            f"the description is longer than {_MAX_ABOUT_CHARS} characters",
+            Message("the description is longer than {most} characters", most=_MAX_ABOUT_CHARS),
             at=_MAX_ABOUT_CHARS,
-            hint="a few sentences say enough",
+            hint=Message("a few sentences are enough"),
         )
     return " ".join(text.value.split())
 
@@ -337,20 +355,23 @@ def _parse_papers(value: object, path: Steps) -> tuple[str, ...]:
         place = (*path, index) if isinstance(value, list | tuple) else path
         if not _is_scalar(item):
             piece_of("", place).fail(
-                "a paper must be an arXiv id, a DOI or an address", hint="such as 2402.17764"
+                Message("a paper must be an arXiv id, a DOI or a URL"),
+                hint=Message("such as 2402.17764"),
             )
         line = piece_of(_write_arxiv_id(item) if isinstance(item, float) else str(item), place)
         for name in split_at_commas(line):
             if not _PAPER.fullmatch(name.value):
                 name.fail(
-                    f"{name.value[:60]!r} is no paper",
-                    hint="write an arXiv id (2402.17764), a DOI (10.1000/182) or an address (https://…)",
+                    Message("{name} is not a paper", name=repr(name.value[:60])),
+                    hint=Message("write an arXiv id (2402.17764), a DOI (10.1000/182) or a URL (https://…)"),
                 )
             papers[name.value] = None
     if not papers:
-        piece_of("", path).fail("names no paper", hint="add one or leave the key out")
+        piece_of("", path).fail(Message("names no paper"), hint=Message("add one or remove the key"))
     if len(papers) > _MAX_PAPERS:
-        piece_of("", path).fail(f"more than {_MAX_PAPERS} papers", hint="the newest say most")
+        piece_of("", path).fail(
+            Message("more than {most} papers", most=_MAX_PAPERS), hint=Message("the newest ones matter most")
+        )
     return tuple(papers)
 
 
@@ -373,7 +394,7 @@ def _is_scalar(value: object) -> bool:
 
 def _scalar(value: object, path: Steps) -> Piece:
     if not _is_scalar(value):
-        piece_of("", path).fail("must be a single value", hint="write it without brackets")
+        piece_of("", path).fail(Message("must be a single value"), hint=Message("write it without brackets"))
     return piece_of(str(value), path)
 
 
@@ -384,7 +405,10 @@ def _parse_where(value: object, path: Steps) -> tuple[Scope, ...]:
     for name in split_at_commas(whole):
         scope = SCOPES.get(name.value.casefold())
         if scope is None:
-            name.fail(f"unknown scope {name.value!r}", hint=did_you_mean(name.value, tuple(SCOPES)))
+            name.fail(
+                Message("unknown scope {name}", name=repr(name.value)),
+                hint=did_you_mean(name.value, tuple(SCOPES)),
+            )
         found[scope] = None
     return tuple(found)
 
@@ -397,14 +421,17 @@ def _parse_limit(value: object, path: Steps) -> int:
     text = _scalar(value, path)
     limit = parse_whole(text)
     if limit < 1:
-        text.fail("must be at least 1", hint="to have none, take the topic out")
+        text.fail(Message("must be at least 1"), hint=Message("for none, remove the topic"))
     return limit
 
 
 def _parse_weight(value: object, path: Steps) -> float:
     text = _scalar(value, path)
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text.value) or float(text.value) == 0:
-        text.fail(f"{text.value!r} is not a number above 0", hint="write it as 1.5")
+        text.fail(
+            Message("{text} is not a number above 0", text=repr(text.value)),
+            hint=Message("write it like 1.5"),
+        )
     return float(text.value)
 
 
@@ -412,11 +439,17 @@ def _parse_wait(value: object, path: Steps) -> timedelta:
     text = _scalar(value, path)
     found = re.fullmatch(r"([0-9]{1,4})\s*([dh])", text.value)
     if not found:
-        return text.fail(f"{text.value!r} is not a duration", hint="write days or hours as 2d or 12h")
+        return text.fail(
+            Message("{text} is not a duration", text=repr(text.value)),
+            hint=Message("write days or hours like 2d or 12h"),
+        )
     count = int(found[1])
     wait = timedelta(days=count) if found[2] == "d" else timedelta(hours=count)
     if wait > _MAX_WAIT:
-        text.fail(f"{text.value!r} is too long", hint=f"at most {_MAX_WAIT.days}d")
+        text.fail(
+            Message("{text} is too long", text=repr(text.value)),
+            hint=Message("at most {most}d", most=_MAX_WAIT.days),
+        )
     return wait
 
 
@@ -424,7 +457,7 @@ def _parse_rank(value: object, path: Steps) -> Rank:
     text = _scalar(value, path)
     known = [rank.value for rank in Rank]
     if text.value.casefold() not in known:
-        text.fail(f"unknown rank {text.value!r}", hint=did_you_mean(text.value, known))
+        text.fail(Message("unknown rank {text}", text=repr(text.value)), hint=did_you_mean(text.value, known))
     return Rank(text.value.casefold())
 
 

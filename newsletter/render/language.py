@@ -22,6 +22,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
+from newsletter.errors import Message
+
 LOCALES = Path(__file__).parent.parent / "locale"
 DOMAIN = "newsletter"
 SOURCE_LANGUAGE = "en"
@@ -50,6 +52,15 @@ class Language:
     def say_count(self, one: str, many: str, number: int, /, **values: object) -> str:
         """Return the form of a counted text that fits the number; ``{number}`` in it is the number, grouped."""
         return self.catalog.ngettext(one, many, number).format(number=self.number(number), **values)
+
+    def tell(self, text: str) -> str:
+        """Return what pure code said in English, in this language where it is a Message, and else as it is."""
+        if not isinstance(text, Message):
+            return text
+        values = {
+            name: self.tell(value) if isinstance(value, str) else value for name, value in text.values.items()
+        }
+        return self.say(text.template, **values)
 
     def number(self, number: int) -> str:
         """Return ``1,204`` as the language groups it."""

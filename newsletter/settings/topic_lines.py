@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from newsletter.errors import ConfigError, Problem, QueryError
+from newsletter.errors import ConfigError, Message, Problem, QueryError
 from newsletter.match.doubts import Doubt, find_doubts
 from newsletter.match.topic_line import MOST_LINE_CHARS
 from newsletter.match.topics import check_names, parse_topic
@@ -78,7 +78,11 @@ def read_topics(
         if not line or line in forms:
             continue
         if len(forms) + len(mistakes) >= most:  # good or bad: the rest is not even read
-            mistakes.append(LineMistake(f"these are more than {most} topics", hint="take some out"))
+            mistakes.append(
+                LineMistake(
+                    Message("there are more than {most} topics", most=most), hint=Message("remove some")
+                )
+            )
             break
         try:
             form, topic = parse_topic_line(line, library)
@@ -92,7 +96,7 @@ def read_topics(
         try:
             check_names(topics)
         except QueryError as error:
-            mistakes.append(LineMistake(error.message, error.text, hint="rename or remove one"))
+            mistakes.append(LineMistake(error.message, error.text, hint=Message("rename or remove one")))
     return ReadTopics(to_json(list(forms.values())), tuple(topics), tuple(mistakes), tuple(doubts))
 
 
@@ -109,8 +113,8 @@ def parse_topic_line(line: str, library: Mapping[str, Topic]) -> tuple[Any, Topi
     """Return the form that a line is, as subscribers.yaml would have it, and its topic. Raises QueryError, whose text
     and position are those of the line."""
     if len(line) > MOST_LINE_CHARS:
-        message = f"this topic has more than {MOST_LINE_CHARS} characters"
-        raise QueryError(message, text=line, position=MOST_LINE_CHARS, hint="make several of it")
+        message = Message("this topic has more than {most} characters", most=MOST_LINE_CHARS)
+        raise QueryError(message, text=line, position=MOST_LINE_CHARS, hint=Message("split it into several"))
     if not line.startswith("{"):
         return line, parse_topic(line, library)
     form, document = _load_long(line)
@@ -187,7 +191,7 @@ def _load_long(line: str) -> tuple[Any, Document]:
         raise QueryError(problem.message, text=line, position=min(position, len(line))) from error
     forms = document.value["topics"]
     if not isinstance(forms, list) or len(forms) != 1 or not isinstance(forms[0], dict):
-        raise QueryError("a topic in braces has keys, as {name: RAG, limit: 5}", text=line)
+        raise QueryError(Message("a topic in braces needs keys, like {{name: RAG, limit: 5}}"), text=line)
     return forms[0], document
 
 

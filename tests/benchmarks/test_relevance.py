@@ -32,7 +32,7 @@ def test_what_is_missing_is_left_out(tmp_path: Path) -> None:
     found = measure_all(tmp_path, said.append)
 
     assert found == {}
-    assert any("not there: hf_daily.jsonl" in line for line in said)
+    assert any("missing: hf_daily.jsonl" in line for line in said)
     assert to_json(found)["keyword_f1"] == {"authors": None, "hf": None}
 
 

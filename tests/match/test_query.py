@@ -154,22 +154,22 @@ def test_numbers_may_come_as_numbers() -> None:
         ({"name": "x", "query": "OR a"}, "query: a word is missing before OR"),
         ({"name": "x", "query": "a and b"}, 'query: operators are written in capitals; write AND, or "and"'),
         ({"name": "x", "query": "a -b"}, "query: a word cannot begin with '-'; write NOT b"),
-        ({"name": "x", "query": "a, b"}, "query: a comma means nothing in a query; write OR"),
+        ({"name": "x", "query": "a, b"}, "query: commas have no meaning in a query; put OR"),
         ({"name": "x", "query": "titel:a"}, "query: unknown scope 'titel'; did you mean 'title:'?"),
         ({"name": "x", "query": "*"}, "query: a star alone would match everything"),
         ({"name": "x", "query": 'a "b'}, "query: this quote is not closed"),
-        ({"name": "x", "query": "rag AND NOT RAG"}, "query: nothing can match: 'rag' is both needed"),
+        ({"name": "x", "query": "rag AND NOT RAG"}, "query: nothing can match: 'rag' is both required"),
         ({"name": "x", "query": "a upvotes>=5 upvotes<5"}, "upvotes>=5 and upvotes<5 exclude each other"),
         ({"name": "x", "query": "upvote>=5"}, "query: unknown measure 'upvote'; did you mean 'upvotes'?"),
         ({"name": "x", "query": "/a(/"}, "query: not a regular expression"),
         ({"name": "x", "query": "/a*/"}, "query: this regular expression matches the empty text"),
         ({"name": "x", "about": " "}, "about: the description is empty"),
-        ({"name": "x", "about": "b", "where": "title"}, "where: there are no words to look for"),
+        ({"name": "x", "about": "b", "where": "title"}, "where: there are no words to search for"),
         ({"name": "x", "about": "robots " * 300}, "about: the description is longer than 2000 characters"),
         ({"name": "x", "about": ["a"]}, "about: must be a single value"),
         ({"name": "x", "like": []}, "like: names no paper"),
-        ({"name": "x", "like": ["BitNet"]}, "like[0]: 'BitNet' is no paper"),
-        ({"name": "x", "unlike": "2402.17764, none"}, "unlike: 'none' is no paper"),
+        ({"name": "x", "like": ["BitNet"]}, "like[0]: 'BitNet' is not a paper"),
+        ({"name": "x", "unlike": "2402.17764, none"}, "unlike: 'none' is not a paper"),
         (
             {"name": "x", "like": [2402.17764], "unlike": ["2402.17764"]},
             "2402.17764 is both liked and disliked",
@@ -185,20 +185,20 @@ def test_numbers_may_come_as_numbers() -> None:
         ({"name": "x", "any": "*"}, "any: a star alone would match everything"),
         ({"name": "x", "any": "title:*"}, "any: a star alone would match everything"),
         ({"name": "x", "any": "cat:*"}, "any: a star alone would match everything"),
-        ({"name": "x", "any": "rob*t"}, "any: a star can only stand at the end"),
+        ({"name": "x", "any": "rob*t"}, "any: a star is only allowed at the end"),
         ({"name": "x", "any": "=robot*"}, "any: '=' asks for the exact word"),
         ({"name": "x", "any": "robot*~"}, "any: a word takes '*' or '~', not both"),
         ({"name": "x", "any": "..."}, "any: '...' has no letters or digits"),
         ({"name": "x", "any": "title:"}, "any: a word is missing here"),
         ({"name": "x", "any": "a, , b"}, "any: a word is missing here"),
         ({"name": "x", "any": 'a, "b'}, "any: this quote is not closed"),
-        ({"name": "x", "any": 'a "b"'}, "any: a quote must stand at the beginning"),
+        ({"name": "x", "any": 'a "b"'}, "any: a quote must be at the beginning"),
         ({"name": "x", "any": '"a" b'}, "any: nothing may follow a closing quote"),
         ({"name": "x", "any": '"a b"~500'}, "any: ~500 is out of range; write ~1 to ~50"),
         ({"name": "x", "any": "/tun(e|ing/"}, "any: not a regular expression: missing ): tun(e|ing"),
         (
             {"name": "x", "any": "a AND b"},
-            "any: AND has no meaning in a list of words; put the whole under 'query'",
+            "any: AND has no meaning in a list of words; put all of it under 'query'",
         ),
         (
             {"name": "x", "any": "-survey"},
@@ -206,7 +206,7 @@ def test_numbers_may_come_as_numbers() -> None:
         ),
         ({"name": "x", "any": "titel:y"}, "any: unknown scope 'titel'; did you mean 'title:'?"),
         ({"name": "x", "any": "abs:y"}, "any: unknown scope 'abs'; did you mean 'abstract:'?"),
-        ({"name": "x", "any": "GPT: a survey"}, 'if it is text, put quotes around it: "GPT: a survey"'),
+        ({"name": "x", "any": "GPT: a survey"}, 'if it is text, quote it: "GPT: a survey"'),
         ({"name": "x", "any": "primary:*"}, "any: a star alone would match everything"),
         ({"name": "x", "any": "cat:cs.{CL"}, "any: this brace is not closed"),
         ({"name": "x", "any": "cat:cs.{CL,}"}, "any: 'cs.{CL,}' is not a category"),
@@ -216,29 +216,32 @@ def test_numbers_may_come_as_numbers() -> None:
         ({"name": "x", "any": "upvote>=3"}, "any: unknown measure 'upvote'; did you mean 'upvotes'?"),
         ({"name": "x", "any": "upvotes>=many"}, "any: 'many' is not a whole number"),
         ({"name": "x", "any": "upvotes!=3"}, "any: unknown comparison '!='"),
-        ({"name": "x", "any": "date>=2026-02-30"}, "any: '2026-02-30' is not a date; write it as 2026-06-01"),
+        (
+            {"name": "x", "any": "date>=2026-02-30"},
+            "any: '2026-02-30' is not a date; write it like 2026-06-01",
+        ),
         ({"name": "x", "where": "titles"}, "where: unknown scope 'titles'; did you mean 'title'?"),
         ({"name": "x", "where": ""}, "where: unknown scope ''; known: title"),
-        ({"name": "x", "min_upvotes": "-1"}, "min_upvotes: '-1' is not a whole number from 0"),
-        ({"name": "x", "min_upvotes": "9" * 30}, "is not a whole number from 0"),
+        ({"name": "x", "min_upvotes": "-1"}, "min_upvotes: '-1' is not a whole number of at least 0"),
+        ({"name": "x", "min_upvotes": "9" * 30}, "is not a whole number of at least 0"),
         ({"name": "x", "limit": "0"}, "limit: must be at least 1"),
         ({"name": "x", "limit": ["1"]}, "limit: must be a single value"),
         ({"name": "x", "weight": "0"}, "weight: '0' is not a number above 0"),
         ({"name": "x", "weight": "nan"}, "weight: 'nan' is not a number above 0"),
-        ({"name": "x", "wait": "2 weeks"}, "wait: '2 weeks' is not a duration; write days or hours as 2d"),
+        ({"name": "x", "wait": "2 weeks"}, "wait: '2 weeks' is not a duration; write days or hours like 2d"),
         ({"name": "x", "wait": "9999d"}, "wait: '9999d' is too long; at most 90d"),
         ({"name": "x", "rank": "trendy"}, "rank: unknown rank 'trendy'; did you mean 'trending'?"),
         (
             {"name": "x", "all": "LLM", "none": "LLMs"},
-            "nothing can match: 'LLM' is both needed and forbidden",
+            "nothing can match: 'LLM' is both required and excluded",
         ),
-        ({"name": "x", "none": "x"}, "nothing can match: 'x' is both needed and forbidden"),
+        ({"name": "x", "none": "x"}, "nothing can match: 'x' is both required and excluded"),
         (
             {"name": "x", "any": "fine-tuning", "none": "finetuning"},
-            "'fine-tuning' is both needed and forbidden",
+            "'fine-tuning' is both required and excluded",
         ),
-        ({"name": "x", "any": "a, b", "none": "b, a"}, "'a', 'b': all that is wanted is also forbidden"),
-        ({"name": "x", "all": "cat:cs.CL", "none": "cat:cs.CL"}, "'cs.CL' is both needed and forbidden"),
+        ({"name": "x", "any": "a, b", "none": "b, a"}, "'a', 'b': everything required is also excluded"),
+        ({"name": "x", "all": "cat:cs.CL", "none": "cat:cs.CL"}, "'cs.CL' is both required and excluded"),
     ],
 )
 def test_mistake_is_refused_with_its_place_and_what_is_right(form: object, message: str) -> None:
@@ -311,7 +314,7 @@ def test_same_text_with_another_library_is_read_again() -> None:
         ("[" * 100_000, "topics are not JSON"),
         ('{"a": "b"}', "topics must be a list"),
         ('["RAG", {"name": "x", "any": ["a", "*"]}]', "topics[1].any[1]: a star alone"),
-        ('["RAG", " rag"]', "topics[1]: there are two topics with the name 'rag'"),
+        ('["RAG", " rag"]', "topics[1]: two topics have the name 'rag'"),
     ],
 )
 def test_wrong_list_is_refused_with_the_place(text: str, message: str) -> None:
@@ -323,7 +326,7 @@ def test_wrong_list_is_refused_with_the_place(text: str, message: str) -> None:
 
 def test_names_must_differ() -> None:
     check_names([parse_topic("RAG"), parse_topic("LLM")])
-    with pytest.raises(QueryError, match="two topics with the name"):
+    with pytest.raises(QueryError, match="two topics have the name"):
         check_names([parse_topic("RAG"), parse_topic("rag")])
 
 

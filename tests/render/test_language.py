@@ -24,7 +24,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """The fixed words as they stand in the code and the templates now."""
     file = tmp_path_factory.mktemp("catalog") / "newsletter.pot"
     command = [sys.executable, "-m", "babel.messages.frontend", "-q", "extract", "-F", "babel.cfg"]
-    command += ["-k", "say", "-k", "say_count:1,2", "-o", str(file), "."]
+    command += ["-k", "say", "-k", "say_count:1,2", "-k", "Message", "-o", str(file), "."]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     with file.open("rb") as source:
         return read_po(source)

@@ -51,12 +51,12 @@ WRONG = [
     ("kelp,, pine", 6, "a word is missing here"),
     (", kelp", 1, "a word is missing here"),
     ("kelp AND (pine", 10, "this parenthesis is not closed"),
-    ("kelp, pine OR fir", 5, "a comma means nothing in a query"),
+    ("kelp, pine OR fir", 5, "commas have no meaning in a query"),
     ('"kelp', 1, "this quote is not closed"),
-    ('say "kelp"', 5, "a quote must stand at the beginning"),
+    ('say "kelp"', 5, "a quote must be at the beginning"),
     ("kelp AND title: pine", 16, "a word is missing here"),
     ("*", 1, "a star alone would match everything"),
-    ("any: kelp", 0, "a topic needs a name, in one line of text"),
+    ("any: kelp", 0, "a topic needs a name on one line"),
     ("kelp AND NOT kelp", 1, "nothing can match"),
     ("x" * 4001, 0, "this topic has more than 4000 characters"),
 ]
@@ -173,7 +173,7 @@ DOUBTS = [
     ("/rob.*t/", 5, "up to the end of the text"),
     ("gpt-[45]", 5, "/gpt-[45]/"),
     ("colou?r", 5, "/colou?r/"),
-    ("robot upvotes>=3", 7, "write AND before it"),
+    ("robot upvotes>=3", 7, "put AND before it"),
 ]
 FINE = [
     *('"search and rescue"', "IT", "C++", "text/image", "/gpt-[45]/", "category:node.js", "cat:cs.*", "cat:hep-th"),

@@ -77,7 +77,7 @@ def test_line_is_read_as_in_the_file(line: str, form: Any) -> None:
         ("x: a, titel:robot", 7, "unknown scope 'titel'", "did you mean 'title:'?"),
         ("x: robot AND (", 14, "this parenthesis is not closed", "put ')'"),
         ("robot AND", 10, "a word is missing here", ""),
-        ("x: (robot AND NOT robots)", 4, "nothing can match", "take one of them out"),
+        ("x: (robot AND NOT robots)", 4, "nothing can match", "remove one of these"),
         ("{name: x, lmit: 3}", 11, "unknown key 'lmit'", "did you mean 'limit'?"),
         ("{name: x", 9, "this is not YAML", ""),
         ("{name: x}, {name: y}", 10, "this is not YAML", ""),
@@ -103,7 +103,7 @@ def test_topics_are_bounded_in_number_and_length() -> None:
     many = read_topics([f"word{number}" for number in range(MOST_TOPICS + 50)], LIBRARY)
     long = read_topics(["x" * (MOST_LINE_CHARS + 1)], LIBRARY)
 
-    assert [wrong.message for wrong in many.mistakes] == [f"these are more than {MOST_TOPICS} topics"]
+    assert [wrong.message for wrong in many.mistakes] == [f"there are more than {MOST_TOPICS} topics"]
     assert len(many.topics) == MOST_TOPICS
     assert [wrong.line for wrong in long.mistakes] == [1]
 
@@ -113,13 +113,13 @@ def test_wrong_lines_are_told_up_to_as_many_as_there_may_be_topics() -> None:
     read = read_topics([f"(a{number} OR" for number in range(2_000)], {})
 
     assert len(read.mistakes) == MOST_TOPICS + 1
-    assert read.mistakes[-1].message == f"these are more than {MOST_TOPICS} topics"
+    assert read.mistakes[-1].message == f"there are more than {MOST_TOPICS} topics"
 
 
 def test_equal_names_are_refused_whether_picked_or_written() -> None:
     read = read_topics(["RAG", "rag"], LIBRARY, first_line=0)
 
-    assert [wrong.message for wrong in read.mistakes] == ["there are two topics with the name 'rag'"]
+    assert [wrong.message for wrong in read.mistakes] == ["two topics have the name 'rag'"]
 
 
 FORMS: list[Any] = [

@@ -496,6 +496,15 @@ async def test_preview_for_the_script_has_matches_and_mistakes(visit: Visit) -> 
     assert "<mark>titel:x</mark>" in piece.text
 
 
+async def test_mistakes_and_warnings_are_told_in_the_language_of_the_page(visit: Visit) -> None:
+    piece = await visit.client.post(
+        "/preview", data={"own": "otter or beaver\ntitel:x"}, headers={"accept-language": "de"}
+    )
+
+    assert "unbekannter Bereich" in piece.text
+    assert "wird als Wort wie die anderen gesucht" in piece.text
+
+
 async def test_preview_counts_a_paper_of_two_topics_once(visit: Visit) -> None:
     found = await visit.site.previews.preview(
         [topic for topic in visit.site.newsletter.library.values() if topic.name == "RAG"] * 2, UNBOUNDED
@@ -602,7 +611,7 @@ async def test_mail_that_asks_arrives_and_its_link_confirms(visit: Visit) -> Non
         await visit.subscribe(address="rcpt550-gone@readers.example.org")
         async with newsletter.sender(asyncio.Event()) as sender:
             await sender.send_pending()
-        # Its mailbox was not there: whoever asks again is asked again, and the page says nothing of that.
+        # Its mailbox was missing: whoever asks again is asked again, and the page says nothing of that.
         visit.clock.at += timedelta(minutes=1)
         assert (await visit.subscribe(address="rcpt550-gone@readers.example.org")).status_code == 200
         async with newsletter.sender(asyncio.Event()) as sender:

@@ -218,7 +218,7 @@ async def _show(
         given = show_reader(reader, offered)
         checked = Checked(given, await asyncio.to_thread(read_own_topics, given, site.newsletter.library))
     tried = await preview_values(site, request, lang, checked)
-    found = await _list_missed(site, request, checked)
+    found = await _list_missed(site, request, lang, checked)
     suppressed = await site.newsletter.subscribers.load_suppressed([reader.address])
     now = site.newsletter.clock.now()
     return site.page(
@@ -248,7 +248,7 @@ async def _show(
     )
 
 
-async def _list_missed(site: Site, request: Request, checked: Checked) -> list[MissedView]:
+async def _list_missed(site: Site, request: Request, lang: Language, checked: Checked) -> list[MissedView]:
     topics = checked.read.topics[:MOST_TOPICS]
     try:
         missed = await do_work(site, request, lambda budget: site.previews.find_missed(topics, budget))
@@ -256,14 +256,17 @@ async def _list_missed(site: Site, request: Request, checked: Checked) -> list[M
         missed = [None] * len(topics)
     return [
         MissedView(
-            clean(topic.name, 80), tuple(_write_miss(site, miss) for miss in some or ()), is_cut=some is None
+            clean(topic.name, 80),
+            tuple(_write_miss(site, lang, miss) for miss in some or ()),
+            is_cut=some is None,
         )
         for topic, some in zip(topics, missed, strict=True)
     ]
 
 
-def _write_miss(site: Site, miss: NearMiss) -> MissView:
-    return MissView(clean(miss.entry.title, 200), site.links.paper(miss.entry.key), clean(miss.why, 200))
+def _write_miss(site: Site, lang: Language, miss: NearMiss) -> MissView:
+    why = clean(lang.tell(miss.why), 200)
+    return MissView(clean(miss.entry.title, 200), site.links.paper(miss.entry.key), why)
 
 
 # --- what the page says ---------------------------------------------------------------------------
