@@ -15,7 +15,7 @@ help:
 	@echo "make inbox   measure golden editions: spam filters, DKIM, Postfix, Dovecot, Chromium, validators"
 	@echo "make screenshots  take the pictures in docs/images again"
 	@echo "make crash   hit the sender with signals in the middle of a send, many rounds (ROUNDS=500 SEED=1 ENGINE=both)"
-	@echo "make fuzz    feed mutated files to every parser, odd requests to every page (COUNT=20000, DATA=../shared/data)"
+	@echo "make fuzz    properties on many examples, mutated files to every parser, odd requests to every page (COUNT=20000)"
 	@echo "make bench   speed, as ratios against named peers; relevance (DATA=../shared/data/relevance)"
 
 $(READY): pyproject.toml constraints.txt
@@ -63,6 +63,7 @@ crash: $(READY)
 	$(BIN)/python -m tests.crash --rounds $(or $(ROUNDS),500) --seed $(or $(SEED),1) --engine $(or $(ENGINE),both) --json $(or $(JSON),crash.jsonl)
 
 fuzz: $(READY)
+	$(BIN)/pytest -n auto -m hypothesis --hypothesis-profile thorough
 	$(BIN)/python -m tests.collect.fuzz --count $(or $(COUNT),20000) --data $(or $(DATA),../shared/data)
 	$(BIN)/python -m tests.web.fuzz --count $(or $(COUNT),20000)
 

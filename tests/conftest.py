@@ -14,7 +14,6 @@ from unittest.mock import patch
 
 import jinja2
 import pytest
-from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, make_url
 
 from newsletter.model.mail import Identity
@@ -22,11 +21,10 @@ from newsletter.render import Bundle, CompiledBundle, compile_bundle
 from newsletter.settings.shipped import find_shipped
 from newsletter.storage import Database, open_database
 from newsletter.web.site import build_environment
+from tests.support.examples import register_profiles
 from tests.support.postgres import NO_POSTGRES, fresh_database, running_postgres
 
-# How quickly examples are made says something about the machine, not about the promise.
-settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("project")
+register_profiles()
 
 
 @pytest.fixture(scope="session", autouse=True)

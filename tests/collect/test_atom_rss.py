@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.collect.atom_rss import parse
@@ -16,6 +16,7 @@ from newsletter.model.entries import Entry, EntryKey
 from newsletter.model.sources import ParsedFeed
 from newsletter.text import clean_line
 from tests.support.builders import at
+from tests.support.examples import examples
 from tests.support.sightings import make_fetched, make_request, make_source, read_sample
 
 LOCATION = "https://meadow.example.org/feed.xml"
@@ -453,7 +454,7 @@ def test_long_summary_is_cut() -> None:
     assert len(sighting.entry.summary) <= 10_000
 
 
-@settings(max_examples=80, deadline=1_000)
+@examples(80, deadline=1_000)
 @given(
     st.binary(max_size=60),
     st.integers(0, 2_000),
@@ -513,7 +514,7 @@ PIECES += [
 ]
 
 
-@settings(max_examples=80, deadline=1_000)
+@examples(80, deadline=1_000)
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
 def test_any_heap_of_tags_is_read_or_refused(body: str) -> None:
     with suppress(FeedError):

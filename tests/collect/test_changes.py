@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.collect.changes import choose_changes, is_stale_batch
@@ -21,6 +21,7 @@ from newsletter.model.entries import (
     Sighting,
 )
 from tests.support.builders import at
+from tests.support.examples import examples
 from tests.support.sightings import DAY, seen
 
 NOW = at("2026-06-16 08:00")
@@ -513,7 +514,7 @@ class Shelf:
         return changes
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(st.lists(sightings, max_size=6), st.lists(sightings, max_size=6))
 def test_second_look_at_the_same_answers_writes_nothing(before: list[Sighting], now: list[Sighting]) -> None:
     shelf = Shelf()
@@ -529,7 +530,7 @@ def test_second_look_at_the_same_answers_writes_nothing(before: list[Sighting], 
     }
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(st.lists(sightings, min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_order_of_the_sightings_of_one_run_makes_no_difference(listed: list[Sighting], random: Any) -> None:
     shuffled = random.sample(listed, len(listed))

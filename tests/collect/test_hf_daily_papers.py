@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.collect.hf_daily_papers import parse
@@ -16,6 +16,7 @@ from newsletter.errors import FeedError
 from newsletter.model.entries import Entry, EntryKey
 from newsletter.model.sources import ParsedFeed
 from tests.support.builders import at
+from tests.support.examples import examples
 from tests.support.sightings import DAY, make_fetched, make_request, make_source, read_sample
 
 SOURCE = make_source("hf_daily_papers", "https://huggingface.co")
@@ -188,7 +189,7 @@ FIELDS = ["id", "title", "summary", "publishedAt", "submittedOnDailyAt", "upvote
 FIELDS += ["ai_keywords", "githubRepo", "githubStars", "projectPage"]
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values), st.booleans())
 def test_field_of_any_type_never_stops_the_parser(paper: dict[str, Any], as_page: bool) -> None:
     records = [{"paper": {"id": "2606.01234", "title": "A paper"} | paper}, make_record()]
@@ -199,7 +200,7 @@ def test_field_of_any_type_never_stops_the_parser(paper: dict[str, Any], as_page
     assert len(feed.sightings) + feed.refused == 2
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.binary(max_size=60), st.integers(0, 2_000), st.sampled_from(["daily.json", "page-2026.html"]))
 def test_damaged_answer_is_read_or_refused(noise: bytes, place: int, sample: str) -> None:
     body = read_sample(sample)

@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.collect.hf_papers_capture import parse
@@ -12,6 +12,7 @@ from newsletter.errors import FeedError
 from newsletter.model.entries import Entry
 from newsletter.model.sources import ParsedFeed
 from tests.support.builders import at
+from tests.support.examples import examples
 from tests.support.sightings import make_fetched, make_request, make_source, read_sample
 
 
@@ -147,7 +148,7 @@ LINES = [
 LINES += ["Jan 1, 0000", "Dec 31, 9999", "Daily Papers", "\u2028", "\x00", "•", "99999 authors"]
 
 
-@settings(max_examples=120)
+@examples(120)
 @given(
     st.lists(st.sampled_from(LINES) | st.text(max_size=5), max_size=25)
     .map("\n".join)

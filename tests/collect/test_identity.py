@@ -7,7 +7,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.collect.identity import (
@@ -19,6 +19,7 @@ from newsletter.collect.identity import (
 )
 from newsletter.model.entries import Entry, EntryId, EntryKey
 from tests.support.builders import at
+from tests.support.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -463,7 +464,7 @@ def test_merging_what_is_known_already_changes_nothing(a: Entry, b: Entry) -> No
     assert merge_entries(both, a) == merge_entries(both, b) == both
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.lists(works, min_size=1, max_size=4))
 def test_merging_does_not_depend_on_the_order_of_arrival(works: list[Entry]) -> None:
     assert len({reduce(merge_entries, order) for order in permutations(works)}) == 1

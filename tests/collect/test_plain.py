@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.collect.plain import MAX_URL_CHARS, clean_names, clean_url, parse_markup
 from newsletter.text import clean_line
+from tests.support.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_hostile_markup_is_read_in_bounded_time(markup: str) -> None:
     assert len(parse_markup(markup, 1_000)) <= 1_000
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(
     st.text(alphabet=st.sampled_from("<>/&;!-[]ab'\"= \n\x00\ud800𝄞") | st.characters()), st.integers(2, 60)
 )

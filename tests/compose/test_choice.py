@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.compose.choice import Claim, choose_topics, first_entries
+from tests.support.examples import examples
 
 CLAIMS = st.lists(
     st.builds(
@@ -25,7 +26,7 @@ def choose_one_by_one(claims: list[Claim]) -> dict[int, int]:
     return chosen
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(CLAIMS)
 def test_each_entry_goes_to_its_greatest_claim(claims: list[Claim]) -> None:
     assert choose_topics(claims) == choose_one_by_one(claims)

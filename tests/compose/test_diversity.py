@@ -3,13 +3,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.compose.diversity import diversify
 from newsletter.model.entries import Entry
 from newsletter.model.topics import Candidate, Match
 from tests.support.builders import make_entry
+from tests.support.examples import examples
 
 MATCH = Match((), 1.0)
 
@@ -75,7 +76,7 @@ RANKED = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(RANKED, st.integers(1, 12), st.integers(0, 9))
 def test_nobody_is_lost_and_the_first_three_stay(ranked: list[Candidate], limit: int, seed: int) -> None:
     def likeness(one: Entry, other: Entry) -> float:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.deliver.dkim import DkimKey, load_dkim_key, sign_message
@@ -25,6 +25,7 @@ from newsletter.model.ledger import Kind
 from newsletter.model.mail import Identity, Links, Piece, Rendered
 from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.signing import Secret
+from tests.support.examples import examples
 
 IDENTITY = Identity(
     name="Daily papers",
@@ -136,7 +137,7 @@ def test_changing_a_byte_of_the_body_breaks_the_signature() -> None:
     assert not verifies(build(key).replace(b"Three papers", b"Threw papers", 1), key)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.lists(st.sampled_from(["a", " ", "  ", "\t", "\r\n", "\r\n\r\n", ".", "end ", "x" * 80]), max_size=20),
     st.text(st.sampled_from("ab \t"), max_size=30),

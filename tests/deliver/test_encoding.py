@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import quopri
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.deliver.encoding import encode_part, measure_part
 from newsletter.model.mail import Piece
+from tests.support.examples import examples
 
 LINES = st.lists(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=200)
@@ -19,7 +20,7 @@ LINES = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(LINES, st.data())
 def test_pieces_encode_to_what_the_whole_does(lines: list[str], data: st.DataObject) -> None:
     text = "".join(f"{line}\n" for line in lines)

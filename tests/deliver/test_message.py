@@ -14,7 +14,7 @@ from email.parser import BytesParser, HeaderParser
 from typing import cast
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from newsletter.deliver.message import build_message, build_message_id
@@ -22,6 +22,7 @@ from newsletter.model.ledger import Kind
 from newsletter.model.mail import Envelope, Identity, Links, Piece, Rendered
 from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.signing import Purpose, Secret, build_token
+from tests.support.examples import examples
 
 SECRET = Secret(b"0123456789abcdef0123456789abcdef")
 SLOT_AT = datetime(2026, 6, 1, 5, 30, tzinfo=UTC)
@@ -290,7 +291,7 @@ FREE_TEXT = st.one_of(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(FREE_TEXT)
 def test_any_subject_reads_back(subject: str) -> None:
     message = build(replace(PLAIN, subject=subject))
@@ -299,7 +300,7 @@ def test_any_subject_reads_back(subject: str) -> None:
     assert str(parse(message)["Subject"]) == subject
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(FREE_TEXT)
 def test_any_name_reads_back(name: str) -> None:
     message = build(to_name=name, identity=replace(IDENTITY, from_name=name, name=name))
@@ -408,7 +409,7 @@ ANY_BODY = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @example(("From " * 40, "\n.\n"))
 @given(st.tuples(ANY_BODY, ANY_BODY))
 def test_any_body_reads_back(text_and_html: tuple[str, str]) -> None:

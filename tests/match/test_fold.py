@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from newsletter.match.fold import Gap, fold
 from newsletter.match.spelling import stem, word_forms
+from tests.support.examples import examples
 
 
 def words(text: str) -> list[str]:
@@ -107,7 +108,7 @@ LATEX_LIKE = st.text(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.text(max_size=60) | LATEX_LIKE)
 @example("\\'")
 @example("\\v s\\c{c}\\")
@@ -177,7 +178,7 @@ def test_inflections_share_a_stem(family: list[str], stranger: str) -> None:
     assert stem(stranger) not in stems
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.text(st.sampled_from("abegilnorstyz"), min_size=1, max_size=12))
 def test_stem_is_the_beginning_of_its_word(word: str) -> None:
     assert stem(word)

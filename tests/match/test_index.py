@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.match.acronyms import learn_acronyms
@@ -15,6 +15,7 @@ from newsletter.match.words import FoldedEntry, compile_words, fold_entry
 from newsletter.model.entries import Entry
 from newsletter.model.topics import AllOf, AnyOf, Compare, Measure, Not, Query, Scope, Spelling, Words
 from tests.support.builders import make_entry
+from tests.support.examples import examples
 
 TEXTS = [
     "Retrieval-augmented generation for tables. RAG wins",
@@ -91,7 +92,7 @@ QUERIES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.lists(QUERIES, max_size=12))
 def test_index_finds_what_each_query_finds_alone(queries: list[Query]) -> None:
     index = QueryIndex(queries)

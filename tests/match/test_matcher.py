@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.match.acronyms import GROUPS
@@ -17,6 +17,7 @@ from newsletter.match.words import fold_entry
 from newsletter.model.entries import Entry, EntryKey
 from newsletter.model.topics import Hit, Match, Scope, Topic, Words
 from tests.support.builders import make_entry
+from tests.support.examples import examples
 
 PAPER = Entry(
     key=EntryKey("arxiv:2606.01234"),
@@ -365,7 +366,7 @@ ITEMS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(ITEMS, PIECES | st.text(max_size=40))
 def test_text_of_a_hit_alone_is_a_hit_of_the_same_rule(item: str, text: str) -> None:
     for piece in found(item, text):
@@ -375,7 +376,7 @@ def test_text_of_a_hit_alone_is_a_hit_of_the_same_rule(item: str, text: str) -> 
 PLAIN = st.text(st.characters(exclude_characters="\\${}~-'’"), max_size=20)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(PLAIN.filter(lambda text: bool(fold(text).tokens)), PLAIN, PLAIN)
 def test_any_word_is_found_between_full_stops(word: str, before: str, after: str) -> None:
     entry = fold_entry(make_entry(title=f"{before} . {word} . {after}"))

@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import QueryError
@@ -23,6 +23,7 @@ from newsletter.model.topics import (
     Topic,
     Words,
 )
+from tests.support.examples import examples
 
 TITLE = (Scope.TITLE,)
 
@@ -358,7 +359,7 @@ def mistake_of(form: object) -> QueryError | None:
     return None
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(VALUES | st.dictionaries(KEYS, VALUES, max_size=4))
 def test_any_form_is_a_topic_or_a_query_error(form: object) -> None:
     mistake = mistake_of(form)
@@ -366,7 +367,7 @@ def test_any_form_is_a_topic_or_a_query_error(form: object) -> None:
     assert mistake is None or 0 <= mistake.position <= len(mistake.text)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(MARKED)
 def test_any_line_is_a_query_or_an_error_inside_the_line(line: str) -> None:
     mistake = mistake_of({"name": "x", "any": line})

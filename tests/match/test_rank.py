@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.match.rank import (
@@ -19,6 +19,7 @@ from newsletter.match.rank import (
 from newsletter.model.entries import Entry, EntryId, EntryKey
 from newsletter.model.topics import Likeness, Match, Rank
 from tests.support.builders import at, make_entry
+from tests.support.examples import examples
 
 NOW = at("2026-06-17 08:00")
 TODAY, YESTERDAY = date(2026, 6, 17), date(2026, 6, 16)
@@ -167,7 +168,7 @@ ENTRIES = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(ENTRIES, st.sampled_from(Rank), st.randoms(use_true_random=False))
 def test_order_does_not_depend_on_arrival(entries: list[Entry], rank: Rank, random: object) -> None:
     matched: list[tuple[Entry, Match]] = [(entry, TITLE_HIT) for entry in entries]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from newsletter.match.matcher import match_query
 from newsletter.match.query import parse_query, written
 from newsletter.match.words import FoldedEntry
 from newsletter.model.topics import AllOf, AnyOf, Hit, Not, Query, Words
 from tests.match.test_index import ENTRIES, QUERIES
+from tests.support.examples import examples
 
 
 def find_named(query: Query, rule: str) -> list[Words]:
@@ -31,7 +32,7 @@ def ask_alone(words: Words, hit: Hit, entry: FoldedEntry) -> tuple[Hit, ...]:
     return match.hits if match else ()
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(QUERIES)
 def test_named_rule_alone_gives_the_same_hit(query: Query) -> None:
     for entry in ENTRIES:

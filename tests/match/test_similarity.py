@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.match.similarity import Interest, LexicalSimilarity, weigh_match
@@ -15,6 +15,7 @@ from newsletter.match.words import fold_entry
 from newsletter.model.entries import Entry, EntryId, EntryKey
 from newsletter.model.topics import Likeness, Match
 from tests.support.builders import make_topic
+from tests.support.examples import examples
 
 PAPERS = {
     "phone": ("Ternary weights for phones", "We compress language models until they run on a phone."),
@@ -134,7 +135,7 @@ WORDS = st.lists(
 ).map(" ".join)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=8), WORDS, st.randoms(use_true_random=False))
 def test_order_of_arrival_changes_nothing(papers: list[tuple[str, str]], about: str, random: object) -> None:
     named = {f"k{number}": paper for number, paper in enumerate(papers)}

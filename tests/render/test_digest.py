@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from bs4 import BeautifulSoup, Comment, Tag
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.deliver.encoding import measure_part
@@ -30,6 +30,7 @@ from tests.support.digests import (
     render,
     shipped_templates,
 )
+from tests.support.examples import examples
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",
@@ -124,7 +125,7 @@ def test_hostile_title_is_shown_as_it_was_written(text: str) -> None:
     assert f" 1. {text}" in rendered.text
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
 def test_any_title_keeps_the_structure_and_is_encodable(title: str) -> None:
     rendered = render(make_section(make_item(title=title, summary=title)))

@@ -3,10 +3,11 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.render.tex import read_tex
+from tests.support.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_what_is_no_tex_stays_as_it_is(text: str) -> None:
     assert read_tex(text) == text
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.text(alphabet=r"\${}^_ab1 frac", max_size=80))
 def test_any_text_is_read_into_one_line(text: str) -> None:
     read = read_tex(text)

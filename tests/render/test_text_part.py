@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.render.text_part import WIDTH, tidy, underline, wrap
+from tests.support.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_text_is_tidied() -> None:
     assert tidy("\n\na  \n\n\n\nb") == "a\n\nb\n"
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.text(st.characters(exclude_categories=["M"]), max_size=400), st.integers(0, 8))
 def test_wrapping_keeps_every_character_and_the_width(text: str, indent: int) -> None:
     wrapped = wrap(text, indent)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import date, time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.model.digest import Reason
@@ -31,6 +31,7 @@ from newsletter.render.wording import (
     write_reason,
 )
 from tests.support.digests import make_card
+from tests.support.examples import examples
 
 EN = load_language("en")
 
@@ -120,7 +121,7 @@ def test_entry_of_everything_else_says_so() -> None:
     assert write_reason(EN, Reason(upvotes=3), "") == "Outside your topics"
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.builds(
         Reason,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.collect import hf_daily_papers
@@ -22,6 +22,7 @@ from newsletter.model.sources import Fetched, Request, Source
 from newsletter.sample_day import SAMPLE_DAY, sample_file
 from newsletter.settings.shipped import find_shipped
 from newsletter.settings.subscribers_file import FileImport, FileSubscriber, choose_import, parse_subscribers
+from tests.support.examples import examples
 
 NOW = datetime(2026, 6, 16, 12, tzinfo=UTC)
 WEEKDAYS = frozenset(range(5))
@@ -518,7 +519,7 @@ NAMES = st.sampled_from("abcdefgh")
 READERS = st.dictionaries(NAMES, st.tuples(st.sampled_from(Consent), st.booleans()))
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(READERS, st.frozensets(NAMES))
 def test_importing_twice_changes_nothing_more_and_never_wakes_who_left(
     known: dict[str, tuple[Consent, bool]], named: frozenset[str]

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import ConfigError, Problem
 from newsletter.settings import yaml_text
 from newsletter.settings.yaml_text import Document, Value, load_yaml, read_text
+from tests.support.examples import examples
 
 
 def read(text: str) -> dict[str, Value]:
@@ -166,7 +167,7 @@ def test_a_syntax_error_does_not_quote_the_line_since_it_may_hold_a_secret() -> 
         assert "hunter2" not in str(refusal(text)[0])
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.text(alphabet=st.sampled_from("ab:-[]{}&*!|>'\"%@`#,?~ \n\t\\é\x00"), max_size=40))
 def test_any_text_gives_a_document_or_a_refusal_with_its_place(text: str) -> None:
     outcome = document_or_refusal(text)
@@ -193,7 +194,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.dictionaries(_TEXTS.filter(bool), _VALUES, max_size=4))
 def test_what_yaml_writes_as_quoted_text_is_read_back(value: dict[str, object]) -> None:
     assert read(yaml.safe_dump(value, default_style='"', allow_unicode=True)) == value

@@ -9,7 +9,7 @@ from datetime import timedelta
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from newsletter.compose.subscription import (
@@ -35,6 +35,7 @@ from newsletter.model.readers import Consent, ConsentMove, Lift, Refusal, Refuse
 from newsletter.storage import Database, Ledger, SubscriberStore, open_database
 from newsletter.storage.ledger.recording import suppress
 from tests.support.builders import make_subscriber
+from tests.support.examples import examples
 from tests.support.given import NOW, given_reader, put_readers, reload
 
 Act = Callable[[Subscriber], Subscriber | Refused]
@@ -200,7 +201,7 @@ STEPS = st.lists(st.sampled_from([*sorted(ACTS), "bounce", "complaint", "lift", 
 _numbers = count()
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(is_asked=st.booleans(), steps=STEPS)
 def test_whatever_happens_only_who_agreed_and_takes_mail_is_due(
     opened: tuple[asyncio.Runner, Database], is_asked: bool, steps: Sequence[str]

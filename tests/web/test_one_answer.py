@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.compose.slots import next_slot
@@ -28,6 +28,7 @@ from newsletter.workflows.search import Searcher, read_question
 from newsletter.workflows.topic_preview import TopicPreviews
 from newsletter.workflows.try_topics import open_trier
 from tests.support.builders import make_subscriber
+from tests.support.examples import examples
 from tests.support.website import NOW, make_paper, new, save_run
 
 TODAY = NOW.date()
@@ -147,7 +148,7 @@ FORMS = st.fixed_dictionaries(
 ) | st.just({"name": "Robots", "about": "robots with hands, zebra flow", "limit": "50"})  # fmt: skip
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(ROWS, FORMS)
 def test_all_parts_of_the_product_agree(
     rows: list[tuple[str, int, int | None, bool]], form: Mapping[str, str]

@@ -1,0 +1,30 @@
+"""A property is tried on a third of the examples that it asks for at each commit, on ten times them in `make fuzz`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+
+USUAL, THOROUGH = "usual", "thorough"
+_SHARES = {USUAL: 1 / 3, THOROUGH: 10}
+_FEWEST = 20
+_BY_DEFAULT = 100
+
+
+def examples(most: int, **options: Any) -> settings:
+    """Return the decorator of a property that is not done with the usual number of examples."""
+    share = _SHARES[settings.get_current_profile_name()]
+    return settings(max_examples=max(_FEWEST, int(most * share)), **options)
+
+
+def register_profiles() -> None:
+    """Make both profiles known to Hypothesis, and take the usual one."""
+    for name, share in _SHARES.items():
+        settings.register_profile(
+            name,
+            max_examples=int(_BY_DEFAULT * share),
+            deadline=None,  # how quickly examples are made says something about the machine, not about the promise
+            suppress_health_check=[HealthCheck.too_slow],
+        )
+    settings.load_profile(USUAL)
