@@ -181,7 +181,7 @@ async def fill(file: Path, database_url: str, subscribers: int, entries: int, to
     """Fill the database of a configuration; return its secret."""
     config = load_config(file, {"DATABASE": database_url})
     async with open_newsletter(config) as newsletter:
-        await newsletter.database.transact(lambda connection: fill_entries(connection, entries, today))
+        await newsletter.database.write(lambda connection: fill_entries(connection, entries, today))
         readers = make_readers(subscribers)
         for start in range(0, len(readers), _BATCH):
             await newsletter.subscribers.save(

@@ -1,7 +1,8 @@
 """The connection to the database, and everything that differs between SQLite and PostgreSQL.
 
-A Database lends connections that are inside a transaction. Whatever the driver raises leaves here as a
-StoreError whose message says what to do. No message shows a password or a value of a row.
+A Database does work in transactions, each in a thread: work is plain SQL code that is given the connection. Whatever
+the driver raises leaves here as a StoreError whose message says what to do. No message shows a password or a value of
+a row.
 
 SQLite begins every writing transaction with BEGIN IMMEDIATE: with the driver's own BEGIN, which waits for the
 first change, two tasks that read and then write lose each other's updates without any error.
@@ -10,12 +11,16 @@ first change, two tasks that read and then write lose each other's updates witho
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import socket
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -43,9 +48,8 @@ from sqlalchemy.exc import (
     OperationalError,
     StatementError,
 )
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -62,8 +66,11 @@ _SWITCH_S = 0.0005
 """How long a thread that computes keeps the interpreter from others that want it; Python's own 5 ms is longer than a
 statement takes, and a thread wants it back after each one."""
 
-_READING_THREADS = 8
-"""So many reads go on at once; the others wait."""
+_READERS = 8
+_WRITERS = 4
+"""So many reads and writes go on at once, the others wait; on SQLite one write."""
+
+_LOOK_S = 0.01
 
 _TRIES = 5
 """How often a transaction is begun again that stood in the way of another one."""
@@ -235,22 +242,16 @@ def _compile_utc_day_for_postgresql(element: utc_day, compiler: SQLCompiler, **k
     return f"CAST({compiler.process(element.clauses, **kw)} AT TIME ZONE 'UTC' AS DATE)"
 
 
-def _dialect_insert(
-    connection: AsyncConnection | Connection, table: Table
-) -> sqlite.Insert | postgresql.Insert:
+def _dialect_insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
-def insert_or_ignore(
-    connection: AsyncConnection | Connection, table: Table
-) -> sqlite.Insert | postgresql.Insert:
+def insert_or_ignore(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT that leaves rows alone that are there already."""
     return _dialect_insert(connection, table).on_conflict_do_nothing()
 
 
-def insert_or_update(
-    connection: AsyncConnection | Connection, table: Table
-) -> sqlite.Insert | postgresql.Insert:
+def insert_or_update(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT that overwrites the row with the same primary key."""
     insert = _dialect_insert(connection, table)
     keys = list(table.primary_key.columns)
@@ -282,17 +283,17 @@ class Database:
         self.in_memory = self.is_sqlite and url.database in (None, "", ":memory:")
         self.file = Path(url.database) if self.is_sqlite and url.database and not self.in_memory else None
         self._file_identity: tuple[int, int] | None = None
-        self._engine = _build_engine(url)
-        event.listen(self._engine.sync_engine, "do_connect", self._check_before_connecting)
+        self._engine = self._build_engine()
         self._writing_engine = self._engine.execution_options(writes=True)
-        # SQLite has one writer at a time: waiting here costs nothing, waiting in the driver polls.
-        self._writer: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
-        # Transactions of many statements run in threads of their own: see transact.
-        self._threads = ThreadPoolExecutor(1 if self.is_sqlite else 4, thread_name_prefix="database")
-        self._reading_threads = ThreadPoolExecutor(_READING_THREADS, thread_name_prefix="database-read")
-        self._thread_engine: Engine | None = None
         # A database in memory has a single connection, which can be in one transaction only.
-        self._reader: AbstractAsyncContextManager[Any] = self._writer if self.in_memory else nullcontext()
+        self._writers = ThreadPoolExecutor(
+            1 if self.is_sqlite else _WRITERS, thread_name_prefix="database-write"
+        )
+        self._readers = self._writers
+        if not self.in_memory:
+            self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="database-read")
+        self._reads: set[_Read] = set()
+        sys.setswitchinterval(_SWITCH_S)
 
     def __repr__(self) -> str:
         return f"Database({self.shown_url!r})"
@@ -303,20 +304,13 @@ class Database:
         return self._url.set(drivername=self._url.get_backend_name()).render_as_string(hide_password=True)
 
     def check_file(self) -> None:
-        """Make a missing SQLite file, and close it to others. Raises StoreError where it cannot be opened.
-
-        The asynchronous driver would say so too, but leave a thread behind that complains at exit.
-        """
+        """Make a missing SQLite file, and close it to others."""
         if self.file is None:
             return
         # What SQLite makes beside it (-wal, -shm) takes the mode of the file.
         with suppress(OSError):
             create_private(self.file)
         tighten(*list_sqlite_files(self.file))
-        try:
-            sqlite3.connect(self.file).close()
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.shown_url}: {_find_sqlite_advice(error)} ({error})") from error
         self._file_identity = _identify(self.file)
 
     def check_same_file(self) -> None:
@@ -334,85 +328,51 @@ class Database:
     def _check_before_connecting(self, *_: object) -> None:
         self.check_same_file()
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Lend a connection for reading: on SQLite all its statements see the same state."""
-        with self._only_store_errors():
-            async with self._reader, self._engine.begin() as connection:
-                yield connection
+    async def read(self, work: Callable[[Connection], _T]) -> _T:
+        """Do work that only reads, in one transaction in a thread; return what it returns.
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Lend a connection in a transaction that commits at a clean exit.
-
-        Not to be opened inside another one of the same task: SQLite has one writer.
+        On SQLite all its statements see the same state. It is ended where nobody waits for it any more.
         """
-        with self._only_store_errors():
-            try:
-                async with self._writer, self._writing_engine.begin() as connection:
-                    yield connection
-            except DBAPIError as error:
-                if _is_locked(error):  # whoever tries again finds the way free
-                    loop = asyncio.get_running_loop()
-                    await loop.run_in_executor(self._threads, self._end_frozen_sessions)
-                raise
+        read = _Read()
+        going_on = self._readers.submit(self._read_here, work, read)
+        self._reads.add(read)
+        going_on.add_done_callback(lambda _: self._reads.discard(read))
+        try:
+            return await asyncio.wrap_future(going_on)
+        except asyncio.CancelledError:
+            read.end()
+            raise
 
-    async def transact(
+    def _read_here(self, work: Callable[[Connection], _T], read: _Read) -> _T:
+        with self._only_store_errors(), self._engine.begin() as connection, read.on(connection):
+            return work(connection)
+
+    async def write(
         self, work: Callable[[Connection], _T], then: Callable[[_T], None] = lambda _: None
     ) -> _T:
         """Do work in one transaction that commits at its end, in a thread; return what it returns.
 
-        For what has many statements: from asyncio each of them would pay for a change of threads. work talks to the
-        connection and changes nothing else: where its transaction stood in the way of another it is called again.
-        then is called with what work returned, in the same thread, once that is committed.
+        work talks to the connection and changes nothing else: where its transaction stood in the way of another it is
+        called again. then is called with what work returned, in the same thread, once that is committed. Once begun,
+        both come to their end, also where nobody waits for it any more.
         """
-        if self.in_memory:
-            async with self.write() as connection:
-                done = await connection.run_sync(work)
-            then(done)
-            return done
+        return await asyncio.wrap_future(self._writers.submit(self.write_here, work, then))
+
+    def write_here(self, work: Callable[[Connection], _T], then: Callable[[_T], None] = lambda _: None) -> _T:
+        """As ``write``, for who has a thread of their own."""
         with self._only_store_errors():
-            async with self._writer:
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._threads, self._transact_here, work, then)
-
-    async def look(self, work: Callable[[Connection], _T]) -> _T:
-        """Do work that only reads in one transaction, in a thread; return what it returns.
-
-        On SQLite all its statements see the same state.
-        """
-        if self.in_memory:
-            async with self.read() as connection:
-                return await connection.run_sync(work)
-        with self._only_store_errors():
-            engine = self._choose_thread_engine().execution_options(writes=False)
-
-            def look_here() -> _T:
-                with engine.begin() as connection:
-                    return work(connection)
-
-            return await asyncio.get_running_loop().run_in_executor(self._reading_threads, look_here)
-
-    def _transact_here(self, work: Callable[[Connection], _T], then: Callable[[_T], None]) -> _T:
-        engine = self._choose_thread_engine()
-        for attempt in range(1, _TRIES + 1):
-            try:
-                with engine.begin() as connection:
-                    done = work(connection)
-                then(done)
-                return done
-            except DBAPIError as error:
-                is_conflict = str(getattr(error.orig, "sqlstate", None)).startswith("40")
-                is_over = is_conflict or (_is_locked(error) and self._end_frozen_sessions())
-                if not is_over or attempt == _TRIES:
-                    raise
+            for attempt in range(1, _TRIES + 1):
+                try:
+                    with self._writing_engine.begin() as connection:
+                        done = work(connection)
+                    then(done)
+                    return done
+                except DBAPIError as error:
+                    is_conflict = str(getattr(error.orig, "sqlstate", None)).startswith("40")
+                    is_over = is_conflict or (_is_locked(error) and self._end_frozen_sessions())
+                    if not is_over or attempt == _TRIES:
+                        raise
         raise AssertionError("the last try returns or raises")
-
-    def _choose_thread_engine(self) -> Engine:
-        if self._thread_engine is None:
-            sys.setswitchinterval(_SWITCH_S)
-            self._thread_engine = self.build_sync_engine().execution_options(writes=True)
-        return self._thread_engine
 
     def _end_frozen_sessions(self) -> int:
         """End sessions of ours that have waited in a transaction for too long for their process; return how many.
@@ -420,63 +380,69 @@ class Database:
         For who has waited for a lock in vain. The server's own limit does not count while a process has sent a part
         of a pipeline, and one that it knows for whole transactions is new in PostgreSQL 17.
         """
-        with self._choose_thread_engine().begin() as connection:
+        with self._engine.begin() as connection:
             ended = connection.exec_driver_sql(_END_FROZEN_SESSIONS).scalar_one()
         return int(ended)
 
-    @asynccontextmanager
-    async def change_schema(self) -> AsyncIterator[AsyncConnection]:
-        """Lend a connection in a transaction that may rebuild tables, one process at a time."""
-        with self._only_store_errors():
-            async with self._writer, self._writing_engine.connect() as connection:
-                if not self.is_sqlite:
-                    async with connection.begin():
-                        # Tables with millions of rows may be rebuilt.
-                        await connection.exec_driver_sql(_LIMIT_TRANSACTIONS.format(limit="0", local="true"))
-                        await connection.exec_driver_sql(
-                            "SELECT pg_advisory_xact_lock(hashtext('newsletter schema'))"
-                        )
-                        yield connection
-                    return
-                # Rebuilding a table drops the old one, which foreign keys would see as deleting its rows.
-                # SQLite heeds this switch only outside a transaction.
-                await _switch_foreign_keys(connection, on=False)
-                try:
-                    async with connection.begin():
-                        yield connection
-                        broken = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).all()
-                        if broken:
-                            raise StoreError(
-                                f"{self.shown_url}: {len(broken)} rows refer to rows that do not exist"
-                            )
-                finally:
-                    await _switch_foreign_keys(connection, on=True)
+    async def change_schema(self, work: Callable[[Connection], None]) -> None:
+        """Do work in a transaction that may rebuild tables, one process at a time."""
+        await asyncio.wrap_future(self._writers.submit(self._change_schema_here, work))
 
-    def build_sync_engine(self) -> Engine:
-        """Return an engine of its own for a thread; the caller disposes of it."""
+    def _change_schema_here(self, work: Callable[[Connection], None]) -> None:
+        with self._only_store_errors(), self._writing_engine.connect() as connection:
+            if not self.is_sqlite:
+                with connection.begin():
+                    # Tables with millions of rows may be rebuilt.
+                    connection.exec_driver_sql(_LIMIT_TRANSACTIONS.format(limit="0", local="true"))
+                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('newsletter schema'))")
+                    work(connection)
+                return
+            # Rebuilding a table drops the old one, which foreign keys would see as deleting its rows.
+            # SQLite heeds this switch only outside a transaction.
+            _switch_foreign_keys(connection, on=False)
+            try:
+                with connection.begin():
+                    work(connection)
+                    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                    if broken:
+                        raise StoreError(
+                            f"{self.shown_url}: {len(broken)} rows refer to rows that do not exist"
+                        )
+            finally:
+                _switch_foreign_keys(connection, on=True)
+
+    async def close(self) -> None:
+        """Close all the connections: reads are ended, what is being written is written."""
+        await asyncio.to_thread(self._close_here)
+
+    def _close_here(self) -> None:
+        while reads := tuple(self._reads):
+            for read in reads:
+                read.end()
+            time.sleep(_LOOK_S)
+        self._readers.shutdown()
+        self._writers.shutdown()
+        self._engine.dispose()
+
+    def _build_engine(self) -> Engine:
+        pool: dict[str, Any] = {"pool_size": _READERS + _WRITERS, "pool_use_lifo": True}
         if not self.is_sqlite:
-            engine = create_engine(self._url, **_postgresql_options(self._url))
+            engine = create_engine(self._url, **pool, **_postgresql_options(self._url))
             _prepare_postgresql(engine, self._url)
             return engine
-        engine = create_engine(self._url.set(drivername="sqlite"), **_SQLITE_OPTIONS)
+        if self.in_memory:
+            pool = {"poolclass": StaticPool}
+        engine = create_engine(self._url, **pool, **_SQLITE_OPTIONS)
         _prepare_sqlite(engine)
         event.listen(engine, "do_connect", self._check_before_connecting)
         return engine
-
-    async def close(self) -> None:
-        """Close all the connections."""
-        await self._engine.dispose()
-        if self._thread_engine is not None:
-            self._thread_engine.dispose()
-        self._threads.shutdown()
-        self._reading_threads.shutdown()
 
     @contextmanager
     def _only_store_errors(self) -> Iterator[None]:
         self.check_same_file()
         try:
             yield
-        except (DBAPIError, PoolTimeoutError) as error:
+        except DBAPIError as error:
             message = f"{self.shown_url}: {self._advise(error)}"
             if _is_there_already(error):
                 raise ClashError(message, is_refusal=True) from error
@@ -489,10 +455,8 @@ class Database:
                 raise
             raise error.orig from error
 
-    def _is_passing(self, error: DBAPIError | PoolTimeoutError) -> bool:
+    def _is_passing(self, error: DBAPIError) -> bool:
         """Tell whether the same may succeed in a moment: a lock, or a server that comes back."""
-        if isinstance(error, PoolTimeoutError):
-            return True
         if self.is_sqlite:
             code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
             return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -501,9 +465,7 @@ class Database:
             return _is_lost(error)
         return sqlstate[:2] in ("08", "40", "55", "57") or sqlstate == "53300"
 
-    def _advise(self, error: DBAPIError | PoolTimeoutError) -> str:
-        if isinstance(error, PoolTimeoutError):
-            return "all connections are busy; try again"
+    def _advise(self, error: DBAPIError) -> str:
         cause = error.orig
         advice = _find_sqlite_advice(cause) if self.is_sqlite else _find_postgresql_advice(error)
         said = _first_line(cause)
@@ -512,6 +474,34 @@ class Database:
         if isinstance(error, IntegrityError):
             advice = "a change would violate a constraint and was not made"
         return f"{advice} ({said})"
+
+
+class _Read:
+    """A read that goes on in a thread, so that others can end it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._driver: Any = None
+
+    @contextmanager
+    def on(self, connection: Connection) -> Iterator[None]:
+        """Say on which connection it goes on, and that it does so no more."""
+        self._driver = connection.connection.driver_connection
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._driver = None
+
+    def end(self) -> None:
+        """End the statement that it waits for now, if any."""
+        with self._lock:
+            if isinstance(self._driver, sqlite3.Connection):
+                self._driver.interrupt()
+            elif self._driver is not None and not self._driver.closed:
+                # The line is cut: a server that does not answer would not hear that it should stop, either.
+                with suppress(OSError), socket.socket(fileno=os.dup(self._driver.fileno())) as line:
+                    line.shutdown(socket.SHUT_RDWR)
 
 
 class Store:
@@ -528,7 +518,7 @@ def reading(
 
     @wraps(method)
     async def run(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        return await self._database.look(lambda connection: method(self, connection, *args, **kwargs))
+        return await self._database.read(lambda connection: method(self, connection, *args, **kwargs))
 
     return run
 
@@ -544,12 +534,12 @@ def writing(
 
     @wraps(method)
     async def run(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        return await self._database.transact(lambda connection: method(self, connection, *args, **kwargs))
+        return await self._database.write(lambda connection: method(self, connection, *args, **kwargs))
 
     return run
 
 
-def _is_refusal(error: DBAPIError | PoolTimeoutError) -> bool:
+def _is_refusal(error: DBAPIError) -> bool:
     """Tell whether the database refused the values of a statement and is well: another statement may succeed.
 
     54 is a limit of PostgreSQL, such as that of the length of an index's entry.
@@ -561,7 +551,8 @@ def _is_refusal(error: DBAPIError | PoolTimeoutError) -> bool:
 
 _SQLITE_OPTIONS: dict[str, Any] = {
     # isolation_level None: the driver begins nothing on its own, we do (_prepare_sqlite).
-    "connect_args": {"timeout": LOCK_PATIENCE_S, "isolation_level": None},
+    # Of its connections each is used by one thread at a time.
+    "connect_args": {"timeout": LOCK_PATIENCE_S, "isolation_level": None, "check_same_thread": False},
     "hide_parameters": True,
 }
 
@@ -580,16 +571,6 @@ def _postgresql_options(url: URL) -> dict[str, Any]:
         "pool_pre_ping": True,
         "hide_parameters": True,
     }
-
-
-def _build_engine(url: URL) -> AsyncEngine:
-    if url.get_backend_name() != "sqlite":
-        engine = create_async_engine(url, **_postgresql_options(url))
-        _prepare_postgresql(engine.sync_engine, url)
-        return engine
-    engine = create_async_engine(url, **_SQLITE_OPTIONS)
-    _prepare_sqlite(engine.sync_engine)
-    return engine
 
 
 def _prepare_postgresql(engine: Engine, url: URL) -> None:
@@ -624,12 +605,10 @@ def _prepare_sqlite(engine: Engine) -> None:
     event.listen(engine, "begin", begin)
 
 
-async def _switch_foreign_keys(connection: AsyncConnection, *, on: bool) -> None:
+def _switch_foreign_keys(connection: Connection, *, on: bool) -> None:
     """Switch the checking of foreign keys outside any transaction (the driver's connection begins none)."""
-    raw = await connection.get_raw_connection()
-    driver = raw.driver_connection
-    if driver is not None:
-        await driver.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
 
 
 def _is_locked(error: DBAPIError) -> bool:
@@ -637,7 +616,7 @@ def _is_locked(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == "55P03"
 
 
-def _is_there_already(error: DBAPIError | PoolTimeoutError) -> bool:
+def _is_there_already(error: DBAPIError) -> bool:
     """Tell whether a row was refused because there is one with the same key."""
     if not isinstance(error, IntegrityError):
         return False

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, update
 
 from newsletter.errors import StoreError
 from newsletter.model.ledger import Instance, InstanceId
@@ -64,19 +63,15 @@ class Heartbeat:
             self._thread = None
 
     def _run(self) -> None:
-        engine = self._database.build_sync_engine()
-        try:
-            while not self._stopping.wait(self._every_s):
-                beat = update(instances).where(instances.c.id == self._instance)
-                try:
-                    with engine.begin() as connection:
-                        connection.execute(beat.values(heartbeat_at=self._clock.now()))
-                except (SQLAlchemyError, StoreError):
-                    # The sending tasks meet the same database and say what is wrong with it. If it comes
-                    # back, so do we; if not, our claims pass to others, as they should.
-                    continue
-        finally:
-            engine.dispose()
+        while not self._stopping.wait(self._every_s):
+            # The sending tasks meet the same database and say what is wrong with it. If it comes back, so do we;
+            # if not, our claims pass to others, as they should.
+            with suppress(StoreError):
+                self._database.write_here(self._beat)
+
+    def _beat(self, connection: Connection) -> None:
+        beat = update(instances).where(instances.c.id == self._instance)
+        connection.execute(beat.values(heartbeat_at=self._clock.now()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ async def open_database(url: str) -> Database:
         parsed = make_url(url)
     except ArgumentError as error:
         raise StoreError("the database URL cannot be read; write sqlite:///FILE or postgresql://…") from error
-    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+    drivers = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
     if parsed.drivername not in drivers:
         raise StoreError(
             f"{parsed.drivername!r} is not a supported database; write sqlite:///FILE or postgresql://…"
@@ -51,12 +51,8 @@ async def migrate(database: Database) -> None:
 
     Raises StoreError where the database was made by a newer version of the newsletter, or early in 0.1.
     """
-    async with database.read() as connection:
-        version = await connection.run_sync(load_version)
-    if version == SCHEMA_VERSION:
-        return
-    async with database.change_schema() as connection:
-        await connection.run_sync(_upgrade)
+    if await database.read(load_version) != SCHEMA_VERSION:
+        await database.change_schema(_upgrade)
 
 
 def load_version(connection: Connection) -> str | None:

@@ -27,8 +27,8 @@ class Readiness(StrEnum):
 async def load_readiness(database: Database) -> Readiness:
     """Return whether pages can work with this database; the log has why not."""
     try:
-        async with asyncio.timeout(_PATIENCE_S), database.read() as connection:
-            version = await connection.run_sync(load_version)
+        async with asyncio.timeout(_PATIENCE_S):
+            version = await database.read(load_version)
     except (StoreError, TimeoutError) as error:
         log.error("not ready", error=str(error) or Readiness.AWAY.value)
         return Readiness.AWAY

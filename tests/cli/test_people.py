@@ -41,7 +41,7 @@ async def config(tmp_path: Path, migrated_sqlite: Path) -> Config:
             make_subscriber(GONE, next_due_at=at("2031-06-18 07:00")),
         )
         for address in (GONE, UNWANTED):
-            await newsletter.database.transact(partial(suppress, address=address, reason="bounced", now=NOW))
+            await newsletter.database.write(partial(suppress, address=address, reason="bounced", now=NOW))
     return config
 
 

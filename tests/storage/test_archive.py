@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from newsletter.match.lookup import Lookup, Run, SomeOf, build_lookup, build_plain_lookup
 from newsletter.match.query import parse_query
@@ -219,9 +219,12 @@ async def test_index_follows_changes_and_merges(database: Database) -> None:
 async def test_index_that_is_made_again_finds_the_same(database: Database) -> None:
     one = replace(make_entry(1, title="Naïve robots"), authors=("Jane Quill",), ai_keywords=("planning",))
     await save_run(database, listed(one, DAY), listed(make_entry(2), DAY))
-    async with database.write() as connection:
-        await connection.execute(text("DELETE FROM entry_words"))
-        await connection.run_sync(index_all)
+
+    def change(connection: Connection) -> None:
+        connection.execute(text("DELETE FROM entry_words"))
+        index_all(connection)
+
+    await database.write(change)
     archive = Archive(database)
 
     for words in ("naive robot", "quill", "planning"):

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import (
     ARRAY,
     JSON,
+    Connection,
     Enum,
     LargeBinary,
     String,
@@ -34,6 +35,7 @@ from newsletter.storage.engine import CleanText, insert_or_update
 from newsletter.storage.tables import confirmations, metadata, settings
 from newsletter.storage.word_index import find_words
 from tests.support.given import NOW, claim_one, given_instance, given_queued, given_reader, settle
+from tests.support.statements import execute, load_rows, load_values
 
 POISON = [
     ("no\0pe", "nope"),
@@ -62,34 +64,34 @@ def test_every_text_column_is_a_clean_text() -> None:
 async def test_what_is_written_is_clean_and_found_by_what_was_written(
     database: Database, written: str, clean: str
 ) -> None:
-    async with database.write() as connection:
-        await connection.execute(insert(settings).values(key="k", value="old"))
-        await connection.execute(update(settings).where(settings.c.key == "k\0").values(value=written))
-        await connection.execute(
+    def change(connection: Connection) -> None:
+        connection.execute(insert(settings).values(key="k", value="old"))
+        connection.execute(update(settings).where(settings.c.key == "k\0").values(value=written))
+        connection.execute(
             insert_or_update(connection, settings), [{"key": f"{name}\0", "value": written} for name in "ab"]
         )
-    async with database.read() as connection:
-        for same in (
-            settings.c.value == written,
-            settings.c.value.in_([written]),
-            settings.c.value.startswith(written),
-        ):
-            rows = await connection.execute(select(settings.c.key, settings.c.value).where(same))
-            assert {(row.key, row.value) for row in rows} == {(name, clean) for name in "kab"}
-    async with database.write() as connection:
-        await connection.execute(delete(settings).where(settings.c.value == written))
-        assert (await connection.execute(select(settings).where(settings.c.key.in_(list("kab"))))).all() == []
+
+    await database.write(change)
+
+    for same in (
+        settings.c.value == written,
+        settings.c.value.in_([written]),
+        settings.c.value.startswith(written),
+    ):
+        rows = await load_rows(database, select(settings.c.key, settings.c.value).where(same))
+        assert {(row.key, row.value) for row in rows} == {(name, clean) for name in "kab"}
+    await execute(database, delete(settings).where(settings.c.value == written))
+    assert await load_rows(database, select(settings).where(settings.c.key.in_(list("kab")))) == []
 
 
 async def test_texts_inside_of_json_are_clean_too(database: Database) -> None:
     """There control characters are escapes, which no engine minds, and which come back when it is read."""
     wanted = {"name": "a\0b\x1b\r\x7f", "backslash": "\\u0000 \\b", "lines": "one\n\ttwo", "half": "\ud800x"}
+    written = literal(json.dumps(wanted, ensure_ascii=False), confirmations.c.wanted_json.type)
 
-    async with database.read() as connection:
-        written = literal(json.dumps(wanted, ensure_ascii=False), confirmations.c.wanted_json.type)
-        read = await connection.scalar(select(cast(written, Text)))
+    (read,) = await load_values(database, select(cast(written, Text)))
 
-    assert json.loads(read or "") == {
+    assert json.loads(read) == {
         "name": "ab",
         "backslash": "\\u0000 \\b",
         "lines": "one\n\ttwo",
@@ -99,7 +101,7 @@ async def test_texts_inside_of_json_are_clean_too(database: Database) -> None:
 
 async def test_a_search_for_what_no_index_holds_finds_nothing(database: Database) -> None:
     for token in ("no\0pe", "half\ud83d"):
-        assert await database.look(partial(find_words, lookup=Run((token,)), limit=10)) == []
+        assert await database.read(partial(find_words, lookup=Run((token,)), limit=10)) == []
 
 
 async def test_a_value_that_the_driver_refuses_is_no_lost_connection(database: Database) -> None:
@@ -108,8 +110,7 @@ async def test_a_value_that_the_driver_refuses_is_no_lost_connection(database: D
         pytest.skip("SQLite takes a NUL")
 
     with pytest.raises(StoreError, match="refused a value") as caught:
-        async with database.write() as connection:
-            await connection.execute(text("SELECT CAST(:raw AS TEXT)"), {"raw": "no\0pe"})
+        await execute(database, text("SELECT CAST(:raw AS TEXT)").bindparams(raw="no\0pe"))
 
     assert not caught.value.is_passing
 
@@ -118,8 +119,7 @@ async def test_a_server_that_is_out_of_reach_is_one_that_may_come_back() -> None
     lost = Database(make_url("postgresql+psycopg://nobody@127.0.0.1:1/none"))
     try:
         with pytest.raises(StoreError, match="cannot be reached") as caught:
-            async with lost.read():
-                pass
+            await load_rows(lost, text("SELECT 1"))
     finally:
         await lost.close()
 

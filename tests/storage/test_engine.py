@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import sqlite3
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,24 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Executable, create_engine, insert, make_url, select, text, update
+from sqlalchemy import Connection, create_engine, insert, make_url, select, text, update
 
 from newsletter.errors import StoreError
 from newsletter.storage import Database, SubscriberStore, engine, open_database
 from newsletter.storage.tables import counters, runs
 from tests.support.builders import make_subscriber
 from tests.support.given import NOW
+from tests.support.statements import execute, load_values
 
 
 async def save_visible_at(database: Database, at: datetime) -> None:
-    async with database.write() as connection:
-        await connection.execute(insert(runs).values(number=1, visible_at=at))
+    await execute(database, insert(runs).values(number=1, visible_at=at))
 
 
 async def load_visible_at(database: Database) -> datetime:
-    async with database.read() as connection:
-        visible_at: datetime = (await connection.scalars(select(runs.c.visible_at))).one()
-        return visible_at
+    (visible_at,) = await load_values(database, select(runs.c.visible_at))
+    assert isinstance(visible_at, datetime)
+    return visible_at
 
 
 async def test_instant_comes_back_as_aware_utc(database: Database) -> None:
@@ -44,11 +45,8 @@ async def test_instant_comes_back_as_aware_utc(database: Database) -> None:
 async def test_instants_of_different_zones_compare_as_instants(database: Database) -> None:
     await save_visible_at(database, datetime(2026, 6, 16, 8, 0, tzinfo=timezone(timedelta(hours=1))))
 
-    async with database.read() as connection:
-        found = await connection.scalars(
-            select(runs.c.number).where(runs.c.visible_at <= datetime(2026, 6, 16, 7, 0, tzinfo=UTC))
-        )
-        assert found.all() == [1]
+    same = datetime(2026, 6, 16, 7, 0, tzinfo=UTC)
+    assert await load_values(database, select(runs.c.number).where(runs.c.visible_at <= same)) == [1]
 
 
 async def test_naive_datetime_is_refused(database: Database) -> None:
@@ -56,85 +54,167 @@ async def test_naive_datetime_is_refused(database: Database) -> None:
         await save_visible_at(database, datetime(2026, 6, 16, 8, 0))  # noqa: DTZ001 - the mistake in question
 
 
+def increment(connection: Connection) -> None:
+    seen = connection.scalars(select(counters.c.last_run).with_for_update()).one()
+    connection.execute(update(counters).values(last_run=seen + 1))
+
+
+async def count(database: Database) -> int:
+    """How often it was incremented."""
+    (counted,) = await load_values(database, select(counters.c.last_run))
+    return int(counted)
+
+
 async def test_concurrent_changes_are_not_lost(database: Database) -> None:
-    async def increment(times: int) -> None:
-        for _ in range(times):
-            async with database.write() as connection:
-                seen = (await connection.scalars(select(counters.c.last_run).with_for_update())).one()
-                await connection.execute(update(counters).values(last_run=seen + 1))
+    await asyncio.gather(*(database.write(increment) for _ in range(200)))
 
-    await asyncio.gather(*(increment(40) for _ in range(5)))
-
-    async with database.read() as connection:
-        assert await connection.scalar(select(counters.c.last_run)) == 200
+    assert await count(database) == 200
 
 
 async def test_two_connections_to_one_file_do_not_lose_changes_either(database_url: str) -> None:
-    async def increment(database: Database, times: int) -> None:
-        for _ in range(times):
-            async with database.write() as connection:
-                seen = (await connection.scalars(select(counters.c.last_run).with_for_update())).one()
-                await connection.execute(update(counters).values(last_run=seen + 1))
-
     one, other = await open_database(database_url), await open_database(database_url)
-    await asyncio.gather(increment(one, 20), increment(other, 20))
+    await asyncio.gather(*(database.write(increment) for _ in range(20) for database in (one, other)))
 
-    async with one.read() as connection:
-        assert await connection.scalar(select(counters.c.last_run)) == 40
+    assert await count(one) == 40
     await one.close()
     await other.close()
 
 
 async def test_transaction_that_fails_leaves_nothing(database: Database) -> None:
-    async def fail_after_a_change() -> None:
-        async with database.write() as connection:
-            await connection.execute(update(counters).values(last_run=7))
-            raise RuntimeError
+    def fail_after_a_change(connection: Connection) -> None:
+        increment(connection)
+        raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        await fail_after_a_change()
+        await database.write(fail_after_a_change)
 
-    async with database.read() as connection:
-        assert await connection.scalar(select(counters.c.last_run)) == 0
+    assert await count(database) == 0
 
 
-async def test_task_that_is_cancelled_leaves_no_lock_behind(database: Database) -> None:
-    async def change_and_wait() -> None:
-        async with database.write() as connection:
-            await connection.execute(update(counters).values(last_run=7))
-            await asyncio.sleep(60)
+class Slow:
+    """Work that is begun and goes on until it may end."""
 
-    task = asyncio.create_task(change_and_wait())
-    await asyncio.sleep(0.05)
+    def __init__(self) -> None:
+        self.is_begun, self.may_end = threading.Event(), threading.Event()
+
+    def __call__(self, connection: Connection) -> None:
+        increment(connection)
+        self.is_begun.set()
+        assert self.may_end.wait(30)
+        increment(connection)
+
+
+async def begin(database: Database, slow: Slow) -> asyncio.Task[None]:
+    task = asyncio.create_task(database.write(slow))
+    assert await asyncio.to_thread(slow.is_begun.wait, 30)
+    return task
+
+
+async def test_a_write_whose_task_is_cancelled_is_done_as_a_whole(database: Database) -> None:
+    slow = Slow()
+    task = await begin(database, slow)
+
     task.cancel()
     await asyncio.wait([task])
+    slow.may_end.set()
 
-    async with asyncio.timeout(5), database.write() as connection:
-        assert await connection.scalar(select(counters.c.last_run)) == 0
+    async with asyncio.timeout(30):
+        await database.write(increment)
+    assert await count(database) == 3
+
+
+async def test_a_write_that_has_to_wait_is_not_begun_where_its_task_is_cancelled(database: Database) -> None:
+    at_once = 1 if database.is_sqlite else engine._WRITERS
+    all_begun, may_end = threading.Barrier(at_once + 1), threading.Event()
+
+    def hold(_: Connection) -> None:
+        all_begun.wait(30)
+        assert may_end.wait(30)
+
+    holding = [asyncio.create_task(database.write(hold)) for _ in range(at_once)]
+    await asyncio.to_thread(all_begun.wait, 30)
+    waiting = asyncio.create_task(database.write(increment))
+    await asyncio.sleep(0)
+
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    may_end.set()
+    await asyncio.gather(*holding)
+
+    assert await count(database) == 0
+
+
+async def test_closing_waits_for_a_write(database_url: str) -> None:
+    database, slow = await open_database(database_url), Slow()
+    task = await begin(database, slow)
+    task.cancel()
+    closing = asyncio.create_task(database.close())
+    await asyncio.sleep(0)
+
+    assert not closing.done()
+    slow.may_end.set()
+    await closing
+
+    again = await open_database(database_url)
+    assert await count(again) == 2
+    await again.close()
+
+
+_ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+
+async def begin_endless_read(database: Database) -> asyncio.Task[None]:
+    begun = threading.Event()
+
+    def read(connection: Connection) -> None:
+        begun.set()
+        connection.execute(text(_ENDLESS))
+
+    task = asyncio.create_task(database.read(read))
+    assert await asyncio.to_thread(begun.wait, 30)
+    return task
+
+
+async def test_a_read_ends_where_nobody_waits_for_it_any_more(database: Database) -> None:
+    for _ in range(2 * engine._READERS):
+        task = await begin_endless_read(database)
+        await asyncio.sleep(0.02)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    async with asyncio.timeout(30):
+        assert await count(database) == 0
+
+
+async def test_closing_does_not_wait_for_a_read(database_url: str) -> None:
+    database = await open_database(database_url)
+    tasks = [await begin_endless_read(database) for _ in range(3)]
+
+    async with asyncio.timeout(30):
+        await database.close()
+
+    for task in tasks:
+        with pytest.raises(StoreError):
+            await task
 
 
 async def test_database_in_memory_is_one_for_all_tasks() -> None:
     database = await open_database("sqlite:///:memory:")
 
-    async def increment() -> None:
-        async with database.write() as connection:
-            seen = (await connection.scalars(select(counters.c.last_run))).one()
-            await connection.execute(update(counters).values(last_run=seen + 1))
+    await asyncio.gather(*(database.write(increment) for _ in range(20)))
 
-    await asyncio.gather(*(increment() for _ in range(20)))
-
-    async with database.read() as connection:
-        assert await connection.scalar(select(counters.c.last_run)) == 20
+    assert await count(database) == 20
     await database.close()
 
 
 async def test_sqlite_is_set_up_to_survive_a_power_cut(migrated_sqlite: Path) -> None:
     database = await open_database(f"sqlite:///{migrated_sqlite}")
-    async with database.read() as connection:
-        read = {
-            name: await connection.scalar(text(f"PRAGMA {name}"))
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-        }
+
+    read = {
+        name: (await load_values(database, text(f"PRAGMA {name}")))[0]
+        for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+    }
     await database.close()
 
     assert read == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
@@ -149,11 +229,11 @@ async def test_full_disk_is_a_store_error_and_leaves_all_as_it_was(
     await store.save([make_subscriber("first@example.org")], NOW, "added")
 
     def limit(connection: Connection) -> None:
-        # There is one thread with one connection, so this one is used below too.
+        # The connection that was used last is used next.
         pages = connection.scalars(text("PRAGMA page_count")).one()
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 2}")
 
-    await database.transact(limit)
+    await database.write(limit)
 
     with pytest.raises(StoreError, match="disk is full"):
         await store.save(
@@ -164,11 +244,6 @@ async def test_full_disk_is_a_store_error_and_leaves_all_as_it_was(
 
     assert [reader.address for reader in await store.load_all()] == ["first@example.org"]
     await database.close()
-
-
-async def execute(database: Database, statement: Executable) -> None:
-    async with database.write() as connection:
-        await connection.execute(statement)
 
 
 @contextmanager
@@ -216,7 +291,7 @@ async def test_error_quotes_no_value_of_a_row(database: Database) -> None:
         await store.save([make_subscriber("secret-name@example.org")], NOW, "added")
 
     assert "secret-name" not in str(caught.value)
-    assert "rules" in str(caught.value)
+    assert "constraint" in str(caught.value)
 
 
 def folder_that_is_a_file(tmp_path: Path) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from newsletter.errors import StoreError
 from newsletter.model.digest import Shown, Window
@@ -178,10 +178,13 @@ async def test_second_look_at_an_entry_updates_it_and_keeps_one_sighting(databas
     )
 
     assert await load_entries(database) == [newer]
-    async with database.read() as connection:
-        assert len((await connection.execute(select(sightings))).all()) == 1
+
+    def look(connection: Connection) -> None:
+        assert len((connection.execute(select(sightings))).all()) == 1
         votes = select(observations.c.upvotes).order_by(observations.c.observed_at)
-        assert (await connection.scalars(votes)).all() == [3, 9]
+        assert (connection.scalars(votes)).all() == [3, 9]
+
+    await database.read(look)
 
 
 async def test_votes_that_did_not_change_are_not_written_again(database: Database) -> None:
@@ -189,8 +192,10 @@ async def test_votes_that_did_not_change_are_not_written_again(database: Databas
     (known,) = await load_entries(database)
     await save_run(database, EntryChange(known, (make_sighting(known),)), now=NOW + timedelta(hours=1))
 
-    async with database.read() as connection:
-        assert len((await connection.execute(select(observations))).all()) == 1
+    def look(connection: Connection) -> None:
+        assert len((connection.execute(select(observations))).all()) == 1
+
+    await database.read(look)
 
 
 async def test_absorbed_entry_leaves_its_keys_sources_votes_and_mails_to_the_survivor(
@@ -220,10 +225,13 @@ async def test_absorbed_entry_leaves_its_keys_sources_votes_and_mails_to_the_sur
     assert await Ledger(database).reads.load_shown([reader.id]) == {
         reader.id: Shown(frozenset({survivor.id, other.id}), ever=True)
     }
-    async with database.read() as connection:
+
+    def look(connection: Connection) -> None:
         votes = select(observations.c.upvotes).where(observations.c.entry == survivor.id)
         # Both were observed at the same moment, and the survivor's own stands.
-        assert (await connection.scalars(votes.order_by(observations.c.observed_at))).all() == [1, 1]
+        assert (connection.scalars(votes.order_by(observations.c.observed_at))).all() == [1, 1]
+
+    await database.read(look)
 
 
 async def test_mail_that_showed_both_shows_the_merged_entry_once(database: Database) -> None:
@@ -253,9 +261,12 @@ async def test_survivor_may_take_the_canonical_key_of_the_absorbed(database: Dat
 
     (left,) = await load_entries(database)
     assert left.keys == (absorbed.key, survivor.key)
-    async with database.read() as connection:
-        owners = await connection.scalars(select(entry_keys.c.entry))
+
+    def look(connection: Connection) -> None:
+        owners = connection.scalars(select(entry_keys.c.entry))
         assert set(owners) == {survivor.id}
+
+    await database.read(look)
 
 
 async def test_key_of_an_entry_that_is_not_absorbed_cannot_be_taken(database: Database) -> None:
@@ -281,17 +292,19 @@ async def test_more_entries_than_fit_into_one_statement_are_saved_and_found(
 
 
 async def observe(database: Database, entry: EntryId, *moments: datetime) -> None:
-    async with database.write() as connection:
+    def change(connection: Connection) -> None:
         for votes, moment in enumerate(moments):
-            await connection.execute(
-                observations.insert().values(entry=entry, observed_at=moment, upvotes=votes)
-            )
+            connection.execute(observations.insert().values(entry=entry, observed_at=moment, upvotes=votes))
+
+    await database.write(change)
 
 
 async def load_votes(database: Database) -> list[int | None]:
-    async with database.read() as connection:
+    def look(connection: Connection) -> list[int | None]:
         votes = select(observations.c.upvotes).order_by(observations.c.observed_at)
-        return list(await connection.scalars(votes))
+        return list(connection.scalars(votes))
+
+    return await database.read(look)
 
 
 async def test_thinning_keeps_the_last_observation_of_each_day(database: Database) -> None:

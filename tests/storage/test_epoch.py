@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from newsletter.errors import FellBehindError, StoreError
 from newsletter.storage import Database, EpochGuard, epoch
@@ -26,18 +26,22 @@ def file(tmp_path: Path) -> Path:
 
 async def send_batch(guard: EpochGuard, database: Database) -> None:
     """Do with the counter what a batch of the ledger does."""
-    await database.transact(guard.move, guard.keep)
+    await database.write(guard.move, guard.keep)
 
 
 async def copy_settings(database: Database) -> list[dict[str, str]]:
-    async with database.read() as connection:
-        return [{"key": row.key, "value": row.value} for row in await connection.execute(select(settings))]
+    def look(connection: Connection) -> list[dict[str, str]]:
+        return [{"key": row.key, "value": row.value} for row in connection.execute(select(settings))]
+
+    return await database.read(look)
 
 
 async def put_back(database: Database, copy: list[dict[str, str]]) -> None:
-    async with database.write() as connection:
-        await connection.execute(delete(settings))
-        await connection.execute(insert(settings), copy)
+    def change(connection: Connection) -> None:
+        connection.execute(delete(settings))
+        connection.execute(insert(settings), copy)
+
+    await database.write(change)
 
 
 def die(*_: object, **__: object) -> None:

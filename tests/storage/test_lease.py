@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from newsletter.model.ledger import Instance, InstanceId
 from newsletter.storage import Database, Heartbeat, find_process_space, is_dead, open_database
@@ -76,9 +76,11 @@ class TickingClock:
 
 
 async def load_heartbeat(database: Database) -> datetime:
-    async with database.read() as connection:
-        heartbeat_at: datetime = (await connection.scalars(select(instances.c.heartbeat_at))).one()
+    def look(connection: Connection) -> datetime:
+        heartbeat_at: datetime = (connection.scalars(select(instances.c.heartbeat_at))).one()
         return heartbeat_at
+
+    return await database.read(look)
 
 
 async def wait_until(holds: Callable[[datetime], bool], database: Database) -> datetime:

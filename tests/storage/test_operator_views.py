@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert, text
 
 from newsletter.model.ledger import State
 from newsletter.model.mail import Accepted, Rejected, Uncertain, Weight
@@ -25,6 +25,7 @@ from tests.support.given import (
     reload,
     settle,
 )
+from tests.support.statements import load_rows
 
 
 async def test_replies_are_counted_the_most_frequent_first(database: Database) -> None:
@@ -53,9 +54,10 @@ async def test_uncertain_digests_are_counted(database: Database) -> None:
 
 async def test_what_came_back_is_counted_by_day_in_utc(database: Database) -> None:
     times = ("2026-06-15 23:59", "2026-06-16 00:00", "2026-06-16 12:00", "2026-06-01 12:00")
-    async with database.write() as connection:
+
+    def change(connection: Connection) -> None:
         for number, when in enumerate(times):
-            await connection.execute(
+            connection.execute(
                 insert(bounces).values(
                     report_hash=str(number),
                     address="a@example.org",
@@ -66,6 +68,8 @@ async def test_what_came_back_is_counted_by_day_in_utc(database: Database) -> No
                     action="",
                 )
             )
+
+    await database.write(change)
 
     counts = await OperatorViews(database).count_bounces(at("2026-06-15 00:00"))
 
@@ -170,7 +174,6 @@ async def test_editions_are_counted_without_reading_their_rows(database: Databas
     """A row is large, and there may be a hundred thousand of each edition."""
     if not database.is_sqlite:
         return
-    query = "SELECT key, state, count(*) FROM deliveries WHERE kind = ? AND key >= ? GROUP BY key, state"
-    async with database.read() as connection:
-        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", ("digest", "2026"))).all()
+    query = "SELECT key, state, count(*) FROM deliveries WHERE kind = 'digest' AND key >= '2026' GROUP BY key, state"
+    plan = await load_rows(database, text(f"EXPLAIN QUERY PLAN {query}"))
     assert "COVERING INDEX ix_deliveries_kind_key_state" in str(plan)

@@ -15,6 +15,7 @@ from newsletter.errors import StoreError
 from newsletter.storage import Database, open_database
 from newsletter.storage.schema import SCHEMA_VERSION, build_alembic_config
 from newsletter.storage.tables import metadata
+from tests.support.statements import execute, load_values
 
 WORD_INDEX = "entry_words"
 """It and the tables that FTS5 makes for it are in no metadata: see storage/word_index.py."""
@@ -57,8 +58,7 @@ async def test_migrations_build_what_tables_says(database: Database) -> None:
         context = MigrationContext.configure(connection, opts={"include_name": is_ours})
         return list(compare_metadata(context, metadata))
 
-    async with database.read() as connection:
-        assert await connection.run_sync(compare) == []
+    assert await database.read(compare) == []
 
 
 async def test_migrations_make_the_same_promises_as_tables(database: Database) -> None:
@@ -67,18 +67,20 @@ async def test_migrations_make_the_same_promises_as_tables(database: Database) -
 
 async def check_promises(database: Database) -> None:
     """Fail where the tables of a database do not promise what tables.py says."""
-    async with database.write() as connection:
-        migrated = await connection.run_sync(read_promises)
+
+    def change(connection: Connection) -> None:
+        migrated = read_promises(connection)
         for table in reversed(metadata.sorted_tables):
-            await connection.run_sync(table.drop)
-        await connection.run_sync(metadata.create_all)
-        assert migrated == await connection.run_sync(read_promises)
-        await connection.rollback()
+            table.drop(connection)
+        metadata.create_all(connection)
+        assert migrated == read_promises(connection)
+        connection.rollback()
+
+    await database.write(change)
 
 
 async def test_newest_migration_is_the_version_that_the_code_expects(database: Database) -> None:
-    async with database.read() as connection:
-        config = await connection.run_sync(build_alembic_config)
+    config = await database.read(build_alembic_config)
 
     assert ScriptDirectory.from_config(config).get_heads() == [SCHEMA_VERSION]
 
@@ -87,8 +89,7 @@ async def test_two_that_open_a_new_database_at_once_both_can(bare_database_url: 
     opened = await asyncio.gather(*(open_database(bare_database_url) for _ in range(3)))
 
     for database in opened:
-        async with database.read() as connection:
-            assert await connection.scalar(text("SELECT count(*) FROM counters")) == 1
+        assert await load_values(database, text("SELECT count(*) FROM counters")) == [1]
         await database.close()
 
 
@@ -104,8 +105,7 @@ def test_two_processes_that_open_a_new_database_at_once_both_can(bare_database_u
 
 async def test_database_of_a_newer_version_is_refused(database_url: str) -> None:
     database = await open_database(database_url)
-    async with database.write() as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await execute(database, text("UPDATE alembic_version SET version_num = '9999'"))
     await database.close()
 
     with pytest.raises(StoreError, match="newer version of the newsletter"):
@@ -122,15 +122,14 @@ def test_opening_a_current_database_does_not_load_alembic(database_url: str) -> 
 
 
 async def test_change_of_the_schema_that_breaks_a_reference_is_undone(migrated_sqlite: Any) -> None:
+    def refer_to_nothing(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO entry_keys (key, entry, position) VALUES ('arxiv:1', 99, 0)"))
+
     database = await open_database(f"sqlite:///{migrated_sqlite}")
 
     with pytest.raises(StoreError, match="refer to rows that do not exist"):
-        async with database.change_schema() as connection:
-            await connection.execute(
-                text("INSERT INTO entry_keys (key, entry, position) VALUES ('arxiv:1', 99, 0)")
-            )
+        await database.change_schema(refer_to_nothing)
 
-    async with database.read() as connection:
-        assert await connection.scalar(text("SELECT count(*) FROM entry_keys")) == 0
-        assert await connection.scalar(text("PRAGMA foreign_keys")) == 1
+    assert await load_values(database, text("SELECT count(*) FROM entry_keys")) == [0]
+    assert await load_values(database, text("PRAGMA foreign_keys")) == [1]
     await database.close()

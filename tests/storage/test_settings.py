@@ -8,6 +8,7 @@ from sqlalchemy import insert
 from newsletter.model.ledger import Hold, HoldKind
 from newsletter.storage import Database, SettingStore, open_database
 from newsletter.storage.tables import settings as settings_table
+from tests.support.statements import execute
 
 
 async def test_secret_is_made_once_and_stays(database: Database, database_url: str) -> None:
@@ -33,7 +34,6 @@ async def test_sending_is_allowed_until_it_is_held(database: Database) -> None:
 
 @pytest.mark.parametrize("why", ["the relay moves", "[1]", '["manual"]', "5", '["trial", "x", "y"]'])
 async def test_a_reason_that_an_older_version_has_stored_holds_on(database: Database, why: str) -> None:
-    async with database.write() as connection:
-        await connection.execute(insert(settings_table).values(key="hold", value=why))
+    await execute(database, insert(settings_table).values(key="hold", value=why))
 
     assert await SettingStore(database).load_hold() == Hold(HoldKind.MANUAL, why)

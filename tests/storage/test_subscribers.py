@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from newsletter.compose.subscription import leave
 from newsletter.errors import StoreError
@@ -44,9 +44,11 @@ from tests.support.given import (
 
 
 async def load_consent_log(database: Database) -> list[tuple[str, str]]:
-    async with database.read() as connection:
-        rows = await connection.execute(select(consents.c.consent, consents.c.why).order_by(consents.c.id))
+    def look(connection: Connection) -> list[tuple[str, str]]:
+        rows = connection.execute(select(consents.c.consent, consents.c.why).order_by(consents.c.id))
         return [(consent, why) for consent, why in rows]
+
+    return await database.read(look)
 
 
 async def test_subscriber_comes_back_as_saved(database: Database) -> None:
@@ -209,8 +211,11 @@ async def test_addresses_that_differ_by_more_than_ascii_case_are_different_reade
 async def test_a_suppression_holds_for_every_spelling_of_an_address(database: Database) -> None:
     store, address = SubscriberStore(database), EmailAddress("Ada@example.org")
     other = EmailAddress("ADA@example.org")
-    async with database.write() as connection:
-        await connection.run_sync(suppress, address, "bounced", NOW)
+
+    def change(connection: Connection) -> None:
+        suppress(connection, address, "bounced", NOW)
+
+    await database.write(change)
 
     assert await store.load_suppressed([other, address]) == dict.fromkeys(
         [other, address], Suppression("bounced")

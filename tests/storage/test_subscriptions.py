@@ -161,7 +161,7 @@ async def test_confirming_ends_what_bounces_began_and_no_complaint(
     database: Database, is_complaint: bool, lift: Lift, is_over: bool
 ) -> None:
     reader = await given_reader(database)
-    await database.transact(
+    await database.write(
         lambda connection: suppress(connection, reader.address, "why", NOW, is_complaint=is_complaint)
     )
     store = SubscriberStore(database)
@@ -175,7 +175,7 @@ async def test_a_complaint_weighs_more_than_the_bounce_before_it(database: Datab
     reader = await given_reader(database)
 
     for is_complaint in (False, True, False):
-        await database.transact(
+        await database.write(
             lambda connection, weight=is_complaint: suppress(  # type: ignore[misc]
                 connection, reader.address, "why", NOW, is_complaint=weight
             )
@@ -220,7 +220,7 @@ async def _live(database: Database, address: str, steps: Sequence[str], *, is_as
     for step in steps:
         if step in ("bounce", "complaint"):
             is_complaint = step == "complaint"
-            await database.transact(
+            await database.write(
                 lambda connection, weight=is_complaint: suppress(  # type: ignore[misc]
                     connection, address, "why", NOW, is_complaint=weight
                 )

@@ -8,7 +8,7 @@ from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import Connection, make_url, text
 
 from newsletter.compose.snapshot import dump_digest, dump_notice, parse_digest, parse_notice
 from newsletter.compose.subscription import status_of
@@ -223,8 +223,11 @@ async def test_facts_of_0_1_are_known(old: Database) -> None:
 @pytest.mark.parametrize("version", ["0001", "0008"])
 async def test_a_database_of_earlier_in_0_1_is_refused_untouched(url_of_0_1: str, version: str) -> None:
     database = await open_database(url_of_0_1)
-    async with database.write() as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": version})
+
+    def change(connection: Connection) -> None:
+        connection.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": version})
+
+    await database.write(change)
     await database.close()
 
     with pytest.raises(StoreError, match=rf"tables are at {version}.*open it once with newsletter 0\.1\.0"):

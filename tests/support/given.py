@@ -83,7 +83,7 @@ async def put_readers(database: Database, *people: Subscriber) -> None:
         numbers = load_ids(connection, [one.address for one in people])
         log_consents(connection, [replace(one, id=numbers[one.address]) for one in people], NOW, "added")
 
-    await database.transact(work)
+    await database.write(work)
 
 
 async def reload(database: Database, address: str = "ada@example.org") -> Subscriber:

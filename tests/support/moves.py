@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from newsletter.deliver.ledger_rules import TRANSITIONS
 from newsletter.storage import Database
+from tests.support.statements import load_rows
 
 ALLOWED = {
     (before, after) for moves in TRANSITIONS.values() for before, states in moves.items() for after in states
@@ -25,19 +26,15 @@ _POSTGRESQL = """
 async def watch_moves(database: Database) -> None:
     """Have each move of a delivery from one state to another written down from now on."""
 
-    def work(connection: Connection) -> None:
+    def change(connection: Connection) -> None:
         connection.exec_driver_sql("CREATE TABLE watched (before TEXT, after TEXT)")
         connection.exec_driver_sql(_SQLITE if database.is_sqlite else _POSTGRESQL)
 
-    await database.transact(work)
+    await database.write(change)
 
 
 async def check_moves(database: Database) -> None:
     """Assert that each move since then is one of the table of deliver/ledger_rules.py."""
-
-    def work(connection: Connection) -> set[tuple[str, str]]:
-        rows = connection.exec_driver_sql("SELECT DISTINCT before, after FROM watched")
-        return {(row.before, row.after) for row in rows}
-
-    moves = await database.look(work)
+    rows = await load_rows(database, text("SELECT DISTINCT before, after FROM watched"))
+    moves = {(row.before, row.after) for row in rows}
     assert moves <= ALLOWED, f"the table has no such move: {sorted(moves - ALLOWED)}"

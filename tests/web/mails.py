@@ -11,7 +11,7 @@ from email import policy
 from email.message import EmailMessage
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from newsletter.model.ledger import Kind
 from newsletter.model.mail import Fact
@@ -88,11 +88,14 @@ def read_maildir(folder: Path) -> list[EmailMessage]:
 
 async def load_sent_kinds(site: Site) -> set[Kind]:
     """The kinds of which mails were accepted."""
-    async with site.newsletter.database.read() as connection:
-        kinds = await connection.scalars(
+
+    def look(connection: Connection) -> set[Kind]:
+        kinds = connection.scalars(
             select(deliveries.c.kind).where(deliveries.c.state == "accepted").distinct()
         )
         return set(map(Kind, kinds))
+
+    return await site.newsletter.database.read(look)
 
 
 def find_links(message: EmailMessage, base: str) -> set[str]:

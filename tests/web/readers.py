@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from newsletter.model.ledger import Kind
 from newsletter.model.readers import EmailAddress, Subscriber
@@ -41,25 +41,31 @@ def own_path(site: Site, reader: Subscriber) -> str:
 
 async def load_consents(site: Site, reader: Subscriber) -> list[tuple[str, str, str]]:
     """The record of consent: what, how, from where."""
-    async with site.newsletter.database.read() as connection:
-        rows = await connection.execute(
+
+    def look(connection: Connection) -> list[tuple[str, str, str]]:
+        rows = connection.execute(
             select(consents.c.consent, consents.c.why, consents.c.origin)
             .where(consents.c.subscriber == reader.id)
             .order_by(consents.c.id)
         )
         return [(row.consent, row.why, row.origin) for row in rows]
 
+    return await site.newsletter.database.read(look)
+
 
 async def load_notices(site: Site, kind: Kind) -> list[tuple[str, str, str]]:
     """The queued notices of a kind: to whom, subject, where its button leads."""
-    async with site.newsletter.database.read() as connection:
-        rows = await connection.execute(
+
+    def look(connection: Connection) -> list[tuple[str, str, str]]:
+        rows = connection.execute(
             select(deliveries.c.address, deliveries.c.content_json)
             .where(deliveries.c.kind == kind)
             .order_by(deliveries.c.id)
         )
         notices = [(row.address, json.loads(row.content_json)["notice"]) for row in rows]
         return [(address, notice["subject"], notice["url"]) for address, notice in notices]
+
+    return await site.newsletter.database.read(look)
 
 
 def fields_of(html: str, name: str = "") -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from newsletter.storage import Database
 from newsletter.storage.tables import metadata
@@ -12,12 +12,16 @@ from newsletter.storage.tables import metadata
 
 async def take_snapshot(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table."""
-    rows: dict[str, list[tuple[Any, ...]]] = {}
-    async with database.read() as connection:
-        for table in metadata.sorted_tables:
-            found = await connection.execute(select(table).order_by(*table.primary_key.columns))
-            rows[table.name] = [tuple(row) for row in found]
-    return rows
+
+    def look(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
+        return {
+            table.name: [
+                tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key.columns))
+            ]
+            for table in metadata.sorted_tables
+        }
+
+    return await database.read(look)
 
 
 async def find_text(database: Database, *texts: str) -> list[str]:

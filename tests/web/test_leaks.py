@@ -14,6 +14,7 @@ from newsletter.errors import StoreError
 from newsletter.logs import set_up_logs
 from newsletter.storage.tables import subscribers
 from newsletter.web.site import Site
+from tests.support.statements import execute
 from tests.support.website import READER, browsing
 from tests.web.readers import load, own_path
 
@@ -34,10 +35,10 @@ async def test_a_page_that_fails_is_told_by_its_name_and_not_by_its_address(
 ) -> None:
     reader = await load(site)
     path = own_path(site, reader)
-    async with site.newsletter.database.write() as connection:
-        await connection.execute(
-            update(subscribers).where(subscribers.c.id == reader.id).values(topics_json='[{"name": 7')
-        )
+    await execute(
+        site.newsletter.database,
+        update(subscribers).where(subscribers.c.id == reader.id).values(topics_json='[{"name": 7'),
+    )
     set_up_logs()
     async with browsing(site) as client:
         answers = [await client.get(path) for _ in range(5)]

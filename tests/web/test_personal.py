@@ -18,6 +18,7 @@ from newsletter.web.site import Site
 from newsletter.wiring import FixedClock
 from tests.support.builders import at
 from tests.support.given import claim_one, given_instance
+from tests.support.statements import execute
 from tests.support.website import NOW, READER
 from tests.web.readers import given_other, leave_path, load, load_notices, own_path
 from tests.web.snapshot import find_text, take_snapshot
@@ -60,19 +61,19 @@ async def given_history(site: Site, client: httpx2.AsyncClient) -> Subscriber:
     await client.post(leave_path(site, reader), data={"do": "back"})
     await newsletter.sessions.open(reader.address, "f" * 64, NOW, NOW + timedelta(days=1))
     (digest, *_) = await newsletter.ledger.reads.load_of_reader(reader.id, "2026-06-16")
-    async with newsletter.database.write() as connection:
-        await connection.execute(
-            insert(bounces).values(
-                report_hash="a" * 64,
-                delivery=digest.id,
-                address=reader.address,
-                at=NOW,
-                kind="failed",
-                status="4.2.2",
-                diagnostic=f"{reader.address} is full",
-                action="counted",
-            )
-        )
+    await execute(
+        newsletter.database,
+        insert(bounces).values(
+            report_hash="a" * 64,
+            delivery=digest.id,
+            address=reader.address,
+            at=NOW,
+            kind="failed",
+            status="4.2.2",
+            diagnostic=f"{reader.address} is full",
+            action="counted",
+        ),
+    )
     return await load(site)
 
 
@@ -271,10 +272,10 @@ async def test_nobody_is_erased_while_a_mail_is_on_its_way(site: Site, client: h
 
 async def test_a_suppression_stays(site: Site, client: httpx2.AsyncClient) -> None:
     reader = await load(site)
-    async with site.newsletter.database.write() as connection:
-        await connection.execute(
-            insert(suppressions).values(address=reader.address, reason="550", since=NOW, lifted_why="")
-        )
+    await execute(
+        site.newsletter.database,
+        insert(suppressions).values(address=reader.address, reason="550", since=NOW, lifted_why=""),
+    )
 
     await client.post(own_path(site, reader) + "/erase", data={"sure": "yes"})
 

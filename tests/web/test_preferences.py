@@ -18,6 +18,7 @@ from newsletter.web.pages.preferences import version_of
 from newsletter.web.site import Site
 from tests.support.builders import at, make_cadence
 from tests.support.clock import SetClock
+from tests.support.statements import execute
 from tests.support.website import HOSTILE, NOW, READER, client_of
 from tests.web.readers import given_other, leave_path, load, load_consents, load_notices, own_path
 from tests.web.snapshot import take_snapshot
@@ -393,10 +394,10 @@ async def test_saving_does_not_bring_back_who_has_left(site: Site, client: httpx
 
 async def test_who_cannot_be_mailed_reads_so(site: Site, client: httpx2.AsyncClient) -> None:
     reader = await load(site)
-    async with site.newsletter.database.write() as connection:
-        await connection.execute(
-            insert(suppressions).values(address=reader.address, reason="550", since=NOW, lifted_why="")
-        )
+    await execute(
+        site.newsletter.database,
+        insert(suppressions).values(address=reader.address, reason="550", since=NOW, lifted_why=""),
+    )
 
     assert "refused our mail" in (await client.get(own_path(site, reader))).text
 

@@ -37,6 +37,7 @@ from newsletter.web.pages.operate import SESSION_LIFETIME, choose_cookie, hash_t
 from newsletter.web.site import Site
 from tests.support.builders import at, make_subscriber
 from tests.support.clock import SetClock
+from tests.support.statements import load_rows, load_values
 from tests.support.website import (
     FRIDAY,
     HF,
@@ -1026,11 +1027,11 @@ async def test_public_pages_name_no_reader_and_load_nothing_from_elsewhere(staff
         topics_json='["Octopus genomics"]',
     )
     await site.newsletter.subscribers.save([reader], NOW, "added", "198.51.100.0/24")
-    async with site.newsletter.database.read() as connection:
-        addresses = set(await connection.scalars(select(subscribers.c.address)))
-        origins = set(await connection.scalars(select(consents.c.origin).where(consents.c.origin != "")))
-        columns = [column for column in entries.c if column.name.endswith("url")]
-        papers = {urlsplit(link).netloc for row in await connection.execute(select(*columns)) for link in row}
+    database = site.newsletter.database
+    addresses = set(await load_values(database, select(subscribers.c.address)))
+    origins = set(await load_values(database, select(consents.c.origin).where(consents.c.origin != "")))
+    columns = [column for column in entries.c if column.name.endswith("url")]
+    papers = {urlsplit(link).netloc for row in await load_rows(database, select(*columns)) for link in row}
     async with client_of(build_app(site)) as client:
         pages = await crawl(client, site, *PUBLIC_STARTS)
 

@@ -683,7 +683,7 @@ async def test_a_link_that_is_older_than_the_preferences_leaves_them_alone(visit
 
 
 async def given_suppressed(site: Site, address: str, *, is_complaint: bool) -> None:
-    await site.newsletter.database.transact(
+    await site.newsletter.database.write(
         lambda connection: suppress(connection, address, "why", NOW, is_complaint=is_complaint)
     )
 

@@ -25,6 +25,7 @@ from newsletter.workflows.alerts import choose_alerts
 from newsletter.workflows.handle_bounces import KNOWN, SET_ASIDE, handle_bounces
 from tests.support.office import MORNING, Office
 from tests.support.reports import make_delivery_report, make_mail
+from tests.support.statements import execute
 
 SECRET = Secret(b"s" * 32)
 BOUNCES = EmailAddress("bounces@news.example.org")
@@ -339,8 +340,7 @@ async def test_a_database_refuses_a_value_without_being_away(office: Office) -> 
     store = office.newsletter.evidence
     assert await store.note_set_aside("0" * 64, "why", MORNING)
     with pytest.raises(StoreError) as raised:
-        async with office.newsletter.database.write() as connection:
-            await connection.execute(text("UPDATE bounces SET report_hash = NULL"))
+        await execute(office.newsletter.database, text("UPDATE bounces SET report_hash = NULL"))
 
     assert (raised.value.is_refusal, raised.value.is_passing) == (True, False)
 

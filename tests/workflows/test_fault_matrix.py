@@ -27,6 +27,7 @@ from newsletter.workflows.send_pending import Sender
 from tests.support.builders import at
 from tests.support.invariants import check_invariants
 from tests.support.office import MORNING, Office
+from tests.support.statements import execute
 
 READERS = tuple(f"reader{number}@example.org" for number in range(12))
 
@@ -454,7 +455,7 @@ async def test_row_34_who_leaves_or_is_suppressed_or_erased_after_planning_gets_
     erased = await store.load(EmailAddress("erased@example.org"))
     assert erased is not None
     await office.leave("left@example.org")
-    await office.newsletter.database.transact(
+    await office.newsletter.database.write(
         lambda connection: suppress(connection, "bounced@example.org", "5.1.1", office.clock.now())
     )
     assert await store.erase(erased.id)
@@ -558,12 +559,8 @@ async def test_row_18_a_database_whose_counter_is_behind_sends_nothing(office: O
     await office.send()
     guard = office.newsletter.guard
     assert await guard.check() == ""
-    async with (
-        office.newsletter.database.write() as connection
-    ):  # as a copy from before the last claim has it
-        await connection.execute(
-            update(settings).where(settings.c.key.startswith("epoch:")).values(value="0")
-        )
+    as_before_the_last_claim = update(settings).where(settings.c.key.startswith("epoch:")).values(value="0")
+    await execute(office.newsletter.database, as_before_the_last_claim)
     office.clock.at += timedelta(minutes=10)
 
     report = await office.send()

@@ -20,6 +20,7 @@ from newsletter.wiring import open_newsletter
 from tests.support.house import REPOSITORY
 from tests.support.invariants import check_invariants
 from tests.support.office import MORNING, Office
+from tests.support.statements import load_values
 
 READERS = [f"r{number}@example.org" for number in range(8)]
 
@@ -40,7 +41,7 @@ def stop_in_the_middle():
             os.kill(os.getpid(), signal.SIGSTOP)
         yield {"instance": int(instance), "number": number}
 
-with database.build_sync_engine().begin() as connection:
+def freeze(connection):
     cursor = connection.connection.cursor()
     change = "UPDATE deliveries SET relay = 'frozen' WHERE claimed_by = %(instance)s AND %(number)s::int = 0"
     if where == "pipeline":
@@ -49,6 +50,8 @@ with database.build_sync_engine().begin() as connection:
         cursor.execute(change, {"instance": int(instance), "number": 0})
         print("frozen", flush=True)
         os.kill(os.getpid(), signal.SIGSTOP)
+
+database.write_here(freeze)
 """
 
 
@@ -81,14 +84,14 @@ async def given_planned(office: Office) -> None:
 
 
 async def count_open_transactions(database: Database) -> int:
-    async with database.read() as connection:
-        found = await connection.scalar(
-            text(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND application_name = 'newsletter'"
-            )
-        )
-    return int(found or 0)
+    (found,) = await load_values(
+        database,
+        text(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND application_name = 'newsletter'"
+        ),
+    )
+    return int(found)
 
 
 @pytest.fixture
@@ -121,9 +124,9 @@ async def test_a_server_that_can_ends_the_transaction_of_a_frozen_sender_by_itse
     postgres_only: str, office: Office
 ) -> None:
     await given_planned(office)
-    async with office.newsletter.database.read() as connection:
-        if await connection.scalar(text("SELECT current_setting('transaction_timeout', true)")) is None:
-            pytest.skip("transaction_timeout is new in PostgreSQL 17")
+    known = text("SELECT current_setting('transaction_timeout', true)")
+    if await load_values(office.newsletter.database, known) == [None]:
+        pytest.skip("transaction_timeout is new in PostgreSQL 17")
     async with frozen_sender(office, postgres_only, "pipeline", limit="6s"):
         assert await count_open_transactions(office.newsletter.database) == 1
         for _ in range(300):

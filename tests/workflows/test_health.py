@@ -20,6 +20,7 @@ from newsletter.workflows.health import Health, build_metrics, to_json, word_clo
 from tests.support.builders import at
 from tests.support.invariants import check_invariants
 from tests.support.office import MORNING, Office
+from tests.support.statements import execute
 
 NOW = at("2026-06-16 12:00")
 
@@ -177,8 +178,7 @@ async def test_a_ledger_that_contradicts_itself_is_noticed(office: Office, tampe
     await office.send()
     assert (await office.newsletter.load_health()).is_well
 
-    async with office.newsletter.database.write() as connection:
-        await connection.execute(text(tamper))
+    await execute(office.newsletter.database, text(tamper))
 
     health = await office.newsletter.load_health()
     assert any(f"2026-06-16: {said}" in found for found in health.contradictions), health.contradictions

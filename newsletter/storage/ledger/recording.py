@@ -82,7 +82,7 @@ class Recording(Store):
             if guard:
                 guard.keep(done[2])
 
-        results, fresh, _ = await self._database.transact(work, keep)
+        results, fresh, _ = await self._database.write(work, keep)
         self._kept |= fresh
         return results
 

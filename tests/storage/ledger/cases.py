@@ -32,4 +32,4 @@ async def load_attempts(database: Database) -> list[tuple[int, str, str]]:
     """The attempts at all deliveries: number, outcome, reply."""
     columns = select(attempts.c.number, attempts.c.outcome, attempts.c.reply)
     in_order = columns.order_by(attempts.c.delivery, attempts.c.number)
-    return await database.look(lambda connection: [tuple(row) for row in connection.execute(in_order)])
+    return await database.read(lambda connection: [tuple(row) for row in connection.execute(in_order)])

@@ -97,7 +97,7 @@ async def given_each_state(database: Database) -> Scene:
                 )
             )
 
-    await database.transact(work)
+    await database.write(work)
     return Scene(database, holder, readers, [rows[reader.address] for reader in readers])
 
 

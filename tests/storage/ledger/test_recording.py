@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from newsletter.errors import FellBehindError
 from newsletter.model.digest import Window
@@ -80,9 +80,11 @@ async def test_cards_and_bundles_are_stored_once(database: Database) -> None:
     for name in ("a", "b"):
         await given_in_data(database, await given_reader(database, f"{name}@example.org"), instance)
 
-    async with database.read() as connection:
-        assert len((await connection.execute(select(cards))).all()) == 2
-        assert len((await connection.execute(select(bundles))).all()) == 1
+    def look(connection: Connection) -> None:
+        assert len((connection.execute(select(cards))).all()) == 2
+        assert len((connection.execute(select(bundles))).all()) == 1
+
+    await database.read(look)
 
 
 async def test_fence_refuses_a_claim_that_was_voided(database: Database) -> None:
@@ -98,8 +100,11 @@ async def test_fence_refuses_a_claim_that_was_voided(database: Database) -> None
 
     row = await load_row(database)
     assert (row.state, row.attempt, row.snapshot) == (State.CLAIMED, 0, None)
-    async with database.read() as connection:
-        assert (await connection.execute(select(cards))).all() == []
+
+    def look(connection: Connection) -> None:
+        assert (connection.execute(select(cards))).all() == []
+
+    await database.read(look)
     assert await begin_data(ledger, delivery, other, make_snapshot())
 
 
