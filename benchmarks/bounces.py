@@ -125,7 +125,9 @@ def ask_ours(message: bytes) -> Answer:
     """Return what our parser says."""
     report = parse_report(message)
     # Who writes "unsubscribe" and who complains get no more mail alike.
-    kind = {"delivered": "none", "unsubscribe": "complaint"}.get(report.kind, str(report.kind))
+    kind = {"delivered": "none", "unsubscribe": "complaint", "wish": "none"}.get(
+        report.kind, str(report.kind)
+    )
     return Answer(kind, frozenset(one.address for one in report.recipients))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import itertools
 import re
 from enum import StrEnum
 from typing import NoReturn
@@ -51,6 +52,9 @@ class Secret:
 _SIGNATURE_CHARS = 26
 _TOKEN = re.compile(r"([a-z2-7]{1,13})([a-z2-7]{26})")
 _ANYWHERE = re.compile(r"(?<![a-z2-7])[a-z2-7]{27,39}(?![a-z2-7])")
+_LETTERS = re.compile(r"[a-z2-7]{27,80}")
+_MOST_RUNS = 50
+_MOST_DIGITS = 13
 _DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -87,6 +91,19 @@ def check_token(token: str, purpose: Purpose, secret: Secret, bound: str = "") -
         return None
     true = hmac.compare_digest(token[-_SIGNATURE_CHARS:], _sign(purpose, number, secret, bound))
     return number if true else None
+
+
+def find_token(text: str, purpose: Purpose, secret: Secret) -> int | None:
+    """Return the number of the first true token of this purpose that stands in a text, whatever is around it."""
+    for found in itertools.islice(_LETTERS.finditer(text.lower()), _MOST_RUNS):
+        letters = found[0]
+        for end in range(len(letters), _SIGNATURE_CHARS, -1):
+            for digits in range(1, _MOST_DIGITS + 1):
+                token = letters[max(end - _SIGNATURE_CHARS - digits, 0) : end]
+                number = check_token(token, purpose, secret)
+                if number is not None:
+                    return number
+    return None
 
 
 def hide_tokens(text: str) -> str:

@@ -229,7 +229,6 @@ class Newsletter:
             return await handle_bounces(
                 inbox,
                 self.evidence,
-                self.identity.bounce_address,
                 await self.settings.load_secret(),
                 self.clock,
             )
@@ -369,9 +368,9 @@ async def open_newsletter(
             entries=EntryStore(database),
             archive=Archive(database),
             subscribers=SubscriberStore(database),
-            ledger=Ledger(database, guard),
+            ledger=Ledger(database, guard, config.strike_policy),
             settings=settings,
-            evidence=EvidenceStore(database),
+            evidence=EvidenceStore(database, config.strike_policy),
             personal=PersonalStore(database),
             confirmations=ConfirmationStore(database),
             sessions=SessionStore(database),

@@ -1,64 +1,54 @@
-"""What follows from a report about a mail of ours. Pure.
+"""What follows from a report about a mail of ours, and when failures are enough. Pure.
 
 A report is evidence, too: whoever reports on a mail has had it, so an uncertain delivery is settled by it.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-
 from newsletter.deliver.ledger_rules import Event, move
 from newsletter.model.ledger import State
+from newsletter.model.mail import Blame, Weight
 from newsletter.model.reports import BounceAction, Report, ReportedRecipient, ReportKind
 
-HALF_LIFE = timedelta(days=14)
-MOST_SOFT = 4.0
-"""Above this score an address is suppressed: four failures at once, or five digests that fail day after day."""
+ABOUT_US = "about us"
+_COMMON = 0.1
+_FEWEST_IN_COMMON = 3
 
 
-def score_soft_bounces(times: Sequence[datetime], now: datetime) -> float:
-    """Return how much these soft failures weigh now: 1 each, half as much after 14 days, and so on."""
-    return sum((math.pow(0.5, max((now - at) / HALF_LIFE, 0.0)) for at in times), 0.0)
-
-
-def choose_action(
-    report: Report, address: str, state: State, soft_before: Sequence[datetime], now: datetime
-) -> BounceAction:
+def choose_action(report: Report, address: str, state: State) -> BounceAction:
     """Decide what follows from a report about a delivery to ``address`` that is in ``state``.
 
-    soft_before are the times of earlier soft failures of that address. Where the report names other recipients (the
-    mail was forwarded), the first one counts: it is our mail that failed.
+    Where the report names other recipients (the mail was forwarded), the first one counts: it is our mail that failed.
     """
     arrived = move(state, Event.REPORT)
     match report.kind:
         case ReportKind.COMPLAINT:
-            return BounceAction("left", arrived, suppress="complaint", leaves=True)
+            return BounceAction("left", arrived, Weight.GONE, "complaint", leaves=True)
         case ReportKind.UNSUBSCRIBE:
             return BounceAction("left", arrived, leaves=True)
-        case ReportKind.AUTO_REPLY | ReportKind.DELIVERED:
+        case ReportKind.AUTO_REPLY | ReportKind.DELIVERED | ReportKind.WISH:
             return BounceAction("settled" if arrived else "noted", arrived)
         case ReportKind.HARD | ReportKind.SOFT:
-            return _choose_failure(_pick(report, address), report, state, soft_before, now)
+            return _choose_failure(_pick(report, address), state)
     return BounceAction("ignored")
 
 
-def _choose_failure(
-    recipient: ReportedRecipient | None,
-    report: Report,
-    state: State,
-    soft_before: Sequence[datetime],
-    now: datetime,
-) -> BounceAction:
+def _choose_failure(recipient: ReportedRecipient | None, state: State) -> BounceAction:
     failed = move(state, Event.BOUNCE)
-    if recipient is not None and recipient.is_bad_address:
-        return BounceAction("suppressed", failed, suppress=f"bounced: {recipient.diagnostic}".strip())
-    if recipient is not None and not recipient.is_final:
+    if recipient is None:
+        return BounceAction("counted", failed, Weight.STRIKE, "a report that names nobody")
+    if not recipient.is_final:
         return BounceAction("noted", move(state, Event.REPORT))
-    if score_soft_bounces([*soft_before, now], now) > MOST_SOFT:
-        return BounceAction("suppressed", failed, suppress="mail to it has failed again and again")
-    return BounceAction("counted", failed)
+    what = {Blame.US: ABOUT_US, Blame.MESSAGE: "about the mail"}.get(recipient.blame, "failed")
+    if recipient.weight is Weight.STRIKE:
+        what = "counted"
+    return BounceAction(what, failed, recipient.weight, recipient.diagnostic or recipient.status)
+
+
+def is_common(failed: int, readers: int) -> bool:
+    """Tell whether so many of so many readers failed on one day that it was not about any of them: a filter, a
+    resolver, a relay. Such a day is no strike."""
+    return failed >= _FEWEST_IN_COMMON and failed > _COMMON * readers
 
 
 def _pick(report: Report, address: str) -> ReportedRecipient | None:

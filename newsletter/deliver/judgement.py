@@ -9,21 +9,11 @@ both say that the mailbox is gone. What nobody can read counts as a strike at mo
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
 from newsletter.deliver.judgement_words import Cause, find_cause, fold
-from newsletter.model.mail import SmtpReply, Weight
-
-
-class Blame(StrEnum):
-    """Who has to change something before such a mail is taken."""
-
-    RECIPIENT = "the recipient"
-    US = "us"
-    MESSAGE = "the message"
-    UNKNOWN = "unknown"
+from newsletter.model.mail import Blame, SmtpReply, Weight
 
 
 class Rule(NamedTuple):
@@ -110,6 +100,24 @@ class Judgement(NamedTuple):
     cause: Cause
     blame: Blame
     weight: Weight
+
+
+def write_table() -> str:
+    """Return the table as docs/operations.md shows it."""
+    lines = ["| cause | whose fault | codes | against the address |", "|---|---|---|---|"]
+    against = {
+        Weight.NONE: "nothing",
+        Weight.STRIKE: "a strike",
+        Weight.GONE: "suppressed, if code and words agree",
+    }
+    for cause, rule in RULES.items():
+        codes = (
+            ", ".join(f"`{pattern}`" for pattern, of in CODES if of is cause)
+            .replace("\\", "")
+            .replace("|", "/")
+        )
+        lines.append(f"| {cause} | {rule.blame} | {codes or '–'} | {against[rule.weight]} |")
+    return "\n".join(lines)
 
 
 @lru_cache(maxsize=1024)

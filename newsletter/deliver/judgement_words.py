@@ -359,8 +359,8 @@ _CLOSED = r"""
 |(?:계정|사용자|사서함|메일함|수신자).{0,8}(?:정지|비활성|휴면|잠금|잠겨|폐쇄|탈퇴|중지|사용할 ?수)
 """
 _GONE_ALONE = r"""
-no (?:mailbox|account|user|recipient|one|person|mail ?box)(?: here)? (?:by|with|of|under|named
-|at) |who are you looking for|user ?unknown
+no (?:mailbox|account|user|recipient|one|person|mail ?box)(?: here)? (?:by|with|of|under|named|at)[ ]
+|who are you looking for|user ?unknown
 |no such (?:user|person|recipient|mailbox|address|account|alias|local|name)|recip(?:ient)?notfound
 |resolver\.adr\.(?:recip|exrecip)|not our customer|unknown (?:or illegal|local|destination|address)
 |bad destination (?:mailbox|address)|not listed in .{0,40}(?:directory|address book)
@@ -371,8 +371,8 @@ no (?:mailbox|account|user|recipient|one|person|mail ?box)(?: here)? (?:by|with|
 |(?:is|are) not (?:a )?(?:valid|known|local|registered) (?:\w+ )?(?:user|address|recipient|mailbox)
 |(?:does(?: not|n't)|do(?: not|n't)) have (?:an?|any|such) (?:[a-z.]+ )?(?:account|mailbox|user)
 |is no longer (?:valid|available|with|in use|employed|on this)
-|(?:has|have) left (?:the|our) (?:company|organi[sz]ation)|no existe (?:el|la|ese|esa|ningún
-|tal) |nessun utente|aucun (?:utilisateur|destinataire|compte)
+|(?:has|have) left (?:the|our) (?:company|organi[sz]ation)|no existe (?:el|la|ese|esa|ningún|tal)[ ]
+|nessun utente|aucun (?:utilisateur|destinataire|compte)
 |kein(?:en?|em)? (?:solche\w+ )?(?:benutzer|empfänger|postfach|konto)|geen (?:gebruiker|postvak)
 |ingen (?:sådan )?(?:användare|bruger|bruker|mottagare)|nenhum usuário|usuário inexistente
 |brak (?:takiego )?(?:użytkownika|konta|skrzynki|adresata)|нет такого (?:пользовател|адрес|ящик|получател)
@@ -432,7 +432,7 @@ def _fold_pattern(patterns: str) -> str:
 
 def _near(nouns: str, *predicates: str, between: int = 40) -> str:
     """A noun with its predicate behind it in the same sentence, or right before it."""
-    noun, predicate = _fold_pattern(nouns), _any_of(*predicates)
+    noun, predicate = _fold_pattern(nouns), any_of(*predicates)
     return rf"(?:{noun})[^.;!?]{{0,{between}}}?(?:{predicate})|(?:{predicate})[^.:;,!?]{{0,12}}(?:{noun})"
 
 
@@ -441,7 +441,8 @@ def _after(nouns: str, predicates: str) -> str:
     return rf"(?:{_fold_pattern(nouns)})[^.;:,!?]{{0,30}}?(?:{_fold_pattern(predicates)})"
 
 
-def _any_of(*patterns: str) -> str:
+def any_of(*patterns: str) -> str:
+    """Return one pattern, folded as texts are, that fits what any of these fits."""
     return "|".join(_fold_pattern(pattern) for pattern in patterns)
 
 
@@ -452,24 +453,24 @@ def _compile(pattern: str) -> re2._Regexp:
 
 
 _ROWS = (
-    (Cause.UNWANTED, _any_of(_WISHES)),
+    (Cause.UNWANTED, any_of(_WISHES)),
     (Cause.SENDER, _near(_SENDERS, _UNKNOWN, _REFUSED)),
-    (Cause.SLOW, _any_of(_RECEIVES_TOO_MUCH)),
-    (Cause.FULL, _any_of(_STORAGE)),
-    (Cause.AUTHENTICATION, _any_of(_AUTHENTICATION)),
-    (Cause.HOST, _any_of(_LISTS), _near(_HOSTS, _UNKNOWN, _REFUSED)),
-    (Cause.SIZE, _any_of(_TOO_LARGE), _near(_MESSAGES, _LARGE)),
-    (Cause.ACCOUNT, _any_of(_LOGIN), _near(_SENDING, _TOO_MUCH, _USED_UP)),
-    (Cause.RATE, _any_of(_FAST), _near(_HOSTS, _TOO_MUCH, between=25)),
-    (Cause.CONTENT, _any_of(_SPAM, _FORM)),
-    (Cause.FULL, _any_of(_OVER_QUOTA), _near(_RECIPIENTS, _FULL)),
-    (Cause.SLOW, _any_of(_LATER)),
-    (Cause.GONE, _any_of(_GONE_ALONE, _NO_MAIL_HERE)),
-    (Cause.NO_HOST, _any_of(_DOMAIN_ALONE), _after(_DOMAINS, _UNKNOWN)),
+    (Cause.SLOW, any_of(_RECEIVES_TOO_MUCH)),
+    (Cause.FULL, any_of(_STORAGE)),
+    (Cause.AUTHENTICATION, any_of(_AUTHENTICATION)),
+    (Cause.HOST, any_of(_LISTS), _near(_HOSTS, _UNKNOWN, _REFUSED)),
+    (Cause.SIZE, any_of(_TOO_LARGE), _near(_MESSAGES, _LARGE)),
+    (Cause.ACCOUNT, any_of(_LOGIN), _near(_SENDING, _TOO_MUCH, _USED_UP)),
+    (Cause.RATE, any_of(_FAST), _near(_HOSTS, _TOO_MUCH, between=25)),
+    (Cause.CONTENT, any_of(_SPAM, _FORM)),
+    (Cause.FULL, any_of(_OVER_QUOTA), _near(_RECIPIENTS, _FULL)),
+    (Cause.SLOW, any_of(_LATER)),
+    (Cause.GONE, any_of(_GONE_ALONE, _NO_MAIL_HERE)),
+    (Cause.NO_HOST, any_of(_DOMAIN_ALONE), _after(_DOMAINS, _UNKNOWN)),
     (Cause.GONE, _near(_RECIPIENTS, _UNKNOWN)),
-    (Cause.DISABLED, _any_of(_CLOSED)),
-    (Cause.UNREACHABLE, _any_of(_DOWN)),
-    (Cause.POLICY, _any_of(_POLICY)),
+    (Cause.DISABLED, any_of(_CLOSED)),
+    (Cause.UNREACHABLE, any_of(_DOWN)),
+    (Cause.POLICY, any_of(_POLICY)),
 )
 _TABLE = tuple((cause, _compile("|".join(patterns))) for cause, *patterns in _ROWS)
 

@@ -9,8 +9,8 @@ import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from newsletter.deliver.judgement import Blame, judge_reply
-from newsletter.model.mail import Accepted, Deferred, Outcome, Rejected, Silence, SmtpReply, Uncertain
+from newsletter.deliver.judgement import judge_reply
+from newsletter.model.mail import Accepted, Blame, Deferred, Outcome, Rejected, Silence, SmtpReply, Uncertain
 
 FIRST_RETRY = timedelta(minutes=5)
 LONGEST_RETRY = timedelta(hours=4)

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from newsletter.deliver.judgement import Blame, judge_reply
+from newsletter.deliver.judgement import judge_reply
 from newsletter.deliver.judgement_words import Cause
 from newsletter.deliver.outcome import Answer, read_answer
 from newsletter.model.ledger import PauseKind, RelayPause
-from newsletter.model.mail import SmtpReply
+from newsletter.model.mail import Blame, SmtpReply
 
 FIRST_PAUSE = timedelta(minutes=1)
 STORM_PAUSE = timedelta(minutes=5)

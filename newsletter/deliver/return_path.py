@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import base64
 import hmac
+import itertools
 import re
 
 from newsletter.model.ledger import DeliveryId
 from newsletter.model.readers import EmailAddress
 from newsletter.signing import Secret
 
-_TOKEN = re.compile(r"([0-9a-f]{1,15})-([a-z2-7]{16})")
+_TOKEN = re.compile(r"(?<![0-9a-z])([0-9a-f]{1,15})-([a-z2-7]{16})(?![0-9a-z])")
+_MOST_TOKENS = 100
 
 
 def build_return_path(bounces: EmailAddress, delivery: DeliveryId, secret: Secret) -> EmailAddress:
@@ -23,16 +25,17 @@ def build_return_path(bounces: EmailAddress, delivery: DeliveryId, secret: Secre
     return EmailAddress(f"{local}+{delivery:x}-{_sign(delivery, secret)}@{domain}")
 
 
-def read_return_path(address: str, bounces: EmailAddress, secret: Secret) -> DeliveryId | None:
-    """Return the delivery whose return path this is; None for any other address, and for a forged one."""
-    local, _, domain = address.lower().rpartition("@")
-    own_local, _, own_domain = bounces.lower().rpartition("@")
-    before, _, token = local.rpartition("+")
-    found = _TOKEN.fullmatch(token)
-    if (before, domain) != (own_local, own_domain) or not found:
-        return None
-    delivery = DeliveryId(int(found[1], 16))
-    return delivery if hmac.compare_digest(found[2], _sign(delivery, secret)) else None
+def find_return_path(text: str, secret: Secret) -> DeliveryId | None:
+    """Return the delivery whose return path stands in a text; None where none does, or a forged one.
+
+    Only the token counts, which nobody can make up: gateways wrap the address in others (prvs=, SRS0=) and change its
+    domain.
+    """
+    for found in itertools.islice(_TOKEN.finditer(text.lower()), _MOST_TOKENS):
+        delivery = DeliveryId(int(found[1], 16))
+        if hmac.compare_digest(found[2], _sign(delivery, secret)):
+            return delivery
+    return None
 
 
 def _sign(delivery: DeliveryId, secret: Secret) -> str:

@@ -130,6 +130,15 @@ class Silence:
     relay: str = field(default="", compare=False)
 
 
+class Blame(StrEnum):
+    """Who has to change something before a mail like this one is taken."""
+
+    RECIPIENT = "the recipient"
+    US = "us"
+    MESSAGE = "the message"
+    UNKNOWN = "unknown"
+
+
 class Weight(StrEnum):
     """What a failure weighs against an address: nothing, a strike, or enough to mail it no more."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from newsletter.model.ledger import State
+from newsletter.model.mail import Blame, Weight
 
 
 class ReportKind(StrEnum):
@@ -15,6 +16,7 @@ class ReportKind(StrEnum):
 
     COMPLAINT = "complaint"
     UNSUBSCRIBE = "unsubscribe"
+    WISH = "wish"  # it sounds like one to leave
     HARD = "hard"
     SOFT = "soft"
     DELIVERED = "delivered"
@@ -26,15 +28,16 @@ class ReportKind(StrEnum):
 class ReportedRecipient:
     """What a report says of one address. status is an enhanced code or empty; diagnostic is one line.
 
-    kind is hard where the failure is permanent, as the report itself says; is_bad_address: the address is why, so
-    that it should not be mailed again. is_final: no further attempt is made.
+    kind is hard where the failure is permanent, as the report itself says; blame and weight: whose fault it is, and
+    what it weighs against the address. is_final: no further attempt is made.
     """
 
     address: str
     kind: ReportKind
     status: str = ""
     diagnostic: str = ""
-    is_bad_address: bool = False
+    blame: Blame = Blame.UNKNOWN
+    weight: Weight = Weight.NONE
     is_final: bool = True
 
 
@@ -42,15 +45,17 @@ class ReportedRecipient:
 class Report:
     """A mail about our mail. recipients may be empty where nobody is named.
 
-    message_id is that of the mail that it is about, empty where it is not told. returned_to are the addresses at
-    which the report arrived. is_standard: it follows RFC 3464 or RFC 5965.
+    message_ids are those that the mail that it is about may have. proofs are texts in which a signed token of ours may
+    stand, the likeliest first; they are not checked yet. sender is who says that they wrote it. is_standard: it follows
+    RFC 3464 or RFC 5965.
     """
 
     kind: ReportKind
     recipients: tuple[ReportedRecipient, ...] = ()
-    message_id: str = ""
-    returned_to: tuple[str, ...] = ()
+    message_ids: tuple[str, ...] = ()
+    proofs: tuple[str, ...] = field(default=(), repr=False)
     subject: str = ""
+    sender: str = ""
     is_standard: bool = False
 
 
@@ -69,11 +74,25 @@ class SetAside:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class StrikePolicy:
+    """When mail to an address ends: after failures on so many different days within a time; at once where it is gone
+    for sure, unless that counts as one of them, too."""
+
+    strikes: int = 5
+    within: timedelta = timedelta(days=30)
+    hard: Literal["suppress", "strike"] = "suppress"
+
+
+DEFAULT_POLICY = StrikePolicy()
+
+
 class BounceAction(NamedTuple):
-    """What to do: the delivery's new state (None: as it is), why to suppress the address or "", and whether its
-    reader leaves. what is one word for the record."""
+    """What to do: the delivery's new state (None: as it is), what the failure weighs against the address and why, and
+    whether its reader leaves. what is one word or two for the record."""
 
     what: str
     state: State | None = None
-    suppress: str = ""
+    weight: Weight = Weight.NONE
+    why: str = ""
     leaves: bool = False

@@ -15,7 +15,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 from urllib.parse import quote, urlsplit
 
 from pydantic import (
@@ -35,6 +35,7 @@ from newsletter.errors import AddressError, ConfigError, Problem
 from newsletter.model.ledger import Kind, OnUncertain, QuietDay
 from newsletter.model.mail import Identity
 from newsletter.model.readers import EmailAddress
+from newsletter.model.reports import DEFAULT_POLICY, StrikePolicy
 from newsletter.model.servers import (
     Auth,
     ImapConfig,
@@ -539,6 +540,9 @@ class BounceSettings(Section):
     maildir: FilePath | None = None
     imap: ImapSettings | None = None
     tagged: Annotated[bool, BeforeValidator(_parse_switch)] = True
+    strikes: Annotated[int, Field(ge=1, le=100)] = DEFAULT_POLICY.strikes
+    within: Duration = DEFAULT_POLICY.within
+    hard: Literal["suppress", "strike"] = DEFAULT_POLICY.hard
 
     @model_validator(mode="after")
     def _has_one_place(self) -> BounceSettings:
@@ -700,6 +704,12 @@ class Config(Section):
     def folder(self) -> Path:
         """The folder that relative paths are laid on."""
         return self._file.parent
+
+    @property
+    def strike_policy(self) -> StrikePolicy:
+        """When mail to an address that fails ends."""
+        of = self.bounces
+        return StrikePolicy(of.strikes, of.within, of.hard) if of else DEFAULT_POLICY
 
     @property
     def source_list(self) -> tuple[Source, ...]:

@@ -30,6 +30,7 @@ from newsletter.storage.tables import (
     delivery_entries,
     sessions,
     settings,
+    strikes,
 )
 from newsletter.storage.tables import subscribers as readers
 
@@ -106,6 +107,7 @@ def erase_person(connection: Connection, subscriber: SubscriberId) -> bool:
         .where(or_(bounces.c.delivery.in_(rows), bounces.c.address == address))
         .values(address="", diagnostic="")
     )
+    connection.execute(delete(strikes).where(or_(strikes.c.delivery.in_(rows), strikes.c.address == address)))
     connection.execute(delete(consents).where(consents.c.subscriber == subscriber))
     connection.execute(
         delete(confirmations).where(

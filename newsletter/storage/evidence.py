@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from newsletter.deliver.bounce_policy import HALF_LIFE
+from newsletter.deliver.bounce_policy import choose_action
 from newsletter.model.ledger import DeliveryId, State
 from newsletter.model.readers import SubscriberId
-from newsletter.model.reports import BounceAction, Report, ReportKind, SetAside
-from newsletter.storage.engine import Store, insert_or_ignore, reading, writing
+from newsletter.model.reports import DEFAULT_POLICY, BounceAction, Report, ReportKind, SetAside, StrikePolicy
+from newsletter.storage.engine import Database, Store, insert_or_ignore, reading, writing
 from newsletter.storage.ledger.moves import uncount
-from newsletter.storage.ledger.recording import suppress
 from newsletter.storage.subscriptions import leave_reader
+from newsletter.storage.suppressions import suppress, weigh_failure
 from newsletter.storage.tables import bounces, deliveries, subscribers
-
-Choose = Callable[[str, State, Sequence[datetime]], BounceAction]
-"""(address, state of the delivery, earlier soft failures of the address) → what follows."""
-
 
 _SET_ASIDE = "set aside"
 
 
 class EvidenceStore(Store):
-    """What came back: the reports about our mails."""
+    """What came back: the reports about our mails. policy says when failures are enough."""
+
+    def __init__(self, database: Database, policy: StrikePolicy = DEFAULT_POLICY) -> None:
+        super().__init__(database)
+        self._policy = policy
 
     @reading
-    def find_by_message_id(self, connection: Connection, message_id: str) -> DeliveryId | None:
-        """Return the delivery of the mail with this Message-ID."""
-        found = connection.scalar(select(deliveries.c.id).where(deliveries.c.message_id == message_id))
+    def find_by_message_ids(self, connection: Connection, message_ids: Sequence[str]) -> DeliveryId | None:
+        """Return the delivery of the mail with the first of these Message-IDs that is one of ours."""
+        found = connection.execute(
+            select(deliveries.c.message_id, deliveries.c.id).where(deliveries.c.message_id.in_(message_ids))
+        )
+        ours = {row.message_id: DeliveryId(row.id) for row in found}
+        return next((ours[one] for one in message_ids if one in ours), None)
+
+    @reading
+    def find_last_mail(self, connection: Connection, reader: SubscriberId) -> DeliveryId | None:
+        """Return the delivery of the last mail that went out to a reader."""
+        found = connection.scalar(
+            select(deliveries.c.id)
+            .where(deliveries.c.recipient == reader, deliveries.c.content_hash.is_not(None))
+            .order_by(deliveries.c.slot_at.desc(), deliveries.c.id.desc())
+            .limit(1)
+        )
         return DeliveryId(found) if found is not None else None
 
     @writing
@@ -41,7 +55,6 @@ class EvidenceStore(Store):
         report_hash: str,
         report: Report,
         delivery: DeliveryId | None,
-        choose: Choose,
         now: datetime,
     ) -> BounceAction | None:
         """Write a report down and do what follows from it; None where it was known already.
@@ -62,12 +75,38 @@ class EvidenceStore(Store):
             _insert(connection, report_hash, report.kind, "ignored", now, **noted)
             return BounceAction("ignored")
         address = row.address or row.current
-        action = choose(address, State(row.state), _load_soft(connection, address, now))
-        _follow(connection, action, row, address, report, now)
+        action = choose_action(report, address, State(row.state))
+        if self._follow(connection, action, row, address, report, now):
+            action = action._replace(what="suppressed")
         _insert(
             connection, report_hash, report.kind, action.what, now, delivery=row.id, address=address, **noted
         )
         return action
+
+    def _follow(
+        self,
+        connection: Connection,
+        action: BounceAction,
+        row: Row[Any],
+        address: str,
+        report: Report,
+        now: datetime,
+    ) -> bool:
+        """Do what follows from a report about a delivery, whose row this is; return whether failures are enough now."""
+        if action.state is not None:
+            connection.execute(
+                update(deliveries)
+                .where(deliveries.c.id == row.id)
+                .values(state=action.state, last_reply=_say(report))
+            )
+            if action.state is State.REJECTED:
+                uncount(connection, [row])
+        if action.leaves:
+            leave_reader(connection, row.recipient, now, str(report.kind))
+        if report.kind is ReportKind.COMPLAINT:
+            suppress(connection, address, action.why, now, is_complaint=True)
+            return False
+        return weigh_failure(connection, address, action.weight, action.why, row.id, self._policy, now)
 
     @writing
     def note_leave(
@@ -115,38 +154,6 @@ def _insert(
         report_hash=report_hash, kind=kind, action=action, at=now, **row
     )
     return connection.scalar(inserting.returning(bounces.c.id)) is not None
-
-
-def _follow(
-    connection: Connection, action: BounceAction, row: Row[Any], address: str, report: Report, now: datetime
-) -> None:
-    """Do what follows from a report about a delivery, whose row this is."""
-    if action.state is not None:
-        connection.execute(
-            update(deliveries)
-            .where(deliveries.c.id == row.id)
-            .values(state=action.state, last_reply=_say(report))
-        )
-        if action.state is State.REJECTED:
-            uncount(connection, [row])
-    if action.suppress:
-        is_complaint = report.kind is ReportKind.COMPLAINT
-        suppress(connection, address, action.suppress, now, is_complaint=is_complaint)
-    if action.leaves:
-        leave_reader(connection, row.recipient, now, str(report.kind))
-
-
-def _load_soft(connection: Connection, address: str, now: datetime) -> list[datetime]:
-    """Return when mail to this address failed without the address being to blame, as far as it still weighs."""
-    return list(
-        connection.scalars(
-            select(bounces.c.at).where(
-                bounces.c.address == address,
-                bounces.c.action == "counted",
-                bounces.c.at > now - 8 * HALF_LIFE,
-            )
-        )
-    )
 
 
 def _say(report: Report) -> str:

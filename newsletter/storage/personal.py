@@ -31,6 +31,7 @@ from newsletter.storage.tables import (
     delivery_entries,
     entries,
     sessions,
+    strikes,
     suppressions,
 )
 from newsletter.storage.tables import subscribers as readers
@@ -131,6 +132,7 @@ class PersonalStore(Store):
             ),
             "mails": _load_mails(connection, reader, address),
             "reports": load(select(bounces).where(about_me).order_by(bounces.c.at, bounces.c.id)),
+            "strikes": load(select(strikes).where(strikes.c.address == address).order_by(strikes.c.day)),
             "suppressions": load(
                 select(suppressions).where(suppressions.c.address == address).order_by(suppressions.c.id)
             ),

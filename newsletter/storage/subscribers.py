@@ -36,6 +36,7 @@ from newsletter.storage.subscriptions import (
     read_subscriber,
     write_readers,
 )
+from newsletter.storage.suppressions import forget_strikes
 from newsletter.storage.tables import subscribers as readers
 from newsletter.storage.tables import suppressions
 
@@ -262,5 +263,6 @@ def lift_suppression(
     which = [suppressions.c.address == address, suppressions.c.lifted_at.is_(None)]
     if not even_complaints:
         which.append(suppressions.c.is_complaint.is_(False))
+    forget_strikes(connection, address)
     lifted = connection.execute(update(suppressions).where(*which).values(lifted_at=now, lifted_why=why))
     return lifted.rowcount > 0

@@ -422,6 +422,21 @@ bounces = Table(
     Index("ix_bounces_at", "at"),
 )
 
+# Failures that count against an address: at most one a day, and one for each mail.
+strikes = Table(
+    "strikes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("address", AddressText, nullable=False),
+    Column("domain", CleanText, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("delivery", ForeignKey("deliveries.id")),
+    Column("why", CleanText, nullable=False),
+    UniqueConstraint("address", "day"),
+    UniqueConstraint("delivery"),
+    Index("ix_strikes_day_domain", "day", "domain"),
+)
+
 # How many messages a relay has been given on a day (UTC); what was reserved and not used is given back.
 relay_days = Table(
     "relay_days",

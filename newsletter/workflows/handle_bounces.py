@@ -20,14 +20,13 @@ from datetime import datetime
 import structlog
 
 from newsletter.deliver.bounce import parse_report
-from newsletter.deliver.bounce_policy import choose_action
-from newsletter.deliver.return_path import read_return_path
+from newsletter.deliver.return_path import find_return_path
 from newsletter.errors import MailerError, StoreError
 from newsletter.model.ledger import DeliveryId
-from newsletter.model.readers import EmailAddress, SubscriberId
+from newsletter.model.readers import SubscriberId
 from newsletter.model.reports import Report, ReportKind, Unreadable
 from newsletter.ports import Clock, Inbox
-from newsletter.signing import Purpose, Secret, check_token
+from newsletter.signing import Purpose, Secret, find_token
 from newsletter.storage import EvidenceStore
 from newsletter.tracebacks import word_failure
 
@@ -52,7 +51,7 @@ class IncomingReport:
 
 
 async def handle_bounces(
-    inbox: Inbox, evidence: EvidenceStore, bounce_address: EmailAddress, secret: Secret, clock: Clock
+    inbox: Inbox, evidence: EvidenceStore, secret: Secret, clock: Clock
 ) -> IncomingReport:
     """Read all new mail of an inbox; return what that led to.
 
@@ -65,7 +64,7 @@ async def handle_bounces(
             if isinstance(message, Unreadable):
                 why = message.why
             else:
-                what = await _handle(name, message, evidence, bounce_address, secret, clock.now())
+                what = await _handle(name, message, evidence, secret, clock.now())
         except Exception as error:
             if isinstance(error, StoreError) and not error.is_refusal:
                 raise
@@ -106,7 +105,6 @@ async def _handle(
     name: str,
     message: bytes,
     evidence: EvidenceStore,
-    bounce_address: EmailAddress,
     secret: Secret,
     now: datetime,
 ) -> str:
@@ -114,21 +112,15 @@ async def _handle(
     # In a thread, since some take long to read and mails go out meanwhile.
     report = await asyncio.to_thread(parse_report, message)
     report_hash = hashlib.sha256(message).hexdigest()
-    leaver = find_leaver(report, secret)
+    leaver = find_token(report.subject, Purpose.LEAVE, secret)
     if leaver is not None:
-        action = await evidence.note_leave(report_hash, report, leaver, now)
+        action = await evidence.note_leave(report_hash, report, SubscriberId(leaver), now)
         return KNOWN if action is None else action.what
-    delivery = await _find_delivery(report, evidence, bounce_address, secret)
-    action = await evidence.note(
-        report_hash,
-        report,
-        delivery,
-        lambda address, state, soft: choose_action(report, address, state, soft, now),
-        now,
-    )
+    delivery = await _find_delivery(report, evidence, secret)
+    action = await evidence.note(report_hash, report, delivery, now)
     if action is None:
         return KNOWN
-    if delivery is None and report.kind is ReportKind.UNSUBSCRIBE:
+    if delivery is None and report.kind in (ReportKind.UNSUBSCRIBE, ReportKind.WISH):
         log.warning("somebody asks to unsubscribe without proof of identity: please check", message=name)
         return "unsubscribe request without proof"
     if delivery is None and report.kind is not ReportKind.NONE:
@@ -136,22 +128,19 @@ async def _handle(
     return action.what
 
 
-def find_leaver(report: Report, secret: Secret) -> SubscriberId | None:
-    """Return the reader whose own leave link wrote this mail; None for all other mail, and for a forged token."""
-    if report.kind is not ReportKind.UNSUBSCRIBE:
+async def _find_delivery(report: Report, evidence: EvidenceStore, secret: Secret) -> DeliveryId | None:
+    """Return the delivery that a mail is about, by whatever in it is signed by us, wherever it stands."""
+    if report.kind is ReportKind.NONE:
         return None
-    for word in report.subject.lower().split():
-        number = check_token(word, Purpose.LEAVE, secret)
-        if number is not None:
-            return SubscriberId(number)
-    return None
-
-
-async def _find_delivery(
-    report: Report, evidence: EvidenceStore, bounce_address: EmailAddress, secret: Secret
-) -> DeliveryId | None:
-    for address in report.returned_to:
-        delivery = read_return_path(address, bounce_address, secret)
+    for text in report.proofs:
+        delivery = find_return_path(text, secret)
         if delivery is not None:
             return delivery
-    return await evidence.find_by_message_id(report.message_id) if report.message_id else None
+    delivery = await evidence.find_by_message_ids(report.message_ids)
+    if delivery is not None:
+        return delivery
+    for text in report.proofs:
+        reader = find_token(text, Purpose.LEAVE, secret)
+        if reader is not None:
+            return await evidence.find_last_mail(SubscriberId(reader))
+    return None

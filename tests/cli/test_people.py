@@ -15,7 +15,7 @@ from newsletter.errors import ConfigError
 from newsletter.model.ledger import DeliveryFilter, Kind
 from newsletter.model.readers import Consent, EmailAddress, Subscriber
 from newsletter.settings.config import Config
-from newsletter.storage.ledger.recording import suppress
+from newsletter.storage.suppressions import suppress
 from newsletter.wiring import open_newsletter
 from tests.support.builders import at, make_subscriber
 from tests.support.given import put_readers

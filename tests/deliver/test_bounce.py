@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.deliver.bounce import blames_address, parse_report
+from newsletter.deliver.bounce import judge_report, parse_report
+from newsletter.model.mail import Blame, Weight
 from newsletter.model.reports import ReportKind
 from newsletter.text import clean_text
 from tests.support.reports import make_delivery_report, make_mail
@@ -25,34 +26,32 @@ def test_a_delivery_report_names_recipient_code_and_the_mail_that_it_is_about() 
 
     (recipient,) = report.recipients
     assert (report.kind, report.is_standard) == (ReportKind.HARD, True)
-    assert (recipient.address, recipient.status, recipient.is_bad_address) == (
-        "ada@example.org",
-        "5.1.1",
-        True,
-    )
-    assert report.message_id == "<original@news.example.org>"
-    assert "bounces+token@news.example.org" in report.returned_to
+    assert (recipient.address, recipient.status) == ("ada@example.org", "5.1.1")
+    assert (recipient.blame, recipient.weight) == (Blame.RECIPIENT, Weight.GONE)
+    assert report.message_ids == ("<original@news.example.org>",)
+    assert report.proofs[0] == "bounces+token@news.example.org"
 
 
 @pytest.mark.parametrize(
-    ("action", "status", "said", "kind", "is_bad"),
+    ("action", "status", "said", "kind", "weight"),
     [
-        ("failed", "5.1.1", "550 5.1.1 user unknown", ReportKind.HARD, True),
-        ("failed", "5.0.0", "550 5.1.10 recipient not found", ReportKind.HARD, True),
-        ("failed", "5.0.0", "550 no such user here", ReportKind.HARD, True),
-        ("failed", "5.4.4", "host or domain name not found", ReportKind.HARD, True),
-        ("failed", "5.2.2", "552 5.2.2 mailbox full", ReportKind.HARD, False),
-        ("failed", "5.7.1", "550 5.7.1 blocked, looks like spam", ReportKind.HARD, False),
-        ("failed", "5.3.4", "552 5.3.4 message too large", ReportKind.HARD, False),
-        ("failed", "4.4.7", "delivery time expired", ReportKind.SOFT, False),
-        ("failed", "", "451 try again later", ReportKind.SOFT, False),
-        ("delayed", "4.4.1", "connection timed out", ReportKind.SOFT, False),
-        ("delivered", "2.1.5", "250 ok", ReportKind.DELIVERED, False),
-        ("relayed", "2.0.0", "250 ok", ReportKind.DELIVERED, False),
+        ("failed", "5.1.1", "550 5.1.1 user unknown", ReportKind.HARD, Weight.GONE),
+        ("failed", "5.0.0", "550 5.1.10 recipient not found", ReportKind.HARD, Weight.GONE),
+        ("failed", "5.0.0", "550 no such user here", ReportKind.HARD, Weight.GONE),
+        ("failed", "5.1.1", "", ReportKind.HARD, Weight.STRIKE),
+        ("failed", "5.4.4", "host or domain name not found", ReportKind.HARD, Weight.STRIKE),
+        ("failed", "5.2.2", "552 5.2.2 mailbox full", ReportKind.HARD, Weight.NONE),
+        ("failed", "5.7.1", "550 5.7.1 blocked, looks like spam", ReportKind.HARD, Weight.NONE),
+        ("failed", "5.3.4", "552 5.3.4 message too large", ReportKind.HARD, Weight.NONE),
+        ("failed", "4.4.7", "delivery time expired", ReportKind.SOFT, Weight.STRIKE),
+        ("failed", "", "451 try again later", ReportKind.SOFT, Weight.NONE),
+        ("delayed", "4.4.1", "connection timed out", ReportKind.SOFT, Weight.NONE),
+        ("delivered", "2.1.5", "250 ok", ReportKind.DELIVERED, Weight.NONE),
+        ("relayed", "2.0.0", "250 ok", ReportKind.DELIVERED, Weight.NONE),
     ],
 )
 def test_what_a_delivery_report_means(
-    action: str, status: str, said: str, kind: ReportKind, is_bad: bool
+    action: str, status: str, said: str, kind: ReportKind, weight: Weight
 ) -> None:
     report = parse_report(
         make_delivery_report(
@@ -64,7 +63,7 @@ def test_what_a_delivery_report_means(
     )
 
     (recipient,) = report.recipients
-    assert (report.kind, recipient.is_bad_address) == (kind, is_bad)
+    assert (report.kind, recipient.weight) == (kind, weight)
     assert recipient.is_final is (action != "delayed")
 
 
@@ -112,7 +111,7 @@ def test_a_feedback_report_is_a_complaint_unless_it_is_about_something_else(
     assert report.kind is kind
     if kind is ReportKind.COMPLAINT:
         assert [one.address for one in report.recipients] == ["ada@example.org"]
-        assert report.message_id == "<original@news.example.org>"
+        assert report.message_ids == ("<original@news.example.org>",)
 
 
 @pytest.mark.parametrize(
@@ -170,9 +169,10 @@ def test_a_mail_that_asks_to_leave_is_told_apart() -> None:
     )
 
 
-def test_in_doubt_the_address_is_not_blamed() -> None:
-    assert not blames_address("", "something went wrong")
-    assert not blames_address("5.7.1", "550 5.7.1 user unknown or rejected as spam by policy")
+def test_in_doubt_nothing_is_final() -> None:
+    assert judge_report("", "something went wrong").weight is Weight.STRIKE
+    said = judge_report("5.7.1", "550 5.7.1 user unknown or rejected as spam by policy")
+    assert said.weight is not Weight.GONE
 
 
 @given(st.binary(max_size=3000))
@@ -217,9 +217,9 @@ def test_nothing_that_a_report_says_holds_a_control_character(bad: str) -> None:
 
     report = parse_report(mail)
 
-    said = [report.message_id, report.subject]
+    said = [*report.message_ids, report.subject, *report.proofs[1:2]]
     for one in report.recipients:
         said += [one.address, one.status, one.diagnostic]
-    assert report.message_id.startswith("<ab")
+    assert report.message_ids[0].startswith("<ab")
     assert report.recipients
     assert all(clean_text(text) == text for text in said)

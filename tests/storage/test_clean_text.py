@@ -152,4 +152,4 @@ async def test_a_reason_and_a_report_are_kept_whatever_they_say(
     assert await store.load_hold() == Hold(HoldKind.MANUAL, kept)
     assert await store.load_pauses() == {"1": pause._replace(why=kept)}
     assert [failure.error for failure in await store.load_step_failures()] == [kept]
-    assert await EvidenceStore(database).find_by_message_id(f"<{said}@mx.example.org>") is None
+    assert await EvidenceStore(database).find_by_message_ids([f"<{said}@mx.example.org>"]) is None

@@ -27,7 +27,7 @@ from newsletter.storage import (
     SubscriberStore,
     engine,
 )
-from newsletter.storage.ledger.recording import suppress
+from newsletter.storage.suppressions import suppress
 from newsletter.storage.tables import consents
 from tests.support.builders import make_subscriber
 from tests.support.given import (

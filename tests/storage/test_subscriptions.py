@@ -33,7 +33,7 @@ from newsletter.model.ledger import Kind, QueuedNotice
 from newsletter.model.mail import Notice
 from newsletter.model.readers import Consent, ConsentMove, Lift, Refusal, Refused, Status, Subscriber
 from newsletter.storage import Database, Ledger, SubscriberStore, open_database
-from newsletter.storage.ledger.recording import suppress
+from newsletter.storage.suppressions import suppress
 from tests.support.builders import make_subscriber
 from tests.support.examples import examples
 from tests.support.given import NOW, given_reader, put_readers, reload

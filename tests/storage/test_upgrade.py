@@ -217,7 +217,7 @@ async def test_facts_of_0_1_are_known(old: Database) -> None:
         StepFailure(StepName.COLLECTING, NOW - HOUR, 3, NOW, "the disk is full", True)
     ]
     assert await SessionStore(old).load("d" * 64, NOW) == "operator@example.org"
-    assert await EvidenceStore(old).find_by_message_id("<accepted@news.example.org>") is not None
+    assert await EvidenceStore(old).find_by_message_ids(["<accepted@news.example.org>"]) is not None
 
 
 @pytest.mark.parametrize("version", ["0001", "0008"])

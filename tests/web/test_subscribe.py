@@ -24,7 +24,7 @@ from newsletter.model.ledger import Kind
 from newsletter.model.readers import Asked, Consent, EmailAddress
 from newsletter.model.servers import RelayConfig
 from newsletter.signing import Purpose, Secret, build_token
-from newsletter.storage.ledger.recording import suppress
+from newsletter.storage.suppressions import suppress
 from newsletter.web.app import build_app
 from newsletter.web.form_age import build_form_token
 from newsletter.web.pages.subscribe import ANSWER_AFTER_S, TRAP, open_desk

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from newsletter.deliver.inbox import MaildirInbox
 from newsletter.deliver.maildir import file_message, make_maildir
-from newsletter.deliver.return_path import build_return_path, read_return_path
+from newsletter.deliver.return_path import build_return_path, find_return_path
 from newsletter.errors import StoreError
 from newsletter.model.ledger import DeliveryId, State
 from newsletter.model.readers import Consent, EmailAddress
@@ -28,6 +28,7 @@ from tests.support.reports import make_delivery_report, make_mail
 from tests.support.statements import execute
 
 SECRET = Secret(b"s" * 32)
+GONE = ("Action: failed", "Status: 5.1.1", "Diagnostic-Code: smtp; 550 5.1.1 User unknown")
 BOUNCES = EmailAddress("bounces@news.example.org")
 
 
@@ -39,7 +40,7 @@ async def come_back(office: Office, *mails: bytes) -> dict[str, int]:
         file_message(folder, mail)
     secret = await office.newsletter.settings.load_secret()
     inbox = MaildirInbox(folder)
-    report = await handle_bounces(inbox, office.newsletter.evidence, BOUNCES, secret, office.clock)
+    report = await handle_bounces(inbox, office.newsletter.evidence, secret, office.clock)
     assert not list((folder / "new").iterdir()), "what is done is marked as done"
     return dict(report.done)
 
@@ -63,9 +64,7 @@ async def given_sent(office: Office, *addresses: str) -> None:
 async def test_an_unknown_address_is_suppressed_and_its_papers_wait(office: Office) -> None:
     await given_sent(office, "ada@example.org", "bo@example.org")
 
-    done = await come_back(
-        office, await report_on(office, "ada@example.org", "Action: failed", "Status: 5.1.1")
-    )
+    done = await come_back(office, await report_on(office, "ada@example.org", *GONE))
 
     assert done == {"suppressed": 1}
     assert await office.states() == {"ada@example.org": State.REJECTED, "bo@example.org": State.ACCEPTED}
@@ -86,13 +85,12 @@ async def test_the_same_report_counts_once(office: Office) -> None:
     "forge",
     [
         lambda report: report.replace(b"bounces+", b"bounces+f"),
-        lambda report: report.replace(b"@news.example.org\n", b"@other.example.org\n", 1),
         lambda report: report.replace(b"bounces+", b"bounces"),
     ],
 )
 async def test_a_forged_bounce_changes_nothing(office: Office, forge: Callable[[bytes], bytes]) -> None:
     await given_sent(office, "ada@example.org")
-    report = await report_on(office, "ada@example.org", "Action: failed", "Status: 5.1.1")
+    report = await report_on(office, "ada@example.org", *GONE)
 
     assert await come_back(office, forge(report)) == {"ignored": 1}
     assert await office.states() == {"ada@example.org": State.ACCEPTED}
@@ -102,9 +100,7 @@ async def test_a_forged_bounce_changes_nothing(office: Office, forge: Callable[[
 async def test_our_message_id_names_a_mail_as_well(office: Office) -> None:
     await given_sent(office, "ada@example.org")
     message_id = message_from_bytes(office.sink.messages[0].content)["Message-ID"]
-    report = make_delivery_report(
-        "Final-Recipient: rfc822; ada@example.org", "Action: failed", "Status: 5.1.1"
-    )
+    report = make_delivery_report("Final-Recipient: rfc822; ada@example.org", *GONE)
 
     done = await come_back(office, report.replace(b"<original@news.example.org>", message_id.encode()))
 
@@ -196,7 +192,7 @@ async def test_a_vacation_does_no_harm(office: Office) -> None:
     [
         (("Action: delivered", "Status: 2.0.0"), State.ACCEPTED),
         (("Action: delayed", "Status: 4.4.1"), State.ACCEPTED),
-        (("Action: failed", "Status: 5.1.1"), State.REJECTED),
+        (GONE, State.REJECTED),
     ],
 )
 async def test_a_report_settles_an_uncertain_mail(
@@ -213,28 +209,41 @@ async def test_a_report_settles_an_uncertain_mail(
     assert await office.states() == {"dropafterdot-ada@example.org": state}
 
 
-async def test_failures_that_pass_suppress_only_when_they_go_on(office: Office) -> None:
-    await given_sent(office, "ada@example.org")
-    fields = ("Action: failed", "Status: 5.2.2", "Diagnostic-Code: smtp; 552 5.2.2 mailbox full")
-    report = await report_on(office, "ada@example.org", *fields)
+ODD = "Diagnostic-Code: smtp; 550 the frobnicator says no"
 
-    for day in range(4):
+
+async def fail_daily(office: Office, address: str, said: str, days: int) -> list[dict[str, int]]:
+    """Send this reader a digest on so many days, and let a report about each come back."""
+    done = []
+    await office.join(address)
+    for day in range(days):
+        await office.collect()
         office.clock.at = MORNING + timedelta(days=day)
-        done = await come_back(office, report + b"\nday %d\n" % day)
+        await office.send()
+        mail = office.sink.messages[-1]
+        message_id = message_from_bytes(mail.content)["Message-ID"]
+        report = make_delivery_report(
+            f"Final-Recipient: rfc822; {address}", "Action: failed", "Status: 5.0.0", said
+        ).replace(b"<original@news.example.org>", message_id.encode())
+        done.append(await come_back(office, report))
+    return done
 
-    assert done == {"counted": 1}
-    office.clock.at += timedelta(days=1)
-    assert await come_back(office, report + b"\nonce more\n") == {"suppressed": 1}
+
+async def suppressed(office: Office, *addresses: str) -> set[str]:
+    return set(await office.newsletter.subscribers.load_suppressed(list(map(EmailAddress, addresses))))
 
 
 def test_a_return_path_holds_its_delivery_and_cannot_be_made_up() -> None:
     path = build_return_path(BOUNCES, DeliveryId(4711), SECRET)
 
     assert path.startswith("bounces+")
-    assert read_return_path(path.upper(), BOUNCES, SECRET) == 4711
-    assert read_return_path(path, BOUNCES, Secret(b"x" * 32)) is None
-    assert read_return_path(path.replace("+1267", "+1268"), BOUNCES, SECRET) is None
-    assert read_return_path(BOUNCES, BOUNCES, SECRET) is None
+    assert find_return_path(path.upper(), SECRET) == 4711
+    assert find_return_path(path, Secret(b"x" * 32)) is None
+    assert find_return_path(path.replace("+1267", "+1268"), SECRET) is None
+    assert find_return_path(BOUNCES, SECRET) is None
+    local, _, domain = path.partition("@")
+    for wrapped in (f"prvs=0412ab34cd={path}", f"SRS0=Hq7z=K4={domain}={local}@relay.example.org"):
+        assert find_return_path(f"To: <{wrapped}>", SECRET) == 4711
     assert len(path.partition("@")[0]) <= 64
 
 
@@ -249,8 +258,60 @@ async def test_each_mail_goes_out_under_its_own_return_path(office: Office) -> N
         await tagged.send_pending()
 
     rows = await office.rows()
-    named = {one.rcpt_to: read_return_path(one.mail_from, BOUNCES, SECRET) for one in office.sink.messages}
+    named = {one.rcpt_to: find_return_path(one.mail_from, SECRET) for one in office.sink.messages}
     assert named == {address: row.id for address, row in rows.items()}
+
+
+async def test_doubtful_failures_end_mail_to_an_address_on_the_fifth_day(office: Office) -> None:
+    done = await fail_daily(office, "ada@example.org", ODD, days=5)
+
+    assert done == [{"counted": 1}] * 4 + [{"suppressed": 1}]
+    assert await suppressed(office, "ada@example.org")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Diagnostic-Code: smtp; 552 5.2.2 mailbox full",
+        "Diagnostic-Code: smtp; 550 5.1.8 Sender address rejected: Domain not found",
+        "Diagnostic-Code: smtp; 554 5.7.1 content of the message rejected",
+    ],
+)
+async def test_a_full_mailbox_and_what_is_about_us_or_the_mail_never_end_mail_to_an_address(
+    office: Office, said: str
+) -> None:
+    done = await fail_daily(office, "ada@example.org", said, days=7)
+
+    assert "suppressed" not in str(done)
+    assert not await suppressed(office, "ada@example.org")
+
+
+async def test_six_reports_about_one_mail_are_one_strike(office: Office) -> None:
+    await given_sent(office, "ada@example.org")
+    report = await report_on(office, "ada@example.org", "Action: failed", "Status: 5.0.0", ODD)
+
+    for day in range(6):
+        office.clock.at = MORNING + timedelta(days=day)
+        assert await come_back(office, report + b"\ncopy %d\n" % day) == {"counted": 1}
+
+    assert not await suppressed(office, "ada@example.org")
+
+
+async def test_a_day_on_which_many_fail_is_no_strike(office: Office) -> None:
+    readers = [f"r{n}@example.org" for n in range(4)]
+    await office.join(*readers)
+    for day in range(8):
+        await office.collect()
+        office.clock.at = MORNING + timedelta(days=day)
+        before = len(office.sink.messages)
+        await office.send()
+        for mail in office.sink.messages[before:]:
+            message_id = message_from_bytes(mail.content)["Message-ID"]
+            fields = (f"Final-Recipient: rfc822; {mail.rcpt_to}", "Action: failed", "Status: 5.0.0", ODD)
+            report = make_delivery_report(*fields)
+            await come_back(office, report.replace(b"<original@news.example.org>", message_id.encode()))
+
+    assert not await suppressed(office, *readers)
 
 
 # --- what cannot be handled ---------------------------------------------------------------
@@ -326,7 +387,7 @@ async def test_a_value_that_the_store_refuses_is_about_the_message_and_a_store_t
     make_maildir(folder)
     file_message(folder, make_mail("From: ada@example.org", "Subject: hello"))
     odd = OddStore(office.newsletter.database)
-    reading = handle_bounces(MaildirInbox(folder), odd, BOUNCES, SECRET, office.clock)
+    reading = handle_bounces(MaildirInbox(folder), odd, SECRET, office.clock)
     if is_refusal:
         assert (await reading).set_aside == 1
         assert not list((folder / "new").iterdir())
@@ -356,7 +417,7 @@ async def test_a_maildir_that_cannot_be_written_is_told_once_and_read_all_the_sa
     secret = await office.newsletter.settings.load_secret()
 
     reports = [
-        await handle_bounces(MaildirInbox(folder), office.newsletter.evidence, BOUNCES, secret, office.clock)
+        await handle_bounces(MaildirInbox(folder), office.newsletter.evidence, secret, office.clock)
         for _ in range(2)
     ]
 

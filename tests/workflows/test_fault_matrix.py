@@ -20,7 +20,8 @@ from newsletter.errors import MailerError, StoreError
 from newsletter.model.ledger import BeginData, Delivery, InstanceId, PauseKind, Settle, State, Step
 from newsletter.model.mail import Envelope, SmtpReply
 from newsletter.model.readers import EmailAddress
-from newsletter.storage.ledger.recording import Recording, suppress
+from newsletter.storage.ledger.recording import Recording
+from newsletter.storage.suppressions import suppress
 from newsletter.storage.tables import settings
 from newsletter.workflows.mended_relays import try_failed_relays
 from newsletter.workflows.send_pending import Sender

@@ -1,5 +1,6 @@
 """The ledger in the database, a room for each subject: what is due, who sends it, what became of it."""
 
+from newsletter.model.reports import DEFAULT_POLICY, StrikePolicy
 from newsletter.storage.engine import Database
 from newsletter.storage.epoch import EpochGuard
 from newsletter.storage.ledger.audit import Audit
@@ -12,9 +13,11 @@ from newsletter.storage.ledger.recording import Recording
 class Ledger:
     """The ledger of one database. Whoever needs one of its rooms only is given that."""
 
-    def __init__(self, database: Database, guard: EpochGuard | None = None) -> None:
+    def __init__(
+        self, database: Database, guard: EpochGuard | None = None, policy: StrikePolicy = DEFAULT_POLICY
+    ) -> None:
         self.planning = Planning(database)
         self.claims = Claims(database)
-        self.recording = Recording(database, guard)
+        self.recording = Recording(database, guard, policy)
         self.reads = LedgerReads(database)
         self.audit = Audit(database)

@@ -30,9 +30,11 @@ from newsletter.deliver.ledger_rules import (
 from newsletter.errors import FellBehindError
 from newsletter.model.ledger import Close, DeliveryId, InstanceId, Settle, Snapshot, State, Step
 from newsletter.model.mail import Rejected, Weight
+from newsletter.model.reports import DEFAULT_POLICY, StrikePolicy
 from newsletter.storage.engine import Database, Store, insert_or_ignore, insert_or_update, writing
 from newsletter.storage.epoch import FORGOTTEN, EpochGuard
 from newsletter.storage.ledger.moves import move_counted, move_rows
+from newsletter.storage.suppressions import weigh_failure
 from newsletter.storage.tables import (
     attempts,
     bundles,
@@ -40,16 +42,18 @@ from newsletter.storage.tables import (
     deliveries,
     delivery_entries,
     subscribers,
-    suppressions,
 )
 
 
 class Recording(Store):
     """What became of mails, in one database. Without a guard its counter is never moved."""
 
-    def __init__(self, database: Database, guard: EpochGuard | None = None) -> None:
+    def __init__(
+        self, database: Database, guard: EpochGuard | None = None, policy: StrikePolicy = DEFAULT_POLICY
+    ) -> None:
         super().__init__(database)
         self._guard = guard
+        self._policy = policy
         # The hashes of cards and bundles that are known to be in the database: nothing takes them out.
         self._kept: set[str] = set()
 
@@ -72,7 +76,7 @@ class Recording(Store):
                 raise FellBehindError(FORGOTTEN)
             wanted = [(step, row) for step, row in judged if row and may_write(step, row, instance)]
             fresh = self._freeze(connection, wanted)
-            _write_steps(connection, wanted, now)
+            _write_steps(connection, wanted, self._policy, now)
             took = {step.delivery for step, _ in wanted}
             again = {step.delivery for step, row in judged if row and was_written(step, row, instance)}
             moved = guard.move(connection) if guard else {}
@@ -121,7 +125,7 @@ def _lock_deliveries(connection: Connection, ids: Sequence[DeliveryId]) -> dict[
 
 
 def _write_steps(
-    connection: Connection, wanted: Sequence[tuple[Step, LockedDelivery]], now: datetime
+    connection: Connection, wanted: Sequence[tuple[Step, LockedDelivery]], policy: StrikePolicy, now: datetime
 ) -> None:
     """Write what these steps change: their rows, the attempts, the readers' windows, and who is mailed no more."""
     _update_rows(
@@ -139,8 +143,8 @@ def _write_steps(
     )
     move_counted(connection, filter(None, (choose_counted(step, row) for step, row in wanted)))
     for step, row in settled:
-        if isinstance(step.outcome, Rejected) and step.outcome.weight is Weight.GONE:
-            _suppress(connection, row, step.outcome.reply, now)
+        if isinstance(step.outcome, Rejected) and step.outcome.weight is not Weight.NONE:
+            _weigh_refusal(connection, row, step.outcome, policy, now)
 
 
 def _update_rows(connection: Connection, changes: Iterable[dict[str, Any]]) -> None:
@@ -152,32 +156,17 @@ def _update_rows(connection: Connection, changes: Iterable[dict[str, Any]]) -> N
         connection.execute(update(deliveries).where(deliveries.c.id == bindparam("row")), rows)
 
 
-def _suppress(connection: Connection, row: LockedDelivery, reason: str, now: datetime) -> None:
-    """Mail the address of this row no more: the one it was frozen with, else its reader's."""
+def _weigh_refusal(
+    connection: Connection, row: LockedDelivery, refused: Rejected, policy: StrikePolicy, now: datetime
+) -> None:
+    """Count a refusal against the address of this row: the one it was frozen with, else its reader's."""
     address = (
         row.address
         or connection.execute(
             select(subscribers.c.address).where(subscribers.c.id == row.recipient)
         ).scalar_one()
     )
-    suppress(connection, address, reason, now)
-
-
-def suppress(
-    connection: Connection, address: str, reason: str, now: datetime, *, is_complaint: bool = False
-) -> None:
-    """Mail this address no more. One that is suppressed already keeps its reason; a complaint weighs more."""
-    if is_complaint:
-        connection.execute(
-            update(suppressions)
-            .where(suppressions.c.address == address, suppressions.c.lifted_at.is_(None))
-            .values(is_complaint=True)
-        )
-    connection.execute(
-        insert_or_ignore(connection, suppressions).values(
-            address=address, reason=reason, since=now, lifted_why="", is_complaint=is_complaint
-        )
-    )
+    weigh_failure(connection, address, refused.weight, refused.reply, row.id, policy, now)
 
 
 def save_attempts(

@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, insert, update
 
-from newsletter.deliver.bounce_policy import choose_action
 from newsletter.deliver.ledger_rules import BEGINNINGS, TRANSITIONS, Event
 from newsletter.model.ledger import (
     HELD,
@@ -154,7 +153,6 @@ def report(kind: ReportKind) -> Act:
                 f"report {row}",
                 Report(kind),
                 row,
-                lambda address, state, soft: choose_action(Report(kind), address, state, soft, NOW),
                 NOW,
             )
 
