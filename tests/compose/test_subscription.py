@@ -318,7 +318,7 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    "in the meantime",
+    "meanwhile",
     [
         partial(leave, now=NOW),
         partial(change, wanted=OTHER, now=NOW),
