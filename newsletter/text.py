@@ -8,6 +8,13 @@ from __future__ import annotations
 
 import re
 
+CJK = (
+    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"  # kana and iteration marks
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
+    "\uac00-\ud7a3"  # Hangul
+)
+"""Letters of Chinese, Japanese and Korean, for a class of a regular expression."""
+
 _PLANES = "".join(f"{chr(plane << 16)}-{chr((plane << 16) + 0xFFFD)}" for plane in range(1, 17))
 # All but C0 (tab and line feed are in), DEL and C1, lone surrogates, which no encoding has a place for, and
 # noncharacters. What may stay is listed, not what may not: a run of it is found in one step of the expression.

@@ -18,6 +18,8 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
+from newsletter.text import CJK
+
 
 class Gap(Enum):
     """What stands between a token and the one before it."""
@@ -40,17 +42,12 @@ class Token(NamedTuple):
 
 # --- characters ---------------------------------------------------------------------------
 
-_CJK = (
-    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"  # kana and iteration marks
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
-    "\uac00-\ud7a3"  # Hangul
-)
-_WORD = rf"[^\W_{_CJK}]"
+_WORD = rf"[^\W_{CJK}]"
 
 # One CJK character; or a run of letters and digits. A dot between digits belongs to the run ("GPT-3.5" is not
 # "GPT-3"), so does an apostrophe between letters, and "++" or "#" after a letter ("C++" is not "C").
 _TOKEN = re.compile(
-    rf"[{_CJK}]|{_WORD}+(?:(?<=\d)\.(?=\d){_WORD}+|['’]{_WORD}+)*(?:(?<=[^\W\d_])(?:\+\+|\#))?",
+    rf"[{CJK}]|{_WORD}+(?:(?<=\d)\.(?=\d){_WORD}+|['’]{_WORD}+)*(?:(?<=[^\W\d_])(?:\+\+|\#))?",
 )
 
 # Plain text comes as one piece; conjoining jamo are one syllable together; any other character takes the marks

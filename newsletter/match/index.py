@@ -13,10 +13,18 @@ from typing import NamedTuple
 from ahocorasick_rs import AhoCorasick
 
 from newsletter.match.acronyms import Acronyms, shipped_acronyms
-from newsletter.match.fold import Folded, fold
+from newsletter.match.fold import Folded
 from newsletter.match.matcher import evaluate
 from newsletter.match.query import written
-from newsletter.match.words import FoldedEntry, Needle, compile_words, find_end, find_words, has_needles
+from newsletter.match.words import (
+    FoldedEntry,
+    Needle,
+    compile_words,
+    find_end,
+    find_words,
+    has_needles,
+    name_spellings,
+)
 from newsletter.model.topics import AllOf, AnyOf, Hit, Match, Not, Query, Scope, Spelling, Words
 
 
@@ -232,5 +240,6 @@ def find_beginnings(words: Words) -> tuple[str, ...]:
     if words.spelling is Spelling.NEAR:
         first = max(words.text.split(), key=len)
         return tuple({needle.stem for needle in compile_words(Words(first, words.where))})
-    long = {surface.casefold() for surface in fold(words.text).surfaces if len(surface) > 1}
-    return tuple(sorted(long)) if words.where == (Scope.AUTHOR,) else ()
+    if words.where != (Scope.AUTHOR,):
+        return ()
+    return tuple(sorted({form for forms in name_spellings(words.text) for form in forms}))

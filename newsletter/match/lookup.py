@@ -14,7 +14,7 @@ from itertools import islice, product
 from newsletter.match.acronyms import Acronyms
 from newsletter.match.fold import fold
 from newsletter.match.spelling import regional_spellings, stem, word_forms
-from newsletter.match.words import compile_words
+from newsletter.match.words import compile_words, name_spellings
 from newsletter.model.entries import Entry
 from newsletter.model.topics import AllOf, AnyOf, Query, Scope, Spelling, Words
 
@@ -122,7 +122,10 @@ def _look_up_words(words: Words, acronyms: Acronyms | None) -> Lookup | None:
         found += _look_up_needles(words, acronyms)
     if Scope.AUTHOR in scopes and words.spelling is Spelling.FOLDED:
         # Given names may stand as initials, and the family name before or behind them.
-        names = [Run((token,)) for token in fold_tokens(words.text) if len(token) > 1]
+        names = [
+            SomeOf(tuple(Run(tuple(fold_tokens(form))) for form in forms))
+            for forms in name_spellings(words.text)
+        ]
         if not names:
             return None
         found.append(SomeOf(tuple(names)) if scopes == {Scope.AUTHOR} else EveryOf(tuple(names)))

@@ -25,6 +25,7 @@ from newsletter.match.fold import fold
 from newsletter.match.piece import Piece, nearest_of, piece_of
 from newsletter.match.spelling import word_forms
 from newsletter.model.topics import AllOf, AnyOf, Compare, Measure, Not, Query, Scope, Spelling, Words
+from newsletter.text import CJK
 
 DEFAULT_WHERE = (Scope.TITLE, Scope.ABSTRACT)
 """Where words without a scope are looked for."""
@@ -35,6 +36,7 @@ SCOPES = {scope.value: scope for scope in Scope} | {"cat": Scope.CATEGORY}
 _CODES = frozenset({Scope.CATEGORY, Scope.PRIMARY})
 _CODE_SCOPES = ((Scope.CATEGORY,), (Scope.PRIMARY,))
 _MIN_PREFIX = 3
+_CJK = re.compile(f"[{CJK}]")
 
 
 # --- trees --------------------------------------------------------------------------------
@@ -561,7 +563,9 @@ def _check_words(item: Piece, inner: Piece, words: Words) -> Words:
             Message("{item} is too short", item=repr(item.value)),
             hint=Message("put at least three letters before the star"),
         )
-    if words.where == (Scope.AUTHOR,) and all(len(token.surface) == 1 for token in tokens):
+    if words.where == (Scope.AUTHOR,) and not any(
+        len(token.surface) > 1 or _CJK.match(token.surface) for token in tokens
+    ):
         item.fail(
             Message("{item} has only initials", item=repr(item.value)),
             hint=Message("write the family name in full: author:Doe J"),

@@ -7,6 +7,7 @@ a word's joined letters in an entry's joined letters, and a look at the gaps bet
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from newsletter.match.query import compile_pattern, written
 from newsletter.match.spelling import count_capitals, is_capital_plural, regional_spellings, stem, word_forms
 from newsletter.model.entries import Entry
 from newsletter.model.topics import Hit, Scope, Spelling, Words
+from newsletter.people import parse_name
+from newsletter.text import CJK
 
 _MAX_TOKENS = 6  # a keyword may be spread over so many tokens ("text-to-image", "text to image")
 _MAX_SPELLINGS = 16
@@ -270,18 +273,65 @@ def _is_spelled(needle: Needle, field: Folded, first: int, last: int) -> bool:
 # --- authors and categories ---------------------------------------------------------------
 
 
-def _name_words(text: str) -> list[str]:
-    return [surface.casefold() for surface in fold(text).surfaces]
+_UMLAUTS = str.maketrans(
+    {
+        "ä": "ae",
+        "ö": "oe",
+        "ü": "ue",
+        "ø": "oe",
+        "å": "aa",
+        "Ä": "Ae",
+        "Ö": "Oe",
+        "Ü": "Ue",
+        "Ø": "Oe",
+        "Å": "Aa",
+    }
+)
+_DIGRAPH = re.compile("(?<=[aou])e|(?<=a)a")
+_CJK = re.compile(f"[{CJK}]+")
+
+
+def _name_words(text: str, *, joined: bool = False, apart: bool = False) -> tuple[str, ...]:
+    """Return the folded words of a name. joined: "Fei-Fei" is one word; apart: "JA" are two initials."""
+    words: list[str] = []
+    tokens = fold(text).tokens
+    for token in tokens:
+        word = token.surface.casefold()
+        is_one = token.gap is Gap.GLUED or (joined and token.gap is Gap.HYPHEN)
+        if is_one and words:
+            words[-1] += word
+        elif apart and len(tokens) > 1 and 2 <= len(word) <= 3 and token.surface.isupper():
+            words += word
+        else:
+            words.append(word)
+    return tuple(words)
+
+
+def _name_readings(text: str) -> list[tuple[str, ...]]:
+    """Return the words that a name may be, in all the ways in which people write the same name."""
+    texts = dict.fromkeys((text, unicodedata.normalize("NFC", text).translate(_UMLAUTS)))
+    choices = ((False, False), (True, False), (False, True))
+    readings = [_name_words(one, joined=joined, apart=apart) for one in texts for joined, apart in choices]
+    if all(map(_CJK.fullmatch, readings[0])):
+        readings.append(("".join(readings[0]),))
+    return list(dict.fromkeys(readings))
 
 
 @lru_cache(maxsize=65536)
-def _split_name(name: str) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Return the words of the family name and all the words of ``Jane M. Doe`` or ``Doe, Jane M.``."""
-    family, comma, given = name.partition(",")
-    words = tuple(word for word in _name_words(name) if word not in ("jr", "sr", "ii", "iii"))
-    if comma and given.strip(" ."):
-        return frozenset(_name_words(family)), words
-    return frozenset(words[-1:]), words
+def _read_name(name: str) -> tuple[frozenset[str], list[tuple[str, ...]]]:
+    """Return the words that may be the family name, and the readings of the whole."""
+    parts = parse_name(name)
+    whole = f"{parts.given} {parts.family}"
+    family = {word for words in _name_readings(parts.family) for word in words}
+    for word in [word for word in family if _CJK.fullmatch(word)]:
+        # Nobody says where a family name ends that is not written apart: it is one letter, or two of four.
+        family |= {word[:1], word[:2]} if len(word) > 3 else {word[:1]}
+    readings = _name_readings(whole)
+    if all(map(_CJK.fullmatch, readings[0])):
+        joined = f"{parts.family}{parts.given}"
+        readings.append(_name_words(joined))
+        family.update(_name_words(joined))
+    return frozenset(family), readings
 
 
 def _is_author(wanted: str, name: str) -> bool:
@@ -289,33 +339,46 @@ def _is_author(wanted: str, name: str) -> bool:
 
     The order of the words does not matter, nor do accents; a name may have more given names than asked for.
     """
-    family, words = _split_name(name)
+    family, readings = _read_name(name)
     return any(
-        any(word in family for word in asked) and _pairs_off(asked, words) for asked in _readings(wanted)
+        any(word in family for word in asked) and any(_pairs_off(asked, words) for words in readings)
+        for asked in _read_wanted(wanted)
     )
 
 
-def _readings(wanted: str) -> Iterator[list[str]]:
-    """Yield the words that may be meant: in "Doe JM" first a word JM, then the initials J and M."""
-    tokens = fold(wanted).tokens
-    yield [token.surface.casefold() for token in tokens]
-    split: list[str] = []
-    for token in tokens:
-        is_initials = 2 <= len(token.surface) <= 3 and token.surface.isupper() and len(tokens) > 1
-        split.extend(token.surface.casefold() if is_initials else [token.surface.casefold()])
-    yield split
+@lru_cache(maxsize=4096)
+def _read_wanted(wanted: str) -> list[tuple[str, ...]]:
+    return _name_readings(wanted)
 
 
 def _pairs_off(asked: Iterable[str], words: Iterable[str]) -> bool:
     """Say whether each asked word has a word of its own that equals it, or is it by initial."""
     left = list(words)
     for word in sorted(asked, key=len, reverse=True):
-        by_initial = (other for other in left if 1 in (len(word), len(other)) and word[0] == other[0])
-        found = word if word in left else next(by_initial, None)
+        found = word if word in left else next((other for other in left if _is_short_for(word, other)), None)
         if found is None:
             return False
         left.remove(found)
     return True
+
+
+def _is_short_for(one: str, other: str) -> bool:
+    """Say whether one of two words is the initial of the other, or the beginning of a name without blanks."""
+    if 1 in (len(one), len(other)):
+        return one[0] == other[0]
+    return _CJK.match(one) is not None and other.startswith(one)
+
+
+@lru_cache(maxsize=4096)
+def name_spellings(text: str) -> tuple[tuple[str, ...], ...]:
+    """Return the spellings of each word of a name that is written in full: one of all of them stands in a text in which
+    somebody of that name does, at the beginning of a token."""
+    words = dict.fromkeys(word for words in _name_readings(text) for word in words)
+    return tuple(
+        tuple(dict.fromkeys((word, _DIGRAPH.sub("", word))))
+        for word in words
+        if len(word) > 1 or _CJK.match(word)
+    )
 
 
 _BRACES = re.compile(r"([^{}]*)\{([^{}]*)\}([^{}]*)")
