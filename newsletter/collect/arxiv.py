@@ -8,7 +8,6 @@ feed where they mean an error. https://info.arxiv.org/help/rss.html, https://inf
 from __future__ import annotations
 
 import re
-from calendar import timegm
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -16,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
-from newsletter.collect.atom_rss import is_cut, parse_item, read_feed, read_quiet_days
+from newsletter.collect.atom_rss import parse_item, read_feed, read_moment
 from newsletter.collect.fields import read_text
 from newsletter.collect.identity import parse_arxiv_id, parse_arxiv_version
 from newsletter.collect.kind import SourceKind
@@ -83,11 +82,11 @@ def parse_listing(fetched: Fetched, source: Source, request: Request) -> ParsedF
     an error.
     """
     feed = read_feed(fetched)
-    about: _Item = feed.get("feed", {})
+    about = feed.about
     title = clean_line(str(about.get("title", "")), MAX_TITLE_CHARS)
     if title.casefold().startswith("feed error"):
         raise FeedError(f"arXiv says: {title}{_more(about)}")
-    items: Sequence[_Item] = feed.get("entries", [])
+    items = feed.items
     is_full = len(items) >= _FEED_LIMIT
     batch_on = _read_batch_date(about)
     page = _listing_page(source)
@@ -104,8 +103,8 @@ def parse_listing(fetched: Fetched, source: Source, request: Request) -> ParsedF
         refused=refused,
         notes=tuple(notes),
         left_out=left_out,
-        quiet_days=read_quiet_days(fetched.body),
-        is_cut=is_full or is_cut(feed, fetched.body),
+        quiet_days=feed.quiet_days,
+        is_cut=is_full or feed.is_cut,
     )
 
 
@@ -165,7 +164,7 @@ def _parse_announcement(item: _Item, source: Source, batch_on: date | None, page
 
 
 def _read_batch_date(about: _Item) -> date | None:
-    moment = _read_time(about, "published_parsed") or _read_time(about, "updated_parsed")
+    moment = read_moment(about, "published") or read_moment(about, "updated")
     return moment.astimezone(_EASTERN).date() if moment else None
 
 
@@ -187,8 +186,8 @@ def parse_search(fetched: Fetched, source: Source, request: Request) -> ParsedFe
     empty page of a search that has results (a known fault of the API: asking again helps).
     """
     feed = read_feed(fetched)
-    about: _Item = feed.get("feed", {})
-    items: Sequence[_Item] = feed.get("entries", [])[:MAX_ITEMS]
+    about = feed.about
+    items = feed.items[:MAX_ITEMS]
     for item in items:
         if "/api/errors" in read_text(item, "id"):
             raise FeedError(f"arXiv says: {clean_line(read_text(item, 'summary'), 300) or 'error'}")
@@ -196,7 +195,7 @@ def parse_search(fetched: Fetched, source: Source, request: Request) -> ParsedFe
     start = _read_count(about, "opensearch_startindex") or 0
     if not items and total and start < total:
         raise FeedError(f"an empty page although arXiv has {total} results; this passes, ask again later")
-    answered_at = _read_time(about, "updated_parsed")
+    answered_at = read_moment(about, "updated")
     parsed = [_parse_result(item, source, answered_at) for item in items]
     sightings, refused, left_out, notes = _take(parsed, source, "an answer of arXiv's API")
     read = start + len(items)
@@ -208,7 +207,7 @@ def parse_search(fetched: Fetched, source: Source, request: Request) -> ParsedFe
         notes=tuple(notes),
         left_out=left_out,
         total=total,
-        is_cut=is_cut(feed, fetched.body),
+        is_cut=feed.is_cut,
     )
 
 
@@ -278,11 +277,12 @@ def _parse_result(item: _Item, source: Source, answered_at: datetime | None) -> 
     key = parse_arxiv_id(read_text(item, "id")) or parse_arxiv_id(entry.url)
     if key is None or not entry.title:
         return None
-    published_at = _read_time(item, "published_parsed")
+    published_at = read_moment(item, "published")
     primary = item.get("arxiv_primary_category")
     term = primary.get("term", "") if isinstance(primary, Mapping) else ""
     entry = replace(
         _complete(entry, key.removeprefix("arxiv:")),
+        # Each in an element of its own, and some are collaborations with commas.
         authors=clean_names([read_text(author, "name") for author in item.get("authors", [])]),
         published_at=published_at,
         primary_category=term or (entry.categories[0] if entry.categories else ""),
@@ -370,15 +370,6 @@ def _more(about: _Item) -> str:
 def _read_count(about: _Item, name: str) -> int | None:
     text = read_text(about, name)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-
-
-def _read_time(item: _Item, name: str) -> datetime | None:
-    # Not item.get: feedparser gives one time where another is asked for and missing.
-    moment = dict(item.items()).get(name)
-    try:
-        return datetime.fromtimestamp(timegm(moment), UTC) if moment else None
-    except (ValueError, OverflowError, OSError, TypeError):
-        return None
 
 
 LISTING = SourceKind(

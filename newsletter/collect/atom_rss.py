@@ -5,55 +5,69 @@ Summaries become plain text. An item is named by its arXiv id or DOI where its i
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import re
-from calendar import timegm
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from io import BytesIO
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
+from newsletter.collect.characters import Read, read_characters
+from newsletter.collect.dates import parse_date
 from newsletter.collect.fields import read_text
 from newsletter.collect.identity import choose_keys
 from newsletter.collect.plain import (
     MAX_ITEMS,
-    MAX_NAME_CHARS,
     MAX_SUMMARY_CHARS,
     MAX_TITLE_CHARS,
     clean_names,
     clean_url,
     parse_markup,
+    parse_title,
 )
 from newsletter.errors import FeedError
 from newsletter.model.entries import Entry, EntryKey, Sighting
 from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
+from newsletter.people import read_people
 from newsletter.text import clean_line, clean_text
 
 _TITLE_FROM_SUMMARY_CHARS = 100
+_SECOND_SUMMARIES = ("second_summary", "second_subtitle")
+_TIMES = ("published", "updated", "created", "prism_publicationdate")
+_AUTHORS_IN_TEXT = re.compile(r"\bAuthor\(s\): (.{3,5000})$")
 _MARKUP = frozenset(["text/html", "application/xhtml+xml"])
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-# feedparser looks for e-mail addresses in names with an expression that takes quadratic time on a long word. In
-# UTF-16 a zero byte stands beside each letter. Not even a token in an address is so long.
-_REFERENCES = re.compile(rb"(?:&#(?:[xX][0-9a-fA-F]{1,20}|[0-9]{1,20});?)+")
-_REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
+_REFERENCES = re.compile(r"(?:&#(?:[xX][0-9a-fA-F]{1,20}|[0-9]{1,20});?)+")
+_REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
 # A line end, and what Windows-1252 has at places where ISO 8859-1 has control characters.
 _MEANT = frozenset(["\r", *map(chr, range(0x80, 0xA0))])
-_LONG_WORD = re.compile(rb"[\w.+\x00-]{1000,}", re.ASCII)
-_END = re.compile(rb"</(?:\w+:)?(?:rss|feed|rdf|channel)\s*>", re.IGNORECASE)
-_SKIP_DAYS = re.compile(rb"<skipDays>(.*?)</skipDays>", re.DOTALL)
-_ITEM_TAG = re.compile(rb"<(/?)(?:\w+:)?(?:item|entry)(?:\s[^<>]*)?>", re.IGNORECASE)
-_CLAIM = re.compile(r"charset=[\"']?(?:iso-8859-1|latin-?1|windows-1252|us-ascii)\b", re.IGNORECASE)
-_DECLARED = re.compile(rb"<\?xml\s[^<>]{,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})[\"']")
-
+_DECLARATION = re.compile(r"<\?xml[^>]*>")
+_END = re.compile(r"</(?:\w+:)?(?:rss|feed|rdf|channel)\s*>", re.IGNORECASE)
+_SKIP_DAYS = re.compile(r"<skipDays>(.*?)</skipDays>", re.DOTALL)
+_ITEM_TAG = re.compile(r"<(/?)(?:\w+:)?(?:item|entry)(?:\s[^<>]*)?>", re.IGNORECASE)
 # arXiv's listings put these around the text itself (https://info.arxiv.org/help/rss.html).
 _ARXIV_BEFORE_SUMMARY = re.compile(r"arXiv:\S+\s+Announce Type:\s+\S+\s+Abstract:\s+")
 _ARXIV_AFTER_TITLE = re.compile(r"\.?\s+\(arXiv:\S+(?:\s+\[[^\]]*\])?(?:\s+UPDATED)?\)$")
 
 _Item = Mapping[str, Any]
+
+
+class Document(NamedTuple):
+    """A feed as it was read: what it says of itself, and its items. notes are what is wrong with it as a whole.
+
+    quiet_days are the days of the week on which it says that it brings nothing (RSS ``skipDays``; 0 is Monday).
+    is_cut: it is not well-formed and lacks its end, so it was cut on its way or by its server.
+    """
+
+    about: _Item
+    items: Sequence[_Item]
+    version: str
+    characters: Read
+    notes: tuple[str, ...]
+    quiet_days: frozenset[int]
+    is_cut: bool
 
 
 def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
@@ -63,170 +77,122 @@ def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
     FeedError for what is no feed: nothing that a feed says of itself is in it, or it cannot be read.
     """
     feed = read_feed(fetched)
-    items: list[_Item] = feed.get("entries", [])
-    page = _listing_url(feed.get("feed", {}), request)
+    page = _listing_url(feed.about, request)
     entries: list[tuple[Entry, str]] = []
     notes: list[str] = []
-    for place, item in enumerate(items[:MAX_ITEMS]):
+    for place, item in enumerate(feed.items[:MAX_ITEMS]):
         entry, guid = parse_item(item, source, page)
         if entry.title:
             entries.append((_inherit_authors(entry, item, feed), guid))
         else:
             notes.append(f"item {place + 1} refused: it has no title, text or link")
     refused = len(notes)
-    if len(items) > MAX_ITEMS:
-        notes.append(f"only the first {MAX_ITEMS} of {len(items)} items were read")
+    if len(feed.items) > MAX_ITEMS:
+        notes.append(f"only the first {MAX_ITEMS} of {len(feed.items)} items were read")
+    notes += list_doubts(feed.characters, [entry for entry, _ in entries])
     sightings = (
         Sighting(entry, source.name, guid, listing_url=page) for entry, guid in split_shared(entries)
     )
     return ParsedFeed(
         tuple(sightings),
         refused=refused,
-        notes=(*_problems(feed), *notes),
-        quiet_days=read_quiet_days(fetched.body),
-        is_cut=is_cut(feed, fetched.body),
+        notes=(*feed.notes, *notes),
+        quiet_days=feed.quiet_days,
+        is_cut=feed.is_cut,
     )
 
 
-def read_feed(fetched: Fetched) -> Mapping[str, Any]:
-    """Return what feedparser makes of an answer: ``feed`` is what it says of itself, ``entries`` are its items.
+def list_doubts(characters: Read, entries: Sequence[Entry]) -> Iterator[str]:
+    """Yield what an operator should know of a feed that could be read."""
+    if characters.is_guess:
+        yield f"its charset is not known, {characters.codec} is a guess: letters may be wrong"
+    if entries and not any(entry.published_at for entry in entries):
+        yield "no item has a date that can be read"
 
-    An item in whose middle the answer ends is not among them: without its link and id it would be another one
+
+def read_feed(fetched: Fetched) -> Document:
+    """Return what feedparser makes of an answer.
+
+    An item in whose middle the answer ends is not among its items: without its link and id it would be another one
     than when it is read whole. Raises FeedError for what is no feed.
     """
-    import feedparser  # here: most commands read no feed
+    from newsletter.collect.feed_xml import parse_xml  # here: most commands read no feed
 
-    body = fetched.body.lstrip()  # blanks before an XML declaration make it malformed, and are common
-    if body[:1] in (b"{", b"["):
+    characters = read_characters(fetched.body, fetched.content_type)
+    text = characters.text.lstrip()  # blanks before an XML declaration make it malformed, and are common
+    if text[:1] in ("{", "["):
         raise FeedError("expected an RSS or Atom feed, found JSON")
-    body = _LONG_WORD.sub(_shorten_word, body)
-    body, content_type = _settle_encoding(body, fetched.content_type)
-    body = _REFERENCES.sub(_mend_references, body)
-    headers = {"content-type": content_type}
-    if urlsplit(clean_url(fetched.url)).scheme:
-        headers["content-location"] = fetched.url
+    text = _REFERENCES.sub(
+        _mend_references, _DECLARATION.sub("", text, count=1) if text[:5] == "<?xml" else text
+    )
+    base = fetched.url if urlsplit(clean_url(fetched.url)).scheme else ""
     try:
-        # Never the bytes themselves: feedparser would open a file of that name.
-        feed: dict[str, Any] = feedparser.parse(
-            BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
-        )
+        feed = parse_xml(text.encode("utf-8", "replace"), base)
     except Exception as error:  # a library of 20 years of special cases: whatever it raises, the body did it
         raise FeedError(
             f"the feed cannot be read: {type(error).__name__}: {clean_line(str(error), 200)}"
         ) from error
-    if not feed.get("entries") and not feed.get("version"):
-        raise FeedError(f"expected an RSS or Atom feed, found {describe(body)}")
-    if is_cut(feed, body) and _ends_in_item(body):
+    if not feed["entries"] and not feed["version"]:
+        raise FeedError(f"expected an RSS or Atom feed, found {describe(text)}")
+    is_cut = feed["problem"] is not None and not _END.search(text[-2_000:])
+    if is_cut and _ends_in_item(text):
         del feed["entries"][-1:]
-    return feed
+    notes = (f"not well-formed: {clean_line(str(feed['problem']), 200)}",) if feed["problem"] else ()
+    return Document(
+        feed["feed"], feed["entries"], feed["version"], characters, notes, _read_quiet_days(text), is_cut
+    )
 
 
-def _shorten_word(word: re.Match[bytes]) -> bytes:
-    """Return the beginning of a word that nobody could read, an even number of bytes shorter."""
-    return word[0][: 1_000 + len(word[0]) % 2]
-
-
-def _mend_references(references: re.Match[bytes]) -> bytes:
+def _mend_references(references: re.Match[str]) -> str:
     """Return character references without those that stand for no character (XML 1.0 section 4.1): feedparser would
     give up the whole feed. A character that was written as the two halves of UTF-16 is put together."""
     codes = [int(hexed, 16) if hexed else int(number) for hexed, number in _REFERENCE.findall(references[0])]
     halves = "".join(chr(code) for code in codes if code <= 0x10FFFF).encode("utf-16-le", "surrogatepass")
     text = halves.decode("utf-16-le", "ignore")
-    return b"".join(b"&#%d;" % ord(sign) for sign in text if sign in _MEANT or clean_text(sign))
+    return "".join(f"&#{ord(sign)};" for sign in text if sign in _MEANT or clean_text(sign))
 
 
-def _settle_encoding(body: bytes, content_type: str) -> tuple[bytes, str]:
-    """Return the body and the content type that feedparser is told.
-
-    Bytes that read as UTF-8 are UTF-8, whatever header and declaration say: in another encoding more sequences
-    are bad than good. A few bad ones become replacement signs, and half a character at the end goes; for either
-    feedparser would take the whole for another encoding. Else the header decides (RFC 7303 section 3), and without
-    a charset there the declaration and the content. Servers claim ISO 8859-1 for whatever they send, and any bytes
-    can be read as that: then a declaration that decodes is believed rather.
-    """
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not body.startswith(
-        codecs.BOM_UTF32_LE
-    ):
-        return body.decode("utf-16", "replace").encode(), "application/xml; charset=utf-8"
-    if not body.isascii() and b"\0" not in body:
-        text = codecs.getincrementaldecoder("utf-8")("replace").decode(body)
-        bad = text.count("\ufffd")
-        good = len(text) - len(text.encode("ascii", "ignore")) - bad
-        if good > bad:
-            return text.encode(), "application/xml; charset=utf-8"
-    if "charset=" not in content_type.casefold():
-        return body, "application/xml"
-    declared = _DECLARED.match(body)
-    if _CLAIM.search(content_type) and declared and _decodes(body, declared[1].decode("ascii", "replace")):
-        return body, "application/xml"
-    return body, content_type
-
-
-def _decodes(body: bytes, encoding: str) -> bool:
-    try:
-        body.decode(encoding)
-    except (LookupError, ValueError):
-        return False
-    return True
-
-
-def is_cut(feed: Mapping[str, Any], body: bytes) -> bool:
-    """Tell whether a feed that is not well-formed lacks its end: it was cut on its way or by its server."""
-    return bool(feed.get("bozo")) and not _END.search(body[-2_000:])
-
-
-def _ends_in_item(body: bytes) -> bool:
+def _ends_in_item(text: str) -> bool:
     last = None
-    for last in _ITEM_TAG.finditer(body):  # noqa: B007 — the last one is what is looked for
+    for last in _ITEM_TAG.finditer(text):  # noqa: B007 — the last one is what is looked for
         pass
     return last is not None and not last[1]
 
 
-def read_quiet_days(body: bytes) -> frozenset[int]:
-    """Return the days of the week on which a feed says that it brings nothing (RSS ``skipDays``; 0 is Monday)."""
-    found = _SKIP_DAYS.search(body[:20_000])  # feedparser keeps only the last of the days
-    named = found[1].decode("utf-8", "replace").casefold() if found else ""
+def _read_quiet_days(text: str) -> frozenset[int]:
+    found = _SKIP_DAYS.search(text[:20_000])  # feedparser keeps only the last of the days
+    named = found[1].casefold() if found else ""
     return frozenset(number for number, day in enumerate(_DAYS) if day in named)
 
 
-def _problems(feed: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the feed as a whole; that its encoding was declared wrongly does no harm."""
-    from feedparser import CharacterEncodingOverride
-
-    error = feed.get("bozo_exception")
-    if error is not None and not isinstance(error, CharacterEncodingOverride):
-        yield f"not well-formed: {clean_line(str(error), 200)}"
-
-
-def describe(body: bytes) -> str:
-    """Return in a few words what a body is that is no feed."""
-    if not body:
+def describe(text: str) -> str:
+    """Return in a few words what a text is that is no feed."""
+    if not text:
         return "nothing"
-    if re.match(rb"<(?:!doctype html|html)", body, re.IGNORECASE):
+    if re.match(r"<(?:!doctype html|html)", text, re.IGNORECASE):
         return "an HTML page"
-    if root := re.search(rb"<([a-zA-Z][\w:.-]{,40})", body[:2_000]):
-        return f"an element <{root[1].decode()}>"
-    return f"something that begins with {clean_line(body[:40].decode('utf-8', 'replace'), 40)!r}"
+    if root := re.search(r"<([a-zA-Z][\w:.-]{,40})", text[:2_000], re.ASCII):
+        return f"an element <{root[1]}>"
+    return f"something that begins with {clean_line(text[:40], 40)!r}"
 
 
 def parse_item(item: _Item, source: Source, listing_url: str) -> tuple[Entry, str]:
     """Return one item of what feedparser read: the entry (its title empty if there is none to be had) and its guid."""
     summary = _ARXIV_BEFORE_SUMMARY.sub("", _read_summary(item), count=1)
-    title = _ARXIV_AFTER_TITLE.sub("", _detail(item, "title", MAX_TITLE_CHARS))
-    url = _text_url(item, "link")
+    title = _ARXIV_AFTER_TITLE.sub("", _read_title(item))
+    link = _text_url(item, "feedburner_origlink") or _text_url(item, "link")
+    url = link or next(_sound_urls(item), "")
     title = title or clean_line(summary, _TITLE_FROM_SUMMARY_CHARS) or url
-    guid = (
-        clean_line(read_text(item, "id"), 2_000)
-        or url
-        or hashlib.sha256(f"{title}\n{summary}".encode()).hexdigest()
-    )
-    keys = choose_keys(url=url, guid=guid, source=source.name, doi=_read_doi(item))
+    given = clean_line(read_text(item, "id"), 2_000)
+    guid = given or url or hashlib.sha256(f"{title}\n{summary}".encode()).hexdigest()
+    # Where a sound file lies may change from day to day.
+    keys = choose_keys(url=link if given else url, guid=guid, source=source.name, doi=_read_doi(item))
     entry = Entry(
         key=keys[0],
         aliases=keys[1:],
         title=title,
         summary=summary,
-        authors=_read_authors(item, is_arxiv=keys[0].startswith("arxiv:")),
+        authors=_read_authors(item) or _authors_in_text(summary),
         published_at=_read_time(item),
         categories=clean_names([read_text(tag, "term") for tag in _list(item, "tags")]),
         note=clean_line(read_text(item, "arxiv_comment"), MAX_SUMMARY_CHARS),
@@ -250,56 +216,61 @@ def _listing_url(feed: _Item, request: Request) -> str:
     return ""
 
 
+def _read_title(item: _Item) -> str:
+    detail = item.get("title_detail")
+    if not isinstance(detail, Mapping) or not (title := read_text(detail, "value")):
+        return parse_title(read_text(item, "second_title"), MAX_TITLE_CHARS)
+    if detail.get("type") == "text/plain":
+        return clean_line(title, MAX_TITLE_CHARS)
+    return parse_title(title, MAX_TITLE_CHARS, is_markup=detail.get("type") in _MARKUP)
+
+
 def _read_summary(item: _Item) -> str:
-    if summary := _detail(item, "summary", MAX_SUMMARY_CHARS):
-        return summary
-    contents = (_markup_or_text(content, MAX_SUMMARY_CHARS) for content in _list(item, "content"))
-    return next((content for content in contents if content), "")
+    """Return the text of an item: its own, else what a module says of it."""
+    own = [item.get("summary_detail"), *_list(item, "content")]
+    texts = (_markup_or_text(detail) for detail in own if isinstance(detail, Mapping))
+    others = (parse_markup(read_text(item, name), MAX_SUMMARY_CHARS) for name in _SECOND_SUMMARIES)
+    return next((text for text in (*texts, *others) if text), "")
 
 
-def _detail(item: _Item, name: str, max_chars: int) -> str:
-    detail = item.get(f"{name}_detail")
-    return _markup_or_text(detail, max_chars) if isinstance(detail, Mapping) else ""
-
-
-def _markup_or_text(detail: _Item, max_chars: int) -> str:
+def _markup_or_text(detail: _Item) -> str:
     value = read_text(detail, "value")
-    return parse_markup(value, max_chars) if detail.get("type") in _MARKUP else clean_line(value, max_chars)
+    is_markup = detail.get("type") in _MARKUP
+    return parse_markup(value, MAX_SUMMARY_CHARS) if is_markup else clean_line(value, MAX_SUMMARY_CHARS)
 
 
-def _read_authors(item: _Item, *, is_arxiv: bool) -> tuple[str, ...]:
-    names = [read_text(author, "name") for author in _list(item, "authors")]
-    names = [parse_markup(name, MAX_NAME_CHARS * 100) for name in names]
-    if is_arxiv and len(names) == 1:
-        # dc:creator of a listing holds all of them.
-        names = re.split(r",\s+(?![^(]*\))", names[0])
-    return clean_names(names)
+def _read_authors(item: _Item) -> tuple[str, ...]:
+    own = read_people(read_text(author, "name") for author in _list(item, "authors"))
+    return own or read_people([read_text(item, "second_author")])
 
 
-def _inherit_authors(entry: Entry, item: _Item, feed: _Item) -> Entry:
+def _authors_in_text(summary: str) -> tuple[str, ...]:
+    """Return the authors that stand at the end of a text, where a publisher has no other place for them."""
+    found = _AUTHORS_IN_TEXT.search(summary)
+    return read_people([found[1]]) if found else ()
+
+
+def _inherit_authors(entry: Entry, item: _Item, feed: Document) -> Entry:
     """Return an Atom entry that names no authors with those of its source or feed (RFC 4287 section 4.2.1).
 
     Who makes a feed of papers did not write them.
     """
     is_paper = entry.key.startswith(("arxiv:", "doi:"))
-    if entry.authors or is_paper or not read_text(feed, "version").startswith("atom"):
+    if entry.authors or is_paper or not feed.version.startswith("atom"):
         return entry
-    origins = (origin for origin in (item.get("source"), feed.get("feed")) if isinstance(origin, Mapping))
-    authors = (_read_authors(origin, is_arxiv=False) for origin in origins)
-    return replace(entry, authors=next((names for names in authors if names), ()))
+    origins = (origin for origin in (item.get("source"), feed.about) if isinstance(origin, Mapping))
+    return replace(entry, authors=next((names for names in map(_read_authors, origins) if names), ()))
 
 
 def _read_time(item: _Item) -> datetime | None:
     """Return when the item was published; RSS with dc:date and old Atom say only when it was updated."""
+    return next((moment for name in _TIMES if (moment := read_moment(item, name))), None)
+
+
+def read_moment(item: _Item, name: str) -> datetime | None:
+    """Return the moment that an element names, None where it is missing or cannot be read."""
     # Not item.get: feedparser gives "published" where "updated" is asked for and missing.
-    times = dict(item.items())
-    for name in ("published_parsed", "updated_parsed", "created_parsed"):
-        if times.get(name) is not None:
-            try:
-                return datetime.fromtimestamp(timegm(times[name]), UTC)
-            except (ValueError, OverflowError, OSError, TypeError):
-                continue
-    return None
+    return parse_date(dict(item.items()).get(name))
 
 
 def _read_doi(item: _Item) -> str:
@@ -329,6 +300,15 @@ def _media_urls(item: _Item) -> Iterator[str]:
         is_media = read_text(enclosure, "type").startswith(("image/", "video/"))
         url = _join(item, read_text(enclosure, "href") or read_text(enclosure, "url"))
         if url and (is_media or enclosure.get("medium") in ("image", "video")):
+            yield url
+
+
+def _sound_urls(item: _Item) -> Iterator[str]:
+    """Yield where the sound or film of an episode lies, which may be all that an item has."""
+    for enclosure in _list(item, "enclosures"):
+        if read_text(enclosure, "type").startswith(("audio/", "video/")) and (
+            url := _join(item, read_text(enclosure, "href"))
+        ):
             yield url
 
 

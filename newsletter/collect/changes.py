@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -21,6 +22,7 @@ from newsletter.model.entries import (
 )
 
 _REPLACED = frozenset([Announce.REPLACE, Announce.REPLACE_CROSS])
+_UNDATED_NEW = 5
 _NEVER_NEW = _REPLACED | {Announce.NAMED}
 
 # https://arxiv.org/category_taxonomy; other sources call their own tags categories.
@@ -48,7 +50,8 @@ def choose_changes(
 
     A new entry gets run and now as its first sight. It gets first_seen_run 0 if it is not new to the
     world: if it is only listed as replaced, or stands in the baseline. That is what a source lists in its first
-    run (it is not in known_sources) under another than its newest listing date. A paper that was only named by a reader
+    run (it is not in known_sources) under another than its newest listing date, and all but the first five items
+    where nothing has a date. A paper that was only named by a reader
     is in no place yet: the first source that lists it makes it new.
 
     Events: a known work has a higher version than before, arXiv categories that it did not have, or was
@@ -172,9 +175,12 @@ def _choose_baseline(
 ) -> frozenset[Sighting]:
     """Return the sightings that were there before we came: of each new source all but its newest date.
 
-    Dates after today count as today: a pinned announcement must not make everything else old.
+    Dates after today count as today: a pinned announcement must not make everything else old. Where nothing is dated
+    nobody knows what is new, and a whole archive is not: feeds list what is newest first.
     """
     newest: dict[str, date] = {}
+    undated: Counter[str] = Counter()
+    first: set[Sighting] = set()
     dates: list[tuple[Sighting, date | None]] = []
     for sighting in sightings:
         if sighting.source in known_sources:
@@ -183,7 +189,14 @@ def _choose_baseline(
         dates.append((sighting, listed_on))
         if listed_on:
             newest[sighting.source] = max(listed_on, newest.get(sighting.source, listed_on))
-    return frozenset(sighting for sighting, on in dates if on != newest.get(sighting.source))
+        else:
+            undated[sighting.source] += 1
+            first |= {sighting} if undated[sighting.source] <= _UNDATED_NEW else set()
+    return frozenset(
+        sighting
+        for sighting, on in dates
+        if on != newest.get(sighting.source) or (on is None and sighting not in first)
+    )
 
 
 def _date_of(sighting: Sighting, today: date) -> date | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from newsletter.text import clean_line
@@ -24,14 +23,3 @@ def read_list(item: Mapping[str, Any], name: str) -> list[Any]:
     """Return a list, an empty one where there is none. Its values may be anything."""
     value = item.get(name)
     return value if isinstance(value, list) else []
-
-
-def parse_iso_time(value: object) -> datetime | None:
-    """Return an ISO 8601 time in UTC (UTC is meant where none is named), None for anything else."""
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value.strip())
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None

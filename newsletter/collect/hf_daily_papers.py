@@ -14,7 +14,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from newsletter.collect.fields import parse_iso_time, read_line, read_list
+from newsletter.collect.dates import parse_date
+from newsletter.collect.fields import read_line, read_list
 from newsletter.collect.identity import choose_keys, parse_arxiv_id
 from newsletter.collect.kind import SourceKind
 from newsletter.collect.plain import (
@@ -28,6 +29,7 @@ from newsletter.collect.plain import (
 from newsletter.errors import FeedError
 from newsletter.model.entries import Entry, Sighting
 from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
+from newsletter.people import read_people
 from newsletter.text import clean_line
 
 _SITE = "https://huggingface.co"
@@ -103,7 +105,7 @@ def _read_page(body: bytes) -> tuple[date | None, list[Any]]:
     if not isinstance(data, dict) or not isinstance(records := data.get("dailyPapers"), list):
         raise FeedError("data-props of the page has no list dailyPapers")
     # dateString since 2026; before that an ISO time.
-    moment = parse_iso_time(data.get("dateString") or data.get("date"))
+    moment = parse_date(data.get("dateString") or data.get("date"))
     return moment.date() if moment else None, records
 
 
@@ -151,7 +153,7 @@ def _parse_record(record: Any, source: Source, listed_on: date | None) -> Sighti
         raise _Refused("it has no paper.id")
     if not title:
         raise _Refused(f"paper {paper_id} has no title")
-    listed_at = parse_iso_time(paper.get("submittedOnDailyAt"))
+    listed_at = parse_date(paper.get("submittedOnDailyAt"))
     listed_on = listed_at.date() if listed_at else listed_on
     listing_url = _listing_url(source, listed_on)
     page = f"{_SITE}/papers/{quote(paper_id)}"
@@ -162,9 +164,9 @@ def _parse_record(record: Any, source: Source, listed_on: date | None) -> Sighti
         title=title,
         summary=read_line(paper, "summary", MAX_SUMMARY_CHARS)
         or read_line(record, "summary", MAX_SUMMARY_CHARS),
-        authors=clean_names(list(_author_names(paper))),
+        authors=read_people(_author_names(paper)),
         organization=_organization(paper) or _organization(record),
-        published_at=parse_iso_time(paper.get("publishedAt")),
+        published_at=parse_date(paper.get("publishedAt")),
         listed_on=listed_on,
         ai_keywords=clean_names([word for word in read_list(paper, "ai_keywords") if isinstance(word, str)]),
         ai_summary=read_line(paper, "ai_summary", MAX_SUMMARY_CHARS),

@@ -7,13 +7,16 @@ type than it should is treated as missing. ``next_url`` is not followed: the new
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urljoin
 
-from newsletter.collect.atom_rss import split_shared
-from newsletter.collect.fields import parse_iso_time, read_line, read_list, read_text
+from newsletter.collect.atom_rss import list_doubts, split_shared
+from newsletter.collect.characters import read_characters
+from newsletter.collect.dates import parse_date
+from newsletter.collect.fields import read_line, read_list, read_text
 from newsletter.collect.identity import choose_keys
 from newsletter.collect.plain import (
     MAX_ITEMS,
@@ -26,6 +29,7 @@ from newsletter.collect.plain import (
 from newsletter.errors import FeedError
 from newsletter.model.entries import Entry, Sighting
 from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
+from newsletter.people import read_people
 from newsletter.text import clean_line
 
 _TITLE_FROM_SUMMARY_CHARS = 100
@@ -38,7 +42,8 @@ def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
 
     Only the first 2,000 items are read. Raises FeedError for what is no JSON Feed.
     """
-    feed = _read(fetched.body)
+    characters = read_characters(fetched.body, fetched.content_type)
+    feed = _read(characters.text)
     page = _url(feed, "home_page_url", fetched.url)
     items = [item if isinstance(item, dict) else {} for item in read_list(feed, "items")]
     entries: list[tuple[Entry, str]] = []
@@ -52,15 +57,16 @@ def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
     refused = len(notes)
     if len(items) > MAX_ITEMS:
         notes.append(f"only the first {MAX_ITEMS} of {len(items)} items were read")
+    notes += list_doubts(characters, [entry for entry, _ in entries])
     sightings = (
         Sighting(entry, source.name, guid, listing_url=page) for entry, guid in split_shared(entries)
     )
     return ParsedFeed(tuple(sightings), refused=refused, notes=tuple(notes))
 
 
-def _read(body: bytes) -> _Item:
+def _read(text: str) -> _Item:
     try:
-        feed = json.loads(body)
+        feed = json.loads(text, strict=False)  # line ends and tabs within texts are common
     except RecursionError as error:
         raise FeedError("the feed is nested too deeply") from error
     except ValueError as error:
@@ -81,7 +87,8 @@ def _parse_item(item: _Item, feed: _Item, source: Source, base: str, page: str) 
     content = text or parse_markup(read_text(item, "content_html"), MAX_SUMMARY_CHARS)
     summary = read_line(item, "summary", MAX_SUMMARY_CHARS) or content
     url = _url(item, "url", base) or _url(item, "external_url", base)
-    title = parse_markup(read_text(item, "title"), MAX_TITLE_CHARS)
+    # A title is plain text: angle brackets are letters. Some programs escape it all the same.
+    title = clean_line(html.unescape(read_text(item, "title")), MAX_TITLE_CHARS)
     title = title or clean_line(summary, _TITLE_FROM_SUMMARY_CHARS) or url
     guid = clean_line(_id(item), 2_000) or url or hashlib.sha256(f"{title}\n{summary}".encode()).hexdigest()
     keys = choose_keys(url=url or clean_url(guid), guid=guid, source=source.name)
@@ -92,8 +99,8 @@ def _parse_item(item: _Item, feed: _Item, source: Source, base: str, page: str) 
         aliases=keys[1:],
         title=title,
         summary=summary,
-        authors=clean_names(_author_names(item) or ([] if is_paper else _author_names(feed))),
-        published_at=parse_iso_time(item.get("date_published")) or parse_iso_time(item.get("date_modified")),
+        authors=read_people(_author_names(item)) or (() if is_paper else read_people(_author_names(feed))),
+        published_at=parse_date(item.get("date_published")) or parse_date(item.get("date_modified")),
         categories=clean_names([tag for tag in read_list(item, "tags") if isinstance(tag, str)]),
         url=url,
         thumbnail_url=_url(item, "image", base) or _url(item, "banner_image", base),

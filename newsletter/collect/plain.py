@@ -33,7 +33,28 @@ _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:-]*)[^<>]*?(/?)>")
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
 )
-_UNSEEN = ["script", "style", "template", "noscript", "iframe", "object", "svg"]
+# An annotation says the same as its formula, in another language.
+_UNSEEN = [
+    *("script", "style", "template", "noscript", "iframe", "object", "svg"),
+    *("annotation", "annotation-xml", "mml:annotation", "mml:annotation-xml"),
+]
+_KNOWN = """
+    a abbr acronym address article aside b bdi bdo big blockquote br center cite code dd del dfn div dl dt em
+    figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd label li mark nobr ol p pre q s samp
+    section small span strike strong sub sup svg table tbody td tfoot th thead tr tt u ul var wbr math mi mn mo ms
+    mtext mspace mrow mfrac msqrt mroot mstyle merror mpadded mphantom mfenced menclose msub msup msubsup munder
+    mover munderover mmultiscripts mtable mtr mtd maction semantics annotation annotation-xml mprescripts italic
+    bold sc scp monospace roman sans-serif underline overline named-content styled-content inline-formula
+    disp-formula tex-math inline-graphic xref ext-link alternatives inf
+"""
+# Tags of HTML and MathML, and of what publishers write their articles in: JATS, Wiley's and Elsevier's, Word's.
+_KNOWN_TAG = (
+    rf"/?(?:(?:jats|mml|m|ce|sb|o|w|v|st1|x?html|ns\d+):[a-z][\w-]*|(?:{'|'.join(_KNOWN.split())})(?=[\s/>]))"
+)
+_UNKNOWN_SIGN = re.compile(rf"<(?!{_KNOWN_TAG}[^<>]*>)", re.IGNORECASE)
+_CERTAIN = re.compile(
+    rf"<(?=/){_KNOWN_TAG}[^<>]*>|<(?:br|wbr|hr|img)\b[^<>]*>|<{_KNOWN_TAG}[^<>]*/>", re.IGNORECASE
+)
 _BLOCKS = [
     *("address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "figcaption", "figure"),
     *("footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "ol", "p", "pre"),
@@ -85,13 +106,25 @@ def parse_markup(markup: str, max_chars: int) -> str:
     if _is_deep(markup):
         markup = _TAG.sub(" ", markup)
     soup = _load_parser()(clean_output(markup), "lxml")
-    for tag in soup.find_all(_UNSEEN):
+    unseen = [*_UNSEEN, "tex-math", "jats:tex-math"] if "math" in markup.replace("tex-math", "") else _UNSEEN
+    for tag in soup.find_all(unseen):
         tag.clear()
     for tag in soup.find_all(_BLOCKS):
         # Inside the element: beside it, bs4 would look for its place among all its siblings.
         tag.insert(0, " ")
         tag.append(" ")
     return clean_line(soup.get_text(), max_chars)
+
+
+def parse_title(title: str, max_chars: int, *, is_markup: bool = False) -> str:
+    """Return a title in one line, without the tags of HTML, MathML and publishers that it has.
+
+    Where nobody says that it is markup, a tag is one only if something like it is closed: "The <b> tag" and
+    "Map<K,V>" stay as they are.
+    """
+    if not is_markup and not _CERTAIN.search(title):
+        title = title.replace("<", "&lt;")
+    return parse_markup(_UNKNOWN_SIGN.sub("&lt;", title), max_chars)
 
 
 def parse_page(

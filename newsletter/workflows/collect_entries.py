@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 from newsletter.collect.changes import choose_changes, is_stale_batch
+from newsletter.collect.dates import without_future_dates
 from newsletter.collect.health import (
     GOOD_STATES,
     LookFacts,
@@ -255,6 +256,7 @@ async def _follow(
             else:
                 # Parsers are plain functions and some take long; the other sources go on meanwhile.
                 feed = await asyncio.to_thread(look.kind.parse, answer, look.source, request)
+                feed = without_future_dates(feed, look.started_at)
                 following = _choose_following(request, feed, seen, known, look)
                 look.take(feed)
                 listed += len(feed.sightings) + feed.left_out

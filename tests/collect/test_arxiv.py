@@ -82,7 +82,7 @@ def test_announcement_is_read_whole() -> None:
         aliases=sighting.entry.aliases,
         title="Paper 1",
         summary="If a < b, we rest.",
-        authors=("Ada Example", "Bo van der Example (A Lab, Somewhere)"),
+        authors=("Ada Example", "Bo van der Example"),
         listed_on=date(2026, 6, 16),
         categories=("cs.CL", "cs.LG"),
         primary_category="cs.CL",

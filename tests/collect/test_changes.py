@@ -226,10 +226,13 @@ def test_baseline_of_a_feed_goes_by_the_date_of_its_items() -> None:
     assert [change.entry.first_seen_run for change in changes] == [5, 5, 0]
 
 
-def test_everything_is_new_in_a_source_without_any_date() -> None:
-    changes = choose([], [seen("guid:blog:1", source="blog", listed_on=None) for _ in range(2)])
+@pytest.mark.parametrize(("listed", "new"), [(1, 1), (5, 5), (6, 5), (120, 5)])
+def test_only_the_first_items_of_a_new_source_without_any_date_are_new(listed: int, new: int) -> None:
+    changes = choose(
+        [], [seen(f"guid:blog:{number}", source="blog", listed_on=None) for number in range(listed)]
+    )
 
-    assert [change.entry.first_seen_run for change in changes] == [5]
+    assert [change.entry.first_seen_run for change in changes] == [5] * new + [0] * (listed - new)
 
 
 def test_date_in_the_future_does_not_make_today_old() -> None:
