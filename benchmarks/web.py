@@ -1,4 +1,4 @@
-"""The web face under load, beside a hello-world route of Starlette in the same run.
+"""The web UI under load, beside a hello-world route of Starlette in the same run.
 
     python -m benchmarks.web [--json FILE] [--rate N] [--seconds N] [--subscribers N] [--entries N] [--postgres]
 
@@ -191,7 +191,7 @@ async def fill(file: Path, database_url: str, subscribers: int, entries: int, to
 
 
 def write_config(folder: Path, port: int) -> Path:
-    """Write the configuration of a newsletter with a web face on this machine."""
+    """Write the configuration of a newsletter with a web UI on this machine."""
     file = folder / "config.yaml"
     file.write_text(
         "newsletter: {name: Test Papers, from: Test Papers <digest@news.example.org>}\n"

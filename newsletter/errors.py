@@ -14,7 +14,7 @@
     ├── MailerError          the relay: it cannot be reached, or refuses our login
     ├── StoreError           the machine: the database is away, locked, full or of another version
     │   └── MoveError        us: a subscription was to change in a way that there is not
-    └── ListenError          the machine: the web face cannot listen where it should
+    └── ListenError          the machine: the web UI cannot listen where it should
 
 Facts are attributes; the message says what happened and what to try.
 In a batch a failure is a value: one broken source is a line in the report and the rest goes on.
@@ -33,7 +33,7 @@ Steps = tuple[str | int, ...]
 def format_steps(steps: Steps) -> str:
     """Return steps as people read them: ``sources[0].kind``.
 
-    Of a key with a colon only the beginning: in ``password:hunter2`` a blank was forgotten.
+    Of a key with a colon only the beginning: in ``password:hunter2`` a space was forgotten.
     """
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step.partition(':')[0]}" for step in steps)
     return text.removeprefix(".")
@@ -178,7 +178,7 @@ class FeedError(SourceError):
 class MailerError(NewsletterError):
     """The relay cannot be used now: no connection, no TLS, login refused. No delivery is charged for it.
 
-    Also what is wrong with the mailbox that mail about our mail arrives in. is_passing: it may be over soon by itself,
+    Also what is wrong with the mailbox of bounces and complaints. is_passing: it may be over soon by itself,
     as when a connection is lost.
     """
 
@@ -218,4 +218,4 @@ class MoveError(ClashError):
 
 
 class ListenError(NewsletterError):
-    """The web face cannot listen on an address: it is taken, not ours, or not allowed to this user."""
+    """The web UI cannot listen on an address: it is taken, not ours, or not allowed to this user."""

@@ -26,7 +26,7 @@ class Fetcher(Protocol):
 
 
 class Inbox(Protocol):
-    """Where mail about our mail arrives."""
+    """Where bounces and complaints arrive."""
 
     set_aside_place: str
     """Where what could not be handled is, in words."""

@@ -20,7 +20,7 @@ _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
 def to_json(value: object) -> str:
-    """Return canonical JSON: sorted keys, no blanks, letters of all scripts as they are, times in ISO form."""
+    """Return canonical JSON: sorted keys, no spaces, letters of all scripts as they are, times in ISO form."""
     return _ENCODER.encode(value)
 
 

@@ -20,7 +20,7 @@ _PLANES = "".join(f"{chr(plane << 16)}-{chr((plane << 16) + 0xFFFD)}" for plane 
 # noncharacters. What may stay is listed, not what may not: a run of it is found in one step of the expression.
 _CLEAN = re.compile(f"[\t\n -~\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd{_PLANES}]+")
 # Zero-width marks that hide text and marks that turn the reading direction. Joiners stay, some scripts and emoji need
-# them, and so do marks that only give a direction to a blank (U+200E, U+200F, U+061C).
+# them, and so do marks that only give a direction to a space (U+200E, U+200F, U+061C).
 _UNSEEN = re.compile("[\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]")
 
 
@@ -36,7 +36,7 @@ def clean_output(text: str) -> str:
 
 
 def clean_line(text: str, max_chars: int | None = None) -> str:
-    """Return the text in one line of single blanks, as clean_output; cut at a word with "…" where it is longer."""
+    """Return the text in one line of single spaces, as clean_output; cut at a word with "…" where it is longer."""
     line = " ".join(text.split())
     if not line.isprintable():
         line = " ".join(clean_output(line).split())

@@ -1,4 +1,4 @@
-"""Where the pages of the web face are: the mails name them, and the web face serves them. Pure."""
+"""Where the pages of the web UI are: the mails name them, and the web UI serves them. Pure."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class Newsletter:
     mailer: Mailer | None
 
     def choose_mailer(self) -> Mailer:
-        """Return the way out. Raises MailerError where the configuration names none."""
+        """Return the transport. Raises MailerError where the configuration names none."""
         if self.mailer is None:
             raise MailerError(_NO_WAY_OUT)
         return self.mailer
@@ -178,7 +178,7 @@ class Newsletter:
 
     @property
     def web_links(self) -> WebLinks | None:
-        """Where the pages of the web face are, None where there is none."""
+        """Where the pages of the web UI are, None where there is none."""
         return WebLinks(self.config.web.url) if self.config.web else None
 
     @property
@@ -440,7 +440,7 @@ def build_mailer(config: Config, store: SettingStore, clock: Clock) -> Mailer | 
 
 
 def build_inbox(settings: BounceSettings) -> Inbox:
-    """Return where mail about our mail arrives. Connects to nothing yet."""
+    """Return where bounces and complaints arrive. Connects to nothing yet."""
     if settings.imap is None:
         assert settings.maildir is not None  # one of the two is given
         return MaildirInbox(settings.maildir)

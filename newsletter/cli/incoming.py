@@ -34,7 +34,7 @@ _SIGNS: Mapping[FetchState, str] = {
 
 
 async def show_sources(config: Config) -> int:
-    """Show how each configured source has been: its last looks, what it brought, and when it is asked next."""
+    """Show how each configured source has been: its last polls, what it brought, and when it is asked next."""
     async with open_newsletter(config) as newsletter:
         now = newsletter.clock.now()
         records = await newsletter.runs.load_fetches(now - timedelta(days=_DAYS))
@@ -76,7 +76,7 @@ async def show_sources(config: Config) -> int:
 def _describe_looks(
     last: FetchRecord | None, looks: Sequence[FetchRecord], now: datetime
 ) -> tuple[Text, str, str, str, str]:
-    """Return state, signs of the last looks, bars of the days, their sum, and how much the last answer listed."""
+    """Return state, signs of the last polls, bars of the days, their sum, and how much the last answer listed."""
     if last is None:
         return Text("not polled yet"), "", "", "", ""
     days = count_days(looks, now)

@@ -86,7 +86,7 @@ def check_layouts(config: Config) -> int:
 
 
 def _check_pages(config: Config) -> None:
-    """Look at the operator's own templates of the web face, if there are any. Raises TemplateError."""
+    """Look at the operator's own templates of the web UI, if there are any. Raises TemplateError."""
     own = config.templates and config.templates / "web"
     if own is None or not own.is_dir():
         return

@@ -136,7 +136,7 @@ async def retry(config: Config, wanted: DeliveryFilter) -> int:
 
 
 async def read_bounces(config: Config) -> int:
-    """Read mail about our mail once."""
+    """Process the bounce mailbox once."""
     if config.bounces is None:
         raise ConfigError([Problem("is not set; say where bounces arrive", steps=("bounces",))])
     async with open_newsletter(config) as newsletter:

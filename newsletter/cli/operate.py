@@ -230,7 +230,7 @@ async def _tell_nothing_due(newsletter: Newsletter) -> None:
 
 
 async def run(config: Config, web_command: Sequence[str] = ()) -> int:
-    """Run the clock until a signal says stop; with a command for it also the web face, as a child."""
+    """Run the clock until a signal says stop; with a command for it also the web UI, as a child."""
     async with open_newsletter(config) as newsletter:
         newsletter.file.refuse_samples()
         newsletter.choose_mailer()  # a configuration that cannot send is told now, not at the first slot

@@ -1,4 +1,4 @@
-"""The command serve, and the web face as a child of the clock (run --web)."""
+"""The command serve, and the web UI as a child of the clock (run --web)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 _STEADY_S = 60.0
-"""A web face that ran for so long was well: the next pause is the first again."""
+"""A web UI that ran for so long was well: the next pause is the first again."""
 _GRACE_S = 15.0
 """More than the requests under way may take (web/server.py)."""
 
@@ -41,7 +41,7 @@ async def serve(config: Config, *, with_parent: bool) -> int:
 
 
 def require_web(config: Config) -> WebSettings:
-    """Return the settings of the web face. Raises ConfigError where there are none."""
+    """Return the settings of the web UI. Raises ConfigError where there are none."""
     if config.web is None:
         message = (
             "is not set, so there is nothing to serve; set at least 'web: {url: https://…}' (docs/web.md)"
@@ -51,7 +51,7 @@ def require_web(config: Config) -> WebSettings:
 
 
 def build_command(config: Config, *, log_json: bool) -> list[str]:
-    """Return how the web face of this configuration is started as a child. Raises ConfigError where it has none."""
+    """Return how the web UI of this configuration is started as a child. Raises ConfigError where it has none."""
     require_web(config)
     command = [
         sys.executable,
@@ -67,7 +67,7 @@ def build_command(config: Config, *, log_json: bool) -> list[str]:
 
 
 async def keep_serving(command: Sequence[str], stop: asyncio.Event) -> None:
-    """Run the web face until ``stop`` is set, and start it again when it ends, each time a little later.
+    """Run the web UI until ``stop`` is set, and start it again when it ends, each time a little later.
 
     Raises nothing: mail goes out whatever becomes of the pages.
     """

@@ -194,7 +194,7 @@ def parse_search(fetched: Fetched, source: Source, request: Request) -> ParsedFe
     total = _read_count(about, "opensearch_totalresults")
     start = _read_count(about, "opensearch_startindex") or 0
     if not items and total and start < total:
-        raise FeedError(f"an empty page although arXiv has {total} results; this passes, ask again later")
+        raise FeedError(f"an empty page although arXiv has {total} results; usually temporary, retried later")
     answered_at = read_moment(about, "updated")
     parsed = [_parse_result(item, source, answered_at) for item in items]
     sightings, refused, left_out, notes = _take(parsed, source, "an answer of arXiv's API")

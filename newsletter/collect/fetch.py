@@ -147,7 +147,7 @@ class HttpFetcher:
                     message = f"{_shown(url)}: redirects to {answer.target[:200]!r}"
                     raise FetchError(message, url=_shown(location)) from error
                 if url in seen:
-                    raise FetchError(f"{_shown(location)}: redirects in a circle", url=_shown(location))
+                    raise FetchError(f"{_shown(location)}: redirect loop", url=_shown(location))
                 seen.append(url)
                 continue
             moved_to = url if is_permanent and url != location else ""
@@ -240,7 +240,7 @@ class HttpFetcher:
                     status=200,
                 )
         if not unpacker.is_whole:
-            raise aiohttp.ClientPayloadError("the packed body is cut")
+            raise aiohttp.ClientPayloadError("the compressed body is truncated")
         return bytes(body)
 
     def _check_url(self, url: str, seen: Sequence[str]) -> None:
@@ -254,9 +254,9 @@ class HttpFetcher:
         except ValueError as error:
             raise FetchError(f"{_shown(url)}: {error}", url=_shown(location)) from error
         if parts.scheme not in ("http", "https"):
-            raise FetchError(f"{_shown(url)}: only https: and http: are fetched", url=_shown(location))
+            raise FetchError(f"{_shown(url)}: only https: and http: are supported", url=_shown(location))
         if parts.scheme == "http" and any(_scheme(one) == "https" for one in seen):
-            raise FetchError(f"{_shown(url)}: https: must not lead to http:", url=_shown(location))
+            raise FetchError(f"{_shown(url)}: https: must not redirect to http:", url=_shown(location))
         if not host:
             raise FetchError(f"{_shown(url)}: the address has no host", url=_shown(location))
         if port not in _USUAL_PORTS and port != first_port and not self._allow_private_hosts:
@@ -364,7 +364,7 @@ def _tell_status(response: aiohttp.ClientResponse, url: str) -> FetchError:
     )
     note = f"; asks to come back after {retry_after_s:.0f} s" if retry_after_s is not None else ""
     if response.status == 410:
-        note = "; it is gone for ever: take the source out of the configuration"
+        note = "; permanently gone: remove the source from the configuration"
     return FetchError(
         f"{_shown(url)}: answered {response.status} {_decode(response.reason or '')}".rstrip() + note,
         url=_shown(url),
@@ -458,17 +458,17 @@ def _decode(text: str) -> str:
 
 def _why(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"the name {error.host} cannot be resolved"
+        return f"the host name {error.host} cannot be resolved"
     if isinstance(error, aiohttp.ClientSSLError):
         return f"no secure connection: {error}"
     if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
         return f"cannot connect: {os.strerror(error.os_error.errno)}"
     if isinstance(error, aiohttp.ClientPayloadError):
-        return "the answer ends in the middle"
+        return "the response is truncated"
     if isinstance(error, aiohttp.InvalidURL):
-        return "is no address that can be asked"  # its own text has the login
+        return "is not a valid address"  # its own text has the login
     if isinstance(error, aiohttp.ClientResponseError):
-        return f"the answer is no proper HTTP: {' '.join(error.message.split())[:200]}"
+        return f"the response is not valid HTTP: {' '.join(error.message.split())[:200]}"
     return str(error) or type(error).__name__
 
 

@@ -15,31 +15,31 @@ _REFUSED: tuple[tuple[IPv4Network | IPv6Network, str], ...] = tuple(
         # https://www.iana.org/assignments/iana-ipv4-special-registry
         ("0.0.0.0/8", "this machine"),
         ("10.0.0.0/8", "a private network"),
-        ("100.64.0.0/10", "a network shared inside of a provider"),
+        ("100.64.0.0/10", "a carrier-grade NAT network"),
         ("127.0.0.0/8", "this machine"),
-        ("169.254.0.0/16", "the link's own network"),
+        ("169.254.0.0/16", "a link-local network"),
         ("172.16.0.0/12", "a private network"),
         ("192.0.0.0/24", "reserved"),
-        ("192.0.2.0/24", "for documentation"),
+        ("192.0.2.0/24", "reserved for documentation"),
         ("192.88.99.0/24", "reserved"),
         ("192.168.0.0/16", "a private network"),
-        ("198.18.0.0/15", "for benchmarks"),
-        ("198.51.100.0/24", "for documentation"),
-        ("203.0.113.0/24", "for documentation"),
+        ("198.18.0.0/15", "reserved for benchmarks"),
+        ("198.51.100.0/24", "reserved for documentation"),
+        ("203.0.113.0/24", "reserved for documentation"),
         ("224.0.0.0/4", "multicast"),
         ("240.0.0.0/4", "reserved"),
         # https://www.iana.org/assignments/iana-ipv6-special-registry
         ("::/128", "this machine"),
         ("::1/128", "this machine"),
         ("100::/64", "reserved"),
-        ("2001:2::/48", "for benchmarks"),
+        ("2001:2::/48", "reserved for benchmarks"),
         ("2001::/23", "reserved"),
-        ("2001:db8::/32", "for documentation"),
-        ("3fff::/20", "for documentation"),
+        ("2001:db8::/32", "reserved for documentation"),
+        ("3fff::/20", "reserved for documentation"),
         ("5f00::/16", "reserved"),
         ("64:ff9b:1::/48", "a private network"),
         ("fc00::/7", "a private network"),
-        ("fe80::/10", "the link's own network"),
+        ("fe80::/10", "a link-local network"),
         ("fec0::/10", "a private network"),
         ("ff00::/8", "multicast"),
     ]
@@ -66,7 +66,7 @@ def why_refused(address: str) -> str:
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
-        return "is no IP address"
+        return "is not an IP address"
     for one in (*_embedded(ip), ip):
         for network, reason in _REFUSED:
             if one.version == network.version and one in network:

@@ -94,7 +94,7 @@ def choose_health(
     if not wait:
         return SourceHealth(known.source, failures)
     reason = (
-        "the source asks us to wait" if retry_after_s is not None else f"failed {failures} times in a row"
+        "the source asked us to wait" if retry_after_s is not None else f"failed {failures} times in a row"
     )
     return SourceHealth(known.source, failures, now + wait, f"{reason}: {why}" if why else reason)
 

@@ -63,7 +63,7 @@ _Record = Mapping[str, Any]
 
 
 def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
-    """Return the papers of one answer in its order; JSON or page is told by the first byte that is not blank.
+    """Return the papers of one answer in its order; JSON or page is told by the first byte that is not space.
 
     An item without an id or a title is refused and counted. Raises FeedError where all of them are, where
     the body is neither form, and where a page is of another date than the one that was asked for.

@@ -74,7 +74,7 @@ def _read(text: str) -> _Item:
             f"expected a JSON Feed, and this is not JSON: {clean_line(str(error), 200)}"
         ) from error
     if not isinstance(feed, dict):
-        raise FeedError("expected a JSON Feed, found JSON of another form: it is no object")
+        raise FeedError("expected a JSON Feed, found JSON that is not an object")
     if not isinstance(feed.get("items"), list):
         keys = clean_line(", ".join(sorted(feed)), 200) or "none"
         raise FeedError(f"expected a JSON Feed, found an object without 'items'; its keys: {keys}")

@@ -30,7 +30,7 @@ class Unpacker:
         self._coding = coding.strip().lower().removeprefix("x-")
         self._stream: _Stream | None = None
         if self._coding not in ("", "identity", *CODINGS):
-            raise ValueError(f"packed as {coding[:50]!r}, which we did not ask for")
+            raise ValueError(f"packed as {coding[:50]!r}, which was not requested")
 
     def unpack(self, chunk: bytes) -> Iterator[bytes]:
         """Yield what is in the next chunk, in pieces of about PIECE_BYTES. Raises ValueError if it is damaged."""
@@ -43,7 +43,7 @@ class Unpacker:
                     self._stream = CODINGS[self._coding](chunk)
                 yield from self._stream.unpack(chunk)
             except _DAMAGES as error:
-                raise ValueError(f"the answer is not {self._coding}, or damaged") from error
+                raise ValueError(f"the response is not {self._coding}, or damaged") from error
             if not self._stream.is_done:
                 return
             # gzip and zstd may go on with a second one

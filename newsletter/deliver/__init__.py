@@ -1,1 +1,1 @@
-"""Rendered → mailbox: the message's bytes, what a reply means, and the ways out (a relay, a Maildir)."""
+"""Rendered → mailbox: the message's bytes, what a reply means, and the transports (a relay, a Maildir)."""

@@ -291,7 +291,7 @@ _HARD_STATUSES = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.6"
 
 
 def _ask_library(mail: Message) -> tuple[list[str], list[str]]:
-    """Return whom flufl.bounce finds to have failed for now and for good."""
+    """Return whom flufl.bounce finds to have failed temporarily and permanently."""
     try:
         temporary, permanent = all_failures(mail)
     except Exception as error:

@@ -74,13 +74,13 @@ def load_dkim_key(pem: bytes, domain: str, selector: str) -> DkimKey:
     try:
         private = load_pem_private_key(pem, password=None)
     except TypeError as error:
-        raise ValueError("the DKIM key is protected by a password; write it without one") from error
+        raise ValueError("the DKIM key is encrypted with a password; store it without one") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise ValueError("there is no private key in PEM form in the DKIM key file") from error
     if isinstance(private, RSAPrivateKey):
         if private.key_size < MIN_RSA_BITS:
             raise ValueError(
-                f"the DKIM key has {private.key_size} bits; receivers want {MIN_RSA_BITS} or more"
+                f"the DKIM key has {private.key_size} bits; receivers require {MIN_RSA_BITS} or more"
             )
         return DkimKey(domain, selector, private)
     if isinstance(private, Ed25519PrivateKey):
@@ -139,7 +139,7 @@ def _relax(value: bytes) -> bytes:
 
 def _relax_body(body: bytes) -> bytes:
     """Return the body with its white space folded and no empty lines at its end (section 3.4.4)."""
-    # Cut at each two blanks, and put together with one; a regular expression over the body takes longer than RSA.
+    # Cut at each two spaces, and put together with one; a regular expression over the body takes longer than RSA.
     first, *rest = body.replace(b"\t", b" ").split(b"  ")
     body = b" ".join([first, *(part for cut in rest if (part := cut.lstrip(b" ")))])
     if b" \r\n" in body or body.endswith(b" "):
@@ -149,7 +149,7 @@ def _relax_body(body: bytes) -> bytes:
 
 
 def _fold_tags(tags: list[str]) -> bytes:
-    """Return the tags with a blank between two, folded before one that would be too long."""
+    """Return the tags with a space between two, folded before one that would be too long."""
     lines = [""]
     columns = len("DKIM-Signature: ")
     for tag in tags:

@@ -32,7 +32,7 @@ async def check_dns(
             findings.append(decide(await _ask(resolver, name, kind)))
         except dns.exception.DNSException as error:
             findings.append(
-                Finding(Verdict.HINT, f"{kind} of {name} could not be asked for: {error}", "try again")
+                Finding(Verdict.HINT, f"{kind} of {name} could not be looked up: {error}", "try again")
             )
 
     await judge(bounce_domain, "TXT", lambda texts: judge_spf(bounce_domain, texts, relay))

@@ -38,21 +38,23 @@ def judge_spf(domain: str, texts: Sequence[str], relay: str) -> Finding:
     """Judge the SPF record of the domain that bounces go to, from its TXT records. relay is our relay's host."""
     found = [text for text in texts if re.match(r"v=spf1(?:\s|$)", text, re.IGNORECASE)]
     if not found:
-        advice = f'{domain} TXT "v=spf1 include:{relay} -all"  (or what your relay tells you to write)'
-        return Finding(Verdict.MISSING, f"SPF: {domain} does not say who sends for it", advice)
+        advice = f'{domain} TXT "v=spf1 include:{relay} -all"  (or as your relay documents it)'
+        return Finding(Verdict.MISSING, f"SPF: {domain} has no SPF record", advice)
     if len(found) > 1:
         return Finding(Verdict.WRONG, f"SPF: {domain} has {len(found)} records", "keep exactly one of them")
     terms = found[0].split()[1:]
     lookups = sum(_LOOKUPS.match(term) is not None for term in terms)
     if lookups > _MOST_LOOKUPS:
-        advice = f"receivers stop at {_MOST_LOOKUPS}; take out what you do not use"
-        return Finding(Verdict.WRONG, f"SPF: {domain} needs {lookups} look-ups", advice)
+        advice = f"receivers stop at {_MOST_LOOKUPS}; remove what you do not use"
+        return Finding(Verdict.WRONG, f"SPF: {domain} needs {lookups} lookups", advice)
     ends = [match[1] or "+" for term in terms if (match := _ALL.match(term))]
     if "+" in ends:
-        return Finding(Verdict.WRONG, f"SPF: {domain} lets everybody send (+all)", "end it with -all or ~all")
+        return Finding(
+            Verdict.WRONG, f"SPF: {domain} allows everybody to send (+all)", "end it with -all or ~all"
+        )
     if not ends and not any(term.lower().startswith("redirect=") for term in terms):
         return Finding(
-            Verdict.HINT, f"SPF: {domain} does not say what holds for others", "end it with -all or ~all"
+            Verdict.HINT, f"SPF: {domain} has no rule for other senders", "end it with -all or ~all"
         )
     return Finding(Verdict.GOOD, f"SPF: {domain} {found[0]}")
 
@@ -61,12 +63,12 @@ def judge_dkim(name: str, texts: Sequence[str], wanted: str) -> Finding:
     """Judge the DKIM record under ``name``. wanted is what it must say for the key that we sign with."""
     keys = [text for text in texts if "p" in read_tags(text)]
     if not keys:
-        return Finding(Verdict.MISSING, f"DKIM: {name} is not there", f'{name} TXT "{wanted}"')
+        return Finding(Verdict.MISSING, f"DKIM: {name} does not exist", f'{name} TXT "{wanted}"')
     tags = read_tags(keys[0])
     if re.sub(r"\s", "", tags["p"]) != re.sub(r"\s", "", read_tags(wanted)["p"]):
-        return Finding(Verdict.WRONG, f"DKIM: {name} has another key", f'{name} TXT "{wanted}"')
+        return Finding(Verdict.WRONG, f"DKIM: {name} has a different key", f'{name} TXT "{wanted}"')
     if "y" in tags.get("t", "").split(":"):
-        return Finding(Verdict.HINT, f"DKIM: {name} says that it is only a test (t=y)", "take t=y out")
+        return Finding(Verdict.HINT, f"DKIM: {name} is in test mode (t=y)", "remove t=y")
     return Finding(Verdict.GOOD, f"DKIM: {name} has our key")
 
 
@@ -76,7 +78,7 @@ def judge_dmarc(domain: str, texts: Sequence[str], aligned: bool) -> Finding:
     found = [text for text in texts if re.match(r"v\s*=\s*DMARC1", text, re.IGNORECASE)]
     if not found:
         advice = f'{name} TXT "v=DMARC1; p=none; rua=mailto:dmarc@{domain}"'
-        return Finding(Verdict.MISSING, f"DMARC: {name} is not there", advice)
+        return Finding(Verdict.MISSING, f"DMARC: {name} does not exist", advice)
     if len(found) > 1:
         return Finding(Verdict.WRONG, f"DMARC: {name} has {len(found)} records", "keep exactly one of them")
     policy = read_tags(found[0]).get("p", "").lower()
@@ -87,10 +89,10 @@ def judge_dmarc(domain: str, texts: Sequence[str], aligned: bool) -> Finding:
     if not aligned:
         advice = "set bounce_address, or dkim.domain, to the domain of From"
         return Finding(
-            Verdict.HINT, f"DMARC: neither the bounce address nor DKIM has the domain {domain}", advice
+            Verdict.HINT, f"DMARC: neither the bounce address nor DKIM is aligned with {domain}", advice
         )
     if policy == "none":
-        return Finding(Verdict.HINT, f"DMARC: {name} only watches (p=none)", "later: p=quarantine")
+        return Finding(Verdict.HINT, f"DMARC: {name} only monitors (p=none)", "later: p=quarantine")
     return Finding(Verdict.GOOD, f"DMARC: {name} {found[0]}")
 
 
@@ -98,11 +100,11 @@ def judge_mx(what: str, domain: str, hosts: Sequence[str]) -> Finding:
     """Judge whether mail to an address of ours (bounces, answers, unsubscribing) can arrive."""
     if not hosts:
         advice = f"{domain} MX 10 mail.{domain}"
-        return Finding(Verdict.MISSING, f"MX: nobody takes mail for {domain} ({what})", advice)
+        return Finding(Verdict.MISSING, f"MX: no server accepts mail for {domain} ({what})", advice)
     if list(hosts) == ["."]:
-        advice = "use a domain that takes mail"
-        return Finding(Verdict.WRONG, f"MX: {domain} says that it takes no mail ({what})", advice)
-    return Finding(Verdict.GOOD, f"MX: {domain} takes mail ({what})")
+        advice = "use a domain that accepts mail"
+        return Finding(Verdict.WRONG, f"MX: {domain} declares that it accepts no mail ({what})", advice)
+    return Finding(Verdict.GOOD, f"MX: {domain} accepts mail ({what})")
 
 
 def read_tags(text: str) -> Mapping[str, str]:

@@ -72,7 +72,7 @@ def _encode_quoted_printable(data: bytes) -> bytes:
     """Return ``\\n`` lines as quoted-printable that no server on the way has a reason to touch.
 
     The C routine encodes a lone dot itself. "From " at the start of a line, which old mailboxes turn
-    into ">From ", is left to us, and so are lines that get too long because their last character is a blank.
+    into ">From ", is left to us, and so are lines that get too long because their last character is a space.
     """
     body = binascii.b2a_qp(data, istext=True)
     if b"=20\n" in body or b"=09\n" in body:

@@ -1,4 +1,4 @@
-"""I/O: where mail about our mail arrives: a Maildir on this machine, or a mailbox over IMAP.
+"""I/O: where bounces and complaints arrive: a Maildir on this machine, or a mailbox over IMAP.
 
 A message is taken as the bytes that arrived, never parsed and written anew, and of a huge one the first megabyte. What
 cannot be read is a value like any other (``Unreadable``), so that the messages behind it are reached. A message that
@@ -96,7 +96,7 @@ class MaildirInbox:
             await _in_thread(move)
         except OSError as error:
             raise MailerError(
-                f"cannot move what was read out of {self._folder / 'new'}: {error.strerror};"
+                f"cannot move read messages out of {self._folder / 'new'}: {error.strerror};"
                 " make the Maildir writable for this user"
             ) from error
 
@@ -206,7 +206,7 @@ class ImapInbox:
         except imaplib.IMAP4.readonly as error:
             self._drop()
             raise MailerError(
-                f"{self._word(error)}; let its login write, or name another bounces.imap"
+                f"{self._word(error)}; allow its login to write, or use another bounces.imap"
             ) from error
         except (OSError, imaplib.IMAP4.abort) as error:
             self._drop()
@@ -235,7 +235,7 @@ def _ask(mailbox: BaseMailBox, uid: str) -> Sequence[Any]:
     """Ask for the bytes of a message as they arrived, without marking it as seen (RFC 3501 section 6.4.5)."""
     said, data = mailbox.client.uid("FETCH", uid, f"(UID BODY.PEEK[]<0.{MOST_BYTES}>)")
     if said != "OK":
-        raise imaplib.IMAP4.error(f"FETCH was answered with {said} {data}")
+        raise imaplib.IMAP4.error(f"the server answered FETCH with {said} {data}")
     return data
 
 
@@ -248,14 +248,14 @@ def _choose_body(data: Sequence[Any], uid: str) -> bytes | Unreadable:
         named = re.search(rb"\bUID (\d+)", part[0].upper() + b" " + rest.upper())
         if named is None or named[1].decode() == uid:
             return bytes(part[1][:MOST_BYTES])
-    return Unreadable("the server sent no text for it")
+    return Unreadable("the server sent no content for it")
 
 
 def _mark(mailbox: BaseMailBox, uid: str, flag: str) -> None:
     """Set a flag. Not by the library's own function: that also expunges what others have marked as deleted."""
     said, data = mailbox.client.uid("STORE", uid, "+FLAGS", f"({flag})")
     if said != "OK":
-        raise imaplib.IMAP4.error(f"STORE was answered with {said} {data}")
+        raise imaplib.IMAP4.error(f"the server answered STORE with {said} {data}")
 
 
 def _set_aside(mailbox: BaseMailBox, uid: str, folder: str) -> None:

@@ -36,7 +36,7 @@ class Cause(StrEnum):
 
 
 def fold(text: str) -> str:
-    """Return a text as the table compares it: small letters, no accents, one blank between words."""
+    """Return a text as the table compares it: small letters, no accents, one space between words."""
     plain = unicodedata.normalize(
         "NFKD", text.casefold().replace("’", "'").replace("ı", "i").replace("ł", "l")
     )

@@ -50,11 +50,11 @@ class Event(StrEnum):
     FORBID = "the reader may not be mailed"
     BREAK = "it cannot be built"
     EXPIRE = "its time is over, or the next digest covers it"
-    SKIP = "an operator skips it"
+    SKIP = "the operator skips it"
     ERASE = "its reader is erased"
-    CONFIRM = "an operator says that it arrived"
-    DENY = "an operator says that it did not arrive"
-    RETRY = "an operator has it tried again"
+    CONFIRM = "the operator confirms that it arrived"
+    DENY = "the operator confirms that it did not arrive"
+    RETRY = "the operator retries it"
     REPORT = "a report shows that it arrived"
     BOUNCE = "a report says that it failed"
 
@@ -272,7 +272,7 @@ def choose_snapshot(step: Step, row: LockedDelivery) -> Snapshot | None:
 
 def choose_counted(step: Step, row: LockedDelivery) -> CountedMove | None:
     """Return how a step moves the counted_run of the row's reader: forward over the window of what counts, back where
-    a mail that was uncertain, and so has counted, fails for good."""
+    a mail that was uncertain, and so has counted, fails permanently."""
     after = choose_state(step)
     if after in COUNTED:
         upto = row.upto_run

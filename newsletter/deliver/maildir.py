@@ -34,7 +34,7 @@ class MaildirMailer:
             make_maildir(self._folder)
         except OSError as error:
             raise MailerError(
-                f"cannot use {self._folder} as a Maildir: {error.strerror}; name a folder that can be written"
+                f"cannot use {self._folder} as a Maildir: {error.strerror}; choose a folder that can be written"
             ) from error
         return MaildirSession(self._folder)
 
@@ -55,7 +55,7 @@ class MaildirSession:
         try:
             path = await asyncio.to_thread(file_message, self._folder, message)
         except OSError as error:
-            return SmtpReply(452, f"4.3.1 {self._folder} cannot take the message: {error.strerror}")
+            return SmtpReply(452, f"4.3.1 {self._folder} cannot store the message: {error.strerror}")
         return SmtpReply(250, f"2.0.0 filed as {path.name}")
 
     async def abandon(self) -> None:

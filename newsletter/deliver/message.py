@@ -187,7 +187,7 @@ def _format_date(date: datetime) -> str:
 
 
 def _fold(name: str, tokens: Sequence[str]) -> str:
-    """Return one header with its CRLF: tokens with a blank between, folded before one that would be too long.
+    """Return one header with its CRLF: tokens with a space between, folded before one that would be too long.
 
     A token is never broken, and the first one stays beside the name.
     """
@@ -242,7 +242,7 @@ def _free_text(header: str, text: str) -> list[str]:
 
 
 def _is_plain(text: str) -> bool:
-    """Say whether a header can take a text as it is: ASCII, single blanks, short words to fold between."""
+    """Say whether a header can take a text as it is: ASCII, single spaces, short words to fold between."""
     return (
         _PRINTABLE.fullmatch(text) is not None
         and "=?" not in text

@@ -29,9 +29,9 @@ _USUAL_LIFE_S = 3600.0
 _MOST_SAID_CHARS = 200
 _ADVICE: Mapping[str, str] = {  # RFC 6749 section 5.2
     "invalid_grant": "the refresh token has expired or was revoked: sign in again and set the new one",
-    "invalid_client": "check client_id and client_secret; a secret may have expired",
-    "unauthorized_client": "allow this application to log in this way where it is registered",
-    "unsupported_grant_type": "leave refresh_token out, or set it: the server wants the other way",
+    "invalid_client": "check client_id and client_secret; the secret may have expired",
+    "unauthorized_client": "allow this kind of login for the application where it is registered",
+    "unsupported_grant_type": "set refresh_token, or remove it: the server expects the other kind of login",
     "invalid_scope": "check scope",
     "invalid_request": "check token_url, client_id and scope",
 }
@@ -142,12 +142,12 @@ def parse_answer(status: int, body: bytes) -> TokenAnswer:
             token, _read_life(answer.get("expires_in")), refresh if isinstance(refresh, str) else ""
         )
     if status == 429 or status >= 500:
-        raise MailerError(f"it answers {status}; it is asked again later", is_passing=True)
+        raise MailerError(f"it answers {status}; retried later", is_passing=True)
     kind, told = _text(answer, "error"), _text(answer, "error_description")
     if not kind:
         raise MailerError(f"it answers {status} without a token; check oauth.token_url")
     what = f"{kind} ({told})" if told else kind
-    raise MailerError(f"it refuses: {what}; {_ADVICE.get(kind, 'check the settings under oauth')}")
+    raise MailerError(f"it refused: {what}; {_ADVICE.get(kind, 'check the settings under oauth')}")
 
 
 def _read_life(value: object) -> float:
@@ -190,8 +190,8 @@ def _keep(file: Path, given: str, successor: str) -> None:
         part.replace(file)
     except (OSError, ValueError) as error:
         raise MailerError(
-            f"cannot keep the new refresh token in {file} ({clean_line(str(error), _MOST_SAID_CHARS)});"
-            " make it writable, or name another oauth.file"
+            f"cannot store the new refresh token in {file} ({clean_line(str(error), _MOST_SAID_CHARS)});"
+            " make it writable, or choose another oauth.file"
         ) from error
 
 

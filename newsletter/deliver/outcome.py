@@ -66,7 +66,7 @@ def choose_outcome(reply: SmtpReply | Silence, attempt: int, now: datetime, *, j
                 return Rejected(str(reply), judgement.weight)
             delay = timedelta() if reply.elsewhere else _choose_delay(reply, attempt) * (1 + JITTER * jitter)
             return Deferred(str(reply), now + delay)
-    raise ValueError(f"SMTP reply {reply} is no answer to a message")
+    raise ValueError(f"SMTP reply {reply} is not a reply to a message")
 
 
 def read_hint(text: str) -> timedelta | None:

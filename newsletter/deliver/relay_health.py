@@ -1,6 +1,6 @@
 """How a relay has been, and what follows: a pause, or a slower pace. Pure.
 
-A relay that cannot be used, that defers nearly everything, or that finds fault with us is left alone for a while,
+A relay that cannot be used, that defers nearly all mail, or that finds fault with us is paused for a while,
 and each time for longer; after the pause one message decides. One refusal may be about one odd recipient, so it takes
 several in a row to stop, but a single one to turn to another relay. One that says that we are too fast gets gaps
 between messages, which shrink again as it accepts.
@@ -79,7 +79,7 @@ def note_reply(
         return _note_blame(health, reply, now, has_stand_in)
     later = sum(one in (_Seen.LATER, _Seen.SLOW_DOWN) for one in health.seen)
     if len(health.seen) * 2 >= _REMEMBERED and later >= _STORM * len(health.seen):
-        return _pause(health, STORM_PAUSE, PauseKind.STORM, f"it defers nearly everything ({reply})", now)
+        return _pause(health, STORM_PAUSE, PauseKind.STORM, f"it defers nearly all mail ({reply})", now)
     return health
 
 

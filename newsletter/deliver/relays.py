@@ -1,6 +1,6 @@
 """I/O: several relays behind one Mailer: the most preferred that can be used now gets the message.
 
-Each has its own pace and daily limit, and is left alone while it is unwell (relay_health). Pauses are written down, so
+Each has its own pace and daily limit, and is paused while it is unwell (relay_health). Pauses are written down, so
 that a restart, another process and the operator's status know of them. A message that a relay
 may have taken is not given to another one here: silence goes back to whoever sends.
 """
@@ -182,11 +182,11 @@ class RelayPool:
         if pause is not None:
             log.warning("relay paused", relay=relay.name, until=pause.until, why=pause.why)
         else:
-            log.info("relay takes mail again", relay=relay.name)
+            log.info("relay accepts mail again", relay=relay.name)
         try:
             await self._store.save_pause(relay.name, pause)
         except StoreError as error:
-            log.warning("nobody else knows of it", relay=relay.name, error=str(error))
+            log.warning("other processes do not know of it", relay=relay.name, error=str(error))
 
     async def _ask_others(self) -> None:
         """Take over the pauses that other processes, or this one before a restart, have written down.
@@ -201,7 +201,7 @@ class RelayPool:
             try:
                 pauses = await self._store.load_pauses()
             except StoreError as error:
-                log.warning("it is not known which relays are left alone", error=str(error))
+                log.warning("it is unknown which relays are paused", error=str(error))
                 return
             for relay in self._relays:
                 relay.health = take_over(relay.health, pauses.get(relay.name))
@@ -209,7 +209,7 @@ class RelayPool:
 
 def _word_pause(relay: Relay) -> str:
     pause = relay.health.pause
-    return f"relay {relay.name} is left alone until {pause.until:%H:%M} UTC: {pause.why}" if pause else ""
+    return f"relay {relay.name} is paused until {pause.until:%H:%M} UTC: {pause.why}" if pause else ""
 
 
 class PooledSession:

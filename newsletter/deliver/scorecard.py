@@ -152,11 +152,11 @@ def _date_and_id(mail: _Mail) -> _Faults:
         yield "no readable Date"
     else:
         if at.tzinfo is None:
-            yield "the Date has no zone"
+            yield "the Date has no time zone"
     sender = mail.parsed["From"].addresses[0].domain if mail.parsed["From"] else ""
     found = re.fullmatch(r"<[^@<> ]+@([^@<> ]+)>", mail.header("Message-ID"))
     if not found or found[1] != sender:
-        yield "Message-ID is not of the sender's domain"
+        yield "Message-ID is not in the sender's domain"
 
 
 def _structure(mail: _Mail) -> _Faults:
@@ -252,7 +252,7 @@ def _headings(mail: _Mail) -> _Faults:
     if levels.count(1) != 1 or levels[0] != 1:
         yield "not exactly one h1, first"
     if any(later > earlier + 1 for earlier, later in pairwise(levels)):
-        yield "a level is left out"
+        yield "a level is skipped"
 
 
 def _tables(mail: _Mail) -> _Faults:
@@ -320,33 +320,33 @@ def _footer(mail: _Mail) -> _Faults:
     address = str(mail.parsed["To"].addresses[0].addr_spec) if mail.parsed["To"].addresses else ""
     for name, part in (("HTML", mail.soup.get_text(" ")), ("text", mail.text)):
         if address and address not in part and mail.bulk:
-            yield f"the {name} does not say why its reader gets it"
+            yield f"the {name} does not say why the reader gets it"
     if leave and mail.bulk and not any("nsubscribe" in link or "/u/" in link for link in mail.html_links):
         yield "no link to unsubscribe"
 
 
 _CHECKS: tuple[tuple[int, str, Callable[[_Mail], _Faults], bool], ...] = (
-    (1, "it is read without a defect", _defects, False),
-    (2, "lines are short and end in CRLF", _lines, False),
+    (1, "parses without defects", _defects, False),
+    (2, "short lines that end in CRLF", _lines, False),
     (3, "pure 7-bit", _seven_bit, False),
-    (4, "each header that may be there once is", _single_headers, False),
-    (5, "a Date with its zone, a Message-ID of our own", _date_and_id, False),
-    (7, "text and HTML, in that order, in UTF-8", _structure, False),
+    (4, "unique headers appear once", _single_headers, False),
+    (5, "a Date with time zone, a Message-ID of our own", _date_and_id, False),
+    (7, "text, then HTML, both in UTF-8", _structure, False),
     (9, "List-Unsubscribe is not encoded", _unsubscribe, True),
-    (10, "List-Unsubscribe-Post goes with https", _one_click, True),
-    (15, "List-Id is steady and names nobody", _list_id, True),
-    (16, "automatic mail says so", _other_headers, False),
+    (10, "List-Unsubscribe-Post with an https URL", _one_click, True),
+    (15, "List-Id is stable and names nobody", _list_id, True),
+    (16, "declared as automatic mail", _other_headers, False),
     (21, "both parts have the same links", _same_links, False),
-    (22, "the text is plain and short-lined", _plain_text, False),
-    (24, "the text says what the HTML says", _text_cover, False),
+    (22, "the text is plain, with short lines", _plain_text, False),
+    (24, "the text and the HTML say the same", _text_cover, False),
     (25, "not clipped by Gmail", _weight, False),
-    (30, "language, direction and title are declared", _language, False),
-    (31, "headings leave no level out", _headings, False),
+    (30, "language, direction and title declared", _language, False),
+    (31, "headings skip no level", _headings, False),
     (32, "tables and images are accessible", _tables, False),
-    (33, "links say where they go", _link_texts, False),
+    (33, "links say where they lead", _link_texts, False),
     (37, "nothing hidden appears without styles", _hidden_without_styles, False),
-    (40, "Outlook sees balanced tables", _outlook, False),
+    (40, "balanced tables for Outlook", _outlook, False),
     (41, "a preheader of its own", _preheader, False),
-    (42, "nothing is loaded and nothing runs", _self_contained, False),
-    (45, "the foot says why, and how to leave", _footer, False),
+    (42, "nothing is loaded, nothing runs", _self_contained, False),
+    (45, "the footer says why, and how to unsubscribe", _footer, False),
 )

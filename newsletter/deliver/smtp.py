@@ -99,13 +99,13 @@ class SmtpMailer:
         """
         client = await self._connect()
         if isinstance(client, SmtpReply):
-            raise MailerError(f"relay {self._relay} is not ready: it answers {client}; try again later")
+            raise MailerError(f"relay {self._relay} is not ready: {client}; try again later")
         tls = client.get_transport_info("ssl_object")
         size = client.esmtp_extensions.get("size", "")
         facts = [
             f"{self._relay.security} ({tls.version()})" if tls else "no TLS",
             f"logged in as {self._relay.username}" if self._relay.username else "no login",
-            f"takes up to {size} bytes" if size.isdigit() and int(size) else "",
+            f"accepts up to {size} bytes" if size.isdigit() and int(size) else "",
             "SMTPUTF8" if client.supports_extension("smtputf8") else "",
         ]
         await _quit(client)
@@ -128,7 +128,7 @@ class SmtpMailer:
             return await self._open(fresh, envelope)
         except _NETWORK_ERRORS as error:
             raise MailerError(
-                f"relay {self._relay} broke off at MAIL ({_say(error)}); nothing was sent, try again later"
+                f"relay {self._relay} closed the connection at MAIL ({_say(error)}); nothing was sent, try again later"
             ) from error
 
     async def _take_idle(self) -> _Connection | None:
@@ -157,7 +157,7 @@ class SmtpMailer:
         if not (envelope.mail_from + envelope.rcpt_to).isascii():
             if not client.supports_extension("smtputf8"):
                 self._keep(connection)
-                return SmtpReply(553, "5.6.7 the relay does not take addresses outside ASCII (SMTPUTF8)")
+                return SmtpReply(553, "5.6.7 the relay does not accept non-ASCII addresses (SMTPUTF8)")
             options, encoding = b" SMTPUTF8", "utf-8"
         sender, recipient = _mailbox(envelope.mail_from, encoding), _mailbox(envelope.rcpt_to, encoding)
         timeout_s = self._relay.command_timeout_s
@@ -166,7 +166,9 @@ class SmtpMailer:
         connection.unfinished = True
         reply = await _ask(client, b"MAIL FROM:" + sender + options, timeout_s)
         if reply.code == _LOGIN_WANTED:
-            raise MailerError(f"relay {self._relay} wants a login ({reply}): set relay.username and password")
+            raise MailerError(
+                f"relay {self._relay} requires a login ({reply}): set relay.username and password"
+            )
         if read_answer(reply) is Answer.REFUSED:
             # It says nothing about this recipient: the next one would be refused just the same.
             raise MailerError(
@@ -181,7 +183,7 @@ class SmtpMailer:
             if connection.kept:
                 raise
             _drop(client)
-            return SmtpReply(451, f"4.4.2 the relay broke off at RCPT: {_say(error)}")
+            return SmtpReply(451, f"4.4.2 the relay closed the connection at RCPT: {_say(error)}")
         if read_answer(reply) is not Answer.DONE:
             return self._refused(connection, "RCPT", reply)
         return SmtpSession(self, connection)
@@ -191,7 +193,7 @@ class SmtpMailer:
         if read_answer(reply) not in _REFUSALS:
             _drop(connection.client)
             return SmtpReply(
-                451, f"4.5.0 the relay answered {command} with {reply}, which is no answer to it"
+                451, f"4.5.0 the relay answered {command} with {reply}, which is not a valid reply"
             )
         self._keep_or_drop(connection, reply)
         return reply
@@ -284,7 +286,7 @@ class SmtpSession:
         size = client.esmtp_extensions.get("size", "")
         if size.isdigit() and 0 < int(size) < len(message):
             return SmtpReply(
-                552, f"5.3.4 the relay takes {size} bytes at most, the message has {len(message)}"
+                552, f"5.3.4 the relay accepts at most {size} bytes, the message has {len(message)}"
             )
         refused = await self._begin_data(timeout_s)
         if refused is not None:
@@ -297,7 +299,7 @@ class SmtpSession:
             return Silence(f"no answer to the message: {_say(error)}")
         if read_answer(reply) in (Answer.DONE, *_REFUSALS):
             return reply
-        return Silence(f"the relay answered {reply}, which does not say whether it took the message")
+        return Silence(f"the relay answered {reply}, which does not say whether it accepted the message")
 
     async def _begin_data(self, timeout_s: float) -> SmtpReply | None:
         """Send DATA; None where the relay waits for the message now. All else is definite: nothing has flowed yet."""
@@ -309,14 +311,16 @@ class SmtpSession:
             return SmtpReply(451, f"4.4.2 the relay did not answer DATA within {timeout_s:g} s")
         except _NETWORK_ERRORS as error:
             _drop(client)
-            return SmtpReply(451, f"4.4.2 the relay broke off at DATA, before the message: {_say(error)}")
+            return SmtpReply(
+                451, f"4.4.2 the relay closed the connection at DATA, before the message: {_say(error)}"
+            )
         answer = read_answer(reply)
         if answer is Answer.GO_ON:
             return None
         if answer in _REFUSALS:
             return reply
         _drop(client)
-        return SmtpReply(451, f"4.5.0 the relay answered DATA with {reply}, which is no answer to it")
+        return SmtpReply(451, f"4.5.0 the relay answered DATA with {reply}, which is not a valid reply")
 
     def _settle(self, answer: SmtpReply | Silence) -> None:
         """Keep the connection for the next message, or drop it."""
@@ -369,7 +373,7 @@ async def _ask(client: aiosmtplib.SMTP, command: bytes, timeout_s: float) -> Smt
 def _mailbox(address: EmailAddress, encoding: str) -> bytes:
     """Return an address as it stands in MAIL and RCPT. Raises ValueError where it would say more than an address."""
     if _UNSAFE.search(address):
-        raise ValueError(f"{address!r} cannot be in a command")
+        raise ValueError(f"{address!r} is not allowed in a command")
     return f"<{address}>".encode(encoding)
 
 
@@ -377,7 +381,7 @@ async def _transmit(client: aiosmtplib.SMTP, message: bytes, timeout_s: float) -
     """Send the message after DATA, as client.data does. That runs two regular expressions over each message, which
     take as long as all the rest; ours has CRLF line ends already, and dots are quickly looked for."""
     if client.protocol is None:
-        raise aiosmtplib.SMTPServerDisconnected("the connection is lost")
+        raise aiosmtplib.SMTPServerDisconnected("the connection was lost")
     if b"\n." in message or message.startswith(b"."):
         message = (b"\n" + message).replace(b"\n.", b"\n..")[1:]
     client.protocol.write(message + (b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n"))
@@ -441,7 +445,7 @@ def _diagnose(relay: RelayConfig, error: BaseException) -> tuple[str, str]:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return (
                 f"its certificate is not valid for {relay.host} ({cause.verify_message})",
-                "use the host name that the certificate was made for, or trust its authority on this machine",
+                "use the host name of the certificate, or trust its authority on this machine",
             )
         if isinstance(cause, ssl.SSLError):
             return (
@@ -449,32 +453,35 @@ def _diagnose(relay: RelayConfig, error: BaseException) -> tuple[str, str]:
                 "check relay.security: port 465 speaks 'tls', ports 587 and 25 speak 'starttls'",
             )
         if isinstance(cause, ConnectionRefusedError):
-            return "nothing listens there", "check relay.host and relay.port, and whether the relay runs"
+            return "connection refused", "check relay.host and relay.port, and that the relay is running"
     if isinstance(error, SMTPAuthenticationError):
         return (
             f"it refused the login as {relay.username} ({_reply(error)})",
-            "allow this account to send by SMTP where it is administered, and check relay.username and relay.oauth"
+            "allow this account to send by SMTP at its provider, and check relay.username and relay.oauth"
             if relay.oauth
             else "check relay.username and the password",
         )
     if isinstance(error, TimeoutError):
         return (
             f"not ready within {relay.connect_timeout_s:g} s",
-            "check relay.host, relay.port and relay.security, and whether a firewall is in between",
+            "check relay.host, relay.port and relay.security, and firewalls on the way",
         )
     if isinstance(error, SMTPResponseException):
-        return f"it does not let us in ({_reply(error)})", "ask who runs it whether this machine may use it"
+        return f"it does not let us in ({_reply(error)})", "ask its operator whether this machine may use it"
     if "No suitable authentication" in str(error):
         return (
             "it offers only XOAUTH2 to log in",
-            "it takes access tokens in place of a password: set relay.oauth",
+            "it accepts access tokens instead of a password: set relay.oauth",
         )
     if "auth" in str(error).casefold():
-        return "it takes no login here", "use its submission port (587 or 465), or leave relay.username out"
+        return (
+            "it does not offer a login here",
+            "use its submission port (587 or 465), or remove relay.username",
+        )
     if "STARTTLS" in str(error):
         return (
             "it does not offer STARTTLS",
-            "nothing was sent in clear; use a port that has it (587), or relay.security 'tls' (465)",
+            "nothing was sent unencrypted; use a port that offers it (587), or relay.security 'tls' (465)",
         )
     return f"no connection ({_say(error)})", "check relay.host and relay.port"
 

@@ -107,7 +107,7 @@ class SmtpReader(SMTPProtocol):
         begins = _LINE.match(bytes(self._buffer[:64]))
         if begins is None and (end >= 0 or len(self._buffer) > MAX_REPLY_BYTES):
             said = bytes(self._buffer[:200]).decode("utf-8", "replace")
-            raise SMTPResponseException(-1, f"this is no reply: {said}")
+            raise SMTPResponseException(-1, f"this is not an SMTP reply: {said}")
         if begins is not None and len(self._buffer) > MAX_REPLY_BYTES:
             reply = self._build(begins[1])
             if isinstance(self.transport, asyncio.WriteTransport):

@@ -213,7 +213,7 @@ class Hold:
 
 
 class PauseKind(StrEnum):
-    """Why a relay is left alone. What makes it unusable the operator may mend; the others want time."""
+    """Why a relay is paused. What makes it unusable the operator may mend; the others want time."""
 
     UNUSABLE = "unusable"
     STORM = "storm"
@@ -221,7 +221,7 @@ class PauseKind(StrEnum):
 
 
 class RelayPause(NamedTuple):
-    """A relay is left alone until then, and why (kind; in words: why); pauses counts those without a success in
+    """A relay is paused until then, and why (kind; in words: why); pauses counts those without a success in
     between."""
 
     until: datetime

@@ -15,7 +15,7 @@ class Identity:
     """Who the newsletter is, as every mail says it. Made from the configuration.
 
     id is short and steady: it stands in List-Id and Message-ID (``id.domain``). leave_address gets the
-    "unsubscribe" and "change" mails until there is a web face.
+    "unsubscribe" and "change" mails until there is a web UI.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Identity:
 class Links:
     """Where one reader's mail leads: leave and change are personal, web is this edition for everybody.
 
-    one_click takes the POST of RFC 8058 (https); web, archive and one_click are empty where there is no web face.
+    one_click takes the POST of RFC 8058 (https); web, archive and one_click are empty where there is no web UI.
     What is personal is not in the repr: whoever has it can act for the reader.
     """
 
@@ -109,7 +109,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class SmtpReply:
-    """A reply of a relay. text is without the code, lines joined by a blank; relay says whose reply it is, envelope
+    """A reply of a relay. text is without the code, lines joined by a space; relay says whose reply it is, envelope
     what it answers; elsewhere: another relay may be tried at once."""
 
     code: int

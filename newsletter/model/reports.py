@@ -43,7 +43,7 @@ class ReportedRecipient:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A mail about our mail. recipients may be empty where nobody is named.
+    """A bounce or other report about a mail of ours. recipients may be empty where nobody is named.
 
     message_ids are those that the mail that it is about may have. proofs are texts in which a signed token of ours may
     stand, the likeliest first; they are not checked yet. sender is who says that they wrote it. is_standard: it follows

@@ -81,7 +81,7 @@ class ImapConfig(Server):
 def check_security(security: Security, host: str) -> None:
     """Raise ValueError for a connection to another machine that is not encrypted."""
     if security == "none" and not is_loopback(host):
-        raise ValueError("'none' is only for a server on this machine; write starttls or tls")
+        raise ValueError("'none' is only allowed for a server on this machine; use starttls or tls")
 
 
 def is_loopback(host: str) -> bool:

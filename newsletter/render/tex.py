@@ -64,7 +64,7 @@ _RAISED = dict(zip("0123456789+-=()nik", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼�
 _LOWERED = dict(zip("0123456789+-=()aeoxijknmpst", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₒₓᵢⱼₖₙₘₚₛₜ", strict=True))
 
 # A dollar opens a formula when another one closes it before long and it does not look like a price:
-# "from $5 to $10" has a blank before the second dollar or a digit behind it.
+# "from $5 to $10" has a space before the second dollar or a digit behind it.
 _FORMULA = re.compile(
     r"""\$\$(?P<display>[^$]{1,600})\$\$
       | (?<!\\)\$(?P<inline>(?!\s)[^$]{1,300}(?<![\s\\]))\$(?!\d)
@@ -193,5 +193,5 @@ def _read_any_macro(match: re.Match[str]) -> str:
 
 
 def _blank_after(match: re.Match[str]) -> str:
-    """TeX swallows the blank behind a macro; readers need it between words and round operators."""
+    """TeX swallows the space behind a macro; readers need it between words and round operators."""
     return " " if match[0].endswith(" ") else ""

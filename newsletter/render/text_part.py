@@ -30,7 +30,7 @@ def compile_text(source: Source) -> jinja2.Template:
 
 
 def tidy(text: str) -> str:
-    """Return the text without blanks at line ends or two empty lines in a row, and one line end last."""
+    """Return the text without spaces at line ends or two empty lines in a row, and one line end last."""
     text = re.sub(r"[ \t]+\n", "\n", text + "\n")
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
 
@@ -48,7 +48,7 @@ def number_paper(card: str, number: int) -> str:
 
 
 def wrap(text: str, indent: int = 0, first: str | None = None) -> str:
-    """Return the text in lines of at most 72 columns, indented by so many blanks.
+    """Return the text in lines of at most 72 columns, indented by so many spaces.
 
     first stands before the first line instead of the indentation. A word that has no room in a line
     is broken, except an address, which then stands alone on its line. East Asian characters are two
@@ -87,7 +87,7 @@ def _wrap(text: str, indent: int, first: str | None) -> str:
 
 
 def underline(text: str, sign: str = "-") -> str:
-    """Return the text, wrapped, with a line of signs below that is as long as its longest line."""
+    """Return the text, wrapped, with a line of characters below that is as long as its longest line."""
     return _underline(str(text), sign)
 
 

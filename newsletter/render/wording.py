@@ -18,7 +18,7 @@ MAX_REASON_CHARS = 110
 MAX_SUBJECT_CHARS = 60
 PREHEADER_CHARS = (40, 110)
 
-# Longer than any word or address that says something to a reader; scripts without blanks are not meant.
+# Longer than any word or address that says something to a reader; scripts without spaces are not meant.
 _ENDLESS_WORD = re.compile(r"[!-~]{121,}")
 
 
@@ -35,7 +35,7 @@ def cut_line(line: str, max_chars: int) -> str:
     return (words if len(words) > max_chars // 2 else line[: max_chars - 1]).rstrip(" ,;:.–-") + "…"
 
 
-# A sentence ends before a blank and anything but a small letter; not behind an abbreviation or an initial.
+# A sentence ends before a space and anything but a small letter; not behind an abbreviation or an initial.
 _SENTENCE_END = re.compile(r"[.!?][\"'”’)\]]*(?=\s+[^\sa-z])|[。！？](?=.)")
 _ABBREVIATION = re.compile(r"\b(?:[A-Z]|e\.g|i\.e|et al|vs|cf|Figs?|Eqs?|No|approx)$")
 

@@ -98,7 +98,7 @@ def find_topic_problems(document: Document, steps: Steps, check_topics: CheckTop
 
 
 def parse_line(value: object) -> str:
-    """Return a text of one line without blanks around it. Raises ValueError."""
+    """Return a text of one line without spaces around it. Raises ValueError."""
     if not isinstance(value, str):
         raise ValueError(
             f"a single value is expected here, not {'keys' if isinstance(value, dict) else 'a list'}"

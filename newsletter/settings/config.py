@@ -125,7 +125,7 @@ def _parse_mailbox(value: object) -> Mailbox:
 
 
 def _parse_path(value: object, info: ValidationInfo) -> Path:
-    """Return the path, relative ones laid on the folder of the configuration file."""
+    """Return the path, relative ones resolved against the folder of the configuration file."""
     text = str(value) if isinstance(value, Path) else parse_line(value)
     return _folder(info) / Path(text).expanduser()
 
@@ -216,9 +216,9 @@ def _parse_password(value: object, info: ValidationInfo) -> SecretStr:
 
 
 def _parse_database_url(value: object, info: ValidationInfo) -> SecretStr:
-    """Return the URL with its variables filled in; the file of SQLite is laid on the configuration's folder.
+    """Return the URL with its variables filled in; the file of SQLite is resolved against the configuration's folder.
 
-    A variable inside of a URL is percent-encoded, so that a password may contain any sign.
+    A variable inside of a URL is percent-encoded, so that a password may contain any character.
     """
     text = value.get_secret_value() if isinstance(value, SecretStr) else parse_line(value)
     whole = _VARIABLE.fullmatch(text)
@@ -264,7 +264,7 @@ def _parse_id(value: object) -> str:
 
 
 def make_slug(name: str) -> str:
-    """Return a name in a-z, 0-9 and single ``-``, at most 40 signs; empty where nothing of it can be kept."""
+    """Return a name in a-z, 0-9 and single ``-``, at most 40 characters; empty where nothing of it can be kept."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].rstrip("-")
 
@@ -535,7 +535,7 @@ class ImapSettings(Section):
 
 
 class BounceSettings(Section):
-    """Where mail about our mail arrives: reports of what could not be delivered, complaints, automatic answers."""
+    """Where bounces and complaints arrive: reports of what could not be delivered, complaints, automatic replies."""
 
     maildir: FilePath | None = None
     imap: ImapSettings | None = None
@@ -561,7 +561,7 @@ class AlertSettings(Section):
 
 
 def _parse_web_url(value: object) -> str:
-    """Return the public address of the web face, without a slash at its end."""
+    """Return the public address of the web UI, without a slash at its end."""
     text = _parse_web_address(value).rstrip("/")
     parts, host = _split_url(text)
     if parts.scheme == "http" and not is_loopback(host):
@@ -601,7 +601,7 @@ def _parse_proxies(value: object) -> tuple[str, ...]:
 
 
 class WebSettings(Section):
-    """The web face: where it is on the internet, and where it listens on this machine."""
+    """The web UI: where it is on the internet, and where it listens on this machine."""
 
     url: Annotated[str, BeforeValidator(_parse_web_url)] = Field(
         description="the public address, such as https://news.example.org"
@@ -702,7 +702,7 @@ class Config(Section):
 
     @property
     def folder(self) -> Path:
-        """The folder that relative paths are laid on."""
+        """The folder that relative paths are resolved against."""
         return self._file.parent
 
     @property

@@ -44,7 +44,7 @@ class CsvTable:
 
 
 def read_csv(data: bytes, file: str, is_known: Callable[[str], bool]) -> CsvTable:
-    """Return the rows of a file without the empty ones; blanks around a cell are gone.
+    """Return the rows of a file without the empty ones; spaces around a cell are gone.
 
     is_known tells whether a text is the name of a column: what separates columns is found by it. Raises ConfigError
     with the line where the file is torn or holds a letter that is in no encoding of it.

@@ -447,7 +447,7 @@ relay_days = Table(
     CheckConstraint("messages >= 0", name="messages"),
 )
 
-# --- the web face -------------------------------------------------------------------------
+# --- the web UI -------------------------------------------------------------------------
 
 # What was asked for on a page and is confirmed by a link in a mail. origin is a shortened client address.
 confirmations = Table(

@@ -19,7 +19,7 @@ from newsletter.storage.engine import CleanText, in_chunks
 
 _CREATE = {
     "sqlite": (
-        # All that is not ASCII is part of a token for this tokenizer, and these signs are part of ours ("c++", "3.5").
+        # All that is not ASCII is part of a token for this tokenizer, these are part of ours ("c++", "3.5").
         "CREATE VIRTUAL TABLE entry_words USING fts5(title, rest, tokenize=\"ascii tokenchars '.+#'\")",
     ),
     "postgresql": (

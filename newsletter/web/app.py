@@ -1,4 +1,4 @@
-"""The routes of the web face. Every page is a function of the Site and the request, in ``pages/``."""
+"""The routes of the web UI. Every page is a function of the Site and the request, in ``pages/``."""
 
 from __future__ import annotations
 

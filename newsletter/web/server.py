@@ -1,4 +1,4 @@
-"""I/O: the web face as a server (uvicorn) that ends cleanly when it is told to.
+"""I/O: the web UI as a server (uvicorn) that ends cleanly when it is told to.
 
 Our own sockets, so that one that cannot be had is told in plain words; and limits for whoever is slow: with the head
 of a request, with its body (guard.py), with reading the answer.

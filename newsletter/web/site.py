@@ -37,7 +37,7 @@ from newsletter.workflows.topic_preview import TopicPreviews
 
 @dataclass(frozen=True)
 class Site:
-    """One web face. secret signs its tokens."""
+    """One web UI. secret signs its tokens."""
 
     newsletter: Newsletter
     settings: WebSettings
@@ -198,7 +198,7 @@ STATICS = ("style.css", "comfort.js", "icon.svg")
 
 
 async def open_site(newsletter: Newsletter, settings: WebSettings) -> Site:
-    """Read and compile the templates of the web face. Raises TemplateError, StoreError."""
+    """Read and compile the templates of the web UI. Raises TemplateError, StoreError."""
     shipped = find_shipped("templates") / "web"
     own = newsletter.config.templates and newsletter.config.templates / "web"
     folders = tuple(folder for folder in (own, shipped) if folder)

@@ -203,7 +203,7 @@ class MailBuilder:
 def build_links(
     identity: Identity, web: WebLinks | None, reader: Subscriber, secret: Secret, edition: date | None = None
 ) -> Links:
-    """Return where a reader's mail leads: to the pages of the web face; without one, to a mail that ends the
+    """Return where a reader's mail leads: to the pages of the web UI; without one, to a mail that ends the
     subscription, and to one that asks the operator."""
     if web is not None:
         leave = web.leave(reader.id, secret)
@@ -212,7 +212,7 @@ def build_links(
             change=web.preferences(reader.id, reader.address, secret),
             web=web.edition(edition) if edition else "",
             archive=web.page("/archive"),
-            # RFC 8058 wants https; a web face on this machine alone is for trying things out.
+            # RFC 8058 wants https; a web UI on this machine alone is for trying things out.
             one_click=leave if web.is_secure else "",
         )
     return Links(

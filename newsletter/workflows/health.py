@@ -28,7 +28,7 @@ BROKEN_AFTER = 3
 @dataclass(frozen=True, slots=True)
 class Health:
     """The state of a newsletter at one moment. counts are those of the newest editions, the newest first; late is how
-    many deliveries have waited since before late_since; paused names relays that are left alone, and why;
+    many deliveries have waited since before late_since; paused names paused relays, and why;
     contradictions is what does not fit together in the ledger; failing are the steps of the clock that fail; set_aside
     is what came in of late and could not be handled."""
 

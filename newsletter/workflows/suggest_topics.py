@@ -109,7 +109,7 @@ def _suggest_words(
 
 
 def _is_topic(form: str | Mapping[str, str]) -> bool:
-    """Say whether what a source gives can be a topic as it stands: its words may have signs that mean something."""
+    """Say whether what a source gives can be a topic as it stands; some characters have a meaning there."""
     if isinstance(form, str) and (form != " ".join(form.split()) or set(form) & set(',:"()/{}*~=')):
         return False
     try:

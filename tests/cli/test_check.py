@@ -58,5 +58,5 @@ async def test_logins_with_access_tokens_are_tried(
 
         assert await run_check(tmp_path, server, sink, imap, "expired") == COULD_NOT_RUN
         said = " ".join(capsys.readouterr().out.split())
-        assert said.count("it refuses: invalid_client") == 2
+        assert said.count("it refused: invalid_client") == 2
         assert "expired" not in said.replace("may have expired", "")

@@ -93,7 +93,7 @@ def test_a_source_that_asks_us_to_wait_is_not_asked_earlier(state: FetchState) -
     health = health_after(0, state, retry_after_s=7200)
 
     assert health.not_before == NOW + timedelta(hours=2)
-    assert health.why.startswith("the source asks us to wait")
+    assert health.why.startswith("the source asked us to wait")
 
 
 def test_nobody_can_send_us_away_for_more_than_a_day() -> None:

@@ -114,7 +114,7 @@ def test_time_of_the_last_change_stands_in() -> None:
         (b"{", "not JSON"),
         (b"\xff\xfe{", "not JSON"),
         (b"[" * 100_000, "nested too deeply"),
-        ([{"id": "1"}], "no object"),
+        ([{"id": "1"}], "not an object"),
         ({"error": "no"}, "its keys: error"),
         ({"items": {}}, "without 'items'"),
     ],

@@ -151,7 +151,7 @@ async def test_a_server_that_marks_nothing_is_told_and_the_connection_stays() ->
     async with ImapServer(MAILS, refused={"STORE"}) as server:
         inbox = imap_inbox(server)
         for act in (inbox.finish, inbox.set_aside):
-            with pytest.raises(MailerError, match="STORE was answered with NO") as raised:
+            with pytest.raises(MailerError, match="the server answered STORE with NO") as raised:
                 await act("101")
             assert not raised.value.is_passing
         assert len([one async for one in inbox.read()]) == 2

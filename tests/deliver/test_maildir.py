@@ -95,7 +95,7 @@ async def test_a_full_disk_is_a_452_and_leaves_no_file(tmp_path: Path) -> None:
 async def test_a_folder_that_cannot_be_made_stops_the_run(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(MailerError, match="name a folder that can be written"):
+    with pytest.raises(MailerError, match="choose a folder that can be written"):
         await MaildirMailer(tmp_path / "file" / "mail").begin(ENVELOPE)
 
 

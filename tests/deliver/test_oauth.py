@@ -102,7 +102,7 @@ async def test_two_processes_may_renew_at_once(tmp_path: Path) -> None:
 async def test_a_file_that_cannot_be_kept_is_told(tmp_path: Path) -> None:
     async with TokenServer("first", rotate=True) as server:
         config = replace(config_of(server, tmp_path, "first"), file=tmp_path / "nowhere" / "tokens.json")
-        with pytest.raises(MailerError, match=r"cannot keep the new refresh token in .*tokens.json"):
+        with pytest.raises(MailerError, match=r"cannot store the new refresh token in .*tokens.json"):
             await AccessTokens(config).get()
 
 
@@ -112,7 +112,7 @@ async def test_a_file_that_cannot_be_kept_is_told(tmp_path: Path) -> None:
         (
             400,
             '{"error": "invalid_grant"}',
-            "it refuses: invalid_grant; the refresh token has expired",
+            "it refused: invalid_grant; the refresh token has expired",
             False,
         ),
         (401, '{"error": "invalid_client", "error_description": "AADSTS7000222"}', "(AADSTS7000222)", False),
@@ -124,8 +124,8 @@ async def test_a_file_that_cannot_be_kept_is_told(tmp_path: Path) -> None:
         (200, '{"access_token": 7}', "it answers 200 without a token", False),
         (200, '{"access_token": "with\\nline"}', "it answers 200 without a token", False),
         (200, "[" * 100_000, "it answers 200 without a token", False),
-        (429, '{"error": "slow_down"}', "it answers 429; it is asked again later", True),
-        (503, "", "it answers 503; it is asked again later", True),
+        (429, '{"error": "slow_down"}', "it answers 429; retried later", True),
+        (503, "", "it answers 503; retried later", True),
     ],
 )
 async def test_what_a_token_server_refuses_is_told_with_advice(

@@ -160,7 +160,7 @@ async def test_a_pause_is_known_to_other_processes_and_after_a_restart_and_ends_
         asked = sink.connections
 
         other = RelayPool([make_relay(sink, "1")], SettingStore(database), clock)
-        with pytest.raises(MailerError, match="left alone until 08:01 UTC"):
+        with pytest.raises(MailerError, match="paused until 08:01 UTC"):
             await send(other)
         assert sink.connections == asked, "the other process leaves the relay alone without asking it"
 
@@ -179,7 +179,7 @@ async def test_all_connections_know_of_a_pause_from_before_a_restart() -> None:
     database = await open_database("sqlite:///:memory:")
     store = SettingStore(database)
     await store.save_pause(
-        "1", RelayPause(NOW + timedelta(minutes=1), "it defers nearly everything", 1, PauseKind.STORM)
+        "1", RelayPause(NOW + timedelta(minutes=1), "it defers nearly all mail", 1, PauseKind.STORM)
     )
     async with Sink() as sink:
         relays = RelayPool([make_relay(sink, "1")], store, clock)

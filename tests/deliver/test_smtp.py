@@ -203,7 +203,7 @@ async def test_a_nonsense_answer_to_rcpt_never_looks_like_an_accepted_message(co
 @pytest.mark.parametrize(
     ("local", "said"),
     [
-        ("dropatdata-ada", "4.4.2 the relay broke off at DATA, before the message: "),
+        ("dropatdata-ada", "4.4.2 the relay closed the connection at DATA, before the message: "),
         ("mutedata-ada", "4.4.2 the relay did not answer DATA within 0.2 s"),
         ("data250-ada", "4.5.0 the relay answered DATA with 250 2.0.0 as scripted"),
     ],
@@ -228,7 +228,7 @@ async def test_before_the_message_begins_to_flow_all_is_definite(local: str, sai
         ("dropafterdot-a", 1, "no answer to the message: "),
         ("garbledafterdot-a", 1, "no answer to the message: "),
         ("slow-a", 1, "no answer to the message within 0.2 s"),
-        ("dot354-a", 0, "does not say whether it took the message"),
+        ("dot354-a", 0, "does not say whether it accepted the message"),
     ],
 )
 async def test_anything_but_a_reply_is_silence_and_ends_the_connection(
@@ -330,7 +330,7 @@ async def test_a_kept_connection_that_dies_at_rcpt_is_replaced_once() -> None:
         assert await send(mailer) == ACCEPTED
         reply = await mailer.begin(envelope_to("dropatrcpt-a"))
         assert isinstance(reply, SmtpReply)
-        assert str(reply).startswith("451 4.4.2 the relay broke off at RCPT")
+        assert str(reply).startswith("451 4.4.2 the relay closed the connection at RCPT")
         assert sink.connections == 2
         assert await send(mailer, "bob") == ACCEPTED
         await mailer.close()
@@ -367,7 +367,7 @@ async def test_a_port_where_nothing_listens() -> None:
         taken.bind(("127.0.0.1", 0))  # bound, not listening: nobody else can take the port meanwhile
         relay = RelayConfig("127.0.0.1", taken.getsockname()[1], security="none")
         assert await failure(relay) == (
-            "nothing listens there; check relay.host and relay.port, and whether the relay runs"
+            "connection refused; check relay.host and relay.port, and that the relay is running"
         )
 
 
@@ -390,13 +390,15 @@ async def test_a_relay_that_hangs_up_at_once() -> None:
 
 async def test_a_relay_that_breaks_off_before_any_recipient_is_named_charges_nobody() -> None:
     async with Sink(hang_up_at="MAIL") as sink:
-        with pytest.raises(MailerError, match=r"broke off at MAIL .*; nothing was sent, try again later"):
+        with pytest.raises(
+            MailerError, match=r"closed the connection at MAIL .*; nothing was sent, try again later"
+        ):
             await SmtpMailer(relay_of(sink)).begin(envelope_to("ada"))
 
 
 async def test_a_relay_that_does_not_let_us_in() -> None:
     async with Sink(greeting="554 5.7.1 you are blocked") as sink:
-        assert "it does not let us in (554 5.7.1 you are blocked); ask who runs it" in await failure(
+        assert "it does not let us in (554 5.7.1 you are blocked); ask its operator" in await failure(
             relay_of(sink)
         )
 
@@ -421,7 +423,7 @@ async def test_a_relay_that_wants_a_login_charges_nobody() -> None:
 
 async def test_a_relay_without_logins_is_told_apart() -> None:
     async with Sink() as sink:
-        assert "it takes no login here" in await failure(relay_of(sink, username="ada", password="x"))
+        assert "it does not offer a login here" in await failure(relay_of(sink, username="ada", password="x"))
 
 
 async def test_a_failed_begin_gives_its_place_back() -> None:
@@ -479,7 +481,7 @@ async def test_a_relay_that_wants_an_access_token_is_told_apart(server_tls: ssl.
         said = await failure(relay_of(sink, security="starttls", username="ada", password="token"))
 
     assert said.startswith(
-        "it offers only XOAUTH2 to log in; it takes access tokens in place of a password: set relay.oauth"
+        "it offers only XOAUTH2 to log in; it accepts access tokens instead of a password: set relay.oauth"
     )
 
 
@@ -512,7 +514,7 @@ async def test_a_certificate_for_another_name_is_refused(server_tls: ssl.SSLCont
 async def test_without_starttls_nothing_is_sent_in_clear() -> None:
     async with Sink(logins={"ada": "right"}) as sink:
         relay = relay_of(sink, security="starttls", username="ada", password="right")
-        assert "it does not offer STARTTLS; nothing was sent in clear" in await failure(relay)
+        assert "it does not offer STARTTLS; nothing was sent unencrypted" in await failure(relay)
 
     assert {command.split(" ")[0] for command in sink.commands} == {"EHLO"}
 
@@ -568,7 +570,7 @@ async def test_check_says_in_one_line_what_the_relay_is_like_and_sends_nothing()
     async with Sink(smtputf8=True) as sink:
         said = await SmtpMailer(relay_of(sink)).check()
 
-    assert said == f"relay 127.0.0.1:{sink.port}: no TLS, no login, takes up to 10000000 bytes, SMTPUTF8"
+    assert said == f"relay 127.0.0.1:{sink.port}: no TLS, no login, accepts up to 10000000 bytes, SMTPUTF8"
     assert [command.split(" ")[0] for command in sink.commands] == ["EHLO", "QUIT"]
 
 

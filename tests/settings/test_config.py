@@ -348,7 +348,7 @@ def source(given: str) -> str:
             relay("security: none"),
             3,
             "relay.security",
-            "only for a server on this machine",
+            "only allowed for a server on this machine",
             "starttls or tls",
         ),
         (relay("username: x"), 3, "relay.password", "is missing: with a username", "${SMTP_PASSWORD}"),

@@ -1,4 +1,4 @@
-"""A newsletter with a web face as tests find it: a week of entries with votes and events, a library, one reader.
+"""A newsletter with a web UI as tests find it: a week of entries with votes and events, a library, one reader.
 
 The sample day is Tuesday's edition; what lies around it is made. Now is Wednesday evening.
 """
@@ -63,7 +63,7 @@ web:
 
 
 def write_config(folder: Path, database_url: str, *, url: str = URL, more: str = "") -> Config:
-    """A configuration with a web face. more: lines that go below ``web:``, or sections of their own."""
+    """A configuration with a web UI. more: lines that go below ``web:``, or sections of their own."""
     file = folder / "config.yaml"
     text = CONFIG.format(
         hf=HF, sample=sample_file(), database_url=database_url, maildir=folder / "maildir", url=url

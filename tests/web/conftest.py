@@ -1,4 +1,4 @@
-"""What the tests of the web face share: a site with a week of entries on each engine, and a browser in this process."""
+"""What the tests of the web UI share: a site with a week of entries on each engine, and a browser in this process."""
 
 from __future__ import annotations
 

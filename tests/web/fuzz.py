@@ -1,4 +1,4 @@
-"""Odd requests to every route of the web face: none may end in an exception, a 5xx, or a page that says what was sent
+"""Odd requests to every route of the web UI: none may end in an exception, a 5xx, or a page that says what was sent
 as if it were its own.
 
     python -m tests.web.fuzz [--count N] [--processes N] [--json FILE]

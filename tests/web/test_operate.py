@@ -425,7 +425,7 @@ async def test_the_page_tells_the_equation_the_uncertain_ones_and_the_sources(de
 
     text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
     assert "2 due = 1 accepted + 1 uncertain + 0 pending" in text
-    assert "Held: the relay moves" in text
+    assert "On hold: the relay moves" in text
     config = newsletter.config.file
     commands = [
         unescape(re.sub(r"<[^>]+>", "", one)) for one in re.findall(r'class="command">(.*?)</code>', page)

@@ -1,4 +1,4 @@
-"""What somebody hostile tries on the web face as a whole. What belongs to one page alone is tested beside it."""
+"""What somebody hostile tries on the web UI as a whole. What belongs to one page alone is tested beside it."""
 
 from __future__ import annotations
 

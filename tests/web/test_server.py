@@ -1,4 +1,4 @@
-"""The web face as a process: its sockets, its patience, its end, and the clock that keeps it running."""
+"""The web UI as a process: its sockets, its patience, its end, and the clock that keeps it running."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def taken_port() -> Iterator[int]:
 
 @asynccontextmanager
 async def serving(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[int, int]]:
-    """The web face in this process; yields its port and that of its metrics."""
+    """The web UI in this process; yields its port and that of its metrics."""
     build_house(folder)
     ports: list[int] = []
 
@@ -196,7 +196,9 @@ def test_a_taken_port_is_told_by_its_name_in_the_configuration(host: str) -> Non
         other.bind((host, 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(ListenError, match=rf"web\.listen: cannot listen on \S+:{port}: something else"):
+        with pytest.raises(
+            ListenError, match=rf"web\.listen: cannot listen on \S+:{port}: the port is in use"
+        ):
             bind(Listen(host, port), "web.listen")
 
 

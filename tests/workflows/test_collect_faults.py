@@ -36,7 +36,7 @@ OK = http("200 OK", FEED, 'ETag: "1"')
 TROUBLE: dict[str, tuple[bytes, FetchState, str]] = {
     "304": (http("304 Not Modified"), FetchState.UNCHANGED, ""),
     "same bytes": (http("200 OK", FEED, 'ETag: "2"'), FetchState.UNCHANGED, ""),
-    "410": (http("410 Gone"), FetchState.FAILED, "gone for ever"),
+    "410": (http("410 Gone"), FetchState.FAILED, "permanently gone"),
     "404": (http("404 Not Found"), FetchState.FAILED, "answered 404"),
     "429 seconds": (http("429 Busy", b"", "Retry-After: 3600"), FetchState.FAILED, "after 3600 s"),
     "429 date": (
@@ -68,7 +68,7 @@ TROUBLE: dict[str, tuple[bytes, FetchState, str]] = {
         "more than 1 MB",
     ),
     "not gzip": (http("200 OK", FEED, "Content-Encoding: gzip"), FetchState.FAILED, ""),
-    "loop": (http("302 Found", b"", "Location: /feed.xml"), FetchState.FAILED, "in a circle"),
+    "loop": (http("302 Found", b"", "Location: /feed.xml"), FetchState.FAILED, "loop"),
     "nowhere": (
         http("301 Moved", b"", "Location: gopher://example.org/"),
         FetchState.FAILED,
