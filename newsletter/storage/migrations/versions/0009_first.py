@@ -1,6 +1,6 @@
-"""All tables of the first release, and the secret of this newsletter.
+"""The first of all steps: the tables, and the secret of this newsletter.
 
-Its number is that of the last of the steps in which 0.1 came to these tables: such a database has them already.
+It builds what 0.1 came to in nine steps and has the number of the last, so a database of 0.1 goes on from here.
 """
 
 import secrets
