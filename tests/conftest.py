@@ -27,6 +27,20 @@ from tests.support.postgres import NO_POSTGRES, fresh_database, running_postgres
 register_profiles()
 
 
+_LONG = (
+    "tests/crash/",
+    "tests/test_package.py",
+    "tests/acceptance/",
+    "tests/benchmarks/",
+    "tests/web/test_look.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what takes long begin first: no process works alone at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _compiled_once() -> Iterator[None]:
     """The shipped templates are compiled once a process, and not for each newsletter: half of what most tests took."""
