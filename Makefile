@@ -14,7 +14,7 @@ help:
 	@echo "make catalogs  collect the fixed words of the mails into the catalogs (LANGUAGE=fr begins one)"
 	@echo "make inbox   measure golden editions: spam filters, DKIM, Postfix, Dovecot, Chromium, validators"
 	@echo "make screenshots  take the pictures in docs/images again"
-	@echo "make crash   hit the sender with signals in the middle of a send, many rounds (ROUNDS=500 SEED=1 ENGINE=both)"
+	@echo "make crash   the slow tests, and signals in the middle of a send, many rounds (ROUNDS=500 SEED=1 ENGINE=both)"
 	@echo "make fuzz    properties on many examples, mutated files to every parser, odd requests to every page (COUNT=20000)"
 	@echo "make bench   speed, as ratios against named peers; relevance (DATA=../shared/data/relevance)"
 
