@@ -220,18 +220,18 @@ class Newsletter:
 
     async def handle_bounces(self) -> IncomingReport:
         """Read what came back, and do what follows; return what that was. Raises MailerError."""
+        from newsletter.workflows.answer_letters import LetterAnswers
         from newsletter.workflows.handle_bounces import IncomingReport, handle_bounces
 
         if self.config.bounces is None:
             return IncomingReport()
+        secret = await self.settings.load_secret()
+        answers = LetterAnswers(
+            self.subscribers, self.ledger.planning, self.evidence, self.identity, self.web_links, secret
+        )
         inbox = build_inbox(self.config.bounces)
         try:
-            return await handle_bounces(
-                inbox,
-                self.evidence,
-                await self.settings.load_secret(),
-                self.clock,
-            )
+            return await handle_bounces(inbox, self.evidence, secret, answers, self.clock)
         finally:
             await inbox.close()
 

@@ -202,7 +202,10 @@ def preview(
         typer.Option("--all", help="Write every reader's digest into this folder, with an index."),
     ] = None,
     kind: Annotated[
-        str, typer.Option("--mail", help="digest, or another mail: confirm, changed, goodbye, alert, login.")
+        str,
+        typer.Option(
+            "--mail", help="digest, or another mail: confirm, changed, goodbye, leave_link, alert, login."
+        ),
     ] = "digest",
     score: Annotated[
         bool, typer.Option("--check", help="Also check the mail and print a scorecard.")
@@ -348,7 +351,7 @@ def deliveries(
     domain: Annotated[str, typer.Option("--domain", help="Only to this domain: example.org.")] = "",
     reason: Annotated[str, typer.Option("--reason", help="Only with these words in the last reply.")] = "",
     kind: Annotated[
-        str, typer.Option("--kind", help="digest, confirm, changed, goodbye, alert or login.")
+        str, typer.Option("--kind", help="digest, confirm, changed, goodbye, leave_link, alert or login.")
     ] = "digest",
     form: Annotated[str, typer.Option("--format", help="table, csv or json (one a line).")] = "table",
 ) -> None:

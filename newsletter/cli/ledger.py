@@ -143,6 +143,8 @@ async def read_bounces(config: Config) -> int:
         report = await newsletter.handle_bounces()
     done = sorted(report.done.items())
     console.print(", ".join(f"{count} {what}" for what, count in done) or "no new reports")
+    for wish in report.wishes:
+        console.print(f"asked to unsubscribe without proof of identity: {wish}", soft_wrap=True, markup=False)
     if report.set_aside:
         console.print(
             f"messages that could not be processed are in {report.place}; please check them", style="red"

@@ -8,9 +8,8 @@ from __future__ import annotations
 from newsletter.deliver.ledger_rules import Event, move
 from newsletter.model.ledger import State
 from newsletter.model.mail import Blame, Weight
-from newsletter.model.reports import BounceAction, Report, ReportedRecipient, ReportKind
+from newsletter.model.reports import ABOUT_US, BounceAction, Report, ReportedRecipient, ReportKind
 
-ABOUT_US = "about us"
 _COMMON = 0.1
 _FEWEST_IN_COMMON = 3
 

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     CONFIRM = "confirm"  # is this address yours?
     CHANGED = "changed"  # preferences
     GOODBYE = "goodbye"
+    LEAVE_LINK = "leave_link"  # to a reader who asked to leave in words of their own
     ALERT = "alert"  # to the operator
     LOGIN = "login"  # to the operator's page
 

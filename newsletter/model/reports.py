@@ -66,12 +66,27 @@ class Unreadable(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
-    """How many messages about our mail could not be handled and were set aside, and the newest: when, and why."""
+class Noticed:
+    """How many messages of a sort came in, and the newest: when, and why it is told."""
 
     count: int
     at: datetime
     why: str
+
+
+class Incoming(NamedTuple):
+    """What came in of late that the operator has to know of: messages that could not be handled and were set aside,
+    reports that blame us, and people who asked to leave without proof."""
+
+    set_aside: Noticed | None = None
+    blamed: Noticed | None = None
+    wishes: Noticed | None = None
+
+
+SET_ASIDE = "set aside"
+ABOUT_US = "about us"
+ANSWERED = "unsubscribe request answered"
+UNPROVEN = "unsubscribe request without proof"
 
 
 @dataclass(frozen=True, slots=True)

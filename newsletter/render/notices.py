@@ -171,6 +171,25 @@ def write_goodbye(lang: Language, identity: Identity, url: str) -> Notice:
     )
 
 
+def write_leave_link(lang: Language, identity: Identity, url: str) -> Notice:
+    """Return the answer to a reader who wrote that they want to leave; url is their leave link."""
+    name = clean(identity.name, 80)
+    return Notice(
+        subject=lang.say("Unsubscribe from {newsletter}?", newsletter=name),
+        preheader=lang.say("One click, and you get no further mail. Without it nothing changes."),
+        paragraphs=(
+            lang.say(
+                "We received a message from your address that asks to end {newsletter}.", newsletter=name
+            ),
+            lang.say("Anybody can write a sender's address, so please confirm it with the button below."),
+            lang.say("If you did not write it, do nothing: your subscription stays as it is."),
+        ),
+        button=lang.say("Unsubscribe"),
+        url=url,
+        why=lang.say("You get this mail, at most once a week, because your address asked to unsubscribe."),
+    )
+
+
 def write_alert(
     lang: Language, identity: Identity, what: str, facts: Sequence[Fact], advice: Sequence[str]
 ) -> Notice:

@@ -11,14 +11,24 @@ from sqlalchemy import Connection, Row, func, select, update
 from newsletter.deliver.bounce_policy import choose_action
 from newsletter.model.ledger import DeliveryId, State
 from newsletter.model.readers import SubscriberId
-from newsletter.model.reports import DEFAULT_POLICY, BounceAction, Report, ReportKind, SetAside, StrikePolicy
+from newsletter.model.reports import (
+    ABOUT_US,
+    ANSWERED,
+    DEFAULT_POLICY,
+    SET_ASIDE,
+    UNPROVEN,
+    BounceAction,
+    Incoming,
+    Noticed,
+    Report,
+    ReportKind,
+    StrikePolicy,
+)
 from newsletter.storage.engine import Database, Store, insert_or_ignore, reading, writing
 from newsletter.storage.ledger.moves import uncount
 from newsletter.storage.subscriptions import leave_reader
 from newsletter.storage.suppressions import suppress, weigh_failure
 from newsletter.storage.tables import bounces, deliveries, subscribers
-
-_SET_ASIDE = "set aside"
 
 
 class EvidenceStore(Store):
@@ -123,22 +133,47 @@ class EvidenceStore(Store):
         return action
 
     @writing
-    def note_set_aside(self, connection: Connection, report_hash: str, why: str, now: datetime) -> bool:
-        """Write down that a message could not be handled; False where it was known already."""
-        return _insert(connection, report_hash, ReportKind.NONE, _SET_ASIDE, now, diagnostic=why)
+    def note_letter(
+        self, connection: Connection, report_hash: str, report: Report, sender: str, what: str, now: datetime
+    ) -> bool:
+        """Write down that somebody asked to leave without proof; False where it was known already."""
+        return _insert(
+            connection,
+            report_hash,
+            report.kind,
+            what,
+            now,
+            address=sender,
+            diagnostic=f"from {sender or '?'}",
+        )
 
     @reading
-    def load_set_aside(self, connection: Connection, since: datetime) -> SetAside | None:
-        """Return what could not be handled since then, None where all could."""
-        wanted = (bounces.c.action == _SET_ASIDE, bounces.c.at >= since)
-        count = connection.scalar(select(func.count()).select_from(bounces).where(*wanted))
-        newest = connection.execute(
-            select(bounces.c.at, bounces.c.diagnostic)
-            .where(*wanted)
-            .order_by(bounces.c.at.desc(), bounces.c.id.desc())
-            .limit(1)
-        ).one_or_none()
-        return SetAside(count or 0, newest.at, newest.diagnostic) if newest else None
+    def was_answered(self, connection: Connection, address: str, since: datetime) -> bool:
+        """Tell whether a letter of this address was answered since then."""
+        wanted = (bounces.c.address == address, bounces.c.action == ANSWERED, bounces.c.at > since)
+        return connection.scalar(select(bounces.c.id).where(*wanted).limit(1)) is not None
+
+    @writing
+    def note_set_aside(self, connection: Connection, report_hash: str, why: str, now: datetime) -> bool:
+        """Write down that a message could not be handled; False where it was known already."""
+        return _insert(connection, report_hash, ReportKind.NONE, SET_ASIDE, now, diagnostic=why)
+
+    @reading
+    def load_incoming(self, connection: Connection, since: datetime) -> Incoming:
+        """Return what came in since then that the operator has to know of."""
+
+        def load(*actions: str) -> Noticed | None:
+            wanted = (bounces.c.action.in_(actions), bounces.c.at >= since)
+            count = connection.scalar(select(func.count()).select_from(bounces).where(*wanted))
+            newest = connection.execute(
+                select(bounces.c.at, bounces.c.diagnostic)
+                .where(*wanted)
+                .order_by(bounces.c.at.desc(), bounces.c.id.desc())
+                .limit(1)
+            ).one_or_none()
+            return Noticed(count or 0, newest.at, newest.diagnostic) if newest else None
+
+        return Incoming(load(SET_ASIDE), load(ABOUT_US), load(ANSWERED, UNPROVEN))
 
 
 def _is_known(connection: Connection, report_hash: str) -> bool:

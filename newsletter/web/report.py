@@ -15,7 +15,7 @@ from itertools import islice
 
 from newsletter.model.ledger import DayCount, Delivery, DeliveryFilter, Kind, LedgerCounts, ReplyCount, State
 from newsletter.model.readers import Consent, EmailAddress
-from newsletter.model.reports import ReportKind, SetAside
+from newsletter.model.reports import Noticed, ReportKind
 from newsletter.model.sources import FetchRecord, SourceHealth
 from newsletter.model.steps import StepFailure
 from newsletter.render.language import Language
@@ -70,7 +70,7 @@ class Report:
     refused: str
     paused: Mapping[str, str]
     failing: tuple[StepFailure, ...]
-    set_aside: SetAside | None
+    set_aside: Noticed | None
     late: int
     today: LedgerCounts | None
     editions: Mapping[str, LedgerCounts]

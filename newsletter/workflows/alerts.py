@@ -18,7 +18,7 @@ from newsletter.render.language import load_language
 from newsletter.render.notices import write_alert
 from newsletter.storage import SubscriberStore
 from newsletter.storage.ledger.planning import Planning
-from newsletter.workflows.health import BROKEN_AFTER, SHOWN_SET_ASIDE, Health, is_broken
+from newsletter.workflows.health import BROKEN_AFTER, SHOWN_INCOMING, Health, is_broken
 from newsletter.workflows.notices import find_recipient
 
 log = structlog.get_logger()
@@ -125,8 +125,8 @@ def choose_alerts(health: Health) -> list[Alert]:
 
 
 def _choose_clock_alerts(health: Health) -> list[Alert]:
-    """Look at the steps of the clock: a failure that may pass by itself is told when it has not; and at what was set
-    aside today."""
+    """Look at the steps of the clock: a failure that may pass by itself is told when it has not; and at what came in
+    today."""
     day = f"{health.at:%Y-%m-%d}"
     alerts = [
         Alert(
@@ -142,18 +142,32 @@ def _choose_clock_alerts(health: Health) -> list[Alert]:
         for failure in health.failing
         if failure.times >= BROKEN_AFTER or not failure.is_passing
     ]
-    if health.set_aside and f"{health.set_aside.at:%Y-%m-%d}" == day:
-        alerts.append(
-            Alert(
-                f"set-aside:{day}",
-                "incoming mail could not be processed",
-                (
-                    Fact(f"Messages in {SHOWN_SET_ASIDE.days} days", str(health.set_aside.count)),
-                    Fact("Why", health.set_aside.why),
-                ),
-                "They are set aside. Please check them: one may be a request to unsubscribe (docs/operations.md).",
+    for name, found, what, advice in (
+        (
+            "set-aside",
+            health.set_aside,
+            "incoming mail could not be processed",
+            "They are set aside. Please check them: one may be a request to unsubscribe (docs/operations.md).",
+        ),
+        (
+            "blamed",
+            health.blamed,
+            "reports blame our sender, server or account",
+            "Mend what they name: DNS of the sender, SPF, DKIM, reputation, limits. No reader is charged for it.",
+        ),
+        (
+            "wishes",
+            health.wishes,
+            "somebody asks to unsubscribe without proof of identity",
+            "A reader's address gets the link to unsubscribe, at most once a week; others, please answer yourself.",
+        ),
+    ):
+        if found and f"{found.at:%Y-%m-%d}" == day:
+            facts = (
+                Fact(f"Messages in {SHOWN_INCOMING.days} days", str(found.count)),
+                Fact("Last", found.why),
             )
-        )
+            alerts.append(Alert(f"{name}:{day}", what, facts, advice))
     return alerts
 
 

@@ -24,26 +24,27 @@ from newsletter.deliver.return_path import find_return_path
 from newsletter.errors import MailerError, StoreError
 from newsletter.model.ledger import DeliveryId
 from newsletter.model.readers import SubscriberId
-from newsletter.model.reports import Report, ReportKind, Unreadable
+from newsletter.model.reports import SET_ASIDE, Report, ReportKind, Unreadable
 from newsletter.ports import Clock, Inbox
 from newsletter.signing import Purpose, Secret, find_token
 from newsletter.storage import EvidenceStore
 from newsletter.tracebacks import word_failure
+from newsletter.workflows.answer_letters import LetterAnswers
 
 log = structlog.get_logger()
 
-SET_ASIDE = "set aside"
 KNOWN = "already known"
 
 
 @dataclass(slots=True)
 class IncomingReport:
     """What reading an inbox did: how many messages led to what, where those are that were set aside, and why messages
-    could not be marked as read, empty where all could."""
+    could not be marked as read, empty where all could. wishes: who asked to leave without proof, and what was done."""
 
     done: Counter[str] = field(default_factory=Counter)
     place: str = ""
     unmarked: str = ""
+    wishes: list[str] = field(default_factory=list)
 
     @property
     def set_aside(self) -> int:
@@ -51,7 +52,7 @@ class IncomingReport:
 
 
 async def handle_bounces(
-    inbox: Inbox, evidence: EvidenceStore, secret: Secret, clock: Clock
+    inbox: Inbox, evidence: EvidenceStore, secret: Secret, answers: LetterAnswers, clock: Clock
 ) -> IncomingReport:
     """Read all new mail of an inbox; return what that led to.
 
@@ -64,7 +65,7 @@ async def handle_bounces(
             if isinstance(message, Unreadable):
                 why = message.why
             else:
-                what = await _handle(name, message, evidence, secret, clock.now())
+                what = await _handle(name, message, evidence, secret, answers, report.wishes, clock.now())
         except Exception as error:
             if isinstance(error, StoreError) and not error.is_refusal:
                 raise
@@ -106,6 +107,8 @@ async def _handle(
     message: bytes,
     evidence: EvidenceStore,
     secret: Secret,
+    answers: LetterAnswers,
+    wishes: list[str],
     now: datetime,
 ) -> str:
     """Do what follows from one message; return what that was in a word or two."""
@@ -117,12 +120,16 @@ async def _handle(
         action = await evidence.note_leave(report_hash, report, SubscriberId(leaver), now)
         return KNOWN if action is None else action.what
     delivery = await _find_delivery(report, evidence, secret)
+    if report.kind is ReportKind.WISH or (report.kind is ReportKind.UNSUBSCRIBE and delivery is None):
+        what = await answers.answer(report_hash, report, now)
+        if what is None:
+            return KNOWN
+        log.warning("somebody asks to unsubscribe without proof of identity", message=name, done=what)
+        wishes.append(f"{report.sender or 'somebody'}: {what}")
+        return what
     action = await evidence.note(report_hash, report, delivery, now)
     if action is None:
         return KNOWN
-    if delivery is None and report.kind in (ReportKind.UNSUBSCRIBE, ReportKind.WISH):
-        log.warning("somebody asks to unsubscribe without proof of identity: please check", message=name)
-        return "unsubscribe request without proof"
     if delivery is None and report.kind is not ReportKind.NONE:
         log.warning("a report matches no mail of ours", kind=str(report.kind), subject=report.subject)
     return action.what

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from newsletter.model.ledger import LedgerCounts, State
-from newsletter.model.reports import SetAside
+from newsletter.model.reports import Noticed
 from newsletter.model.sources import SourceHealth
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.storage import EpochGuard, EvidenceStore, Ledger, RunStore, SettingStore
@@ -20,8 +20,8 @@ from newsletter.storage import EpochGuard, EvidenceStore, Ledger, RunStore, Sett
 _EDITIONS = 9
 CHECKED_EDITIONS = 3
 """How many of the newest editions are held against their own records after each run and for each report."""
-SHOWN_SET_ASIDE = timedelta(days=7)
-"""So long is it told that messages were set aside."""
+SHOWN_INCOMING = timedelta(days=7)
+"""So long is it told what came in."""
 BROKEN_AFTER = 3
 
 
@@ -29,8 +29,8 @@ BROKEN_AFTER = 3
 class Health:
     """The state of a newsletter at one moment. counts are those of the newest editions, the newest first; late is how
     many deliveries have waited since before late_since; paused names paused relays, and why;
-    contradictions is what does not fit together in the ledger; failing are the steps of the clock that fail; set_aside
-    is what came in of late and could not be handled."""
+    contradictions is what does not fit together in the ledger; failing are the steps of the clock that fail;
+    set_aside, blamed and wishes are what came in of late (model/reports.py:Incoming)."""
 
     at: datetime
     counts: Mapping[str, LedgerCounts]
@@ -42,7 +42,9 @@ class Health:
     last_collect_at: datetime | None
     contradictions: tuple[str, ...] = ()
     failing: tuple[StepFailure, ...] = ()
-    set_aside: SetAside | None = None
+    set_aside: Noticed | None = None
+    blamed: Noticed | None = None
+    wishes: Noticed | None = None
 
     @property
     def is_well(self) -> bool:
@@ -77,11 +79,11 @@ async def load_health(
         last_collect_at=await runs.load_last_pass_at(),
         contradictions=tuple(await ledger.audit.find_contradictions(CHECKED_EDITIONS)),
         failing=tuple(await settings.load_step_failures()),
-        set_aside=await evidence.load_set_aside(now - SHOWN_SET_ASIDE),
+        **(await evidence.load_incoming(now - SHOWN_INCOMING))._asdict(),
     )
 
 
-def word_clock(failing: Sequence[StepFailure], set_aside: SetAside | None) -> list[str]:
+def word_clock(failing: Sequence[StepFailure], set_aside: Noticed | None) -> list[str]:
     """Return a sentence for each step of the clock that fails, and one for what was set aside."""
     lines = [
         f"the scheduled step '{failure.step}' has failed since {failure.since:%Y-%m-%d %H:%M} UTC,"
@@ -91,7 +93,7 @@ def word_clock(failing: Sequence[StepFailure], set_aside: SetAside | None) -> li
     if set_aside:
         lines.append(
             f"incoming mail could not be processed and is set aside, {set_aside.count} in"
-            f" {SHOWN_SET_ASIDE.days} days, last {set_aside.at:%Y-%m-%d %H:%M} UTC: {set_aside.why}"
+            f" {SHOWN_INCOMING.days} days, last {set_aside.at:%Y-%m-%d %H:%M} UTC: {set_aside.why}"
         )
     return lines
 
@@ -129,7 +131,7 @@ def to_json(health: Health) -> dict[str, Any]:
     }
 
 
-def _set_aside_to_json(found: SetAside | None) -> dict[str, Any] | None:
+def _set_aside_to_json(found: Noticed | None) -> dict[str, Any] | None:
     return {"count": found.count, "at": found.at.isoformat(), "why": found.why} if found else None
 
 
@@ -162,7 +164,7 @@ def build_metrics(health: Health) -> str:
         ),
         "newsletter_relays_paused": ("Relays that are paused now.", len(health.paused)),
         "newsletter_mail_set_aside": (
-            f"Messages of the last {SHOWN_SET_ASIDE.days} days that could not be processed.",
+            f"Messages of the last {SHOWN_INCOMING.days} days that could not be processed.",
             health.set_aside.count if health.set_aside else 0,
         ),
         "newsletter_last_collect_timestamp_seconds": (

@@ -27,13 +27,14 @@ from newsletter.render.notices import (
     write_changed,
     write_confirm,
     write_goodbye,
+    write_leave_link,
     write_login,
 )
 from newsletter.storage.ledger.reads import LedgerReads
 from newsletter.workflows.build_mail import DigestMail, Mail, MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
 
-MAILS = (Kind.DIGEST, Kind.CONFIRM, Kind.CHANGED, Kind.GOODBYE, Kind.ALERT, Kind.LOGIN)
+MAILS = (Kind.DIGEST, Kind.CONFIRM, Kind.CHANGED, Kind.GOODBYE, Kind.LEAVE_LINK, Kind.ALERT, Kind.LOGIN)
 """What can be previewed."""
 
 _INSTANT = timedelta(microseconds=1)
@@ -95,6 +96,8 @@ def preview_notice(
             notice = write_changed(lang, identity, reader, topics)
         case Kind.GOODBYE:
             notice = write_goodbye(lang, identity, link)
+        case Kind.LEAVE_LINK:
+            notice = write_leave_link(lang, identity, link)
         case Kind.LOGIN:
             notice = write_login(lang, identity, link, 15, "203.0.113.0/24")
         case _:

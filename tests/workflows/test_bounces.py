@@ -18,11 +18,12 @@ from newsletter.deliver.return_path import build_return_path, find_return_path
 from newsletter.errors import StoreError
 from newsletter.model.ledger import DeliveryId, State
 from newsletter.model.readers import Consent, EmailAddress
-from newsletter.model.reports import BounceAction
+from newsletter.model.reports import ANSWERED, SET_ASIDE, UNPROVEN, BounceAction
 from newsletter.signing import Purpose, Secret, build_token
 from newsletter.storage import EvidenceStore
 from newsletter.workflows.alerts import choose_alerts
-from newsletter.workflows.handle_bounces import KNOWN, SET_ASIDE, handle_bounces
+from newsletter.workflows.answer_letters import LetterAnswers
+from newsletter.workflows.handle_bounces import KNOWN, handle_bounces
 from tests.support.office import MORNING, Office
 from tests.support.reports import make_delivery_report, make_mail
 from tests.support.statements import execute
@@ -40,9 +41,16 @@ async def come_back(office: Office, *mails: bytes) -> dict[str, int]:
         file_message(folder, mail)
     secret = await office.newsletter.settings.load_secret()
     inbox = MaildirInbox(folder)
-    report = await handle_bounces(inbox, office.newsletter.evidence, secret, office.clock)
+    report = await handle_bounces(
+        inbox, office.newsletter.evidence, secret, answers(office, secret), office.clock
+    )
     assert not list((folder / "new").iterdir()), "what is done is marked as done"
     return dict(report.done)
+
+
+def answers(office: Office, secret: Secret) -> LetterAnswers:
+    of = office.newsletter
+    return LetterAnswers(of.subscribers, of.ledger.planning, of.evidence, of.identity, of.web_links, secret)
 
 
 async def report_on(office: Office, address: str, *fields: str) -> bytes:
@@ -167,7 +175,7 @@ async def test_nobody_can_leave_for_somebody_else(office: Office) -> None:
         office, *(make_mail("From: ada@example.org", f"Subject: {subject}") for subject in forged)
     )
 
-    assert done == {"unsubscribe request without proof": len(forged)}
+    assert done == {ANSWERED: 1, UNPROVEN: len(forged) - 1}
     reader = await office.newsletter.subscribers.load(EmailAddress("ada@example.org"))
     assert reader is not None
     assert reader.consent is Consent.CONFIRMED
@@ -314,6 +322,129 @@ async def test_a_day_on_which_many_fail_is_no_strike(office: Office) -> None:
     assert not await suppressed(office, *readers)
 
 
+# --- letters ------------------------------------------------------------------------------
+
+
+async def consent_of(office: Office, address: str) -> Consent:
+    reader = await office.newsletter.subscribers.load(EmailAddress(address))
+    assert reader is not None
+    return reader.consent
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["[EXTERNAL] unsubscribe {}", "***SPAM*** {}", "unsubscribe%20{}", '"unsubscribe+{}"', "WG: {} bitte"],
+)
+async def test_the_leave_token_counts_wherever_it_stands_in_the_subject(office: Office, subject: str) -> None:
+    await given_sent(office, "ada@example.org")
+    reader = await office.newsletter.subscribers.load(EmailAddress("ada@example.org"))
+    assert reader
+    token = build_token(Purpose.LEAVE, reader.id, await office.newsletter.settings.load_secret())
+
+    done = await come_back(office, make_mail("From: x@example.net", f"Subject: {subject.format(token)}"))
+
+    assert done == {"left": 1}
+
+
+@pytest.mark.parametrize(
+    "words", ["STOP", "Please unsubscribe me.", "Bitte abmelden", "Désinscription", "退订"]
+)
+async def test_a_reply_to_our_mail_that_only_says_so_is_the_wish_to_leave(office: Office, words: str) -> None:
+    await given_sent(office, "ada@example.org")
+    message_id = message_from_bytes(office.sink.messages[0].content)["Message-ID"]
+    reply = make_mail(
+        "From: ada@example.org",
+        "Subject: Re: Papers",
+        f"In-Reply-To: {message_id}",
+        "Content-Type: text/plain; charset=utf-8",
+        text=f"{words}\n\nOn Monday Papers wrote:\n> a paper",
+    )
+
+    assert await come_back(office, reply) == {"left": 1}
+    assert await consent_of(office, "ada@example.org") is Consent.LEFT
+
+
+async def test_who_asks_without_proof_is_answered_once_a_week_at_the_readers_address_alone(
+    office: Office,
+) -> None:
+    await given_sent(office, "ada@example.org")
+    before = len(office.sink.messages)
+
+    def ask(n: int, who: str) -> bytes:
+        return make_mail(f"From: Somebody <{who}>", "Subject: unsubscribe", text=f"letter {n}")
+
+    assert await come_back(office, ask(1, "Ada@example.org")) == {ANSWERED: 1}
+    office.clock.at += timedelta(days=6)
+    assert await come_back(office, ask(2, "ada@example.org"), ask(3, "bo@example.org")) == {UNPROVEN: 2}
+    await office.send()
+    office.clock.at += timedelta(days=2)
+    assert await come_back(office, ask(4, "ada@example.org")) == {ANSWERED: 1}
+    await office.send()
+
+    letters = [one for one in office.sink.messages[before:] if b"Unsubscribe from" in one.content]
+    assert [one.rcpt_to for one in letters] == ["ada@example.org"]
+    assert await consent_of(office, "ada@example.org") is Consent.CONFIRMED
+    health = await office.newsletter.load_health()
+    assert health.wishes
+    assert any(alert.key.startswith("wishes:") for alert in choose_alerts(health))
+
+
+async def test_what_only_sounds_like_it_is_told_and_changes_nothing(office: Office) -> None:
+    await given_sent(office, "ada@example.org")
+    message_id = message_from_bytes(office.sink.messages[0].content)["Message-ID"]
+    reply = make_mail(
+        "From: ada@example.org",
+        "Subject: Re: Papers",
+        f"In-Reply-To: {message_id}",
+        text="How would I unsubscribe from one topic only? I love the rest.",
+    )
+
+    assert await come_back(office, reply) == {ANSWERED: 1}
+    assert await consent_of(office, "ada@example.org") is Consent.CONFIRMED
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("Subject: Leave of absence Re: Papers", "Auto-Submitted: auto-replied"),
+        ("Subject: Leave notice: back on 7 December", "X-Autoreply: yes"),
+        ("Subject: Please confirm that you are a human being",),
+        ("Subject: Abwesend", "Precedence: auto_reply"),
+    ],
+)
+async def test_no_machine_unsubscribes_or_strikes_anybody(office: Office, headers: tuple[str, ...]) -> None:
+    await given_sent(office, "ada@example.org")
+    message_id = message_from_bytes(office.sink.messages[0].content)["Message-ID"]
+
+    mail = make_mail("From: ada@example.org", f"In-Reply-To: {message_id}", *headers, text="I am on leave.")
+
+    assert await come_back(office, mail) == {"noted": 1}
+    assert await consent_of(office, "ada@example.org") is Consent.CONFIRMED
+
+
+async def test_a_complaint_without_a_message_id_is_known_by_any_other_token(office: Office) -> None:
+    await given_sent(office, "ada@example.org", "bo@example.org")
+    secret = await office.newsletter.settings.load_secret()
+    path = build_return_path(BOUNCES, (await office.rows())["ada@example.org"].id, secret)
+    bo = await office.newsletter.subscribers.load(EmailAddress("bo@example.org"))
+    assert bo
+    link = (
+        f"<mailto:leave@news.example.org?subject=unsubscribe%20{build_token(Purpose.LEAVE, bo.id, secret)}>"
+    )
+    complaint = (
+        "From: feedback@example.org\nSubject: complaint\n"
+        'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\n'
+        "\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\n{}\n"
+        "--b\nContent-Type: message/rfc822\n\nMessage-ID: <redacted@example.org>\n{}\n\nPapers\n--b--\n"
+    )
+
+    await come_back(office, complaint.format(f"Original-Mail-From: <{path}>", "X: y").encode())
+    await come_back(office, complaint.format("Version: 1", f"List-Unsubscribe: {link}").encode())
+
+    assert await consent_of(office, "ada@example.org") is Consent.LEFT
+    assert await consent_of(office, "bo@example.org") is Consent.LEFT
+
+
 # --- what cannot be handled ---------------------------------------------------------------
 
 
@@ -387,7 +518,7 @@ async def test_a_value_that_the_store_refuses_is_about_the_message_and_a_store_t
     make_maildir(folder)
     file_message(folder, make_mail("From: ada@example.org", "Subject: hello"))
     odd = OddStore(office.newsletter.database)
-    reading = handle_bounces(MaildirInbox(folder), odd, SECRET, office.clock)
+    reading = handle_bounces(MaildirInbox(folder), odd, SECRET, answers(office, SECRET), office.clock)
     if is_refusal:
         assert (await reading).set_aside == 1
         assert not list((folder / "new").iterdir())
@@ -417,7 +548,9 @@ async def test_a_maildir_that_cannot_be_written_is_told_once_and_read_all_the_sa
     secret = await office.newsletter.settings.load_secret()
 
     reports = [
-        await handle_bounces(MaildirInbox(folder), office.newsletter.evidence, secret, office.clock)
+        await handle_bounces(
+            MaildirInbox(folder), office.newsletter.evidence, secret, answers(office, secret), office.clock
+        )
         for _ in range(2)
     ]
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from newsletter.model.ledger import DeliveryFilter, Hold, HoldKind, Kind, LedgerCounts, State
 from newsletter.model.readers import EmailAddress
-from newsletter.model.reports import SetAside
+from newsletter.model.reports import Noticed
 from newsletter.model.sources import SourceHealth
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.settings.config import AlertSettings
@@ -56,8 +56,8 @@ def make_health(**changes: object) -> Health:
         ({"failing": (make_failure(1),)}, ["step:incoming mail:2026-06-16"]),
         ({"failing": (make_failure(2, is_passing=True),)}, []),
         ({"failing": (make_failure(3, is_passing=True),)}, ["step:incoming mail:2026-06-16"]),
-        ({"set_aside": SetAside(2, NOW, "why")}, ["set-aside:2026-06-16"]),
-        ({"set_aside": SetAside(2, NOW - timedelta(days=1), "why")}, []),
+        ({"set_aside": Noticed(2, NOW, "why")}, ["set-aside:2026-06-16"]),
+        ({"set_aside": Noticed(2, NOW - timedelta(days=1), "why")}, []),
         ({"counts": {"2026-06-16": LedgerCounts({State.ACCEPTED: 90, State.REJECTED: 4})}}, []),
         (
             {"counts": {"2026-06-16": LedgerCounts({State.ACCEPTED: 90, State.EXPIRED: 10})}},
@@ -100,7 +100,7 @@ def test_the_report_adds_up_and_the_metrics_say_the_same() -> None:
 
 
 def test_a_step_that_fails_is_in_the_report_and_the_metrics() -> None:
-    health = make_health(failing=(make_failure(3),), set_aside=SetAside(2, NOW, "why"))
+    health = make_health(failing=(make_failure(3),), set_aside=Noticed(2, NOW, "why"))
 
     report = json.loads(json.dumps(to_json(health)))
     assert not report["well"]
