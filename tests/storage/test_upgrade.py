@@ -210,7 +210,7 @@ async def test_facts_of_0_1_are_known(old: Database) -> None:
     assert hold is not None
     assert hold.why == "the template is wrong"
     assert await settings.load_pauses() == {
-        "smtp.example.org": RelayPause(NOW + HOUR, "it defers nearly all mail (451 …)", 2, PauseKind.STORM),
+        "smtp.example.org": RelayPause(NOW + HOUR, "451 4.7.1 slower …", 2, PauseKind.STORM),
         "old.example.org": RelayPause(NOW, "no connection", 1, PauseKind.UNUSABLE),
     }
     assert await settings.load_step_failures() == [

@@ -331,7 +331,7 @@ INSERT INTO runs (number, visible_at) VALUES (2, '2026-06-16 08:00:00.000000');
 INSERT INTO settings (key, value) VALUES ('secret', '0101010101010101010101010101010101010101010101010101010101010101');
 INSERT INTO settings (key, value) VALUES ('hold', 'the template is wrong');
 INSERT INTO settings (key, value) VALUES ('zone_rules', '2026a');
-INSERT INTO settings (key, value) VALUES ('relay_pause:smtp.example.org', '["2026-06-16T09:00:00+00:00", "it defers nearly everything (451 \u2026)", 2, "storm"]');
+INSERT INTO settings (key, value) VALUES ('relay_pause:smtp.example.org', '["2026-06-16T09:00:00+00:00", "451 4.7.1 slower \u2026", 2, "storm"]');
 INSERT INTO settings (key, value) VALUES ('step_failure:collecting', '{"since": "2026-06-16T07:00:00+00:00", "times": 3, "at": "2026-06-16T08:00:00+00:00", "error": "the disk is full", "is_passing": true}');
 INSERT INTO settings (key, value) VALUES ('relay_pause:old.example.org', '["2026-06-16T08:00:00+00:00", "no connection", 1]');
 INSERT INTO settings (key, value) VALUES ('epoch:0123456789abcdef', '4');
