@@ -133,6 +133,7 @@ class HttpFetcher:
     async def _follow_redirects(
         self, location: str, known: Validators | None, budget: _Budget
     ) -> Fetched | NotModified:
+        """Fetch, following redirects: each target is checked anew, so that none leads into a private network."""
         url, is_permanent = location, True
         seen = [location]
         for _ in range(MAX_REDIRECTS + 1):

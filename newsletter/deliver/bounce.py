@@ -231,6 +231,7 @@ def _best_status(status: str, diagnostic: str) -> str:
 
 
 def _read_odd_mail(mail: Message, parts: Sequence[Message]) -> _Found:
+    """Return what a mail without a report (RFC 3464) tells: its words are judged as those of a report are."""
     temporary, permanent = _ask_library(mail)
     explanation = explain(parts)
     if not (temporary or permanent or _is_notice(mail) or _NOTICE_TEXT.search(explanation)):

@@ -37,7 +37,7 @@ class Relay:
     per_second: float = 0
     per_day: int = 0
     health: RelayHealth = field(default_factory=RelayHealth)
-    reserved: int = 0
+    reserved: int = 0  # of the day's limit: taken from the store, not yet used by a mail
     reserved_on: date | None = None
     next_at: float = 0.0
     trying: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -98,7 +98,7 @@ class RelayPool:
             try:
                 answer = await self._open(relay, envelope)
             except MailerError as error:
-                relay.reserved += 1
+                relay.reserved += 1  # no mail was sent: its share of the day goes back
                 if not relay.health.is_paused(self._clock.now()):  # else another connection has said so
                     relay.health = note_failure(relay.health, str(error), self._clock.now())
                     await self._tell_others(relay)

@@ -281,6 +281,8 @@ class SmtpSession:
         self._mailer._places.release()
 
     async def _send(self, message: bytes) -> SmtpReply | Silence:
+        """Send the message. Only a definite reply is a reply: once DATA has begun, anything else is silence,
+        which is uncertain."""
         timeout_s = self._mailer._relay.data_timeout_s
         client = self._connection.client
         size = client.esmtp_extensions.get("size", "")
@@ -441,6 +443,7 @@ def _explain(relay: RelayConfig, error: BaseException) -> str:
 
 
 def _diagnose(relay: RelayConfig, error: BaseException) -> tuple[str, str]:
+    """Return what is wrong with the relay, and what to do, by the innermost cause that is known."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return (

@@ -140,6 +140,7 @@ def _look_up_code(words: Words) -> Lookup | None:
 
 
 def _look_up_needles(words: Words, acronyms: Acronyms | None) -> list[Lookup]:
+    """Return what to ask the index for: too much rather than too little, since the matcher decides."""
     found: list[Lookup] = []
     for needle in compile_words(words, acronyms):
         surfaces = needle.folded.surfaces

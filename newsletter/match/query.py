@@ -48,6 +48,7 @@ def find_contradiction(query: Query) -> str:
 
 
 def _why_dead(query: Query, forbidden: Sequence[Words]) -> str:
+    """Return why nothing can match, under words that are excluded from outside; empty where something can."""
     match query:
         case Words():
             return (
@@ -293,6 +294,7 @@ def _check_brackets(text: Piece) -> None:
 
 
 def _fail_at(text: Piece, error: UnexpectedInput) -> NoReturn:
+    """Say what the parser stumbled over in words of the reader, at its place."""
     at: int | None = getattr(error, "pos_in_stream", None)
     is_end = at is None or at < 0 or getattr(getattr(error, "token", None), "type", "") == "$END"
     position = len(text.value) if is_end or at is None else at
@@ -435,6 +437,8 @@ def _parse_date(value: Piece) -> date:
 
 
 def _parse_words(item: Piece, where: tuple[Scope, ...]) -> Words:
+    """Return the words of one item with their mark: = for exact, * for a beginning, ~ for inflected, "…"~5 for
+    near."""
     if where in _CODE_SCOPES:
         return _parse_category(item, where)
     if len(item.value) > 1 and item.value.startswith("/") and item.value.endswith("/"):

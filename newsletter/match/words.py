@@ -145,6 +145,8 @@ def _swap_parts(text: str, folded: Folded, acronyms: Acronyms) -> Iterator[str]:
 
 
 def _build_needle(text: str, spelling: Spelling, expansion: str = "") -> Needle:
+    """Return what is looked for in folded text: all forms of the words, and their common beginning, which is
+    found first."""
     folded = fold(text)
     last = folded.offsets[-2]
     before, word = folded.letters[:last], folded.letters[last:]

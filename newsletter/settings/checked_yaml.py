@@ -195,6 +195,7 @@ LanguageCode = Annotated[str, one_of(list_languages())]
 
 
 def _translate(error: ErrorDetails, document: Document, model: type[Section]) -> Problem:
+    """Return pydantic's complaint in our words, which name what would be right."""
     steps: Steps = error["loc"]
     kind = error["type"]
     if kind == "extra_forbidden":

@@ -157,6 +157,8 @@ class MailBuilder:
     def _begin(
         self, templates: CompiledBundle, digest: Digest, reader: Subscriber, address: EmailAddress
     ) -> Callable[[], DigestMail]:
+        """Build all of a digest that needs templates; the function that comes back signs it, and may run in
+        another thread."""
         digest = choose_look(templates, digest, reader, self._identity)
         links = self._build_links(reader, digest.slot.local_on)
         rendered = render_digest(templates, digest, reader, self._identity, links, measure_part)

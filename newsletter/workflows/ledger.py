@@ -113,6 +113,8 @@ class LedgerWriter:
             await asyncio.sleep(_GATHER_S / _LOOKS)
 
     async def _write_batch(self, batch: Sequence[tuple[Step, asyncio.Future[bool]]]) -> None:
+        """Write the steps in one transaction. What fails lastingly ends the pass: these steps and all that wait
+        get the error."""
         steps = [step for step, _ in batch]
         try:
             results = await patiently(

@@ -105,7 +105,7 @@ def preview_notice(
                 Fact("Edition", f"{clock.now():%Y-%m-%d}"),
                 Fact("Last reply", "451 4.3.0 try again later"),
             )
-            advice = ("The relay deferred them; they are tried again until the next digest is due.",)
+            advice = ("The relay deferred them; they are retried until the next digest is due.",)
             notice = write_alert(lang, identity, "3 of 120 mails were not accepted", facts, advice)
     now = clock.now()
     queued = Delivery(

@@ -183,6 +183,8 @@ class Sender:
         return await patiently(lambda: self._look_up(rows))
 
     async def _look_up(self, rows: Sequence[Delivery]) -> list[_Claimed]:
+        """Return the claimed rows with their readers, what those were shown, and why somebody may not be mailed
+        any more."""
         readers = await self.subscribers.load_many([row.recipient for row in rows])
         addresses = {row.id: _address_of(row, readers.get(row.recipient)) for row in rows}
         suppressed = await self.subscribers.load_suppressed([name for name in addresses.values() if name])

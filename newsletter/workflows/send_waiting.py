@@ -41,6 +41,7 @@ class Dispatcher:
         await self._send_waiting(TO_OPERATORS if held else NOTICES)
 
     async def _send_waiting(self, kinds: frozenset[Kind]) -> None:
+        """Send what waits, if anything does; after digests the ledger is held against its own records."""
         if not await self.ledger.claims.has_work(self.clock.now(), self.resend & kinds, kinds):
             return
         counted = await self.ledger.reads.load_counts(CHECKED_EDITIONS)
