@@ -143,7 +143,8 @@ class _Refused(Exception):
     """An item lacks what an entry needs."""
 
 
-def _parse_record(record: Any, source: Source, listed_on: date | None) -> Sighting:
+def _name_paper(record: Any) -> tuple[_Record, str, str]:
+    """Return the paper of a record, its id and its title. Raises _Refused where one of them is missing."""
     if not isinstance(record, dict):
         raise _Refused(f"expected an object, found {_kind(record)}")
     paper = _mapping(record, "paper")
@@ -153,6 +154,11 @@ def _parse_record(record: Any, source: Source, listed_on: date | None) -> Sighti
         raise _Refused("it has no paper.id")
     if not title:
         raise _Refused(f"paper {paper_id} has no title")
+    return paper, paper_id, title
+
+
+def _parse_record(record: Any, source: Source, listed_on: date | None) -> Sighting:
+    paper, paper_id, title = _name_paper(record)
     listed_at = parse_date(paper.get("submittedOnDailyAt"))
     listed_on = listed_at.date() if listed_at else listed_on
     listing_url = _listing_url(source, listed_on)

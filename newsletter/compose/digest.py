@@ -71,46 +71,41 @@ def compose_digest(
     everything_else_limit says. shown is what the reader was shown before; previous_on is the date of the reader's
     slot before this one.
     """
+
+    def build(entry: Entry, match: Match | None = None, min_upvotes: int = 0) -> Item:
+        return _build_item(entry, match, min_upvotes, standings.get(entry.id), window, previous_on)
+
     offered = [_take_offers(matches, window, shown.entries, now) for matches in found]
     best = _choose_best_topics(offered)
     sections = []
-    quiet = []
     for index, matches in enumerate(offered):
         topic = matches.topic
         mine = [candidate for candidate in matches.ranked if best[candidate.entry.id] == index]
-        if not mine:
-            if not matches.ranked:  # else what it brings stands under another topic of this very mail
-                quiet.append(topic.name)
-            continue
-        if topic.rank in _DIVERSE:
+        if mine and topic.rank in _DIVERSE:
             mine = diversify(mine, compare, topic.limit)
-        items = tuple(
-            _build_item(entry, match, topic.min_upvotes, standings.get(entry.id), window, previous_on)
-            for entry, match, _ in mine[: topic.limit]
-        )
-        overflow = [candidate.entry for candidate in mine[topic.limit :]]
-        sections.append(
-            Section(
-                topic=topic.name,
-                items=items,
-                overflow=tuple(entry.id for entry in overflow),
-                overflow_url=next((entry.listing_url for entry in overflow if entry.listing_url), ""),
-            )
-        )
+        if mine:
+            items = tuple(build(entry, match, topic.min_upvotes) for entry, match, _ in mine[: topic.limit])
+            sections.append(_build_section(topic, items, [over.entry for over in mine[topic.limit :]]))
     rest = [entry for entry in choose_entries(everything_else, window, shown.entries) if entry.id not in best]
     if rest and everything_else_limit:
-        items = tuple(
-            _build_item(entry, None, 0, standings.get(entry.id), window, previous_on)
-            for entry in rest[:everything_else_limit]
-        )
-        sections.append(Section(topic="", items=items))
+        sections.append(Section(topic="", items=tuple(map(build, rest[:everything_else_limit]))))
     return Digest(
         slot=slot,
         window=window,
         sections=tuple(sections),
-        quiet_topics=tuple(quiet),
+        # What a topic brings may stand under another one of this very mail: then it is not quiet.
+        quiet_topics=tuple(matches.topic.name for matches in offered if not matches.ranked),
         since_on=min(previous_on + timedelta(days=1), slot.local_on),
         is_first=bool(sections) and not shown.ever,
+    )
+
+
+def _build_section(topic: Topic, items: tuple[Item, ...], overflow: Sequence[Entry]) -> Section:
+    return Section(
+        topic=topic.name,
+        items=items,
+        overflow=tuple(entry.id for entry in overflow),
+        overflow_url=next((entry.listing_url for entry in overflow if entry.listing_url), ""),
     )
 
 

@@ -71,12 +71,8 @@ def choose_fate(
         return fate(FateKind.NOT_MAILED, f"the address is suppressed: {suppressed}")
     if entry.withdrawn:
         return fate(FateKind.WITHDRAWN, "it was withdrawn before it was sent")
-    for section in digest.sections:
-        where = f"in the next digest, due {digest.slot.at:%Y-%m-%d %H:%M} UTC, {_topic(section.topic)}"
-        if any(item.entry_id == entry.id for item in section.items):
-            return fate(FateKind.COMING, where)
-        if entry.id in section.overflow:
-            return fate(FateKind.COMING, f"{where}, over the topic's limit, so it will only be counted")
+    if coming := _find_coming(entry, digest):
+        return fate(FateKind.COMING, coming)
     if not entry.first_seen_run:
         return fate(
             FateKind.OLD,
@@ -86,6 +82,17 @@ def choose_fate(
         missed = f"; near miss: {', '.join(obstacles)}" if obstacles else ""
         return fate(FateKind.NO_TOPIC, f"none of the reader's topics matches it{missed}")
     return _explain_absence(entry, reader, matched, digest, now)
+
+
+def _find_coming(entry: Entry, digest: Digest) -> str:
+    """Return where a digest has an entry, empty where it has not."""
+    for section in digest.sections:
+        where = f"in the next digest, due {digest.slot.at:%Y-%m-%d %H:%M} UTC, {_topic(section.topic)}"
+        if any(item.entry_id == entry.id for item in section.items):
+            return where
+        if entry.id in section.overflow:
+            return f"{where}, over the topic's limit, so it will only be counted"
+    return ""
 
 
 def _explain_absence(

@@ -10,12 +10,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from urllib.parse import quote
 
-from newsletter.deliver.dkim import DkimKey, sign_message
 from newsletter.deliver.encoding import encode_part
 from newsletter.model.ledger import Kind
 from newsletter.model.mail import Envelope, Identity, Links, Piece, Rendered
@@ -40,55 +40,59 @@ _Q_WORDS = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Which mail it is (kind, key and recipient, as in the ledger), and whom it goes to.
+
+    date is the slot's instant (aware), never the time of an attempt, so that every attempt sends the same bytes.
+    """
+
+    kind: Kind
+    key: str
+    recipient: SubscriberId
+    to: EmailAddress
+    to_name: str
+    date: datetime
+
+
 def build_message(
     rendered: Rendered,
-    to: EmailAddress,
-    to_name: str,
+    letter: Letter,
     identity: Identity,
-    *,
-    kind: Kind,
-    key: str,
-    recipient: SubscriberId,
-    date: datetime,
     secret: Secret,
+    *,
     links: Links | None = None,
     language: str = "",
-    dkim: DkimKey | None = None,
 ) -> tuple[bytes, Envelope]:
     """Return the message, CRLF and pure 7-bit, and its envelope.
 
-    date is the slot's instant (aware), never the time of an attempt, so that every attempt sends the
-    same bytes. With links the mail belongs to a list that can be left: links.one_click is an https URL that
+    With links the mail belongs to a list that can be left: links.one_click is an https URL that
     takes the POST of RFC 8058; without one only the mailto form is offered and no List-Unsubscribe-Post is
-    written. With dkim the message is signed.
+    written.
     Raises ValueError for a CR, LF or NUL in a header, and for an address or URL that cannot be in one.
     Sources: RFC 5322, 2045-2047, 2369 and 2919 (list headers), 3834 (Auto-Submitted), 5064 (Archived-At), 8058.
     """
-    message_id = build_message_id(identity, kind, key, recipient, secret)
+    message_id = build_message_id(identity, letter.kind, letter.key, letter.recipient, secret)
     # "=_" occurs in neither quoted-printable nor base64, so no content can look like the boundary.
     boundary = "=_" + message_id[1 : message_id.index("@")]
     headers = [
-        _identity_headers(identity, kind, language or identity.language),
-        _fold("To", _mailbox("To", to_name, to)),
+        _identity_headers(identity, letter.kind, language or identity.language),
+        _fold("To", _mailbox("To", letter.to_name, letter.to)),
         _fold("Subject", _free_text("Subject", rendered.subject)),
-        _fold("Date", [_format_date(date)]),
+        _fold("Date", [_format_date(letter.date)]),
         _fold("Message-ID", [message_id]),
-        _link_headers(links, write_leave_mailto(identity, recipient, secret)) if links else "",
+        _link_headers(links, write_leave_mailto(identity, letter.recipient, secret)) if links else "",
         "MIME-Version: 1.0\r\n",
         f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n',
     ]
     line = f"\r\n--{boundary}".encode("ascii")
-    message = b"".join(
-        (
-            "".join(headers).encode("ascii"),
-            *(line, b"\r\n", *_encode_part("plain", rendered.text_pieces)),
-            *(line, b"\r\n", *_encode_part("html", rendered.html_pieces)),
-            *(line, b"--\r\n"),
-        )
-    )
-    if dkim:
-        message = sign_message(message, dkim)
-    return message, Envelope(mail_from=identity.bounce_address, rcpt_to=to)
+    parts = [
+        "".join(headers).encode("ascii"),
+        *(line, b"\r\n", *_encode_part("plain", rendered.text_pieces)),
+        *(line, b"\r\n", *_encode_part("html", rendered.html_pieces)),
+        *(line, b"--\r\n"),
+    ]
+    return b"".join(parts), Envelope(mail_from=identity.bounce_address, rcpt_to=letter.to)
 
 
 def build_message_id(

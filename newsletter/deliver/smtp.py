@@ -445,18 +445,8 @@ def _explain(relay: RelayConfig, error: BaseException) -> str:
 def _diagnose(relay: RelayConfig, error: BaseException) -> tuple[str, str]:
     """Return what is wrong with the relay, and what to do, by the innermost cause that is known."""
     for cause in _causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return (
-                f"its certificate is not valid for {relay.host} ({cause.verify_message})",
-                "use the host name of the certificate, or trust its authority on this machine",
-            )
-        if isinstance(cause, ssl.SSLError):
-            return (
-                f"TLS failed ({_say(cause)})",
-                "check relay.security: port 465 speaks 'tls', ports 587 and 25 speak 'starttls'",
-            )
-        if isinstance(cause, ConnectionRefusedError):
-            return "connection refused", "check relay.host and relay.port, and that the relay is running"
+        if found := _diagnose_connection(relay, cause):
+            return found
     if isinstance(error, SMTPAuthenticationError):
         return (
             f"it refused the login as {relay.username} ({_reply(error)})",
@@ -487,6 +477,22 @@ def _diagnose(relay: RelayConfig, error: BaseException) -> tuple[str, str]:
             "nothing was sent unencrypted; use a port that offers it (587), or relay.security 'tls' (465)",
         )
     return f"no connection ({_say(error)})", "check relay.host and relay.port"
+
+
+def _diagnose_connection(relay: RelayConfig, cause: BaseException) -> tuple[str, str] | None:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not valid for {relay.host} ({cause.verify_message})",
+            "use the host name of the certificate, or trust its authority on this machine",
+        )
+    if isinstance(cause, ssl.SSLError):
+        return (
+            f"TLS failed ({_say(cause)})",
+            "check relay.security: port 465 speaks 'tls', ports 587 and 25 speak 'starttls'",
+        )
+    if isinstance(cause, ConnectionRefusedError):
+        return "connection refused", "check relay.host and relay.port, and that the relay is running"
+    return None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -266,18 +266,7 @@ def _check_brackets(text: Piece) -> None:
                     hint=Message("split it into several topics"),
                 )
         elif char == ")":
-            if not opened:
-                text.fail(
-                    Message("this parenthesis was never opened"),
-                    at=index,
-                    hint=Message("put '(' before it or remove it"),
-                )
-            if not blanked[opened[-1] + 1 : index].strip() and not text.value[opened[-1] + 1 : index].strip():
-                text.fail(
-                    Message("the group is empty"),
-                    at=opened[-1],
-                    hint=Message("add words to it or remove it"),
-                )
+            _check_group(text, opened, index)
             opened.pop()
     if opened:
         text.fail(
@@ -291,6 +280,18 @@ def _check_brackets(text: Piece) -> None:
             at=blanked.index("NOT"),
             hint=Message("two NOTs cancel each other"),
         )
+
+
+def _check_group(text: Piece, opened: list[int], end: int) -> None:
+    """Raise QueryError for a parenthesis that closes none, or nothing."""
+    if not opened:
+        text.fail(
+            Message("this parenthesis was never opened"),
+            at=end,
+            hint=Message("put '(' before it or remove it"),
+        )
+    if not text.value[opened[-1] + 1 : end].strip():
+        text.fail(Message("the group is empty"), at=opened[-1], hint=Message("add words to it or remove it"))
 
 
 def _fail_at(text: Piece, error: UnexpectedInput) -> NoReturn:

@@ -59,6 +59,11 @@ class ParsedFeed:
     found_feeds: tuple[str, ...] = ()
     is_cut: bool = False
 
+    @property
+    def listed(self) -> int:
+        """How many entries the answer lists, wanted or not."""
+        return len(self.sightings) + self.left_out
+
 
 class FetchState(StrEnum):
     """How one look at a source ended."""

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from newsletter.errors import BudgetError, BusyError, LeftError, StoreError
+from newsletter.model.readers import Asked
 from newsletter.web.guard import Guard, build_headers
 from newsletter.web.metrics import PAGE_NAME, Counted, WebCounters
 from newsletter.web.pages import (
@@ -115,7 +116,7 @@ def list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
     yield from static.PAGES
     yield from home.PAGES
     yield from subscribe.PAGES
-    yield from confirm.PAGES
+    yield from confirm.list_pages({Asked.LOGIN: operate.CONFIRM, Asked.ADDRESS: address.CONFIRM})
     yield from health.PAGES
     yield from leave.PAGES
     yield from operate.PAGES

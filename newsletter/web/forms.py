@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 from babel import Locale, UnknownLocaleError
 
@@ -56,6 +56,9 @@ class Offer:
     layouts: tuple[str, ...]
     layout: str
     library: Mapping[str, Topic] = field(repr=False)
+
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,72 +177,76 @@ def read_own_topics(given: Given, library: Mapping[str, Topic]) -> ReadTopics:
     return read_topics(lines, library, first_line=1 - len(given.picked))
 
 
-def check_form(given: Given, offer: Offer, lang: Language, *, with_address: bool) -> Checked:
-    """Return what a form says, or all that is wrong with it, in the order of the fields."""
-    mistakes: list[Mistake] = []
-
-    def parse(name: str, text: str, read: Callable[[str], Any], message: str) -> Any:
-        try:
-            return read(text)
-        except (ValueError, AddressError) as error:
-            hint = str(error).partition("; ")[2]
-            mistakes.append(Mistake(name, message, hint=hint if hint.startswith("did you mean") else ""))
-            return None
-
-    address = None
-    if with_address:
-        address = parse("address", given.address, _read_address, lang.say("This is not an e-mail address."))
-    name = parse(
-        "name", given.name, _read_name, lang.say("Please enter a name of at most 80 characters, on one line.")
-    )
-    read = read_own_topics(given, offer.library)
-    mistakes += [
+def list_own_mistakes(read: ReadTopics) -> tuple[Mistake, ...]:
+    """Return what is wrong with the topics of a form."""
+    return tuple(
         Mistake("own", wrong.message, wrong.hint, wrong.text, wrong.line, wrong.column)
         for wrong in read.mistakes
-    ]
-    rest = parse(
-        "everything_else",
-        given.everything_else,
-        parse_everything_else,
-        lang.say("Please enter a number from 0 to 50."),
     )
+
+
+class _Reading:
+    """Reads one field after the other, and notes what is wrong with each."""
+
+    def __init__(self) -> None:
+        self.mistakes: list[Mistake] = []
+
+    def read(self, field: str, text: str, parse: Callable[[str], _T], message: str) -> _T | None:
+        """Return the value of a field; None where it is wrong, which message tells."""
+        try:
+            return parse(text)
+        except (ValueError, AddressError) as error:
+            hint = str(error).partition("; ")[2]
+            hint = hint if hint.startswith("did you mean") else ""
+            self.mistakes.append(Mistake(field, message, hint=hint))
+            return None
+
+
+def check_form(given: Given, offer: Offer, lang: Language, *, with_address: bool) -> Checked:
+    """Return what a form says, or all that is wrong with it, in the order of the fields."""
+    form = _Reading()
+    address = None
+    if with_address:
+        message = lang.say("This is not an e-mail address.")
+        address = form.read("address", given.address, _read_address, message)
+    message = lang.say("Please enter a name of at most 80 characters, on one line.")
+    name = form.read("name", given.name, _read_name, message)
+    read = read_own_topics(given, offer.library)
+    form.mistakes += list_own_mistakes(read)
+    message = lang.say("Please enter a number from 0 to 50.")
+    rest = form.read("everything_else", given.everything_else, parse_everything_else, message)
     if not read.mistakes and read.topics_json == "[]" and rest == 0:
-        mistakes.append(
-            Mistake(
-                "own",
-                lang.say(
-                    "Choose at least one topic, or ask for papers outside your topics; else there is nothing to send."
-                ),
-            )
+        message = lang.say(
+            "Choose at least one topic, or ask for papers outside your topics; else there is nothing to send."
         )
-    days = parse("days", given.when, lambda when: _read_days(when, given), lang.say("Please choose a day."))
-    hour = parse("hour", given.hour, parse_hour, lang.say("Please enter a time of day, such as 07:30."))
-    zone = parse("zone", given.zone, parse_zone, lang.say("This time zone is not known."))
-    codes = [choice.value for choice in offer.languages]
-    language = parse(
-        "language",
-        given.language,
-        partial(parse_choice, known=codes),
-        lang.say("This language is not known."),
-    )
-    layout = parse(
-        "layout",
-        given.layout,
-        partial(parse_choice, known=offer.layouts),
-        lang.say("This layout is not known."),
-    )
-    if mistakes:
-        return Checked(given, read, tuple(mistakes), address=address)
+        form.mistakes.append(Mistake("own", message))
+    cadence = _read_cadence(form, given, lang)
+    known = partial(parse_choice, known=[choice.value for choice in offer.languages])
+    language = form.read("language", given.language, known, lang.say("This language is not known."))
+    known = partial(parse_choice, known=offer.layouts)
+    layout = form.read("layout", given.layout, known, lang.say("This layout is not known."))
+    if name is None or rest is None or cadence is None or language is None or layout is None or form.mistakes:
+        return Checked(given, read, tuple(form.mistakes), address=address)
     preferences = Preferences(
         name=name,
         topics_json=read.topics_json,
         topics=read.topics,
-        cadence=Cadence(days, hour, zone),
+        cadence=cadence,
         language=language,
         layout="" if layout == offer.layout else layout,  # who did not choose follows the newsletter
         everything_else=rest,
     )
     return Checked(given, read, (), preferences, address)
+
+
+def _read_cadence(form: _Reading, given: Given, lang: Language) -> Cadence | None:
+    days = form.read(
+        "days", given.when, lambda when: _read_days(when, given), lang.say("Please choose a day.")
+    )
+    message = lang.say("Please enter a time of day, such as 07:30.")
+    hour = form.read("hour", given.hour, parse_hour, message)
+    zone = form.read("zone", given.zone, parse_zone, lang.say("This time zone is not known."))
+    return None if days is None or hour is None or zone is None else Cadence(days, hour, zone)
 
 
 def _read_address(text: str) -> EmailAddress:

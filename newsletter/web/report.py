@@ -15,12 +15,12 @@ from itertools import islice
 
 from newsletter.model.ledger import DayCount, Delivery, DeliveryFilter, Kind, LedgerCounts, ReplyCount, State
 from newsletter.model.readers import Consent, EmailAddress
-from newsletter.model.reports import Noticed, ReportKind
+from newsletter.model.reports import ReportKind
 from newsletter.model.sources import FetchRecord, SourceHealth
-from newsletter.model.steps import StepFailure
 from newsletter.render.language import Language
 from newsletter.web.charts import SERIES_CLASSES, Chart, Series
 from newsletter.wiring import Newsletter
+from newsletter.workflows.health import Health
 
 EDITIONS = 7
 """How many days the tables go back, and how many the charts:"""
@@ -65,13 +65,7 @@ class SourceView:
 class Report:
     """Everything on the page. sample is of how many digests the topics are counted at most."""
 
-    at: datetime
-    held: str
-    refused: str
-    paused: Mapping[str, str]
-    failing: tuple[StepFailure, ...]
-    set_aside: Noticed | None
-    late: int
+    health: Health
     today: LedgerCounts | None
     editions: Mapping[str, LedgerCounts]
     next_due_at: datetime | None
@@ -94,21 +88,13 @@ async def load_report(newsletter: Newsletter, lang: Language) -> Report:
     first = today - timedelta(days=DAYS - 1)
     since = datetime.combine(first, time(), UTC)
     views = newsletter.views
-    health = await newsletter.load_health()
     counts = await newsletter.ledger.reads.load_counts(since=first)
     uncertain = await newsletter.ledger.reads.find(
         DeliveryFilter(states=frozenset({State.UNCERTAIN})), limit=_SHOWN_UNCERTAIN
     )
     replies = await views.count_replies(today - timedelta(days=EDITIONS - 1), _EXPLAINED, _READ_REPLIES)
-    days = [first + timedelta(days=number) for number in range(DAYS)]
     return Report(
-        at=now,
-        held=health.held,
-        refused=health.refused,
-        paused=health.paused,
-        failing=health.failing,
-        set_aside=health.set_aside,
-        late=health.late,
+        health=await newsletter.load_health(),
         today=counts.get(today.isoformat()),
         editions=dict(islice(counts.items(), EDITIONS)),
         next_due_at=await views.load_next_due(),
@@ -127,7 +113,7 @@ async def load_report(newsletter: Newsletter, lang: Language) -> Report:
         notices=await newsletter.ledger.reads.load_notice_counts(),
         charts=build_charts(
             lang,
-            days,
+            [first + timedelta(days=number) for number in range(DAYS)],
             sent=counts,
             bounced=await views.count_bounces(since),
             moved=await views.count_moves(since),
@@ -196,16 +182,75 @@ def build_charts(
     found: Sequence[DayCount],
 ) -> tuple[Chart, ...]:
     """Return the charts by day: what was sent, came back, who joined and left, what the sources brought."""
-    labels = tuple(lang.day(day) for day in days)
-    span = lang.days(days[0], days[-1])
+    charts = _DayCharts(lang, days)
+    return (
+        _chart_sent(charts, sent),
+        _chart_bounced(charts, bounced),
+        charts.build(
+            "moved",
+            lang.say("Joined and left"),
+            lang.say("Readers who joined and who left, by day, {days}.", days=charts.span),
+            moved,
+            {"joined": lang.say("joined"), "left": lang.say("left")},
+        ),
+        _chart_found(charts, found),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _DayCharts:
+    """Builds charts of the same days."""
+
+    lang: Language
+    days: Sequence[date]
+
+    @property
+    def span(self) -> str:
+        return self.lang.days(self.days[0], self.days[-1])
+
+    def build(
+        self, name: str, title: str, description: str, counts: Iterable[DayCount], series: Mapping[str, str]
+    ) -> Chart:
+        labels = tuple(self.lang.day(day) for day in self.days)
+        built = build_series(self.days, counts, series)
+        return Chart(name, title, description, labels, built, is_stacked=name != "moved")
+
+
+def _chart_sent(charts: _DayCharts, sent: Mapping[str, LedgerCounts]) -> Chart:
+    lang = charts.lang
     names = {State.ACCEPTED: "accepted"} | dict.fromkeys(_MISSED, "missed")
-    by_edition = [
-        DayCount(date.fromisoformat(edition), name, counts[state])
-        for edition, counts in sent.items()
-        for state, name in names.items()
-    ]
-    failures = {ReportKind.HARD: "hard", ReportKind.SOFT: "soft", ReportKind.COMPLAINT: "complaint"}
-    bounced = [DayCount(day, name, number) for day, name, number in bounced if name in failures.values()]
+    return charts.build(
+        "sent",
+        lang.say("Sent"),
+        lang.say("Digests by edition, {days}: accepted by a relay, and not.", days=charts.span),
+        [
+            DayCount(date.fromisoformat(edition), name, counts[state])
+            for edition, counts in sent.items()
+            for state, name in names.items()
+        ],
+        {"accepted": lang.say("accepted"), "missed": lang.say("not accepted")},
+    )
+
+
+def _chart_bounced(charts: _DayCharts, bounced: Iterable[DayCount]) -> Chart:
+    lang = charts.lang
+    series = {
+        str(ReportKind.HARD): lang.say("hard bounces"),
+        str(ReportKind.SOFT): lang.say("soft bounces"),
+        str(ReportKind.COMPLAINT): lang.say("complaints"),
+    }
+    return charts.build(
+        "bounced",
+        lang.say("Bounces and complaints"),
+        lang.say("Bounces and complaints by day, {days}.", days=charts.span),
+        [count for count in bounced if count.name in series],
+        series,
+    )
+
+
+def _chart_found(charts: _DayCharts, found: Sequence[DayCount]) -> Chart:
+    """Return the chart of what sources brought; those that brought least are put together."""
+    lang = charts.lang
     totals = Counter[str]()
     for _, name, number in found:
         totals[name] += number
@@ -213,46 +258,12 @@ def build_charts(
     if len(totals) > len(sources):
         sources[-1:] = [""]
         found = [one if one.name in sources else one._replace(name="") for one in found]
-
-    def chart(
-        name: str, title: str, description: str, counts: Iterable[DayCount], series: Mapping[str, str]
-    ) -> Chart:
-        is_stacked = name != "moved"
-        return Chart(name, title, description, labels, build_series(days, counts, series), is_stacked)
-
-    return (
-        chart(
-            "sent",
-            lang.say("Sent"),
-            lang.say("Digests by edition, {days}: accepted by a relay, and not.", days=span),
-            by_edition,
-            {"accepted": lang.say("accepted"), "missed": lang.say("not accepted")},
-        ),
-        chart(
-            "bounced",
-            lang.say("Bounces and complaints"),
-            lang.say("Bounces and complaints by day, {days}.", days=span),
-            bounced,
-            {
-                "hard": lang.say("hard bounces"),
-                "soft": lang.say("soft bounces"),
-                "complaint": lang.say("complaints"),
-            },
-        ),
-        chart(
-            "moved",
-            lang.say("Joined and left"),
-            lang.say("Readers who joined and who left, by day, {days}.", days=span),
-            moved,
-            {"joined": lang.say("joined"), "left": lang.say("left")},
-        ),
-        chart(
-            "found",
-            lang.say("New papers"),
-            lang.say("New papers by source and day, {days}.", days=span),
-            found,
-            {name: name or lang.say("other sources") for name in sources},
-        ),
+    return charts.build(
+        "found",
+        lang.say("New papers"),
+        lang.say("New papers by source and day, {days}.", days=charts.span),
+        found,
+        {name: name or lang.say("other sources") for name in sources},
     )
 
 

@@ -31,6 +31,7 @@ from newsletter.wiring import Newsletter
 from newsletter.workflows.confirm_by_mail import ConfirmByMail
 from newsletter.workflows.newest_corpus import NewestCorpus
 from newsletter.workflows.search import Searcher
+from newsletter.workflows.subscribe import Desk
 from newsletter.workflows.subscriptions import Subscriptions
 from newsletter.workflows.topic_preview import TopicPreviews
 
@@ -73,6 +74,11 @@ class Site:
         """Where something is asked for that a mailbox confirms."""
         newsletter = self.newsletter
         return ConfirmByMail(newsletter.confirmations, newsletter.ledger.planning, self.links, self.secret)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Where somebody subscribes."""
+        return Desk(self.newsletter.subscribers, self.subscriptions, self.by_mail, self.identity)
 
     @cached_property
     def previews(self) -> TopicPreviews:

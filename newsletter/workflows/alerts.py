@@ -5,7 +5,7 @@ Pure: choose_alerts decides. I/O: queue_alerts queues.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -77,51 +77,53 @@ async def queue_alert(
 def choose_alerts(health: Health) -> list[Alert]:
     """Decide what the operator must be told: a run that is late, partial or empty against expectation, a relay that
     refuses us, a source that is broken, a database that may not send."""
+    return [
+        *_choose_sending_alerts(health),
+        *_choose_outside_alerts(health),
+        *_choose_clock_alerts(health),
+        *_choose_edition_alerts(health),
+    ]
+
+
+def _choose_sending_alerts(health: Health) -> Iterator[Alert]:
+    """Look at what keeps mails from going out, and at the ledger."""
     day = f"{health.at:%Y-%m-%d}"
-    alerts = []
     if health.late:
-        alerts.append(
-            Alert(
-                f"late:{day}",
-                f"{health.late} mails are overdue",
-                (Fact("Held", health.held),) if health.held else (),
-                "Check 'newsletter status', that 'newsletter run' is running, and that the relay accepts mail.",
-            )
+        yield Alert(
+            f"late:{day}",
+            f"{health.late} mails are overdue",
+            (Fact("Held", health.held),) if health.held else (),
+            "Check 'newsletter status', that 'newsletter run' is running, and that the relay accepts mail.",
         )
     if health.refused:
-        alerts.append(
-            Alert(f"guard:{day}", "sending is stopped", (Fact("Why", health.refused),), health.refused)
-        )
+        yield Alert(f"guard:{day}", "sending is stopped", (Fact("Why", health.refused),), health.refused)
     if health.contradictions:
-        alerts.append(
-            Alert(
-                f"ledger:{day}",
-                "the ledger is inconsistent",
-                tuple(Fact("Found", what) for what in health.contradictions),
-                "Say 'newsletter hold' until it is known why: somebody might get a mail twice, or none."
-                " Has a hand, or another program, been in the database?",
-            )
+        yield Alert(
+            f"ledger:{day}",
+            "the ledger is inconsistent",
+            tuple(Fact("Found", what) for what in health.contradictions),
+            "Say 'newsletter hold' until it is known why: somebody might get a mail twice, or none."
+            " Has a hand, or another program, been in the database?",
         )
+
+
+def _choose_outside_alerts(health: Health) -> Iterator[Alert]:
+    """Look at relays and sources."""
+    day = f"{health.at:%Y-%m-%d}"
     for relay, why in sorted(health.paused.items()):
-        alerts.append(
-            Alert(
-                f"relay:{relay}:{day}",
-                f"relay {relay} is paused",
-                (Fact("Why", why),),
-                "Run 'newsletter check --relay', and ask the operator of the relay.",
-            )
+        yield Alert(
+            f"relay:{relay}:{day}",
+            f"relay {relay} is paused",
+            (Fact("Why", why),),
+            "Run 'newsletter check --relay', and ask the operator of the relay.",
         )
-    alerts += [
-        Alert(
+    for source in filter(is_broken, health.sources):
+        yield Alert(
             f"source:{source.source}:{day}",
             f"source {source.source} is broken",
             (Fact("Failed polls", str(source.failures)), Fact("Why", source.why)),
             "Run 'newsletter sources'.",
         )
-        for source in health.sources
-        if is_broken(source)
-    ]
-    return alerts + _choose_clock_alerts(health) + _choose_edition_alerts(health)
 
 
 def _choose_clock_alerts(health: Health) -> list[Alert]:

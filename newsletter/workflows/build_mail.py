@@ -6,20 +6,22 @@ Preview, send and retry all come through here, so they cannot differ. No I/O.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from newsletter.compose.snapshot import dump_digest, parse_digest, parse_notice
 from newsletter.deliver.dkim import DkimKey, sign_message
 from newsletter.deliver.encoding import measure_part
 from newsletter.deliver.message import (
+    Letter,
     build_message,
     build_message_id,
     write_leave_mailto,
     write_mailto,
 )
-from newsletter.model.digest import Digest
+from newsletter.model.digest import Digest, Window
+from newsletter.model.entries import EntryId
 from newsletter.model.ledger import Delivery, Kind, Snapshot
 from newsletter.model.mail import Envelope, Identity, Links, Rendered
 from newsletter.model.readers import EmailAddress, Subscriber, SubscriberId
@@ -104,31 +106,10 @@ class MailBuilder:
         templates = self._choose_templates(delivery.snapshot) if delivery.snapshot else self._templates
         links = self._build_links(reader) if delivery.kind is Kind.CHANGED else None
         rendered = render_notice(templates, notice, language, self._identity, links)
-        message, envelope = build_message(
-            rendered,
-            address,
-            reader.name,
-            self._identity,
-            kind=delivery.kind,
-            key=delivery.key,
-            recipient=reader.id,
-            date=delivery.slot_at,
-            secret=self._secret,
-            links=links,
-            language=language,
-            dkim=self._dkim,
-        )
-        snapshot = Snapshot(
-            content_json=delivery.content_json,
-            cards={},
-            bundle_hash=templates.bundle.hash,
-            bundle_json=templates.bundle.json,
-            content_hash=hashlib.sha256(message).hexdigest(),
-            message_id=build_message_id(self._identity, delivery.kind, delivery.key, reader.id, self._secret),
-            address=address,
-            window=None,
-            size_bytes=len(message),
-        )
+        letter = Letter(delivery.kind, delivery.key, reader.id, address, reader.name, delivery.slot_at)
+        message, envelope = self._build(rendered, letter, links, language)
+        message = self._sign(message)
+        snapshot = self._freeze(templates, letter, message, _Content(delivery.content_json))
         return LedgerMail(rendered, message, envelope, snapshot)
 
     def _choose_templates(self, snapshot: Snapshot) -> CompiledBundle:
@@ -162,44 +143,62 @@ class MailBuilder:
         digest = choose_look(templates, digest, reader, self._identity)
         links = self._build_links(reader, digest.slot.local_on)
         rendered = render_digest(templates, digest, reader, self._identity, links, measure_part)
-        key = digest.slot.local_on.isoformat()
-        message, envelope = build_message(
-            rendered,
-            address,
-            reader.name,
-            self._identity,
-            kind=Kind.DIGEST,
-            key=key,
-            recipient=reader.id,
-            date=digest.slot.at,
-            secret=self._secret,
-            links=links,
-            language=digest.language,
-        )
-        content_json, cards = dump_digest(digest)
-        message_id = build_message_id(self._identity, Kind.DIGEST, key, reader.id, self._secret)
-        entry_ids = tuple(
-            [(item.entry_id, section.topic, True) for section in digest.sections for item in section.items]
-            + [(entry, section.topic, False) for section in digest.sections for entry in section.overflow]
-        )
+        slot = digest.slot
+        letter = Letter(Kind.DIGEST, slot.local_on.isoformat(), reader.id, address, reader.name, slot.at)
+        message, envelope = self._build(rendered, letter, links, digest.language)
+        content = _content_of(digest)
 
         def finish() -> DigestMail:
-            signed = sign_message(message, self._dkim) if self._dkim else message
-            snapshot = Snapshot(
-                content_json=content_json,
-                cards=cards,
-                bundle_hash=templates.bundle.hash,
-                bundle_json=templates.bundle.json,
-                content_hash=hashlib.sha256(signed).hexdigest(),
-                message_id=message_id,
-                address=address,
-                window=digest.window,
-                size_bytes=len(signed),
-                entry_ids=entry_ids,
-            )
+            signed = self._sign(message)
+            snapshot = self._freeze(templates, letter, signed, content)
             return DigestMail(rendered, signed, envelope, snapshot, digest)
 
         return finish
+
+    def _build(
+        self, rendered: Rendered, letter: Letter, links: Links | None, language: str
+    ) -> tuple[bytes, Envelope]:
+        return build_message(rendered, letter, self._identity, self._secret, links=links, language=language)
+
+    def _sign(self, message: bytes) -> bytes:
+        return sign_message(message, self._dkim) if self._dkim else message
+
+    def _freeze(
+        self, templates: CompiledBundle, letter: Letter, message: bytes, content: _Content
+    ) -> Snapshot:
+        """Return what the ledger keeps of a mail whose message is ready."""
+        named = (letter.kind, letter.key, letter.recipient)
+        return Snapshot(
+            content_json=content.json,
+            cards=content.cards,
+            bundle_hash=templates.bundle.hash,
+            bundle_json=templates.bundle.json,
+            content_hash=hashlib.sha256(message).hexdigest(),
+            message_id=build_message_id(self._identity, *named, self._secret),
+            address=letter.to,
+            window=content.window,
+            size_bytes=len(message),
+            entry_ids=content.entry_ids,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What a mail says, as the ledger keeps it; see Snapshot."""
+
+    json: str
+    cards: Mapping[str, str] = field(default_factory=dict)
+    window: Window | None = None
+    entry_ids: tuple[tuple[EntryId, str, bool], ...] = ()
+
+
+def _content_of(digest: Digest) -> _Content:
+    content_json, cards = dump_digest(digest)
+    entry_ids = [
+        *((item.entry_id, section.topic, True) for section in digest.sections for item in section.items),
+        *((entry, section.topic, False) for section in digest.sections for entry in section.overflow),
+    ]
+    return _Content(content_json, cards, digest.window, tuple(entry_ids))
 
 
 def build_links(

@@ -106,6 +106,21 @@ class _Look:
         self.found_none |= feed.total == 0
         self._see_batch(feed.listed_on)
 
+    def take_validators(
+        self, request: Request, answer: Fetched, feed: ParsedFeed, following: Request | None
+    ) -> None:
+        """Remember how to ask for this answer again. What was cut is read whole next time."""
+        if feed.is_cut:
+            location = request.location
+            self.problems.append(FeedError(f"{location}: the listing is truncated", url=location))
+            return
+        self.validators[request.location] = replace(
+            answer.validators,
+            following=following.location if following else "",
+            listed_on=feed.listed_on,
+            listed=feed.listed,
+        )
+
     def take_unchanged(self, known: Validators) -> None:
         """Add one answer that is as it was."""
         self.answered += 1
@@ -259,19 +274,8 @@ async def _follow(
                 feed = without_future_dates(feed, look.started_at)
                 following = _choose_following(request, feed, seen, known, look)
                 look.take(feed)
-                listed += len(feed.sightings) + feed.left_out
-                if feed.is_cut:
-                    # Without validators: the next look reads it whole.
-                    look.problems.append(
-                        FeedError(f"{request.location}: the listing is truncated", url=request.location)
-                    )
-                else:
-                    look.validators[request.location] = replace(
-                        answer.validators,
-                        following=following.location if following else "",
-                        listed_on=feed.listed_on,
-                        listed=len(feed.sightings) + feed.left_out,
-                    )
+                look.take_validators(request, answer, feed, following)
+                listed += feed.listed
                 seen |= {sighting.guid for sighting in feed.sightings}
         except SourceError as error:
             following = look.kind.fallback(request)

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.deliver.dkim import DkimKey, load_dkim_key, sign_message
-from newsletter.deliver.message import build_message
+from newsletter.deliver.message import Letter, build_message
 from newsletter.model.ledger import Kind
 from newsletter.model.mail import Identity, Links, Piece, Rendered
 from newsletter.model.readers import EmailAddress, SubscriberId
@@ -60,18 +60,19 @@ def make_key(kind: str = "rsa") -> DkimKey:
 def build(key: DkimKey | None, text: str = "Three papers\n") -> bytes:
     message, _ = build_message(
         Rendered("Drei Paper über Pruning", (Piece("<p>Three papers</p>\n"),), (Piece(text),)),
-        EmailAddress("ada@example.org"),
-        "Ada",
+        Letter(
+            kind=Kind.DIGEST,
+            key="2026-06-01",
+            recipient=SubscriberId(1),
+            to=EmailAddress("ada@example.org"),
+            to_name="Ada",
+            date=datetime(2026, 6, 1, 5, 30, tzinfo=UTC),
+        ),
         IDENTITY,
-        kind=Kind.DIGEST,
-        key="2026-06-01",
-        recipient=SubscriberId(1),
-        date=datetime(2026, 6, 1, 5, 30, tzinfo=UTC),
-        secret=Secret(bytes(32)),
+        Secret(bytes(32)),
         links=LINKS,
-        dkim=key,
     )
-    return message
+    return sign_message(message, key) if key else message
 
 
 def verifies(message: bytes, key: DkimKey) -> bool:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsletter.deliver.message import build_message, build_message_id
+from newsletter.deliver.message import Letter, build_message, build_message_id
 from newsletter.model.ledger import Kind
 from newsletter.model.mail import Envelope, Identity, Links, Piece, Rendered
 from newsletter.model.readers import EmailAddress, SubscriberId
@@ -60,14 +60,9 @@ def build(
 ) -> bytes:
     message, _ = build_message(
         rendered,
-        EmailAddress(to),
-        to_name,
+        Letter(Kind.DIGEST, "2026-06-01", SubscriberId(recipient), EmailAddress(to), to_name, date),
         identity,
-        kind=Kind.DIGEST,
-        key="2026-06-01",
-        recipient=SubscriberId(recipient),
-        date=date,
-        secret=SECRET,
+        SECRET,
         links=Links("mailto:leave@example.org", "mailto:leave@example.org", one_click=unsubscribe_url or ""),
     )
     return message
@@ -125,14 +120,9 @@ def assert_well_formed_on_the_wire(message: bytes) -> None:
 def test_the_envelope_names_the_bounce_address_and_the_one_recipient() -> None:
     _, envelope = build_message(
         PLAIN,
-        EmailAddress("ada@example.org"),
-        "Ada",
+        Letter(Kind.DIGEST, "2026-06-01", SubscriberId(1), EmailAddress("ada@example.org"), "Ada", SLOT_AT),
         IDENTITY,
-        kind=Kind.DIGEST,
-        key="2026-06-01",
-        recipient=SubscriberId(1),
-        date=SLOT_AT,
-        secret=SECRET,
+        SECRET,
     )
     assert envelope == Envelope(EmailAddress("bounce@example.org"), EmailAddress("ada@example.org"))
 

@@ -9,9 +9,9 @@ from functools import cache
 
 from newsletter.collect import hf_daily_papers
 from newsletter.compose.digest import build_card
-from newsletter.deliver.dkim import DkimKey
+from newsletter.deliver.dkim import DkimKey, sign_message
 from newsletter.deliver.encoding import measure_part
-from newsletter.deliver.message import build_message
+from newsletter.deliver.message import Letter, build_message
 from newsletter.model.digest import Card, Digest, Item, Reason, Section
 from newsletter.model.entries import EntryId, EntryKey
 from newsletter.model.ledger import Kind
@@ -250,18 +250,13 @@ def build_edition(
     rendered = render_digest(templates, digest, reader, IDENTITY, links, measure_part)
     message, _ = build_message(
         rendered,
-        reader.address,
-        "Ada",
+        Letter(Kind.DIGEST, f"{name}-{layout}", SubscriberId(7), reader.address, "Ada", digest.slot.at),
         IDENTITY,
-        kind=Kind.DIGEST,
-        key=f"{name}-{layout}",
-        recipient=SubscriberId(7),
-        date=digest.slot.at,
-        secret=SECRET,
+        SECRET,
         links=links,
         language=language,
-        dkim=key,
     )
+    message = sign_message(message, key) if key else message
     return Edition(f"{name}-{layout}", rendered, message, language, digest.entry_count)
 
 
@@ -276,16 +271,11 @@ def build_editions(key: DkimKey | None = None) -> list[Edition]:
         rendered = render_notice(shipped_templates(), notice, "en", IDENTITY, LINKS if can_leave else None)
         message, _ = build_message(
             rendered,
-            READER.address,
-            "",
+            Letter(kind, name, SubscriberId(7), READER.address, "", datetime(2026, 6, 18, 5, 30, tzinfo=UTC)),
             IDENTITY,
-            kind=kind,
-            key=name,
-            recipient=SubscriberId(7),
-            date=datetime(2026, 6, 18, 5, 30, tzinfo=UTC),
-            secret=SECRET,
+            SECRET,
             links=LINKS if can_leave else None,
-            dkim=key,
         )
+        message = sign_message(message, key) if key else message
         editions.append(Edition(name, rendered, message, "en", None))
     return editions

@@ -41,9 +41,9 @@ from starlette.types import ASGIApp
 from newsletter.model.readers import SubscriberId
 from newsletter.settings.shipped import find_shipped
 from newsletter.signing import Purpose, Secret, build_token
+from newsletter.web import answers
 from newsletter.web.app import build_app
 from newsletter.web.form_age import build_form_token
-from newsletter.web.pages import operate, subscribe
 from newsletter.web.pages.operate import SESSION_LIFETIME, choose_cookie, hash_token
 from newsletter.web.pages.preferences import version_of
 from newsletter.web.site import Site
@@ -428,7 +428,7 @@ class Tally:
 
 @contextmanager
 def _without_waiting() -> Iterator[None]:
-    with patch.object(subscribe, "ANSWER_AFTER_S", 0.0), patch.object(operate, "ANSWER_AFTER_S", 0.0):
+    with patch.object(answers, "ANSWER_AFTER_S", 0.0):
         yield
 
 

@@ -17,7 +17,6 @@ from newsletter.model.ledger import Kind
 from newsletter.model.mail import Fact
 from newsletter.model.readers import EmailAddress, Subscriber
 from newsletter.storage.tables import deliveries
-from newsletter.web.pages.subscribe import open_desk
 from newsletter.web.site import Site
 from newsletter.workflows.alerts import Alert, queue_alert
 from tests.support.builders import at, make_subscriber
@@ -45,7 +44,7 @@ async def send_every_kind(site: Site) -> list[EmailMessage]:
             await given_due(site, f"{layout}-{language}@readers.example", layout=layout, language=language)
     taken, moving, leaving = [await given_other(site, one) for one in (TAKEN, MOVING, LEAVING)]
     await site.newsletter.ledger.planning.queue_notice(site.subscriptions.write_changed(taken, NOW), NOW)
-    desk = open_desk(site)
+    desk = site.desk
     for address in (ASKING, TAKEN):  # the second one has it already
         await desk.ask(make_subscriber(address, file_owned=False), "en", "203.0.113.0/24", NOW)
     async with browsing(site) as client:

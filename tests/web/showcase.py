@@ -19,7 +19,6 @@ from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.settings.config import load_config
 from newsletter.storage import RunStore
 from newsletter.web.pages.operate import choose_cookie, hash_token
-from newsletter.web.pages.subscribe import open_desk
 from newsletter.web.server import serve
 from newsletter.web.site import Site, open_site
 from newsletter.wiring import Newsletter, open_newsletter
@@ -258,7 +257,7 @@ async def _begin_to_subscribe(site: Site, now: datetime) -> str:
     asking = make_subscriber(
         "grace@readers.example.net", topics_json=_TOPICS, consent=Consent.UNCONFIRMED, file_owned=False
     )
-    await open_desk(site).ask(asking, "en", "203.0.113.0/24", now)
+    await site.desk.ask(asking, "en", "203.0.113.0/24", now)
     for number in range(1, 1_000):
         confirmation = await site.newsletter.confirmations.load(number)
         if confirmation is not None and confirmation.asked is Asked.SUBSCRIBE:

@@ -112,7 +112,7 @@ async def opened_desk(
 
 @pytest.fixture(autouse=True)
 def answers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("newsletter.web.pages.operate.ANSWER_AFTER_S", 0)
+    monkeypatch.setattr("newsletter.web.answers.ANSWER_AFTER_S", 0)
 
 
 @pytest.fixture

@@ -28,11 +28,10 @@ from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.settings.shipped import find_shipped
 from newsletter.signing import Purpose, Secret, build_token, check_token, read_number
 from newsletter.storage.tables import consents, entries, subscribers
-from newsletter.web import guard
+from newsletter.web import answers, guard
 from newsletter.web.app import build_app
 from newsletter.web.form_age import build_form_token
 from newsletter.web.guard import MAX_BODY_BYTES
-from newsletter.web.pages import operate, subscribe
 from newsletter.web.pages.operate import SESSION_LIFETIME, choose_cookie, hash_token
 from newsletter.web.site import Site
 from tests.support.builders import at, make_subscriber
@@ -580,7 +579,7 @@ async def test_stored_markup_is_text_on_every_page(staffed: Site) -> None:
 
 @pytest.mark.parametrize("payload", [BREAK_OUT, HOSTILE, f"</textarea></title>{SCRIPT}"])
 async def test_reflected_markup_is_text(small: Site, payload: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscribe, "ANSWER_AFTER_S", 0.0)
+    monkeypatch.setattr(answers, "ANSWER_AFTER_S", 0.0)
     own = own_path(small, await load(small))
     asked = quote(payload)
     searches = [f"/search?q={asked}", f"/search?q={asked}&page={asked}", f"/search.atom?q={asked}"]
@@ -847,7 +846,7 @@ async def compare(
 async def test_subscribing_tells_in_no_way_whether_an_address_is_known(
     staffed: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscribe, "ANSWER_AFTER_S", PAUSE_S)
+    monkeypatch.setattr(answers, "ANSWER_AFTER_S", PAUSE_S)
     states = [Consent.CONFIRMED, Consent.PAUSED, Consent.LEFT, Consent.UNCONFIRMED]
     known = [f"known{number:02}@readers.example" for number in range(TRIES)]
     for number, address in enumerate(known):
@@ -866,7 +865,7 @@ async def test_subscribing_tells_in_no_way_whether_an_address_is_known(
 async def test_the_login_tells_in_no_way_whose_address_is_configured(
     small: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operate, "ANSWER_AFTER_S", PAUSE_S)
+    monkeypatch.setattr(answers, "ANSWER_AFTER_S", PAUSE_S)
     async with client_of(build_app(small)) as client:
         await client.post("/operate", data={"address": "first@example.org"})
         tries = 6  # the first ones queue a mail, the further ones are too many
@@ -876,8 +875,7 @@ async def test_the_login_tells_in_no_way_whose_address_is_configured(
 
 
 def test_the_pause_of_an_answer_is_as_long_as_the_work_behind_it_ever_takes() -> None:
-    assert subscribe.ANSWER_AFTER_S >= 0.3
-    assert operate.ANSWER_AFTER_S >= 0.3
+    assert answers.ANSWER_AFTER_S >= 0.3
 
 
 # --- what browsers are told -------------------------------------------------------------------------------

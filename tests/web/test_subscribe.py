@@ -25,9 +25,10 @@ from newsletter.model.readers import Asked, Consent, EmailAddress
 from newsletter.model.servers import RelayConfig
 from newsletter.signing import Purpose, Secret, build_token
 from newsletter.storage.suppressions import suppress
+from newsletter.web.answers import ANSWER_AFTER_S
 from newsletter.web.app import build_app
 from newsletter.web.form_age import build_form_token
-from newsletter.web.pages.subscribe import ANSWER_AFTER_S, TRAP, open_desk
+from newsletter.web.pages.subscribe import TRAP
 from newsletter.web.site import Site
 from newsletter.workflows.confirm_by_mail import SUBSCRIBING
 from newsletter.workflows.subscribe import Reply
@@ -643,7 +644,7 @@ async def test_mailbox_under_many_spellings_gets_three_mails_a_day_at_most(visit
 
 async def ask_each(visit: Visit, spellings: Sequence[str]) -> list[Reply]:
     """Ask in the name of each address; return which mail it gets."""
-    desk = open_desk(visit.site)
+    desk = visit.site.desk
     return [await desk.ask(make_subscriber(parse_address(spelled)), "en", "", NOW) for spelled in spellings]
 
 

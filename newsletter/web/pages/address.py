@@ -8,6 +8,7 @@ from starlette.responses import Response
 from newsletter.address import address_key, is_same_address, parse_address
 from newsletter.errors import AddressError
 from newsletter.model.readers import Confirmation, EmailAddress, Subscriber
+from newsletter.render.language import Language
 from newsletter.settings.checked_yaml import parse_line
 from newsletter.web.readers import (
     PRIVATE,
@@ -28,7 +29,7 @@ async def ask_for_address(site: Site, request: Request) -> Response:
         return show_dead_link(site, request)
     lang = language_of(site, request, reader)
     given = (await read_fields(request)).get("address", [""])[0]
-    back = ((lang.say("Your preferences"), site.links.preferences(reader.id, reader.address, site.secret)),)
+    back = _back(site, lang, reader)
     new = _read_address(given)
     if new is None or is_same_address(new, reader.address):
         wrong = (
@@ -93,43 +94,47 @@ async def finish_address(site: Site, request: Request, confirmation: Confirmatio
     moved = await _open_desk(site).confirm(confirmation, origin, now)
     reader = await load_reader(site, confirmation.subscriber)
     lang = language_of(site, request, reader)
-    move = read_move(confirmation)
+    new = read_move(confirmation).new
     if moved is Moved.OVER or reader is None:
         return _show_over(site, request)
-    if moved is Moved.ASKED:
-        return site.message(
-            request,
-            lang.say("Now check your new mailbox"),
-            lang.say("We have sent a mail to {new}. Confirm there to finish.", new=move.new),
-            language=lang,
-            headers=PRIVATE,
-        )
-    if moved is Moved.TAKEN:
-        return site.message(
-            request,
-            lang.say("This is not possible"),
-            lang.say(
-                "{new} already has its own subscription. We have mailed it a link to its preferences.",
-                new=move.new,
-            ),
-            lang.say("Nothing has changed. Decide which of the two to keep, and unsubscribe from the other."),
-            status=409,
-            language=lang,
-            headers=PRIVATE,
-        )
-    if confirmation.done_at is None:
+    if moved is Moved.DONE and confirmation.done_at is None:
         now = site.newsletter.clock.now()
         await site.newsletter.ledger.planning.queue_notice(site.subscriptions.write_changed(reader, now), now)
     return site.message(
         request,
-        lang.say("From now on it is sent to {new}", new=move.new),
-        lang.say("Links to preferences in older mails no longer work; links to unsubscribe still do."),
+        *_word_step(lang, moved, new),
+        status=409 if moved is Moved.TAKEN else 200,
         language=lang,
         headers=PRIVATE,
-        onward=(
-            (lang.say("Your preferences"), site.links.preferences(reader.id, reader.address, site.secret)),
-        ),
+        onward=_back(site, lang, reader) if moved is Moved.DONE else (),
     )
+
+
+def _word_step(lang: Language, moved: Moved, new: EmailAddress) -> tuple[str, ...]:
+    """Return heading and paragraphs for where the change of an address is now."""
+    if moved is Moved.ASKED:
+        return (
+            lang.say("Now check your new mailbox"),
+            lang.say("We have sent a mail to {new}. Confirm there to finish.", new=new),
+        )
+    if moved is Moved.TAKEN:
+        return (
+            lang.say("This is not possible"),
+            lang.say(
+                "{new} already has its own subscription. We have mailed it a link to its preferences.",
+                new=new,
+            ),
+            lang.say("Nothing has changed. Decide which of the two to keep, and unsubscribe from the other."),
+        )
+    return (
+        lang.say("From now on it is sent to {new}", new=new),
+        lang.say("Links to preferences in older mails no longer work; links to unsubscribe still do."),
+    )
+
+
+def _back(site: Site, lang: Language, reader: Subscriber) -> tuple[tuple[str, str], ...]:
+    own = site.links.preferences(reader.id, reader.address, site.secret)
+    return ((lang.say("Your preferences"), own),)
 
 
 def _read_address(text: str) -> EmailAddress | None:
@@ -168,4 +173,5 @@ def _show_over(site: Site, request: Request) -> Response:
     )
 
 
+CONFIRM = (show_address, finish_address)
 PAGES = (("/me/{token}/address", ask_for_address, ("POST",)),)

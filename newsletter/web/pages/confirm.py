@@ -1,12 +1,12 @@
 """Confirm: what was asked for on a page happens at the press of a button, never by opening the link of a mail.
 
-Each kind of thing that can be asked for has a branch: what its page says, and what the button does.
+Each kind of thing that can be asked for has a branch: what its page says, and what the button does. That of a
+subscription is here, the others are in the pages that ask for them (`CONFIRM`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
@@ -18,47 +18,28 @@ from newsletter.model.readers import Asked, Confirmation, Consent, Subscriber
 from newsletter.render.language import Language, load_language
 from newsletter.render.wording import write_cadence
 from newsletter.signing import Purpose, check_token
-from newsletter.web.pages import operate
-from newsletter.web.pages.address import finish_address, show_address
-from newsletter.web.pages.subscribe import open_desk
 from newsletter.web.readers import PRIVATE, language_of
 from newsletter.web.site import Site
 from newsletter.workflows.confirm_by_mail import is_open, is_out_of_date
 from newsletter.workflows.subscribe import read_wanted, was_done
 
 Show = Callable[[Site, Request, Confirmation], Awaitable[Response]]
+Branch = tuple[Show, Show]
+"""What one kind of confirmation shows, which changes nothing; and what its button does, which may come twice."""
+Pages = tuple[tuple[str, Callable[[Site, Request], Awaitable[Response]], tuple[str, ...]], ...]
 
 
-class Branch(NamedTuple):
-    """The pages of one kind of confirmation. show changes nothing; finish is for a POST, and may come twice."""
-
-    show: Show
-    finish: Show
-
-
-async def show_confirmation(site: Site, request: Request) -> Response:
-    """Return the page with the button. Changes nothing, so that whatever opens links may open this one."""
+async def _answer(site: Site, request: Request, choose: Callable[[Asked], Show]) -> Response:
+    """Return the answer for the confirmation that a link names. Whatever opens links may open this one."""
     confirmation = await _find(site, request)
     if confirmation is None:
         return _show_dead(site, request)
-    return await _branch(confirmation).show(site, request, confirmation)
-
-
-async def finish_confirmation(site: Site, request: Request) -> Response:
-    """Do what the button says."""
-    confirmation = await _find(site, request)
-    if confirmation is None:
-        return _show_dead(site, request)
-    return await _branch(confirmation).finish(site, request, confirmation)
+    return await choose(confirmation.asked)(site, request, confirmation)
 
 
 async def _find(site: Site, request: Request) -> Confirmation | None:
     number = check_token(str(request.path_params["token"]), Purpose.CONFIRM, site.secret)
     return None if number is None else await site.newsletter.confirmations.load(number)
-
-
-def _branch(confirmation: Confirmation) -> Branch:
-    return BRANCHES.get(confirmation.asked, _UNKNOWN)
 
 
 def _show_dead(site: Site, request: Request) -> Response:
@@ -70,10 +51,6 @@ def _show_dead(site: Site, request: Request) -> Response:
         status=404,
         headers=PRIVATE,
     )
-
-
-async def _show_unknown(site: Site, request: Request, _confirmation: Confirmation) -> Response:
-    return _show_dead(site, request)
 
 
 # --- a subscription -------------------------------------------------------------------------------
@@ -106,7 +83,7 @@ async def show_subscription(site: Site, request: Request, confirmation: Confirma
 async def finish_subscription(site: Site, request: Request, confirmation: Confirmation) -> Response:
     """Begin the subscription, once; who presses again reads that it stands."""
     now = site.newsletter.clock.now()
-    confirmed = await open_desk(site).confirm(confirmation, now)
+    confirmed = await site.desk.confirm(confirmation, now)
     if confirmed.reader is None:
         return _show_late(site, request)
     if confirmed.is_out_of_date:
@@ -176,15 +153,17 @@ def _show_out_of_date(site: Site, request: Request, reader: Subscriber) -> Respo
     )
 
 
-_UNKNOWN = Branch(_show_unknown, _show_unknown)
-BRANCHES: Mapping[Asked, Branch] = {
-    Asked.SUBSCRIBE: Branch(show_subscription, finish_subscription),
-    Asked.LOGIN: Branch(operate.show_login, operate.log_in),
-    Asked.ADDRESS: Branch(show_address, finish_address),
-}
-"""What each kind of confirmation does. The other kinds have their functions in the page that asks for them."""
+def list_pages(branches: Mapping[Asked, Branch]) -> Pages:
+    """Return the pages behind the links. branches are those of the kinds that have pages of their own."""
+    known = {Asked.SUBSCRIBE: (show_subscription, finish_subscription), **branches}
 
-PAGES = (
-    ("/confirm/{token}", show_confirmation, ("GET",)),
-    ("/confirm/{token}", finish_confirmation, ("POST",)),
-)
+    async def show_confirmation(site: Site, request: Request) -> Response:
+        return await _answer(site, request, lambda asked: known[asked][0])
+
+    async def finish_confirmation(site: Site, request: Request) -> Response:
+        return await _answer(site, request, lambda asked: known[asked][1])
+
+    return (
+        ("/confirm/{token}", show_confirmation, ("GET",)),
+        ("/confirm/{token}", finish_confirmation, ("POST",)),
+    )

@@ -17,9 +17,9 @@ from newsletter.model.entries import Entry
 from newsletter.render.context import safe_url, write_title
 from newsletter.render.language import load_language
 from newsletter.web.named_topics import find_newest_of, name_topics
-from newsletter.web.pages.search import ask, refuse_query
 from newsletter.web.paper_views import build_line, list_names, write_summary
 from newsletter.web.public import public
+from newsletter.web.searching import ask, refuse_query
 from newsletter.web.site import Site
 from newsletter.web.syndication import (
     ATOM_TYPE,

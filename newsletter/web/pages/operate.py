@@ -6,7 +6,6 @@ somebody put into a browser beforehand never becomes a session. Who is no longer
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 import secrets
@@ -24,6 +23,7 @@ from newsletter.model.readers import Confirmation, EmailAddress
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_login
 from newsletter.signing import Purpose, build_token, check_token
+from newsletter.web.answers import constant_time, refuse
 from newsletter.web.charts import draw_bars, draw_columns
 from newsletter.web.limits import Limit
 from newsletter.web.readers import PRIVATE, read_fields
@@ -38,8 +38,6 @@ log = structlog.get_logger()
 SESSION_LIFETIME = timedelta(hours=12)
 LOGIN = Limit("login", client="5/minute; 20/hour")
 """No limit for the whole site: strangers could use it up, and what they ask for is never done."""
-ANSWER_AFTER_S = 0.3
-"""An answer takes at least so long, so that its time does not say whose address is configured."""
 _TOKEN_BYTES = 32
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -93,22 +91,14 @@ async def ask_for_link(site: Site, request: Request) -> Response:
     """Mail a link to the address, if it is an operator's; the answer is the same for any address."""
     if not site.settings.operators:
         return site.not_found(request)
-    began = asyncio.get_running_loop().time()
-    lang = site.choose_language(request)
-    wait = site.limiter.take(LOGIN, site.client_of(request))
-    if wait:
-        return site.message(
-            request,
-            lang.say("Please wait a moment"),
-            lang.say("Too many requests. Please try again later."),
-            status=429,
-            headers={**PRIVATE, "retry-after": str(wait)},
-        )
+    if refusal := refuse(site, request, LOGIN):
+        return refusal
     (typed, *_) = (await read_fields(request)).get("address", [""])
     address = _read_address(typed)
-    if address is not None and _is_operator(site, address):
-        await mail_link(site, request, address)
-    await asyncio.sleep(max(0.0, began + ANSWER_AFTER_S - asyncio.get_running_loop().time()))
+    async with constant_time():
+        if address is not None and _is_operator(site, address):
+            await mail_link(site, request, address)
+    lang = site.choose_language(request)
     return site.message(
         request,
         lang.say("Check your mailbox"),
@@ -267,6 +257,7 @@ def _show_late(site: Site, request: Request) -> Response:
     )
 
 
+CONFIRM = (show_login, log_in)
 PAGES = (
     ("/operate", show_operate, ("GET",)),
     ("/operate", ask_for_link, ("POST",)),

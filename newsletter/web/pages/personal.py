@@ -29,7 +29,6 @@ async def erase(site: Site, request: Request) -> Response:
     if reader is None:
         return show_dead_link(site, request)
     lang = language_of(site, request, reader)
-    fields = await read_fields(request)
     again = {
         "button": lang.say("Erase all my data"),
         "action": request.url.path,
@@ -37,7 +36,7 @@ async def erase(site: Site, request: Request) -> Response:
         "language": lang,
         "headers": PRIVATE,
     }
-    if fields.get("sure") != ["yes"]:
+    if (await read_fields(request)).get("sure") != ["yes"]:
         return site.message(
             request,
             lang.say("Erase all your data?"),

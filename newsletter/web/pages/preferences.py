@@ -11,7 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -37,14 +37,7 @@ from newsletter.web.forms import (
     check_form,
     lay_preferences_over,
     read_form,
-    read_own_topics,
     show_reader,
-)
-from newsletter.web.pages.subscribe import (
-    form_values,
-    make_offer,
-    offer_topics,
-    preview_values,
 )
 from newsletter.web.readers import (
     PRIVATE,
@@ -54,6 +47,13 @@ from newsletter.web.readers import (
     show_dead_link,
 )
 from newsletter.web.site import Site
+from newsletter.web.topic_fields import (
+    form_values,
+    make_offer,
+    offer_topics,
+    preview_values,
+    read_topics_of,
+)
 from newsletter.web.workload import do_work
 from newsletter.workflows.subscriptions import name_topics
 
@@ -166,11 +166,6 @@ def _has_same_topics(reader: Subscriber, topics: Sequence[Topic], site: Site) ->
         return False
 
 
-def _is_mailed(reader: Subscriber) -> bool:
-    """Whether a reader has a subscription that stands, be it with a pause."""
-    return reader.consent in (Consent.CONFIRMED, Consent.PAUSED)
-
-
 async def _show_moved(
     site: Site,
     request: Request,
@@ -215,37 +210,43 @@ async def _show(
     lang = language_of(site, request, reader)
     if checked is None:
         offered = [pick.line for pick in await offer_topics(site)]
-        given = show_reader(reader, offered)
-        checked = Checked(given, await asyncio.to_thread(read_own_topics, given, site.newsletter.library))
+        checked = replace(await read_topics_of(site, show_reader(reader, offered)), mistakes=())
     tried = await preview_values(site, request, lang, checked)
     found = await _list_missed(site, request, lang, checked)
     suppressed = await site.newsletter.subscribers.load_suppressed([reader.address])
-    now = site.newsletter.clock.now()
     return site.page(
         request,
         "preferences.html.j2",
         status=status,
         language=lang,
         headers=PRIVATE,
-        reader=reader,
-        here=site.links.preferences(reader.id, reader.address, site.secret),
-        leave=site.links.leave(reader.id, site.secret),
-        version=version_of(reader),
-        state=write_state(lang, reader),
-        is_mailed=_is_mailed(reader),
-        may_resume=status_of(reader) in (Status.PAUSED, Status.ABSENT, Status.LEFT),
         suppression=suppressed.get(reader.address),
         notice=notice,
         changes=changes,
         pause_mistake=pause_mistake,
-        pause_first=local_date(reader, now).isoformat(),
-        pause_last=(local_date(reader, now) + LONGEST_PAUSE).isoformat(),
         found=found,
         missed_nothing=lang.join([one.name for one in found if not (one.missed or one.is_cut)]),
         missed_unknown=lang.join([one.name for one in found if one.is_cut]),
+        **_describe(site, lang, reader),
         **await form_values(site, lang, checked),
         **tried,
     )
+
+
+def _describe(site: Site, lang: Language, reader: Subscriber) -> dict[str, Any]:
+    """Return what the page says of a reader as they are, and where its forms lead."""
+    today = local_date(reader, site.newsletter.clock.now())
+    return {
+        "reader": reader,
+        "here": site.links.preferences(reader.id, reader.address, site.secret),
+        "leave": site.links.leave(reader.id, site.secret),
+        "version": version_of(reader),
+        "state": write_state(lang, reader),
+        "is_mailed": reader.consent in (Consent.CONFIRMED, Consent.PAUSED),
+        "may_resume": status_of(reader) in (Status.PAUSED, Status.ABSENT, Status.LEFT),
+        "pause_first": today.isoformat(),
+        "pause_last": (today + LONGEST_PAUSE).isoformat(),
+    }
 
 
 async def _list_missed(site: Site, request: Request, lang: Language, checked: Checked) -> list[MissedView]:
@@ -313,49 +314,30 @@ def _write_next(lang: Language, reader: Subscriber) -> str:
 
 def list_changes(lang: Language, site: Site, before: Subscriber, after: Subscriber) -> list[Change]:
     """Return what is different between two states of a reader, in words, in the order of the form."""
+    was, now = _word_preferences(lang, site, before), _word_preferences(lang, site, after)
+    return [
+        Change(what, was[what][1], words) for what, (value, words) in now.items() if value != was[what][0]
+    ]
+
+
+def _word_preferences(lang: Language, site: Site, reader: Subscriber) -> dict[str, tuple[object, str]]:
+    """Return what a reader chose, and each in words, by what it is called, in the order of the form."""
     names = {choice.value: choice.label for choice in make_offer(site).languages}
-
-    def language_name(code: str) -> str:
-        return names.get(code or site.identity.language, code)
-
-    def topics(reader: Subscriber) -> str:
-        return lang.join([clean(name, 80) for name in name_topics(reader, site.newsletter.library)]) or "–"
-
-    compared = (
-        (lang.say("Topics"), topics(before), topics(after), before.topics_json == after.topics_json),
-        (
-            lang.say("When"),
-            write_cadence(lang, before.cadence),
-            write_cadence(lang, after.cadence),
-            before.cadence == after.cadence,
+    topics = lang.join([clean(name, 80) for name in name_topics(reader, site.newsletter.library)])
+    layout = reader.layout or site.identity.layout
+    rest = reader.everything_else
+    return {
+        lang.say("Topics"): (reader.topics_json, topics or "–"),
+        lang.say("When"): (reader.cadence, write_cadence(lang, reader.cadence)),
+        lang.say("Language"): (
+            reader.language,
+            names.get(reader.language or site.identity.language, reader.language),
         ),
-        (
-            lang.say("Language"),
-            language_name(before.language),
-            language_name(after.language),
-            before.language == after.language,
-        ),
-        (
-            lang.say("Layout"),
-            before.layout or site.identity.layout,
-            after.layout or site.identity.layout,
-            (before.layout or site.identity.layout) == (after.layout or site.identity.layout),
-        ),
-        (
-            lang.say("Trending papers outside your topics, at most"),
-            lang.number(before.everything_else),
-            lang.number(after.everything_else),
-            before.everything_else == after.everything_else,
-        ),
-        (lang.say("Your name"), before.name or "–", after.name or "–", before.name == after.name),
-        (
-            lang.say("Subscription"),
-            write_state(lang, before),
-            write_state(lang, after),
-            (before.consent, before.wake_at) == (after.consent, after.wake_at),
-        ),
-    )
-    return [Change(what, was, now) for what, was, now, same in compared if not same]
+        lang.say("Layout"): (layout, layout),
+        lang.say("Trending papers outside your topics, at most"): (rest, lang.number(rest)),
+        lang.say("Your name"): (reader.name, reader.name or "–"),
+        lang.say("Subscription"): ((reader.consent, reader.wake_at), write_state(lang, reader)),
+    }
 
 
 PAGES = (

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from newsletter.match.budget import UNBOUNDED, Budget
-from newsletter.web.limits import SEARCH
 from newsletter.web.paper_views import build_line
 from newsletter.web.public import public
+from newsletter.web.searching import ask, refuse_query
 from newsletter.web.site import Site
-from newsletter.web.workload import do_work
-from newsletter.workflows.search import MAX_CHARS, MOST_LOOKED_AT, Question, find_keys, read_question
-
-T = TypeVar("T")
+from newsletter.workflows.search import MAX_CHARS, MOST_LOOKED_AT, find_keys, read_question
 
 PAPERS_A_PAGE = 30
 
@@ -54,29 +47,6 @@ async def show_search(site: Site, request: Request) -> Response:
         max_chars=MAX_CHARS,
         # Answers are no pages of their own: a search engine would find one for every word.
         headers={"x-robots-tag": "noindex"},
-    )
-
-
-async def ask(site: Site, request: Request, question: Question, work: Callable[[Budget], Awaitable[T]]) -> T:
-    """Return what a question finds; queries wait for their turn, plain words cost little.
-
-    Raises BudgetError, BusyError and LeftError, which app.py answers.
-    """
-    return await (work(UNBOUNDED) if question.query is None else do_work(site, request, work))
-
-
-def refuse_query(site: Site, request: Request, question: Question) -> Response | None:
-    """Return an answer that asks a client to wait who asks too many queries; plain words cost little and are free."""
-    wait_s = site.limiter.take(SEARCH, site.client_of(request)) if question.query is not None else 0
-    if not wait_s:
-        return None
-    lang = site.choose_language(request)
-    return site.message(
-        request,
-        lang.say("Please wait a moment"),
-        lang.say("Too many searches. Try again in a minute; plain words still work."),
-        status=429,
-        headers={"retry-after": str(wait_s)},
     )
 
 
