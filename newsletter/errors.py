@@ -11,7 +11,9 @@
     ├── SourceError          the source
     │   ├── FetchError       it could not be fetched
     │   └── FeedError        it was fetched, but is not what it should be
-    ├── MailerError          the relay: it cannot be reached, or refuses our login
+    ├── MailerError          the relay: it cannot be reached
+    │   └── LoginError       it refuses our login
+    ├── WebhookError         the provider: what it sent cannot be read
     ├── StoreError           the machine: the database is away, locked, full or of another version
     │   └── MoveError        us: a subscription was to change in a way that there is not
     └── ListenError          the machine: the web UI cannot listen where it should
@@ -189,6 +191,10 @@ class MailerError(NewsletterError):
 
 class LoginError(MailerError):
     """A server does not take our login."""
+
+
+class WebhookError(NewsletterError):
+    """A request to a webhook says nothing that can be read, or nothing that its provider would say."""
 
 
 class StoreError(NewsletterError):

@@ -65,6 +65,7 @@ class Purpose(StrEnum):
     PREFERENCES = "preferences"
     CONFIRM = "confirm"  # grants what was asked for: a subscription, another address, the operator's login
     FORM = "form"  # a form was asked for before it was sent
+    WEBHOOK = "webhook"  # bound to a provider, which may tell what became of mails
 
 
 def build_token(purpose: Purpose, number: int, secret: Secret, bound: str = "") -> str:
@@ -104,6 +105,11 @@ def find_token(text: str, purpose: Purpose, secret: Secret) -> int | None:
                 if number is not None:
                     return number
     return None
+
+
+def check_webhook(provider: str, token: str, secret: Secret) -> bool:
+    """Say whether this is the token of a provider's webhook."""
+    return check_token(token, Purpose.WEBHOOK, secret, provider) is not None
 
 
 def hide_tokens(text: str) -> str:

@@ -56,3 +56,7 @@ class WebLinks:
     def confirm(self, confirmation: int, secret: Secret) -> str:
         """Return where something that was asked for is confirmed."""
         return self.page(f"/confirm/{build_token(Purpose.CONFIRM, confirmation, secret)}")
+
+    def webhook(self, provider: str, secret: Secret) -> str:
+        """Return where a provider tells what became of mails."""
+        return self.page(f"/webhooks/{provider}/{build_token(Purpose.WEBHOOK, 0, secret, provider)}")

@@ -399,6 +399,14 @@ def bounces(config: ConfigPath = DEFAULT_CONFIG, log_json: LogJson = False) -> N
 
 
 @app.command()
+def webhooks(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Print the secret address of each webhook that is configured, to enter at the provider."""
+    from newsletter.cli import incoming
+
+    _finish(incoming.show_webhooks(_load(config)))
+
+
+@app.command()
 def restored(
     config: ConfigPath = DEFAULT_CONFIG,
     sent_until: Annotated[

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from rich.text import Text
 
-from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
+from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES, WRONG_INPUT
 from newsletter.cli.look import load_readers, pick_reader
 from newsletter.cli.show import build_table, console, draw_bars
 from newsletter.collect.health import GOOD_STATES
@@ -31,6 +31,20 @@ _SIGNS: Mapping[FetchState, str] = {
     FetchState.PARTIAL: "P",
     FetchState.FAILED: "F",
 }
+
+
+async def show_webhooks(config: Config) -> int:
+    """Print the address of each webhook, a line each and nothing else."""
+    if config.web is None or not config.webhooks.providers:
+        console.print("none is configured: set 'web' and 'webhooks' (docs/webhooks.md)", style="yellow")
+        return WRONG_INPUT
+    async with open_newsletter(config) as newsletter:
+        secret = await newsletter.settings.load_secret()
+        assert newsletter.web_links is not None
+        for provider in config.webhooks.providers:
+            address = newsletter.web_links.webhook(provider, secret)
+            console.print(f"{provider}: {address}", soft_wrap=True, highlight=False)
+    return DONE
 
 
 async def show_sources(config: Config) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import email
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from email.message import Message
 
 import structlog
@@ -33,6 +34,8 @@ from newsletter.deliver.reply_words import (
     says_late,
     sounds_like_leaving,
 )
+from newsletter.deliver.webhooks.report import build_report
+from newsletter.deliver.webhooks.ses import find_notification
 from newsletter.model.mail import Weight
 from newsletter.model.reports import Report, ReportedRecipient, ReportKind
 from newsletter.text import clean_line, clean_text
@@ -78,6 +81,9 @@ def parse_report(message: bytes) -> Report:
     """
     mail = email.message_from_bytes(message[:_MOST_BYTES])
     parts = list_parts(mail)
+    notification = _read_notification(parts)
+    if notification is not None:
+        return replace(notification, proofs=list_proofs(mail))
     found = _read_receipt(parts) or _read_complaint(mail, parts) or _read_delivery_status(mail, parts)
     is_standard = found is not None
     if found is None:
@@ -97,6 +103,15 @@ def parse_report(message: bytes) -> Report:
 # --- standard reports ---------------------------------------------------------------------
 
 _Found = tuple[ReportKind, Sequence[ReportedRecipient]]
+
+
+def _read_notification(parts: Sequence[Message]) -> Report | None:
+    """Read what Amazon SES says by mail, as JSON. One that concerns nobody here is no report."""
+    for part in parts:
+        told = find_notification(text_of(part)) if part.get_content_type() == "text/plain" else None
+        if told is not None:
+            return build_report(told.events[0]) if told.events else Report(ReportKind.NONE)
+    return None
 
 
 def _read_receipt(parts: Sequence[Message]) -> _Found | None:
@@ -177,9 +192,7 @@ def _read_recipient(fields: dict[str, str], explanation: str, ours: str) -> Repo
         return None
     status_found = _STATUS.search(fields.get("status", ""))
     status = status_found[0] if status_found else ""
-    # Some servers write what they were answered into the field of the code.
-    said = fields.get("diagnostic-code", "") or ("" if status else fields.get("status", ""))
-    diagnostic = clean_line(said, _LONGEST_DIAGNOSTIC)
+    diagnostic = clean_line(fields.get("diagnostic-code", ""), _LONGEST_DIAGNOSTIC)
     if action in ("delivered", "relayed", "expanded") or status.startswith("2."):
         return ReportedRecipient(address, ReportKind.DELIVERED, status, diagnostic)
     if action == "delayed":
@@ -213,10 +226,9 @@ def judge_report(
 
 def _choose_kind(status: str, diagnostic: str, judgement: Judgement) -> ReportKind:
     """Return hard or soft by the class of the code (RFC 3463 section 3.1); without one, the words decide."""
-    code = _REPLY_CODE.search(diagnostic)
-    if status.startswith("4.") or (code and code[1].startswith("4")):
+    if status.startswith("4.") or ((code := _REPLY_CODE.search(diagnostic)) and code[1].startswith("4")):
         return ReportKind.SOFT
-    is_hard = judgement.weight is Weight.GONE or status.startswith("5.") or code
+    is_hard = judgement.weight is Weight.GONE or status.startswith("5.")
     return ReportKind.HARD if is_hard else ReportKind.SOFT
 
 

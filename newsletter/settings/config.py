@@ -82,6 +82,7 @@ _MAY_NAME_VARIABLES = (
         for place in (("relay",), ("fallback_relays", 0), ("bounces", "imap"))
         for name in ("client_secret", "refresh_token")
     ),
+    ("webhooks", "mailgun", "signing_key"),
     ("database", "url"),
 )
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -551,6 +552,58 @@ class BounceSettings(Section):
         return self
 
 
+def _parse_topic_arn(value: object) -> str:
+    text = parse_line(value)
+    if not re.fullmatch(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[\w-]{1,256}", text):
+        raise ValueError(
+            f"{text!r} is no topic; write its ARN, as arn:aws:sns:eu-west-1:123456789012:bounces"
+        )
+    return text
+
+
+def _parse_public_key(value: object) -> str:
+    from newsletter.deliver.webhooks.sendgrid import parse_public_key  # dear to import, and few need it
+
+    text = parse_line(value)
+    parse_public_key(text)
+    return text
+
+
+class SesSettings(Section):
+    """What Amazon SES tells by way of an SNS topic."""
+
+    topic: Annotated[str, BeforeValidator(_parse_topic_arn)] = Field(description="the ARN of the SNS topic")
+
+
+class MailgunSettings(Section):
+    """What Mailgun tells."""
+
+    signing_key: Password = Field(description="the HTTP webhook signing key, as ${MAILGUN_SIGNING_KEY}")
+
+
+class SendgridSettings(Section):
+    """What SendGrid tells."""
+
+    public_key: Annotated[str, BeforeValidator(_parse_public_key)] = Field(
+        description="the verification key that SendGrid shows"
+    )
+
+
+class WebhookSettings(Section):
+    """Which mail providers may tell what became of mails."""
+
+    ses: SesSettings | None = None
+    mailgun: MailgunSettings | None = None
+    postmark: Annotated[bool, BeforeValidator(_parse_switch)] = False
+    sendgrid: SendgridSettings | None = None
+    generic: Annotated[bool, BeforeValidator(_parse_switch)] = False
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The names of those that are configured."""
+        return tuple(name for name, value in self if value)
+
+
 class AlertSettings(Section):
     """Whom to tell when something is wrong, and when."""
 
@@ -670,6 +723,7 @@ class Config(Section):
     maildir: FilePath | None = None
     dkim: DkimSettings | None = None
     bounces: BounceSettings | None = None
+    webhooks: WebhookSettings = WebhookSettings()
     alerts: AlertSettings | None = None
     web: WebSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()

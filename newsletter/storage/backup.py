@@ -10,8 +10,7 @@ from pathlib import Path
 
 from newsletter.errors import StoreError
 from newsletter.files import create_private
-from newsletter.storage.engine import Database
-from newsletter.storage.failures import LOCK_PATIENCE_S
+from newsletter.storage.engine import LOCK_PATIENCE_S, Database
 
 
 async def backup(database: Database, file: Path) -> None:

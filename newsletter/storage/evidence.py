@@ -24,8 +24,7 @@ from newsletter.model.reports import (
     ReportKind,
     StrikePolicy,
 )
-from newsletter.storage.dialects import insert_or_ignore
-from newsletter.storage.engine import Database, Store, reading, writing
+from newsletter.storage.engine import Database, Store, insert_or_ignore, reading, writing
 from newsletter.storage.ledger.moves import uncount
 from newsletter.storage.subscriptions import leave_reader
 from newsletter.storage.suppressions import suppress, weigh_failure
@@ -47,6 +46,22 @@ class EvidenceStore(Store):
         )
         ours = {row.message_id: DeliveryId(row.id) for row in found}
         return next((ours[one] for one in message_ids if one in ours), None)
+
+    @reading
+    def find_newest_to(self, connection: Connection, address: str, since: datetime) -> DeliveryId | None:
+        """Return the newest mail that went out since then to the reader of an address."""
+        found = connection.scalar(
+            select(deliveries.c.id)
+            .join(subscribers)
+            .where(
+                subscribers.c.address_key == address,
+                deliveries.c.content_hash.is_not(None),
+                deliveries.c.slot_at >= since,
+            )
+            .order_by(deliveries.c.slot_at.desc(), deliveries.c.id.desc())
+            .limit(1)
+        )
+        return DeliveryId(found) if found is not None else None
 
     @reading
     def find_last_mail(self, connection: Connection, reader: SubscriberId) -> DeliveryId | None:

@@ -32,6 +32,7 @@ from newsletter.web.pages import (
     sent,
     static,
     subscribe,
+    webhooks,
 )
 from newsletter.web.site import Site
 
@@ -124,6 +125,7 @@ def list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
     yield from address.PAGES
     yield from sent.PAGES
     yield from personal.PAGES
+    yield from webhooks.PAGES
 
 
 def _name_page(request: Request) -> str:

@@ -15,6 +15,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 64 * 1024
+MAX_EVENTS_BYTES = 1024 * 1024
+"""Of a provider's webhook, which may send thousands of events at once."""
 BODY_TIMEOUT_S = 10.0
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -89,13 +91,17 @@ class Guard:
             await self._app(scope, receive, send_guarded)
             return
         try:
-            body = await _read_body(scope, receive)
+            body = await _read_body(scope, receive, self._most_bytes(scope))
         except _BodyError as error:
             await PlainTextResponse(str(error), error.status, {"connection": "close"})(
                 scope, receive, send_guarded
             )
             return
         await self._app(scope, _replay(body, receive), send_guarded)
+
+    def _most_bytes(self, scope: Scope) -> int:
+        is_webhook = scope["path"].removeprefix(self._prefix).startswith("/webhooks/")
+        return MAX_EVENTS_BYTES if is_webhook else MAX_BODY_BYTES
 
     def _refuse(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
@@ -150,12 +156,12 @@ def _has_body(scope: Scope) -> bool:
     return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
 
 
-async def _read_body(scope: Scope, receive: Receive) -> bytes:
+async def _read_body(scope: Scope, receive: Receive, most_bytes: int) -> bytes:
     """Return the whole body. Raises _BodyError."""
     length = Headers(scope=scope).get("content-length", "0")
     # No number of Python's: those may have digits of any script, and an end to how many.
-    if not re.fullmatch("[0-9]{1,12}", length) or int(length) > MAX_BODY_BYTES:
-        raise _BodyError(413, f"the request is larger than {MAX_BODY_BYTES} bytes")
+    if not re.fullmatch("[0-9]{1,12}", length) or int(length) > most_bytes:
+        raise _BodyError(413, f"the request is larger than {most_bytes} bytes")
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
@@ -164,8 +170,8 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
                 if message["type"] == "http.disconnect":
                     raise _BodyError(400, "the request is incomplete")
                 body += message.get("body", b"")
-                if len(body) > MAX_BODY_BYTES:
-                    raise _BodyError(413, f"the request is larger than {MAX_BODY_BYTES} bytes")
+                if len(body) > most_bytes:
+                    raise _BodyError(413, f"the request is larger than {most_bytes} bytes")
                 if not message.get("more_body"):
                     return bytes(body)
     except TimeoutError as error:

@@ -25,6 +25,7 @@ from newsletter.signing import Secret
 from newsletter.web.clients import IpAddress, choose_client, shorten_client
 from newsletter.web.limits import Limiter
 from newsletter.web.rendered import RenderedPages
+from newsletter.web.sns import Sns
 from newsletter.web.turns import Queue
 from newsletter.web_links import WebLinks
 from newsletter.wiring import Newsletter
@@ -94,6 +95,11 @@ class Site:
     def searcher(self) -> Searcher:
         """Who answers searches."""
         return Searcher(self.newsletter.archive, self.corpora)
+
+    @cached_property
+    def sns(self) -> Sns:
+        """Who asks Amazon SNS."""
+        return Sns(self.newsletter.fetcher)
 
     @cached_property
     def limiter(self) -> Limiter:

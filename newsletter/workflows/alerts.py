@@ -81,7 +81,6 @@ def choose_alerts(health: Health) -> list[Alert]:
         *_choose_sending_alerts(health),
         *_choose_outside_alerts(health),
         *_choose_clock_alerts(health),
-        *_choose_incoming_alerts(health),
         *_choose_edition_alerts(health),
     ]
 
@@ -128,9 +127,10 @@ def _choose_outside_alerts(health: Health) -> Iterator[Alert]:
 
 
 def _choose_clock_alerts(health: Health) -> list[Alert]:
-    """Look at the steps of the clock: a failure that may pass by itself is told when it has not."""
+    """Look at the steps of the clock: a failure that may pass by itself is told when it has not; and at what came in
+    today."""
     day = f"{health.at:%Y-%m-%d}"
-    return [
+    alerts = [
         Alert(
             f"step:{failure.step}:{day}",
             f"the scheduled step '{failure.step}' fails",
@@ -144,11 +144,6 @@ def _choose_clock_alerts(health: Health) -> list[Alert]:
         for failure in health.failing
         if failure.times >= BROKEN_AFTER or not failure.is_passing
     ]
-
-
-def _choose_incoming_alerts(health: Health) -> Iterator[Alert]:
-    """Look at what came in today."""
-    day = f"{health.at:%Y-%m-%d}"
     for name, found, what, advice in (
         (
             "set-aside",
@@ -174,7 +169,8 @@ def _choose_incoming_alerts(health: Health) -> Iterator[Alert]:
                 Fact(f"Messages in {SHOWN_INCOMING.days} days", str(found.count)),
                 Fact("Last", found.why),
             )
-            yield Alert(f"{name}:{day}", what, facts, advice)
+            alerts.append(Alert(f"{name}:{day}", what, facts, advice))
+    return alerts
 
 
 def _choose_edition_alerts(health: Health) -> list[Alert]:

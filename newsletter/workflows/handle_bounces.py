@@ -119,7 +119,7 @@ async def _handle(
     if leaver is not None:
         action = await evidence.note_leave(report_hash, report, SubscriberId(leaver), now)
         return KNOWN if action is None else action.what
-    delivery = await _find_delivery(report, evidence, secret)
+    delivery = await find_delivery(report, evidence, secret)
     if report.kind is ReportKind.WISH or (report.kind is ReportKind.UNSUBSCRIBE and delivery is None):
         what = await answers.answer(report_hash, report, now)
         if what is None:
@@ -135,7 +135,7 @@ async def _handle(
     return action.what
 
 
-async def _find_delivery(report: Report, evidence: EvidenceStore, secret: Secret) -> DeliveryId | None:
+async def find_delivery(report: Report, evidence: EvidenceStore, secret: Secret) -> DeliveryId | None:
     """Return the delivery that a mail is about, by whatever in it is signed by us, wherever it stands."""
     if report.kind is ReportKind.NONE:
         return None

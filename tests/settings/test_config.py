@@ -813,7 +813,13 @@ def test_the_example_loads_with_all_its_settings_switched_on(file: Path) -> None
     # Of two ways to do one thing the file has one: to get bounces, and to log in.
     text = switched_on(EXAMPLE).replace("  maildir: /var/mail/bounces\n", "")
     text = text.replace("  password: ${SMTP_PASSWORD}\n", "")
-    names = ("SMTP2_PASSWORD", "IMAP_PASSWORD", "OAUTH_CLIENT_SECRET", "OAUTH_REFRESH_TOKEN")
+    names = (
+        "SMTP2_PASSWORD",
+        "IMAP_PASSWORD",
+        "OAUTH_CLIENT_SECRET",
+        "OAUTH_REFRESH_TOKEN",
+        "MAILGUN_SIGNING_KEY",
+    )
     config = load(file, text, dict.fromkeys(names, SECRET))
 
     assert [source.kind for source in config.source_list] == [

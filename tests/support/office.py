@@ -27,6 +27,8 @@ from tests.support.sink import Sink
 
 EVE = at("2026-06-15 18:00")
 MORNING = at("2026-06-16 07:00")
+SECRET = "s3cret-of-a-provider"
+"""What ${SECRET} stands for in the configuration."""
 
 
 @dataclass(slots=True)
@@ -96,8 +98,8 @@ class Office:
 
 
 @asynccontextmanager
-async def opened_office(folder: Path, database_url: str) -> AsyncIterator[Office]:
-    """An office in this folder, on the eve of its first edition."""
+async def opened_office(folder: Path, database_url: str, more: str = "") -> AsyncIterator[Office]:
+    """An office in this folder, on the eve of its first edition. more: sections for its configuration."""
     async with Sink() as sink:
         House.build(
             folder,
@@ -105,10 +107,11 @@ async def opened_office(folder: Path, database_url: str) -> AsyncIterator[Office
             subscribers="subscribers: []",
             port=sink.port,
             database_url="${DATABASE}",
+            more=more,
         )
         (folder / "day.json").write_text(make_day())
         clock = SetClock(EVE)
-        config = load_config(folder / "config.yaml", {"DATABASE": database_url})
+        config = load_config(folder / "config.yaml", {"DATABASE": database_url, "SECRET": SECRET})
         async with open_newsletter(config, clock=clock) as newsletter:
             await watch_moves(newsletter.database)
             yield Office(newsletter, sink, clock, folder)
