@@ -69,7 +69,13 @@ async def queue_alert(
     reader = await find_recipient(to, subscribers, now)
     notice = write_alert(load_language(identity.language), identity, alert.what, alert.facts, (alert.advice,))
     queued = QueuedNotice(
-        Kind.ALERT, alert.key, reader.id, to, notice, identity.language, now + ALERT_LIFETIME
+        kind=Kind.ALERT,
+        key=alert.key,
+        recipient=reader.id,
+        address=to,
+        notice=notice,
+        language=identity.language,
+        expires_at=now + ALERT_LIFETIME,
     )
     return await planning.queue_notice(queued, now)
 

@@ -64,5 +64,11 @@ class LetterAnswers:
             url = write_leave_mailto(self.identity, reader.id, self.secret)
         notice = write_leave_link(load_language(language), self.identity, url)
         return QueuedNotice(
-            Kind.LEAVE_LINK, report_hash, reader.id, reader.address, notice, language, now + NOTICE_LIFETIME
+            kind=Kind.LEAVE_LINK,
+            key=report_hash,
+            recipient=reader.id,
+            address=reader.address,
+            notice=notice,
+            language=language,
+            expires_at=now + NOTICE_LIFETIME,
         )

@@ -120,13 +120,13 @@ class AddressDesk:
     async def _tell_taken(self, holder: Subscriber, number: int, now: datetime) -> None:
         """Queue the mail that tells who has an address already where their own preferences are."""
         queued = QueuedNotice(
-            NEW_ADDRESS.kind,
-            f"taken:{number}",
-            holder.id,
-            holder.address,
-            self._write_taken(holder),
-            self._language(holder).code,
-            now + NEW_ADDRESS.lifetime,
+            kind=NEW_ADDRESS.kind,
+            key=f"taken:{number}",
+            recipient=holder.id,
+            address=holder.address,
+            notice=self._write_taken(holder),
+            language=self._language(holder).code,
+            expires_at=now + NEW_ADDRESS.lifetime,
         )
         await self.by_mail.planning.queue_notice(queued, now)
 
@@ -147,7 +147,15 @@ class AddressDesk:
         wanted = to_json(asdict(move))
         language = self._language(told).code
         await self.by_mail.ask(
-            NEW_ADDRESS, reader, address, wanted, write, language, origin, now, recipient=told
+            NEW_ADDRESS,
+            reader,
+            address=address,
+            wanted_json=wanted,
+            write=write,
+            language=language,
+            origin=origin,
+            now=now,
+            recipient=told,
         )
 
     def _language(self, reader: Subscriber) -> Language:

@@ -57,13 +57,13 @@ class ConfirmByMail:
         self,
         terms: Terms,
         reader: Subscriber,
+        *,
         address: EmailAddress,
         wanted_json: str,
         write: Write,
         language: str,
         origin: str,
         now: datetime,
-        *,
         recipient: Subscriber | None = None,
     ) -> None:
         """Write down what was asked for and queue the mail that asks the address; the ledger knows it by its
@@ -75,7 +75,13 @@ class ConfirmByMail:
         notice = write(self.links.confirm(number, self.secret))
         to = recipient or reader
         queued = QueuedNotice(
-            terms.kind, f"{terms.kind}:{number}", to.id, address, notice, language, expires_at
+            kind=terms.kind,
+            key=f"{terms.kind}:{number}",
+            recipient=to.id,
+            address=address,
+            notice=notice,
+            language=language,
+            expires_at=expires_at,
         )
         await self.planning.queue_notice(queued, now)
 

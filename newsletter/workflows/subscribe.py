@@ -87,7 +87,14 @@ class Desk:
             return write_known(lang, self.identity, own, is_paused=reader.consent is Consent.PAUSED)
 
         await self.by_mail.ask(
-            SUBSCRIBING, reader, reader.address, write_wanted(wanted), write, language, origin, now
+            SUBSCRIBING,
+            reader,
+            address=reader.address,
+            wanted_json=write_wanted(wanted),
+            write=write,
+            language=language,
+            origin=origin,
+            now=now,
         )
         return reply
 

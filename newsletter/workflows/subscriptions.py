@@ -215,13 +215,13 @@ class Subscriptions:
         has_page = self.links is not None
         notice = write_changed(load_language(language), self.identity, reader, topics, has_page=has_page)
         return QueuedNotice(
-            Kind.CHANGED,
-            now.isoformat(),
-            reader.id,
-            reader.address,
-            notice,
-            language,
-            now + NOTICE_LIFETIME,
+            kind=Kind.CHANGED,
+            key=now.isoformat(),
+            recipient=reader.id,
+            address=reader.address,
+            notice=notice,
+            language=language,
+            expires_at=now + NOTICE_LIFETIME,
         )
 
     def _write_goodbye(self, reader: Subscriber, now: datetime) -> QueuedNotice:
@@ -229,13 +229,13 @@ class Subscriptions:
         back = self.links.preferences(reader.id, reader.address, self.secret) if self.links else ""
         notice = write_goodbye(load_language(language), self.identity, back)
         return QueuedNotice(
-            Kind.GOODBYE,
-            now.isoformat(),
-            reader.id,
-            reader.address,
-            notice,
-            language,
-            now + NOTICE_LIFETIME,
+            kind=Kind.GOODBYE,
+            key=now.isoformat(),
+            recipient=reader.id,
+            address=reader.address,
+            notice=notice,
+            language=language,
+            expires_at=now + NOTICE_LIFETIME,
         )
 
 

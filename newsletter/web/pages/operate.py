@@ -126,7 +126,16 @@ async def mail_link(site: Site, request: Request, address: EmailAddress) -> None
         minutes = LOGGING_IN.lifetime // timedelta(minutes=1)
         return write_login(lang, site.identity, url, minutes, origin)
 
-    await site.by_mail.ask(LOGGING_IN, reader, address, "", write, lang.code, origin, now)
+    await site.by_mail.ask(
+        LOGGING_IN,
+        reader,
+        address=address,
+        wanted_json="",
+        write=write,
+        language=lang.code,
+        origin=origin,
+        now=now,
+    )
 
 
 async def show_login(site: Site, request: Request, confirmation: Confirmation) -> Response:
