@@ -3,6 +3,7 @@
     python -m benchmarks.bounces --data DIR [--json FILE] [--wrong]
 
 DIR holds mails in folders and ``expected.json``: by file name what the projects that they come from say of them.
+Beside them it judges diagnostics.tsv, written for this project: what servers say, in many languages, with sources.
 Wrongly suppressed means that a reader would get no more mail who should: hard or complaint where the label is a soft
 failure without a permanent code, an automatic answer, or nothing.
 """
@@ -13,7 +14,7 @@ import argparse
 import email
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +23,8 @@ from flufl.bounce import all_failures
 from rich.console import Console
 from rich.table import Table
 
-from newsletter.deliver.bounce import parse_report
+from newsletter.deliver.bounce import judge_report, parse_report
+from newsletter.model.mail import Weight
 
 _PLAIN_RECIPIENT = re.compile(
     rb"^(?:Final-Recipient|Original-Recipient|X-Actual-Recipient)[ \t]*:(?:[^;\r\n]*;)?[ \t]*<?([^\s<>;]+@[^\s<>;]+)",
@@ -183,6 +185,43 @@ def _count(score: Score, name: str, message: bytes, label: Label, answer: Answer
         )
 
 
+class WrittenCase(NamedTuple):
+    """A diagnostic that was written for this project, and what is right. gone: it may end mail to the address."""
+
+    language: str
+    blame: str
+    gone: bool
+    status: str
+    diagnostic: str
+    source: str
+
+
+_OURS, _THEIRS = "bounces+4a-abcdefghij234567@notes.example.net", "ada@example.com"
+
+
+def load_written_cases() -> list[WrittenCase]:
+    """Return the cases of diagnostics.tsv, with our address and the recipient's filled in."""
+    cases = []
+    for line in (Path(__file__).parent / "diagnostics.tsv").read_text().splitlines()[1:]:
+        language, blame, gone, status, diagnostic, source = line.split("\t")
+        filled = diagnostic.format(us=_OURS, them=_THEIRS, ourdomain="notes.example.net")
+        cases.append(WrittenCase(language, blame, gone == "yes", status, filled, source))
+    return cases
+
+
+def measure_written(cases: Sequence[WrittenCase]) -> tuple[int, list[str]]:
+    """Judge the cases; return how many were wrongly suppressed, and what is wrong in blame or in weight."""
+    words = {"us": "us", "the recipient": "recipient", "the message": "message", "unknown": "unknown"}
+    suppressed, wrong = 0, []
+    for case in cases:
+        said = judge_report(case.status, case.diagnostic, "", _OURS, _THEIRS)
+        is_gone = said.weight is Weight.GONE
+        suppressed += is_gone and not case.gone
+        if (words[said.blame], is_gone) != (case.blame, case.gone):
+            wrong.append(f"{case.language}: {said.cause}, {said.weight}, not {case.blame}: {case.diagnostic}")
+    return suppressed, wrong
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
@@ -193,10 +232,10 @@ def main() -> None:
     console = Console(highlight=False)
     table = Table("", "newsletter", "flufl.bounce alone", "target", title="the bounce mailbox")
     for name, of, most, target in (
-        ("wrongly suppressed", "wrongly_suppressed", "labelled", "at most 1 %"),
-        ("reports (RFC 3464): kind right", "reports_kind_right", "reports", "97 %"),
-        ("reports (RFC 3464): recipient right", "reports_recipient_right", "reports", "97 %"),
-        ("others: kind right", "others_kind_right", "others", "80 %"),
+        ("wrongly suppressed", "wrongly_suppressed", "labelled", "0"),
+        ("reports (RFC 3464): kind right", "reports_kind_right", "reports", "98 %"),
+        ("reports (RFC 3464): recipient right", "reports_recipient_right", "reports", "98 %"),
+        ("others: kind right", "others_kind_right", "others", "90 %"),
     ):
         cells = []
         for score in (ours, flufl):
@@ -205,6 +244,14 @@ def main() -> None:
         table.add_row(name, *cells, target)
     table.add_row("crashed", str(ours.crashed), str(flufl.crashed), "0")
     console.print(table)
+    cases = load_written_cases()
+    suppressed, wrong = measure_written(cases)
+    languages = len({case.language for case in cases})
+    console.print(
+        f"written cases: {len(cases) - len(wrong)} of {len(cases)} right, in {languages} languages"
+        f" (target 97 %); wrongly suppressed {suppressed} (target 0)"
+    )
+    ours.wrong += wrong
     if arguments.wrong:
         console.print("\n".join(ours.wrong), soft_wrap=True, markup=False)
     if arguments.json:

@@ -192,7 +192,9 @@ def _read_recipient(fields: dict[str, str], explanation: str, ours: str) -> Repo
         return None
     status_found = _STATUS.search(fields.get("status", ""))
     status = status_found[0] if status_found else ""
-    diagnostic = clean_line(fields.get("diagnostic-code", ""), _LONGEST_DIAGNOSTIC)
+    # Some servers write what they were answered into the field of the code.
+    said = fields.get("diagnostic-code", "") or ("" if status else fields.get("status", ""))
+    diagnostic = clean_line(said, _LONGEST_DIAGNOSTIC)
     if action in ("delivered", "relayed", "expanded") or status.startswith("2."):
         return ReportedRecipient(address, ReportKind.DELIVERED, status, diagnostic)
     if action == "delayed":
@@ -226,9 +228,10 @@ def judge_report(
 
 def _choose_kind(status: str, diagnostic: str, judgement: Judgement) -> ReportKind:
     """Return hard or soft by the class of the code (RFC 3463 section 3.1); without one, the words decide."""
-    if status.startswith("4.") or ((code := _REPLY_CODE.search(diagnostic)) and code[1].startswith("4")):
+    code = _REPLY_CODE.search(diagnostic)
+    if status.startswith("4.") or (code and code[1].startswith("4")):
         return ReportKind.SOFT
-    is_hard = judgement.weight is Weight.GONE or status.startswith("5.")
+    is_hard = judgement.weight is Weight.GONE or status.startswith("5.") or code
     return ReportKind.HARD if is_hard else ReportKind.SOFT
 
 

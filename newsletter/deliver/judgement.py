@@ -12,7 +12,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from newsletter.deliver.judgement_words import Cause, find_cause, fold
+from newsletter.deliver.judgement_words import Cause, find_cause, fold, names_sender
 from newsletter.model.mail import Blame, SmtpReply, Weight
 
 
@@ -80,6 +80,8 @@ _FITS_GONE = re.compile(r"(?:[0-3]|5)\.0|1\.(?:1|2|3|4|6|10)|7\.1[78]|")
 _REPLIES = ((r"53[0-8]", Cause.ACCOUNT), (r"552", Cause.FULL))
 """SMTP codes that say something by themselves: RFC 4954, RFC 5321 section 4.2.3."""
 
+_OF_AN_ADDRESS = frozenset({Cause.GONE, Cause.DISABLED, Cause.NO_HOST})
+
 _ADDRESS = re.compile(r"[^\s<>()\[\]:;,\"']+@[a-z0-9][a-z0-9.-]*[a-z0-9]")
 _HOST = re.compile(r"https?://\S+|(?:[a-z0-9_-]+\.){2,}[a-z]{2,}|(?<![\w.])[a-z0-9-]+\.[a-z]{2,}(?![\w.])")
 _LISTED = re.compile(
@@ -133,6 +135,8 @@ def judge(code: str, status: str, text: str, ours: str = "", theirs: str = "") -
     coded = _look_up(CODES, detail) or _look_up(_REPLIES, code)
     if coded and _DEFINITE.fullmatch(detail):
         return weigh(coded)
+    if spoken in _OF_AN_ADDRESS and "ouraddress" in said and "theiraddress" not in said:
+        return weigh(Cause.SENDER)
     if spoken is Cause.GONE and not _is_sure(code, status, said):
         return Judgement(Cause.GONE, Blame.RECIPIENT, Weight.STRIKE)
     if spoken:
@@ -168,7 +172,12 @@ def _is_sure(code: str, status: str, said: str) -> bool:
     """Tell whether nothing speaks against what the words say: that the mailbox is gone."""
     names_another = "otheraddress" in said and "theiraddress" not in said
     is_final = not status.startswith("4.") and re.fullmatch(r"5[1245]\d|", code) is not None
-    return is_final and not names_another and _FITS_GONE.fullmatch(status.partition(".")[2]) is not None
+    return (
+        is_final
+        and not names_another
+        and not names_sender(said)
+        and _FITS_GONE.fullmatch(status.partition(".")[2]) is not None
+    )
 
 
 def _name_parties(text: str, ours: str, theirs: str) -> str:

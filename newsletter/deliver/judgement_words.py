@@ -70,6 +70,11 @@ ouraddress|ourdomain|\bsenders?\b|from address|mail from\b|\breturn[ -]path|enve
 |afsender|avsender|lähettäjä|nadawc|odesílatel|odesilatel|feladó|expeditor|отправител|відправник|gönderen
 |gönderici|αποστολ|المرسل|שולח|发件人|發件人|寄件人|寄件者|发送者|发送人|发信人|發信人|发件方|发件域
 |送信者|送信元|差出人|発信者|発信元|발신자|발신인|보낸 ?사람|보내는 ?사람|송신자|발송자|người gửi
+|your (?:e-?mail )?address\b|ihre (?:e-?mail-?)?adresse|votre adresse (?:e-?mail|mail|électronique)
+|(?:tuo|suo|vostro) indirizzo|seu endereço|uw (?:e-?mail)?adres|din adress|twój adres e|ваш\w* адрес
+|(?:您|你)的(?:邮箱|郵箱|地址|邮件地址)|あなたの|retorno|rücksendeadresse|rückadresse|adresse de retour
+|indirizzo di ritorno|retouradres|returadress|adres zwrotny|обратн\w+ адрес|返信先|返回地址|寄信人
+|who sends|who sent
 """
 _HOSTS = r"""
 client host|\bhelo\b|\behlo\b|your (?:ip|host|server|mail ?server|mta|network)|\bips?\b(?: address)?
@@ -78,7 +83,16 @@ client host|\bhelo\b|\behlo\b|your (?:ip|host|server|mail ?server|mta|network)|\
 |votre (?:ip|serveur)|dirección ip|(?:su|tu) (?:ip|servidor)|endereço ip|seu (?:ip|servidor)|indirizzo ip
 |(?:tuo|suo|vostro) (?:ip|server)|ip-adres|ip-adress|adres\w* ip|ip-osoi|ip ?-?адрес
 |ваш\w* (?:ip|сервер|хост)|ip adres|발신 ?ip|ip ?주소|ip地址|ip位址|(?:您|你)的(?:ip|服务器|伺服器|主机)
-|发信ip|发件服务器|来源ip|ipアドレス|接続元|送信元(?:ip|サーバ|ホスト)|địa chỉ ip|عنوان ip
+|发信ip|发件服务器|来源ip|ipアドレス|接続元|送信元(?:ip|サーバ|ホスト)|địa chỉ ip|عنوان ip|mail ?server
+|reverse resolution|dns inverse?o?|inverse dns|反向解析|逆引き|rückwärtsauflösung
+|обратн\w+ (?:dns|запис|зон)|your connection|greeting name
+"""
+_LACKING = r"""
+no valid|has no|have no|does(?: not|n't) have|missing|without|lacks|not (?:a )?(?:fully qualified|fqdn)
+|need fully|not fully|bogus|\bgeneric|\bdynamic|kein|ohne|fehl(?:t|en)|n'a pas|pas de|aucun|sans |no tiene
+|\bsin\b|\bfalta|não (?:tem|possui)|\bsem\b|non ha|\bmanca|\bsenza|privo|\bgeen\b|ontbreekt|saknar|mangler
+|puuttuu|nie ma|\bbrak|chybí|\bnemá|hiányzik|lipse|\bнет|отсутств|не имеет|немає|\byok\b|λείπει|没有|沒有
+|缺少|無法|无法|未设置|ありません|未設定|없
 """
 _DOMAINS = r"""
 theirdomain|\bdomains?\b(?: name)?|\bhosts?\b(?: ?name)?|\bmx\b(?: record| host)?|mail exchanger
@@ -111,7 +125,11 @@ _UNKNOWN = r"""
 |غير معروف|غير موجود|لا يوجد|غير صالح|לא קיי|לא ידוע|לא נמצא|אינו קיים|אינה קיימת|不存在|未知|无效|無效
 |找不到|未找到|查无此|沒有找到|没有找到|不正确|没有此|無此|不合法|存在しま|存在しない|存在せ|不明
 |見つかりま|見つからな|ありません|無効|ございません|登録されて|존재하지|알 ?수 ?없|찾을 ?수 ?없|없는
-|없습니다|유효하지|올바르지|không tồn tại|không tìm thấy|không hợp lệ
+|없습니다|유효하지|올바르지|không tồn tại|không tìm thấy|không hợp lệ|existier\w* [^.;!?]{0,30}?\bnicht\b
+|(?:does|did|do)(?: not|n't) (?:\w+ ){1,3}exist|nie ma tak|nie został\w* znalezion|no hay (?:ningún|tal)
+|n'est (?:pas|plus) connue?|nicht (?:mehr )?(?:existent|aktuell)|není známa?|не знайдено|не значится
+|non risulta|no figura|não consta|no reconocid|non riconosciut|não reconhecid|non reconnu|nicht erkannt
+|niet (?:herkend|gevonden)|tanınmıyor|δεν είναι έγκυρ|tidak (?:ditemukan|dikenal|ada)|tak wujud
 """
 _REFUSED = r"""
 \brejected|\breject\b|\brefused|\bdenied
@@ -133,7 +151,8 @@ _REFUSED = r"""
 |engellen|izin veril|yetki|απορρίφθηκε|αποκλε|مرفوض|رفض|محظور|حظر|غير مسموح|غير مصرح|נדחה|נחסם|חסום|拒绝
 |拒絕|被拒|拒收|禁止|屏蔽|封禁|封锁|封鎖|不允许|不允許|未授权|未授權|未验证|验证失败|驗證失敗|未通过
 |校验失败|被封|阻止|拒否|拒絶|ブロック|許可されて|認証|検証|制限|거부|거절|차단|허용되지|금지|인증|검증
-|từ chối|bị chặn
+|từ chối|bị chặn|(?:could(?: not|n't)|can(?:not|'t)) be (?:resolved|verified|validated|found)
+|(?:does(?: not|n't)|do not) (?:match|resolve)
 """
 _FULL = r"""
 \bfull\b|over ?-?(?:its |their )?quota|over (?:the |its )?(?:storage|allocated|limit)
@@ -189,7 +208,7 @@ _SENDING = r"""
 |лимит\w* (?:отправ|исход|рассыл)|(?:суточн|дневн)\w+ лимит|gönderim (?:limit|kota)
 |günlük (?:gönderim )?(?:limit|sınır)|发送(?:量|配额|限额|频率|数量|上限)|發送(?:量|配額|上限)
 |发信(?:量|数量|配额)|每日发送|日发送|送信(?:数|量|上限|制限|件数|クォータ)|발송 ?(?:한도|제한|량)
-|일일 ?(?:발송|전송)|전송 ?한도
+|일일 ?(?:발송|전송)|전송 ?한도|(?:number|amount) of (?:allowed |your )?(?:outgoing|sent)
 """
 _SPAM = r"""
 \bspam|dt:spm|\bjunk|unsolicited|bulk ?mail|\bvirus|malware|infected|phish|suspicious|\bcontent|attachment
@@ -202,6 +221,11 @@ _SPAM = r"""
 |небажан|içerik|istenmeyen|virüs|zararlı|ek dosya|περιεχόμεν|ανεπιθύμητ|محتوى|مزعج|فيروس|תוכן|זבל|וירוס
 |内容|內容|垃圾|病毒|附件|敏感|反垃圾|コンテンツ|迷惑メール|スパム|ウイルス|ウィルス|添付|내용|스팸
 |바이러스|첨부|광고성|nội dung|thư rác
+|contains? (?:an? |the )?(?:\w+ )?(?:links?|urls?|files?|words?|phrases?|script|macro)\b
+|(?:forbidden|prohibited|banned|dangerous) (?:content|attachment|word|link|file|extension|type)
+|niedozwolon\w+ plik|verboten\w* (?:datei|anhang)|wirus|executable
+|files? (?:is|are) not (?:accepted|allowed)|\b(?:zip|exe) (?:file|attachment)|\bmalicious|szkodliw
+|вредонос|schädlich|malveillant|malicios|maligno|dannos|skadlig|恶意|悪意|악성
 """
 _LARGE = r"""
 too (?:large|big)|(?:message|mail|maximum|max|attachment) ?(?:file )?(?:size|length)
@@ -222,8 +246,8 @@ _WISHES = r"""
 recipient preferences
 |(?:blocked|rejected|refused|filtered|denied|excluded) by (?:the |this |their |its |user )?(?:recipient|user
 |addressee|owner|mailbox owner)
-|recipient(?:'s)? (?:has |have |user )?(?:blocked|reject\w*|refuse\w*|declin\w*|opted|unsubscribed)
-|user (?:has )?(?:blocked|refused|rejected|opted out)
+|recipient(?:'s)? (?:has |have |user )(?:blocked|reject\w*|refuse\w*|declin\w*|opted|unsubscribed)
+|recipient (?:blocks|rejects|refuses|declines)|user (?:has )?(?:blocked|refused|rejected|opted out)
 |(?:recipient|user|addressee|owner|theiraddress) (?:does(?: not|n't)|do(?: not|n't)|no longer) (?:want|accept
 |wish|allow)
 |(?:not|n't) (?:accept|want|receive) (?:any )?(?:mail|e-?mail|messages?) from (?:you|this sender|your|ouraddress
@@ -271,7 +295,8 @@ black ?-?list|block ?-?list|deny ?-?list|\brbls?\b|dns-?bl\b|spamhaus|spamcop|\b
 |lista (?:negra|de bloqueo)|reputación|reputação|lista (?:nera|negra)|reputazione|zwarte lijst|reputatie
 |svartlist|svarteliste|sortliste|rykte|musta\w* lista|czarn\w+ liś?ści|czarn\w+ list|reputacj|černé listin
 |feketelist|черн\w+ спис|репутаци|стоп-лист|kara liste|itibar|黑名单|黑名單|信誉|信譽|ブラックリスト
-|レピュテーション|블랙 ?리스트|평판|danh sách đen|القائمة السوداء|قائمة الحظر|רשימה שחורה
+|レピュテーション|블랙 ?리스트|평판|danh sách đen|القائمة السوداء|قائمة الحظر|רשימה שחורה|\bhelo\b
+|\behlo\b
 """
 _LOGIN = r"""
 relay(?:ing)? (?:access )?(?:is )?(?:denied|not|prohibited|disabled|refused)
@@ -301,12 +326,24 @@ relay(?:ing)? (?:access )?(?:is )?(?:denied|not|prohibited|disabled|refused)
 |(?:ваш\w*|вашего) (?:аккаунт|учетн)|пересылка запрещен|ретрансляц|kimlik doğrulama|hesabınız
 |需要(?:认证|登录|验证|身份验证)|请先(?:登录|认证)|未(?:认证|登录)|(?:您|你)的(?:账号|帐号|账户|帐户)
 |不允许中继|拒绝中继|中继|認証が必要|認証してください|中継|リレー|인증이 ?필요|로그인|릴레이
+|account (?:that )?you (?:send|are sending|use to send)|logging in|log in (?:to|before)
+|(?:sender|sending) account|do not own|is not yours|authenticat(?:ion|ed|ing) (?:user|account)
+|(?:smtp )?login (?:name )?(?:unknown|not found|failed|invalid|incorrect)|unknown (?:smtp )?login
 """
 _FAST = r"""
 too many (?:connections|messages|e-?mails|mails|recipients|concurrent|sessions|invalid|errors|attempts)
 |rate[ -]?limit|throttl|sending (?:too|mail too)|frequency limit|concurrent connection
 |limit(?:ed)? (?:of|on) (?:connections|concurrent)|connections? (?:limit|rate|frequency)
 |traffic (?:not accepted|volume)|mail flood|volume of (?:mail|e-?mail)|unusual rate
+|zu viele (?:\w+ )?(?:nachrichten|mails|e-mails|verbindungen|empfänger)
+|trop de (?:messages|connexions|courriels|mails|destinataires)
+|demasiad[oa]s (?:mensajes|conexiones|correos|destinatarios)
+|(?:muit|demasiad)[oa]s (?:mensagens|conexões|e-mails)
+|tropp[ie] (?:messaggi|e-mail|connessioni|destinatari)|te veel (?:berichten|verbindingen|e-mails)
+|för många (?:meddelanden|anslutningar)|for mange (?:meddelelser|meldinger|forbindelser|tilkoblinger)
+|liian monta|zbyt (?:wiele|dużo) (?:wiadomości|połączeń)|příliš mnoho|túl sok|слишком (?:много|часто)
+|çok fazla (?:ileti|bağlantı|e-posta)|过于频繁|過於頻繁|频率(?:过|太|受限)
+|(?:连接|发送|邮件)(?:数)?(?:过多|太多|频繁)|多すぎ(?:る|ます)|接続数|頻度|너무 ?많은|너무 ?자주
 """
 _DOWN = r"""
 timed? ?-?out|time-?out|connection (?:was |has been )?(?:refused|reset|lost|dropped|closed)
@@ -389,6 +426,7 @@ _DOMAIN_ALONE = r"""
 nxdomain|name or service not known|host or domain name not found|no (?:mx|mail) (?:host|exchanger)
 |bad destination (?:host|system)|no relevant answers|unknown (?:mail )?(?:host|domain)
 |no such (?:host|domain)|(?:could(?: not|n't)|can(?:not|'t)) find (?:any |a )*(?:host|mx|mail exchanger)
+|(?:has|have|with) no (?:valid )?(?:mx|mail (?:server|host|exchanger))
 """
 _FORM = r"""
 bare (?:lf|cr|line)|line (?:is )?too long|malformed|duplicate header|multiple from
@@ -413,7 +451,9 @@ _STORAGE = r"mail ?box size|mail ?box storage|storage (?:limit|quota)"
 _OVER_QUOTA = r"""
 over ?-?quota|quota (?:has been |is )?exceeded|exceed\S* (?:the |storage )*quota|disk (?:is )?full|storage
 """
-_TOO_LARGE = r"message size|size limit|too (?:large|big)\b"
+_TOO_LARGE = r"""
+message size|size of (?:the|this|your) (?:message|mail|e-?mail)|size limit|too (?:large|big)\b
+"""
 _USED_UP = r"""
 reached|used up|erreicht|atteint|alcanzad|atingid|raggiunt|bereikt|nådd|osiągnięt|исчерпан|достигнут|doldu
 |达到|达上限|用完|用尽|上限|達しま
@@ -458,7 +498,7 @@ _ROWS = (
     (Cause.SLOW, any_of(_RECEIVES_TOO_MUCH)),
     (Cause.FULL, any_of(_STORAGE)),
     (Cause.AUTHENTICATION, any_of(_AUTHENTICATION)),
-    (Cause.HOST, any_of(_LISTS), _near(_HOSTS, _UNKNOWN, _REFUSED)),
+    (Cause.HOST, any_of(_LISTS), _near(_HOSTS, _UNKNOWN, _REFUSED, _LACKING)),
     (Cause.SIZE, any_of(_TOO_LARGE), _near(_MESSAGES, _LARGE)),
     (Cause.ACCOUNT, any_of(_LOGIN), _near(_SENDING, _TOO_MUCH, _USED_UP)),
     (Cause.RATE, any_of(_FAST), _near(_HOSTS, _TOO_MUCH, between=25)),
@@ -475,6 +515,14 @@ _ROWS = (
 _TABLE = tuple((cause, _compile("|".join(patterns))) for cause, *patterns in _ROWS)
 
 
+_OF_SENDERS = _compile(any_of(_SENDERS))
+
+
 def find_cause(text: str) -> Cause | None:
     """Return what a folded text gives as the reason, None where it says nothing that is known."""
     return next((cause for cause, words in _TABLE if words.search(text)), None)
+
+
+def names_sender(text: str) -> bool:
+    """Tell whether a folded text speaks of who sends, in whatever way."""
+    return _OF_SENDERS.search(text) is not None

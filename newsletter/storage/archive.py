@@ -16,7 +16,8 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 from newsletter.match.lookup import Lookup
 from newsletter.model.editions import Edition, EditionEntry, EditionSize
 from newsletter.model.entries import Entry, EntryId, EntryKey
-from newsletter.storage.engine import Store, in_chunks, reading, utc_day
+from newsletter.storage.dialects import in_chunks, utc_day
+from newsletter.storage.engine import Store, reading
 from newsletter.storage.entries import load_entries_where
 from newsletter.storage.tables import entries, entry_events, runs, sightings
 from newsletter.storage.word_index import MOST_RUNS, count_runs, find_words

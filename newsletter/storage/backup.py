@@ -10,7 +10,8 @@ from pathlib import Path
 
 from newsletter.errors import StoreError
 from newsletter.files import create_private
-from newsletter.storage.engine import LOCK_PATIENCE_S, Database
+from newsletter.storage.engine import Database
+from newsletter.storage.failures import LOCK_PATIENCE_S
 
 
 async def backup(database: Database, file: Path) -> None:

@@ -1,4 +1,4 @@
-"""The connection to the database, and everything that differs between SQLite and PostgreSQL.
+"""The connection to the database: transactions in threads, on SQLite or PostgreSQL.
 
 A Database does work in transactions, each in a thread: work is plain SQL code that is given the connection. Whatever
 the driver raises leaves here as a StoreError whose message says what to do. No message shows a password or a value of
@@ -12,55 +12,25 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import socket
 import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    Date,
-    DateTime,
-    Dialect,
-    Engine,
-    String,
-    Table,
-    Text,
-    create_engine,
-    event,
-)
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    StatementError,
-)
-from sqlalchemy.ext.compiler import compiles
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.pool import StaticPool
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from newsletter.address import address_key
-from newsletter.errors import ClashError, StoreError
+from newsletter.errors import StoreError
 from newsletter.files import create_private, tighten
-from newsletter.text import clean_text
-
-LOCK_PATIENCE_S = 30
-"""How long a statement waits for another process before it fails."""
+from newsletter.storage.failures import LOCK_PATIENCE_S, build_store_error, is_locked, show_url
 
 _SWITCH_S = 0.0005
 """How long a thread that computes keeps the interpreter from others that want it; Python's own 5 ms is longer than a
@@ -75,8 +45,6 @@ _LOOK_S = 0.01
 _TRIES = 5
 """How often a transaction is begun again that stood in the way of another one."""
 
-# Fewer than the 32,766 parameters that SQLite allows in one statement.
-_CHUNK = 5_000
 
 _POSTGRESQL_SETTINGS = (
     f"-c lock_timeout={LOCK_PATIENCE_S}s"
@@ -111,159 +79,10 @@ _END_FROZEN_SESSIONS = """
       AND state_change < now() - nullif(current_setting('idle_in_transaction_session_timeout'), '0')::interval
 """
 
-_SQLITE_ADVICE = {
-    sqlite3.SQLITE_BUSY: f"another process has locked it for {LOCK_PATIENCE_S} s; check what else has it open",
-    sqlite3.SQLITE_LOCKED: "another task has it locked; try again",
-    sqlite3.SQLITE_FULL: "the disk is full; free some space, nothing is sent until then",
-    sqlite3.SQLITE_READONLY: "it is read-only; make the file and its folder writable for this user",
-    sqlite3.SQLITE_PERM: "permission denied; check the owner and mode of the file",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; its folder must exist and be writable for this user",
-    sqlite3.SQLITE_NOTADB: "the file is not a database; choose another file or restore a backup",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged; restore a backup",
-    sqlite3.SQLITE_IOERR: "reading or writing the file failed; check the disk",
-}
-
-_POSTGRESQL_ADVICE = {
-    "08": "the connection was lost; check whether the server is running",
-    "25006": "it is read-only; connect to the primary server",
-    "28": "the login was refused; check the user and password in the database URL",
-    "3D000": "there is no such database; create it with createdb",
-    "40": "another transaction interfered; try again",
-    "42501": "this user lacks a permission; make it the owner of the database",
-    "53100": "its disk is full; free some space, nothing is sent until then",
-    "53300": "it has too many connections; raise max_connections or stop another client",
-    "53": "the server is out of a resource; check its log",
-    "55P03": f"another process has locked it for {LOCK_PATIENCE_S} s; check what else is connected",
-    "57": "the server is stopping or starting; try again when it is up",
-}
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 _S = TypeVar("_S", bound="Store")
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: aware in, aware UTC out, on both engines. Refuses naive values with ValueError.
-
-    SQLite has no type for it: there it is text in UTC, which sorts as it should.
-    """
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value.isoformat()} has no time zone; give an aware datetime")
-        utc = value.astimezone(UTC)
-        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class CleanText(TypeDecorator[str]):
-    """A text without control characters, lone surrogates and noncharacters (newsletter.text), of any length or of at
-    most ``max_chars``: values and what is compared with them are cleaned alike, so both engines take and find the same.
-    """
-
-    impl = Text
-    cache_ok = True
-
-    def __init__(self, max_chars: int | None = None) -> None:
-        super().__init__()
-        self.max_chars = max_chars
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
-        return Text() if self.max_chars is None else String(self.max_chars)
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else clean_text(value)
-
-
-class AddressText(CleanText):
-    """An address by which somebody is found: its `address_key`, also of what it is compared with."""
-
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        cleaned = super().process_bind_param(value, dialect)
-        return None if cleaned is None else address_key(cleaned)
-
-
-class key_of(FunctionElement[str]):
-    """The `address_key` of a column whose addresses are as they were typed, to compare it with an address."""
-
-    inherit_cache = True
-    type = AddressText()
-
-
-@compiles(key_of)
-def _compile_key_of(element: key_of, compiler: SQLCompiler, **options: Any) -> str:
-    return f"lower({compiler.process(element.clauses, **options)})"  # SQLite knows the case of ASCII only
-
-
-@compiles(key_of, "postgresql")
-def _compile_key_of_there(element: key_of, compiler: SQLCompiler, **options: Any) -> str:
-    return f'lower(({compiler.process(element.clauses, **options)}) COLLATE "C")'
-
-
-class CleanJson(CleanText):
-    """JSON whose texts are clean: in it control characters stand as escapes."""
-
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        cleaned = super().process_bind_param(value, dialect)
-        return cleaned if cleaned is None or "\\" not in cleaned else _ESCAPED_CONTROL.sub(r"\1", cleaned)
-
-
-# An escaped backslash stays, so that what follows it is not taken for an escape.
-_ESCAPED_CONTROL = re.compile(r"(\\\\)|\\(?:[bfr]|u00[01][0-9a-f])")
-
-
-class utc_day(FunctionElement[Any]):
-    """The UTC date of a UtcDateTime column, for comparing with another of its kind."""
-
-    inherit_cache = True
-    type = Date()
-
-
-@compiles(utc_day, "sqlite")
-def _compile_utc_day_for_sqlite(element: utc_day, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"substr({compiler.process(element.clauses, **kw)}, 1, 10)"
-
-
-@compiles(utc_day, "postgresql")
-def _compile_utc_day_for_postgresql(element: utc_day, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"CAST({compiler.process(element.clauses, **kw)} AT TIME ZONE 'UTC' AS DATE)"
-
-
-def _dialect_insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
-
-
-def insert_or_ignore(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """Return an INSERT that leaves rows alone that are there already."""
-    return _dialect_insert(connection, table).on_conflict_do_nothing()
-
-
-def insert_or_update(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """Return an INSERT that overwrites the row with the same primary key."""
-    insert = _dialect_insert(connection, table)
-    keys = list(table.primary_key.columns)
-    rest = {column.name: insert.excluded[column.name] for column in table.c if not column.primary_key}
-    return insert.on_conflict_do_update(index_elements=keys, set_=rest)
-
-
-def in_chunks(values: Collection[_T]) -> Iterator[Sequence[_T]]:
-    """Yield the values in lists that are short enough for one ``IN (…)``."""
-    rest = list(values)
-    for start in range(0, len(rest), _CHUNK):
-        yield rest[start : start + _CHUNK]
 
 
 def list_sqlite_files(file: Path) -> list[Path]:
@@ -301,7 +120,7 @@ class Database:
     @property
     def shown_url(self) -> str:
         """The URL as an operator wrote it, its password hidden."""
-        return self._url.set(drivername=self._url.get_backend_name()).render_as_string(hide_password=True)
+        return show_url(self._url)
 
     def check_file(self) -> None:
         """Make a missing SQLite file, and close it to others."""
@@ -369,7 +188,7 @@ class Database:
                     return done
                 except DBAPIError as error:
                     is_conflict = str(getattr(error.orig, "sqlstate", None)).startswith("40")
-                    is_over = is_conflict or (_is_locked(error) and self._end_frozen_sessions())
+                    is_over = is_conflict or (is_locked(error) and self._end_frozen_sessions())
                     if not is_over or attempt == _TRIES:
                         raise
         raise AssertionError("the last try returns or raises")
@@ -443,37 +262,12 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            message = f"{self.shown_url}: {self._advise(error)}"
-            if _is_there_already(error):
-                raise ClashError(message, is_refusal=True) from error
-            raise StoreError(
-                message, is_passing=self._is_passing(error), is_refusal=_is_refusal(error)
-            ) from error
+            raise build_store_error(error, self._url) from error
         except StatementError as error:
             # A value that a column type refused: a mistake of ours, not of the database.
             if error.orig is None:
                 raise
             raise error.orig from error
-
-    def _is_passing(self, error: DBAPIError) -> bool:
-        """Tell whether the same may succeed in a moment: a lock, or a server that comes back."""
-        if self.is_sqlite:
-            code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-            return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-        sqlstate = getattr(error.orig, "sqlstate", None)
-        if sqlstate is None:
-            return _is_lost(error)
-        return sqlstate[:2] in ("08", "40", "55", "57") or sqlstate == "53300"
-
-    def _advise(self, error: DBAPIError) -> str:
-        cause = error.orig
-        advice = _find_sqlite_advice(cause) if self.is_sqlite else _find_postgresql_advice(error)
-        said = _first_line(cause)
-        if self._url.password:
-            said = said.replace(str(self._url.password), "***")
-        if isinstance(error, IntegrityError):
-            advice = "a change would violate a constraint and was not made"
-        return f"{advice} ({said})"
 
 
 class _Read:
@@ -539,16 +333,6 @@ def writing(
     return run
 
 
-def _is_refusal(error: DBAPIError) -> bool:
-    """Tell whether the database refused the values of a statement and is well: another statement may succeed.
-
-    54 is a limit of PostgreSQL, such as that of the length of an index's entry.
-    """
-    if isinstance(error, DataError | IntegrityError):
-        return True
-    return str(getattr(getattr(error, "orig", None), "sqlstate", None)).startswith("54")
-
-
 _SQLITE_OPTIONS: dict[str, Any] = {
     # isolation_level None: the driver begins nothing on its own, we do (_prepare_sqlite).
     # Of its connections each is used by one thread at a time.
@@ -611,22 +395,6 @@ def _switch_foreign_keys(connection: Connection, *, on: bool) -> None:
     driver.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
 
 
-def _is_locked(error: DBAPIError) -> bool:
-    """Tell whether a lock of PostgreSQL was waited for in vain."""
-    return getattr(error.orig, "sqlstate", None) == "55P03"
-
-
-def _is_there_already(error: DBAPIError) -> bool:
-    """Tell whether a row was refused because there is one with the same key."""
-    if not isinstance(error, IntegrityError):
-        return False
-    taken = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
-    return (
-        getattr(error.orig, "sqlstate", None) == "23505"
-        or getattr(error.orig, "sqlite_errorcode", None) in taken
-    )
-
-
 def _identify(file: Path) -> tuple[int, int] | None:
     """Return what tells a file from another one in its place, None where there is none."""
     try:
@@ -634,32 +402,3 @@ def _identify(file: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _find_sqlite_advice(cause: BaseException | None) -> str:
-    code = getattr(cause, "sqlite_errorcode", 0)
-    # The low byte is the primary code, the rest says more than we need.
-    return _SQLITE_ADVICE.get(code & 0xFF, "the database refused a statement")
-
-
-def _is_lost(error: DBAPIError) -> bool:
-    """Tell whether an error without a code of the server's means that the server is out of reach; the driver refuses
-    values of ours (DataError, NotSupportedError …) without asking it, too."""
-    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
-
-
-def _find_postgresql_advice(error: DBAPIError) -> str:
-    sqlstate = getattr(error.orig, "sqlstate", None)
-    if sqlstate is None:
-        if _is_lost(error):
-            return "it cannot be reached; check whether the server is running and the database URL is right"
-        return "its driver refused a value or a statement"
-    for length in (5, 2):
-        if advice := _POSTGRESQL_ADVICE.get(sqlstate[:length]):
-            return advice
-    return "the database refused a statement"
-
-
-def _first_line(cause: BaseException | None) -> str:
-    """Return what the driver said without the lines that follow: PostgreSQL quotes the row there."""
-    return (str(cause).strip().splitlines() or [type(cause).__name__])[0]

@@ -22,7 +22,8 @@ from newsletter.model.entries import (
     Observation,
     SeenIn,
 )
-from newsletter.storage.engine import Store, in_chunks, reading
+from newsletter.storage.dialects import in_chunks
+from newsletter.storage.engine import Store, reading
 from newsletter.storage.tables import entries, entry_events, entry_keys, observations, runs, sightings
 
 # Lists are JSON text, the rest are columns of the same name. Keys and sources stand in tables of their own.

@@ -38,7 +38,9 @@ from pathlib import Path
 from sqlalchemy import Connection, select, text, update
 
 from newsletter.errors import FellBehindError, StoreError
-from newsletter.storage.engine import LOCK_PATIENCE_S, Database, Store, insert_or_update, reading, writing
+from newsletter.storage.dialects import insert_or_update
+from newsletter.storage.engine import Database, Store, reading, writing
+from newsletter.storage.failures import LOCK_PATIENCE_S
 from newsletter.storage.tables import settings
 
 _EPOCH = "epoch:"

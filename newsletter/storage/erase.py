@@ -18,7 +18,7 @@ from newsletter.deliver.ledger_rules import Event
 from newsletter.model.ledger import HELD
 from newsletter.model.readers import Consent, EmailAddress, Subscriber, SubscriberId
 from newsletter.signing import Secret
-from newsletter.storage.engine import in_chunks, key_of
+from newsletter.storage.dialects import in_chunks, key_of
 from newsletter.storage.ledger.moves import move_rows
 from newsletter.storage.subscriptions import insert_readers, lock_readers, write_readers
 from newsletter.storage.tables import (
@@ -88,20 +88,7 @@ def erase_person(connection: Connection, subscriber: SubscriberId) -> bool:
     rows = select(deliveries.c.id).where(mine)
     before = lock_readers(connection, [subscriber])
     address = next((reader.address for reader in before.values()), None)
-    connection.execute(delete(delivery_entries).where(delivery_entries.c.delivery.in_(rows)))
-    connection.execute(update(attempts).where(attempts.c.delivery.in_(rows)).values(reply="erased"))
-    connection.execute(move_rows(Event.ERASE).where(mine))
-    connection.execute(
-        update(deliveries)
-        .where(mine)
-        .values(
-            address=case((deliveries.c.address.is_(None), None), else_=""),
-            content_json=case((deliveries.c.content_json.is_(None), None), else_=""),
-            card_hashes=case((deliveries.c.card_hashes.is_(None), None), else_="[]"),
-            message_id=None,
-            last_reply="erased",
-        )
-    )
+    _blank_deliveries(connection, subscriber)
     connection.execute(
         update(bounces)
         .where(or_(bounces.c.delivery.in_(rows), bounces.c.address == address))
@@ -119,3 +106,23 @@ def erase_person(connection: Connection, subscriber: SubscriberId) -> bool:
     if left_over:
         write_readers(connection, left_over)
     return True
+
+
+def _blank_deliveries(connection: Connection, subscriber: SubscriberId) -> None:
+    """Leave of a person's deliveries what the counts need; what is pending is suppressed."""
+    mine = deliveries.c.recipient == subscriber
+    rows = select(deliveries.c.id).where(mine)
+    connection.execute(delete(delivery_entries).where(delivery_entries.c.delivery.in_(rows)))
+    connection.execute(update(attempts).where(attempts.c.delivery.in_(rows)).values(reply="erased"))
+    connection.execute(move_rows(Event.ERASE).where(mine))
+    connection.execute(
+        update(deliveries)
+        .where(mine)
+        .values(
+            address=case((deliveries.c.address.is_(None), None), else_=""),
+            content_json=case((deliveries.c.content_json.is_(None), None), else_=""),
+            card_hashes=case((deliveries.c.card_hashes.is_(None), None), else_="[]"),
+            message_id=None,
+            last_reply="erased",
+        )
+    )

@@ -24,7 +24,8 @@ from newsletter.model.reports import (
     ReportKind,
     StrikePolicy,
 )
-from newsletter.storage.engine import Database, Store, insert_or_ignore, reading, writing
+from newsletter.storage.dialects import insert_or_ignore
+from newsletter.storage.engine import Database, Store, reading, writing
 from newsletter.storage.ledger.moves import uncount
 from newsletter.storage.subscriptions import leave_reader
 from newsletter.storage.suppressions import suppress, weigh_failure

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, sel
 
 from newsletter.model.ledger import DayCount, Kind, ReplyCount, State
 from newsletter.model.readers import Consent
-from newsletter.storage.engine import Store, reading, utc_day
+from newsletter.storage.dialects import utc_day
+from newsletter.storage.engine import Store, reading
 from newsletter.storage.tables import (
     bounces,
     consents,

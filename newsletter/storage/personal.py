@@ -19,7 +19,8 @@ from newsletter.address import is_same_address
 from newsletter.compose.subscription import status_of
 from newsletter.model.ledger import Kind, SentDigest, State
 from newsletter.model.readers import AddressChange, Consent, ConsentMove, EmailAddress, SubscriberId
-from newsletter.storage.engine import Store, in_chunks, key_of, reading, writing
+from newsletter.storage.dialects import in_chunks, key_of
+from newsletter.storage.engine import Store, reading, writing
 from newsletter.storage.erase import erase_person, give_up_address
 from newsletter.storage.subscriptions import check_move, load_ids, lock_readers, log_consents, write_readers
 from newsletter.storage.tables import (

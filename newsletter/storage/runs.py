@@ -12,15 +12,8 @@ from sqlalchemy import Connection, Row, Table, bindparam, delete, exists, func, 
 from newsletter.errors import StoreError
 from newsletter.model.entries import Entry, EntryChange, EntryId, EntryKey, Place, Sighting
 from newsletter.model.sources import FetchRecord, FetchState, Move, SourceHealth, Validators
-from newsletter.storage.engine import (
-    Store,
-    in_chunks,
-    insert_or_ignore,
-    insert_or_update,
-    reading,
-    utc_day,
-    writing,
-)
+from newsletter.storage.dialects import in_chunks, insert_or_ignore, insert_or_update, utc_day
+from newsletter.storage.engine import Store, reading, writing
 from newsletter.storage.entries import entry_row, load_entries_of
 from newsletter.storage.tables import (
     counters,

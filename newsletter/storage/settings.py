@@ -13,7 +13,8 @@ from sqlalchemy import Connection, delete, select, update
 from newsletter.model.ledger import Hold, HoldKind, RelayPause
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.signing import Secret
-from newsletter.storage.engine import Store, insert_or_ignore, insert_or_update, reading, writing
+from newsletter.storage.dialects import insert_or_ignore, insert_or_update
+from newsletter.storage.engine import Store, reading, writing
 from newsletter.storage.tables import relay_days, settings
 from newsletter.stored_json import from_json, from_parsed, to_json
 

@@ -21,7 +21,8 @@ from newsletter.model.readers import (
     SubscriberId,
     Suppression,
 )
-from newsletter.storage.engine import Store, in_chunks, reading, writing
+from newsletter.storage.dialects import in_chunks
+from newsletter.storage.engine import Store, reading, writing
 from newsletter.storage.erase import erase_person, find_erased
 from newsletter.storage.ledger.planning import insert_notice
 from newsletter.storage.subscriptions import (

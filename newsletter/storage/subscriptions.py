@@ -27,7 +27,7 @@ from newsletter.model.readers import (
     Subscriber,
     SubscriberId,
 )
-from newsletter.storage.engine import in_chunks
+from newsletter.storage.dialects import in_chunks
 from newsletter.storage.tables import consents
 from newsletter.storage.tables import subscribers as readers
 

@@ -10,7 +10,7 @@ from newsletter.deliver.bounce_policy import is_common
 from newsletter.model.mail import Weight
 from newsletter.model.readers import Consent
 from newsletter.model.reports import StrikePolicy
-from newsletter.storage.engine import insert_or_ignore
+from newsletter.storage.dialects import insert_or_ignore
 from newsletter.storage.tables import strikes, subscribers, suppressions
 
 

@@ -28,7 +28,7 @@ from newsletter.model.entries import EventKind
 from newsletter.model.ledger import Kind, State
 from newsletter.model.readers import Asked, Consent
 from newsletter.model.sources import FetchState
-from newsletter.storage.engine import AddressText, CleanJson, CleanText, UtcDateTime
+from newsletter.storage.dialects import AddressText, CleanJson, CleanText, UtcDateTime
 
 metadata = MetaData(
     naming_convention={

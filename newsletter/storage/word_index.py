@@ -15,7 +15,7 @@ from sqlalchemy import Connection, TextClause, bindparam, text
 
 from newsletter.match.lookup import EveryOf, Lookup, Run, SomeOf, list_tokens
 from newsletter.model.entries import Entry, EntryId, EntryKey
-from newsletter.storage.engine import CleanText, in_chunks
+from newsletter.storage.dialects import CleanText, in_chunks
 
 _CREATE = {
     "sqlite": (

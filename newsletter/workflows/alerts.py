@@ -87,6 +87,7 @@ def choose_alerts(health: Health) -> list[Alert]:
         *_choose_sending_alerts(health),
         *_choose_outside_alerts(health),
         *_choose_clock_alerts(health),
+        *_choose_incoming_alerts(health),
         *_choose_edition_alerts(health),
     ]
 
@@ -133,10 +134,9 @@ def _choose_outside_alerts(health: Health) -> Iterator[Alert]:
 
 
 def _choose_clock_alerts(health: Health) -> list[Alert]:
-    """Look at the steps of the clock: a failure that may pass by itself is told when it has not; and at what came in
-    today."""
+    """Look at the steps of the clock: a failure that may pass by itself is told when it has not."""
     day = f"{health.at:%Y-%m-%d}"
-    alerts = [
+    return [
         Alert(
             f"step:{failure.step}:{day}",
             f"the scheduled step '{failure.step}' fails",
@@ -150,6 +150,11 @@ def _choose_clock_alerts(health: Health) -> list[Alert]:
         for failure in health.failing
         if failure.times >= BROKEN_AFTER or not failure.is_passing
     ]
+
+
+def _choose_incoming_alerts(health: Health) -> Iterator[Alert]:
+    """Look at what came in today."""
+    day = f"{health.at:%Y-%m-%d}"
     for name, found, what, advice in (
         (
             "set-aside",
@@ -175,8 +180,7 @@ def _choose_clock_alerts(health: Health) -> list[Alert]:
                 Fact(f"Messages in {SHOWN_INCOMING.days} days", str(found.count)),
                 Fact("Last", found.why),
             )
-            alerts.append(Alert(f"{name}:{day}", what, facts, advice))
-    return alerts
+            yield Alert(f"{name}:{day}", what, facts, advice)
 
 
 def _choose_edition_alerts(health: Health) -> list[Alert]:

@@ -17,7 +17,7 @@ from newsletter.deliver.scorecard import Check
 from newsletter.files import FOLDER_MODE, write_private
 from newsletter.match.topics import parse_topics
 from newsletter.model.ledger import Delivery, DeliveryId, Kind, State
-from newsletter.model.mail import Fact, Identity
+from newsletter.model.mail import Fact, Identity, Notice
 from newsletter.model.readers import Cadence, EmailAddress, Slot, Subscriber
 from newsletter.model.topics import Topic
 from newsletter.ports import Clock
@@ -85,29 +85,7 @@ def preview_notice(
     clock: Clock,
 ) -> Mail:
     """Return a mail that is no digest as this reader would get it, with made-up facts where it needs some."""
-    language = reader.language or identity.language
-    lang = load_language(language)
-    link = write_mailto(identity.leave_address, kind)
-    match kind:
-        case Kind.CONFIRM:
-            notice = write_confirm(lang, identity, reader.address, link)
-        case Kind.CHANGED:
-            topics = [topic.name for topic in parse_topics(reader.topics_json, library)]
-            notice = write_changed(lang, identity, reader, topics)
-        case Kind.GOODBYE:
-            notice = write_goodbye(lang, identity, link)
-        case Kind.LEAVE_LINK:
-            notice = write_leave_link(lang, identity, link)
-        case Kind.LOGIN:
-            notice = write_login(lang, identity, link, 15, "203.0.113.0/24")
-        case _:
-            facts = (
-                Fact("Edition", f"{clock.now():%Y-%m-%d}"),
-                Fact("Last reply", "451 4.3.0 try again later"),
-            )
-            advice = ("The relay deferred them; they are retried until the next digest is due.",)
-            notice = write_alert(lang, identity, "3 of 120 mails were not accepted", facts, advice)
-    now = clock.now()
+    language, now = reader.language or identity.language, clock.now()
     queued = Delivery(
         id=DeliveryId(0),
         kind=kind,
@@ -116,9 +94,35 @@ def preview_notice(
         state=State.QUEUED,
         slot_at=now,
         expires_at=now,
-        content_json=dump_notice(notice, language),
+        content_json=dump_notice(_write_sample(kind, reader, identity, library, now), language),
     )
     return mails.build_notice(queued, reader)
+
+
+def _write_sample(
+    kind: Kind, reader: Subscriber, identity: Identity, library: Mapping[str, Topic], now: datetime
+) -> Notice:
+    lang = load_language(reader.language or identity.language)
+    link = write_mailto(identity.leave_address, kind)
+    match kind:
+        case Kind.CONFIRM:
+            return write_confirm(lang, identity, reader.address, link)
+        case Kind.CHANGED:
+            topics = [topic.name for topic in parse_topics(reader.topics_json, library)]
+            return write_changed(lang, identity, reader, topics)
+        case Kind.GOODBYE:
+            return write_goodbye(lang, identity, link)
+        case Kind.LEAVE_LINK:
+            return write_leave_link(lang, identity, link)
+        case Kind.LOGIN:
+            return write_login(lang, identity, link, 15, "203.0.113.0/24")
+        case _:
+            facts = (
+                Fact("Edition", f"{now:%Y-%m-%d}"),
+                Fact("Last reply", "451 4.3.0 try again later"),
+            )
+            advice = ("The relay deferred them; they are retried until the next digest is due.",)
+            return write_alert(lang, identity, "3 of 120 mails were not accepted", facts, advice)
 
 
 def choose_preview_bytes(mail: Mail, form: str) -> bytes:

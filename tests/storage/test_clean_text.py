@@ -31,7 +31,7 @@ from newsletter.model.ledger import Hold, HoldKind, RelayPause
 from newsletter.model.mail import Rejected
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.storage import Database, EvidenceStore, Ledger, SettingStore
-from newsletter.storage.engine import CleanText, insert_or_update
+from newsletter.storage.dialects import CleanText, insert_or_update
 from newsletter.storage.tables import confirmations, metadata, settings
 from newsletter.storage.word_index import find_words
 from tests.support.given import NOW, claim_one, given_instance, given_queued, given_reader, settle

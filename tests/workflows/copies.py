@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from newsletter.storage import Database
-from newsletter.storage.engine import insert_or_update
+from newsletter.storage.dialects import insert_or_update
 from newsletter.storage.tables import (
     attempts,
     bundles,

@@ -37,7 +37,8 @@ from newsletter.model.ledger import (
     State,
 )
 from newsletter.model.readers import Subscriber, SubscriberId
-from newsletter.storage.engine import Store, in_chunks, insert_or_ignore, writing
+from newsletter.storage.dialects import in_chunks, insert_or_ignore
+from newsletter.storage.engine import Store, writing
 from newsletter.storage.ledger.moves import can, move_rows, uncount
 from newsletter.storage.ledger.reads import fitting
 from newsletter.storage.tables import deliveries, subscribers

@@ -28,7 +28,8 @@ from newsletter.model.ledger import (
     build_counts,
 )
 from newsletter.model.readers import EmailAddress, SubscriberId
-from newsletter.storage.engine import Store, in_chunks, key_of, reading
+from newsletter.storage.dialects import in_chunks, key_of
+from newsletter.storage.engine import Store, reading
 from newsletter.storage.tables import attempts, bundles, cards, deliveries, delivery_entries, subscribers
 
 _FIRST = EntryId(0)

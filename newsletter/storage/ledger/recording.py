@@ -31,7 +31,8 @@ from newsletter.errors import FellBehindError
 from newsletter.model.ledger import Close, DeliveryId, InstanceId, Settle, Snapshot, State, Step
 from newsletter.model.mail import Rejected, Weight
 from newsletter.model.reports import DEFAULT_POLICY, StrikePolicy
-from newsletter.storage.engine import Database, Store, insert_or_ignore, insert_or_update, writing
+from newsletter.storage.dialects import insert_or_ignore, insert_or_update
+from newsletter.storage.engine import Database, Store, writing
 from newsletter.storage.epoch import FORGOTTEN, EpochGuard
 from newsletter.storage.ledger.moves import move_counted, move_rows
 from newsletter.storage.suppressions import weigh_failure
