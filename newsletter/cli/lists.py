@@ -16,7 +16,7 @@ from newsletter.errors import ConfigError, Problem
 from newsletter.files import read_regular
 from newsletter.match.doubts import find_doubts
 from newsletter.match.topics import parse_topic, parse_topics
-from newsletter.model.readers import Consent, SubscriberId
+from newsletter.model.readers import Consent, SubscriberId, SuppressedAddress
 from newsletter.model.topics import Topic
 from newsletter.settings.config import Config
 from newsletter.settings.readers_csv import (
@@ -178,12 +178,13 @@ async def erase(config: Config, address: str) -> int:
 
 
 async def export_suppressed(config: Config) -> int:
-    """Write the suppressed addresses, with the reason and since when."""
+    """Write the suppressed addresses, with the reason, since when, and the report that did it."""
     writer = csv.writer(sys.stdout)
-    writer.writerow(("address", "reason", "since"))
+    writer.writerow(SuppressedAddress._fields)
     async with open_newsletter(config) as newsletter:
-        for address, reason, since in await newsletter.subscribers.load_all_suppressed():
-            writer.writerow((address, reason, since.isoformat()))
+        for suppressed in await newsletter.subscribers.load_all_suppressed():
+            address, reason, since, *report = suppressed
+            writer.writerow((address, reason, since.isoformat(), *report))
     return DONE
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 SubscriberId = NewType("SubscriberId", int)
 
@@ -144,6 +144,19 @@ class Suppression:
 
     reason: str
     is_complaint: bool = False
+
+
+class SuppressedAddress(NamedTuple):
+    """An address that is suppressed now, and the report that did it: its kind, the edition of the mail that it was
+    about, its enhanced code and its words; empty where a relay's reply did it, which is the reason then."""
+
+    address: EmailAddress
+    reason: str
+    since: datetime
+    report: str = ""
+    edition: str = ""
+    status: str = ""
+    diagnostic: str = ""
 
 
 class Asked(StrEnum):

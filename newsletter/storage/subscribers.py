@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, func, select, update
 
 from newsletter.compose.subscription import status_of, wake
 from newsletter.model.ledger import QueuedNotice
@@ -19,6 +19,7 @@ from newsletter.model.readers import (
     Status,
     Subscriber,
     SubscriberId,
+    SuppressedAddress,
     Suppression,
 )
 from newsletter.storage.dialects import in_chunks
@@ -38,8 +39,8 @@ from newsletter.storage.subscriptions import (
     write_readers,
 )
 from newsletter.storage.suppressions import forget_strikes
+from newsletter.storage.tables import bounces, deliveries, suppressions
 from newsletter.storage.tables import subscribers as readers
-from newsletter.storage.tables import suppressions
 
 Write = Callable[[Subscriber, Subscriber], QueuedNotice | None]
 """A reader before and after a move → the mail that tells them, if any."""
@@ -211,14 +212,24 @@ class SubscriberStore(Store):
         return erase_person(connection, subscriber)
 
     @reading
-    def load_all_suppressed(self, connection: Connection) -> Sequence[tuple[EmailAddress, str, datetime]]:
-        """Return every suppressed address with the reason and since when, by address."""
+    def load_all_suppressed(self, connection: Connection) -> Sequence[SuppressedAddress]:
+        """Return every suppressed address with the report that did it, by address."""
+        # It was written down in the transaction that suppressed the address, at the same moment.
+        did_it = and_(bounces.c.address == suppressions.c.address, bounces.c.at == suppressions.c.since)
         rows = connection.execute(
-            select(suppressions.c.address, suppressions.c.reason, suppressions.c.since)
+            select(
+                suppressions.c.address,
+                suppressions.c.reason,
+                suppressions.c.since,
+                *(func.coalesce(column, "") for column in (bounces.c.kind, deliveries.c.key)),
+                *(func.coalesce(column, "") for column in (bounces.c.status, bounces.c.diagnostic)),
+            )
+            .outerjoin(bounces, did_it)
+            .outerjoin(deliveries, deliveries.c.id == bounces.c.delivery)
             .where(suppressions.c.lifted_at.is_(None))
-            .order_by(suppressions.c.address)
+            .order_by(suppressions.c.address, bounces.c.id)
         )
-        return [(EmailAddress(row.address), row.reason, row.since) for row in rows]
+        return list({row.address: SuppressedAddress(*row) for row in rows}.values())
 
     @reading
     def load_due(self, connection: Connection, now: datetime, limit: int) -> Sequence[Subscriber]:

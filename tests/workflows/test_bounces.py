@@ -82,6 +82,18 @@ async def test_an_unknown_address_is_suppressed_and_its_papers_wait(office: Offi
     assert list(suppressed) == ["ada@example.org"]
 
 
+async def test_who_is_suppressed_is_listed_with_the_report_that_did_it(office: Office) -> None:
+    await given_sent(office, "ada@example.org")
+    said = ("Action: failed", "Status: 5.1.1", "Diagnostic-Code: smtp; 550 5.1.1 no such user")
+    await come_back(office, await report_on(office, "ada@example.org", "Action: delayed"))
+    await come_back(office, await report_on(office, "ada@example.org", *said))
+
+    (listed,) = await office.newsletter.subscribers.load_all_suppressed()
+    assert (listed.address, listed.since) == ("ada@example.org", office.clock.now())
+    assert (listed.report, listed.edition, listed.status) == ("hard", "2026-06-16", "5.1.1")
+    assert "no such user" in listed.diagnostic
+
+
 async def test_the_same_report_counts_once(office: Office) -> None:
     await given_sent(office, "ada@example.org")
     report = await report_on(office, "ada@example.org", "Action: failed", "Status: 4.4.7")
