@@ -53,8 +53,8 @@ _SIGNATURE_CHARS = 26
 _TOKEN = re.compile(r"([a-z2-7]{1,13})([a-z2-7]{26})")
 _ANYWHERE = re.compile(r"(?<![a-z2-7])[a-z2-7]{27,39}(?![a-z2-7])")
 _LETTERS = re.compile(r"[a-z2-7]{27,80}")
-_MOST_RUNS = 50
-_MOST_DIGITS = 13
+_MOST_RUNS = 200
+_LONGEST_TOKEN = 39
 _DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -95,12 +95,11 @@ def check_token(token: str, purpose: Purpose, secret: Secret, bound: str = "") -
 
 
 def find_token(text: str, purpose: Purpose, secret: Secret) -> int | None:
-    """Return the number of the first true token of this purpose that stands in a text, whatever is around it."""
+    """Return the number of the first true token of this purpose that stands in a text; other letters may touch it on
+    one side."""
     for found in itertools.islice(_LETTERS.finditer(text.lower()), _MOST_RUNS):
-        letters = found[0]
-        for end in range(len(letters), _SIGNATURE_CHARS, -1):
-            for digits in range(1, _MOST_DIGITS + 1):
-                token = letters[max(end - _SIGNATURE_CHARS - digits, 0) : end]
+        for length in range(_SIGNATURE_CHARS + 1, _LONGEST_TOKEN + 1):
+            for token in {found[0][:length], found[0][-length:]}:
                 number = check_token(token, purpose, secret)
                 if number is not None:
                     return number

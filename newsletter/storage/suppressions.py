@@ -36,7 +36,7 @@ def weigh_failure(
     address: str,
     weight: Weight,
     why: str,
-    delivery: int,
+    delivery: int | None,
     policy: StrikePolicy,
     now: datetime,
 ) -> bool:

@@ -139,15 +139,9 @@ async def find_delivery(report: Report, evidence: EvidenceStore, secret: Secret)
     """Return the delivery that a mail is about, by whatever in it is signed by us, wherever it stands."""
     if report.kind is ReportKind.NONE:
         return None
-    for text in report.proofs:
-        delivery = find_return_path(text, secret)
-        if delivery is not None:
-            return delivery
-    delivery = await evidence.find_by_message_ids(report.message_ids)
+    text = "\n".join(report.proofs)
+    delivery = find_return_path(text, secret) or await evidence.find_by_message_ids(report.message_ids)
     if delivery is not None:
         return delivery
-    for text in report.proofs:
-        reader = find_token(text, Purpose.LEAVE, secret)
-        if reader is not None:
-            return await evidence.find_last_mail(SubscriberId(reader))
-    return None
+    reader = find_token(text, Purpose.LEAVE, secret)
+    return await evidence.find_last_mail(SubscriberId(reader)) if reader is not None else None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import quopri
 import time
 
 import pytest
@@ -150,6 +151,82 @@ def test_a_notice_that_follows_no_standard_is_read_by_its_words(text: str, kind:
 
     assert report.kind is kind
     assert [one.address for one in report.recipients] == ["ada@example.org"]
+
+
+def test_a_status_part_that_is_encoded_is_read() -> None:
+    status = (
+        "Reporting-MTA: dns; mx\n\nFinal-Recipient: rfc822; ada@example.org\nAction: failed\nStatus: 5.1.1\n"
+    )
+    status += "Diagnostic-Code: smtp; 550 5.1.1 User unknown\n"
+    for encoding, coded in (
+        ("base64", base64.encodebytes(status.encode())),
+        ("quoted-printable", quopri.encodestring(status.encode())),
+    ):
+        report = parse_report(
+            b'From: mailer-daemon@mx.example.org\nContent-Type: multipart/report; boundary="b"\n\n--b\n'
+            b"Content-Type: message/delivery-status\nContent-Transfer-Encoding: "
+            + encoding.encode()
+            + b"\n\n"
+            + coded
+            + b"\n--b--\n"
+        )
+        assert [(one.address, one.weight) for one in report.recipients] == [("ada@example.org", Weight.GONE)]
+
+
+def test_a_notice_in_html_alone_is_read_as_people_see_it() -> None:
+    report = parse_report(
+        make_mail(
+            "From: postmaster@mx.example.org",
+            "Subject: Undeliverable: Papers",
+            "Content-Type: text/html",
+            text="<p><b>Delivery has failed to these recipients:</b></p>ada@example.org<br>"
+            "The address you entered couldn&#39;t be found.",
+        )
+    )
+
+    assert [(one.address, one.weight) for one in report.recipients] == [("ada@example.org", Weight.GONE)]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "Content-Type: text/plain\n\nFeedback-Type: abuse\nVersion: 1\n",
+        "Content-Type: message/rfc822\n\nX-HmXmrOriginalRecipient: ada@example.org\nSubject: Papers\n\nPapers\n",
+    ],
+)
+def test_complaints_of_other_forms_are_read(part: str) -> None:
+    mail = (
+        "From: staff@hotmail.example\nSubject: complaint\n"
+        f'Content-Type: multipart/report; boundary="b"\n\n--b\n{part}\n--b--\n'
+    )
+
+    assert parse_report(mail.encode()).kind is ReportKind.COMPLAINT
+
+
+def test_a_read_receipt_is_no_failure() -> None:
+    mail = (
+        "From: ada@example.org\nSubject: Read: Papers\n"
+        'Content-Type: multipart/report; report-type=disposition-notification; boundary="b"\n\n--b\n'
+        "Content-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; ada@example.org\n"
+        "Disposition: manual-action/MDN-sent-manually; displayed\n\n--b--\n"
+    )
+
+    assert parse_report(mail.encode()).kind is ReportKind.DELIVERED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Delivery to ada@example.org is delayed; no action is required. The mailbox does not answer.",
+        "Die Zustellung an ada@example.org verzögert sich. Weitere Versuche folgen.",
+    ],
+)
+def test_a_delay_is_no_end(text: str) -> None:
+    report = parse_report(
+        make_mail("From: MAILER-DAEMON@mx.example.net", "Subject: Undeliverable: delay", text=text)
+    )
+
+    assert not any(one.is_final for one in report.recipients)
 
 
 def test_a_letter_from_a_person_is_none_of_it() -> None:
