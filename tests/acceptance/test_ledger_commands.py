@@ -86,7 +86,7 @@ async def test_explain_says_slot_topics_papers_and_each_attempt_with_its_reply(
     assert "Robots that fold laundry, part 2 (Matched “robot” in the title" in said
 
     said = await run(house, "explain", GONE)
-    assert "suppressed: 550 5.1.1 no such mailbox" in said
+    assert "suppressed: bounced: 550 5.1.1 no such mailbox" in said
     assert "no digest was due on 2026-06-15" in await run(house, "explain", ADA, "--date", "2026-06-15")
     await run(house, "explain", "nobody@example.org", code=2)
 

@@ -333,15 +333,15 @@ def source(given: str) -> str:
         (relay("prot: 25"), 3, "relay.prot", "unknown key 'prot'", "did you mean 'port'?"),
         (relay("Port: 25"), 3, "relay.Port", "unknown key 'Port'", "did you mean 'port'?"),
         (who("form: b@example.org"), 2, "newsletter.form", "unknown key 'form'", "did you mean 'from'?"),
-        (relay("port: 99999"), 3, "relay.port", "99999 is above 65535", "1 to 65535 is right"),
-        (relay("port: 0"), 3, "relay.port", "0 is below 1", "1 to 65535 is right"),
-        (relay("port: -1"), 3, "relay.port", "-1 is below 1", "1 to 65535 is right"),
-        (relay("port: smtp"), 3, "relay.port", "'smtp' is not a whole number", "1 to 65535 is right"),
-        (relay("port: 25.0"), 3, "relay.port", "'25.0' is not a whole number", "1 to 65535 is right"),
+        (relay("port: 99999"), 3, "relay.port", "99999 is above 65535", "use 1 to 65535"),
+        (relay("port: 0"), 3, "relay.port", "0 is below 1", "use 1 to 65535"),
+        (relay("port: -1"), 3, "relay.port", "-1 is below 1", "use 1 to 65535"),
+        (relay("port: smtp"), 3, "relay.port", "'smtp' is not a whole number", "use 1 to 65535"),
+        (relay("port: 25.0"), 3, "relay.port", "'25.0' is not a whole number", "use 1 to 65535"),
         (relay("port: [25]"), 3, "relay.port", "not a list", "a single value"),
         (relay("port: {a: b}"), 3, "relay.port", "not keys", "a single value"),
         (relay("port: "), 3, "relay.port", "is empty", "write a value or remove the key"),
-        (relay("connections: 65"), 3, "relay.connections", "65 is above 64", "1 to 64 is right"),
+        (relay("connections: 65"), 3, "relay.connections", "65 is above 64", "use 1 to 64"),
         (relay("security: ssl"), 3, "relay.security", "'ssl' is unknown", "known here: starttls, tls, none"),
         (relay("security: STARTTLS"), 3, "relay.security", "is unknown", "did you mean 'starttls'?"),
         (
@@ -733,7 +733,7 @@ def test_all_the_mistakes_are_reported_at_once_in_the_order_of_the_file(file: Pa
         (7, "topics[1].x"),
         (8, "schedule.catch_up"),
     ]
-    assert str(found[2]) == f"{file}:5:9: relay.port: 99999 is above 65535; 1 to 65535 is right"
+    assert str(found[2]) == f"{file}:5:9: relay.port: 99999 is above 65535; use 1 to 65535"
 
 
 def test_a_mistake_inside_of_a_topic_is_named_at_its_sign(file: Path) -> None:

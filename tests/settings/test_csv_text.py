@@ -88,7 +88,7 @@ HEAD = b"email,name\na@b.org,A\n"
         (HEAD + b'c@d.org,"' + b"x" * 140_000 + b'"\n', 3, "never closed"),
         (HEAD + "c@d.org,é\n".encode() + b"e@f.org,\xe9\n", 4, "non-UTF-8 characters among"),
         (HEAD + b"e@f.org,\xe9\n" + "c@d.org,é\n".encode(), 3, "non-UTF-8 characters among"),
-        (b"\xef\xbb\xbf" + HEAD + b"e@f.org,\xe9\n", 3, "not UTF-8"),
+        (b"\xef\xbb\xbf" + HEAD + b"e@f.org,\xe9\n", 3, "non-UTF-8"),
         (HEAD + b"e@f.org,\x81\x8d\n", 3, "neither UTF-8 nor Windows-1252"),
         (b"email,name\r\ra@b.org,A\rc@d.org,\x90\r", 4, "neither UTF-8 nor Windows-1252"),
         (HEAD.decode().encode("utf-16")[:-1], 2, "truncated UTF-16"),

@@ -324,7 +324,7 @@ def test_an_hour_that_is_not_clear_is_refused(cell: str) -> None:
         ("email,Sprache,language", "ada@example.org,,fr", "language: 'fr' is unknown"),
         ("email,Layout", "ada@example.org,cardz", "Layout: 'cardz' is unknown; did you mean 'cards'?"),
         ("email,Time Zone", "ada@example.org,Berlin", "did you mean 'Europe/Berlin'?"),
-        ("email,days", "ada@example.org,someday", "days: 'someday' is no day"),
+        ("email,days", "ada@example.org,someday", "days: 'someday' is not a day"),
         ("email,everything else", "ada@example.org,99", "is neither 'off' nor a number from 0 to 50"),
         ("email,name", '"ada@example.org","Ada\nHolm"', "must be one line"),
         ("email,name", "ada@example.org,Ada,extra", "more cells than the header row"),

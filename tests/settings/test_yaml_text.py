@@ -109,7 +109,7 @@ def test_what_is_missing_is_placed_at_the_nearest_thing_around_it() -> None:
     ("text", "line", "column", "wrong", "right"),
     [
         ("a: 1\nb:\n\t- x\n", 3, 1, "cannot start any token", "spaces, not tabs"),
-        ("a: @b\n", 1, 4, "cannot start any token", "quotes"),
+        ("a: @b\n", 1, 4, "cannot start any token", "quote a text"),
         ("a: b: c\n", 1, 5, "mapping values are not allowed", "quote a text that contains ': '"),
         ("a: 1\n b: 2\n", 2, 3, "mapping values are not allowed", "in one column"),
         ("a: [1, 2\nb: 3\n", 2, 2, "did not find expected", "bracket"),
@@ -126,7 +126,7 @@ def test_what_is_missing_is_placed_at_the_nearest_thing_around_it() -> None:
         ("!x {a: b}\n", 1, 1, "tags ('!name')", "remove the tag"),
         ("? [a]\n: b\n", 1, 3, "a key must be a text", "'key: value'"),
         ("'': b\n", 1, 1, "a key must be a text", "'key: value'"),
-        ("a: " + "[" * 10_000, 1, 34, "nested deeper than 30", "30 levels"),
+        ("a: " + "[" * 10_000, 1, 34, "nested more than 30", "30 levels"),
         ("a: 1\nb: x\x07y\n", 2, 5, "control character", "remove it"),
     ],
 )

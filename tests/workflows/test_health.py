@@ -133,7 +133,7 @@ async def test_the_operator_is_told_once_by_mail(office: Office) -> None:
     assert report.stopped == "something is wrong"
     (message,) = office.sink.messages
     assert message.rcpt_to == "operator@example.org"
-    assert b"Subject: Test Papers needs you: 1 mails are late" in message.content
+    assert b"Subject: Test Papers needs attention: 1 mails are overdue" in message.content
 
 
 def _with_alerts(newsletter: Newsletter) -> Newsletter:
