@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 from newsletter.collect.characters import Read, read_characters
 from newsletter.collect.dates import parse_date
-from newsletter.collect.fields import read_text
+from newsletter.collect.fields import read_line, read_text
 from newsletter.collect.identity import choose_keys
 from newsletter.collect.plain import (
     MAX_ITEMS,
@@ -27,6 +27,7 @@ from newsletter.collect.plain import (
     parse_markup,
     parse_title,
 )
+from newsletter.collect.releases import name_release
 from newsletter.errors import FeedError
 from newsletter.model.entries import Entry, EntryKey, Sighting
 from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
@@ -83,7 +84,10 @@ def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
     for place, item in enumerate(feed.items[:MAX_ITEMS]):
         entry, guid = parse_item(item, source, page)
         if entry.title:
-            entries.append((_inherit_authors(entry, item, feed), guid))
+            title = name_release(
+                entry.title, entry.url, read_line(feed.about, "title", MAX_TITLE_CHARS), source.name
+            )
+            entries.append((replace(_inherit_authors(entry, item, feed), title=title), guid))
         else:
             notes.append(f"item {place + 1} refused: it has no title, text or link")
     refused = len(notes)
@@ -180,13 +184,14 @@ def parse_item(item: _Item, source: Source, listing_url: str) -> tuple[Entry, st
     """Return one item of what feedparser read: the entry (its title empty if there is none to be had) and its guid."""
     summary = _ARXIV_BEFORE_SUMMARY.sub("", _read_summary(item), count=1)
     title = _ARXIV_AFTER_TITLE.sub("", _read_title(item))
-    link = _text_url(item, "feedburner_origlink") or _text_url(item, "link")
+    link = _text_url(item, "link")
     url = link or next(_sound_urls(item), "")
     title = title or clean_line(summary, _TITLE_FROM_SUMMARY_CHARS) or url
     given = clean_line(read_text(item, "id"), 2_000)
     guid = given or url or hashlib.sha256(f"{title}\n{summary}".encode()).hexdigest()
-    # Where a sound file lies may change from day to day.
-    keys = choose_keys(url=link if given else url, guid=guid, source=source.name, doi=_read_doi(item))
+    # What FeedBurner wraps has its own address; where a sound file lies may change from day to day.
+    named = _text_url(item, "feedburner_origlink") or (link if given else url)
+    keys = choose_keys(url=named, guid=guid, source=source.name, doi=_read_doi(item))
     entry = Entry(
         key=keys[0],
         aliases=keys[1:],

@@ -26,6 +26,7 @@ from newsletter.collect.plain import (
     clean_url,
     parse_markup,
 )
+from newsletter.collect.releases import name_release
 from newsletter.errors import FeedError
 from newsletter.model.entries import Entry, Sighting
 from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
@@ -90,6 +91,7 @@ def _parse_item(item: _Item, feed: _Item, source: Source, base: str, page: str) 
     # A title is plain text: angle brackets are letters. Some programs escape it all the same.
     title = clean_line(html.unescape(read_text(item, "title")), MAX_TITLE_CHARS)
     title = title or clean_line(summary, _TITLE_FROM_SUMMARY_CHARS) or url
+    title = name_release(title, url, read_line(feed, "title", MAX_TITLE_CHARS), source.name)
     guid = clean_line(_id(item), 2_000) or url or hashlib.sha256(f"{title}\n{summary}".encode()).hexdigest()
     keys = choose_keys(url=url or clean_url(guid), guid=guid, source=source.name)
     # Who makes a feed of papers did not write them.

@@ -110,6 +110,7 @@ def _build_section(topic: Topic, items: tuple[Item, ...], overflow: Sequence[Ent
 
 
 # The other two orders are what the reader asked for to the letter.
+_PAPERS = ("arxiv:", "doi:")
 _DIVERSE = frozenset({Rank.TRENDING, Rank.MATCH})
 
 
@@ -177,6 +178,7 @@ def build_card(entry: Entry) -> Card:
         discussion_url=entry.discussion_url,
         code_url=entry.code_url,
         project_url=entry.project_url,
+        source="" if entry.key.startswith(_PAPERS) else next(iter(entry.sources), ""),
     )
 
 

@@ -59,7 +59,10 @@ def parse_notice(content_json: str) -> tuple[Notice, str]:
 @lru_cache(maxsize=4096)
 def _dump_card(card: Card) -> tuple[str, str]:
     """Return the hash and the JSON of a card. Remembered: the cards of an edition are shared by its readers."""
-    text = to_json(asdict(card))
+    fields = asdict(card)
+    if not card.source:
+        del fields["source"]  # the cards of papers keep the bytes, and the hash, that they had without it
+    text = to_json(fields)
     return hashlib.sha256(text.encode()).hexdigest(), text
 
 

@@ -23,7 +23,8 @@ class Window:
 class Card:
     """What a mail shows of one entry, frozen at the moment of composing, so that a retry shows the same.
 
-    is_model_summary: the summary was written by a model, because there is no other.
+    is_model_summary: the summary was written by a model, because there is no other. source: what brought an entry that
+    is no paper, "" for papers: those are known by their authors.
     """
 
     key: EntryKey
@@ -43,6 +44,7 @@ class Card:
     code_url: str = ""
     project_url: str = ""
     is_model_summary: bool = False
+    source: str = ""
 
     def __hash__(self) -> int:
         return hash(self.key)  # as for Entry

@@ -70,10 +70,11 @@ def write_edition(lang: Language, first: date, last: date) -> str:
 
 
 def write_byline(lang: Language, card: Card) -> str:
-    """Return who wrote a paper, where, and when it was published, as far as that is known."""
+    """Return where an entry stood, who wrote it, for whom, and when it was published, as far as that is known."""
     published = lang.long_date(card.published_on) if card.published_on else ""
-    organization = clean(card.organization, 80)
-    parts = (write_authors(lang, card), organization and _isolate(lang, organization), published)
+    names = (clean(card.source, 80), clean(card.organization, 80))
+    source, organization = (name and _isolate(lang, name) for name in names)
+    parts = (source, write_authors(lang, card), organization, published)
     return " · ".join(part for part in parts if part)
 
 

@@ -10,7 +10,7 @@ from newsletter.compose.diversity import Comparison
 from newsletter.compose.snapshot import dump_digest, parse_digest
 from newsletter.compose.window import choose_window
 from newsletter.model.digest import Digest, Shown, Window
-from newsletter.model.entries import Entry, EntryId
+from newsletter.model.entries import Entry, EntryId, EntryKey
 from newsletter.model.readers import Slot
 from newsletter.model.topics import Candidate, Likeness, Match, Standing, Topic, TopicMatches
 from tests.support.builders import DAY, at, make_entry, make_match, make_subscriber, make_topic
@@ -65,6 +65,21 @@ def test_summary_that_a_model_wrote_is_marked_and_only_stands_in() -> None:
     card = build_card(replace(written, summary=""))
     assert (card.summary, card.is_model_summary) == ("Robots rest.", True)
     assert build_card(replace(written, summary="", ai_summary="")).summary == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "source"),
+    [
+        ("url:https://blog.example.org/1", "A blog"),
+        ("guid:A blog:1", "A blog"),
+        ("arxiv:2606.1", ""),
+        ("doi:10.1/1", ""),
+    ],
+)
+def test_what_is_no_paper_is_shown_with_its_source(key: str, source: str) -> None:
+    entry = replace(make_entry(), key=EntryKey(key), sources=("A blog", "Others"))
+
+    assert build_card(entry).source == source
 
 
 def test_withdrawn_entry_enters_no_digest() -> None:

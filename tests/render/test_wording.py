@@ -68,6 +68,12 @@ def test_byline_says_who_where_and_when(organization: str, published_on: date | 
     assert write_byline(EN, card) == text
 
 
+def test_byline_of_what_is_no_paper_begins_with_its_source() -> None:
+    card = make_card(source="A blog", authors=("Ada Example",))
+
+    assert write_byline(EN, card) == "A blog · Ada Example"
+
+
 @pytest.mark.parametrize(
     ("upvotes", "comments", "stars", "facts"),
     [
