@@ -60,8 +60,7 @@ unsubscribe|un-?subscribe me|unsubscription|opt(?:ing)?[ -]?out
 |購読(?:を)?(?:解除|停止|中止)|登録解除|メール不要|停止希望|구독 ?(?:취소|해지)|수신 ?거부|hủy đăng ký
 """
 _BARE_WISH = r"""
-stop|leave|remove|quit|cancel|signoff|end|abo kündigen|baja|stopp|stoppen|arrêt|arrêter|parar|fine|стоп|退
-|停止
+stop|leave|remove|quit|cancel|signoff|abo kündigen|baja|stopp|stoppen|arrêt|arrêter|parar|стоп|退|停止
 """
 _FILLER = r"""
 please|pls|kindly|hi|hello|dear|team|thanks|thank you|thx|me|us|my|your|the|this|that|from|of|to|list
@@ -85,7 +84,7 @@ _LATE_WORDS = _compile(any_of(_LATE))
 _WISH_WORDS = _compile(any_of(_WISH))
 _POLITE = rf"(?:{any_of(_FILLER)})[\s,.!:]*"
 _ONLY_A_WISH = _compile(
-    rf"^(?:{_POLITE})*(?:{any_of(_WISH, _BARE_WISH)})[^\s,.!:]*[\s,.!:]*"
+    rf"^(?:{_POLITE})*(?:(?:{any_of(_WISH)})[^\s,.!:]*|{any_of(_BARE_WISH)})[\s,.!:]*"
     rf"(?:{_POLITE}|(?:{any_of(_WISH)})[\s,.!:]*)*$"
 )
 _LONGEST_WISH = 300
