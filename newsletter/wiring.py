@@ -12,12 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from newsletter import __version__
-from newsletter.deliver.dkim import DkimKey, load_dkim_key
-from newsletter.deliver.inbox import ImapInbox, MaildirInbox
-from newsletter.deliver.maildir import MaildirMailer
-from newsletter.deliver.relays import Relay, RelayPool
 from newsletter.deliver.return_path import build_return_path
-from newsletter.deliver.smtp import SmtpMailer
 from newsletter.errors import ConfigError, MailerError, Problem
 from newsletter.files import read_regular, tighten
 from newsletter.match.topics import parse_topic
@@ -68,6 +63,7 @@ from newsletter.workflows.upkeep import Upkeep
 # What only some commands need and is dear to import, the HTTP client above all, is imported where it is used.
 if TYPE_CHECKING:
     from newsletter.collect.fetch import HttpFetcher
+    from newsletter.deliver.dkim import DkimKey
     from newsletter.workflows.handle_bounces import IncomingReport
 
 _NO_WAY_OUT = "no way to send: set 'relay' (an SMTP server) or 'maildir' (a folder) in the configuration"
@@ -400,6 +396,8 @@ def load_dkim(config: Config, identity: Identity) -> DkimKey | None:
     """Read the key that signs our mail, None where the relay signs. Raises ConfigError for what is no such key."""
     if config.dkim is None:
         return None
+    from newsletter.deliver.dkim import load_dkim_key
+
     domain = config.dkim.domain or identity.domain
     if domain != identity.domain and not identity.domain.endswith(f".{domain}"):
         message = f"{domain} is not aligned with {identity.domain}: receivers want the sender's domain or its parent"
@@ -430,9 +428,14 @@ def build_library(config: Config) -> dict[str, Topic]:
 def build_mailer(config: Config, store: SettingStore, clock: Clock) -> Mailer | None:
     """Return the mailer that the configuration names, None where it names none. Connects to nothing."""
     if config.maildir is not None:
+        from newsletter.deliver.maildir import MaildirMailer
+
         return MaildirMailer(config.maildir)
     if not config.relays:
         return None
+    from newsletter.deliver.relays import Relay, RelayPool
+    from newsletter.deliver.smtp import SmtpMailer
+
     relays = [
         Relay(str(relay), SmtpMailer(relay), relay.per_second, relay.per_day) for relay in config.relays
     ]
@@ -441,6 +444,8 @@ def build_mailer(config: Config, store: SettingStore, clock: Clock) -> Mailer | 
 
 def build_inbox(settings: BounceSettings) -> Inbox:
     """Return where bounces and complaints arrive. Connects to nothing yet."""
+    from newsletter.deliver.inbox import ImapInbox, MaildirInbox
+
     if settings.imap is None:
         assert settings.maildir is not None  # one of the two is given
         return MaildirInbox(settings.maildir)

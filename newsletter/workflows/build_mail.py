@@ -9,9 +9,9 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import TYPE_CHECKING
 
 from newsletter.compose.snapshot import dump_digest, parse_digest, parse_notice
-from newsletter.deliver.dkim import DkimKey, sign_message
 from newsletter.deliver.encoding import measure_part
 from newsletter.deliver.message import (
     Letter,
@@ -35,6 +35,9 @@ from newsletter.render import (
 )
 from newsletter.signing import Secret
 from newsletter.web_links import WebLinks
+
+if TYPE_CHECKING:
+    from newsletter.deliver.dkim import DkimKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,11 @@ class MailBuilder:
         return build_message(rendered, letter, self._identity, self._secret, links=links, language=language)
 
     def _sign(self, message: bytes) -> bytes:
-        return sign_message(message, self._dkim) if self._dkim else message
+        if self._dkim is None:
+            return message
+        from newsletter.deliver.dkim import sign_message  # here: it is dear to import, and most relays sign
+
+        return sign_message(message, self._dkim)
 
     def _freeze(
         self, templates: CompiledBundle, letter: Letter, message: bytes, content: _Content
