@@ -130,6 +130,8 @@ _UNKNOWN = r"""
 |n'est (?:pas|plus) connue?|nicht (?:mehr )?(?:existent|aktuell)|není známa?|не знайдено|не значится
 |non risulta|no figura|não consta|no reconocid|non riconosciut|não reconhecid|non reconnu|nicht erkannt
 |niet (?:herkend|gevonden)|tanınmıyor|δεν είναι έγκυρ|tidak (?:ditemukan|dikenal|ada)|tak wujud
+|(?:was|is|been|were) (?:removed|erased|retired|dropped|purged)|entfernt|supprimée?|eliminad|removid
+|rimoss|verwijderd|borttag|usunięt|удален
 """
 _REFUSED = r"""
 \brejected|\breject\b|\brefused|\bdenied
@@ -209,6 +211,17 @@ _SENDING = r"""
 |günlük (?:gönderim )?(?:limit|sınır)|发送(?:量|配额|限额|频率|数量|上限)|發送(?:量|配額|上限)
 |发信(?:量|数量|配额)|每日发送|日发送|送信(?:数|量|上限|制限|件数|クォータ)|발송 ?(?:한도|제한|량)
 |일일 ?(?:발송|전송)|전송 ?한도|(?:number|amount) of (?:allowed |your )?(?:outgoing|sent)
+|(?:daily|hourly|monthly|weekly|sending) (?:\w+ )?(?:allowance|limit|quota|volume|cap|maximum)
+|(?:versand|sende)\w*(?:limit|kontingent|quota|menge)
+|(?:anzahl|zahl) (?:an |von |der )?(?:gesendete\w* )?(?:nachrichten|mails|e-mails)
+|(?:nachrichten|mails) (?:pro|je) (?:tag|stunde)
+|nombre (?:maximal |maximum )?(?:de |d')(?:messages|courriels|envois)
+|(?:messages|courriels) par (?:jour|heure)
+|número (?:máximo )?de (?:mensajes|correos|mensagens|envíos|envios)
+|(?:mensajes|correos|mensagens) por (?:día|dia|hora)|numero (?:massimo )?di (?:messaggi|invii)
+|messaggi al (?:giorno|l'ora)|aantal (?:berichten|e-mails|mails)|berichten per (?:dag|uur)
+|antal(?:et)? (?:meddelanden|meddelelser|mails)|liczb\w+ wiadomości
+|количеств\w+ (?:писем|сообщений|отправ)|(?:писем|сообщений) в (?:день|час|сутки)|(?:ileti|e-posta) sayısı
 """
 _SPAM = r"""
 \bspam|dt:spm|\bjunk|unsolicited|bulk ?mail|\bvirus|malware|infected|phish|suspicious|\bcontent|attachment
@@ -236,6 +249,7 @@ too (?:large|big)|(?:message|mail|maximum|max|attachment) ?(?:file )?(?:size|len
 |liian (?:suuri|iso)|koko\b|zbyt (?:duż|dług)|rozmiar|příliš velk|velikost|túl nagy|méret|prea mare
 |dimensiun|слишком (?:больш|велик)|размер|розмір|çok büyük|boyut|πολύ μεγάλ|μέγεθος|حجم|גדול מדי|גודל|过大
 |過大|太大|大小|尺寸|过长|大きすぎ|サイズ|크기|너무 ?(?:큽|커|큰)|quá lớn|kích thước
+|exceeds? (?:the )?(?:allowed|permitted|maximum|max) (?:length|size)|too lengthy|length exceed
 """
 _MESSAGES = r"""
 \bmessage|\bmail\b|e-?mail|\bletter|nachricht|\bcourriel|courrier|mensaje|correo|mensagem|messaggio
@@ -278,7 +292,8 @@ recipient preferences
 |alıcı (?:tarafından|engelle|reddet|istemiyor)|收件人(?:已)?(?:拒收|拒绝|屏蔽|设置|设定|将)|被收件人
 |(?:被|遭)?(?:对方|用户|收件人)(?:拒收|拒绝接收|屏蔽|拉黑|加入黑名单)|收件人.{0,8}黑名单|受信拒否
 |受信者(?:が|によ|に).{0,10}(?:拒否|ブロック|希望)|受信者の(?:設定|ブロック)|수신 ?거부
-|수신자(?:가|에 ?의해).{0,10}(?:거부|차단)
+|수신자(?:가|에 ?의해).{0,10}(?:거부|차단)|contacts only|only (?:its|their|his|her|known) contacts
+|from (?:its|their|his|her) contacts|set to (?:accept|receive) mail
 """
 _AUTHENTICATION = r"""
 \bspf\b|\bdkim\b|\bdmarc\b|\barc\b (?:seal|chain|fail)|sender ?id\b|unauthenticated|not authenticated by
@@ -329,6 +344,10 @@ relay(?:ing)? (?:access )?(?:is )?(?:denied|not|prohibited|disabled|refused)
 |account (?:that )?you (?:send|are sending|use to send)|logging in|log in (?:to|before)
 |(?:sender|sending) account|do not own|is not yours|authenticat(?:ion|ed|ing) (?:user|account)
 |(?:smtp )?login (?:name )?(?:unknown|not found|failed|invalid|incorrect)|unknown (?:smtp )?login
+|not entitled|no (?:permission|rights?) to (?:send|submit|relay)
+|(?:not|n't) have (?:the )?(?:permission|right)s?|permission to (?:send|submit)|keine berechtigung
+|pas le droit|no tiene permiso|não tem permissão|non ha (?:i |il )?permess|geen toestemming|brak uprawnień
+|нет прав|没有权限|無權|権限がありません|권한이 ?없
 """
 _FAST = r"""
 too many (?:connections|messages|e-?mails|mails|recipients|concurrent|sessions|invalid|errors|attempts)
@@ -416,7 +435,9 @@ no (?:mailbox|account|user|recipient|one|person|mail ?box)(?: here)? (?:by|with|
 |такого (?:пользовател|адрес|ящик|получател)|такой (?:пользовател|ящик|адрес)
 |böyle bir (?:kullanıcı|adres|hesap)|查无此(?:人|用户|收件人|地址)|没有(?:该|这个|此)(?:用户|收件人)
 |無此(?:用戶|使用者|收件人)|該当(?:する)?(?:ユーザ|アドレス|アカウント|メール)|お探しの
-|해당 ?(?:사용자|수신자|계정|주소)
+|해당 ?(?:사용자|수신자|계정|주소)|nessun[ao]? (?:utente|casella|account|indirizzo|destinatario)
+|ningún (?:usuario|buzón|destinatario)|nenhuma? (?:usuário|conta|caixa)|aucune? (?:boîte|adresse)
+|kein\w* (?:mailbox|adresse)|geen (?:mailbox|account|ontvanger)
 """
 _NO_MAIL_HERE = r"""
 null ?mx|nullmx|does not accept (?:any )?mail|doesn't receive e-?mail according
@@ -456,7 +477,8 @@ message size|size of (?:the|this|your) (?:message|mail|e-?mail)|size limit|too (
 """
 _USED_UP = r"""
 reached|used up|erreicht|atteint|alcanzad|atingid|raggiunt|bereikt|nådd|osiągnięt|исчерпан|достигнут|doldu
-|达到|达上限|用完|用尽|上限|達しま
+|达到|达上限|用完|用尽|上限|達しま|exhausted|depleted|\bused\b|spent|aufgebraucht|erschöpft|ausgeschöpft
+|überschritten|épuisé|agotad|esgotad|esaurit|opgebruikt|uitgeput|wyczerpan|tükendi|소진
 """
 
 
