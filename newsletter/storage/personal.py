@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
@@ -197,5 +197,5 @@ def _write_row(row: Row[Any]) -> dict[str, Any]:
             continue
         if name in _JSON_COLUMNS and value:
             value = json.loads(value)
-        written[name] = value.isoformat() if isinstance(value, datetime) else value
+        written[name] = value.isoformat() if isinstance(value, date) else value
     return written

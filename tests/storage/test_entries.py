@@ -12,7 +12,7 @@ from newsletter.errors import StoreError
 from newsletter.model.digest import Shown, Window
 from newsletter.model.entries import Entry, EntryChange, EntryId, EntryKey
 from newsletter.model.sources import FetchRecord, FetchState, Validators
-from newsletter.storage import Database, EntryStore, Ledger, RunStore, RunTransaction, engine
+from newsletter.storage import Database, EntryStore, Ledger, RunStore, RunTransaction, dialects
 from newsletter.storage.tables import entry_keys, observations, sightings
 from tests.support.builders import make_entry
 from tests.support.given import (
@@ -281,7 +281,7 @@ async def test_key_of_an_entry_that_is_not_absorbed_cannot_be_taken(database: Da
 async def test_more_entries_than_fit_into_one_statement_are_saved_and_found(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_CHUNK", 7)
+    monkeypatch.setattr(dialects, "_CHUNK", 7)
     many = [make_change(number) for number in range(20)]
     await save_run(database, *many)
 

@@ -25,7 +25,7 @@ from newsletter.storage import (
     PersonalStore,
     SettingStore,
     SubscriberStore,
-    engine,
+    dialects,
 )
 from newsletter.storage.suppressions import suppress
 from newsletter.storage.tables import consents
@@ -153,7 +153,7 @@ async def test_suppression_holds_until_it_is_lifted_and_can_come_again(database:
     await be_rejected(0)
     addresses = [reader.address, EmailAddress("other@example.org")]
     assert await subscribers.load_suppressed(addresses) == {
-        reader.address: Suppression("550 5.1.1 no such user")
+        reader.address: Suppression("bounced: 550 5.1.1 no such user")
     }
 
     assert await subscribers.lift_suppression(reader.address, "asked for it", NOW)
@@ -167,7 +167,7 @@ async def test_suppression_holds_until_it_is_lifted_and_can_come_again(database:
 async def test_more_readers_than_fit_into_one_statement_are_saved(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_CHUNK", 7)
+    monkeypatch.setattr(dialects, "_CHUNK", 7)
     store = SubscriberStore(database)
     await store.save([make_subscriber(f"{n:05}@example.org") for n in range(20)], NOW, "imported")
     everybody = await store.load_all()

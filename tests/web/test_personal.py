@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from newsletter.model.ledger import NOTICES, Kind, State
 from newsletter.model.readers import Asked, Consent, EmailAddress, Subscriber
 from newsletter.render.language import load_language
-from newsletter.storage.tables import bounces, metadata, suppressions
+from newsletter.storage.tables import bounces, metadata, strikes, suppressions
 from newsletter.web.pages.sent import write_state
 from newsletter.web.site import Site
 from newsletter.wiring import FixedClock
@@ -24,7 +24,7 @@ from tests.web.readers import given_other, leave_path, load, load_notices, own_p
 from tests.web.snapshot import find_text, take_snapshot
 
 PERSONAL = {"subscribers", "consents", "confirmations", "deliveries", "attempts", "delivery_entries", "bounces",
-            "suppressions", "sessions"}  # fmt: skip
+            "suppressions", "sessions", "strikes"}  # fmt: skip
 """The tables that may name a person, but for those that all readers share (cards, entries, bundles)."""
 
 
@@ -74,6 +74,13 @@ async def given_history(site: Site, client: httpx2.AsyncClient) -> Subscriber:
             action="counted",
         ),
     )
+    struck = {
+        "address": reader.address,
+        "domain": "example.org",
+        "day": NOW.date(),
+        "why": "ada.secret says no",
+    }
+    await execute(newsletter.database, insert(strikes).values(delivery=digest.id, **struck))
     return await load(site)
 
 
@@ -173,6 +180,7 @@ async def test_export_holds_every_row_about_the_reader(site: Site, client: httpx
         "bounces": len(exported["reports"]),
         "suppressions": len(exported["suppressions"]),
         "sessions": len(exported["sessions"]),
+        "strikes": len(exported["strikes"]),
     }
     assert counted == {name: len(rows) for name, rows in (await take_snapshot(site.newsletter.database)).items()
                        if name in PERSONAL}  # fmt: skip
