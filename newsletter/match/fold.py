@@ -1,6 +1,7 @@
 """Text becomes tokens whose spelling is folded; each token knows its place in the original text.
 
-The steps, in order: LaTeX to text, NFKC, accents off, dashes to "-", tokens, casefold. Characters may
+The steps, in order: LaTeX to text, NFKC, accents off, dashes to "-", Greek symbols to their names, dots out of
+abbreviations, tokens, casefold. Characters may
 grow, shrink and vanish on the way (``ﬁ``, ``e`` + accent, ``\\'{e}``, soft hyphens); a map from each folded
 character back to where it came from is carried through, so that offsets are always those of the original.
 
@@ -42,23 +43,48 @@ class Token(NamedTuple):
 
 # --- characters ---------------------------------------------------------------------------
 
-_WORD = rf"[^\W_{CJK}]"
-
-# One CJK character; or a run of letters and digits. A dot between digits belongs to the run ("GPT-3.5" is not
-# "GPT-3"), so does an apostrophe between letters, and "++" or "#" after a letter ("C++" is not "C").
-_TOKEN = re.compile(
-    rf"[{CJK}]|{_WORD}+(?:(?<=\d)\.(?=\d){_WORD}+|['’]{_WORD}+)*(?:(?<=[^\W\d_])(?:\+\+|\#))?",
+# Thai, Lao, Burmese and Khmer: letters of scripts that have no blanks between words either.
+_UNSPACED = (
+    "\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46"  # Thai
+    "\u0e81-\u0eb0\u0eb2\u0eb3\u0ebd-\u0ec6"  # Lao
+    "\u1000-\u102a\u103f\u1780-\u17b3"  # Burmese, Khmer
 )
+# Signs that make another letter of the one before them: vowels, tones, doublings of the scripts from India to Vietnam.
+_SIGNS = "".join(
+    chr(code) for code in range(0x900, 0x1900) if unicodedata.category(chr(code)) in ("Mn", "Mc")
+)
+STARRED = r"(?<![\w*])[A-Z]\*(?![\w*])"
+"""The name of an algorithm, for a regular expression."""
+
+
+def _token_pattern(word: str) -> str:
+    """Return the pattern of a run of letters and digits. A dot between digits belongs to it ("GPT-3.5" is not "GPT-3"),
+    so does an apostrophe between letters, "++" or "#" after a letter ("C++" is not "C"), and a star after a capital
+    that stands alone ("A* search")."""
+    return (
+        rf"{word}(?:(?<=\d)\.(?=\d){word}|['’]{word})*"
+        r"(?:(?<=[^\W\d_])(?:\+\+|\#)|(?<=[A-Z])(?<![\w*][A-Z])\*(?![\w*]))?"
+    )
+
+
+# One character of a script without blanks; or a run of letters and digits. Most texts are quicker to read.
+_LETTER = rf"[^\W_{CJK}{_UNSPACED}]"
+_TOKEN = re.compile(
+    rf"[{CJK}]|[{_UNSPACED}][{_SIGNS}]*|" + _token_pattern(rf"{_LETTER}+(?:[{_SIGNS}]+{_LETTER}*)*")
+)
+_ASCII_TOKEN = re.compile(_token_pattern("[A-Za-z0-9]+"))
 
 # Plain text comes as one piece; conjoining jamo are one syllable together; any other character takes the marks
 # that follow it along.
 _CLUSTER = re.compile(
     "[\x00-\x7f]+(?![\u0300-\u036f\u3099\u309a\uff9e\uff9f])"
-    "|[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?|.[\u0300-\u036f\u3099\u309a\uff9e\uff9f]*",
+    rf"|[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?|.[\u0300-\u036f\u3099\u309a\uff9e\uff9f{_SIGNS}]*",
     re.DOTALL,
 )
 
 _DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212")
+_MARKS_OF_LETTERS = frozenset(f"{_SIGNS}\u3099\u309a")
+_APOSTROPHES = frozenset("\u02bc\u00b4\u2018")  # as well as the two that are usual
 
 # Letters with a stroke and ligatures that Unicode does not take apart.
 _STROKES = {
@@ -72,13 +98,22 @@ def _fold_cluster(cluster: str) -> str:
     """Return a character with its marks as plain characters: none, one or several."""
     if cluster in _DASHES:
         return "-"
+    if cluster in _APOSTROPHES:
+        return "'"
     if unicodedata.category(cluster[0]) == "Cf":  # soft hyphen, zero-width space, direction marks
         return ""
     decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", cluster))
-    # Only the accents of Latin, Greek and Cyrillic go: the voicing mark of kana makes another letter.
-    bare = unicodedata.normalize("NFC", "".join(c for c in decomposed if not "\u0300" <= c <= "\u036f"))
-    kept = (c for c in bare if not unicodedata.category(c).startswith("M"))
-    return "".join("-" if c in _DASHES else _STROKES.get(c, c) for c in kept)
+    bare = "".join(c for place, c in enumerate(decomposed) if not _is_accent(c, decomposed[:place][-1:]))
+    return "".join("-" if c in _DASHES else _STROKES.get(c, c) for c in unicodedata.normalize("NFC", bare))
+
+
+def _is_accent(mark: str, letter: str) -> bool:
+    """Say whether a character only colours the letter before it: an accent, a Hebrew or Arabic vowel point. Not the
+    breve of й and the dots of ї, nor what makes another letter in India and Japan."""
+    if "\u0300" <= mark <= "\u036f":
+        is_letter_of_its_own = mark == "\u0306" or (mark == "\u0308" and letter not in "еЕ")
+        return not ("\u0400" <= letter <= "\u04ff" and is_letter_of_its_own)
+    return unicodedata.category(mark).startswith("M") and mark not in _MARKS_OF_LETTERS
 
 
 # --- LaTeX --------------------------------------------------------------------------------
@@ -99,7 +134,7 @@ _LATEX = re.compile(
 )
 
 _LATEX_LETTERS = {
-    "ss": "ß", "o": "o", "O": "O", "l": "l", "L": "L", "i": "i", "j": "j",
+    "ell": "l", "ast": "*", "star": "*", "ss": "ß", "o": "o", "O": "O", "l": "l", "L": "L", "i": "i", "j": "j",
     "ae": "ae", "AE": "AE", "oe": "oe", "OE": "OE", "aa": "a", "AA": "A",
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "zeta": "ζ",
     "eta": "η", "theta": "θ", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π",
@@ -150,14 +185,36 @@ def _rewritten(draft: _Draft, pieces: Sequence[tuple[int, int, str]]) -> _Draft:
     return _Draft("".join(chars), starts, ends)
 
 
+# What stands lower or higher in a formula belongs to the letter before it, as the mail shows it: CO$_2$ is CO₂.
+_FORMULA = re.compile(r"\$[^$]{1,300}\$")
+_SCRIPTS = re.compile(r"[_^]")
+
+
+def _without_scripts(draft: _Draft) -> _Draft:
+    scripts = [
+        formula.start() + script.start()
+        for formula in _FORMULA.finditer(draft.text)
+        for script in _SCRIPTS.finditer(formula[0])
+    ]
+    return _with_replaced(draft, [(place, place + 1, "") for place in scripts])
+
+
 def _without_latex(draft: _Draft) -> _Draft:
+    if "_" in draft.text or "^" in draft.text:
+        draft = _without_scripts(draft)
+    return _with_replaced(
+        draft, [(*found.span(), _latex_text(found)) for found in _LATEX.finditer(draft.text)]
+    )
+
+
+def _with_replaced(draft: _Draft, replaced: Sequence[tuple[int, int, str]]) -> _Draft:
+    """Return the draft with some pieces replaced, given in order; what is between them stays."""
     pieces: list[tuple[int, int, str]] = []
     done = 0
-    for match in _LATEX.finditer(draft.text):
-        begin, end = match.span()
+    for begin, end, replacement in replaced:
         if begin > done:
             pieces.append((done, begin, draft.text[done:begin]))
-        pieces.append((begin, end, _latex_text(match)))
+        pieces.append((begin, end, replacement))
         done = end
     if done < len(draft.text):
         pieces.append((done, len(draft.text), draft.text[done:]))
@@ -172,10 +229,46 @@ def _without_accents(draft: _Draft) -> _Draft:
     return _rewritten(draft, pieces)
 
 
+# --- names of letters, abbreviations ------------------------------------------------------
+
+_GREEK_NAMES = """
+    alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi
+    psi omega
+"""
+_GREEK = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _GREEK_NAMES.split(), strict=True))
+_GREEK |= {letter.upper(): name.capitalize() for letter, name in _GREEK.items()}
+# One or two Greek letters are symbols, more are a word. The μ of units stays.
+_GREEK_SYMBOLS = re.compile("(?<![\u0370-\u03ff])(?!μ[A-Za-z])[α-ωΑ-Ω]{1,2}(?![\u0370-\u03ff])")
+
+# "U.S.", "A.I.", "Ph.D.": letters that have dots between them, and mostly one behind them.
+_DOTTED = re.compile(r"(?<![\w.])[^\W\d_]{1,2}\.(?:[^\W\d_]\.)*[^\W\d_](?:\.|(?!\w))")
+
+
+_INNER_DOT = re.compile(r"\.[^\W\d_]")
+
+
+def _with_names_of_letters(draft: _Draft) -> _Draft:
+    symbols = _GREEK_SYMBOLS.finditer(draft.text)
+    return _with_replaced(
+        draft,
+        [(*found.span(), "".join(_GREEK.get(letter, letter) for letter in found[0])) for found in symbols],
+    )
+
+
+def _without_dots(draft: _Draft) -> _Draft:
+    dots = [
+        found.start() + place
+        for found in _DOTTED.finditer(draft.text)
+        for place, letter in enumerate(found[0])
+        if letter == "."
+    ]
+    return _with_replaced(draft, [(place, place + 1, "") for place in dots])
+
+
 # --- tokens -------------------------------------------------------------------------------
 
-_GAPS = {"": Gap.GLUED, " ": Gap.SPACE, "-": Gap.HYPHEN, "/": Gap.SLASH}
-_SOFT = re.compile(r"[\s/-]+")
+_GAPS = {"": Gap.GLUED, " ": Gap.SPACE, "-": Gap.HYPHEN, "_": Gap.HYPHEN, "/": Gap.SLASH}
+_SOFT = re.compile(r"[\s/_^·・-]+")
 
 
 def _gap_of(between: str) -> Gap:
@@ -205,7 +298,7 @@ class Folded:
 
     def __init__(self, draft: _Draft) -> None:
         text = draft.text
-        surfaces: list[str] = _TOKEN.findall(text)
+        surfaces: list[str] = (_ASCII_TOKEN if text.isascii() else _TOKEN).findall(text)
         self._has_apostrophes = "'" in text or "’" in text
         if self._has_apostrophes:
             surfaces = [_without_apostrophes(surface) for surface in surfaces]
@@ -243,7 +336,9 @@ class Folded:
 
     def _find_limits(self) -> list[tuple[int, int]]:
         if self._limits is None:
-            self._limits = [match.span() for match in _TOKEN.finditer(self._draft.text)]
+            text = self._draft.text
+            pattern = _ASCII_TOKEN if text.isascii() else _TOKEN
+            self._limits = [match.span() for match in pattern.finditer(text)]
         return self._limits
 
 
@@ -256,13 +351,17 @@ def _without_apostrophes(word: str) -> str:
 def fold(text: str) -> Folded:
     """Return the tokens of a text, in order, and their joined letters.
 
-    Any punctuation but "-" and "/" ends a phrase (Gap.BREAK). CJK text has no words: each of its characters
-    is a token glued to the next, and since keywords match runs of tokens, a keyword is found as the chain of
-    its character pairs wherever it stands.
+    Any punctuation but "-", "_" and "/" ends a phrase (Gap.BREAK). Text of scripts without blanks has no words: each of
+    its characters is a token glued to the next, and since keywords match runs of tokens, a keyword is found as the
+    chain of its character pairs wherever it stands.
     """
     draft = _Draft(text, range(len(text)), range(1, len(text) + 1))
     if _LATEX_SIGNS.search(text):
         draft = _without_latex(draft)
     if not draft.text.isascii():
         draft = _without_accents(draft)
+        if _GREEK_SYMBOLS.search(draft.text):
+            draft = _with_names_of_letters(draft)
+    if _INNER_DOT.search(draft.text):
+        draft = _without_dots(draft)
     return Folded(draft)

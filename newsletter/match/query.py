@@ -21,7 +21,7 @@ import re2
 from lark import Lark, Token, Tree, UnexpectedInput
 
 from newsletter.errors import Message
-from newsletter.match.fold import fold
+from newsletter.match.fold import STARRED, fold
 from newsletter.match.piece import Piece, nearest_of, piece_of
 from newsletter.match.spelling import word_forms
 from newsletter.model.topics import AllOf, AnyOf, Compare, Measure, Not, Query, Scope, Spelling, Words
@@ -36,6 +36,7 @@ SCOPES = {scope.value: scope for scope in Scope} | {"cat": Scope.CATEGORY}
 _CODES = frozenset({Scope.CATEGORY, Scope.PRIMARY})
 _CODE_SCOPES = ((Scope.CATEGORY,), (Scope.PRIMARY,))
 _MIN_PREFIX = 3
+_STARRED = re.compile(STARRED)
 _CJK = re.compile(f"[{CJK}]")
 
 
@@ -461,7 +462,7 @@ def _parse_words(item: Piece, where: tuple[Scope, ...]) -> Words:
         _check_unquoted(body)
         inner = body.part(0, -1) if body.value.endswith("~") else body
         mark = body.part(len(body.value) - 1) if body.value.endswith("~") else body.part(len(body.value))
-    star = inner.value.endswith("*")
+    star = _without_names(inner.value).endswith("*")
     if spelling is Spelling.EXACT and (star or mark.value):
         item.fail(
             Message("'=' asks for the exact word, so it takes neither '*' nor '~'"),
@@ -475,6 +476,11 @@ def _parse_words(item: Piece, where: tuple[Scope, ...]) -> Words:
     elif mark.value:
         spelling = Spelling.INFLECTED
     return _check_words(item, inner, Words(" ".join(inner.value.split()), where, spelling))
+
+
+def _without_names(text: str) -> str:
+    """Return a text of the same length in which "A*" and "Q*", names of algorithms, have no stars."""
+    return _STARRED.sub(lambda name: name[0].replace("*", " "), text)
 
 
 def _check_unquoted(body: Piece) -> None:
@@ -502,7 +508,7 @@ def _parse_near(
     item: Piece, inner: Piece, within: int, where: tuple[Scope, ...], spelling: Spelling
 ) -> Words:
     words = inner.value.split()
-    if spelling is Spelling.EXACT or "*" in inner.value:
+    if spelling is Spelling.EXACT or "*" in _without_names(inner.value):
         item.fail(Message("words in a nearness phrase take neither '=' nor '*'"))
     if len(words) < 2 or not all(fold(word).surfaces for word in words):
         item.fail(Message("nearness needs at least two words"), hint=Message('write it like "a b"~5'))
@@ -549,10 +555,10 @@ def _check_words(item: Piece, inner: Piece, words: Words) -> Words:
             Message("a star alone would match everything"),
             hint=Message("put at least three letters before it"),
         )
-    if "*" in inner.value:
+    if "*" in (rest := _without_names(inner.value)):
         item.fail(
             Message("a star is only allowed at the end"),
-            at=inner.start - item.start + inner.value.index("*"),
+            at=inner.start - item.start + rest.index("*"),
             hint=Message("write the beginning of a word and a star: robot*"),
         )
     tokens = fold(inner.value).tokens

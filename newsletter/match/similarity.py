@@ -87,7 +87,7 @@ def weigh_match(topic: Topic, match: Match, likeness: Likeness | None) -> Match 
 # --- terms --------------------------------------------------------------------------------
 
 _LITTLE_WORDS = """
-    a about above after again against all also am an and any are as at be because been before being below between
+    a about above after again against all also am an and any are as at be because been before being below between eg ie
     both but by can could did do does doing down during each few for from further had has have having he her here
     hers him his how however i if in into is it its itself just may me might more most must my no nor not now of off
     on once only or other our ours out over own same she should so some such than that the their theirs them then

@@ -211,7 +211,7 @@ def find_end(needle: Needle, field: Folded, first: int) -> int | None:
     if needle.spelling is not Spelling.FOLDED:
         # Its end is in the token in which the letters end.
         is_it = _is_joined(needle, field, first, last) and _is_spelled(needle, field, first, last)
-        return last if is_it else None
+        return last if is_it and not _begins_inside(field, first, last) else None
     ends, forms = len(offsets) - 1, needle.forms
     most, longest = (
         first + needle.most_tokens,
@@ -224,7 +224,14 @@ def find_end(needle: Needle, field: Folded, first: int) -> int | None:
         if is_it and _is_joined(needle, field, first, last) and _is_in_capitals(needle, field, first, last):
             found = last
         last += 1
-    return found
+    return None if found is None or _begins_inside(field, first, found) else found
+
+
+def _begins_inside(field: Folded, first: int, last: int) -> bool:
+    """Say whether a phrase would begin at the end of a hyphenated word: "world model" in "real-world models". One
+    letter makes no other word: "k-nearest neighbors"."""
+    is_inside = first < last and field.gap(first) is Gap.HYPHEN and field.gap(first + 1) is Gap.SPACE
+    return is_inside and field.offsets[first] - field.offsets[first - 1] > 1
 
 
 def _is_in_capitals(needle: Needle, field: Folded, first: int, last: int) -> bool:

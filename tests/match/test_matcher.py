@@ -141,7 +141,7 @@ SPELLINGS: list[tuple[str, str, str | None]] = [
     ("Poincaré ball", "Poincar\\'{e} ball", "Poincar\\'{e} ball"),
     ("fine-tuning", "ﬁne-tuning", "ﬁne-tuning"),
     ("graph network", "\\emph{graph} network", "graph} network"),
-    ("beta-VAE", "$\\beta$-VAE", None),
+    ("beta-VAE", "$\\beta$-VAE", "\\beta$-VAE"),
     ("β-VAE", "$\\beta$-VAE", "\\beta$-VAE"),
     ("multimodal", "multi\u00admodal", "multi\u00admodal"),
     ("El Nino", "El Niño", "El Niño"),

@@ -546,9 +546,9 @@ kmeans | + | k-means
 $k$-means | + | k-means
 k-NN | + | kNN
 kNN | + | $k$-NN
-alpha-divergence | - | $\alpha$-divergence
+alpha-divergence | + | $\alpha$-divergence
 math | - | $x^2$
-L1 | - | $\ell_1$
+L1 | + | $\ell_1$
 Poincaré | + | Poincar\'e
 Schrödinger bridge | + | Schr\"odinger bridges
 Schrodinger bridge | + | Schrödinger bridge
@@ -626,7 +626,7 @@ model* | + | modelling
 agent | + | agents'
 machine learning | + | ML
 ML | + | machine-learning
-AI | - | A.I.
+AI | + | A.I.
 U-Net | + | UNet
 U-Net | + | U-Nets
 UNet | + | U-Net
@@ -707,6 +707,78 @@ prune~ | + | Pruning heads
 prune~ | + | Pruned heads
 generate~ | - | General relativity
 optimize~ | + | An optimizer
+# formulas, as the mail shows them
+Fe2O3 | + | On Fe$_2$O$_3$ films
+C60 | + | The C$_{60}$ ball
+NO2 | + | NO₂ over cities
+SrTiO3 | + | Light on $\mathrm{SrTiO}_3$
+l1 norm | + | Bounds for the $\ell_1$ norm
+L2 loss | + | An $L^2$ loss
+H2 | + | Storage of $\mathrm{H}_{2}$
+CO2 | - | CO$_3$ and 2 others
+$\ell_1$ norm | + | An l1 norm
+CO$_2$ | + | CO2 capture
+=CO2 | + | The CO$_2$ of caves
+# Greek letters have names
+alpha-divergence | + | An α-divergence
+TNF-α | + | TNF-alpha in mice
+σ-algebra | + | Two sigma-algebras
+κ-casein | + | kappa-casein of goats
+pi0 | + | The $\pi_0$ robot
+Delta baryon | + | A Δ baryon
+IFN-gamma | + | IFN-γ and age
+$\lambda$-calculus | + | On lambda calculus
+beta | - | αβ T cells
+mum | - | A film of 5 μm
+Ωmega | - | Megaohm
+# scripts without blanks
+แมว | + | หมาและแมวน้อย
+ข้าวโพด | + | การปลูกข้าวโพดในไร่
+ป่า | - | ป้าของฉัน
+ພາສາລາວ | + | ການຮຽນພາສາລາວໃນບ້ານ
+မြန်မာ | + | ကျွန်တော်မြန်မာစကားပြော
+ភាសាខ្មែរ | + | រៀនភាសាខ្មែរនៅផ្ទះ
+ភាសា | - | ភាស
+コーヒー | + | アイスコーヒー入門
+ニューラルネット | + | ニューラル・ネット入門
+# signs that make another letter, and those that do not
+दान | - | दिन की बात
+काल | - | कल की बात
+हिन्दी | + | हिन्दी भाषा
+বাংলা | + | বাংলা ভাষা
+கல் | - | கால் வலி
+తెలుగు | + | తెలుగు భాష
+മലയാളം | + | മലയാളം പഠനം
+май | - | маи
+ёлка | + | елка зимой
+שלום | + | שָׁלוֹם לך
+كتاب | + | كِتَاب قديم
+ガラス | - | カラス
+# inside words
+Alzheimer | + | Alzheimerʼs at forty
+Huntington | + | Huntington´s and others
+scikit-learn | + | With scikit_learn today
+scikit_learn | + | On scikit-learn
+EU | + | Farming in the E.U. today
+A.I. | + | Law for AI
+AI | + | Law for A.I.
+MSc | - | M. Scholar
+DPhil | - | D. Phil
+PhD | + | Two Ph.D. students
+colleccio | + | Una col·lecció de cançons
+A* | + | Faster A* search
+A* | + | An $A^\star$ for maps
+A* | - | A search
+Q* | + | Learning $Q^*$
+C*-algebra | + | Two C$^*$-algebras
+A* search | + | A* searches in mazes
+# a phrase does not begin inside a word with hyphens
+world model | - | Tests of open-world models
+series model | - | A time-series model
+world model | + | A world-model of mice
+policy optimization | + | On proximal-policy-optimization
+tree search | + | Monte-Carlo tree search
+optimization | + | On policy-optimization at scale
 """
 
 CASES = [
