@@ -16,9 +16,11 @@ from sqlalchemy import Connection, select
 from newsletter.model.ledger import Kind
 from newsletter.model.mail import Fact
 from newsletter.model.readers import EmailAddress, Subscriber
+from newsletter.model.reports import Report, ReportKind
 from newsletter.storage.tables import deliveries
 from newsletter.web.site import Site
 from newsletter.workflows.alerts import Alert, queue_alert
+from newsletter.workflows.answer_letters import LetterAnswers
 from tests.support.builders import at, make_subscriber
 from tests.support.due import send_due
 from tests.support.website import NOW, browsing
@@ -59,10 +61,25 @@ async def send_every_kind(site: Site) -> list[EmailMessage]:
     await queue_alert(
         alert, OPERATOR, site.identity, site.newsletter.subscribers, site.newsletter.ledger.planning, NOW
     )
+    await given_letter(site, taken)
     await send_due(site.newsletter)
     folder = site.newsletter.config.maildir
     assert folder is not None
     return read_maildir(folder)
+
+
+async def given_letter(site: Site, reader: Subscriber) -> None:
+    """A reader who asked to leave in words of their own."""
+    newsletter = site.newsletter
+    answers = LetterAnswers(
+        newsletter.subscribers,
+        newsletter.ledger.planning,
+        newsletter.evidence,
+        site.identity,
+        site.links,
+        site.secret,
+    )
+    await answers.answer("a" * 64, Report(ReportKind.WISH, sender=reader.address), NOW)
 
 
 async def given_due(site: Site, address: str, **wanted: str) -> Subscriber:

@@ -74,13 +74,14 @@ async def given_history(site: Site, client: httpx2.AsyncClient) -> Subscriber:
             action="counted",
         ),
     )
+    domain = reader.address.rpartition("@")[2]
     struck = {
         "address": reader.address,
-        "domain": "example.org",
-        "day": NOW.date(),
-        "why": "ada.secret says no",
+        "domain": domain,
+        "delivery": digest.id,
+        "why": f"{reader.address} is full",
     }
-    await execute(newsletter.database, insert(strikes).values(delivery=digest.id, **struck))
+    await execute(newsletter.database, insert(strikes).values(day=NOW.date(), **struck))
     return await load(site)
 
 
