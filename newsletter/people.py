@@ -38,8 +38,8 @@ _BEFORE = re.compile(r"^(?:(?:written|posted)\s+)?by:?\s+(?=\S)|^authors?(?:\(s\
 _OTHERS = re.compile(
     r"[,;]?\s*(?:\band\s+|&\s*)?(?:\bet\.?\s+al\b\.?|\band others\b|…|\.\.\.).*$", re.IGNORECASE
 )
-_AND = re.compile(r",?\s+(?:and|und|et|&)\s+|\s*&\s+|,\s*&\s*", re.IGNORECASE)
-_SEMICOLON = re.compile(r"[;；؛|]|(?<=\s)/(?=\s)")
+_AND = re.compile(r",?\s+(?:and|und|et|och|og|и|&)\s+|\s*&\s+|,\s*&\s*", re.IGNORECASE)
+_SEMICOLON = re.compile(r"[;；؛|]|(?<=\s)[/·•+](?=\s)")
 _COMMA = re.compile(r"[,，、،]")
 
 # What stands behind a name and belongs to none: marks of footnotes and affiliations, a number of DBLP's.
@@ -251,7 +251,12 @@ def parse_name(text: str) -> PersonName:
         return PersonName(" ".join(family), " ".join(words[-behind:]))
     if len(words) > 1 and all(map(_CJK_ANY.match, words)):
         return PersonName(words[0], " ".join(words[1:]))
-    return PersonName(" ".join(words[-1:]), " ".join(words[:-1]))
+    in_capitals = {
+        word for word in words if len(word) > 2 and word.isupper()
+    }  # "ROE Ada", as the French write it
+    may_be = {*words[-1:], *(in_capitals if len(in_capitals) < len(words) else ())}
+    family_name = [word for word in words if word in may_be]
+    return PersonName(" ".join(family_name), " ".join(word for word in words if word not in may_be))
 
 
 def _count_initials(words: Sequence[str]) -> int:

@@ -278,6 +278,7 @@ def test_scope_says_where_to_look(item: str, hit: Hit | None) -> None:
         ("Mueller", "Jan Müller", True),
         ("Müller", "Jan Mueller", True),
         ("Soerensen", "Bo Sørensen", True),
+        ("Quist S", "QUIST Sara", True),
         ("王晓梅", "王晓梅", True),
         ("王", "王晓梅", True),
         ("王晓梅", "王晓", False),
