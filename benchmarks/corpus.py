@@ -339,7 +339,8 @@ def _values_of(feed: ParsedFeed) -> Values:
     entries = [sighting.entry for sighting in feed.sightings]
     return {
         "entries": [len(entries) + feed.refused],
-        "titles": [_words(entry.title) for entry in entries],
+        # A release has the name of its project before it, which stands in no title.
+        "titles": [re.sub(r"^\S+/\S+ (?=v?\d+\.\d)", "", _words(entry.title)) for entry in entries],
         "links": [entry.url for entry in entries],
         "dates": [entry.published_at and entry.published_at.replace(microsecond=0) for entry in entries],
         "authors": [[_words(name) for name in entry.authors] for entry in entries],

@@ -9,9 +9,11 @@ from newsletter.collect.plain import MAX_TITLE_CHARS
 from newsletter.text import clean_line
 
 _LONGEST = 50
-# "v1.2.0", "1.2", "2026.11.1-rc.2", "Release 1.2.0 (beta)", "REL_16_1", "v7"
+# "v1.2.0", "1.2", "2026.11.1-rc.2", "Release 1.2.0 (beta)", "REL_16_1", "v7"; no words that tell what is new.
 _VERSION = re.compile(
-    r"(?:(?:release|version|ver|rel|build|tag)\b[\s:._-]*|rel_|v\.?\s?)?\d+(?:[._]\d+)+[\w.+ ()-]*"
+    r"(?:(?:release|version|ver|rel|build|tag)\b[\s:._-]*|rel_|v\.?\s?)?\d+(?:[._]\d+)+[a-z]?\d*"
+    r"(?:[\s._+(-]{1,2}(?:alpha|beta|rc|pre|dev|preview|stable|final|lts|nightly|snapshot|hotfix|patch|post|\d+|[0-9a-f]{7,})"
+    r"\.?\d*\)?)*"
     r"|(?:release|version|v)[\s._-]?\d+",
     re.IGNORECASE,
 )

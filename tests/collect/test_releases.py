@@ -23,6 +23,10 @@ GITHUB = "https://github.com/example/kettle/releases/tag/v1.2.0"
         ("1.2.0 (beta)", "", "", "Brew 1.2.0 (beta)"),
         ("v1.2.0", "http://[", "", "Brew v1.2.0"),
         # What says more says enough.
+        ("1.2.0-beta.3+20261112", "", "Kettle", "Kettle 1.2.0-beta.3+20261112"),
+        ("v1.2.0b2", "", "Kettle", "Kettle v1.2.0b2"),
+        ("Version 2.1 Released with New Lids", GITHUB, "Kettle", "Version 2.1 Released with New Lids"),
+        ("3.5 reasons", "", "Kettle", "3.5 reasons"),
         ("Kettle 1.2.0", GITHUB, "Kettle", "Kettle 1.2.0"),
         ("v1.2.0: tea for two", GITHUB, "Kettle", "v1.2.0: tea for two"),
         ("2026", "", "Kettle", "2026"),
