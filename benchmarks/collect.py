@@ -40,7 +40,7 @@ from sqlalchemy import Engine, event
 
 from newsletter.collect.fetch import HttpFetcher
 from newsletter.collect.kind import SourceKind
-from newsletter.collect.kinds import KINDS
+from newsletter.collect.registry import KINDS
 from newsletter.model.sources import Fetched, FetchState, ParsedFeed, Request, Source
 from newsletter.sample_day import SAMPLE_DAY, sample_file
 from newsletter.storage import RunStore, open_database

@@ -46,7 +46,7 @@ from lxml import etree
 from rich.console import Console
 from rich.table import Table
 
-from newsletter.collect.kinds import KINDS
+from newsletter.collect.registry import KINDS
 from newsletter.errors import FeedError
 from newsletter.model.entries import Entry, Sighting
 from newsletter.model.sources import Fetched, ParsedFeed, Request, Source

@@ -89,7 +89,7 @@ class Job(NamedTuple):
             found=self.found,
             everything_else=(),
             everything_else_limit=0,
-            standings={},
+            vote_ranks={},
             compare=lambda one, other: 0.0,
             shown=Shown(),
             previous_on=date(2026, 6, 15),

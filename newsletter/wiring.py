@@ -33,7 +33,7 @@ from newsletter.storage import (
     Database,
     EntryStore,
     EpochGuard,
-    EvidenceStore,
+    FeedbackStore,
     Ledger,
     OperatorViews,
     PersonalStore,
@@ -102,7 +102,7 @@ class Newsletter:
     subscribers: SubscriberStore
     ledger: Ledger
     settings: SettingStore
-    evidence: EvidenceStore
+    feedback: FeedbackStore
     personal: PersonalStore
     confirmations: ConfirmationStore
     sessions: SessionStore
@@ -194,7 +194,7 @@ class Newsletter:
             self.ledger,
             self.runs,
             self.settings,
-            self.evidence,
+            self.feedback,
             self.guard,
             relays={str(relay) for relay in self.config.relays},
             late_after=alerts.late_after if alerts else timedelta(hours=1),
@@ -223,11 +223,11 @@ class Newsletter:
             return IncomingReport()
         secret = await self.settings.load_secret()
         answers = LetterAnswers(
-            self.subscribers, self.ledger.planning, self.evidence, self.identity, self.web_links, secret
+            self.subscribers, self.ledger.planning, self.feedback, self.identity, self.web_links, secret
         )
         inbox = build_inbox(self.config.bounces)
         try:
-            return await handle_bounces(inbox, self.evidence, secret, answers, self.clock)
+            return await handle_bounces(inbox, self.feedback, secret, answers, self.clock)
         finally:
             await inbox.close()
 
@@ -366,7 +366,7 @@ async def open_newsletter(
             subscribers=SubscriberStore(database),
             ledger=Ledger(database, guard, config.strike_policy),
             settings=settings,
-            evidence=EvidenceStore(database, config.strike_policy),
+            feedback=FeedbackStore(database, config.strike_policy),
             personal=PersonalStore(database),
             confirmations=ConfirmationStore(database),
             sessions=SessionStore(database),

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from newsletter.collect import kinds
+from newsletter.collect import registry
 from newsletter.collect.kind import SourceKind
 from newsletter.deliver.scorecard import check_message
 from newsletter.errors import FeedError
@@ -42,7 +42,7 @@ def example() -> SourceKind:
 async def test_the_worked_example_of_a_new_kind_collects(
     example: SourceKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = {**kinds.KINDS, example.name: example}
+    known = {**registry.KINDS, example.name: example}
     monkeypatch.setattr(collecting, "KINDS", known)
     items = [
         {"title": "A paper", "link": "https://arxiv.org/abs/2606.01234v2", "added": "2026-06-16"},
@@ -71,7 +71,7 @@ def test_the_worked_example_refuses_what_is_no_list(example: SourceKind) -> None
 
 
 def test_every_kind_and_every_state_has_its_place_in_the_document() -> None:
-    for kind in kinds.KINDS:
+    for kind in registry.KINDS:
         assert f"### `{kind}`" in SOURCES
     for state in FetchState:
         assert f"| `{state}` |" in SOURCES

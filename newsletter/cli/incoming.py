@@ -11,10 +11,10 @@ from rich.text import Text
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES, WRONG_INPUT
 from newsletter.cli.look import load_readers, pick_reader
 from newsletter.cli.show import build_table, console, draw_bars
-from newsletter.collect.health import GOOD_STATES
-from newsletter.compose.fate import Fate
+from newsletter.collect.source_health import GOOD_STATES
+from newsletter.compose.disposition import Disposition
 from newsletter.model.entries import Entry, EntryHistory
-from newsletter.model.sources import FetchRecord, FetchState, Move, SourceHealth
+from newsletter.model.sources import FetchRecord, FetchState, PermanentRedirect, SourceHealth
 from newsletter.settings.config import Config
 from newsletter.wiring import open_newsletter
 from newsletter.workflows.explain import Explanation, explain_entry, find_entries
@@ -125,7 +125,7 @@ def _tell_notes(
     location: str,
     last: FetchRecord | None,
     health: SourceHealth | None,
-    moves: Mapping[str, Move],
+    moves: Mapping[str, PermanentRedirect],
 ) -> list[str]:
     notes = []
     if last and last.message:
@@ -203,17 +203,17 @@ def _show_entry(entry: Entry, history: EntryHistory) -> None:
 
 def _show_fates(explanation: Explanation) -> None:
     """Print what became of the entry, the readers with the same fate together."""
-    by_kind: dict[str, list[Fate]] = defaultdict(list)
-    for fate in explanation.fates:
-        by_kind[fate.kind].append(fate)
+    by_kind: dict[str, list[Disposition]] = defaultdict(list)
+    for disposition in explanation.dispositions:
+        by_kind[disposition.kind].append(disposition)
     if not by_kind:
         console.print("there are no subscribers yet")
         return
     table = build_table("what happened", "reader", "why")
-    for kind, fates in by_kind.items():
-        for fate in fates[:_MOST_READERS]:
-            table.add_row(kind, fate.address, fate.why)
-        if len(fates) > _MOST_READERS:
-            more = len(fates) - _MOST_READERS
+    for kind, dispositions in by_kind.items():
+        for disposition in dispositions[:_MOST_READERS]:
+            table.add_row(kind, disposition.address, disposition.why)
+        if len(dispositions) > _MOST_READERS:
+            more = len(dispositions) - _MOST_READERS
             table.add_row(kind, f"and {more} more", "'--reader ADDRESS' shows one")
     console.print(table)

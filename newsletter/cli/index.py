@@ -12,7 +12,7 @@ import jinja2
 
 from newsletter.cli.show import counting_progress
 from newsletter.files import FOLDER_MODE, write_private
-from newsletter.workflows.preview import Preview
+from newsletter.workflows.preview import MailPreview
 
 MAX_PICTURES = 200  # a browser takes about two seconds for each mail
 _TIMEOUT_S = 60
@@ -44,7 +44,7 @@ ul { padding: 0; } img { border: 1px solid #8888; height: 16rem; width: auto; ve
 
 
 def write_index(
-    folder: Path, newsletter: str, previews: Sequence[Preview], *, has_pictures: bool, is_checked: bool
+    folder: Path, newsletter: str, previews: Sequence[MailPreview], *, has_pictures: bool, is_checked: bool
 ) -> Path:
     """Write ``index.html`` beside the previews and return its path."""
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(_PAGE)
@@ -61,7 +61,7 @@ def write_index(
     return path
 
 
-def take_pictures(folder: Path, previews: Sequence[Preview]) -> bool:
+def take_pictures(folder: Path, previews: Sequence[MailPreview]) -> bool:
     """Take a picture in light and dark of each of the first 200 previews; return whether there is a browser for it."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:

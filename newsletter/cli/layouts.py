@@ -15,7 +15,7 @@ from newsletter.files import as_the_operator_is_used_to
 from newsletter.render import Bundle, compile_bundle, load_bundle
 from newsletter.render.bundle import HTML, LAYOUT_FILES, NOTICE_HTML
 from newsletter.render.language import load_language
-from newsletter.render.source import Source, build_source
+from newsletter.render.source import TemplateSource, build_source
 from newsletter.render.theme import build_theme
 from newsletter.settings.config import Config
 from newsletter.settings.shipped import find_shipped
@@ -96,7 +96,7 @@ def _check_pages(config: Config) -> None:
     console.print(f"{'web':10} compiled (your {', '.join(names)})" if names else f"{'web':10} shipped")
 
 
-def _build_pages(bundle: Bundle, accent: str) -> list[Source]:
+def _build_pages(bundle: Bundle, accent: str) -> list[TemplateSource]:
     lang, theme = load_language("en"), build_theme(accent)
     names = [f"{layout}/{HTML}" for layout in bundle.layouts]
     return [build_source(bundle, name, theme, lang) for name in (*names, NOTICE_HTML)]
@@ -108,7 +108,7 @@ def _find_official() -> str | None:
     return shutil.which("mjml") or (str(local.resolve()) if local.exists() else None)
 
 
-def _validate(program: str, source: Source) -> list[Problem]:
+def _validate(program: str, source: TemplateSource) -> list[Problem]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "page.mjml"
         file.write_text(source.text, encoding="utf-8")

@@ -25,7 +25,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from newsletter.collect.health import GOOD_STATES
+from newsletter.collect.source_health import GOOD_STATES
 from newsletter.compose.subscription import next_mail_at, pause_ends_on
 from newsletter.model.ledger import Delivery, LedgerCounts, State
 from newsletter.model.readers import Subscriber

@@ -22,7 +22,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
-from newsletter.collect.guard import why_refused
+from newsletter.collect.ssrf import why_refused
 from newsletter.collect.unpack import CODINGS, Unpacker
 from newsletter.errors import FetchError
 from newsletter.files import NotRegularError, read_regular

@@ -1,6 +1,6 @@
 """What a kind of sources is: how it is asked, how its answers are read, and what may be expected of it.
 
-Everything here is pure. ``collect.kinds`` lists the kinds; docs/sources.md shows how one is added.
+Everything here is pure. ``collect.registry`` lists the kinds; docs/sources.md shows how one is added.
 """
 
 from __future__ import annotations

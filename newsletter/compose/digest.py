@@ -15,7 +15,7 @@ from newsletter.compose.diversity import Comparison, diversify
 from newsletter.model.digest import Card, Digest, Item, Reason, Section, Shown, Window
 from newsletter.model.entries import Entry, EntryId
 from newsletter.model.readers import Slot
-from newsletter.model.topics import Match, Rank, Standing, Topic, TopicMatches
+from newsletter.model.topics import Match, Rank, Topic, TopicMatches, VoteRank
 
 
 def choose_entries(entries: Sequence[Entry], window: Window, shown: Collection[EntryId]) -> list[Entry]:
@@ -58,7 +58,7 @@ def compose_digest(
     found: Sequence[TopicMatches],
     everything_else: Sequence[Entry],
     everything_else_limit: int,
-    standings: Mapping[EntryId, Standing],
+    vote_ranks: Mapping[EntryId, VoteRank],
     compare: Comparison,
     shown: Shown,
     previous_on: date,
@@ -73,7 +73,7 @@ def compose_digest(
     """
 
     def build(entry: Entry, match: Match | None = None, min_upvotes: int = 0) -> Item:
-        return _build_item(entry, match, min_upvotes, standings.get(entry.id), window, previous_on)
+        return _build_item(entry, match, min_upvotes, vote_ranks.get(entry.id), window, previous_on)
 
     offered = [_take_offers(matches, window, shown.entries, now) for matches in found]
     best = _choose_best_topics(offered)
@@ -148,13 +148,13 @@ def _build_item(
     entry: Entry,
     match: Match | None,
     min_upvotes: int,
-    standing: Standing | None,
+    vote_rank: VoteRank | None,
     window: Window,
     previous_on: date,
 ) -> Item:
     """Return one entry of a section. Remembered, so that readers who get it for the same reason share one object, and
     what is made of it later is found again by identity."""
-    reason = build_reason(entry, match, min_upvotes, standing, window, previous_on)
+    reason = build_reason(entry, match, min_upvotes, vote_rank, window, previous_on)
     return Item(entry.id, build_card(entry), reason)
 
 
@@ -186,7 +186,7 @@ def build_reason(
     entry: Entry,
     match: Match | None,
     min_upvotes: int,
-    standing: Standing | None,
+    vote_rank: VoteRank | None,
     window: Window,
     previous_on: date,
 ) -> Reason:
@@ -199,10 +199,10 @@ def build_reason(
         scope=hit.scope if hit else None,
         expansion=hit.expansion if hit else "",
         upvotes=entry.upvotes,
-        age_hours=standing.age_hours if standing else 0,
-        projected=standing.projected if standing else None,
-        place=standing.place if standing else 0,
-        of=standing.of if standing else 0,
+        age_hours=vote_rank.age_hours if vote_rank else 0,
+        projected=vote_rank.projected if vote_rank else None,
+        place=vote_rank.place if vote_rank else 0,
+        of=vote_rank.of if vote_rank else 0,
         # Listed on a day whose digest had already gone out.
         late=entry.listed_on is not None and entry.listed_on <= previous_on,
         reached=min_upvotes if waited else 0,

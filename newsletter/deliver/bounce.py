@@ -37,7 +37,7 @@ from newsletter.deliver.reply_words import (
 from newsletter.deliver.webhooks.report import build_report
 from newsletter.deliver.webhooks.ses import find_notification
 from newsletter.model.mail import Weight
-from newsletter.model.reports import Report, ReportedRecipient, ReportKind
+from newsletter.model.reports import BounceReport, ReportedRecipient, ReportKind
 from newsletter.text import clean_line, clean_text
 
 log = structlog.get_logger()
@@ -73,7 +73,7 @@ _PREFIX = re.compile(r"^(?:\s|\[[^\]]{0,40}\]|[*{(][^*})]{0,30}[*})]+|[\w ]{1,9}
 _NAMES = re.compile(r"\S+@\S+|(?<![a-z0-9])[a-z0-9-]{16,}|%20|[+\"'”“»<>]", re.IGNORECASE)
 
 
-def parse_report(message: bytes) -> Report:
+def parse_report(message: bytes) -> BounceReport:
     """Return what a mail says about a mail of ours; kind NONE for all other mail.
 
     Only the first 256 kB are looked at. The standard parser has ways to fail on damaged mail that nobody has listed:
@@ -89,7 +89,7 @@ def parse_report(message: bytes) -> Report:
     if found is None:
         found = _read_odd_mail(mail, parts)
     kind, recipients = found
-    return Report(
+    return BounceReport(
         kind=kind,
         recipients=tuple(recipients),
         message_ids=_find_original_ids(mail, parts) if kind is not ReportKind.NONE else (),
@@ -105,12 +105,12 @@ def parse_report(message: bytes) -> Report:
 _Found = tuple[ReportKind, Sequence[ReportedRecipient]]
 
 
-def _read_notification(parts: Sequence[Message]) -> Report | None:
+def _read_notification(parts: Sequence[Message]) -> BounceReport | None:
     """Read what Amazon SES says by mail, as JSON. One that concerns nobody here is no report."""
     for part in parts:
         told = find_notification(text_of(part)) if part.get_content_type() == "text/plain" else None
         if told is not None:
-            return build_report(told.events[0]) if told.events else Report(ReportKind.NONE)
+            return build_report(told.events[0]) if told.events else BounceReport(ReportKind.NONE)
     return None
 
 

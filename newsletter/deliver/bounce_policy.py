@@ -8,13 +8,13 @@ from __future__ import annotations
 from newsletter.deliver.ledger_rules import Event, move
 from newsletter.model.ledger import State
 from newsletter.model.mail import Blame, Weight
-from newsletter.model.reports import ABOUT_US, BounceAction, Report, ReportedRecipient, ReportKind
+from newsletter.model.reports import ABOUT_US, BounceAction, BounceReport, ReportedRecipient, ReportKind
 
 _COMMON = 0.1
 _FEWEST_IN_COMMON = 3
 
 
-def choose_action(report: Report, address: str, state: State) -> BounceAction:
+def choose_action(report: BounceReport, address: str, state: State) -> BounceAction:
     """Decide what follows from a report about a delivery to ``address`` that is in ``state``.
 
     Where the report names other recipients (the mail was forwarded), the first one counts: it is our mail that failed.
@@ -50,6 +50,6 @@ def is_common(failed: int, readers: int) -> bool:
     return failed >= _FEWEST_IN_COMMON and failed > _COMMON * readers
 
 
-def _pick(report: Report, address: str) -> ReportedRecipient | None:
+def _pick(report: BounceReport, address: str) -> ReportedRecipient | None:
     named = [one for one in report.recipients if one.address == address.lower()]
     return next(iter(named or report.recipients), None)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from newsletter.model.mail import Piece
+from newsletter.model.mail import TextPiece
 
 _BLANK_TOO_FAR = re.compile(rb"^([^\n]{74,75})(=20|=09)$", re.MULTILINE)
 _BASE64_BYTES_PER_LINE = 57  # 76 columns
@@ -23,7 +23,7 @@ class _Encoded(NamedTuple):
     raw_bytes: int
 
 
-def encode_part(pieces: Iterable[Piece]) -> tuple[str, bytes]:
+def encode_part(pieces: Iterable[TextPiece]) -> tuple[str, bytes]:
     """Return the name of the shorter encoding and the part in it, with CRLF line ends; no line is over 76 columns."""
     pieces = tuple(pieces)
     encoded = [_encode_shared(text) if is_shared else _encode_own(text) for text, is_shared in pieces]
@@ -33,7 +33,7 @@ def encode_part(pieces: Iterable[Piece]) -> tuple[str, bytes]:
     return "base64", _encode_base64("".join(piece.text for piece in pieces))
 
 
-def measure_part(pieces: Iterable[Piece]) -> int:
+def measure_part(pieces: Iterable[TextPiece]) -> int:
     """Return how many bytes `encode_part` makes of the pieces."""
     quoted = raw = 0
     for text, is_shared in pieces:

@@ -19,15 +19,15 @@ from newsletter.model.ledger import (
     PENDING,
     WAITING,
     BeginData,
-    Close,
+    CloseDelivery,
     DeliveryId,
     InstanceId,
+    LedgerStep,
     Plan,
     PlanResult,
-    Settle,
+    RecordOutcome,
     Snapshot,
     State,
-    Step,
 )
 from newsletter.model.mail import Accepted, Deferred, Rejected, Uncertain
 from newsletter.model.readers import Subscriber, SubscriberId
@@ -115,18 +115,18 @@ def move(state: State, event: Event) -> State | None:
     return state_after(event) if state in TRANSITIONS[event] else None
 
 
-def choose_event(step: Step) -> Event:
+def choose_event(step: LedgerStep) -> Event:
     """Return which event a step of a pass is. Raises KeyError for a Close with a state that closes nothing."""
     match step:
         case BeginData():
             return Event.FENCE
-        case Settle():
+        case RecordOutcome():
             return _ANSWERS[type(step.outcome)]
-        case Close():
+        case CloseDelivery():
             return _CLOSES[step.state]
 
 
-def choose_state(step: Step) -> State:
+def choose_state(step: LedgerStep) -> State:
     """Return the state to which a step leads."""
     return state_after(choose_event(step))
 
@@ -219,14 +219,14 @@ RELEASED: Mapping[str, Any] = {"claimed_by": None, "state_before_claim": None}
 """The columns of a claim that is over."""
 
 
-def may_write(step: Step, row: LockedDelivery, instance: InstanceId) -> bool:
+def may_write(step: LedgerStep, row: LockedDelivery, instance: InstanceId) -> bool:
     """Decide whether a step of an instance takes effect: the table allows it, and the claim is the instance's, or was
     until it was voided and what it had in data became uncertain."""
     holder = row.lost_by if row.state is State.UNCERTAIN else row.claimed_by
     return holder == instance and row.state in TRANSITIONS[choose_event(step)]
 
 
-def was_written(step: Step, row: LockedDelivery, instance: InstanceId) -> bool:
+def was_written(step: LedgerStep, row: LockedDelivery, instance: InstanceId) -> bool:
     """Decide whether a fence was taken by this very attempt: its commit succeeded, but the answer was lost."""
     return (
         isinstance(step, BeginData)
@@ -237,25 +237,25 @@ def was_written(step: Step, row: LockedDelivery, instance: InstanceId) -> bool:
     )
 
 
-def is_forgotten(step: Step, row: LockedDelivery | None) -> bool:
+def is_forgotten(step: LedgerStep, row: LockedDelivery | None) -> bool:
     """Decide whether the database does not know any more that this mail went out: its fence was committed before."""
-    if not isinstance(step, Settle) or not isinstance(step.outcome, Accepted | Uncertain):
+    if not isinstance(step, RecordOutcome) or not isinstance(step.outcome, Accepted | Uncertain):
         return False
     return row is None or row.attempt < step.attempt
 
 
-def choose_changes(step: Step, row: LockedDelivery, now: datetime) -> dict[str, Any]:
+def choose_changes(step: LedgerStep, row: LockedDelivery, now: datetime) -> dict[str, Any]:
     """Return the columns that a step changes, but for what a fence freezes."""
     changes: dict[str, Any] = {"state": choose_state(step)}
     match step:
         case BeginData():
             resends = row.resends + (row.uncertain_at is not None)
             return changes | {"attempt": step.attempt, "relay": step.relay, "resends": resends}
-        case Close():
+        case CloseDelivery():
             changes |= {"last_reply": step.why, **RELEASED}
             if step.window is not None:
                 changes |= {"after_run": step.window.after_run, "upto_run": step.window.upto_run}
-        case Settle():
+        case RecordOutcome():
             outcome = step.outcome
             changes |= {"last_reply": outcome.reply, "attempt": step.attempt, "relay": step.relay, **RELEASED}
             if isinstance(outcome, Deferred):
@@ -265,18 +265,18 @@ def choose_changes(step: Step, row: LockedDelivery, now: datetime) -> dict[str, 
     return changes
 
 
-def choose_snapshot(step: Step, row: LockedDelivery) -> Snapshot | None:
+def choose_snapshot(step: LedgerStep, row: LockedDelivery) -> Snapshot | None:
     """Return what a step freezes: what is frozen already stays as it is."""
     return step.snapshot if isinstance(step, BeginData) and row.content_hash is None else None
 
 
-def choose_counted(step: Step, row: LockedDelivery) -> CountedMove | None:
+def choose_counted(step: LedgerStep, row: LockedDelivery) -> CountedMove | None:
     """Return how a step moves the counted_run of the row's reader: forward over the window of what counts, back where
     a mail that was uncertain, and so has counted, fails permanently."""
     after = choose_state(step)
     if after in COUNTED:
         upto = row.upto_run
-        if isinstance(step, Close):  # nothing is frozen of it: the step says what was looked through
+        if isinstance(step, CloseDelivery):  # nothing is frozen of it: the step says what was looked through
             upto = step.window.upto_run if step.window else None
         return CountedMove(row.recipient, upto) if upto is not None else None
     if after in PENDING or row.uncertain_at is None or row.upto_run is None:

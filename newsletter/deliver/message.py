@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from newsletter.deliver.encoding import encode_part
 from newsletter.model.ledger import Kind
-from newsletter.model.mail import Envelope, Identity, Links, Piece, Rendered
+from newsletter.model.mail import Envelope, Identity, Links, Rendered, TextPiece
 from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.signing import Purpose, Secret, build_token
 
@@ -289,7 +289,7 @@ def _encode_b(text: str) -> str:
     return base64.b64encode(text.encode()).decode("ascii")
 
 
-def _encode_part(subtype: str, pieces: tuple[Piece, ...]) -> tuple[bytes, bytes]:
+def _encode_part(subtype: str, pieces: tuple[TextPiece, ...]) -> tuple[bytes, bytes]:
     """Return the headers of one text part and the part, in whichever encoding is shorter."""
     encoding, body = encode_part(pieces)
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"

@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from newsletter.deliver.encoding import measure_part
-from newsletter.model.mail import Piece
+from newsletter.model.mail import TextPiece
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -231,7 +231,7 @@ def _text_cover(mail: _Mail) -> _Faults:
 
 
 def _weight(mail: _Mail) -> _Faults:
-    size = measure_part((Piece(mail.html),))
+    size = measure_part((TextPiece(mail.html),))
     if size > MAX_HTML_BYTES:
         yield f"{size:,} bytes of encoded HTML"
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time
 from math import exp, inf, isfinite
 
 from newsletter.model.entries import Entry, EntryId
-from newsletter.model.topics import Candidate, Match, Rank, Standing
+from newsletter.model.topics import Candidate, Match, Rank, VoteRank
 
 # G(h): the share of a paper's final votes to expect h hours after its page day began, fitted to 580
 # archived Daily Papers days (medians .41 at 8 h, .72 at 24 h, .85 at 72 h).
@@ -123,21 +123,21 @@ def rank_entries(
     return sorted((Candidate(entry, match, score(entry, match)) for entry, match in entries), key=order)
 
 
-def stand_entries(entries: Iterable[Entry], now: datetime) -> dict[EntryId, Standing]:
+def stand_entries(entries: Iterable[Entry], now: datetime) -> dict[EntryId, VoteRank]:
     """Return how each entry that has votes stands among all of them, by id, the first place first.
 
     A standing's projected is the number of final votes to expect, never below the votes it has now.
     """
     voted = order_by_votes([entry for entry in entries if entry.upvotes is not None], now)
-    standings: dict[EntryId, Standing] = {}
+    vote_ranks: dict[EntryId, VoteRank] = {}
     for place, entry in enumerate(voted, start=1):
         upvotes = entry.upvotes or 0
         hours = _age_hours(entry, now)
         # The formula's + 1 is there to order papers without a vote; nobody has cast it.
         projected = max(upvotes, round(projected_votes(upvotes, hours)) - 1)
         age_hours = int(hours) if isfinite(hours) else 0
-        standings[entry.id] = Standing(projected, place, len(voted), age_hours)
-    return standings
+        vote_ranks[entry.id] = VoteRank(projected, place, len(voted), age_hours)
+    return vote_ranks
 
 
 def order_by_votes(entries: Iterable[Entry], now: datetime) -> list[Entry]:

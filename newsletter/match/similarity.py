@@ -382,14 +382,14 @@ class LexicalSimilarity:
 def _choose_words(paper: _Paper, telling: _Vector) -> tuple[str, ...]:
     """Return the words of an entry that say most for it, as they stand there."""
     gains = {term: weight * paper.vector[term] for term, weight in telling.items() if term in paper.vector}
-    standing = _find_standing(paper.folded) if gains else {}
+    vote_rank = _find_standing(paper.folded) if gains else {}
     words: list[str] = []
     told: set[str] = set()
     for term in sorted(gains, key=lambda term: (-round(gains[term], 9), term)):
         if len(words) == _MOST_WORDS:
             break
         if told.isdisjoint(term.split()):
-            words.append(standing[term])
+            words.append(vote_rank[term])
             told.update(term.split())
     return tuple(words)
 
@@ -401,9 +401,9 @@ def _texts(folded: FoldedEntry) -> Iterable[tuple[Folded, int]]:
 
 def _find_standing(folded: FoldedEntry) -> dict[str, str]:
     """Return each term of an entry as it first stands in its text."""
-    standing: dict[str, str] = {}
+    vote_rank: dict[str, str] = {}
     originals = (folded.entry.title, folded.entry.summary)
     for original, (text, _) in zip(originals, _texts(folded), strict=True):
         for term, first, last in _terms(text):
-            standing.setdefault(term, original[slice(*text.span(first, last))])
-    return standing
+            vote_rank.setdefault(term, original[slice(*text.span(first, last))])
+    return vote_rank

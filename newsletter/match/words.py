@@ -463,15 +463,15 @@ def _find_near(words: Words, scope: Scope, entry: FoldedEntry, acronyms: Acronym
     for item, field in enumerate(entry.fields[scope]):
         if not all(any(needle.stem in field.letters for needle in needles) for needles, _ in wanted):
             continue
-        standing: dict[tuple[int, int], list[int]] = {}
+        vote_rank: dict[tuple[int, int], list[int]] = {}
         for needles, parts in wanted:
             runs = {run for needle in needles for run in _find(needle, field)}
             if len(runs) < len(parts):
                 break  # nothing can be near what is not there
             for run in runs:
-                standing.setdefault(run, []).extend(parts)
+                vote_rank.setdefault(run, []).extend(parts)
         else:
-            for first, last in nearest_runs(standing, sum(len(parts) for _, parts in wanted), words.within):
+            for first, last in nearest_runs(vote_rank, sum(len(parts) for _, parts in wanted), words.within):
                 yield Hit(written(words), scope, *field.span(first, last), "", item)
 
 
@@ -489,14 +489,14 @@ def _compile_near(
 
 
 def nearest_runs(
-    standing: Mapping[tuple[int, int], Sequence[int]], parts: int, within: int
+    vote_rank: Mapping[tuple[int, int], Sequence[int]], parts: int, within: int
 ) -> list[tuple[int, int]]:
     """Return the first choice of one run for each part that stands near enough; none where there is no such.
 
     standing says which parts each run (its first and last token) may be. From each beginning we look only so far as
     ``within`` reaches, so the cost grows with the text and not with its square.
     """
-    runs = sorted((run, sorted(some)) for run, some in standing.items())
+    runs = sorted((run, sorted(some)) for run, some in vote_rank.items())
     for begin, ((first, last), some) in enumerate(runs[: max(0, len(runs) - parts + 1)]):
         for part in some:
             chosen = {part: (first, last)}

@@ -174,7 +174,7 @@ class BeginData:
 
 
 @dataclass(frozen=True, slots=True)
-class Settle:
+class RecordOutcome:
     """What the relay said to one attempt."""
 
     delivery: DeliveryId
@@ -184,7 +184,7 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class CloseDelivery:
     """The end of a claimed row without a mail. window is what an empty digest has looked through."""
 
     delivery: DeliveryId
@@ -193,7 +193,7 @@ class Close:
     window: Window | None = None
 
 
-Step = BeginData | Settle | Close
+LedgerStep = BeginData | RecordOutcome | CloseDelivery
 
 
 class HoldKind(StrEnum):

@@ -51,7 +51,7 @@ class Links:
     one_click: str = field(default="", repr=False)
 
 
-class Piece(NamedTuple):
+class TextPiece(NamedTuple):
     """Some whole lines of a part. is_shared: the very same text stands in many readers' mails."""
 
     text: str
@@ -63,8 +63,8 @@ class Rendered:
     """A mail as a person reads it, in pieces, so that what many mails share is encoded once. Line ends are ``\\n``."""
 
     subject: str
-    html_pieces: tuple[Piece, ...]
-    text_pieces: tuple[Piece, ...]
+    html_pieces: tuple[TextPiece, ...]
+    text_pieces: tuple[TextPiece, ...]
 
     @property
     def html(self) -> str:

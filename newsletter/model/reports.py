@@ -42,7 +42,7 @@ class ReportedRecipient:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class BounceReport:
     """A bounce or other report about a mail of ours. recipients may be empty where nobody is named.
 
     message_ids are those that the mail that it is about may have. proofs are texts in which a signed token of ours may

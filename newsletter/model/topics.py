@@ -183,7 +183,7 @@ class Candidate(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class VoteRank:
     """How an entry stands among all the entries of a window that have votes, at one moment.
 
     projected is the number of votes it is on course for; place counts from 1; of is how many have votes.

@@ -16,7 +16,7 @@ from markupsafe import escape
 
 from newsletter.errors import Problem, TemplateError
 from newsletter.model.digest import Card, Digest, Reason
-from newsletter.model.mail import Identity, Links, Notice, Piece, Rendered
+from newsletter.model.mail import Identity, Links, Notice, Rendered, TextPiece
 from newsletter.model.readers import Subscriber
 from newsletter.render import sample
 from newsletter.render.budget import MAX_HTML_BYTES, Cut, choose_step, cut_at, last_step
@@ -42,12 +42,12 @@ from newsletter.render.context import (
 from newsletter.render.html_part import compile_fragment, compile_html, parse_html
 from newsletter.render.language import Language, list_languages, load_language
 from newsletter.render.pieces import Page, assemble, split_page
-from newsletter.render.source import Source, build_source, check_template
+from newsletter.render.source import TemplateSource, build_source, check_template
 from newsletter.render.text_part import compile_text, number_paper, tidy, wrap
 from newsletter.render.theme import Theme, build_theme
 from newsletter.render.wording import clean, write_cadence
 
-Measure = Callable[[Iterable[Piece]], int]
+Measure = Callable[[Iterable[TextPiece]], int]
 
 _SPARE_BYTES_PER_SECTION = 600  # for the line about what is not shown, which comes when papers give way
 
@@ -221,7 +221,7 @@ def _compile_notice(bundle: Bundle, theme: Theme, lang: Language, identity: Iden
 
 
 def _compile_page(
-    source: Source, values: Sequence[Mapping[str, Any]]
+    source: TemplateSource, values: Sequence[Mapping[str, Any]]
 ) -> tuple[jinja2.Template, tuple[str, ...]]:
     """Return the template and its static stretches.
 
@@ -236,7 +236,7 @@ def _compile_page(
 
 
 def _try_all(
-    source: Source, template: jinja2.Template, values: Sequence[Mapping[str, Any]]
+    source: TemplateSource, template: jinja2.Template, values: Sequence[Mapping[str, Any]]
 ) -> jinja2.Template:
     for some in values:
         check_template(source, lambda some=some: template.render(some))  # type: ignore[misc]
@@ -335,7 +335,7 @@ class _Papers:
     def _size(self, number: int, level: str) -> int:
         if (number, level) not in self._sizes:
             html, _ = self._layout.render_card(*self._keys[number], level, self._leads[number])
-            self._sizes[number, level] = self._measure((Piece(html, is_shared=True),))
+            self._sizes[number, level] = self._measure((TextPiece(html, is_shared=True),))
         return self._sizes[number, level]
 
 

@@ -10,14 +10,20 @@ from mjml import mjml2html
 
 from newsletter.errors import TemplateError
 from newsletter.render.pieces import lift_static
-from newsletter.render.source import RUN_TIME_TAG, Source, check_template, new_environment, parse_template
+from newsletter.render.source import (
+    RUN_TIME_TAG,
+    TemplateSource,
+    check_template,
+    new_environment,
+    parse_template,
+)
 from newsletter.render.wording import cut_summary
 
 # What HTML lets stand alone and XML does not.
 _VOID = re.compile(r"<(?:br|hr|img|meta|wbr|link|input)\b[^<>]*>", re.IGNORECASE)
 
 
-def parse_html(source: Source) -> jinja2.Template:
+def parse_html(source: TemplateSource) -> jinja2.Template:
     """Return the source, still MJML, as a template: what is wrong in its Jinja shows with the right line.
 
     Raises TemplateError.
@@ -27,14 +33,14 @@ def parse_html(source: Source) -> jinja2.Template:
     return parsed[0]
 
 
-def compile_fragment(source: Source) -> jinja2.Template:
+def compile_fragment(source: TemplateSource) -> jinja2.Template:
     """Return a piece of HTML without MJML, a paper's card, as a template. Raises TemplateError."""
     template = parse_html(source)
     _check_well_formed(source, f"<card>{source.text}</card>", len("<card>"))
     return template
 
 
-def compile_html(source: Source) -> tuple[jinja2.Template, tuple[str, ...]]:
+def compile_html(source: TemplateSource) -> tuple[jinja2.Template, tuple[str, ...]]:
     """Return the source as an HTML template, and its static stretches, for whose places the template has marks.
 
     Content that is rendered into it is escaped.
@@ -79,7 +85,7 @@ def _parse(name: str, text: str) -> jinja2.Template:
     return parse_template(environment, name, text)
 
 
-def _check_well_formed(source: Source, text: str, shift: int = 0) -> None:
+def _check_well_formed(source: TemplateSource, text: str, shift: int = 0) -> None:
     """Raise TemplateError where the text is no XML: MJML knows no place, and lets some lost tags pass.
 
     shift is how many columns the text's first line has more than the source's.
@@ -93,7 +99,7 @@ def _check_well_formed(source: Source, text: str, shift: int = 0) -> None:
         raise TemplateError([source.problem(message, error.lineno, column)]) from error
 
 
-def _explain(source: Source, reason: str) -> TemplateError:
+def _explain(source: TemplateSource, reason: str) -> TemplateError:
     """Return what MJML refuses, with the place where it tells it: an offset behind the ``<``, in bytes."""
     reason = reason.replace(" in root template", "")
     at = re.search(r" at position (\d+):\d+$", reason)
@@ -118,7 +124,7 @@ def _blank(match: re.Match[str]) -> str:
     return re.sub(r"[^\n]", " ", match[0])
 
 
-def _explain_unknown(source: Source, element: str) -> TemplateError:
+def _explain_unknown(source: TemplateSource, element: str) -> TemplateError:
     found = re.search(rf"</?{element}\b", source.text)
     line, column = _place(source.text[: found.start()]) if found else (0, 0)
     return TemplateError([source.problem(f"MJML: there is no element <{element}> here", line, column)])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from newsletter.model.mail import Piece
+from newsletter.model.mail import TextPiece
 from newsletter.render.source import RUN_TIME_TAG
 
 _MARK = re.compile("\ufdd0([a-z]+)([0-9]*)\ufdd1")
@@ -65,13 +65,13 @@ def assemble(
     static: Sequence[str],
     personal: Mapping[str, str],
     number_card: Callable[[str, int], str] | None = None,
-) -> tuple[Piece, ...]:
+) -> tuple[TextPiece, ...]:
     """Return a page with everything in its place, in pieces of whole lines.
 
     cards and static end with a line end. A card that does not stand on a line of its own, or a page without
     marks, gives fewer and longer pieces, but the same text. number_card is given each card's place in reading order.
     """
-    pieces: list[Piece] = []
+    pieces: list[TextPiece] = []
     loose = page[0]
     placed = 0
     for at in range(1, len(page), 3):
@@ -88,11 +88,11 @@ def assemble(
             continue
         if (not loose or loose.endswith("\n")) and after.startswith("\n"):
             if loose:
-                pieces.append(Piece(loose, is_shared=loose == "\n"))
-            pieces.append(Piece(shared, is_shared=True))
+                pieces.append(TextPiece(loose, is_shared=loose == "\n"))
+            pieces.append(TextPiece(shared, is_shared=True))
             loose = after[1:]
         else:
             loose += shared.removesuffix("\n") + after
     if loose:
-        pieces.append(Piece(loose))
+        pieces.append(TextPiece(loose))
     return tuple(pieces)

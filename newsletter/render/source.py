@@ -39,7 +39,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TemplateSource:
     """A built template. origins has one item for each line of text."""
 
     name: str
@@ -62,7 +62,7 @@ class Source:
         )
 
 
-def build_source(bundle: Bundle, name: str, theme: Theme, language: Language) -> Source:
+def build_source(bundle: Bundle, name: str, theme: Theme, language: Language) -> TemplateSource:
     """Return a template with its partials, the theme and the fixed words filled in.
 
     Partials are named from the templates folder, or as they lie beside the template that includes them.
@@ -108,7 +108,7 @@ def _build_environment(bundle: Bundle) -> jinja2.Environment:
     return environment
 
 
-def check_template(source: Source, attempt: Callable[[], object]) -> None:
+def check_template(source: TemplateSource, attempt: Callable[[], object]) -> None:
     """Parse or render this source; whatever that raises becomes a TemplateError with the place."""
     try:
         attempt()
@@ -148,7 +148,7 @@ def _mark_lines(name: str, text: str) -> str:
     return "".join(marked)
 
 
-def _read_marks(bundle: Bundle, name: str, marked: str) -> Source:
+def _read_marks(bundle: Bundle, name: str, marked: str) -> TemplateSource:
     lines = []
     origins = []
     last = Origin(name, 1, "")
@@ -159,7 +159,7 @@ def _read_marks(bundle: Bundle, name: str, marked: str) -> Source:
             last = Origin(origin_name, int(number), bundle.sources[origin_name].splitlines()[int(number) - 1])
         lines.append(_MARK.sub("", line))
         origins.append(last)
-    return Source(name, "".join(lines), tuple(origins), bundle)
+    return TemplateSource(name, "".join(lines), tuple(origins), bundle)
 
 
 def _build_problem(bundle: Bundle, name: str, error: Exception) -> Problem:

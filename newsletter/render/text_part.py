@@ -9,13 +9,13 @@ from functools import lru_cache
 import jinja2
 
 from newsletter.render.pieces import is_mark
-from newsletter.render.source import Source, check_template, new_environment, parse_template
+from newsletter.render.source import TemplateSource, check_template, new_environment, parse_template
 from newsletter.render.wording import cut_summary
 
 WIDTH = 72
 
 
-def compile_text(source: Source) -> jinja2.Template:
+def compile_text(source: TemplateSource) -> jinja2.Template:
     """Return a text template. Nothing is escaped in it; it knows the filters ``wrap``, ``underline`` and ``sentences``.
 
     Raises TemplateError.

@@ -26,7 +26,7 @@ from newsletter.stored_json import to_json
 from newsletter.text import clean_text
 
 
-class Section(BaseModel):
+class ConfigSection(BaseModel):
     """A mapping in a file. A field has its default here, or says in its description what should be there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -38,7 +38,7 @@ class CheckTopics(Protocol):
     def __call__(self, topics_json: str, /) -> object: ...
 
 
-S = TypeVar("S", bound=Section)
+S = TypeVar("S", bound=ConfigSection)
 
 
 def validate(
@@ -194,7 +194,7 @@ LanguageCode = Annotated[str, one_of(list_languages())]
 # --- pydantic's errors in plain words -----------------------------------------------------
 
 
-def _translate(error: ErrorDetails, document: Document, model: type[Section]) -> Problem:
+def _translate(error: ErrorDetails, document: Document, model: type[ConfigSection]) -> Problem:
     """Return pydantic's complaint in our words, which name what would be right."""
     steps: Steps = error["loc"]
     kind = error["type"]
@@ -215,21 +215,21 @@ def _translate(error: ErrorDetails, document: Document, model: type[Section]) ->
     return document.problem(steps, error["msg"])
 
 
-def fields_of(section: type[Section]) -> dict[str, Any]:
+def fields_of(section: type[ConfigSection]) -> dict[str, Any]:
     """Return the fields of a section by the names of their keys."""
     return {info.alias or name: info for name, info in section.model_fields.items()}
 
 
-def _section_at(model: type[Section], steps: Steps) -> type[Section]:
+def _section_at(model: type[ConfigSection], steps: Steps) -> type[ConfigSection]:
     for step in steps:
         if isinstance(step, str):
             model = next(sections_in(fields_of(model)[step].annotation))
     return model
 
 
-def sections_in(annotation: object) -> Iterator[type[Section]]:
+def sections_in(annotation: object) -> Iterator[type[ConfigSection]]:
     """Yield the sections that the type of a field speaks of."""
-    if inspect.isclass(annotation) and issubclass(annotation, Section):
+    if inspect.isclass(annotation) and issubclass(annotation, ConfigSection):
         yield annotation
     for argument in get_args(annotation):
         yield from sections_in(argument)

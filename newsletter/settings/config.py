@@ -30,7 +30,7 @@ from pydantic import (
 )
 
 from newsletter.address import parse_address
-from newsletter.collect.kinds import KINDS
+from newsletter.collect.registry import KINDS
 from newsletter.errors import AddressError, ConfigError, Problem
 from newsletter.model.ledger import Kind, OnUncertain, QuietDay
 from newsletter.model.mail import Identity
@@ -49,13 +49,13 @@ from newsletter.model.sources import Source
 from newsletter.settings.checked_yaml import (
     Address,
     CheckTopics,
+    ConfigSection,
     Day,
     Duration,
     EverythingElse,
     LanguageCode,
     Line,
     Seconds,
-    Section,
     did_you_mean,
     find_topic_problems,
     in_file_order,
@@ -327,7 +327,7 @@ Folder = Annotated[Path, BeforeValidator(_parse_folder)]
 # --- the sections -------------------------------------------------------------------------
 
 
-class NewsletterSettings(Section):
+class NewsletterSettings(ConfigSection):
     """Who the newsletter is, as every mail says it."""
 
     name: Line = Field(description="the name readers see, such as Trending Papers")
@@ -354,7 +354,7 @@ class NewsletterSettings(Section):
         return Identity(**given, from_name=sender.name or self.name, from_address=sender.address)
 
 
-class DatabaseSettings(Section):
+class DatabaseSettings(ConfigSection):
     """Where everything is kept."""
 
     url: Annotated[SecretStr, BeforeValidator(_parse_database_url)] = Field(
@@ -362,7 +362,7 @@ class DatabaseSettings(Section):
     )
 
 
-class SubscribersSettings(Section):
+class SubscribersSettings(ConfigSection):
     """The file of readers that the operator writes; None where there is none."""
 
     path: Annotated[Path | None, BeforeValidator(_parse_subscribers_path)] = Field(
@@ -370,7 +370,7 @@ class SubscribersSettings(Section):
     )
 
 
-class SourceSettings(Section):
+class SourceSettings(ConfigSection):
     """Something to collect from."""
 
     kind: Annotated[str, one_of(SOURCE_KINDS)] = Field(description=f"one of {', '.join(SOURCE_KINDS)}")
@@ -418,7 +418,7 @@ class SourceSettings(Section):
         return Source(**{**given, "location": self.location or site})
 
 
-class FetchSettings(Section):
+class FetchSettings(ConfigSection):
     """How sources are fetched."""
 
     allow_private_hosts: Annotated[bool, BeforeValidator(_parse_switch)] = False
@@ -428,7 +428,7 @@ class FetchSettings(Section):
 Password = Annotated[SecretStr, BeforeValidator(_parse_password)]
 
 
-class OAuthSettings(Section):
+class OAuthSettings(ConfigSection):
     """Access tokens in place of a password (OAuth 2)."""
 
     token_url: Annotated[str, BeforeValidator(_parse_base_url)] = Field(
@@ -462,7 +462,7 @@ def _stands_alone(password: SecretStr | None, info: ValidationInfo) -> SecretStr
     return password
 
 
-class RelaySettings(Section):
+class RelaySettings(ConfigSection):
     """The SMTP server that takes our mail. TLS is required, except to this machine."""
 
     host: Annotated[str, BeforeValidator(_parse_host)] = Field(
@@ -503,7 +503,7 @@ class RelaySettings(Section):
         return value
 
 
-class ImapSettings(Section):
+class ImapSettings(ConfigSection):
     """A mailbox that is read over IMAP. TLS is required, except to this machine."""
 
     host: Annotated[str, BeforeValidator(_parse_host)] = Field(
@@ -535,7 +535,7 @@ class ImapSettings(Section):
         return value
 
 
-class BounceSettings(Section):
+class BounceSettings(ConfigSection):
     """Where bounces and complaints arrive: reports of what could not be delivered, complaints, automatic replies."""
 
     maildir: FilePath | None = None
@@ -569,19 +569,19 @@ def _parse_public_key(value: object) -> str:
     return text
 
 
-class SesSettings(Section):
+class SesSettings(ConfigSection):
     """What Amazon SES tells by way of an SNS topic."""
 
     topic: Annotated[str, BeforeValidator(_parse_topic_arn)] = Field(description="the ARN of the SNS topic")
 
 
-class MailgunSettings(Section):
+class MailgunSettings(ConfigSection):
     """What Mailgun tells."""
 
     signing_key: Password = Field(description="the HTTP webhook signing key, as ${MAILGUN_SIGNING_KEY}")
 
 
-class SendgridSettings(Section):
+class SendgridSettings(ConfigSection):
     """What SendGrid tells."""
 
     public_key: Annotated[str, BeforeValidator(_parse_public_key)] = Field(
@@ -589,7 +589,7 @@ class SendgridSettings(Section):
     )
 
 
-class WebhookSettings(Section):
+class WebhookSettings(ConfigSection):
     """Which mail providers may tell what became of mails."""
 
     ses: SesSettings | None = None
@@ -604,7 +604,7 @@ class WebhookSettings(Section):
         return tuple(name for name, value in self if value)
 
 
-class AlertSettings(Section):
+class AlertSettings(ConfigSection):
     """Whom to tell when something is wrong, and when."""
 
     to: Annotated[tuple[Address, ...], Field(min_length=1)] = Field(
@@ -653,7 +653,7 @@ def _parse_proxies(value: object) -> tuple[str, ...]:
     return names
 
 
-class WebSettings(Section):
+class WebSettings(ConfigSection):
     """The web UI: where it is on the internet, and where it listens on this machine."""
 
     url: Annotated[str, BeforeValidator(_parse_web_url)] = Field(
@@ -667,7 +667,7 @@ class WebSettings(Section):
     operators: tuple[Address, ...] = ()
 
 
-class DkimSettings(Section):
+class DkimSettings(ConfigSection):
     """Who signs: normally the relay does, then this section is left out."""
 
     key: FilePath = Field(description="the file of the private key in PEM form, such as dkim.pem")
@@ -687,7 +687,7 @@ def _parse_on_uncertain(value: object) -> dict[Kind, OnUncertain]:
     return policies
 
 
-class ScheduleSettings(Section):
+class ScheduleSettings(ConfigSection):
     """How often we look, and what becomes of what was missed."""
 
     collect_every: Duration = timedelta(minutes=30)
@@ -704,7 +704,7 @@ class ScheduleSettings(Section):
         return frozenset(kind for kind, what in self.on_uncertain.items() if what is OnUncertain.RESEND_ONCE)
 
 
-class Config(Section):
+class Config(ConfigSection):
     """The whole configuration of one newsletter: checked, frozen, paths absolute, secrets filled in."""
 
     newsletter: NewsletterSettings = Field(

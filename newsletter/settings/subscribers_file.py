@@ -20,9 +20,9 @@ from newsletter.model.readers import AddressKey, Cadence, Consent, EmailAddress,
 from newsletter.settings.checked_yaml import (
     Address,
     CheckTopics,
+    ConfigSection,
     EverythingElse,
     Line,
-    Section,
     find_topic_problems,
     in_file_order,
     parse_line,
@@ -70,7 +70,7 @@ Zone = Annotated[str, BeforeValidator(parse_zone)]
 LanguageName = Annotated[str, BeforeValidator(parse_line), AfterValidator(parse_language)]
 
 
-class _Defaults(Section):
+class _Defaults(ConfigSection):
     """What counts for every reader whose row does not say otherwise."""
 
     days: Days = WEEKDAYS
@@ -81,7 +81,7 @@ class _Defaults(Section):
     layout: Line = ""
 
 
-class _Row(Section):
+class _Row(ConfigSection):
     """One reader."""
 
     address: Address = Field(description="where the digest goes, such as ada@example.org")
@@ -95,7 +95,7 @@ class _Row(Section):
     topics: tuple[Any, ...] = ()
 
 
-class _File(Section):
+class _File(ConfigSection):
     defaults: _Defaults = _Defaults()
     subscribers: tuple[_Row, ...] = Field(description="the list of readers; [] for none")
 

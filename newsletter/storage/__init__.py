@@ -9,7 +9,7 @@ from newsletter.storage.confirmations import ConfirmationStore, SessionStore
 from newsletter.storage.engine import Database, list_sqlite_files
 from newsletter.storage.entries import EntryStore
 from newsletter.storage.epoch import EpochGuard
-from newsletter.storage.evidence import EvidenceStore
+from newsletter.storage.feedback import FeedbackStore
 from newsletter.storage.lease import Heartbeat, Lease, find_process_space, hold_lease, is_dead
 from newsletter.storage.ledger import Ledger
 from newsletter.storage.operator_views import OperatorViews
@@ -25,7 +25,7 @@ __all__ = [
     "Database",
     "EntryStore",
     "EpochGuard",
-    "EvidenceStore",
+    "FeedbackStore",
     "Heartbeat",
     "Lease",
     "Ledger",

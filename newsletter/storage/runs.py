@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Table, bindparam, delete, exists, func, 
 
 from newsletter.errors import StoreError
 from newsletter.model.entries import Entry, EntryChange, EntryId, EntryKey, Place, Sighting
-from newsletter.model.sources import FetchRecord, FetchState, Move, SourceHealth, Validators
+from newsletter.model.sources import FetchRecord, FetchState, PermanentRedirect, SourceHealth, Validators
 from newsletter.storage.dialects import in_chunks, insert_or_ignore, insert_or_update, utc_day
 from newsletter.storage.engine import Store, reading, writing
 from newsletter.storage.entries import entry_row, load_entries_of
@@ -88,7 +88,7 @@ class RunTransaction:
         self,
         records: Sequence[FetchRecord],
         health: Sequence[SourceHealth],
-        moved: Sequence[Move],
+        moved: Sequence[PermanentRedirect],
         answers: Mapping[str, Validators],
     ) -> None:
         """Write how each look ended. health, moved and answers replace what was known of the same source and location;
@@ -235,7 +235,7 @@ class RunStore(Store):
         connection: Connection,
         records: Sequence[FetchRecord],
         health: Sequence[SourceHealth],
-        moved: Sequence[Move],
+        moved: Sequence[PermanentRedirect],
         answers: Mapping[str, Validators],
     ) -> None:
         """Write how each look of a pass ended that brought nothing to write (run 0)."""
@@ -269,10 +269,10 @@ class RunStore(Store):
         return {row.source: SourceHealth(row.source, row.failures, row.not_before, row.why) for row in rows}
 
     @reading
-    def load_moves(self, connection: Connection) -> Mapping[str, Move]:
+    def load_moves(self, connection: Connection) -> Mapping[str, PermanentRedirect]:
         """Return the permanent redirects that were seen, by location."""
         rows = connection.execute(select(moves))
-        return {row.location: Move(row.location, row.target, row.since) for row in rows}
+        return {row.location: PermanentRedirect(row.location, row.target, row.since) for row in rows}
 
     @reading
     def load_fetches(self, connection: Connection, since: datetime) -> Sequence[FetchRecord]:
@@ -333,7 +333,7 @@ def _save_looks(
     connection: Connection,
     records: Sequence[FetchRecord],
     health: Sequence[SourceHealth],
-    moved: Sequence[Move],
+    moved: Sequence[PermanentRedirect],
     answers: Mapping[str, Validators],
 ) -> None:
     _save_fetches(connection, records)

@@ -14,7 +14,6 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from newsletter.errors import BudgetError, BusyError, LeftError, StoreError
 from newsletter.model.readers import Asked
-from newsletter.web.guard import Guard, build_headers
 from newsletter.web.metrics import PAGE_NAME, Counted, WebCounters
 from newsletter.web.pages import (
     address,
@@ -34,6 +33,7 @@ from newsletter.web.pages import (
     subscribe,
     webhooks,
 )
+from newsletter.web.security import SiteGuard, build_headers
 from newsletter.web.site import Site
 
 log = structlog.get_logger()
@@ -45,7 +45,9 @@ Page = Callable[[Site, Request], Awaitable[Response]]
 def build_app(site: Site, counters: WebCounters | None = None) -> Starlette:
     """Return the application, below the path of its public address. counters: what to count its answers with."""
     routes: list[BaseRoute] = [_route(site, path, page, methods) for path, page, methods in list_pages()]
-    guard = Middleware(Guard, host=site.links.host, prefix=site.links.prefix, is_secure=site.links.is_secure)
+    guard = Middleware(
+        SiteGuard, host=site.links.host, prefix=site.links.prefix, is_secure=site.links.is_secure
+    )
     counted = Middleware(Counted, counters=counters or WebCounters())
     mounted = [Mount(site.links.prefix, routes=routes)] if site.links.prefix else routes
 

@@ -62,7 +62,7 @@ class SourceView:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class OperatorReport:
     """Everything on the page. sample is of how many digests the topics are counted at most."""
 
     health: Health
@@ -81,7 +81,7 @@ class Report:
     sample: int = _COUNTED_DIGESTS
 
 
-async def load_report(newsletter: Newsletter, lang: Language) -> Report:
+async def load_report(newsletter: Newsletter, lang: Language) -> OperatorReport:
     """Read what the page shows."""
     now = newsletter.clock.now()
     today = now.astimezone(UTC).date()
@@ -93,7 +93,7 @@ async def load_report(newsletter: Newsletter, lang: Language) -> Report:
         DeliveryFilter(states=frozenset({State.UNCERTAIN})), limit=_SHOWN_UNCERTAIN
     )
     replies = await views.count_replies(today - timedelta(days=EDITIONS - 1), _EXPLAINED, _READ_REPLIES)
-    return Report(
+    return OperatorReport(
         health=await newsletter.load_health(),
         today=counts.get(today.isoformat()),
         editions=dict(islice(counts.items(), EDITIONS)),

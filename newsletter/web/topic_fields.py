@@ -27,7 +27,7 @@ from newsletter.web.forms import (
 )
 from newsletter.web.site import Site
 from newsletter.web.workload import do_work
-from newsletter.workflows.topic_preview import SHOWN, Preview, TopicPreview
+from newsletter.workflows.topic_preview import SHOWN, TopicPreview, TopicsPreview
 
 NO_PREVIEW: Mapping[str, Any] = {"preview": None, "previews": (), "retry_after_s": 0}
 
@@ -162,7 +162,7 @@ def _write_topic(lang: Language, one: TopicPreview) -> PreviewedTopic:
     return PreviewedTopic(one.topic.name, one.count, tuple(papers), max(0, one.count - SHOWN), one.is_cut)
 
 
-def write_per_day(lang: Language, preview: Preview) -> str:
+def write_per_day(lang: Language, preview: TopicsPreview) -> str:
     """Return how many papers come: about 4 a day, or about 3 a week where one a day would be too many."""
     if preview.per_day >= 1:
         number = round(preview.per_day)

@@ -14,11 +14,11 @@ from newsletter.errors import AddressError
 from newsletter.model.ledger import Kind, QueuedNotice
 from newsletter.model.mail import Identity
 from newsletter.model.readers import Consent, Subscriber
-from newsletter.model.reports import ANSWERED, UNPROVEN, Report
+from newsletter.model.reports import ANSWERED, UNPROVEN, BounceReport
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_leave_link
 from newsletter.signing import Secret
-from newsletter.storage import EvidenceStore, SubscriberStore
+from newsletter.storage import FeedbackStore, SubscriberStore
 from newsletter.storage.ledger.planning import Planning
 from newsletter.web_links import WebLinks
 from newsletter.workflows.subscriptions import NOTICE_LIFETIME
@@ -32,21 +32,21 @@ class LetterAnswers:
 
     subscribers: SubscriberStore
     planning: Planning
-    evidence: EvidenceStore
+    feedback: FeedbackStore
     identity: Identity
     links: WebLinks | None
     secret: Secret
 
-    async def answer(self, report_hash: str, report: Report, now: datetime) -> str | None:
+    async def answer(self, report_hash: str, report: BounceReport, now: datetime) -> str | None:
         """Answer a wish to leave, where a reader's address wrote it; return what was done, None where the letter was
         known already."""
         reader = await self._find_reader(report.sender)
         what = UNPROVEN
-        if reader is not None and not await self.evidence.was_answered(reader.address, now - ONCE_IN):
+        if reader is not None and not await self.feedback.was_answered(reader.address, now - ONCE_IN):
             await self.planning.queue_notice(self._write(reader, report_hash, now), now)
             what = ANSWERED
         address = reader.address if reader else report.sender
-        return what if await self.evidence.note_letter(report_hash, report, address, what, now) else None
+        return what if await self.feedback.note_letter(report_hash, report, address, what, now) else None
 
     async def _find_reader(self, sender: str) -> Subscriber | None:
         try:

@@ -22,7 +22,7 @@ from newsletter.stored_json import from_json, to_json
 from newsletter.workflows.confirm_by_mail import NEW_ADDRESS, ConfirmByMail
 
 
-class Step(StrEnum):
+class AddressStep(StrEnum):
     """Which end a confirmation is for."""
 
     OLD = "old"
@@ -30,10 +30,10 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class AddressMove:
     """A change of address as a confirmation keeps it: the end that it is for, and both addresses."""
 
-    step: Step
+    step: AddressStep
     old: EmailAddress
     new: EmailAddress
 
@@ -47,9 +47,9 @@ class Moved(StrEnum):
     OVER = "over"  # too late, or the reader has yet another address
 
 
-def read_move(confirmation: Confirmation) -> Move:
+def read_move(confirmation: Confirmation) -> AddressMove:
     """Return the change of address that waits for a confirmation."""
-    return from_json(Move, confirmation.wanted_json)
+    return from_json(AddressMove, confirmation.wanted_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class AddressDesk:
         def write(url: str) -> Notice:
             return write_old_address(lang, self.identity, reader.address, new, url)
 
-        await self._ask(Move(Step.OLD, reader.address, new), reader, write, reader, origin, now)
+        await self._ask(AddressMove(AddressStep.OLD, reader.address, new), reader, write, reader, origin, now)
         return True
 
     async def confirm(self, confirmation: Confirmation, origin: str, now: datetime) -> Moved:
@@ -78,18 +78,18 @@ class AddressDesk:
         reader = (await self.subscribers.load_many([confirmation.subscriber])).get(confirmation.subscriber)
         move = read_move(confirmation)
         if confirmation.done_at is not None and reader is not None:
-            if move.step is Step.OLD and is_same_address(reader.address, move.old):
+            if move.step is AddressStep.OLD and is_same_address(reader.address, move.old):
                 return Moved.ASKED
             return Moved.DONE if is_same_address(reader.address, move.new) else Moved.OVER
         if confirmation.expires_at <= now or reader is None or not is_same_address(reader.address, move.old):
             return Moved.OVER
-        if move.step is Step.NEW:
+        if move.step is AddressStep.NEW:
             return await self._move(confirmation, reader, move, origin, now)
         if await self.by_mail.take(confirmation, now):
             await self._ask_new(reader, move, origin, now)
         return Moved.ASKED
 
-    async def _ask_new(self, reader: Subscriber, move: Move, origin: str, now: datetime) -> None:
+    async def _ask_new(self, reader: Subscriber, move: AddressMove, origin: str, now: datetime) -> None:
         """Queue the mail to the new address. What is kept is the same whether it is taken or free."""
         if not await self.by_mail.may_ask(NEW_ADDRESS, move.new, now):
             return
@@ -103,10 +103,10 @@ class AddressDesk:
                 return self._write_taken(told)
             return write_new_address(lang, self.identity, move.new, url)
 
-        await self._ask(Move(Step.NEW, move.old, move.new), reader, write, told, origin, now)
+        await self._ask(AddressMove(AddressStep.NEW, move.old, move.new), reader, write, told, origin, now)
 
     async def _move(
-        self, confirmation: Confirmation, reader: Subscriber, move: Move, origin: str, now: datetime
+        self, confirmation: Confirmation, reader: Subscriber, move: AddressMove, origin: str, now: datetime
     ) -> Moved:
         # The change first: a process that ends in between must not leave a used link and nothing done.
         change = await self.personal.change_address(reader.id, move.old, move.new, now, origin)
@@ -136,14 +136,14 @@ class AddressDesk:
 
     async def _ask(
         self,
-        move: Move,
+        move: AddressMove,
         reader: Subscriber,
         write: Callable[[str], Notice],
         told: Subscriber,
         origin: str,
         now: datetime,
     ) -> None:
-        address = move.old if move.step is Step.OLD else move.new
+        address = move.old if move.step is AddressStep.OLD else move.new
         wanted = to_json(asdict(move))
         language = self._language(told).code
         await self.by_mail.ask(

@@ -1,6 +1,6 @@
 """Collect: look at every source once, and make what is new visible as one numbered run.
 
-Pure: what a look's end is called and when the next one may be (collect.health), which entries change
+Pure: what a look's end is called and when the next one may be (collect.source_health), which entries change
 (collect.changes). I/O: the fetcher and the store. What can go wrong: a request fails (its fallback is asked;
 else the source is partial or failed, what was known stays), an answer is not its format (likewise), a source
 never ends (a look has a deadline), the store is away (StoreError; nothing is half written).
@@ -16,7 +16,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from newsletter.collect.changes import choose_changes, is_stale_batch
 from newsletter.collect.dates import without_future_dates
-from newsletter.collect.health import (
+from newsletter.collect.kind import SourceKind
+from newsletter.collect.registry import KINDS
+from newsletter.collect.source_health import (
     GOOD_STATES,
     LookFacts,
     choose_health,
@@ -24,17 +26,15 @@ from newsletter.collect.health import (
     choose_move,
     choose_state,
 )
-from newsletter.collect.kind import SourceKind
-from newsletter.collect.kinds import KINDS
 from newsletter.errors import FeedError, FetchError, SourceError
 from newsletter.model.entries import EntryChange, Sighting
 from newsletter.model.sources import (
     Fetched,
     FetchRecord,
     FetchState,
-    Move,
     NotModified,
     ParsedFeed,
+    PermanentRedirect,
     Request,
     Source,
     SourceHealth,
@@ -80,7 +80,7 @@ class _Look:
     started_at: datetime
     sightings: list[Sighting] = field(default_factory=list)
     validators: dict[str, Validators] = field(default_factory=dict)
-    moves: list[Move] = field(default_factory=list)
+    moves: list[PermanentRedirect] = field(default_factory=list)
     problems: list[SourceError] = field(default_factory=list)
     replaced: list[SourceError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -137,7 +137,7 @@ class _Known:
 
     sources: frozenset[str]
     health: Mapping[str, SourceHealth]
-    moves: Mapping[str, Move]
+    moves: Mapping[str, PermanentRedirect]
 
 
 async def collect_entries(
@@ -231,7 +231,7 @@ async def _look_at(
     fetcher: Fetcher,
     store: RunStore,
     clock: Clock,
-    moves: Mapping[str, Move],
+    moves: Mapping[str, PermanentRedirect],
 ) -> _Look:
     now = clock.now()
     look = _Look(source, kind, started_at=now)
@@ -249,7 +249,11 @@ async def _look_at(
 
 
 async def _follow(
-    request: Request | None, look: _Look, fetcher: Fetcher, store: RunStore, moves: Mapping[str, Move]
+    request: Request | None,
+    look: _Look,
+    fetcher: Fetcher,
+    store: RunStore,
+    moves: Mapping[str, PermanentRedirect],
 ) -> None:
     """Ask for one listing, page after page; for its other address where one fails.
 
@@ -292,7 +296,11 @@ async def _follow(
 
 
 async def _ask(
-    request: Request, known: Validators | None, look: _Look, fetcher: Fetcher, moves: Mapping[str, Move]
+    request: Request,
+    known: Validators | None,
+    look: _Look,
+    fetcher: Fetcher,
+    moves: Mapping[str, PermanentRedirect],
 ) -> Fetched | NotModified:
     """Fetch one request, at the address that its location has moved to if it has for long."""
     look.requests += 1
@@ -302,7 +310,9 @@ async def _ask(
         answer = await fetcher.fetch(location, known)
     except FetchError:
         if location != request.location:
-            look.moves.append(Move(request.location, "", look.started_at))  # next time the old address again
+            look.moves.append(
+                PermanentRedirect(request.location, "", look.started_at)
+            )  # next time the old address again
         raise
     changed = choose_move(request.location, move, answer.moved_to, look.started_at)
     if changed:
@@ -336,7 +346,7 @@ def _choose_following(
     return look.kind.next_request(look.source, request, feed, seen)
 
 
-def _all_moves(looks: Sequence[_Look]) -> tuple[Move, ...]:
+def _all_moves(looks: Sequence[_Look]) -> tuple[PermanentRedirect, ...]:
     return tuple({move.location: move for look in looks for move in look.moves}.values())
 
 

@@ -21,7 +21,7 @@ from newsletter.match.topics import parse_topics
 from newsletter.model.digest import Digest, Shown, Window
 from newsletter.model.entries import Entry, EntryId
 from newsletter.model.readers import Slot, Subscriber
-from newsletter.model.topics import Match, Query, Standing, Topic, TopicMatches
+from newsletter.model.topics import Match, Query, Topic, TopicMatches, VoteRank
 from newsletter.storage import EntryStore
 from newsletter.workflows.liked_papers import load_papers
 
@@ -60,7 +60,7 @@ class DigestBuilder:
         """By the identity of the topic, which its matches keep alive: hashing a topic costs more than the rest."""
         self._parsed: dict[str, tuple[Topic, ...]] = {}
         """The topics of those readers that were prepared last."""
-        self._stood: dict[_Load, tuple[Sequence[Entry], Mapping[EntryId, Standing]]] = {}
+        self._stood: dict[_Load, tuple[Sequence[Entry], Mapping[EntryId, VoteRank]]] = {}
         self._papers: dict[str, Entry] = {}
         self._asked_for: set[str] = set()
 
@@ -102,14 +102,14 @@ class DigestBuilder:
         corpus = await self._open_corpus()
         await self._load_named(topics)
         found = [self._find_once(corpus, topic, load, entries) for topic in topics]
-        new, standings = self._stand(window, load, entries)
+        new, vote_ranks = self._stand(window, load, entries)
         return compose_digest(
             slot=slot,
             window=window,
             found=found,
             everything_else=_leave_out_matched(new, found) if reader.everything_else else (),
             everything_else_limit=reader.everything_else,
-            standings=standings,
+            vote_ranks=vote_ranks,
             compare=corpus.compare,
             shown=shown,
             previous_on=previous_slot(reader.cadence, slot.at).local_on,
@@ -118,7 +118,7 @@ class DigestBuilder:
 
     def _stand(
         self, window: Window, load: _Load, entries: Sequence[Entry]
-    ) -> tuple[Sequence[Entry], Mapping[EntryId, Standing]]:
+    ) -> tuple[Sequence[Entry], Mapping[EntryId, VoteRank]]:
         """Return the new ones of these entries, ordered by votes, and how they stand, once for all readers of a
         window."""
         if load not in self._stood:

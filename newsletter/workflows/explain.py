@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from newsletter.collect.identity import name_keys
-from newsletter.compose.fate import Fate, choose_fate
+from newsletter.compose.disposition import Disposition, choose_disposition
 from newsletter.compose.slots import next_slot
 from newsletter.model.entries import Entry, EntryHistory
 from newsletter.model.ledger import EntryDelivery
@@ -28,7 +28,7 @@ class Explanation:
 
     entry: Entry
     history: EntryHistory
-    fates: tuple[Fate, ...]
+    dispositions: tuple[Disposition, ...]
 
 
 async def find_entries(text: str, entries: EntryStore) -> Sequence[Entry]:
@@ -53,8 +53,8 @@ async def explain_entry(
         sent.setdefault(delivery.subscriber, []).append(delivery)
     suppressed = await subscribers.load_suppressed([reader.address for reader in readers])
     shown = await reads.load_shown([reader.id for reader in readers])
-    fates = [
-        choose_fate(
+    dispositions = [
+        choose_disposition(
             entry,
             reader,
             deliveries=sent.get(reader.id, []),
@@ -66,4 +66,4 @@ async def explain_entry(
         )
         for reader in readers
     ]
-    return Explanation(entry, await entries.load_history(entry.id), tuple(fates))
+    return Explanation(entry, await entries.load_history(entry.id), tuple(dispositions))

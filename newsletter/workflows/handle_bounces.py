@@ -24,10 +24,10 @@ from newsletter.deliver.return_path import find_return_path
 from newsletter.errors import MailerError, StoreError
 from newsletter.model.ledger import DeliveryId
 from newsletter.model.readers import SubscriberId
-from newsletter.model.reports import SET_ASIDE, Report, ReportKind, Unreadable
+from newsletter.model.reports import SET_ASIDE, BounceReport, ReportKind, Unreadable
 from newsletter.ports import Clock, Inbox
 from newsletter.signing import Purpose, Secret, find_token
-from newsletter.storage import EvidenceStore
+from newsletter.storage import FeedbackStore
 from newsletter.tracebacks import word_failure
 from newsletter.workflows.answer_letters import LetterAnswers
 
@@ -52,7 +52,7 @@ class IncomingReport:
 
 
 async def handle_bounces(
-    inbox: Inbox, evidence: EvidenceStore, secret: Secret, answers: LetterAnswers, clock: Clock
+    inbox: Inbox, feedback: FeedbackStore, secret: Secret, answers: LetterAnswers, clock: Clock
 ) -> IncomingReport:
     """Read all new mail of an inbox; return what that led to.
 
@@ -65,12 +65,12 @@ async def handle_bounces(
             if isinstance(message, Unreadable):
                 why = message.why
             else:
-                what = await _handle(name, message, evidence, secret, answers, report.wishes, clock.now())
+                what = await _handle(name, message, feedback, secret, answers, report.wishes, clock.now())
         except Exception as error:
             if isinstance(error, StoreError) and not error.is_refusal:
                 raise
             why = word_failure(error)  # whatever it is, it is about this message
-        if why and not await _note_set_aside(name, message, why, evidence, clock.now()):
+        if why and not await _note_set_aside(name, message, why, feedback, clock.now()):
             what = KNOWN
         report.done[what or SET_ASIDE] += 1
         try:
@@ -92,11 +92,11 @@ def log_incoming(report: IncomingReport) -> None:
 
 
 async def _note_set_aside(
-    name: str, message: bytes | Unreadable, why: str, evidence: EvidenceStore, now: datetime
+    name: str, message: bytes | Unreadable, why: str, feedback: FeedbackStore, now: datetime
 ) -> bool:
     """Write down and log that a message is set aside; False where it was known already, from an earlier reading."""
     text = os.fsencode(f"unreadable {name}") if isinstance(message, Unreadable) else message
-    is_new = await evidence.note_set_aside(hashlib.sha256(text).hexdigest(), why, now)
+    is_new = await feedback.note_set_aside(hashlib.sha256(text).hexdigest(), why, now)
     if is_new:
         log.error("a message cannot be processed and is set aside", message=name, why=why)
     return is_new
@@ -105,7 +105,7 @@ async def _note_set_aside(
 async def _handle(
     name: str,
     message: bytes,
-    evidence: EvidenceStore,
+    feedback: FeedbackStore,
     secret: Secret,
     answers: LetterAnswers,
     wishes: list[str],
@@ -117,9 +117,9 @@ async def _handle(
     report_hash = hashlib.sha256(message).hexdigest()
     leaver = find_token(report.subject, Purpose.LEAVE, secret)
     if leaver is not None:
-        action = await evidence.note_leave(report_hash, report, SubscriberId(leaver), now)
+        action = await feedback.note_leave(report_hash, report, SubscriberId(leaver), now)
         return KNOWN if action is None else action.what
-    delivery = await find_delivery(report, evidence, secret)
+    delivery = await find_delivery(report, feedback, secret)
     if report.kind is ReportKind.WISH or (report.kind is ReportKind.UNSUBSCRIBE and delivery is None):
         what = await answers.answer(report_hash, report, now)
         if what is None:
@@ -127,7 +127,7 @@ async def _handle(
         log.warning("somebody asks to unsubscribe without proof of identity", message=name, done=what)
         wishes.append(f"{report.sender or 'somebody'}: {what}")
         return what
-    action = await evidence.note(report_hash, report, delivery, now)
+    action = await feedback.note(report_hash, report, delivery, now)
     if action is None:
         return KNOWN
     if delivery is None and report.kind is not ReportKind.NONE:
@@ -135,13 +135,13 @@ async def _handle(
     return action.what
 
 
-async def find_delivery(report: Report, evidence: EvidenceStore, secret: Secret) -> DeliveryId | None:
+async def find_delivery(report: BounceReport, feedback: FeedbackStore, secret: Secret) -> DeliveryId | None:
     """Return the delivery that a mail is about, by whatever in it is signed by us, wherever it stands."""
     if report.kind is ReportKind.NONE:
         return None
     text = "\n".join(report.proofs)
-    delivery = find_return_path(text, secret) or await evidence.find_by_message_ids(report.message_ids)
+    delivery = find_return_path(text, secret) or await feedback.find_by_message_ids(report.message_ids)
     if delivery is not None:
         return delivery
     reader = find_token(text, Purpose.LEAVE, secret)
-    return await evidence.find_last_mail(SubscriberId(reader)) if reader is not None else None
+    return await feedback.find_last_mail(SubscriberId(reader)) if reader is not None else None

@@ -15,7 +15,7 @@ from newsletter.deliver.webhooks.event import ParsedEvents
 from newsletter.deliver.webhooks.report import build_report
 from newsletter.model.readers import EmailAddress
 from newsletter.signing import Secret
-from newsletter.storage import EvidenceStore
+from newsletter.storage import FeedbackStore
 from newsletter.workflows.handle_bounces import KNOWN, find_delivery
 
 ABOUT_THE_NEWEST = timedelta(days=30)
@@ -25,7 +25,7 @@ ABOUT_THE_NEWEST = timedelta(days=30)
 async def handle_events(
     provider: str,
     parsed: ParsedEvents,
-    evidence: EvidenceStore,
+    feedback: FeedbackStore,
     bounce_address: EmailAddress,
     secret: Secret,
     now: datetime,
@@ -34,11 +34,11 @@ async def handle_events(
     done: Counter[str] = Counter()
     for event in parsed.events:
         report = build_report(event, bounce_address)
-        delivery = await find_delivery(report, evidence, secret)
+        delivery = await find_delivery(report, feedback, secret)
         if delivery is None:
-            delivery = await evidence.find_newest_to(event.recipient, now - ABOUT_THE_NEWEST)
+            delivery = await feedback.find_newest_to(event.recipient, now - ABOUT_THE_NEWEST)
         report_hash = hashlib.sha256(f"{provider}\0{event.id}".encode("utf-8", "replace")).hexdigest()
-        action = await evidence.note(report_hash, report, delivery, now)
+        action = await feedback.note(report_hash, report, delivery, now)
         done[KNOWN if action is None else action.what] += 1
     if parsed.ignored:
         done["not for us"] = parsed.ignored

@@ -15,7 +15,7 @@ from newsletter.model.ledger import LedgerCounts, State
 from newsletter.model.reports import Noticed
 from newsletter.model.sources import SourceHealth
 from newsletter.model.steps import StepFailure, StepName
-from newsletter.storage import EpochGuard, EvidenceStore, Ledger, RunStore, SettingStore
+from newsletter.storage import EpochGuard, FeedbackStore, Ledger, RunStore, SettingStore
 
 _EDITIONS = 9
 CHECKED_EDITIONS = 3
@@ -56,7 +56,7 @@ async def load_health(
     ledger: Ledger,
     runs: RunStore,
     settings: SettingStore,
-    evidence: EvidenceStore,
+    feedback: FeedbackStore,
     guard: EpochGuard,
     *,
     relays: Collection[str],
@@ -79,7 +79,7 @@ async def load_health(
         last_collect_at=await runs.load_last_pass_at(),
         contradictions=tuple(await ledger.audit.find_contradictions(CHECKED_EDITIONS)),
         failing=tuple(await settings.load_step_failures()),
-        **(await evidence.load_incoming(now - SHOWN_INCOMING))._asdict(),
+        **(await feedback.load_incoming(now - SHOWN_INCOMING))._asdict(),
     )
 
 

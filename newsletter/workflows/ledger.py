@@ -16,7 +16,7 @@ from typing import TypeVar
 import structlog
 
 from newsletter.errors import FellBehindError, StoreError
-from newsletter.model.ledger import BeginData, InstanceId, Settle, Step
+from newsletter.model.ledger import BeginData, InstanceId, LedgerStep, RecordOutcome
 from newsletter.ports import Clock
 from newsletter.storage.ledger.recording import Recording
 
@@ -33,7 +33,7 @@ _OUTCOME_WAITS_S = (0.5, 2.0, 8.0)
 _T = TypeVar("_T")
 
 
-async def patiently(act: Callable[[], Awaitable[_T]], *, holds_outcomes: bool = False) -> _T:
+async def retry_transient(act: Callable[[], Awaitable[_T]], *, holds_outcomes: bool = False) -> _T:
     """Return what ``act`` returns; it is tried again while the store may come back by itself.
 
     holds_outcomes: a reply that is forgotten makes a mail uncertain, so even other failures are borne for a while.
@@ -69,15 +69,15 @@ class LedgerWriter:
         self._instance = instance
         self._clock = clock
         self._guarded = guarded
-        self._waiting: list[tuple[Step, asyncio.Future[bool]]] = []
+        self._waiting: list[tuple[LedgerStep, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
 
-    async def record(self, step: Step) -> bool:
+    async def record(self, step: LedgerStep) -> bool:
         """Write a step; return, once it is committed, whether it took effect. Raises StoreError."""
         return await self.hand_over(step)
 
-    def hand_over(self, step: Step) -> asyncio.Future[bool]:
+    def hand_over(self, step: LedgerStep) -> asyncio.Future[bool]:
         """Have a step written after all that were handed over before; return what tells whether it took effect."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         future.add_done_callback(_heed)
@@ -112,16 +112,16 @@ class LedgerWriter:
                 return
             await asyncio.sleep(_GATHER_S / _LOOKS)
 
-    async def _write_batch(self, batch: Sequence[tuple[Step, asyncio.Future[bool]]]) -> None:
+    async def _write_batch(self, batch: Sequence[tuple[LedgerStep, asyncio.Future[bool]]]) -> None:
         """Write the steps in one transaction. What fails lastingly ends the pass: these steps and all that wait
         get the error."""
         steps = [step for step, _ in batch]
         try:
-            results = await patiently(
+            results = await retry_transient(
                 lambda: self._recording.record(
                     self._instance, steps, self._clock.now(), guarded=self._guarded
                 ),
-                holds_outcomes=any(isinstance(step, Settle) for step in steps),
+                holds_outcomes=any(isinstance(step, RecordOutcome) for step in steps),
             )
         except BaseException as error:
             self._failure = error if isinstance(error, Exception) else StoreError("stopped while writing")

@@ -137,7 +137,7 @@ def choose_preview_bytes(mail: Mail, form: str) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class MailPreview:
     """What an index says of one mail that was written. name is that of its files, without their ending."""
 
     name: str
@@ -149,12 +149,12 @@ class Preview:
     wrong: tuple[Check, ...] = ()
 
 
-def save_preview(reader: Subscriber, mail: DigestMail, wrong: tuple[Check, ...], folder: Path) -> Preview:
+def save_preview(reader: Subscriber, mail: DigestMail, wrong: tuple[Check, ...], folder: Path) -> MailPreview:
     """Write HTML, text and message of a reader's mail into a folder. wrong are the checks that it fails."""
     folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     for form, ending in FORMATS.items():
         write_private(folder / f"{reader.address}.{ending}", choose_preview_bytes(mail, form))
-    return Preview(
+    return MailPreview(
         name=reader.address,
         address=reader.address,
         slot_at=mail.digest.slot.at,

@@ -24,13 +24,13 @@ from newsletter.errors import StoreError
 from newsletter.model.digest import Shown
 from newsletter.model.ledger import (
     TO_OPERATORS,
-    Close,
+    CloseDelivery,
     Delivery,
     DeliveryId,
     HoldKind,
     Kind,
     QuietDay,
-    Settle,
+    RecordOutcome,
     State,
 )
 from newsletter.model.mail import Silence, SmtpReply
@@ -40,7 +40,7 @@ from newsletter.storage import EpochGuard, Lease, Ledger, SettingStore, Subscrib
 from newsletter.tracebacks import word_error
 from newsletter.workflows.build_mail import DigestMail, LedgerMail, MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
-from newsletter.workflows.ledger import LedgerWriter, patiently
+from newsletter.workflows.ledger import LedgerWriter, retry_transient
 from newsletter.workflows.send_pipeline import Build, Built, SendPipeline, SendReport
 
 log = structlog.get_logger()
@@ -102,10 +102,10 @@ class Sender:
         Raises StoreError where an outcome cannot be recorded.
         """
         report = SendReport()
-        refused = await patiently(self.guard.check)
+        refused = await retry_transient(self.guard.check)
         if not refused:
-            await patiently(self.recover)
-            report.states[State.EXPIRED] = await patiently(
+            await retry_transient(self.recover)
+            report.states[State.EXPIRED] = await retry_transient(
                 lambda: self.ledger.planning.expire(self.clock.now())
             )
         wanted = _Wanted(edition=edition, at_most=at_most)
@@ -119,13 +119,13 @@ class Sender:
         finally:
             with suppress(StoreError):  # which has stopped the run already
                 await writer.finish()
-            await patiently(lambda: self.ledger.claims.release(self.lease.instance))
+            await retry_transient(lambda: self.ledger.claims.release(self.lease.instance))
         report.stopped = report.stopped or refused or await self._load_hold(wanted)
         return report
 
     async def _load_hold(self, wanted: _Wanted) -> str:
         """Return why nothing may be sent, empty where sending is allowed. A trial's own hold is for all others."""
-        hold = await patiently(self.settings.load_hold)
+        hold = await retry_transient(self.settings.load_hold)
         if hold is None or (wanted.at_most and hold.kind is HoldKind.TRIAL):
             return ""
         return hold.why
@@ -153,7 +153,7 @@ class Sender:
         """Claim and look up a handful of rows after the other, until none can be claimed; yield what builds each."""
         while not report.stopped and not self.stop.is_set():
             if wanted.kinds != TO_OPERATORS:
-                report.stop(await patiently(self.guard.check) or await self._load_hold(wanted))
+                report.stop(await retry_transient(self.guard.check) or await self._load_hold(wanted))
             limit = _CLAIM_AT_ONCE
             if wanted.at_most:
                 limit = min(limit, wanted.at_most - report.taken)
@@ -168,7 +168,7 @@ class Sender:
 
     async def _claim(self, wanted: _Wanted, limit: int) -> list[_Claimed]:
         """Claim a handful, and look their readers up together: consent and suppression as they are now."""
-        rows = await patiently(
+        rows = await retry_transient(
             lambda: self.ledger.claims.claim(
                 self.lease.instance,
                 self.clock.now(),
@@ -180,7 +180,7 @@ class Sender:
         )
         if not rows:
             return []
-        return await patiently(lambda: self._look_up(rows))
+        return await retry_transient(lambda: self._look_up(rows))
 
     async def _look_up(self, rows: Sequence[Delivery]) -> list[_Claimed]:
         """Return the claimed rows with their readers, what those were shown, and why somebody may not be mailed
@@ -206,7 +206,7 @@ class Sender:
         """Build one claimed delivery's mail, or find out that it gets none."""
         delivery = one.delivery
         if one.refusal or one.reader is None:
-            return Built(delivery, close=Close(delivery.id, State.SUPPRESSED, one.refusal))
+            return Built(delivery, close=CloseDelivery(delivery.id, State.SUPPRESSED, one.refusal))
         try:
             mail = await self._build(delivery, one.reader, one.shown)
         except StoreError:
@@ -215,10 +215,10 @@ class Sender:
             # One mail that cannot be built must not keep everybody else's from going out.
             log.exception(f"a {delivery.kind} could not be built", delivery=delivery.id, key=delivery.key)
             why = f"the {delivery.kind} could not be built: {word_error(error)}"
-            return Built(delivery, close=Close(delivery.id, State.REJECTED, why))
+            return Built(delivery, close=CloseDelivery(delivery.id, State.REJECTED, why))
         if isinstance(mail, DigestMail) and mail.digest.is_empty and self.quiet_day is QuietDay.SKIP:
             why = "nothing new in the reader's topics"
-            return Built(delivery, close=Close(delivery.id, State.EMPTY, why, mail.digest.window))
+            return Built(delivery, close=CloseDelivery(delivery.id, State.EMPTY, why, mail.digest.window))
         if self.return_path is not None:
             mail = replace(mail, envelope=replace(mail.envelope, mail_from=self.return_path(delivery.id)))
         return Built(delivery, mail=mail)
@@ -243,11 +243,11 @@ class Sender:
             )
         return mail
 
-    def _settle(self, delivery: Delivery, reply: SmtpReply | Silence) -> Settle:
+    def _settle(self, delivery: Delivery, reply: SmtpReply | Silence) -> RecordOutcome:
         """Decide what a relay's answer to the try that was made now means."""
         attempt = delivery.attempt + 1
         outcome = choose_outcome(reply, attempt, self.clock.now(), jitter=random.random())
-        return Settle(delivery.id, attempt, outcome, reply.relay)
+        return RecordOutcome(delivery.id, attempt, outcome, reply.relay)
 
 
 def _address_of(delivery: Delivery, reader: Subscriber | None) -> EmailAddress | None:

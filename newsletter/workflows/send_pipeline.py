@@ -27,11 +27,11 @@ import structlog
 
 from newsletter.deliver.ledger_rules import choose_state
 from newsletter.errors import MailerError
-from newsletter.model.ledger import BeginData, Close, Delivery, Settle, State
+from newsletter.model.ledger import BeginData, CloseDelivery, Delivery, RecordOutcome, State
 from newsletter.model.mail import Silence, SmtpReply
 from newsletter.ports import Mailer, MailSession
 from newsletter.workflows.build_mail import LedgerMail
-from newsletter.workflows.ledger import LedgerWriter, patiently
+from newsletter.workflows.ledger import LedgerWriter, retry_transient
 
 log = structlog.get_logger()
 
@@ -64,7 +64,7 @@ class Built:
 
     delivery: Delivery
     mail: LedgerMail | None = None
-    close: Close | None = None
+    close: CloseDelivery | None = None
 
     @property
     def attempt(self) -> int:
@@ -123,7 +123,7 @@ class SendPipeline:
         self,
         mailer: Mailer,
         ledger: LedgerWriter,
-        settle: Callable[[Delivery, SmtpReply | Silence], Settle],
+        settle: Callable[[Delivery, SmtpReply | Silence], RecordOutcome],
         report: SendReport,
         stop: asyncio.Event,
         progress: Callable[[Delivery, State], None],
@@ -215,7 +215,7 @@ class SendPipeline:
                     await last  # done already but after refusals: what is unwritten must not pile up
                 last = self._record(built.delivery, step)
 
-    async def _send(self, mail: InFlight, built: Built) -> Settle | Close | None:
+    async def _send(self, mail: InFlight, built: Built) -> RecordOutcome | CloseDelivery | None:
         """Bring one delivery as far as it comes; return what is to be written down, None where the claim was lost.
 
         The mail is released when this returns. A MailerError leaves that to the caller; after any other error it does
@@ -226,7 +226,7 @@ class SendPipeline:
         if message is None:
             mail.release()
             return built.close
-        session = await patiently(lambda: self._mailer.begin(message.envelope, built.only))
+        session = await retry_transient(lambda: self._mailer.begin(message.envelope, built.only))
         if isinstance(session, SmtpReply):  # MAIL or RCPT was refused
             mail.release()
             return self._settle(built.delivery, session)
@@ -249,7 +249,7 @@ class SendPipeline:
             await session.abandon()
             raise
 
-    def _record(self, delivery: Delivery, step: Settle | Close) -> asyncio.Future[bool]:
+    def _record(self, delivery: Delivery, step: RecordOutcome | CloseDelivery) -> asyncio.Future[bool]:
         """Have an outcome written; it counts once it is. The connection does not wait for it: see LedgerWriter."""
         written = self._ledger.hand_over(step)
         written.add_done_callback(partial(self._count, delivery, choose_state(step)))

@@ -69,7 +69,7 @@ class TopicPreview:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class TopicsPreview:
     """What some topics would have brought together in the last DAYS days. A paper of several topics counts once.
 
     looked_at is how many entries there were.
@@ -168,7 +168,7 @@ class TopicPreviews:
         self._looked_at = 0.0
         self._filling: asyncio.Task[None] | None = None
 
-    async def preview(self, topics: Sequence[Topic], budget: Budget) -> Preview:
+    async def preview(self, topics: Sequence[Topic], budget: Budget) -> TopicsPreview:
         """Return what these topics would have brought, as far as the budget goes. Raises StoreError."""
         shelf = await self._open_shelf()
         papers = await load_papers(find_named(topics), self._entries)
@@ -177,7 +177,7 @@ class TopicPreviews:
             # One topic at a time, so that a visitor with twenty waits and not all the others.
             known = None if papers else shelf.known(topic)
             found.append(known if known else await self._find(shelf, topic, papers, budget))
-        return Preview(tuple(found), len(shelf.selection.entries))
+        return TopicsPreview(tuple(found), len(shelf.selection.entries))
 
     async def _find(
         self, shelf: _Shelf, topic: Topic, papers: Mapping[str, Entry], budget: Budget

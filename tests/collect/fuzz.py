@@ -34,7 +34,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from newsletter.collect.kinds import KINDS
+from newsletter.collect.registry import KINDS
 from newsletter.errors import FeedError
 from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 

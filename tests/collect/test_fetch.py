@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from newsletter.collect import fetch, guard
+from newsletter.collect import fetch, ssrf
 from newsletter.collect.fetch import HttpFetcher
 from newsletter.errors import FetchError
 from newsletter.model.sources import Fetched, NotModified, Validators
@@ -215,7 +215,7 @@ async def fetcher(tmp_path: Path) -> AsyncIterator[HttpFetcher]:
 @pytest.fixture
 async def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpFetcher]:
     """A fetcher with the guard on, for which only 127.0.0.1 counts as public: there the tests' site is."""
-    monkeypatch.setattr(fetch, "why_refused", lambda ip: "" if ip == "127.0.0.1" else guard.why_refused(ip))
+    monkeypatch.setattr(fetch, "why_refused", lambda ip: "" if ip == "127.0.0.1" else ssrf.why_refused(ip))
     fetcher = HttpFetcher(
         version="1", contact="", base_folder=tmp_path, deadline_s=2.0, backoff_s=0.01, resolver=Names()
     )
@@ -701,7 +701,7 @@ async def test_a_redirect_to_another_port_is_refused(site: Site, guarded: HttpFe
 async def test_a_name_that_changes_its_mind_is_refused_the_second_time(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch, "why_refused", lambda ip: "" if ip == "127.0.0.1" else guard.why_refused(ip))
+    monkeypatch.setattr(fetch, "why_refused", lambda ip: "" if ip == "127.0.0.1" else ssrf.why_refused(ip))
     names = Names()
     names.answers = [["127.0.0.1"], ["127.0.0.2", "10.0.0.1"]]
     fetcher = HttpFetcher(version="1", contact="", base_folder=tmp_path, resolver=names)

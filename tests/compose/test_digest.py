@@ -12,7 +12,7 @@ from newsletter.compose.window import choose_window
 from newsletter.model.digest import Digest, Shown, Window
 from newsletter.model.entries import Entry, EntryId, EntryKey
 from newsletter.model.readers import Slot
-from newsletter.model.topics import Candidate, Likeness, Match, Standing, Topic, TopicMatches
+from newsletter.model.topics import Candidate, Likeness, Match, Topic, TopicMatches, VoteRank
 from tests.support.builders import DAY, at, make_entry, make_match, make_subscriber, make_topic
 
 NOW = at("2026-06-16 07:00")
@@ -27,7 +27,7 @@ def compose(
     *matches: TopicMatches,
     everything_else: tuple[Entry, ...] = (),
     shown: tuple[int, ...] = (),
-    standings: dict[EntryId, Standing] | None = None,
+    vote_ranks: dict[EntryId, VoteRank] | None = None,
     previous_on: date = date(2026, 6, 15),
 ) -> Digest:
     return compose_digest(
@@ -37,7 +37,7 @@ def compose(
         everything_else=everything_else,
         everything_else_limit=9,
         compare=lambda _one, _other: 0.0,
-        standings=standings or {},
+        vote_ranks=vote_ranks or {},
         shown=Shown(frozenset(EntryId(number) for number in shown), ever=bool(shown)),
         previous_on=previous_on,
         now=NOW,
@@ -181,8 +181,8 @@ def test_a_paper_enters_when_it_has_the_votes_that_its_topic_asks_for(
 
 
 def test_reason_names_the_rule_and_the_standing() -> None:
-    standing = Standing(projected=110, place=2, of=31, age_hours=9)
-    digest = compose(found(make_topic(), new(1, upvotes=47)), standings={EntryId(1): standing})
+    vote_rank = VoteRank(projected=110, place=2, of=31, age_hours=9)
+    digest = compose(found(make_topic(), new(1, upvotes=47)), vote_ranks={EntryId(1): vote_rank})
 
     reason = digest.sections[0].items[0].reason
 
@@ -223,7 +223,7 @@ def test_topic_that_is_too_full_leaves_out_what_is_like_what_it_has() -> None:
             found=[TopicMatches(topic, ranked)],
             everything_else=(),
             everything_else_limit=0,
-            standings={},
+            vote_ranks={},
             compare=compare,
             shown=Shown(),
             previous_on=date(2026, 6, 15),

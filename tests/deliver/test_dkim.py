@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from newsletter.deliver.dkim import DkimKey, load_dkim_key, sign_message
 from newsletter.deliver.message import Letter, build_message
 from newsletter.model.ledger import Kind
-from newsletter.model.mail import Identity, Links, Piece, Rendered
+from newsletter.model.mail import Identity, Links, Rendered, TextPiece
 from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.signing import Secret
 from tests.support.examples import examples
@@ -59,7 +59,7 @@ def make_key(kind: str = "rsa") -> DkimKey:
 
 def build(key: DkimKey | None, text: str = "Three papers\n") -> bytes:
     message, _ = build_message(
-        Rendered("Drei Paper über Pruning", (Piece("<p>Three papers</p>\n"),), (Piece(text),)),
+        Rendered("Drei Paper über Pruning", (TextPiece("<p>Three papers</p>\n"),), (TextPiece(text),)),
         Letter(
             kind=Kind.DIGEST,
             key="2026-06-01",

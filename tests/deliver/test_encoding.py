@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.deliver.encoding import encode_part, measure_part
-from newsletter.model.mail import Piece
+from newsletter.model.mail import TextPiece
 from tests.support.examples import examples
 
 LINES = st.lists(
@@ -25,14 +25,14 @@ LINES = st.lists(
 def test_pieces_encode_to_what_the_whole_does(lines: list[str], data: st.DataObject) -> None:
     text = "".join(f"{line}\n" for line in lines)
     cuts = data.draw(st.lists(st.booleans(), min_size=len(lines), max_size=len(lines)))
-    pieces: list[Piece] = []
+    pieces: list[TextPiece] = []
     for line, is_new in zip(lines, cuts, strict=True):
         if is_new or not pieces:
-            pieces.append(Piece(f"{line}\n", is_shared=is_new))
+            pieces.append(TextPiece(f"{line}\n", is_shared=is_new))
         else:
             pieces[-1] = pieces[-1]._replace(text=f"{pieces[-1].text}{line}\n")
 
-    assert encode_part(pieces) == encode_part([Piece(text)])
+    assert encode_part(pieces) == encode_part([TextPiece(text)])
     encoding, body = encode_part(pieces)
     assert measure_part(pieces) == len(body)
     decode = quopri.decodestring if encoding == "quoted-printable" else base64.b64decode
@@ -41,5 +41,5 @@ def test_pieces_encode_to_what_the_whole_does(lines: list[str], data: st.DataObj
 
 
 def test_the_shorter_encoding_is_taken() -> None:
-    assert encode_part([Piece("plain text\n" * 9)])[0] == "quoted-printable"
-    assert encode_part([Piece("大規模言語モデル\n" * 9)])[0] == "base64"
+    assert encode_part([TextPiece("plain text\n" * 9)])[0] == "quoted-printable"
+    assert encode_part([TextPiece("大規模言語モデル\n" * 9)])[0] == "base64"

@@ -41,13 +41,13 @@ from newsletter.model.ledger import (
     PENDING,
     WAITING,
     BeginData,
-    Close,
+    CloseDelivery,
     DeliveryId,
     InstanceId,
+    LedgerStep,
     PlanResult,
-    Settle,
+    RecordOutcome,
     State,
-    Step,
 )
 from newsletter.model.mail import Accepted, Deferred, Rejected, Uncertain
 from newsletter.model.readers import SubscriberId
@@ -59,12 +59,12 @@ MINE, OTHER = InstanceId(1), InstanceId(2)
 ROW, READER = DeliveryId(1), SubscriberId(7)
 SNAPSHOT = make_snapshot((5, 8))
 BEGIN = BeginData(ROW, 2, SNAPSHOT, "relay")
-ACCEPT = Settle(ROW, 2, Accepted("250 ok"), "relay")
-DEFER = Settle(ROW, 2, Deferred("451 later", at("2026-06-16 09:00")), "relay")
-REFUSE = Settle(ROW, 2, Rejected("550 no"), "relay")
-SILENCE = Settle(ROW, 2, Uncertain("no answer"), "relay")
-EMPTY = Close(ROW, State.EMPTY, "why", Window(5, 8))
-CLOSES = [EMPTY, *(Close(ROW, state, "why") for state in (State.SUPPRESSED, State.REJECTED))]
+ACCEPT = RecordOutcome(ROW, 2, Accepted("250 ok"), "relay")
+DEFER = RecordOutcome(ROW, 2, Deferred("451 later", at("2026-06-16 09:00")), "relay")
+REFUSE = RecordOutcome(ROW, 2, Rejected("550 no"), "relay")
+SILENCE = RecordOutcome(ROW, 2, Uncertain("no answer"), "relay")
+EMPTY = CloseDelivery(ROW, State.EMPTY, "why", Window(5, 8))
+CLOSES = [EMPTY, *(CloseDelivery(ROW, state, "why") for state in (State.SUPPRESSED, State.REJECTED))]
 STEPS = [BEGIN, ACCEPT, DEFER, REFUSE, SILENCE, *CLOSES]
 
 
@@ -233,14 +233,16 @@ def test_a_plan_by_hand_never_moves_the_schedule_back(days: int, by_hand: bool, 
         *((close, {State.CLAIMED}) for close in CLOSES),
     ],
 )
-def test_a_step_takes_effect_only_on_a_row_that_the_instance_holds(step: Step, states: set[State]) -> None:
+def test_a_step_takes_effect_only_on_a_row_that_the_instance_holds(
+    step: LedgerStep, states: set[State]
+) -> None:
     for state, holder in product(State, (MINE, OTHER, None)):
         row = make_row(state, claimed_by=holder)
         assert may_write(step, row, MINE) == (holder == MINE and state in states), (state, holder)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_of_a_voided_claim_only_a_late_yes_takes_effect_and_only_its_own(step: Step) -> None:
+def test_of_a_voided_claim_only_a_late_yes_takes_effect_and_only_its_own(step: LedgerStep) -> None:
     for state, loser in product(State, (MINE, OTHER, None)):
         row = make_row(state, lost_by=loser)
         expected = step == ACCEPT and state is State.UNCERTAIN and loser == MINE
@@ -248,7 +250,7 @@ def test_of_a_voided_claim_only_a_late_yes_takes_effect_and_only_its_own(step: S
 
 
 @pytest.mark.parametrize("close", CLOSES)
-def test_a_close_leads_where_it_says(close: Close) -> None:
+def test_a_close_leads_where_it_says(close: CloseDelivery) -> None:
     assert TRANSITIONS[choose_event(close)] == {State.CLAIMED: (close.state,)}
     assert choose_state(close) is close.state
 
@@ -256,7 +258,7 @@ def test_a_close_leads_where_it_says(close: Close) -> None:
 def test_nothing_closes_with_a_state_that_an_answer_must_bring() -> None:
     for state in set(State) - {close.state for close in CLOSES}:
         with pytest.raises(KeyError):
-            choose_event(Close(ROW, state, "why"))
+            choose_event(CloseDelivery(ROW, state, "why"))
 
 
 @pytest.mark.parametrize(
@@ -271,7 +273,7 @@ def test_nothing_closes_with_a_state_that_an_answer_must_bring() -> None:
     ],
 )
 def test_a_fence_whose_answer_was_lost_is_known_by_its_attempt(
-    columns: dict[str, Any], step: Step, written: bool
+    columns: dict[str, Any], step: LedgerStep, written: bool
 ) -> None:
     fenced = make_row(claimed_by=MINE, attempt=2, content_hash=SNAPSHOT.content_hash)
     row = replace(fenced, **columns)
@@ -279,7 +281,7 @@ def test_a_fence_whose_answer_was_lost_is_known_by_its_attempt(
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_mail_that_went_out_and_is_unknown_was_forgotten(step: Step) -> None:
+def test_a_mail_that_went_out_and_is_unknown_was_forgotten(step: LedgerStep) -> None:
     went_out = step in (ACCEPT, SILENCE)
     assert is_forgotten(step, None) == went_out
     assert is_forgotten(step, make_row(State.QUEUED, attempt=1)) == went_out
@@ -323,9 +325,9 @@ EARLIER = at("2026-06-15 08:00")
     ],
 )
 def test_a_step_changes_the_columns_of_its_row(
-    step: Step, uncertain_at: Any, changes: dict[str, Any]
+    step: LedgerStep, uncertain_at: Any, changes: dict[str, Any]
 ) -> None:
-    if isinstance(step, Settle):
+    if isinstance(step, RecordOutcome):
         changes = changes | {"attempt": 2, "relay": "relay"}
     if not isinstance(step, BeginData):
         changes = {**changes, **RELEASED}
@@ -333,7 +335,7 @@ def test_a_step_changes_the_columns_of_its_row(
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_only_the_first_fence_freezes(step: Step) -> None:
+def test_only_the_first_fence_freezes(step: LedgerStep) -> None:
     assert choose_snapshot(step, make_row()) == (SNAPSHOT if step == BEGIN else None)
     assert choose_snapshot(step, make_row(content_hash="content")) is None
 
@@ -354,7 +356,7 @@ FORWARD, BACK = CountedMove(READER, 8), CountedMove(READER, 8, 5)
     ],
 )
 def test_a_window_counts_with_its_mail_and_no_longer_when_that_fails(
-    step: Step, first: CountedMove | None, after_uncertain: CountedMove | None
+    step: LedgerStep, first: CountedMove | None, after_uncertain: CountedMove | None
 ) -> None:
     assert choose_counted(step, make_row(after_run=5, upto_run=8)) == first
     assert choose_counted(step, make_row(after_run=5, upto_run=8, uncertain_at=EARLIER)) == after_uncertain

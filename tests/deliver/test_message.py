@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from newsletter.deliver.message import Letter, build_message, build_message_id
 from newsletter.model.ledger import Kind
-from newsletter.model.mail import Envelope, Identity, Links, Piece, Rendered
+from newsletter.model.mail import Envelope, Identity, Links, Rendered, TextPiece
 from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.signing import Purpose, Secret, build_token
 from tests.support.examples import examples
@@ -27,13 +27,15 @@ from tests.support.examples import examples
 SECRET = Secret(b"0123456789abcdef0123456789abcdef")
 SLOT_AT = datetime(2026, 6, 1, 5, 30, tzinfo=UTC)
 PLAIN = Rendered(
-    "Three papers on pruning", (Piece("<p>Three papers</p>\n"),), (Piece("Three papers\n", is_shared=True),)
+    "Three papers on pruning",
+    (TextPiece("<p>Three papers</p>\n"),),
+    (TextPiece("Three papers\n", is_shared=True),),
 )
 
 
 def with_parts(rendered: Rendered, *, text: str, html: str | None = None) -> Rendered:
-    html_pieces = rendered.html_pieces if html is None else (Piece(html),)
-    return replace(rendered, text_pieces=(Piece(text),), html_pieces=html_pieces)
+    html_pieces = rendered.html_pieces if html is None else (TextPiece(html),)
+    return replace(rendered, text_pieces=(TextPiece(text),), html_pieces=html_pieces)
 
 
 IDENTITY = Identity(

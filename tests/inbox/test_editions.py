@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 
 from newsletter.deliver.encoding import measure_part
 from newsletter.deliver.scorecard import check_message
-from newsletter.model.mail import Piece, Rendered
+from newsletter.model.mail import Rendered, TextPiece
 from newsletter.render.budget import MAX_HTML_BYTES
 from newsletter.render.theme import contrast
 from tests.inbox.editions import Edition, build_digests, build_edition, build_editions
@@ -136,7 +136,7 @@ def test_score_card_finds_what_is_wrong(spoil: object, item: int) -> None:
 def test_score_card_finds_a_text_that_leaves_papers_out() -> None:
     edition = editions()["plain-cards"]
     short = Rendered(
-        edition.rendered.subject, edition.rendered.html_pieces, (Piece("Read it on the web.\n"),)
+        edition.rendered.subject, edition.rendered.html_pieces, (TextPiece("Read it on the web.\n"),)
     )
     assert short.text not in edition.rendered.text
     _, language = build_digests()["plain"]

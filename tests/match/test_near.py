@@ -43,14 +43,14 @@ runs_of_parts = st.dictionaries(
 )
 
 
-@given(standing=runs_of_parts, parts=st.integers(2, 5), within=st.integers(1, 12))
-@example(standing={}, parts=2, within=1)
-@example(standing={(0, 0): [0, 1, 2]}, parts=3, within=5)
-@example(standing={(0, 3): [0], (1, 1): [1], (4, 4): [1]}, parts=2, within=1)
+@given(vote_rank=runs_of_parts, parts=st.integers(2, 5), within=st.integers(1, 12))
+@example(vote_rank={}, parts=2, within=1)
+@example(vote_rank={(0, 0): [0, 1, 2]}, parts=3, within=5)
+@example(vote_rank={(0, 3): [0], (1, 1): [1], (4, 4): [1]}, parts=2, within=1)
 def test_what_stands_near_is_what_trying_each_beginning_finds(
-    standing: dict[Run, list[int]], parts: int, within: int
+    vote_rank: dict[Run, list[int]], parts: int, within: int
 ) -> None:
-    known = {run: [part for part in some if part < parts] for run, some in standing.items()}
+    known = {run: [part for part in some if part < parts] for run, some in vote_rank.items()}
     known = {run: some for run, some in known.items() if some}
     runs = sorted((*run, part) for run, some in known.items() for part in some)
 
@@ -74,8 +74,8 @@ def test_words_without_number_are_looked_at_a_fixed_number_of_times(words: str) 
         looked_at = 0
         # All but the last word stand everywhere, so each beginning is followed in vain.
         parts = len(words.split())
-        standing = {(place, place): [Part(place % (parts - 1))] for place in range(length)}
-        assert nearest_runs(standing, parts, 50) == []
+        vote_rank = {(place, place): [Part(place % (parts - 1))] for place in range(length)}
+        assert nearest_runs(vote_rank, parts, 50) == []
         return looked_at
 
     assert count(4000) < 2.2 * count(2000)

@@ -183,18 +183,18 @@ def test_standing_says_place_and_votes_to_expect_among_entries_with_votes() -> N
     second = make_entry(2, upvotes=3, listed_on=TODAY)
     voteless = make_entry(3)
 
-    standings = stand_entries([second, voteless, first], at("2026-06-17 09:00"))
+    vote_ranks = stand_entries([second, voteless, first], at("2026-06-17 09:00"))
 
-    assert list(standings) == [1, 2]
-    standing = standings[EntryId(1)]
-    assert (standing.projected, standing.place, standing.of, standing.age_hours) == (110, 1, 2, 9)
+    assert list(vote_ranks) == [1, 2]
+    vote_rank = vote_ranks[EntryId(1)]
+    assert (vote_rank.projected, vote_rank.place, vote_rank.of, vote_rank.age_hours) == (110, 1, 2, 9)
 
 
 def test_standing_never_expects_fewer_votes_than_there_are() -> None:
     old = make_entry(1, upvotes=47, listed_on=date(2026, 1, 1))
     undated = replace(make_entry(2, upvotes=4, listed_on=None), published_at=None)
 
-    standings = stand_entries([old, undated], NOW)
+    vote_ranks = stand_entries([old, undated], NOW)
 
-    assert [standing.projected for standing in standings.values()] == [47, 4]
-    assert standings[EntryId(2)].age_hours == 0
+    assert [vote_rank.projected for vote_rank in vote_ranks.values()] == [47, 4]
+    assert vote_ranks[EntryId(2)].age_hours == 0

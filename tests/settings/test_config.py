@@ -15,7 +15,7 @@ from newsletter.errors import ConfigError, Problem, QueryError
 from newsletter.model.ledger import OnUncertain
 from newsletter.model.mail import Identity
 from newsletter.model.sources import Source
-from newsletter.settings.checked_yaml import Section, fields_of, sections_in
+from newsletter.settings.checked_yaml import ConfigSection, fields_of, sections_in
 from newsletter.settings.config import Config, load_config, make_slug
 from newsletter.settings.shipped import find_shipped
 
@@ -843,7 +843,7 @@ def test_the_example_shows_every_key() -> None:
         assert shown, f"config.example.yaml does not show '{name}'"
 
 
-def field_names(section: type[Section]) -> Iterator[str]:
+def field_names(section: type[ConfigSection]) -> Iterator[str]:
     for name, info in fields_of(section).items():
         yield name
         for below in sections_in(info.annotation):

@@ -30,7 +30,7 @@ from newsletter.match.lookup import Run
 from newsletter.model.ledger import Hold, HoldKind, RelayPause
 from newsletter.model.mail import Rejected
 from newsletter.model.steps import StepFailure, StepName
-from newsletter.storage import Database, EvidenceStore, Ledger, SettingStore
+from newsletter.storage import Database, FeedbackStore, Ledger, SettingStore
 from newsletter.storage.dialects import CleanText, insert_or_update
 from newsletter.storage.tables import confirmations, metadata, settings
 from newsletter.storage.word_index import find_words
@@ -152,4 +152,4 @@ async def test_a_reason_and_a_report_are_kept_whatever_they_say(
     assert await store.load_hold() == Hold(HoldKind.MANUAL, kept)
     assert await store.load_pauses() == {"1": pause._replace(why=kept)}
     assert [failure.error for failure in await store.load_step_failures()] == [kept]
-    assert await EvidenceStore(database).find_by_message_ids([f"<{said}@mx.example.org>"]) is None
+    assert await FeedbackStore(database).find_by_message_ids([f"<{said}@mx.example.org>"]) is None

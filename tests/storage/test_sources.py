@@ -9,7 +9,7 @@ import pytest
 
 from newsletter.model.entries import EntryEvent, EntryKey, EventKind, Observation
 from newsletter.model.ledger import State
-from newsletter.model.sources import FetchRecord, FetchState, Move, SourceHealth, Validators
+from newsletter.model.sources import FetchRecord, FetchState, PermanentRedirect, SourceHealth, Validators
 from newsletter.storage import Database, EntryStore, Ledger, RunStore
 from tests.support.given import (
     NOW,
@@ -73,14 +73,16 @@ async def test_health_moves_and_validators_replace_what_was_known(database: Data
     known = Validators("etag", "date", "hash", "https://old.example.org/feed?p=1", date(2026, 6, 16), 5)
     for failures in (1, 2):
         health = SourceHealth("hf", failures, LATER, "answered 503")
-        move = Move(location, f"https://new{failures}.example.org/feed", NOW)
+        move = PermanentRedirect(location, f"https://new{failures}.example.org/feed", NOW)
         await store.save_looks([], [health], [move], {location: replace(known, listed=failures)})
 
     assert await store.load_health() == {"hf": SourceHealth("hf", 2, LATER, "answered 503")}
-    assert await store.load_moves() == {location: Move(location, "https://new2.example.org/feed", NOW)}
+    assert await store.load_moves() == {
+        location: PermanentRedirect(location, "https://new2.example.org/feed", NOW)
+    }
     assert await store.load_validators([location]) == {location: replace(known, listed=2)}
 
-    await store.save_looks([], [SourceHealth("hf")], [Move(location, "", NOW)], {})
+    await store.save_looks([], [SourceHealth("hf")], [PermanentRedirect(location, "", NOW)], {})
 
     assert await store.load_health() == {"hf": SourceHealth("hf")}
     assert await store.load_moves() == {}

@@ -25,7 +25,7 @@ from newsletter.storage import (
     ConfirmationStore,
     Database,
     EntryStore,
-    EvidenceStore,
+    FeedbackStore,
     Ledger,
     RunStore,
     SessionStore,
@@ -33,7 +33,7 @@ from newsletter.storage import (
     SubscriberStore,
     open_database,
 )
-from newsletter.workflows.change_address import Move, Step, read_move
+from newsletter.workflows.change_address import AddressMove, AddressStep, read_move
 from newsletter.workflows.subscribe import read_wanted
 from tests.storage.test_schema import check_promises
 from tests.support.builders import DAY
@@ -185,8 +185,8 @@ async def test_what_waits_for_a_click_since_0_1_is_understood(old: Database) -> 
     assert wanted.cadence == Cadence(frozenset({0, 2, 4}), time(18, 30), "Asia/Kolkata")
     assert (wanted.name, wanted.language, wanted.layout, wanted.everything_else) == ("Žofia", "ar", "list", 3)
     assert wanted.topics_json == '["RAG",{"any":["agent*"],"name":"Agents"}]'
-    assert read_move(address) == Move(
-        Step.OLD, EmailAddress("accepted@example.org"), EmailAddress("New.Home@example.org")
+    assert read_move(address) == AddressMove(
+        AddressStep.OLD, EmailAddress("accepted@example.org"), EmailAddress("New.Home@example.org")
     )
 
 
@@ -217,7 +217,7 @@ async def test_facts_of_0_1_are_known(old: Database) -> None:
         StepFailure(StepName.COLLECTING, NOW - HOUR, 3, NOW, "the disk is full", True)
     ]
     assert await SessionStore(old).load("d" * 64, NOW) == "operator@example.org"
-    assert await EvidenceStore(old).find_by_message_ids(["<accepted@news.example.org>"]) is not None
+    assert await FeedbackStore(old).find_by_message_ids(["<accepted@news.example.org>"]) is not None
 
 
 @pytest.mark.parametrize("version", ["0001", "0008"])

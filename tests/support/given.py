@@ -17,7 +17,7 @@ from newsletter.model.ledger import (
     Kind,
     Plan,
     PlanResult,
-    Settle,
+    RecordOutcome,
     Skip,
     Snapshot,
 )
@@ -120,7 +120,7 @@ async def begin_data(ledger: Ledger, delivery: Delivery, instance: InstanceId, s
 async def settle(ledger: Ledger, delivery: Delivery, instance: InstanceId, outcome: Outcome) -> bool:
     """Write the outcome of the next attempt at this delivery as it was claimed."""
     (took,) = await ledger.recording.record(
-        instance, [Settle(delivery.id, delivery.attempt + 1, outcome)], NOW
+        instance, [RecordOutcome(delivery.id, delivery.attempt + 1, outcome)], NOW
     )
     return took
 

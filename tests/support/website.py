@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx2
 from starlette.types import ASGIApp
 
-from newsletter.collect.kinds import KINDS
+from newsletter.collect.registry import KINDS
 from newsletter.model.entries import Entry, EntryChange, EntryEvent, EntryId, EntryKey, EventKind, Sighting
 from newsletter.model.sources import Fetched, FetchRecord, FetchState, Request, Source
 from newsletter.sample_day import SAMPLE_DAY, sample_file

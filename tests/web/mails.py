@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from newsletter.model.ledger import Kind
 from newsletter.model.mail import Fact
 from newsletter.model.readers import EmailAddress, Subscriber
-from newsletter.model.reports import Report, ReportKind
+from newsletter.model.reports import BounceReport, ReportKind
 from newsletter.storage.tables import deliveries
 from newsletter.web.site import Site
 from newsletter.workflows.alerts import Alert, queue_alert
@@ -74,12 +74,12 @@ async def given_letter(site: Site, reader: Subscriber) -> None:
     answers = LetterAnswers(
         newsletter.subscribers,
         newsletter.ledger.planning,
-        newsletter.evidence,
+        newsletter.feedback,
         site.identity,
         site.links,
         site.secret,
     )
-    await answers.answer("a" * 64, Report(ReportKind.WISH, sender=reader.address), NOW)
+    await answers.answer("a" * 64, BounceReport(ReportKind.WISH, sender=reader.address), NOW)
 
 
 async def given_due(site: Site, address: str, **wanted: str) -> Subscriber:

@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from newsletter.web.clients import IpAddress, choose_client, networks_of, shorten_client
-from newsletter.web.guard import normalise_host
+from newsletter.web.security import normalise_host
 
 
 def is_proxy(address: IpAddress) -> bool:

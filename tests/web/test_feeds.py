@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from newsletter.collect.kinds import KINDS
+from newsletter.collect.registry import KINDS
 from newsletter.model.entries import EntryKey
 from newsletter.model.sources import Fetched, Request, Source
 from newsletter.web.named_topics import name_topics

@@ -509,7 +509,7 @@ def test_sources_keep_the_order_of_the_configuration_and_their_newest_looks_come
 async def test_a_step_of_the_clock_that_fails_is_told(small_desk: OperatorDesk) -> None:
     settings, now = small_desk.site.newsletter.settings, small_desk.clock.at
     await settings.save_step_failure(StepFailure(StepName.UPKEEP, now, 3, now, "<i>no room</i>"))
-    await small_desk.site.newsletter.evidence.note_set_aside("0" * 64, "a broken mail", now)
+    await small_desk.site.newsletter.feedback.note_set_aside("0" * 64, "a broken mail", now)
     await small_desk.log_in()
 
     page = (await small_desk.client.get("/operate")).text

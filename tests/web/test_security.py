@@ -28,11 +28,11 @@ from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.settings.shipped import find_shipped
 from newsletter.signing import Purpose, Secret, build_token, check_token, read_number
 from newsletter.storage.tables import consents, entries, subscribers
-from newsletter.web import answers, guard
+from newsletter.web import answers, security
 from newsletter.web.app import build_app
 from newsletter.web.form_age import build_form_token
-from newsletter.web.guard import MAX_BODY_BYTES
 from newsletter.web.pages.operate import SESSION_LIFETIME, choose_cookie, hash_token
+from newsletter.web.security import MAX_BODY_BYTES
 from newsletter.web.site import Site
 from tests.support.builders import at, make_subscriber
 from tests.support.clock import SetClock
@@ -778,7 +778,7 @@ async def test_odd_bodies_cost_little_and_are_no_forms(small: Site, kind: str, b
 
 
 async def test_a_body_that_drips_is_cut_off(small: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "BODY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(security, "BODY_TIMEOUT_S", 0.2)
     drops = 0
 
     async def drip() -> Mapping[str, Any]:

@@ -31,9 +31,9 @@ from newsletter.errors import StoreError
 from newsletter.model.ledger import State
 from newsletter.model.readers import Consent, EmailAddress
 from newsletter.web.app import build_app
-from newsletter.web.guard import MAX_EVENTS_BYTES
 from newsletter.web.limits import Limit
 from newsletter.web.pages import webhooks
+from newsletter.web.security import MAX_EVENTS_BYTES
 from newsletter.web.site import Site, open_site
 from newsletter.web.sns import Sns
 from tests.support.office import MORNING, SECRET, Office, opened_office

@@ -20,7 +20,7 @@ from newsletter.model.ledger import DeliveryId, State
 from newsletter.model.readers import Consent, EmailAddress
 from newsletter.model.reports import ANSWERED, SET_ASIDE, UNPROVEN, BounceAction
 from newsletter.signing import Purpose, Secret, build_token
-from newsletter.storage import EvidenceStore
+from newsletter.storage import FeedbackStore
 from newsletter.workflows.alerts import choose_alerts
 from newsletter.workflows.answer_letters import LetterAnswers
 from newsletter.workflows.handle_bounces import KNOWN, handle_bounces
@@ -42,7 +42,7 @@ async def come_back(office: Office, *mails: bytes) -> dict[str, int]:
     secret = await office.newsletter.settings.load_secret()
     inbox = MaildirInbox(folder)
     report = await handle_bounces(
-        inbox, office.newsletter.evidence, secret, answers(office, secret), office.clock
+        inbox, office.newsletter.feedback, secret, answers(office, secret), office.clock
     )
     assert not list((folder / "new").iterdir()), "what is done is marked as done"
     return dict(report.done)
@@ -50,7 +50,7 @@ async def come_back(office: Office, *mails: bytes) -> dict[str, int]:
 
 def answers(office: Office, secret: Secret) -> LetterAnswers:
     of = office.newsletter
-    return LetterAnswers(of.subscribers, of.ledger.planning, of.evidence, of.identity, of.web_links, secret)
+    return LetterAnswers(of.subscribers, of.ledger.planning, of.feedback, of.identity, of.web_links, secret)
 
 
 async def report_on(office: Office, address: str, *fields: str) -> bytes:
@@ -522,7 +522,7 @@ async def test_what_cannot_be_handled_is_set_aside_once_and_told(office: Office)
 async def test_a_value_that_the_store_refuses_is_about_the_message_and_a_store_that_is_away_is_not(
     office: Office, is_refusal: bool
 ) -> None:
-    class OddStore(EvidenceStore):
+    class OddStore(FeedbackStore):
         async def note(self, *_arguments: object) -> BounceAction | None:
             raise StoreError("no", is_refusal=is_refusal)
 
@@ -541,7 +541,7 @@ async def test_a_value_that_the_store_refuses_is_about_the_message_and_a_store_t
 
 
 async def test_a_database_refuses_a_value_without_being_away(office: Office) -> None:
-    store = office.newsletter.evidence
+    store = office.newsletter.feedback
     assert await store.note_set_aside("0" * 64, "why", MORNING)
     with pytest.raises(StoreError) as raised:
         await execute(office.newsletter.database, text("UPDATE bounces SET report_hash = NULL"))
@@ -561,7 +561,7 @@ async def test_a_maildir_that_cannot_be_written_is_told_once_and_read_all_the_sa
 
     reports = [
         await handle_bounces(
-            MaildirInbox(folder), office.newsletter.evidence, secret, answers(office, secret), office.clock
+            MaildirInbox(folder), office.newsletter.feedback, secret, answers(office, secret), office.clock
         )
         for _ in range(2)
     ]

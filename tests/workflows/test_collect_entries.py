@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.collect.kinds import KINDS
+from newsletter.collect.registry import KINDS
 from newsletter.errors import FetchError
 from newsletter.model.digest import Window
 from newsletter.model.entries import EntryKey, EventKind

@@ -17,7 +17,15 @@ import pytest
 from sqlalchemy import update
 
 from newsletter.errors import MailerError, StoreError
-from newsletter.model.ledger import BeginData, Delivery, InstanceId, PauseKind, Settle, State, Step
+from newsletter.model.ledger import (
+    BeginData,
+    Delivery,
+    InstanceId,
+    LedgerStep,
+    PauseKind,
+    RecordOutcome,
+    State,
+)
 from newsletter.model.mail import Envelope, SmtpReply
 from newsletter.model.readers import EmailAddress
 from newsletter.storage.ledger.recording import Recording
@@ -127,10 +135,10 @@ async def test_row_10_an_outcome_waits_for_a_store_that_is_away(
     away = 3
 
     async def record(
-        recording: Recording, instance: InstanceId, steps: list[Step], now: object, *, guarded: bool
+        recording: Recording, instance: InstanceId, steps: list[LedgerStep], now: object, *, guarded: bool
     ) -> object:
         nonlocal away
-        if any(isinstance(step, Settle) for step in steps) and away:
+        if any(isinstance(step, RecordOutcome) for step in steps) and away:
             away -= 1
             raise StoreError("the server restarts", is_passing=True)
         return await real(recording, instance, steps, now, guarded=guarded)  # type: ignore[arg-type]
@@ -149,7 +157,7 @@ async def test_row_11_the_answer_to_a_commit_is_lost(office: Office, monkeypatch
     lost = 4
 
     async def record(
-        recording: Recording, instance: InstanceId, steps: list[Step], now: object, *, guarded: bool
+        recording: Recording, instance: InstanceId, steps: list[LedgerStep], now: object, *, guarded: bool
     ) -> object:
         nonlocal lost
         done = await real(recording, instance, steps, now, guarded=guarded)  # type: ignore[arg-type]

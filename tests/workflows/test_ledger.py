@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from newsletter.errors import StoreError
-from newsletter.model.ledger import BeginData, DeliveryId, InstanceId, Settle, Snapshot, Step
+from newsletter.model.ledger import BeginData, DeliveryId, InstanceId, LedgerStep, RecordOutcome, Snapshot
 from newsletter.model.mail import Accepted
 from newsletter.model.readers import EmailAddress
 from newsletter.wiring import FixedClock
@@ -27,12 +27,12 @@ SNAPSHOT = Snapshot(
 class Store:
     """Takes a moment for each transaction, and remembers them. A transaction with the step ``refuses`` fails."""
 
-    def __init__(self, refuses: Step | None = None) -> None:
-        self.transactions: list[list[Step]] = []
+    def __init__(self, refuses: LedgerStep | None = None) -> None:
+        self.transactions: list[list[LedgerStep]] = []
         self._refuses = refuses
 
     async def record(
-        self, instance: InstanceId, steps: Sequence[Step], now: datetime, *, guarded: bool
+        self, instance: InstanceId, steps: Sequence[LedgerStep], now: datetime, *, guarded: bool
     ) -> Sequence[bool]:
         await asyncio.sleep(random.random() / 1000)
         if self._refuses in steps:
@@ -49,8 +49,8 @@ def begin(number: int) -> BeginData:
     return BeginData(DeliveryId(number), 1, SNAPSHOT, "relay")
 
 
-def settle(number: int) -> Settle:
-    return Settle(DeliveryId(number), 1, Accepted("250 ok"), "relay")
+def settle(number: int) -> RecordOutcome:
+    return RecordOutcome(DeliveryId(number), 1, Accepted("250 ok"), "relay")
 
 
 @pytest.mark.parametrize("connections", [1, 4, 16, 150])

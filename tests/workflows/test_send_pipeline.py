@@ -15,15 +15,15 @@ import pytest
 from newsletter.errors import FellBehindError, MailerError, StoreError
 from newsletter.model.ledger import (
     BeginData,
-    Close,
+    CloseDelivery,
     Delivery,
     DeliveryId,
     InstanceId,
     Kind,
-    Settle,
+    LedgerStep,
+    RecordOutcome,
     Snapshot,
     State,
-    Step,
 )
 from newsletter.model.mail import Accepted, Envelope, Rejected, Rendered, Silence, SmtpReply, Uncertain
 from newsletter.model.readers import EmailAddress, SubscriberId
@@ -72,7 +72,7 @@ class World:
     async def close(self) -> None: ...
 
     async def record(
-        self, instance: InstanceId, steps: Sequence[Step], now: datetime, *, guarded: bool
+        self, instance: InstanceId, steps: Sequence[LedgerStep], now: datetime, *, guarded: bool
     ) -> Sequence[bool]:
         await asyncio.sleep(0)
         for step in steps:
@@ -110,7 +110,9 @@ def make_built(number: int) -> Built:
 
 
 def make_closed(number: int) -> Built:
-    return replace(make_built(number), mail=None, close=Close(DeliveryId(number), State.EMPTY, "quiet"))
+    return replace(
+        make_built(number), mail=None, close=CloseDelivery(DeliveryId(number), State.EMPTY, "quiet")
+    )
 
 
 def make_uncertain(number: int) -> Built:
@@ -119,10 +121,10 @@ def make_uncertain(number: int) -> Built:
     return replace(built, delivery=replace(built.delivery, uncertain_at=NOW, relay="first"))
 
 
-def settle(delivery: Delivery, reply: SmtpReply | Silence) -> Settle:
+def settle(delivery: Delivery, reply: SmtpReply | Silence) -> RecordOutcome:
     if isinstance(reply, Silence):
-        return Settle(delivery.id, 1, Uncertain(reply.why))
-    return Settle(delivery.id, 1, Accepted("ok") if reply.code == 250 else Rejected(str(reply)))
+        return RecordOutcome(delivery.id, 1, Uncertain(reply.why))
+    return RecordOutcome(delivery.id, 1, Accepted("ok") if reply.code == 250 else Rejected(str(reply)))
 
 
 class Run:

@@ -13,7 +13,7 @@ from newsletter.model.mail import Identity
 from newsletter.model.readers import EmailAddress
 from newsletter.model.reports import Unreadable
 from newsletter.signing import Secret
-from newsletter.storage import Database, EvidenceStore, Ledger, SubscriberStore
+from newsletter.storage import Database, FeedbackStore, Ledger, SubscriberStore
 from newsletter.storage.tables import deliveries, subscribers
 from newsletter.workflows.answer_letters import LetterAnswers
 from newsletter.workflows.handle_bounces import handle_bounces
@@ -122,9 +122,9 @@ async def test_after_a_year_exactly_the_gone_mailbox_and_the_complainer_are_mail
 ) -> None:
     for address in EVERYBODY:
         await given_reader(database, address)
-    store, evidence, clock = SubscriberStore(database), EvidenceStore(database), SetClock()
+    store, feedback, clock = SubscriberStore(database), FeedbackStore(database), SetClock()
     identity = Identity("Papers", "papers", "Papers", OURS, OURS, OURS)
-    answers = LetterAnswers(store, Ledger(database).planning, evidence, identity, None, SECRET)
+    answers = LetterAnswers(store, Ledger(database).planning, feedback, identity, None, SECRET)
     numbers = await database.read(
         lambda connection: {
             row.address: row.id for row in connection.execute(select(subscribers.c.address, subscribers.c.id))
@@ -140,7 +140,7 @@ async def test_after_a_year_exactly_the_gone_mailbox_and_the_complainer_are_mail
         for address, row in sent.items():
             path = build_return_path(OURS, DeliveryId(row), SECRET)
             reports[address] = write_report(address, say_what_comes_back(address, day), path, day)
-        done = await handle_bounces(ListInbox(reports), evidence, SECRET, answers, clock)
+        done = await handle_bounces(ListInbox(reports), feedback, SECRET, answers, clock)
         assert sum(done.done.values()) == len(reports)
 
     assert set(await store.load_suppressed(list(map(EmailAddress, EVERYBODY)))) == {GONE, COMPLAINER}

@@ -13,7 +13,7 @@ from newsletter.deliver.judgement import Judgement, judge, weigh
 from newsletter.deliver.judgement_words import Cause
 from newsletter.deliver.webhooks.event import Happened, ProviderEvent
 from newsletter.model.mail import Blame, Weight
-from newsletter.model.reports import Report, ReportedRecipient, ReportKind
+from newsletter.model.reports import BounceReport, ReportedRecipient, ReportKind
 
 _KINDS = {
     Happened.COMPLAINED: ReportKind.COMPLAINT,
@@ -60,7 +60,7 @@ _NONE = Judgement(Cause.UNKNOWN, Blame.UNKNOWN, Weight.NONE)
 _CODE = re.compile(r"(?<![\d.])([245][0-5]\d)(?=[ -]|$)")
 
 
-def build_report(event: ProviderEvent, ours: str = "") -> Report:
+def build_report(event: ProviderEvent, ours: str = "") -> BounceReport:
     """Return the report that says what an event says. ours is the address that we sent from."""
     kind = _KINDS[event.happened]
     judgement = _judge(event, ours) if event.happened is Happened.BOUNCED else _NONE
@@ -74,7 +74,7 @@ def build_report(event: ProviderEvent, ours: str = "") -> Report:
         is_final=event.happened is not Happened.DELAYED,
     )
     number = event.message_id.strip("<> ")
-    return Report(
+    return BounceReport(
         kind=kind,
         recipients=(recipient,),
         message_ids=(f"<{number}>",) if number else (),

@@ -28,7 +28,15 @@ from newsletter.deliver.ledger_rules import (
     was_written,
 )
 from newsletter.errors import FellBehindError
-from newsletter.model.ledger import Close, DeliveryId, InstanceId, Settle, Snapshot, State, Step
+from newsletter.model.ledger import (
+    CloseDelivery,
+    DeliveryId,
+    InstanceId,
+    LedgerStep,
+    RecordOutcome,
+    Snapshot,
+    State,
+)
 from newsletter.model.mail import Rejected, Weight
 from newsletter.model.reports import DEFAULT_POLICY, StrikePolicy
 from newsletter.storage.dialects import insert_or_ignore, insert_or_update
@@ -59,7 +67,7 @@ class Recording(Store):
         self._kept: set[str] = set()
 
     async def record(
-        self, instance: InstanceId, steps: Sequence[Step], now: datetime, *, guarded: bool = True
+        self, instance: InstanceId, steps: Sequence[LedgerStep], now: datetime, *, guarded: bool = True
     ) -> Sequence[bool]:
         """Write the steps of different deliveries in one transaction; return of each whether it took effect.
 
@@ -68,7 +76,9 @@ class Recording(Store):
         lost: attempts are numbered. guarded: the counter of storage/epoch.py moves with them. Raises FellBehindError
         where the database is not the one that sent last; then nothing is written.
         """
-        guard = self._guard if guarded and any(not isinstance(step, Close) for step in steps) else None
+        guard = (
+            self._guard if guarded and any(not isinstance(step, CloseDelivery) for step in steps) else None
+        )
 
         def work(connection: Connection) -> tuple[Sequence[bool], set[str], Mapping[str, int]]:
             rows = _lock_deliveries(connection, [step.delivery for step in steps])
@@ -91,7 +101,9 @@ class Recording(Store):
         self._kept |= fresh
         return results
 
-    def _freeze(self, connection: Connection, wanted: Sequence[tuple[Step, LockedDelivery]]) -> set[str]:
+    def _freeze(
+        self, connection: Connection, wanted: Sequence[tuple[LedgerStep, LockedDelivery]]
+    ) -> set[str]:
         """Keep what mails freeze that is not in their rows; return the hashes of cards and bundles that are in the
         database now."""
         snapshots = [(row.id, found) for step, row in wanted if (found := choose_snapshot(step, row))]
@@ -126,7 +138,10 @@ def _lock_deliveries(connection: Connection, ids: Sequence[DeliveryId]) -> dict[
 
 
 def _write_steps(
-    connection: Connection, wanted: Sequence[tuple[Step, LockedDelivery]], policy: StrikePolicy, now: datetime
+    connection: Connection,
+    wanted: Sequence[tuple[LedgerStep, LockedDelivery]],
+    policy: StrikePolicy,
+    now: datetime,
 ) -> None:
     """Write what these steps change: their rows, the attempts, the readers' windows, and who is mailed no more."""
     _update_rows(
@@ -136,7 +151,7 @@ def _write_steps(
             for step, row in wanted
         ],
     )
-    settled = [(step, row) for step, row in wanted if isinstance(step, Settle)]
+    settled = [(step, row) for step, row in wanted if isinstance(step, RecordOutcome)]
     save_attempts(
         connection,
         [(row.id, step.attempt, choose_state(step), step.outcome.reply, step.relay) for step, row in settled],

@@ -19,7 +19,7 @@ from newsletter.web.readers import (
     show_dead_link,
 )
 from newsletter.web.site import Site
-from newsletter.workflows.change_address import AddressDesk, Moved, Step, read_move
+from newsletter.workflows.change_address import AddressDesk, AddressStep, Moved, read_move
 
 
 async def ask_for_address(site: Site, request: Request) -> Response:
@@ -70,7 +70,7 @@ async def show_address(site: Site, request: Request, confirmation: Confirmation)
     move = read_move(confirmation)
     if _is_over(site, reader, confirmation):
         return _show_over(site, request)
-    if move.step is Step.OLD:
+    if move.step is AddressStep.OLD:
         says = lang.say(
             "It is now sent to {old}. Once you confirm, we ask {new} too.", old=move.old, new=move.new
         )
@@ -81,7 +81,9 @@ async def show_address(site: Site, request: Request, confirmation: Confirmation)
         request,
         lang.say("Send {newsletter} to another address?", newsletter=site.identity.name),
         says,
-        button=lang.say("Yes, that was me") if move.step is Step.OLD else lang.say("Yes, send it to me"),
+        button=lang.say("Yes, that was me")
+        if move.step is AddressStep.OLD
+        else lang.say("Yes, send it to me"),
         action=request.url.path,
         language=lang,
         headers=PRIVATE,

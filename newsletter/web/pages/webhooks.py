@@ -49,7 +49,7 @@ async def take_events(site: Site, request: Request) -> Response:
     done = await handle_events(
         provider,
         parsed,
-        newsletter.evidence,
+        newsletter.feedback,
         site.identity.bounce_address,
         site.secret,
         newsletter.clock.now(),

@@ -13,19 +13,19 @@ from newsletter.deliver.ledger_rules import BEGINNINGS, TRANSITIONS, Event
 from newsletter.model.ledger import (
     HELD,
     BeginData,
-    Close,
+    CloseDelivery,
     DeliveryFilter,
     DeliveryId,
     InstanceId,
     Kind,
-    Settle,
+    LedgerStep,
+    RecordOutcome,
     State,
-    Step,
 )
 from newsletter.model.mail import Accepted, Deferred, Rejected, Uncertain, Weight
 from newsletter.model.readers import Subscriber
-from newsletter.model.reports import Report, ReportKind
-from newsletter.storage import Database, EvidenceStore, Ledger, SubscriberStore
+from newsletter.model.reports import BounceReport, ReportKind
+from newsletter.storage import Database, FeedbackStore, Ledger, SubscriberStore
 from newsletter.storage.tables import bundles, deliveries
 from tests.support.given import (
     DUE,
@@ -103,7 +103,7 @@ async def given_each_state(database: Database) -> Scene:
 Act = Callable[[Scene], Awaitable[object]]
 
 
-def record(build: Callable[[DeliveryId], Step]) -> Act:
+def record(build: Callable[[DeliveryId], LedgerStep]) -> Act:
     async def act(scene: Scene) -> None:
         await scene.ledger.recording.record(scene.holder, [build(row) for row in scene.rows], NOW)
 
@@ -111,11 +111,11 @@ def record(build: Callable[[DeliveryId], Step]) -> Act:
 
 
 def answer(outcome: Accepted | Deferred | Rejected | Uncertain) -> Act:
-    return record(lambda row: Settle(row, 1, outcome))
+    return record(lambda row: RecordOutcome(row, 1, outcome))
 
 
 def close(state: State) -> Act:
-    return record(lambda row: Close(row, state, "why"))
+    return record(lambda row: CloseDelivery(row, state, "why"))
 
 
 async def claim(scene: Scene) -> None:
@@ -149,9 +149,9 @@ def resolve(*, accepted: bool) -> Act:
 def report(kind: ReportKind) -> Act:
     async def act(scene: Scene) -> None:
         for row in scene.rows:
-            await EvidenceStore(scene.database).note(
+            await FeedbackStore(scene.database).note(
                 f"report {row}",
-                Report(kind),
+                BounceReport(kind),
                 row,
                 NOW,
             )

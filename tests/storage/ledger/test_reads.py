@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from newsletter.model.digest import Shown, Window
-from newsletter.model.ledger import Close, Kind, LedgerCounts, QueuedNotice, State
+from newsletter.model.ledger import CloseDelivery, Kind, LedgerCounts, QueuedNotice, State
 from newsletter.model.mail import Notice, Outcome
 from newsletter.model.readers import EmailAddress
 from newsletter.storage import Database, Ledger
@@ -108,7 +108,7 @@ async def test_unreached_are_those_without_a_mail_in_hand(database: Database) ->
         await settle(ledger, delivery, instance, outcome)
     await given_queued(database, await given_reader(database, "nobody-home@example.org"))
     empty = await claim_one(database, instance)
-    await ledger.recording.record(instance, [Close(empty.id, State.EMPTY, "", Window(0, 1))], NOW)
+    await ledger.recording.record(instance, [CloseDelivery(empty.id, State.EMPTY, "", Window(0, 1))], NOW)
 
     unreached = await ledger.reads.load_unreached(DAY.isoformat())
 

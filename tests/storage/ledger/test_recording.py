@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from newsletter.errors import FellBehindError
 from newsletter.model.digest import Window
-from newsletter.model.ledger import BeginData, Close, DeliveryId, Settle, State
+from newsletter.model.ledger import BeginData, CloseDelivery, DeliveryId, RecordOutcome, State
 from newsletter.model.mail import Accepted, Outcome, Uncertain
 from newsletter.model.readers import EmailAddress
 from newsletter.storage import Database, Ledger
@@ -133,9 +133,9 @@ async def test_steps_of_many_deliveries_are_written_together(database: Database)
         instance,
         [
             BeginData(ada.id, 1, make_snapshot(), "relay-1"),
-            Close(bo.id, State.SUPPRESSED, "because"),
+            CloseDelivery(bo.id, State.SUPPRESSED, "because"),
             BeginData(cy.id, 2, make_snapshot()),
-            Settle(di.id, 1, REJECTED, "relay-1"),
+            RecordOutcome(di.id, 1, REJECTED, "relay-1"),
         ],
         NOW,
     )
@@ -149,7 +149,7 @@ async def test_steps_of_many_deliveries_are_written_together(database: Database)
         "di": State.REJECTED,
     }
     assert rows["ad"].relay == "relay-1"
-    assert await ledger.recording.record(other, [Settle(ada.id, 1, ACCEPTED)], NOW) == [False]
+    assert await ledger.recording.record(other, [RecordOutcome(ada.id, 1, ACCEPTED)], NOW) == [False]
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ async def test_a_database_that_has_forgotten_a_mail_that_went_out_takes_nothing_
 
     for gone in (queued.id, DeliveryId(999)):
         with pytest.raises(FellBehindError, match="newsletter restored"):
-            await ledger.recording.record(instance, [Settle(gone, 1, outcome)], NOW)
+            await ledger.recording.record(instance, [RecordOutcome(gone, 1, outcome)], NOW)
 
     assert await load_row(database) == queued
 
@@ -316,7 +316,9 @@ async def test_row_ends_without_a_mail(
     instance = await given_instance(database)
     delivery = await claim_one(database, instance)
 
-    await Ledger(database).recording.record(instance, [Close(delivery.id, state, "because", window)], NOW)
+    await Ledger(database).recording.record(
+        instance, [CloseDelivery(delivery.id, state, "because", window)], NOW
+    )
 
     row = await load_row(database)
     assert (row.state, row.last_reply, row.attempt) == (state, "because", 0)
@@ -327,6 +329,8 @@ async def test_row_in_data_cannot_be_closed(database: Database) -> None:
     instance = await given_instance(database)
     delivery = await given_in_data(database, await given_reader(database), instance)
 
-    await Ledger(database).recording.record(instance, [Close(delivery.id, State.SUPPRESSED, "", None)], NOW)
+    await Ledger(database).recording.record(
+        instance, [CloseDelivery(delivery.id, State.SUPPRESSED, "", None)], NOW
+    )
 
     assert (await load_row(database)).state is State.IN_DATA

@@ -18,9 +18,9 @@ from newsletter.model.reports import (
     SET_ASIDE,
     UNPROVEN,
     BounceAction,
+    BounceReport,
     Incoming,
     Noticed,
-    Report,
     ReportKind,
     StrikePolicy,
 )
@@ -32,7 +32,7 @@ from newsletter.storage.suppressions import suppress, weigh_failure
 from newsletter.storage.tables import bounces, deliveries, subscribers
 
 
-class EvidenceStore(Store):
+class FeedbackStore(Store):
     """What came back: the reports about our mails. policy says when failures are enough."""
 
     def __init__(self, database: Database, policy: StrikePolicy = DEFAULT_POLICY) -> None:
@@ -80,7 +80,7 @@ class EvidenceStore(Store):
         self,
         connection: Connection,
         report_hash: str,
-        report: Report,
+        report: BounceReport,
         delivery: DeliveryId | None,
         now: datetime,
     ) -> BounceAction | None:
@@ -116,7 +116,7 @@ class EvidenceStore(Store):
         action: BounceAction,
         row: Row[Any],
         address: str,
-        report: Report,
+        report: BounceReport,
         now: datetime,
     ) -> bool:
         """Do what follows from a report about a delivery, whose row this is; return whether failures are enough now."""
@@ -137,7 +137,12 @@ class EvidenceStore(Store):
 
     @writing
     def note_leave(
-        self, connection: Connection, report_hash: str, report: Report, reader: SubscriberId, now: datetime
+        self,
+        connection: Connection,
+        report_hash: str,
+        report: BounceReport,
+        reader: SubscriberId,
+        now: datetime,
     ) -> BounceAction | None:
         """Write down that a reader asked by mail to leave, and let them leave; None where it was known already."""
         if _is_known(connection, report_hash):
@@ -151,7 +156,13 @@ class EvidenceStore(Store):
 
     @writing
     def note_letter(
-        self, connection: Connection, report_hash: str, report: Report, sender: str, what: str, now: datetime
+        self,
+        connection: Connection,
+        report_hash: str,
+        report: BounceReport,
+        sender: str,
+        what: str,
+        now: datetime,
     ) -> bool:
         """Write down that somebody asked to leave without proof; False where it was known already."""
         return _insert(
@@ -208,7 +219,7 @@ def _insert(
     return connection.scalar(inserting.returning(bounces.c.id)) is not None
 
 
-def _say(report: Report) -> str:
+def _say(report: BounceReport) -> str:
     """Return what a report said, for the delivery's last reply."""
     first = next(iter(report.recipients), None)
     said = " ".join(part for part in (first.status, first.diagnostic) if part) if first else ""

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from newsletter.compose.digest import compose_digest
-from newsletter.compose.fate import Fate, FateKind, choose_fate
+from newsletter.compose.disposition import Disposition, DispositionKind, choose_disposition
 from newsletter.model.digest import Digest, Shown, Window
 from newsletter.model.entries import Entry
 from newsletter.model.ledger import EntryDelivery, State
@@ -33,21 +33,21 @@ def compose(entry: Entry, topics: Sequence[Topic]) -> Digest:
         everything_else=(),
         everything_else_limit=0,
         compare=lambda _one, _other: 0.0,
-        standings={},
+        vote_ranks={},
         shown=Shown(),
         previous_on=DAY,
         now=NOW,
     )
 
 
-def fate(
+def disposition(
     entry: Entry,
     *topics: Topic,
     reader: Subscriber = READER,
     deliveries: Sequence[EntryDelivery] = (),
     suppressed: str = "",
-) -> Fate:
-    return choose_fate(
+) -> Disposition:
+    return choose_disposition(
         entry,
         reader,
         deliveries=deliveries,
@@ -66,44 +66,49 @@ WAITS = make_topic(min_upvotes=5, wait=timedelta(days=2))
 @pytest.mark.parametrize(
     ("entry", "topics", "kind", "why"),
     [
-        (NEW, [make_topic()], FateKind.COMING, "in the next digest, due 2026-06-17 07:00 UTC, under RAG"),
-        (NEW, [make_topic(limit=0)], FateKind.COMING, "over the topic's limit"),
-        (NEW, [], FateKind.NO_TOPIC, "none of the reader's topics"),
-        (make_entry(first_seen_run=0), [make_topic()], FateKind.OLD, "before the first poll"),
-        (make_entry(first_seen_run=0), [], FateKind.OLD, "before the first poll"),
-        (replace(NEW, withdrawn=True), [make_topic()], FateKind.WITHDRAWN, "withdrawn before"),
-        (SEEN_BEFORE, [make_topic()], FateKind.PASSED, "before this reader's window began"),
+        (
+            NEW,
+            [make_topic()],
+            DispositionKind.COMING,
+            "in the next digest, due 2026-06-17 07:00 UTC, under RAG",
+        ),
+        (NEW, [make_topic(limit=0)], DispositionKind.COMING, "over the topic's limit"),
+        (NEW, [], DispositionKind.NO_TOPIC, "none of the reader's topics"),
+        (make_entry(first_seen_run=0), [make_topic()], DispositionKind.OLD, "before the first poll"),
+        (make_entry(first_seen_run=0), [], DispositionKind.OLD, "before the first poll"),
+        (replace(NEW, withdrawn=True), [make_topic()], DispositionKind.WITHDRAWN, "withdrawn before"),
+        (SEEN_BEFORE, [make_topic()], DispositionKind.PASSED, "before this reader's window began"),
         (
             make_entry(first_seen_run=7, upvotes=2),
             [ASKS_FIVE],
-            FateKind.TOO_FEW_VOTES,
+            DispositionKind.TOO_FEW_VOTES,
             "2 votes, topic RAG requires 5",
         ),
         (
             make_entry(first_seen_run=7, upvotes=2),
             [WAITS],
-            FateKind.WAITING,
+            DispositionKind.WAITING,
             "it waits until 2026-06-18 06:00 UTC",
         ),
         (
             make_entry(first_seen_run=5, upvotes=2),
             [WAITS],
-            FateKind.WAITING,
+            DispositionKind.WAITING,
             "it waits until 2026-06-18 06:00 UTC",
         ),
-        (make_entry(first_seen_run=5, upvotes=7), [WAITS], FateKind.COMING, "under RAG"),
+        (make_entry(first_seen_run=5, upvotes=7), [WAITS], DispositionKind.COMING, "under RAG"),
         (
             make_entry(first_seen_run=5, upvotes=2, first_seen_at=at("2026-06-10 06:00")),
             [WAITS],
-            FateKind.TOO_FEW_VOTES,
+            DispositionKind.TOO_FEW_VOTES,
             "its wait is over",
         ),
     ],
 )
 def test_fate_is_told_with_the_rule_that_decided(
-    entry: Entry, topics: list[Topic], kind: FateKind, why: str
+    entry: Entry, topics: list[Topic], kind: DispositionKind, why: str
 ) -> None:
-    told = fate(entry, *topics)
+    told = disposition(entry, *topics)
 
     assert told.kind is kind
     assert why in told.why
@@ -112,19 +117,19 @@ def test_fate_is_told_with_the_rule_that_decided(
 @pytest.mark.parametrize(
     ("delivery", "kind", "why"),
     [
-        (make_delivery(), FateKind.SENT, "digest of 2026-06-15, under RAG: accepted"),
-        (make_delivery(topic=""), FateKind.SENT, "under everything else"),
-        (make_delivery(State.UNCERTAIN), FateKind.SENT, "uncertain"),
-        (make_delivery(State.DEFERRED), FateKind.SENT, "deferred"),
-        (make_delivery(shown=False), FateKind.OVER_LIMIT, "one over the topic's limit"),
-        (make_delivery(State.REJECTED), FateKind.COMING, "in the next digest"),
-        (make_delivery(State.EXPIRED), FateKind.COMING, "in the next digest"),
+        (make_delivery(), DispositionKind.SENT, "digest of 2026-06-15, under RAG: accepted"),
+        (make_delivery(topic=""), DispositionKind.SENT, "under everything else"),
+        (make_delivery(State.UNCERTAIN), DispositionKind.SENT, "uncertain"),
+        (make_delivery(State.DEFERRED), DispositionKind.SENT, "deferred"),
+        (make_delivery(shown=False), DispositionKind.OVER_LIMIT, "one over the topic's limit"),
+        (make_delivery(State.REJECTED), DispositionKind.COMING, "in the next digest"),
+        (make_delivery(State.EXPIRED), DispositionKind.COMING, "in the next digest"),
     ],
 )
 def test_digest_that_counts_is_the_fate_and_one_that_failed_is_not(
-    delivery: EntryDelivery, kind: FateKind, why: str
+    delivery: EntryDelivery, kind: DispositionKind, why: str
 ) -> None:
-    told = fate(NEW, make_topic(), deliveries=[delivery])
+    told = disposition(NEW, make_topic(), deliveries=[delivery])
 
     assert told.kind is kind
     assert why in told.why
@@ -132,19 +137,21 @@ def test_digest_that_counts_is_the_fate_and_one_that_failed_is_not(
 
 @pytest.mark.parametrize("consent", [Consent.PAUSED, Consent.LEFT, Consent.UNCONFIRMED])
 def test_reader_who_gets_no_mail_gets_this_entry_neither(consent: Consent) -> None:
-    told = fate(NEW, make_topic(), reader=replace(READER, consent=consent))
+    told = disposition(NEW, make_topic(), reader=replace(READER, consent=consent))
 
-    assert (told.kind, told.why) == (FateKind.NOT_MAILED, f"the reader is {consent}")
+    assert (told.kind, told.why) == (DispositionKind.NOT_MAILED, f"the reader is {consent}")
 
 
 def test_suppressed_address_gets_no_mail() -> None:
-    assert fate(NEW, make_topic(), suppressed="5.1.1 no such mailbox").why.endswith("5.1.1 no such mailbox")
+    assert disposition(NEW, make_topic(), suppressed="5.1.1 no such mailbox").why.endswith(
+        "5.1.1 no such mailbox"
+    )
 
 
 def test_what_was_sent_before_the_reader_left_was_sent() -> None:
-    told = fate(NEW, reader=replace(READER, consent=Consent.LEFT), deliveries=[make_delivery()])
+    told = disposition(NEW, reader=replace(READER, consent=Consent.LEFT), deliveries=[make_delivery()])
 
-    assert told.kind is FateKind.SENT
+    assert told.kind is DispositionKind.SENT
 
 
 def test_entry_that_is_near_a_description_is_told_that_others_are_nearer() -> None:
@@ -152,7 +159,7 @@ def test_entry_that_is_near_a_description_is_told_that_others_are_nearer() -> No
     other = replace(make_entry(2, first_seen_run=7))
     digest = compose(other, [described])
 
-    told = choose_fate(
+    told = choose_disposition(
         NEW,
         READER,
         deliveries=(),
@@ -163,5 +170,5 @@ def test_entry_that_is_near_a_description_is_told_that_others_are_nearer() -> No
         now=NOW,
     )
 
-    assert told.kind is FateKind.NOT_BEST
+    assert told.kind is DispositionKind.NOT_BEST
     assert told.why == "it is similar to Small models, but below its top 1"

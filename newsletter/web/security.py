@@ -54,7 +54,7 @@ def build_headers(*, is_secure: bool) -> dict[str, str]:
     return {**_HEADERS, **({"strict-transport-security": _HSTS} if is_secure else {})}
 
 
-class Guard:
+class SiteGuard:
     """Refuses requests for other hosts, POSTs from other sites, and bodies that are too large or too slow; adds the
     security headers to every answer."""
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.collect.guard import why_refused
+from newsletter.collect.ssrf import why_refused
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from newsletter.collect.kind import SourceKind, never_quiet
-from newsletter.model.sources import FetchState, Move, SourceHealth
+from newsletter.model.sources import FetchState, PermanentRedirect, SourceHealth
 
 GOOD_STATES = frozenset({FetchState.OK, FetchState.UNCHANGED, FetchState.EMPTY_AS_EXPECTED})
 """The states that need no operator."""
@@ -99,19 +99,21 @@ def choose_health(
     return SourceHealth(known.source, failures, now + wait, f"{reason}: {why}" if why else reason)
 
 
-def choose_location(location: str, move: Move | None, now: datetime) -> str:
+def choose_location(location: str, move: PermanentRedirect | None, now: datetime) -> str:
     """Return where to ask: the location, or where it has permanently redirected to for a week."""
     return move.target if move and now - move.since >= _MOVE_SETTLES else location
 
 
-def choose_move(location: str, move: Move | None, moved_to: str, now: datetime) -> Move | None:
+def choose_move(
+    location: str, move: PermanentRedirect | None, moved_to: str, now: datetime
+) -> PermanentRedirect | None:
     """Return what to note of a location that has answered, None where nothing is new.
 
     A Move with an empty target says that the location answers itself again.
     """
     is_settled = choose_location(location, move, now) != location
     if moved_to and (move is None or move.target != moved_to):
-        return Move(location, moved_to, now)
+        return PermanentRedirect(location, moved_to, now)
     if not moved_to and move is not None and not is_settled:
-        return Move(location, "", now)
+        return PermanentRedirect(location, "", now)
     return None

@@ -14,7 +14,7 @@ from newsletter.model.readers import Consent, EmailAddress, Subscriber
 from newsletter.model.topics import Topic
 
 
-class FateKind(StrEnum):
+class DispositionKind(StrEnum):
     """The ways in which an entry can meet a reader, or miss them."""
 
     SENT = "sent"
@@ -31,15 +31,15 @@ class FateKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class Disposition:
     """What became of an entry for the reader with this address. why is one sentence without a full stop."""
 
-    kind: FateKind
+    kind: DispositionKind
     address: EmailAddress
     why: str
 
 
-def choose_fate(
+def choose_disposition(
     entry: Entry,
     reader: Subscriber,
     *,
@@ -49,7 +49,7 @@ def choose_fate(
     obstacles: Sequence[str],
     digest: Digest,
     now: datetime,
-) -> Fate:
+) -> Disposition:
     """Decide what became of an entry for a reader.
 
     deliveries are the reader's digests that have it, the newest first. suppressed is why the address gets no
@@ -57,30 +57,32 @@ def choose_fate(
     that kept it out of each topic that it just misses. digest is the reader's next one, as it would be composed now.
     """
 
-    def fate(kind: FateKind, why: str) -> Fate:
-        return Fate(kind, reader.address, why)
+    def disposition(kind: DispositionKind, why: str) -> Disposition:
+        return Disposition(kind, reader.address, why)
 
     if last := next((row for row in deliveries if row.state in COUNTED | PENDING), None):
         where = f"digest of {last.edition}, {_topic(last.topic)}: {last.state}"
         if last.shown:
-            return fate(FateKind.SENT, where)
-        return fate(FateKind.OVER_LIMIT, f"{where}; counted there as one over the topic's limit")
+            return disposition(DispositionKind.SENT, where)
+        return disposition(
+            DispositionKind.OVER_LIMIT, f"{where}; counted there as one over the topic's limit"
+        )
     if reader.consent is not Consent.CONFIRMED:
-        return fate(FateKind.NOT_MAILED, f"the reader is {reader.consent}")
+        return disposition(DispositionKind.NOT_MAILED, f"the reader is {reader.consent}")
     if suppressed:
-        return fate(FateKind.NOT_MAILED, f"the address is suppressed: {suppressed}")
+        return disposition(DispositionKind.NOT_MAILED, f"the address is suppressed: {suppressed}")
     if entry.withdrawn:
-        return fate(FateKind.WITHDRAWN, "it was withdrawn before it was sent")
+        return disposition(DispositionKind.WITHDRAWN, "it was withdrawn before it was sent")
     if coming := _find_coming(entry, digest):
-        return fate(FateKind.COMING, coming)
+        return disposition(DispositionKind.COMING, coming)
     if not entry.first_seen_run:
-        return fate(
-            FateKind.OLD,
+        return disposition(
+            DispositionKind.OLD,
             "it was listed before the first poll of its source, or is a new version of an old paper",
         )
     if not matched:
         missed = f"; near miss: {', '.join(obstacles)}" if obstacles else ""
-        return fate(FateKind.NO_TOPIC, f"none of the reader's topics matches it{missed}")
+        return disposition(DispositionKind.NO_TOPIC, f"none of the reader's topics matches it{missed}")
     return _explain_absence(entry, reader, matched, digest, now)
 
 
@@ -97,7 +99,7 @@ def _find_coming(entry: Entry, digest: Digest) -> str:
 
 def _explain_absence(
     entry: Entry, reader: Subscriber, matched: Sequence[Topic], digest: Digest, now: datetime
-) -> Fate:
+) -> Disposition:
     """Tell why an entry that fits a topic is not in the next digest: it lacks votes, others are nearer to a
     description, or its turn is over."""
     votes = entry.upvotes
@@ -108,19 +110,21 @@ def _explain_absence(
         asked = f"it has {votes} votes, topic {topic.name} requires {topic.min_upvotes}"
         until = (entry.first_seen_at or now) + topic.wait
         if topic.wait > timedelta() and now <= until:
-            return Fate(
-                FateKind.WAITING, reader.address, f"{asked}; it waits until {until:%Y-%m-%d %H:%M} UTC"
+            return Disposition(
+                DispositionKind.WAITING, reader.address, f"{asked}; it waits until {until:%Y-%m-%d %H:%M} UTC"
             )
         if topic.wait > timedelta() and not is_new:
-            return Fate(FateKind.TOO_FEW_VOTES, reader.address, f"{asked}, and its wait is over")
-        return Fate(FateKind.TOO_FEW_VOTES, reader.address, asked)
+            return Disposition(
+                DispositionKind.TOO_FEW_VOTES, reader.address, f"{asked}, and its wait is over"
+            )
+        return Disposition(DispositionKind.TOO_FEW_VOTES, reader.address, asked)
     described = next((topic for topic in matched if topic.is_described), None)
     if described and is_new:
         why = f"it is similar to {described.name}, but below its top {described.limit}"
-        return Fate(FateKind.NOT_BEST, reader.address, why)
+        return Disposition(DispositionKind.NOT_BEST, reader.address, why)
     topics = ", ".join(topic.name for topic in matched)
-    return Fate(
-        FateKind.PASSED,
+    return Disposition(
+        DispositionKind.PASSED,
         reader.address,
         f"it fits {topics} now, but it was seen before this reader's window began: they joined later, or the topic, "
         "or what is known of it, changed after the digest that covered it",

@@ -4,10 +4,16 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from newsletter.collect.health import LookFacts, choose_health, choose_location, choose_move, choose_state
 from newsletter.collect.kind import SourceKind
-from newsletter.collect.kinds import KINDS
-from newsletter.model.sources import FetchState, Move, SourceHealth
+from newsletter.collect.registry import KINDS
+from newsletter.collect.source_health import (
+    LookFacts,
+    choose_health,
+    choose_location,
+    choose_move,
+    choose_state,
+)
+from newsletter.model.sources import FetchState, PermanentRedirect, SourceHealth
 from tests.support.builders import at
 
 SATURDAY, MONDAY = date(2026, 6, 20), date(2026, 6, 22)
@@ -108,14 +114,14 @@ def test_an_answer_ends_the_waiting(state: FetchState) -> None:
 OLD, TARGET = "https://old.example.org/feed", "https://new.example.org/feed"
 
 
-def moved(days: int, target: str = TARGET) -> Move:
-    return Move(OLD, target, NOW - timedelta(days=days))
+def moved(days: int, target: str = TARGET) -> PermanentRedirect:
+    return PermanentRedirect(OLD, target, NOW - timedelta(days=days))
 
 
 @pytest.mark.parametrize(
     ("move", "asked"), [(None, OLD), (moved(6), OLD), (moved(7), TARGET), (moved(90), TARGET)]
 )
-def test_a_permanent_redirect_is_believed_after_a_week(move: Move | None, asked: str) -> None:
+def test_a_permanent_redirect_is_believed_after_a_week(move: PermanentRedirect | None, asked: str) -> None:
     assert choose_location(OLD, move, NOW) == asked
 
 
@@ -123,15 +129,17 @@ def test_a_permanent_redirect_is_believed_after_a_week(move: Move | None, asked:
     ("move", "moved_to", "noted"),
     [
         (None, "", None),
-        (None, TARGET, Move(OLD, TARGET, NOW)),
+        (None, TARGET, PermanentRedirect(OLD, TARGET, NOW)),
         (moved(3), TARGET, None),
-        (moved(3), "https://third.example.org/", Move(OLD, "https://third.example.org/", NOW)),
-        (moved(3), "", Move(OLD, "", NOW)),
+        (moved(3), "https://third.example.org/", PermanentRedirect(OLD, "https://third.example.org/", NOW)),
+        (moved(3), "", PermanentRedirect(OLD, "", NOW)),
         (moved(8), "", None),  # the new address itself was asked
-        (moved(8), "https://third.example.org/", Move(OLD, "https://third.example.org/", NOW)),
+        (moved(8), "https://third.example.org/", PermanentRedirect(OLD, "https://third.example.org/", NOW)),
     ],
 )
-def test_what_is_noted_of_a_redirect(move: Move | None, moved_to: str, noted: Move | None) -> None:
+def test_what_is_noted_of_a_redirect(
+    move: PermanentRedirect | None, moved_to: str, noted: PermanentRedirect | None
+) -> None:
     assert choose_move(OLD, move, moved_to, NOW) == noted
 
 

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from newsletter.collect.kinds import KINDS
+from newsletter.collect.registry import KINDS
 from newsletter.model.sources import ParsedFeed, Request, Source
 from tests.support.builders import at
 from tests.support.sightings import DAY, make_source, seen
