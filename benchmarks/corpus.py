@@ -280,7 +280,8 @@ def _arxiv_facts(item: Any, is_search: bool) -> Iterator[tuple[str, Any]]:
     yield "title", re.sub(r"\.? \(arXiv:\S+( \[.*?\])?( UPDATED)?\)$", "", _words(item.findtext("{*}title")))
     creator = item.findtext("{*}creator")
     if creator:
-        yield "authors", re.split(r",\s+(?![^(]*\))", _words(creator))
+        # Affiliations stand in brackets behind the names.
+        yield "authors", re.split(r",\s+", re.sub(r"\s*\([^()]*\)", "", _words(creator)))
     else:
         yield "authors", [_line(name.text) for name in item.iterfind("{*}author/{*}name")]
     yield "categories", [_line(one.get("term") or one.text) for one in item.findall("{*}category")]

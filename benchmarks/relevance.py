@@ -438,9 +438,7 @@ def measure_all(folder: Path, say: Say) -> dict[str, list[Measured]]:
         if all(data):
             found[group] = measure(*data)
         else:
-            say(
-                f"  not there: {', '.join(name for name, rows in zip(needed, data, strict=True) if not rows)}"
-            )
+            say(f"  missing: {', '.join(name for name, rows in zip(needed, data, strict=True) if not rows)}")
 
     authors, hf, arxiv = "author_keywords.jsonl", "hf_daily.jsonl", "arxiv_categories.jsonl"
     ijcai = "ijcai_topics.jsonl"

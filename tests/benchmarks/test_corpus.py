@@ -32,7 +32,7 @@ def test_every_value_that_an_expectation_states_is_compared(tmp_path: Path) -> N
 
     assert (suite.files, suite.parsed, suite.compared, suite.agreeing) == (1, 1, 5, 4)
     assert [remark for remark in suite.remarks if "authors" in remark] == [
-        "a.xml: authors: expected ['Ada'], got ['Ada Example']"
+        "a.xml: authors: expected Ada, got Ada Example"
     ]
 
 

@@ -14,7 +14,9 @@ _BY_DEFAULT = 100
 
 def examples(most: int, **options: Any) -> settings:
     """Return the decorator of a property that is not done with the usual number of examples."""
-    share = _SHARES.get(settings.get_current_profile_name(), 1)  # a script that imports a test has another profile
+    share = _SHARES.get(
+        settings.get_current_profile_name(), 1
+    )  # a script that imports a test has another profile
     return settings(max_examples=max(_FEWEST, int(most * share)), **options)
 
 

@@ -96,7 +96,7 @@ def list_routes(site: Site) -> list[tuple[str, set[str]]]:
 def fill_path(path: str, **parameters: str) -> str:
     """A route's path with values for its parameters."""
     known = {"token": "a" * 27, "key": "arxiv:2606.00101", "day": "2026-06-15", "date": "2026-06-15", "slug": "rag",
-             "name": "style.css", "part": "1", **parameters}  # fmt: skip
+             "name": "style.css", "part": "1", "provider": "generic", **parameters}  # fmt: skip
     return re.sub(r"\{(\w+)(?::\w+)?\}", lambda name: known[name[1]], path)
 
 
