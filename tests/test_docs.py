@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+import newsletter
 from newsletter.collect import registry
 from newsletter.collect.kind import SourceKind
 from newsletter.deliver.scorecard import check_message
@@ -142,3 +143,30 @@ def test_the_systemd_unit_lets_the_service_write_beside_its_configuration() -> N
     assert found is not None
     assert state in Path(found[1]).parents
     assert unit["WorkingDirectory"] == str(state)
+
+
+ARCHITECTURE = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text("utf-8")
+FILE_BY_FILE = ARCHITECTURE.partition("## File by file\n")[2].partition("\n## ")[0]
+ROOMS = dict(re.findall(r"^- \*\*`(\w+)/`\*\*: (.*?)(?=^- |\Z)", FILE_BY_FILE, re.MULTILINE | re.DOTALL))
+
+
+@pytest.mark.parametrize(
+    "room", ["collect", "match", "compose", "render", "deliver", "storage", "workflows", "web"]
+)
+def test_the_architecture_has_a_word_for_every_file_of_a_room_and_for_no_other(room: str) -> None:
+    folder = Path(newsletter.__file__).parent / room
+    named = set(re.findall(r"`([a-z_]+)`", ROOMS[room]))
+
+    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} - named == set()
+    assert named - {path.stem for path in folder.rglob("*.py")} == set()
+
+
+def test_what_the_architecture_names_is_there() -> None:
+    root = Path(__file__).parents[1]
+    places = re.findall(r"`((?:\w+/)+[\w.]+\.\w+)(?::(\w+))?`", ARCHITECTURE)
+
+    assert len(places) > 100
+    for path, name in places:
+        found = [base / path for base in (root, root / "newsletter") if (base / path).is_file()]
+        assert found, path
+        assert name in found[0].read_text("utf-8"), f"{path}:{name}"

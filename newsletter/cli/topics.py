@@ -14,12 +14,12 @@ from newsletter.cli.show import build_table, console, draw_bars, show_doubts
 from newsletter.errors import ConfigError, Problem
 from newsletter.match.doubts import find_doubts
 from newsletter.match.near_misses import NearMiss
-from newsletter.match.query import print_query
+from newsletter.match.query import list_words, print_query
 from newsletter.match.rank import dated_on
 from newsletter.match.topics import parse_topic, parse_topics
 from newsletter.match.words import compile_words
 from newsletter.model.entries import Entry
-from newsletter.model.topics import AllOf, AnyOf, Hit, Match, Not, Query, Scope, Topic, Words
+from newsletter.model.topics import Hit, Match, Scope, Topic
 from newsletter.settings.config import Config
 from newsletter.settings.topic_lines import require_topics
 from newsletter.stored_json import to_json
@@ -78,25 +78,13 @@ async def explain_topic(config: Config, text: str) -> int:
         f"min_upvotes: {topic.min_upvotes}\nwait:        {hours}h\nlimit:       {topic.limit}\n"
         f"weight:      {topic.weight:g}\nrank:        {topic.rank}"
     )
-    for words in _words_in(topic.query):
+    for words in dict.fromkeys(list_words(topic.query)):
         if words.where in ((Scope.CATEGORY,), (Scope.PRIMARY,)):
             continue
         others = [needle.expansion for needle in compile_words(words, trier.acronyms) if needle.expansion]
         if others:
             console.print(f"also found:  {words.text} as {', '.join(others)}")
     return DONE
-
-
-def _words_in(query: Query) -> Sequence[Words]:
-    match query:
-        case Words():
-            return [query]
-        case Not():
-            return _words_in(query.part)
-        case AllOf() | AnyOf():
-            return list(dict.fromkeys(words for part in query.parts for words in _words_in(part)))
-        case _:
-            return []
 
 
 async def try_query(config: Config, text: str, days: int, other: str) -> int:

@@ -15,7 +15,7 @@ from ahocorasick_rs import AhoCorasick
 from newsletter.match.acronyms import Acronyms, shipped_acronyms
 from newsletter.match.fold import Folded
 from newsletter.match.matcher import evaluate
-from newsletter.match.query import written
+from newsletter.match.query import list_words, written
 from newsletter.match.words import (
     FoldedEntry,
     Needle,
@@ -25,7 +25,7 @@ from newsletter.match.words import (
     has_needles,
     name_spellings,
 )
-from newsletter.model.topics import AllOf, AnyOf, Hit, Match, Not, Query, Scope, Spelling, Words
+from newsletter.model.topics import AllOf, AnyOf, Hit, Match, Query, Scope, Spelling, Words
 
 
 class _Spot(NamedTuple):
@@ -70,7 +70,7 @@ class QueryIndex:
         self._always: list[int] = []
         spots: dict[str, list[_Spot]] = {}
         for number, query in enumerate(self.queries):
-            for words in _words_in(query):
+            for words in list_words(query):
                 self._add_words(words, spots)
             necessary = _find_necessary(query)
             if necessary is None:
@@ -177,16 +177,6 @@ class _Look:
 
 
 # --- necessary words ----------------------------------------------------------------------
-
-
-def _words_in(query: Query) -> Iterator[Words]:
-    if isinstance(query, Words):
-        yield query
-    elif isinstance(query, AllOf | AnyOf):
-        for part in query.parts:
-            yield from _words_in(part)
-    elif isinstance(query, Not):
-        yield from _words_in(query.part)
 
 
 def _find_necessary(query: Query) -> Sequence[Words] | None:

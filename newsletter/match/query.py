@@ -33,6 +33,9 @@ DEFAULT_WHERE = (Scope.TITLE, Scope.ABSTRACT)
 SCOPES = {scope.value: scope for scope in Scope} | {"cat": Scope.CATEGORY}
 """The scopes by the words that readers write before a colon."""
 
+OPERATORS = "AND|OR|NOT"
+"""The operators of query strings (query.lark has them, too)."""
+
 _CODES = frozenset({Scope.CATEGORY, Scope.PRIMARY})
 _CODE_SCOPES = ((Scope.CATEGORY,), (Scope.PRIMARY,))
 _MIN_PREFIX = 3
@@ -41,6 +44,19 @@ _CJK = re.compile(f"[{CJK}]")
 
 
 # --- trees --------------------------------------------------------------------------------
+
+
+def list_words(query: Query) -> list[Words]:
+    """Return all words of a query in their order, also those that it excludes."""
+    match query:
+        case Words():
+            return [query]
+        case Compare():
+            return []
+        case Not():
+            return list_words(query.part)
+        case AllOf() | AnyOf():
+            return [words for part in query.parts for words in list_words(part)]
 
 
 def find_contradiction(query: Query) -> str:
@@ -169,7 +185,7 @@ def _print_part(query: Query) -> str:
     return f"({text})" if isinstance(query, AllOf | AnyOf) else text
 
 
-_BARE = re.compile(r"[^\W_](?:[\w.+#-]*[\w+#])?")
+_BARE = re.compile(rf"(?!(?:{OPERATORS}|{OPERATORS.lower()})\Z)[^\W_](?:[\w.+#-]*[\w+#])?")
 
 
 def _print_words(words: Words) -> str:
@@ -177,7 +193,7 @@ def _print_words(words: Words) -> str:
     if words.where in _CODE_SCOPES:
         return scope + words.text
     text = f'"{words.text}"'
-    if _BARE.fullmatch(words.text) and words.text not in ("AND", "OR", "NOT", "and", "or", "not"):
+    if _BARE.fullmatch(words.text):
         text = words.text
     match words.spelling:
         case Spelling.EXACT:
@@ -356,7 +372,7 @@ def _parse_term(item: Piece, where: tuple[Scope, ...]) -> Query:
 
 _COMPARISON = re.compile(r"([^\W\d]+)\s*(<=|>=|==|!=|<|>|=)\s*(.*)", re.DOTALL)
 _SCOPED = re.compile(r'([^":]*):(.*)', re.DOTALL)
-_OPERATOR = re.compile(r"(?<!\S)(?:AND|OR|NOT)(?!\S)")
+_OPERATOR = re.compile(rf"(?<!\S)(?:{OPERATORS})(?!\S)")
 _QUOTED = re.compile(r'"([^"]*)"(.*)', re.DOTALL)
 _NEAR = re.compile(r"~\s*([0-9]{1,9})")
 _MAX_WITHIN = 50

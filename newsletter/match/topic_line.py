@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 
 from newsletter.match.piece import Piece
-from newsletter.match.query import SCOPES
+from newsletter.match.query import OPERATORS, SCOPES
 
 MOST_LINE_CHARS = 4000
 """Of one topic in a line; a query is no longer either."""
@@ -21,10 +21,10 @@ MOST_LINE_CHARS = 4000
 _NAMED = re.compile(r'(?:"([^"]+)"|((?:[^":/{}\[\]]|:(?=\S))(?:[^":]|:(?=\S))*?))\s*:\s+(\S.*)', re.DOTALL)
 _SCOPE = rf"(?:{'|'.join(SCOPES)})(?:\|(?:{'|'.join(SCOPES)}))*"
 _SCOPED = re.compile(
-    rf"(?:\A|[,(]|\b(?:AND|OR|NOT)\s)\s*{_SCOPE}\Z|(?:\A|[\s,(]){_SCOPE}:(?=\S)", re.IGNORECASE
+    rf"(?:\A|[,(]|\b(?:{OPERATORS})\s)\s*{_SCOPE}\Z|(?:\A|[\s,(]){_SCOPE}:(?=\S)", re.IGNORECASE
 )
 _PROTECTED = re.compile(r'"[^"]*"|(?<![^\s(:,])/(?:\\.|[^/\\])+/(?=[\s(),]|$)')
-_OPERATOR = re.compile(r"(?<![^\s()])(?:AND|OR|NOT)(?![^\s()])")
+_OPERATOR = re.compile(rf"(?<![^\s()])(?:{OPERATORS})(?![^\s()])")
 _GROUP = re.compile(r"(?:[^\W\d]+(?:\|[^\W\d]+)*:)?\(")
 
 

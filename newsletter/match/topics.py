@@ -45,7 +45,6 @@ NO_LIBRARY: Mapping[str, Topic] = MappingProxyType({})
 
 _GROUPS = ("any", "all", "none")
 _OWN = (*_GROUPS, "query", "where", "about", "like", "unlike")
-_KEYS = ("name", *_OWN, "min_upvotes", "wait", "limit", "weight", "rank")
 _MAX_WAIT = timedelta(days=90)
 
 
@@ -468,3 +467,5 @@ _SETTINGS: Mapping[str, Callable[[object, Steps], Any]] = {
     "weight": _parse_weight,
     "rank": _parse_rank,
 }
+
+_KEYS = ("name", *_OWN, *_SETTINGS)

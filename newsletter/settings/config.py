@@ -393,14 +393,12 @@ class SourceSettings(ConfigSection):
             raise ValueError(f"does not apply to {kind}, which has no site of its own; use 'location'")
         return value
 
-    @field_validator(
-        "listing_dates", "captured_on", "categories", "authors", "search", "days_back", "cross_lists"
-    )
+    @field_validator("*")
     @classmethod
     def _is_for_this_kind(cls, value: object, info: ValidationInfo) -> object:
         kind = info.data.get("kind")
-        if kind is not None and info.field_name not in KINDS[kind].options:
-            others = [other.name for other in KINDS.values() if info.field_name in other.options]
+        others = [other.name for other in KINDS.values() if info.field_name in other.options]
+        if kind is not None and others and kind not in others:
             raise ValueError(f"is only for {' and '.join(others)}, not for {kind}; remove it")
         return value
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from newsletter.address import address_key
-from newsletter.compose.subscription import drop_from_file, follow_file, word_refusal
+from newsletter.compose.subscription import drop_from_file, follow_file, with_preferences, word_refusal
 from newsletter.errors import ConfigError, Problem
 from newsletter.model.readers import AddressKey, Cadence, Consent, EmailAddress, Refused, Subscriber
 from newsletter.settings.checked_yaml import (
@@ -32,6 +32,7 @@ from newsletter.settings.readers import (
     UNSERVED,
     WEEKDAYS,
     CheckedReader,
+    new_subscriber,
     parse_choice,
     parse_days,
     parse_hour,
@@ -310,13 +311,5 @@ _OWN = "the row is ignored, because the preferences were changed elsewhere"
 
 def _lay_over(reader: Subscriber | None, row: FileSubscriber) -> Subscriber:
     """Return the reader, or somebody new, with the preferences of a row."""
-    return replace(
-        reader or Subscriber(row.address, row.cadence, row.topics_json),
-        address=row.address,
-        name=row.name,
-        cadence=row.cadence,
-        topics_json=row.topics_json,
-        everything_else=row.everything_else,
-        language=row.language,
-        layout=row.layout,
-    )
+    wanted = replace(new_subscriber(row), file_owned=True)
+    return replace(with_preferences(reader, wanted), address=row.address) if reader else wanted

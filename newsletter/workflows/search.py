@@ -18,7 +18,7 @@ from newsletter.errors import QueryError
 from newsletter.match.budget import Budget
 from newsletter.match.corpus import Corpus
 from newsletter.match.lookup import Lookup, build_lookup, build_plain_lookup
-from newsletter.match.query import parse_query
+from newsletter.match.query import OPERATORS, parse_query
 from newsletter.model.entries import Entry, EntryKey
 from newsletter.model.topics import Query
 from newsletter.storage import Archive
@@ -33,7 +33,7 @@ _AT_ONCE = 50
 
 # Marks, scopes, comparisons, operators and regular expressions. "C++", "text/image" and "e-mail" are plain words.
 _IN_LANGUAGE = re.compile(
-    r"""["()*~<>] | (?<!\S)= | (?<!\S)(?:AND|OR|NOT)(?!\S) | (?<!\S)[A-Za-z]+(?:\|[A-Za-z]+)*:\S | (?<!\S)/\S+/(?!\S)
+    rf"""["()*~<>] | (?<!\S)= | (?<!\S)(?:{OPERATORS})(?!\S) | (?<!\S)[A-Za-z]+(?:\|[A-Za-z]+)*:\S | (?<!\S)/\S+/(?!\S)
       | (?<!\S)(?:upvotes|comments|stars|date)\s*=""",
     re.VERBOSE,
 )
@@ -74,7 +74,7 @@ def read_question(text: str) -> Question:
     try:
         return Question(asked, parse_query(asked))
     except QueryError as error:
-        words = re.sub(r"(?<!\S)(?:AND|OR|NOT)(?!\S)", " ", asked)
+        words = re.sub(rf"(?<!\S)(?:{OPERATORS})(?!\S)", " ", asked)
         return Question(asked, lookup=build_plain_lookup(words), problem=error)
 
 

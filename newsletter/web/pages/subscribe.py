@@ -19,7 +19,14 @@ from newsletter.render.language import Language
 from newsletter.settings.topic_lines import MOST_TOPICS
 from newsletter.web.answers import constant_time, refuse
 from newsletter.web.form_age import FormAge, build_form_token, judge_form
-from newsletter.web.forms import Checked, Given, check_form, read_form, read_own_topics
+from newsletter.web.forms import (
+    Checked,
+    Given,
+    check_form,
+    lay_preferences_over,
+    read_form,
+    read_own_topics,
+)
 from newsletter.web.limits import PREVIEW, SUBSCRIBE
 from newsletter.web.readers import PRIVATE, read_fields
 from newsletter.web.site import Site
@@ -83,16 +90,7 @@ async def take_form(site: Site, request: Request) -> Response:
 async def _ask(site: Site, request: Request, checked: Checked, address: EmailAddress, lang: Language) -> None:
     wanted = checked.preferences
     assert wanted is not None
-    reader = Subscriber(
-        address=address,
-        cadence=wanted.cadence,
-        topics_json=wanted.topics_json,
-        name=wanted.name,
-        language=wanted.language,
-        layout=wanted.layout,
-        everything_else=wanted.everything_else,
-        file_owned=False,
-    )
+    reader = lay_preferences_over(Subscriber(address, wanted.cadence, wanted.topics_json), wanted)
     now = site.newsletter.clock.now()
     await site.desk.ask(reader, wanted.language or lang.code, site.origin_of(request), now)
 
