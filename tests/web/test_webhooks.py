@@ -249,7 +249,7 @@ async def test_a_store_that_is_away_lets_the_provider_come_again(
 
     told = bounce(status="5.1.1", diagnostic=GONE)
     with monkeypatch.context() as patch:
-        patch.setattr("newsletter.storage.EvidenceStore.note", fail)
+        patch.setattr("newsletter.storage.FeedbackStore.note", fail)
         assert (await desk.post("generic", told))[0] == 503
     assert (await desk.post("generic", told))[0] == 200
     assert await desk.is_suppressed(ADA)
