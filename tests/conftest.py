@@ -64,6 +64,12 @@ def _compiled_once() -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half of what a test takes it waits for processes, sockets and clocks: two of them share a core."""
+    return 2 * (os.cpu_count() or 1)
+
+
 @pytest.fixture(scope="session")
 def corpus() -> Path:
     """The folder of real inputs that is not part of the project."""

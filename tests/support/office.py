@@ -27,6 +27,8 @@ from tests.support.sink import Sink
 
 EVE = at("2026-06-15 18:00")
 MORNING = at("2026-06-16 07:00")
+IN_MEMORY = "sqlite:///:memory:"
+"""For tests of what workflows decide, which no engine changes: what the stores do is tried on both in tests/storage."""
 SECRET = "s3cret-of-a-provider"
 """What ${SECRET} stands for in the configuration."""
 
@@ -111,7 +113,9 @@ async def opened_office(folder: Path, database_url: str, more: str = "") -> Asyn
         )
         (folder / "day.json").write_text(make_day())
         clock = SetClock(EVE)
-        config = load_config(folder / "config.yaml", {"DATABASE": database_url, "SECRET": SECRET})
-        async with open_newsletter(config, clock=clock) as newsletter:
+        # A configuration names no database that ends with the process.
+        named = "sqlite:///newsletter.db" if database_url == IN_MEMORY else database_url
+        config = load_config(folder / "config.yaml", {"DATABASE": named, "SECRET": SECRET})
+        async with open_newsletter(config, clock=clock, database_url=database_url) as newsletter:
             await watch_moves(newsletter.database)
             yield Office(newsletter, sink, clock, folder)

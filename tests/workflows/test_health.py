@@ -19,8 +19,14 @@ from newsletter.workflows.alerts import choose_alerts
 from newsletter.workflows.health import Health, build_metrics, to_json, word_clock
 from tests.support.builders import at
 from tests.support.invariants import check_invariants
-from tests.support.office import MORNING, Office
+from tests.support.office import IN_MEMORY, MORNING, Office
 from tests.support.statements import execute
+
+
+@pytest.fixture
+def database_url() -> str:
+    return IN_MEMORY
+
 
 NOW = at("2026-06-16 12:00")
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from newsletter.model.ledger import DeliveryFilter, Hold, HoldKind, Kind, LedgerCounts, QueuedNotice, State
 from newsletter.model.mail import Notice
 from newsletter.model.readers import Consent, EmailAddress, SubscriberId
 from newsletter.workflows.notices import find_recipient
 from newsletter.workflows.send_pipeline import SendReport
-from tests.support.office import MORNING, Office
+from tests.support.office import IN_MEMORY, MORNING, Office
+
+
+@pytest.fixture
+def database_url() -> str:
+    return IN_MEMORY
+
 
 HELLO = Notice(
     "Please confirm", "One click", ("Somebody asked for this.",), button="Yes", url="https://x.example"

@@ -15,7 +15,13 @@ from newsletter.storage import Database, SettingStore
 from newsletter.workflows.tick import BESIDE, Act, Clockwork, StepGuard
 from tests.support.builders import at
 from tests.support.clock import SetClock
-from tests.support.office import Office
+from tests.support.office import IN_MEMORY, Office
+
+
+@pytest.fixture
+def database_url() -> str:
+    return IN_MEMORY
+
 
 NOW = at("2026-06-16 07:00")
 
