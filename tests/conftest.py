@@ -66,8 +66,8 @@ def _compiled_once() -> Iterator[None]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Half of what a test takes it waits for processes, sockets and clocks: two of them share a core."""
-    return 2 * (os.cpu_count() or 1)
+    """One more than there are cores: a good part of what tests take they wait for processes, sockets and clocks."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")
