@@ -170,3 +170,18 @@ def test_what_the_architecture_names_is_there() -> None:
         found = [base / path for base in (root, root / "newsletter") if (base / path).is_file()]
         assert found, path
         assert name in found[0].read_text("utf-8"), f"{path}:{name}"
+
+
+def test_nobody_is_told_to_install_a_name_from_an_index_that_may_be_somebody_elses() -> None:
+    """The program comes from a checkout: 'pip install .' and 'uvx --from .' name a folder."""
+    named = re.compile(r"(?:pip(?:x)? install|uvx|uv (?:tool|pip) install)\b(?: +-\S+)* +'?\"?newsletter\b")
+    root = Path(newsletter.__file__).parent.parent
+    told = [
+        root / "README.md",
+        root / "CHANGELOG.md",
+        root / "config.example.yaml",
+        root / "subscribers.yaml",
+    ]
+    told += [*root.glob("docs/**/*.md"), *root.glob("newsletter/**/*.py")]
+    for path in told:
+        assert not named.search(path.read_text("utf-8")), path

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsletter import __version__
 from newsletter.cli.exit_codes import COULD_NOT_RUN, WRONG_INPUT
 
 if TYPE_CHECKING:
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="newsletter",
-    help="Trending papers in your inbox: collect, match, compose, render, deliver.",
     epilog="Exit codes: 0 done, 1 done with failures, 2 wrong input, 3 could not run.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # of every command
     pretty_exceptions_enable=False,
 )
 subscribers_app = typer.Typer(help="Manage who receives digests.", no_args_is_help=True)
@@ -45,6 +45,24 @@ TopicOrQuery = Annotated[
     typer.Argument(help="A topic's name, or a topic as in subscribers.yaml: 'robot* AND NOT title:survey'."),
 ]
 DEFAULT_CONFIG = Path("config.yaml")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"newsletter {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", "-V", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Trending papers in your inbox: collect, match, compose, render, deliver."""
 
 
 def main() -> None:

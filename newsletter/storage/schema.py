@@ -35,7 +35,7 @@ async def open_database(url: str) -> Database:
         database = Database(parsed.set(drivername=drivers[parsed.drivername]))
     except ImportError as error:
         raise StoreError(
-            "PostgreSQL needs its driver; install it with: pip install 'newsletter[postgres]'"
+            "PostgreSQL needs its driver: in the folder of the checkout run pip install '.[postgres]'"
         ) from error
     try:
         database.check_file()
