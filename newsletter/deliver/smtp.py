@@ -1,9 +1,12 @@
-"""I/O: one relay's connections, with MAIL, RCPT and DATA driven by us over aiosmtplib.
+"""I/O: one relay's connections, opened by aiosmtplib, with MAIL, RCPT and DATA driven by us.
 
 We drive the three commands ourselves because the one question that matters, "can the relay have taken
 this message?", has a different answer at each of them. Before DATA nothing was sent: a refusal is a
 reply, a broken connection can be replaced. Until the relay has answered DATA, a broken connection is a refusal as
 well: the message has not begun to flow. After that a reply is definite and silence is uncertain.
+
+MAIL and RCPT go out in one write where the relay offers PIPELINING (RFC 2920). DATA stays alone: whoever sends commits
+``in_data`` in between, and only for a recipient that was accepted.
 """
 
 from __future__ import annotations
@@ -12,32 +15,35 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 
 import aiosmtplib
+import structlog
 from aiosmtplib import (
     SMTPAuthenticationError,
     SMTPConnectResponseError,
     SMTPException,
     SMTPHeloError,
     SMTPResponseException,
+    SMTPServerDisconnected,
 )
 
 from newsletter.deliver.oauth import AccessTokens
 from newsletter.deliver.outcome import Answer, read_answer
-from newsletter.deliver.smtp_wire import SmtpClient
+from newsletter.deliver.smtp_wire import MAX_REPLY_CHARS, SmtpChannel, SmtpClient, to_reply
 from newsletter.errors import LoginError, MailerError
 from newsletter.model.mail import Envelope, Silence, SmtpReply
 from newsletter.model.readers import EmailAddress
 from newsletter.model.servers import RelayConfig, is_loopback
 from newsletter.text import clean_line
 
+log = structlog.get_logger()
+
 _GOODBYE_S = 2.0  # QUIT is a courtesy; nobody waits long for its answer
 _CLOSING = 421  # RFC 5321 section 3.8: the server is about to close this connection
 _LOGIN_WANTED = 530  # RFC 4954 section 6
-_MAX_REPLY_CHARS = 1_000  # RFC 5321 section 4.5.3.1.5 allows 512 a line
 _REFUSALS = (Answer.LATER, Answer.REFUSED)
 _UNSAFE = re.compile(r"[\s<>\"\x00-\x1f\x7f]")
 
@@ -48,11 +54,16 @@ _NETWORK_ERRORS = (SMTPException, OSError)
 class _Connection:
     """A connection, logged in.
 
+    extensions: what the relay offers, in lower case, with its parameters (RFC 5321 section 4.1.1.1).
+    tls: its version, empty without. pipelines: MAIL and RCPT go out in one write.
     kept: it has waited between envelopes, so the relay may have closed it meanwhile.
     unfinished: the relay may still hold an envelope, so RSET comes first.
     """
 
-    client: aiosmtplib.SMTP
+    channel: SmtpChannel
+    extensions: Mapping[str, str]
+    tls: str
+    pipelines: bool
     messages: int = 0
     kept: bool = False
     unfinished: bool = False
@@ -68,6 +79,7 @@ class SmtpMailer:
         self._tokens = AccessTokens(relay.oauth) if relay.oauth else None
         self._places = asyncio.Semaphore(relay.connections)
         self._idle: list[_Connection] = []
+        self._pipelines = True
 
     async def begin(self, envelope: Envelope) -> SmtpSession | SmtpReply:
         """Open a session for one envelope; the reply where MAIL or RCPT was refused.
@@ -90,25 +102,24 @@ class SmtpMailer:
     async def close(self) -> None:
         """Say goodbye on the kept connections."""
         idle, self._idle = self._idle, []
-        await asyncio.gather(*(_quit(connection.client) for connection in idle))
+        await asyncio.gather(*(_say_goodbye(connection.channel) for connection in idle))
 
     async def check(self) -> str:
         """Connect, log in and leave; return one line that says what the relay is like.
 
         Raises MailerError.
         """
-        client = await self._connect()
-        if isinstance(client, SmtpReply):
-            raise MailerError(f"relay {self._relay} is not ready: {client}; try again later")
-        tls = client.get_transport_info("ssl_object")
-        size = client.esmtp_extensions.get("size", "")
+        connection = await self._connect()
+        if isinstance(connection, SmtpReply):
+            raise MailerError(f"relay {self._relay} is not ready: {connection}; try again later")
+        size = connection.extensions.get("size", "")
         facts = [
-            f"{self._relay.security} ({tls.version()})" if tls else "no TLS",
+            f"{self._relay.security} ({connection.tls})" if connection.tls else "no TLS",
             f"logged in as {self._relay.username}" if self._relay.username else "no login",
             f"accepts up to {size} bytes" if size.isdigit() and int(size) else "",
-            "SMTPUTF8" if client.supports_extension("smtputf8") else "",
+            "SMTPUTF8" if "smtputf8" in connection.extensions else "",
         ]
-        await _quit(client)
+        await _say_goodbye(connection.channel)
         return f"relay {self._relay}: " + ", ".join(fact for fact in facts if fact)
 
     async def _begin(self, envelope: Envelope) -> SmtpSession | SmtpReply:
@@ -120,10 +131,9 @@ class SmtpMailer:
                 answer = None  # closed while it was idle: nothing was sent, so a fresh one can take over
             if answer is not None and not _is_closing(answer):
                 return answer
-        client = await self._connect()
-        if isinstance(client, SmtpReply):
-            return client
-        fresh = _Connection(client)
+        fresh = await self._connect()
+        if isinstance(fresh, SmtpReply):
+            return fresh
         try:
             return await self._open(fresh, envelope)
         except _NETWORK_ERRORS as error:
@@ -135,12 +145,12 @@ class SmtpMailer:
         """Return a kept connection that still looks alive; one that has carried enough is seen off."""
         while self._idle:
             connection = self._idle.pop()
-            if not connection.client.is_connected:
+            if not connection.channel.is_open:
                 continue
             idle_s = time.monotonic() - connection.idle_since
             if connection.messages < self._relay.messages_per_connection and idle_s < self._relay.idle_s:
                 return connection
-            await _quit(connection.client)
+            await _say_goodbye(connection.channel)
         return None
 
     async def _open(self, connection: _Connection, envelope: Envelope) -> SmtpSession | SmtpReply:
@@ -148,50 +158,73 @@ class SmtpMailer:
         try:
             return await self._send_envelope(connection, envelope)
         except BaseException:
-            _drop(connection.client)
+            connection.channel.close()
             raise
 
     async def _send_envelope(self, connection: _Connection, envelope: Envelope) -> SmtpSession | SmtpReply:
-        client = connection.client
         options, encoding = b"", "ascii"
         if not (envelope.mail_from + envelope.rcpt_to).isascii():
-            if not client.supports_extension("smtputf8"):
+            if "smtputf8" not in connection.extensions:
                 self._keep(connection)
                 return SmtpReply(553, "5.6.7 the relay does not accept non-ASCII addresses (SMTPUTF8)")
             options, encoding = b" SMTPUTF8", "utf-8"
-        sender, recipient = _mailbox(envelope.mail_from, encoding), _mailbox(envelope.rcpt_to, encoding)
-        timeout_s = self._relay.command_timeout_s
-        if connection.unfinished:
-            await client.rset()
+        commands = [
+            *([b"RSET\r\n"] if connection.unfinished else []),
+            b"MAIL FROM:" + _mailbox(envelope.mail_from, encoding) + options + b"\r\n",
+            b"RCPT TO:" + _mailbox(envelope.rcpt_to, encoding) + b"\r\n",
+        ]
+        replies = self._ask(connection, commands)
+        if connection.unfinished and read_answer(reset := await next(replies)) is not Answer.DONE:
+            raise SMTPResponseException(reset.code, reset.text)
         connection.unfinished = True
-        reply = await _ask(client, b"MAIL FROM:" + sender + options, timeout_s)
-        if reply.code == _LOGIN_WANTED:
-            raise MailerError(
-                f"relay {self._relay} requires a login ({reply}): set relay.username and password"
-            )
-        if read_answer(reply) is Answer.REFUSED:
-            # It says nothing about this recipient: the next one would be refused just the same.
-            raise MailerError(
-                f"relay {self._relay} refuses the sender {envelope.mail_from} ({reply}): "
-                "check newsletter.from and newsletter.bounce_address"
-            )
+        reply = await next(replies)
+        self._check_sender(reply, envelope)
         if read_answer(reply) is not Answer.DONE:
+            if connection.pipelines and not _is_closing(reply):
+                with suppress(
+                    *_NETWORK_ERRORS
+                ):  # RCPT is out already, and its answer is for no other command
+                    await next(replies)
             return self._refused(connection, "MAIL", reply)
         try:
-            reply = await _ask(client, b"RCPT TO:" + recipient, timeout_s)
+            reply = await next(replies)
         except _NETWORK_ERRORS as error:
+            if isinstance(error, TimeoutError) and connection.pipelines:
+                log.warning(
+                    "no answer to RCPT after MAIL; commands go one by one now", relay=str(self._relay)
+                )
+                self._pipelines = False  # something on the way may lose what it did not wait for
             if connection.kept:
                 raise
-            _drop(client)
+            connection.channel.close()
             return SmtpReply(451, f"4.4.2 the relay closed the connection at RCPT: {_say(error)}")
         if read_answer(reply) is not Answer.DONE:
             return self._refused(connection, "RCPT", reply)
         return SmtpSession(self, connection)
 
+    def _ask(self, connection: _Connection, commands: Sequence[bytes]) -> Iterator[Awaitable[SmtpReply]]:
+        """Yield what the reply to each command will be. All go out at once where that is possible, else each when its
+        reply is wanted."""
+        for group in [commands] if connection.pipelines else [[command] for command in commands]:
+            yield from connection.channel.ask(*group, timeout_s=self._relay.command_timeout_s)
+
+    def _check_sender(self, reply: SmtpReply, envelope: Envelope) -> None:
+        """Raise MailerError where MAIL is refused for good: it says nothing about this recipient, and the next one
+        would be refused just the same."""
+        if reply.code == _LOGIN_WANTED:
+            raise MailerError(
+                f"relay {self._relay} requires a login ({reply}): set relay.username and password"
+            )
+        if read_answer(reply) is Answer.REFUSED:
+            raise MailerError(
+                f"relay {self._relay} refuses the sender {envelope.mail_from} ({reply}): "
+                "check newsletter.from and newsletter.bounce_address"
+            )
+
     def _refused(self, connection: _Connection, command: str, reply: SmtpReply) -> SmtpReply:
         """Return the refusal and keep the connection, unless the reply makes no sense or ends it."""
         if read_answer(reply) not in _REFUSALS:
-            _drop(connection.client)
+            connection.channel.close()
             return SmtpReply(
                 451, f"4.5.0 the relay answered {command} with {reply}, which is not a valid reply"
             )
@@ -200,7 +233,7 @@ class SmtpMailer:
 
     def _keep_or_drop(self, connection: _Connection, reply: SmtpReply) -> None:
         if _is_closing(reply):
-            _drop(connection.client)
+            connection.channel.close()
         else:
             self._keep(connection)
 
@@ -209,8 +242,8 @@ class SmtpMailer:
         connection.idle_since = time.monotonic()
         self._idle.append(connection)
 
-    async def _connect(self) -> aiosmtplib.SMTP | SmtpReply:
-        """Return a client that is connected, secured and logged in; the reply if the relay is busy now."""
+    async def _connect(self) -> _Connection | SmtpReply:
+        """Return a connection that is open, secured and logged in; the reply if the relay is busy now."""
         if self._tokens is None:
             return await self._open_client("")
         token = await self._tokens.get()
@@ -221,7 +254,7 @@ class SmtpMailer:
             self._tokens.forget(token)
             return await self._open_client(await self._tokens.get())
 
-    async def _open_client(self, token: str) -> aiosmtplib.SMTP | SmtpReply:
+    async def _open_client(self, token: str) -> _Connection | SmtpReply:
         relay = self._relay
         client = SmtpClient(
             hostname=relay.host,
@@ -241,6 +274,7 @@ class SmtpMailer:
                     await _greet(client)
                 if relay.username:
                     await _log_in(client, relay, token)
+                return self._take_over(client)
         except _NETWORK_ERRORS as error:
             _drop(client)
             if isinstance(error, SMTPResponseException) and _means_later(error):
@@ -250,7 +284,15 @@ class SmtpMailer:
         except BaseException:
             _drop(client)
             raise
-        return client
+
+    def _take_over(self, client: aiosmtplib.SMTP) -> _Connection:
+        """Return what aiosmtplib has opened as a connection of ours. Raises SMTPServerDisconnected where it is gone."""
+        transport, extensions = client.transport, client.esmtp_extensions
+        if not isinstance(transport, asyncio.Transport):
+            raise SMTPServerDisconnected("the connection was lost")
+        tls = transport.get_extra_info("ssl_object")
+        pipelines = self._pipelines and "pipelining" in extensions
+        return _Connection(SmtpChannel(transport), extensions, tls.version() if tls else "", pipelines)
 
 
 class SmtpSession:
@@ -269,7 +311,7 @@ class SmtpSession:
             answer = await self._send(message)
             self._settle(answer)
         except BaseException:
-            _drop(self._connection.client)  # cancelled: nobody knows how much the relay has read
+            self._connection.channel.close()  # cancelled: nobody knows how much the relay has read
             raise
         finally:
             self._mailer._places.release()
@@ -283,18 +325,21 @@ class SmtpSession:
     async def _send(self, message: bytes) -> SmtpReply | Silence:
         """Send the message. Only a definite reply is a reply: once DATA has begun, anything else is silence,
         which is uncertain."""
-        timeout_s = self._mailer._relay.data_timeout_s
-        client = self._connection.client
-        size = client.esmtp_extensions.get("size", "")
+        size = self._connection.extensions.get("size", "")
         if size.isdigit() and 0 < int(size) < len(message):
             return SmtpReply(
                 552, f"5.3.4 the relay accepts at most {size} bytes, the message has {len(message)}"
             )
-        refused = await self._begin_data(timeout_s)
+        refused = await self._begin_data()
         if refused is not None:
             return refused
+        timeout_s = self._mailer._relay.data_timeout_s
         try:
-            reply = await _transmit(client, message, timeout_s)
+            answer = self._connection.channel.ask(_as_sent(message), timeout_s=timeout_s)
+        except SMTPServerDisconnected as error:
+            return _broken_at_data(error)
+        try:
+            reply = await answer[0]
         except TimeoutError:
             return Silence(f"no answer to the message within {timeout_s:g} s")
         except _NETWORK_ERRORS as error:
@@ -303,32 +348,30 @@ class SmtpSession:
             return reply
         return Silence(f"the relay answered {reply}, which does not say whether it accepted the message")
 
-    async def _begin_data(self, timeout_s: float) -> SmtpReply | None:
+    async def _begin_data(self) -> SmtpReply | None:
         """Send DATA; None where the relay waits for the message now. All else is definite: nothing has flowed yet."""
-        client = self._connection.client
+        timeout_s = self._mailer._relay.data_timeout_s
+        channel = self._connection.channel
         try:
-            reply = await _ask(client, b"DATA", timeout_s)
+            (answer,) = channel.ask(b"DATA\r\n", timeout_s=timeout_s)
+            reply = await answer
         except TimeoutError:
-            _drop(client)  # its late answer would be taken for that to the next command
             return SmtpReply(451, f"4.4.2 the relay did not answer DATA within {timeout_s:g} s")
         except _NETWORK_ERRORS as error:
-            _drop(client)
-            return SmtpReply(
-                451, f"4.4.2 the relay closed the connection at DATA, before the message: {_say(error)}"
-            )
-        answer = read_answer(reply)
-        if answer is Answer.GO_ON:
+            return _broken_at_data(error)
+        answered = read_answer(reply)
+        if answered is Answer.GO_ON:
             return None
-        if answer in _REFUSALS:
+        if answered in _REFUSALS:
             return reply
-        _drop(client)
+        channel.close()
         return SmtpReply(451, f"4.5.0 the relay answered DATA with {reply}, which is not a valid reply")
 
     def _settle(self, answer: SmtpReply | Silence) -> None:
         """Keep the connection for the next message, or drop it."""
         self._connection.messages += 1
         if isinstance(answer, Silence):
-            _drop(self._connection.client)
+            self._connection.channel.close()
             return
         self._connection.unfinished = read_answer(answer) is not Answer.DONE
         self._mailer._keep_or_drop(self._connection, answer)
@@ -362,16 +405,6 @@ async def _log_in(client: aiosmtplib.SMTP, relay: RelayConfig, token: str) -> No
             await client.auth_crammd5(relay.username, relay.password)
 
 
-async def _ask(client: aiosmtplib.SMTP, command: bytes, timeout_s: float) -> SmtpReply:
-    """Send a command and return its reply, whatever it says. Raises TimeoutError; the client is of no use after that.
-
-    The wait is ours: that of aiosmtplib makes a task of each reply, and its mail() and rcpt() parse what is parsed.
-    """
-    async with asyncio.timeout(timeout_s):
-        answer = await client.execute_command(command, timeout=None)
-    return SmtpReply(answer.code, _one_line(answer.message))
-
-
 def _mailbox(address: EmailAddress, encoding: str) -> bytes:
     """Return an address as it stands in MAIL and RCPT. Raises ValueError where it would say more than an address."""
     if _UNSAFE.search(address):
@@ -379,26 +412,18 @@ def _mailbox(address: EmailAddress, encoding: str) -> bytes:
     return f"<{address}>".encode(encoding)
 
 
-async def _transmit(client: aiosmtplib.SMTP, message: bytes, timeout_s: float) -> SmtpReply:
-    """Send the message after DATA, as client.data does. That runs two regular expressions over each message, which
-    take as long as all the rest; ours has CRLF line ends already, and dots are quickly looked for."""
-    if client.protocol is None:
-        raise aiosmtplib.SMTPServerDisconnected("the connection was lost")
+def _as_sent(message: bytes) -> bytes:
+    """Return a message with CRLF line ends as it follows DATA (RFC 5321 section 4.5.2). Dots are quickly looked for."""
     if b"\n." in message or message.startswith(b"."):
         message = (b"\n" + message).replace(b"\n.", b"\n..")[1:]
-    client.protocol.write(message + (b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n"))
-    async with asyncio.timeout(timeout_s):
-        answer = await client.protocol.read_response(timeout=None)
-    return SmtpReply(answer.code, _one_line(answer.message))
+    return message + (b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n")
 
 
-async def _quit(client: aiosmtplib.SMTP) -> None:
-    try:
-        await client.quit(timeout=_GOODBYE_S)
-    except _NETWORK_ERRORS:
-        pass
-    finally:
-        _drop(client)
+async def _say_goodbye(channel: SmtpChannel) -> None:
+    with suppress(*_NETWORK_ERRORS):
+        (answer,) = channel.ask(b"QUIT\r\n", timeout_s=_GOODBYE_S)
+        await answer
+    channel.close()
 
 
 def _drop(client: aiosmtplib.SMTP) -> None:
@@ -412,13 +437,11 @@ def _drop(client: aiosmtplib.SMTP) -> None:
 
 
 def _reply(error: SMTPResponseException) -> SmtpReply:
-    return SmtpReply(error.code, _one_line(error.message))
+    return to_reply(error.code, error.message)
 
 
-@lru_cache(maxsize=256)  # most replies are one of a few
-def _one_line(text: str) -> str:
-    """Return the lines of a reply as one clean line, short enough for the record."""
-    return clean_line(text, _MAX_REPLY_CHARS)
+def _broken_at_data(error: Exception) -> SmtpReply:
+    return SmtpReply(451, f"4.4.2 the relay closed the connection at DATA, before the message: {_say(error)}")
 
 
 def _is_closing(answer: object) -> bool:
@@ -433,7 +456,7 @@ def _means_later(error: SMTPResponseException) -> bool:
 
 def _say(error: BaseException) -> str:
     """Return what happened in a few words; some exceptions have none of their own."""
-    return _one_line(str(error)) or type(error).__name__
+    return clean_line(str(error), MAX_REPLY_CHARS) or type(error).__name__
 
 
 def _explain(relay: RelayConfig, error: BaseException) -> str:

@@ -23,6 +23,12 @@ MESSAGE = b"From: news@example.org\r\nMessage-ID: <1@example.org>\r\n\r\n" + b"t
 ACCEPTED = SmtpReply(250, "2.0.0 accepted")
 
 
+@pytest.fixture(autouse=True, params=[True, False], ids=["pipelining", "one by one"])
+def _pipelining(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is said here holds with MAIL and RCPT in one write, and one after the other."""
+    monkeypatch.setattr(Sink, "pipelining", request.param)
+
+
 def relay_of(sink: Sink, **changes: Any) -> RelayConfig:
     return replace(RelayConfig(host="127.0.0.1", port=sink.port, security="none"), **changes)
 

@@ -42,6 +42,13 @@ USUAL = {
 LONG = b"x" * 10_000
 
 
+@pytest.fixture(autouse=True, params=[True, False], ids=["pipelining", "one by one"])
+def _pipelining(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is said here holds with MAIL and RCPT in one write, and one after the other."""
+    if request.param:
+        monkeypatch.setitem(USUAL, "EHLO", b"250-relay\r\n250-PIPELINING\r\n250 SIZE 10000000\r\n")
+
+
 @dataclass(eq=False)
 class Relay:
     """A server that answers each command with the bytes that are given for it."""
@@ -267,3 +274,75 @@ async def test_starttls_counts_by_its_first_digit(server_tls: ssl.SSLContext) ->
         assert isinstance(await send(mailer), SmtpReply)
 
     assert relay.commands[:4] == ["EHLO", "STARTTLS", "EHLO", "MAIL"]
+
+
+# --- one reply a command ------------------------------------------------------------------
+
+
+async def test_mail_and_rcpt_go_out_together_where_the_relay_offers_it() -> None:
+    with_rcpt = {
+        "EHLO": b"250-relay\r\n250 PIPELINING\r\n",
+        "MAIL": b"",
+        "RCPT": b"250 sender\r\n250 recipient\r\n",
+    }
+    async with running(with_rcpt) as (relay, mailer):
+        assert await send(mailer) == SmtpReply(250, "2.0.0 taken")
+        assert await send(mailer) == SmtpReply(250, "2.0.0 taken")
+    assert relay.commands == ["EHLO", *["MAIL", "RCPT", "DATA"] * 2, "QUIT"]
+
+
+@pytest.mark.parametrize("rcpt", [b"503 5.5.1 no sender\r\n", b"250 ok\r\n", b"550 5.1.1 nobody\r\n"])
+async def test_where_mail_is_refused_for_now_that_is_the_reply_whatever_rcpt_is_told(rcpt: bytes) -> None:
+    async with running({"MAIL": b"451 4.3.0 not now\r\n", "RCPT": rcpt}) as (relay, mailer):
+        for _ in range(2):
+            assert await send(mailer) == SmtpReply(451, "4.3.0 not now")
+    assert relay.commands.count("EHLO") == 1, "the connection is of use"
+    assert relay.commands.index("RSET") < [n for n, one in enumerate(relay.commands) if one == "MAIL"][1]
+
+
+@pytest.mark.parametrize(
+    ("says", "messages", "connections"),
+    [
+        ({"DOT": b"250 taken\r\n421 4.4.2 enough\r\n"}, 2, 2),
+        ({"DOT": b"250 taken\r\n250 taken\r\n"}, 2, 2),
+        ({"RCPT": b"250 ok\r\n421 4.4.2 going down\r\n"}, 0, 2),
+        ({"DATA": b"354 go ahead\r\n250 taken already\r\n"}, 0, 2),
+    ],
+)
+async def test_what_nobody_asked_for_ends_the_connection(
+    says: Mapping[str, bytes], messages: int, connections: int
+) -> None:
+    async with running(says) as (relay, mailer):
+        for _ in range(2):
+            answer = await send(mailer)
+            assert isinstance(answer, SmtpReply), (
+                "and all is definite: nothing had flowed, or the reply was there"
+            )
+            assert answer.code == (250 if messages else 451)
+    assert relay.messages == messages
+    assert relay.commands.count("EHLO") == connections
+
+
+async def test_a_relay_that_loses_what_it_did_not_wait_for_gets_one_command_at_a_time() -> None:
+    class Losing(Relay):
+        """Hears the first command of each packet, as some that look into mail on its way do."""
+
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(USUAL["GREETING"])
+            while data := await reader.read(65536):
+                command = data.split(None, 1)[0].decode().upper()
+                self.commands.append(command)
+                said = b"250-relay\r\n250 PIPELINING\r\n" if command == "EHLO" else USUAL.get(command, b"")
+                writer.write(said or USUAL["DOT"])
+            writer.close()
+
+    relay = Losing({})
+    server = await asyncio.start_server(relay.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    mailer = SmtpMailer(RelayConfig("127.0.0.1", port, security="none", command_timeout_s=0.2))
+    first = await send(mailer)
+    assert isinstance(first, SmtpReply)
+    assert first.code == 451, "it may be this recipient"
+    assert await send(mailer) == SmtpReply(250, "2.0.0 taken")
+    await mailer.close()
+    server.close()

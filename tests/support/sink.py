@@ -35,7 +35,7 @@ from dataclasses import dataclass, field
 from email.parser import BytesHeaderParser
 from enum import StrEnum
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 _SCRIPTED = re.compile(r"(?P<what>rcpt|grey|storm|data|dot)(?P<code>\d{3})-")
 
@@ -76,8 +76,10 @@ class Sink:
     long without a command.
     hang_up_at: "connect" or "MAIL": closes the connection there instead of answering.
     enough_after: answers MAIL with 421 after so many messages on one connection.
+    pipelining: of all sinks: offer PIPELINING, and take a group of commands as it comes.
     """
 
+    pipelining: ClassVar[bool] = True
     host: str = "127.0.0.1"
     tls: ssl.SSLContext | None = None
     starttls: ssl.SSLContext | None = None
@@ -203,6 +205,8 @@ class _Conversation:
             await self._say(self.sink.ehlo)
             return
         extensions = ["SIZE 10000000", "8BITMIME", "ENHANCEDSTATUSCODES"]
+        if self.sink.pipelining:
+            extensions.append("PIPELINING")
         if self.sink.starttls and not self.secured:
             extensions.append("STARTTLS")
         if self.sink.logins:
