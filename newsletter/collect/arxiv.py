@@ -66,6 +66,8 @@ _WITHDRAWN_SUMMARY = re.compile(rf"^\W*(?:{_SAID}|(?:{_PAPER} )?withdrawn(?=\W*$
 _BEFORE_SUMMARY = re.compile(r"arXiv:(\S+)\s+Announce Type:\s+(\S+)\s+Abstract:\s*")
 _AFTER_TITLE = re.compile(r"\.?\s+\((arXiv:\S+)(?:\s+\[([^\]]*)\])?(\s+UPDATED)?\)$")
 
+_CATEGORY = re.compile(r"[a-z]{2,9}(?:-[a-z]{2,4})?(?:\.(?:[A-Za-z]{2}|[a-z]{2,6}-[a-z]{2,4}|[a-z]{3,8}))?")
+
 _ANNOUNCED = (Announce.NEW, Announce.CROSS, Announce.REPLACE, Announce.REPLACE_CROSS)
 
 _Item = Mapping[str, Any]
@@ -319,6 +321,13 @@ def parse_papers(fetched: Fetched, source: Source, request: Request) -> ParsedFe
 # --- both ---------------------------------------------------------------------------------
 
 
+def parse_category(text: str) -> str:
+    """Return a category or an archive as it stands. Raises ValueError for what cannot be one."""
+    if not _CATEGORY.fullmatch(text):
+        raise ValueError(f"{text!r} is not an arXiv category; write cs.CL, or cs for the whole archive")
+    return text
+
+
 def is_withdrawn(note: str, summary: str) -> bool:
     """Tell whether the authors' comment or the abstract says that the paper is withdrawn (not: what it is about)."""
     return bool(_WITHDRAWN_NOTE.search(note) or _WITHDRAWN_SUMMARY.search(summary))
@@ -379,6 +388,8 @@ LISTING = SourceKind(
     is_quiet=is_weekend,
     batch_due=choose_batch_due,
     options=frozenset(["categories", "cross_lists"]),
+    needs=("categories",),
+    parse_category=parse_category,
     site="https://rss.arxiv.org",
 )
 SEARCH = SourceKind(
@@ -387,6 +398,8 @@ SEARCH = SourceKind(
     requests=choose_search_request,
     next_request=choose_next_page,
     options=frozenset(["categories", "authors", "search", "days_back", "cross_lists"]),
+    needs=("categories", "authors", "search"),
+    parse_category=parse_category,
     site="https://export.arxiv.org",
 )
 PAPERS = SourceKind(

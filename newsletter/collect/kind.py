@@ -46,7 +46,9 @@ class SourceKind:
     same listing. fallback: another address of the same listing, to be asked where the first one failed.
     is_quiet: whether nothing is listed on that date as a rule (a weekend). batch_due: of a source that lists
     in batches, the date of the newest one that must be out by then.
-    options: the names of the options of ``Source`` that it uses. site: its base URL where none is configured.
+    options: the names of the options of ``Source`` that it uses; needs: those of which one must be given where
+    no page or file is. parse_category: a category as people write it → as the source names it, or ValueError.
+    site: its base URL where none is configured.
     """
 
     name: str
@@ -57,4 +59,6 @@ class SourceKind:
     is_quiet: Callable[[date], bool] = never_quiet
     batch_due: Callable[[datetime], date | None] = without_batches
     options: frozenset[str] = frozenset()
+    needs: tuple[str, ...] = ()
+    parse_category: Callable[[str], str] = str
     site: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from newsletter.collect import arxiv, feed, hf_daily_papers, hf_papers_capture
+from newsletter.collect import arxiv, biorxiv, feed, hf_daily_papers, hf_papers_capture
 from newsletter.collect.kind import SourceKind
 
 KINDS: Mapping[str, SourceKind] = MappingProxyType(
@@ -17,6 +17,8 @@ KINDS: Mapping[str, SourceKind] = MappingProxyType(
             arxiv.LISTING,
             arxiv.SEARCH,
             arxiv.PAPERS,
+            biorxiv.BIORXIV,
+            biorxiv.MEDRXIV,
             feed.KIND,
         )
     }

@@ -87,7 +87,6 @@ _MAY_NAME_VARIABLES = (
 )
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _IMAP_PORTS = {"starttls": 143, "tls": 993, "none": 143}
-_CATEGORY = re.compile(r"[a-z]{2,9}(?:-[a-z]{2,4})?(?:\.(?:[A-Za-z]{2}|[a-z]{2,6}-[a-z]{2,4}|[a-z]{3,8}))?")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -166,12 +165,10 @@ def _parse_names(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parse_line(name) for name in names))
 
 
-def _parse_categories(value: object) -> tuple[str, ...]:
+def _parse_categories(value: object, info: ValidationInfo) -> tuple[str, ...]:
+    kind = info.data.get("kind")
     names = _parse_names(value)
-    for name in names:
-        if not _CATEGORY.fullmatch(name):
-            raise ValueError(f"{name!r} is not an arXiv category; write cs.CL, or cs for the whole archive")
-    return names
+    return tuple(dict.fromkeys(KINDS[kind].parse_category(name) for name in names)) if kind else names
 
 
 def _parse_switch(value: object) -> bool:
@@ -399,14 +396,14 @@ class SourceSettings(ConfigSection):
         kind = info.data.get("kind")
         others = [other.name for other in KINDS.values() if info.field_name in other.options]
         if kind is not None and others and kind not in others:
-            raise ValueError(f"is only for {' and '.join(others)}, not for {kind}; remove it")
+            raise ValueError(f"is only for {', '.join(others)}, not for {kind}; remove it")
         return value
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> SourceSettings:
-        asks = [name for name in ("categories", "authors", "search") if name in KINDS[self.kind].options]
-        if asks and not self.location and not any(getattr(self, name) for name in asks):
-            raise ValueError(f"selects nothing; {self.kind} needs {' or '.join(asks)}")
+        needs = KINDS[self.kind].needs
+        if needs and not self.location and not any(getattr(self, name) for name in needs):
+            raise ValueError(f"selects nothing; {self.kind} needs {' or '.join(needs)}")
         return self
 
     @property

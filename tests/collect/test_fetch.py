@@ -617,7 +617,7 @@ async def test_hosts_that_ask_for_pauses_get_them(site: Site, tmp_path: Path) ->
 
 
 async def test_arxiv_is_asked_every_three_seconds_under_all_its_names() -> None:
-    assert fetch.COURTESY_S == {"arxiv.org": 3.0}
+    assert fetch.COURTESY_S["arxiv.org"] == 3.0
 
 
 # --- the guard ----------------------------------------------------------------------------

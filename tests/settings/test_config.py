@@ -160,6 +160,18 @@ def test_a_feed_may_be_unencrypted_and_arxiv_is_asked_for_what_is_named(file: Pa
     assert (search.authors, search.search, search.days_back) == (("Ada Lovelace",), "ti:robots", 3)
 
 
+def test_subjects_of_preprints_may_be_left_out_and_written_in_many_ways(file: Path) -> None:
+    config = load(
+        file,
+        WHO
+        + "sources:\n- {kind: biorxiv}\n- {kind: medrxiv, categories: 'Public_and_Global-Health, epidemiology'}\n",
+    )
+
+    everything, some = config.source_list
+    assert (everything.location, everything.categories) == ("https://api.biorxiv.org", ())
+    assert (some.kind, some.categories) == ("medrxiv", ("public and global health", "epidemiology"))
+
+
 @pytest.mark.parametrize(("text", "allowed"), [("on", True), ("off", False)])
 def test_private_hosts_are_only_read_where_the_operator_says_so(file: Path, text: str, allowed: bool) -> None:
     assert load(file, WHO + SOURCES).fetch.allow_private_hosts is False
@@ -462,6 +474,13 @@ def source(given: str) -> str:
             "sources[0].categories",
             "'computer science' is not an arXiv category",
             "write cs.CL, or cs for the whole archive",
+        ),
+        (
+            source("kind: medrxiv, categories: neurosciense"),
+            3,
+            "sources[0].categories",
+            "'neurosciense' is unknown",
+            "did you mean 'neuroscience'?",
         ),
         (
             source("kind: arxiv_listing, categories: cs.CL, cross_lists: no"),
@@ -826,6 +845,7 @@ def test_the_example_loads_with_all_its_settings_switched_on(file: Path) -> None
         "hf_daily_papers",
         "arxiv_listing",
         "arxiv_search",
+        "medrxiv",
         "feed",
         "hf_papers_capture",
     ]
