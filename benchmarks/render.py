@@ -42,7 +42,8 @@ from rich.console import Console
 from rich.table import Table
 
 from newsletter.collect import hf_daily_papers
-from newsletter.compose.digest import compose_digest
+from newsletter.compose.digest import Wanted, compose_digest
+from newsletter.compose.pool import Pool
 from newsletter.deliver.dkim import load_dkim_key
 from newsletter.model.digest import Digest, Shown, Window
 from newsletter.model.entries import Entry, EntryId, EntryKey
@@ -83,17 +84,14 @@ class Job(NamedTuple):
     found: tuple[TopicMatches, ...]
 
     def compose(self) -> Digest:
+        pool = Pool(Window(0, 1), (), {}, lambda one, other: 0.0, _SLOT.at)
         return compose_digest(
+            pool,
+            [Wanted(matches.topic.name, pool.offer(matches)) for matches in self.found],
             slot=_SLOT,
-            window=Window(0, 1),
-            found=self.found,
-            everything_else=(),
-            everything_else_limit=0,
-            vote_ranks={},
-            compare=lambda one, other: 0.0,
+            everything_else=0,
             shown=Shown(),
             previous_on=date(2026, 6, 15),
-            now=_SLOT.at,
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 
-from newsletter.compose.digest import build_card
+from newsletter.compose.item import build_card
 from newsletter.model.digest import Card
 from newsletter.model.entries import Entry, Observation
 from newsletter.render.context import LinkView, build_links, write_title

@@ -7,10 +7,11 @@ suppression and topics are fresh.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from newsletter.compose.digest import compose_digest
+from newsletter.compose.digest import Wanted, compose_digest
+from newsletter.compose.pool import Offer, Pool
 from newsletter.compose.slots import previous_slot
 from newsletter.compose.window import choose_window
 from newsletter.errors import QueryError
@@ -21,7 +22,7 @@ from newsletter.match.topics import parse_topics
 from newsletter.model.digest import Digest, Shown, Window
 from newsletter.model.entries import Entry, EntryId
 from newsletter.model.readers import Slot, Subscriber
-from newsletter.model.topics import Match, Query, Topic, TopicMatches, VoteRank
+from newsletter.model.topics import Match, Query, Topic
 from newsletter.storage import EntryStore
 from newsletter.workflows.liked_papers import load_papers
 
@@ -56,11 +57,12 @@ class DigestBuilder:
         self._known: dict[EntryId, Entry] = {}
         self._matches: dict[Query, _QueryMatches] = {}
         self._loaded: dict[_Load, tuple[Entry, ...]] = {}
-        self._found: dict[tuple[int, _Load], TopicMatches] = {}
-        """By the identity of the topic, which its matches keep alive: hashing a topic costs more than the rest."""
+        self._offers: dict[tuple[int, _Load], tuple[Topic, Offer]] = {}
+        """By the identity of the topic, which is kept alive here: hashing a topic costs more than the rest."""
+        self._nameless: dict[tuple[Topic, _Load], Offer] = {}
         self._parsed: dict[str, tuple[Topic, ...]] = {}
         """The topics of those readers that were prepared last."""
-        self._stood: dict[_Load, tuple[Sequence[Entry], Mapping[EntryId, VoteRank]]] = {}
+        self._pools: dict[_Load, Pool] = {}
         self._papers: dict[str, Entry] = {}
         self._asked_for: set[str] = set()
 
@@ -79,7 +81,7 @@ class DigestBuilder:
             await self._load_named(topics)
             load = self._choose_load(reader, topics)
             queries = wanted.setdefault(load, {})
-            fresh = (topic.query for topic in topics if (id(topic), load) not in self._found)
+            fresh = (topic.query for topic in topics if (id(topic), load) not in self._offers)
             queries |= dict.fromkeys(query for query in fresh if query not in self._matches)
         corpus = await self._open_corpus()
         for load, queries in wanted.items():
@@ -95,48 +97,52 @@ class DigestBuilder:
 
     async def build(self, reader: Subscriber, slot: Slot, shown: Shown) -> Digest:
         """Return the reader's digest. shown is what this reader was shown before."""
-        window = choose_window(reader, self.newest_run)
         topics = self._parsed.get(reader.topics_json) or parse_topics(reader.topics_json, self._library)
         load = self._choose_load(reader, topics)
         entries = await self._load(load)
         corpus = await self._open_corpus()
         await self._load_named(topics)
-        found = [self._find_once(corpus, topic, load, entries) for topic in topics]
-        new, vote_ranks = self._stand(window, load, entries)
+        pool = self._open_pool(corpus, load, entries)
         return compose_digest(
+            pool,
+            [Wanted(topic.name, self._offer_once(pool, corpus, topic, load, entries)) for topic in topics],
             slot=slot,
-            window=window,
-            found=found,
-            everything_else=_leave_out_matched(new, found) if reader.everything_else else (),
-            everything_else_limit=reader.everything_else,
-            vote_ranks=vote_ranks,
-            compare=corpus.compare,
+            everything_else=reader.everything_else,
             shown=shown,
             previous_on=previous_slot(reader.cadence, slot.at).local_on,
-            now=self._now,
         )
 
-    def _stand(
-        self, window: Window, load: _Load, entries: Sequence[Entry]
-    ) -> tuple[Sequence[Entry], Mapping[EntryId, VoteRank]]:
-        """Return the new ones of these entries, ordered by votes, and how they stand, once for all readers of a
-        window."""
-        if load not in self._stood:
+    def _open_pool(self, corpus: Corpus, load: _Load, entries: Sequence[Entry]) -> Pool:
+        """Return what the digests of a window are composed of, made once for all its readers."""
+        if load not in self._pools:
+            window = self._window_of(load)
             new = [entry for entry in entries if entry.first_seen_run > window.after_run]
-            self._stood[load] = order_by_votes(new, self._now), stand_entries(new, self._now)
-        return self._stood[load]
+            ordered, vote_ranks = order_by_votes(new, self._now), stand_entries(new, self._now)
+            self._pools[load] = Pool(window, ordered, vote_ranks, corpus.compare, self._now)
+        return self._pools[load]
 
-    def _find_once(self, corpus: Corpus, topic: Topic, load: _Load, entries: Sequence[Entry]) -> TopicMatches:
-        """Return what a topic finds, once for all readers who have it. A described one may learn more with each
-        reader whose papers are looked up, so it is found anew."""
-        known = None if topic.is_described else self._found.get((id(topic), load))
+    def _offer_once(
+        self, pool: Pool, corpus: Corpus, topic: Topic, load: _Load, entries: Sequence[Entry]
+    ) -> Offer:
+        """Return what a topic may bring, once for all readers who ask for the same, by whatever name. A described one
+        may learn more with each reader whose papers are looked up, so it is found anew."""
+
+        def find() -> Offer:
+            return pool.offer(corpus.find(topic, self._match(corpus, topic, entries), self._papers))
+
+        if topic.is_described:
+            return find()
+        known = self._offers.get((id(topic), load))
         if known is None:
-            known = corpus.find(topic, self._match(corpus, topic, entries), self._papers)
-            if not topic.is_described:
-                if len(self._found) >= _MOST_FOUND:
-                    self._found.clear()
-                self._found[id(topic), load] = known
-        return known
+            # The name of a described topic is a part of what it asks for.
+            nameless = (topic if topic.about else replace(topic, name=""), load)
+            if max(len(self._offers), len(self._nameless)) >= _MOST_FOUND:
+                self._offers.clear()
+                self._nameless.clear()
+            offer = self._nameless.get(nameless) or find()
+            known = topic, self._nameless.setdefault(nameless, offer)
+            self._offers[id(topic), load] = known
+        return known[1]
 
     def _match(self, corpus: Corpus, topic: Topic, entries: Sequence[Entry]) -> list[Matched]:
         """Return those of the entries that a topic's words match."""
@@ -173,11 +179,14 @@ class DigestBuilder:
 
     async def _load(self, load: _Load) -> tuple[Entry, ...]:
         if load not in self._loaded:
-            after_run, wait = load
+            _, wait = load
             since = self._now - wait if wait else None
-            window = Window(after_run, max(after_run, self.newest_run))
-            self._loaded[load] = self._share(await self._entries.load_entries(window, since))
+            self._loaded[load] = self._share(await self._entries.load_entries(self._window_of(load), since))
         return self._loaded[load]
+
+    def _window_of(self, load: _Load) -> Window:
+        after_run, _ = load
+        return Window(after_run, max(after_run, self.newest_run))
 
     def _share(self, loaded: Sequence[Entry]) -> tuple[Entry, ...]:
         """Return one object per entry: what is known of it is shared between windows."""
@@ -195,14 +204,3 @@ class DigestBuilder:
         if named:
             self._papers |= await load_papers(named, self._entries)
             self._asked_for |= named
-
-
-def _leave_out_matched(entries: Sequence[Entry], found: Sequence[TopicMatches]) -> list[Entry]:
-    """Return the entries that the words of no topic match."""
-    matched = {
-        candidate.entry.id
-        for matches in found
-        if not matches.topic.is_described
-        for candidate in matches.ranked
-    }
-    return [entry for entry in entries if entry.id not in matched]

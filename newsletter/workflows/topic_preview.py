@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import structlog
 
-from newsletter.compose.digest import build_card, build_reason
+from newsletter.compose.item import build_card, build_reason
 from newsletter.errors import BudgetError, StoreError
 from newsletter.match.budget import UNBOUNDED, Budget
 from newsletter.match.corpus import Corpus, Selection

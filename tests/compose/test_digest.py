@@ -5,8 +5,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from newsletter.compose.digest import build_card, choose_entries, compose_digest, may_enter
+from newsletter.compose.digest import Wanted, compose_digest
 from newsletter.compose.diversity import Comparison
+from newsletter.compose.item import build_card
+from newsletter.compose.pool import Pool, choose_entries, may_enter
 from newsletter.compose.snapshot import dump_digest, parse_digest
 from newsletter.compose.window import choose_window
 from newsletter.model.digest import Digest, Shown, Window
@@ -29,18 +31,16 @@ def compose(
     shown: tuple[int, ...] = (),
     vote_ranks: dict[EntryId, VoteRank] | None = None,
     previous_on: date = date(2026, 6, 15),
+    compare: Comparison = lambda _one, _other: 0.0,
 ) -> Digest:
+    pool = Pool(WINDOW, everything_else, vote_ranks or {}, compare, NOW)
     return compose_digest(
+        pool,
+        [Wanted(topic.topic.name, pool.offer(topic)) for topic in matches],
         slot=Slot(DAY, NOW),
-        window=WINDOW,
-        found=matches,
-        everything_else=everything_else,
-        everything_else_limit=9,
-        compare=lambda _one, _other: 0.0,
-        vote_ranks=vote_ranks or {},
+        everything_else=9,
         shown=Shown(frozenset(EntryId(number) for number in shown), ever=bool(shown)),
         previous_on=previous_on,
-        now=NOW,
     )
 
 
@@ -55,7 +55,7 @@ def new(number: int, **facts: int | None) -> Entry:
 def test_entry_of_a_later_run_waits_for_the_next_digest() -> None:
     late = make_entry(first_seen_run=8)
 
-    assert choose_entries([late], WINDOW, ()) == []
+    assert choose_entries([late], WINDOW) == []
 
 
 def test_summary_that_a_model_wrote_is_marked_and_only_stands_in() -> None:
@@ -85,7 +85,7 @@ def test_what_is_no_paper_is_shown_with_its_source(key: str, source: str) -> Non
 def test_withdrawn_entry_enters_no_digest() -> None:
     withdrawn = replace(new(1), withdrawn=True)
 
-    assert choose_entries([withdrawn], WINDOW, ()) == []
+    assert choose_entries([withdrawn], WINDOW) == []
     assert compose(found(make_topic(), withdrawn), everything_else=(withdrawn,)).is_empty
 
 
@@ -217,18 +217,7 @@ def test_topic_that_is_too_full_leaves_out_what_is_like_what_it_has() -> None:
     topic = make_topic(limit=4)
 
     def digest(compare: Comparison) -> Digest:
-        return compose_digest(
-            slot=Slot(DAY, NOW),
-            window=WINDOW,
-            found=[TopicMatches(topic, ranked)],
-            everything_else=(),
-            everything_else_limit=0,
-            vote_ranks={},
-            compare=compare,
-            shown=Shown(),
-            previous_on=date(2026, 6, 15),
-            now=NOW,
-        )
+        return compose(TopicMatches(topic, ranked), compare=compare)
 
     assert papers(digest(lambda one, other: 0.9 if {one.id, other.id} == {3, 4} else 0.0)) == {
         "RAG": [1, 2, 3, 5]

@@ -6,8 +6,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from newsletter.compose.digest import compose_digest
+from newsletter.compose.digest import Wanted, compose_digest
 from newsletter.compose.disposition import Disposition, DispositionKind, choose_disposition
+from newsletter.compose.pool import Pool
 from newsletter.model.digest import Digest, Shown, Window
 from newsletter.model.entries import Entry
 from newsletter.model.ledger import EntryDelivery, State
@@ -26,17 +27,15 @@ def make_delivery(state: State = State.ACCEPTED, *, shown: bool = True, topic: s
 
 
 def compose(entry: Entry, topics: Sequence[Topic]) -> Digest:
+    pool = Pool(WINDOW, (), {}, lambda _one, _other: 0.0, NOW)
+    matches = [TopicMatches(topic, (Candidate(entry, make_match(), 0.5),)) for topic in topics]
     return compose_digest(
+        pool,
+        [Wanted(topic.topic.name, pool.offer(topic)) for topic in matches],
         slot=Slot(date(2026, 6, 17), at("2026-06-17 07:00")),
-        window=WINDOW,
-        found=[TopicMatches(topic, (Candidate(entry, make_match(), 0.5),)) for topic in topics],
-        everything_else=(),
-        everything_else_limit=0,
-        compare=lambda _one, _other: 0.0,
-        vote_ranks={},
+        everything_else=0,
         shown=Shown(),
         previous_on=DAY,
-        now=NOW,
     )
 
 

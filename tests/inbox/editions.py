@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 
 from newsletter.collect import hf_daily_papers
-from newsletter.compose.digest import build_card
+from newsletter.compose.item import build_card
 from newsletter.deliver.dkim import DkimKey, sign_message
 from newsletter.deliver.encoding import measure_part
 from newsletter.deliver.message import Letter, build_message

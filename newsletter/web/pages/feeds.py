@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 from starlette.requests import Request
 from starlette.responses import Response
 
-from newsletter.compose.digest import build_card
+from newsletter.compose.item import build_card
 from newsletter.model.entries import Entry
 from newsletter.render.context import safe_url, write_title
 from newsletter.render.language import load_language

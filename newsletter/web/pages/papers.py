@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from newsletter.compose.digest import build_card
+from newsletter.compose.item import build_card
 from newsletter.model.entries import Entry, EntryKey
 from newsletter.web.paper_views import build_line, build_vote_chart, list_names, write_summary
 from newsletter.web.public import public
