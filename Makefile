@@ -48,7 +48,7 @@ catalogs: $(READY)
 
 inbox-tools:
 	-@apt-get --version >/dev/null 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-	  spamassassin spamd spamc rspamd opendkim postfix dovecot-imapd chromium fonts-noto-core fonts-noto-cjk nodejs >/dev/null
+	  spamassassin spamd spamc rspamd opendkim postfix dovecot-imapd dovecot-submissiond chromium fonts-noto-core fonts-noto-cjk nodejs >/dev/null
 	-@npm install --silent --no-audit --no-fund --prefix tests/inbox/node
 
 inbox: $(READY) inbox-tools

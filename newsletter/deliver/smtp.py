@@ -117,6 +117,7 @@ class SmtpMailer:
             f"{self._relay.security} ({connection.tls})" if connection.tls else "no TLS",
             f"logged in as {self._relay.username}" if self._relay.username else "no login",
             f"accepts up to {size} bytes" if size.isdigit() and int(size) else "",
+            "PIPELINING" if connection.pipelines else "",
             "SMTPUTF8" if "smtputf8" in connection.extensions else "",
         ]
         await _say_goodbye(connection.channel)

@@ -576,7 +576,14 @@ async def test_check_says_in_one_line_what_the_relay_is_like_and_sends_nothing()
     async with Sink(smtputf8=True) as sink:
         said = await SmtpMailer(relay_of(sink)).check()
 
-    assert said == f"relay 127.0.0.1:{sink.port}: no TLS, no login, accepts up to 10000000 bytes, SMTPUTF8"
+    facts = [
+        "no TLS",
+        "no login",
+        "accepts up to 10000000 bytes",
+        *["PIPELINING"] * Sink.pipelining,
+        "SMTPUTF8",
+    ]
+    assert said == f"relay 127.0.0.1:{sink.port}: {', '.join(facts)}"
     assert [command.split(" ")[0] for command in sink.commands] == ["EHLO", "QUIT"]
 
 

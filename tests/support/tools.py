@@ -195,8 +195,11 @@ def opendkim_verifies(message: bytes, name: str, record: str, folder: Path) -> b
 
 
 @contextmanager
-def postfix(folder: Path, *, smtputf8: bool = True) -> Iterator[tuple[int, Path]]:
-    """Yield the port of a Postfix of our own and the Maildir that it puts every mail into."""
+def postfix(
+    folder: Path, *, smtputf8: bool = True, options: str = "", more_services: str = ""
+) -> Iterator[tuple[int, Path]]:
+    """Yield the port of a Postfix of our own and the Maildir that it puts every mail into. options are further lines of
+    its main.cf, more_services of its master.cf."""
     port = take_port()
     user = "nobody"
     folder.mkdir()
@@ -229,6 +232,7 @@ smtputf8_enable = {"yes" if smtputf8 else "no"}
 message_size_limit = 50000000
 maillog_file = {folder}/mail.log
 maillog_file_prefixes = {folder}
+{options}
 """
     )
     services = (config / "master.cf").read_text() if (config / "master.cf").exists() else ""
@@ -237,7 +241,7 @@ maillog_file_prefixes = {folder}
     services = re.sub(r"^(\S+\s+\S+\s+\S\s+\S\s+)(?:y|-)(\s)", r"\1n\2", services, flags=re.MULTILINE)
     if "postlogd" not in services:
         services += "postlog   unix-dgram n  -       n       -       1       postlogd\n"
-    (config / "master.cf").write_text(services)
+    (config / "master.cf").write_text(services + more_services)
     said = run(["postfix", "-c", str(config), "start"])
     try:
         wait_for(lambda: _answers(port), f"Postfix ({said})")
@@ -288,6 +292,58 @@ service anvil {{
     )
     with serving(["dovecot", "-F", "-c", str(folder / "dovecot.conf")], port, folder):
         yield port
+
+
+@contextmanager
+def dovecot_submission(folder: Path, certificate: Path, relay_port: int) -> Iterator[tuple[int, int]]:
+    """Yield the port of a Dovecot that takes mail after STARTTLS and a login, of anybody with the password "pass", and
+    hands it on to the relay; and the port on which it checks logins for others (smtpd_sasl_path of Postfix)."""
+    port, logins = take_port(), take_port()
+    folder.mkdir()
+    folder.chmod(0o755)
+    (folder / "dovecot.conf").write_text(
+        f"""
+base_dir = {folder}/run
+log_path = {folder}/log
+protocols = submission
+listen = 127.0.0.1
+hostname = localhost
+ssl = required
+ssl_cert = <{certificate}
+ssl_key = <{certificate}
+auth_mechanisms = plain login
+default_login_user = nobody
+default_internal_user = nobody
+first_valid_uid = 1
+submission_relay_host = 127.0.0.1
+submission_relay_port = {relay_port}
+mail_location = maildir:{folder}/mail
+passdb {{
+  driver = static
+  args = password=pass
+}}
+userdb {{
+  driver = static
+  args = uid=65534 gid=65534 home={folder}
+}}
+service submission-login {{
+  chroot =
+  inet_listener submission {{
+    port = {port}
+  }}
+}}
+service auth {{
+  inet_listener {{
+    port = {logins}
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+"""
+    )
+    with serving(["dovecot", "-F", "-c", str(folder / "dovecot.conf")], port, folder):
+        yield port, logins
 
 
 # --- pages --------------------------------------------------------------------------------
