@@ -36,6 +36,7 @@ NO_PAGES = frozenset(
         "/.well-known/security.txt",
         "/healthz",
         "/readyz",
+        "/webhooks/{provider}/{token}",
         "/metrics",
         "/preview",
         "/me/{token}/export",

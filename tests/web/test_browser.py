@@ -42,7 +42,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module"), nee
 MORNING, AT_SEVEN, NEXT_DAY = (
     "2026-06-16T04:50:00+00:00", "2026-06-16T07:00:05+00:00", "2026-06-17T07:00:05+00:00"
 )  # fmt: skip
-OPERATOR = "operator@example.org"
+OPERATOR = "operator@readers.example.net"
 STAYS = "stays@readers.example.net"
 """A reader of subscribers.yaml, who shows that mails still go out when others have left."""
 
@@ -170,10 +170,12 @@ async def running(house: House, command: str, event: str) -> AsyncIterator[None]
 
 def read_until(process: subprocess.Popen[str], event: str) -> None:
     assert process.stdout is not None
+    seen = []
     for line in process.stdout:
         if line.startswith("{") and json.loads(line)["event"] == event:
             return
-    raise AssertionError(f"the process ended without {event!r}")
+        seen.append(line)
+    raise AssertionError(f"the process ended without {event!r}: {''.join(seen[-5:])}")
 
 
 @asynccontextmanager
@@ -263,7 +265,7 @@ async def log_in_and_out(press: Press, browser: Browser) -> None:
         link = link_of(mail, "/confirm/")
         await page.goto(link)
         await page.get_by_role("button", name="Log in").click()
-        await page.get_by_role("heading", name="How Test Papers is").wait_for()
+        await page.get_by_role("heading", name="Status of Test Papers").wait_for()
         assert page.url == f"{press.url}/operate"
         assert "Papers" in await page.locator("section", has_text="Latest polls").inner_text()
         await page.get_by_role("button", name="Log out").click()
