@@ -8,7 +8,7 @@ from typing import Protocol
 
 from newsletter.model.mail import Envelope, Silence, SmtpReply
 from newsletter.model.reports import Unreadable
-from newsletter.model.sources import Fetched, NotModified, Validators
+from newsletter.model.sources import USUAL_REQUEST, Fetched, NotModified, RequestOptions, Validators
 
 
 class Clock(Protocol):
@@ -18,7 +18,9 @@ class Clock(Protocol):
 
 
 class Fetcher(Protocol):
-    async def fetch(self, location: str, known: Validators | None) -> Fetched | NotModified:
+    async def fetch(
+        self, location: str, known: Validators | None, options: RequestOptions = USUAL_REQUEST
+    ) -> Fetched | NotModified:
         """Return the answer of a URL or the bytes of a file; NotModified where it is as it was at ``known``.
 
         Raises FetchError with the URL and the HTTP status.

@@ -26,7 +26,7 @@ from newsletter.collect.ssrf import why_refused
 from newsletter.collect.unpack import CODINGS, Unpacker
 from newsletter.errors import FetchError
 from newsletter.files import NotRegularError, read_regular
-from newsletter.model.sources import Fetched, NotModified, Validators
+from newsletter.model.sources import USUAL_REQUEST, Fetched, NotModified, RequestOptions, Validators
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset([301, 302, 303, 307, 308])
@@ -87,7 +87,9 @@ class HttpFetcher:
         self._hosts: defaultdict[str, _Host] = defaultdict(_Host)
         self._session: aiohttp.ClientSession | None = None
 
-    async def fetch(self, location: str, known: Validators | None) -> Fetched | NotModified:
+    async def fetch(
+        self, location: str, known: Validators | None, options: RequestOptions = USUAL_REQUEST
+    ) -> Fetched | NotModified:
         """Return the answer, NotModified where it is as it was at ``known``.
 
         Raises FetchError, which says what happened; its retry_after_s, how long the server asks us to stay away.

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
 from newsletter.model.entries import Sighting
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOptions:
+    """How a source is asked, beyond its address, as the operator configured it.
+
+    headers and cookies may be secret, so they are sent to ``home`` only: to the scheme, host and port of the
+    source's own address. The others hold wherever it leads. user_agent "" is ours, proxy "" what the
+    environment says, timeout_s None the fetcher's own deadline. repr hides what may be secret.
+    """
+
+    home: str = ""
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    cookies: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    user_agent: str = ""
+    proxy: str = field(default="", repr=False)
+    timeout_s: float | None = None
+
+
+USUAL_REQUEST = RequestOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +40,7 @@ class Source:
     categories, authors, search: what is asked for. days_back: how old an entry may be that a search brings.
     cross_lists: whether entries whose primary category is none of ``categories`` are taken.
     papers: the arXiv ids that are looked up.
+    request_options: how it is asked, for every kind.
     """
 
     name: str
@@ -33,6 +54,7 @@ class Source:
     days_back: int = 7
     cross_lists: bool = True
     papers: tuple[str, ...] = ()
+    request_options: RequestOptions = USUAL_REQUEST
 
 
 @dataclass(frozen=True, slots=True)

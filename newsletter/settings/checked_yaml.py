@@ -208,7 +208,7 @@ def _translate(error: ErrorDetails, document: Document, model: type[ConfigSectio
         return document.problem(steps, f"is missing: {description}")
     if kind == "value_error":
         return document.problem(steps, str(error["ctx"]["error"]))
-    if kind in ("model_type", "model_attributes_type"):
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
         return document.problem(steps, "keys are expected here, each with a colon: 'key: value'")
     if kind in ("tuple_type", "list_type"):
         return document.problem(steps, "a list is expected here: lines that begin with '- ', or [one, two]")

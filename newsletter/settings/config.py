@@ -30,6 +30,7 @@ from pydantic import (
 )
 
 from newsletter.address import parse_address
+from newsletter.collect.proxies import is_proxy
 from newsletter.collect.registry import KINDS
 from newsletter.errors import AddressError, ConfigError, Problem
 from newsletter.model.ledger import Kind, OnUncertain, QuietDay
@@ -45,7 +46,7 @@ from newsletter.model.servers import (
     check_security,
     is_loopback,
 )
-from newsletter.model.sources import Source
+from newsletter.model.sources import RequestOptions, Source
 from newsletter.settings.checked_yaml import (
     Address,
     CheckTopics,
@@ -60,19 +61,22 @@ from newsletter.settings.checked_yaml import (
     find_topic_problems,
     in_file_order,
     one_of,
+    parse_duration,
     parse_line,
     validate,
     whole_number,
 )
+from newsletter.settings.request_headers import find_odd_headers, split_cookies
 from newsletter.settings.samples import find_reserved, find_samples
 from newsletter.settings.yaml_text import Document, Value, load_yaml, read_text
+from newsletter.text import clean_text
 
 _CONFIG_VARIABLE = "NEWSLETTER_CONFIG"
 KNOWN_VARIABLES = (_CONFIG_VARIABLE, "NEWSLETTER_TEST_DATABASE_URL")
 # Papers that readers name are looked up without being configured.
 SOURCE_KINDS = tuple(name for name, kind in KINDS.items() if "papers" not in kind.options)
 
-# Where ${NAME} is filled in; a number stands for any place in a list.
+# Where ${NAME} is filled in, there and below; a number stands for any place in a list.
 _MAY_NAME_VARIABLES = (
     ("relay", "password"),
     ("fallback_relays", 0, "password"),
@@ -84,9 +88,13 @@ _MAY_NAME_VARIABLES = (
     ),
     ("webhooks", "mailgun", "signing_key"),
     ("database", "url"),
+    ("sources", 0, "headers"),
+    ("sources", 0, "cookies"),
+    ("sources", 0, "proxy"),
 )
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _IMAP_PORTS = {"starttls": 143, "tls": 993, "none": 143}
+_LONGEST_TIMEOUT_S = 600  # that of a whole look
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -245,6 +253,54 @@ def _check_database_url(url: str, info: ValidationInfo) -> str:
     return f"sqlite:///{_folder(info) / file}"
 
 
+def _parse_secret_text(value: object, info: ValidationInfo) -> SecretStr:
+    """Return a line with its variables filled in."""
+    if isinstance(value, SecretStr):
+        return value
+    return SecretStr(_fill_variables(parse_line(value), info))
+
+
+def _parse_cookies(value: object, info: ValidationInfo) -> object:
+    """Return names and values: of a mapping, or of one text as a browser's ``Cookie`` header has it."""
+    if not isinstance(value, str):
+        return value
+    pairs = split_cookies(_fill_variables(parse_line(value), info))
+    if not pairs:
+        raise ValueError("is not 'name=value; name=value'")
+    return {name: SecretStr(text) for name, text in pairs}
+
+
+def _fill_variables(text: str, info: ValidationInfo) -> str:
+    filled = _VARIABLE.sub(lambda found: _look_up(found[1], info), text)
+    if filled != text and (clean_text(filled) != filled or len(filled.splitlines()) > 1):
+        name = _VARIABLE.findall(text)[0]
+        raise ValueError(f"the environment variable {name} must be one line without control characters")
+    return filled
+
+
+def _parse_proxy(value: object, info: ValidationInfo) -> SecretStr:
+    """Return the address of a proxy. A variable inside of it is percent-encoded, one that is all of it is not."""
+    text = parse_line(value)
+    whole = _VARIABLE.fullmatch(text)
+    parts, _ = _split_url(text)
+    if parts.password and not _VARIABLE.search(parts.password):
+        raise ValueError(
+            "passwords do not belong in this file; write ${PROXY_PASSWORD} instead and set that environment variable"
+        )
+    filled = _VARIABLE.sub(lambda found: quote(_look_up(found[1], info), safe=""), text)
+    url = _look_up(whole[1], info) if whole else filled
+    if not is_proxy(url):
+        raise ValueError("is not the address of a proxy; write http://host:port or https://host:port")
+    return SecretStr(url)
+
+
+def _parse_timeout(value: object) -> float:
+    seconds = parse_duration(value).total_seconds()
+    if seconds > _LONGEST_TIMEOUT_S:
+        raise ValueError(f"{value!r} is out of range; use 1s to {_LONGEST_TIMEOUT_S // 60:.0f}m")
+    return seconds
+
+
 def _parse_accent(value: object) -> str:
     text = parse_line(value)
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
@@ -317,6 +373,7 @@ def _reveal_login(settings: RelaySettings | ImapSettings) -> dict[str, Any]:
 
 
 _Security = Annotated[Security, one_of(_PORTS), AfterValidator(_check_security)]
+_SecretText = Annotated[SecretStr, BeforeValidator(_parse_secret_text)]
 FilePath = Annotated[Path, BeforeValidator(_parse_path)]
 Folder = Annotated[Path, BeforeValidator(_parse_folder)]
 
@@ -381,6 +438,19 @@ class SourceSettings(ConfigSection):
     search: Line = ""
     days_back: Annotated[int, whole_number(1, 60)] = 7
     cross_lists: Annotated[bool, BeforeValidator(_parse_switch)] = True
+    headers: Mapping[str, _SecretText] = Field(default={})
+    cookies: Annotated[Mapping[str, _SecretText], BeforeValidator(_parse_cookies)] = Field(default={})
+    user_agent: Line = ""
+    proxy: Annotated[SecretStr | None, BeforeValidator(_parse_proxy)] = None
+    timeout_s: Annotated[float | None, BeforeValidator(_parse_timeout)] = Field(default=None, alias="timeout")
+
+    @field_validator("headers", "cookies", "user_agent", "proxy", "timeout_s")
+    @classmethod
+    def _asks_the_web(cls, value: object, info: ValidationInfo) -> object:
+        location = info.data.get("location")
+        if location and "://" not in location:
+            raise ValueError("does not apply to a file; remove it")
+        return value
 
     @field_validator("base_url")
     @classmethod
@@ -410,7 +480,20 @@ class SourceSettings(ConfigSection):
     def source(self) -> Source:
         given = dict(self)
         site = given.pop("base_url") or KINDS[self.kind].site
-        return Source(**{**given, "location": self.location or site})
+        location = self.location or site
+        headers, cookies = (
+            tuple((key, _reveal(text)) for key, text in given.pop(name).items())
+            for name in ("headers", "cookies")
+        )
+        options = RequestOptions(
+            home=location if headers or cookies else "",
+            headers=headers,
+            cookies=cookies,
+            user_agent=given.pop("user_agent"),
+            proxy=_reveal(given.pop("proxy")),
+            timeout_s=given.pop("timeout_s"),
+        )
+        return Source(**{**given, "location": location, "request_options": options})
 
 
 class FetchSettings(ConfigSection):
@@ -856,6 +939,7 @@ def load_config(path: Path, environ: Mapping[str, str], *, check_topics: CheckTo
     config, problems = validate(document, Config, context)
     problems += _find_equal_names(document)
     problems += _find_stray_variables(document)
+    problems += find_odd_headers(document)
     if "topics" in document.value:
         problems += find_topic_problems(document, ("topics",), check_topics or _default_check())
     if config is None or problems:
@@ -885,8 +969,12 @@ def _find_stray_variables(document: Document) -> Iterator[Problem]:
     for steps, text in document.texts_below(()):
         found = _VARIABLE.search(text)
         anywhere = tuple(0 if isinstance(step, int) else step for step in steps)
-        if found and steps[0] != "topics" and anywhere not in _MAY_NAME_VARIABLES:
-            message = f"{found[0]} is not expanded here; only in passwords, tokens and database.url"
+        is_filled = any(anywhere[: len(place)] == place for place in _MAY_NAME_VARIABLES)
+        if found and steps[0] != "topics" and not is_filled:
+            message = (
+                f"{found[0]} is not expanded here; only in passwords, tokens and database.url,"
+                " and in headers, cookies and proxy of a source"
+            )
             yield document.problem(steps, message)
 
 

@@ -307,7 +307,7 @@ async def _ask(
     move = moves.get(request.location)
     location = choose_location(request.location, move, look.started_at)
     try:
-        answer = await fetcher.fetch(location, known)
+        answer = await fetcher.fetch(location, known, look.source.request_options)
     except FetchError:
         if location != request.location:
             look.moves.append(

@@ -838,6 +838,8 @@ def test_the_example_loads_with_all_its_settings_switched_on(file: Path) -> None
         "OAUTH_CLIENT_SECRET",
         "OAUTH_REFRESH_TOKEN",
         "MAILGUN_SIGNING_KEY",
+        "BLOG_TOKEN",
+        "BLOG_SESSION",
     )
     config = load(file, text, dict.fromkeys(names, SECRET))
 

@@ -11,7 +11,17 @@ from newsletter.collect.registry import KINDS
 from newsletter.errors import FetchError
 from newsletter.model.digest import Window
 from newsletter.model.entries import EntryKey, EventKind
-from newsletter.model.sources import Fetched, FetchState, NotModified, ParsedFeed, Request, Source, Validators
+from newsletter.model.sources import (
+    USUAL_REQUEST,
+    Fetched,
+    FetchState,
+    NotModified,
+    ParsedFeed,
+    Request,
+    RequestOptions,
+    Source,
+    Validators,
+)
 from newsletter.storage import Database, EntryStore, RunStore
 from newsletter.wiring import FixedClock
 from newsletter.workflows import collect_entries as collecting
@@ -32,7 +42,9 @@ class Shelf:
     moved: Mapping[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    async def fetch(self, location: str, known: Validators | None) -> Fetched | NotModified:
+    async def fetch(
+        self, location: str, known: Validators | None, options: RequestOptions = USUAL_REQUEST
+    ) -> Fetched | NotModified:
         self.asked.append(location)
         if location not in self.answers:
             raise FetchError(f"{location}: answered 500", url=location, status=500)
