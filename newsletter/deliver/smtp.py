@@ -132,15 +132,27 @@ class SmtpMailer:
                 answer = None  # closed while it was idle: nothing was sent, so a fresh one can take over
             if answer is not None and not _is_closing(answer):
                 return answer
-        fresh = await self._connect()
-        if isinstance(fresh, SmtpReply):
-            return fresh
         try:
-            return await self._open(fresh, envelope)
+            return await self._begin_fresh(envelope, at_once=self._pipelines)
         except _NETWORK_ERRORS as error:
             raise MailerError(
                 f"relay {self._relay} closed the connection at MAIL ({_say(error)}); nothing was sent, try again later"
             ) from error
+
+    async def _begin_fresh(self, envelope: Envelope, *, at_once: bool) -> SmtpSession | SmtpReply:
+        """Open a session on a new connection. Where it breaks before any reply, MAIL and RCPT are asked one by one on
+        another: a relay may keep its replies until it has dealt with the recipient, and only that tells whose fault it
+        is."""
+        fresh = await self._connect()
+        if isinstance(fresh, SmtpReply):
+            return fresh
+        fresh.pipelines = fresh.pipelines and at_once
+        try:
+            return await self._open(fresh, envelope)
+        except _NETWORK_ERRORS:
+            if not fresh.pipelines:
+                raise
+        return await self._begin_fresh(envelope, at_once=False)
 
     async def _take_idle(self) -> _Connection | None:
         """Return a kept connection that still looks alive; one that has carried enough is seen off."""
@@ -292,8 +304,9 @@ class SmtpMailer:
         if not isinstance(transport, asyncio.Transport):
             raise SMTPServerDisconnected("the connection was lost")
         tls = transport.get_extra_info("ssl_object")
-        pipelines = self._pipelines and "pipelining" in extensions
-        return _Connection(SmtpChannel(transport), extensions, tls.version() if tls else "", pipelines)
+        return _Connection(
+            SmtpChannel(transport), extensions, tls.version() if tls else "", "pipelining" in extensions
+        )
 
 
 class SmtpSession:

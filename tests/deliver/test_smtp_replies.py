@@ -323,26 +323,62 @@ async def test_what_nobody_asked_for_ends_the_connection(
     assert relay.commands.count("EHLO") == connections
 
 
-async def test_a_relay_that_loses_what_it_did_not_wait_for_gets_one_command_at_a_time() -> None:
-    class Losing(Relay):
-        """Hears the first command of each packet, as some that look into mail on its way do."""
+class ByPacket(Relay):
+    """Hears what comes in one packet together, and answers it together; at a recipient "drop…" it hangs up, at "mute…"
+    it falls silent. is_losing: only the first command of a packet, as some do that look into mail on its way."""
 
-        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.write(USUAL["GREETING"])
-            while data := await reader.read(65536):
-                command = data.split(None, 1)[0].decode().upper()
+    is_losing = False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(USUAL["GREETING"])
+        while data := await reader.read(65536):
+            said = b""
+            for line in data.split(b"\r\n")[: 1 if self.is_losing else -1]:
+                command = line.split(None, 1)[0].decode().upper() if line.strip() else ""
                 self.commands.append(command)
-                said = b"250-relay\r\n250 PIPELINING\r\n" if command == "EHLO" else USUAL.get(command, b"")
-                writer.write(said or USUAL["DOT"])
-            writer.close()
+                if b"<drop" in line:
+                    writer.close()
+                    return
+                if b"<mute" in line:
+                    said = b""
+                    break
+                said += b"250-relay\r\n250 PIPELINING\r\n" if command == "EHLO" else USUAL.get(command, b"")
+            writer.write(USUAL["DOT"] if data.endswith(b"\r\n.\r\n") else said)
+        writer.close()
 
-    relay = Losing({})
+
+@asynccontextmanager
+async def running_by_packet(*, is_losing: bool = False) -> AsyncIterator[tuple[ByPacket, SmtpMailer]]:
+    relay = ByPacket({})
+    relay.is_losing = is_losing
     server = await asyncio.start_server(relay.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     mailer = SmtpMailer(RelayConfig("127.0.0.1", port, security="none", command_timeout_s=0.2))
-    first = await send(mailer)
-    assert isinstance(first, SmtpReply)
-    assert first.code == 451, "it may be this recipient"
-    assert await send(mailer) == SmtpReply(250, "2.0.0 taken")
-    await mailer.close()
-    server.close()
+    try:
+        yield relay, mailer
+    finally:
+        await mailer.close()
+        server.close()
+
+
+async def test_a_relay_that_loses_what_it_did_not_wait_for_gets_one_command_at_a_time() -> None:
+    async with running_by_packet(is_losing=True) as (_, mailer):
+        first = await send(mailer)
+        assert isinstance(first, SmtpReply)
+        assert first.code == 451, "it may be this recipient"
+        assert await send(mailer) == SmtpReply(250, "2.0.0 taken")
+
+
+@pytest.mark.parametrize("local", ["drop", "mute"])
+@pytest.mark.parametrize("kept", [False, True])
+async def test_a_recipient_at_whom_a_relay_breaks_off_is_at_fault_also_where_mail_had_no_reply_yet(
+    local: str, kept: bool
+) -> None:
+    async with running_by_packet() as (relay, mailer):
+        if kept:
+            assert await send(mailer) == SmtpReply(250, "2.0.0 taken")
+        reply = await mailer.begin(replace(ENVELOPE, rcpt_to=EmailAddress(f"{local}@example.org")))
+        assert isinstance(reply, SmtpReply)
+        assert str(reply).startswith("451 4.4.2 the relay closed the connection at RCPT")
+        assert await send(mailer) == SmtpReply(250, "2.0.0 taken"), "and others do not wait for that"
+    assert relay.commands.count("EHLO") == 3 + kept
