@@ -23,7 +23,7 @@ from newsletter.model.steps import StepName
 from newsletter.model.topics import Topic
 from newsletter.ports import Clock, Inbox, Mailer
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle
-from newsletter.settings.checked_yaml import did_you_mean
+from newsletter.settings.advice import did_you_mean
 from newsletter.settings.config import BounceSettings, Config
 from newsletter.settings.shipped import find_shipped
 from newsletter.signing import Secret

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from newsletter.address import parse_address
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
-from newsletter.cli.people import load_reader, show_days
+from newsletter.cli.people import load_reader
 from newsletter.cli.show import console, print_json, show_doubts
 from newsletter.errors import ConfigError, Problem
 from newsletter.files import read_regular
@@ -18,6 +18,7 @@ from newsletter.match.doubts import find_doubts
 from newsletter.match.topics import parse_topic, parse_topics
 from newsletter.model.readers import Consent, SubscriberId, SuppressedAddress
 from newsletter.model.topics import Topic
+from newsletter.settings.advice import word_days
 from newsletter.settings.config import Config
 from newsletter.settings.readers_csv import (
     COLUMNS,
@@ -153,7 +154,7 @@ async def export(config: Config) -> int:
         while readers := await newsletter.subscribers.load_after(last, _BATCH):
             last = readers[-1].id
             for reader in readers:
-                writer.writerow(write_csv_row(reader, show_days(reader.cadence.days)))
+                writer.writerow(write_csv_row(reader, word_days(reader.cadence.days)))
     return DONE
 
 

@@ -12,13 +12,12 @@ from newsletter.compose.subscription import pause_ends_on, word_refusal
 from newsletter.errors import ConfigError, Problem
 from newsletter.match.topics import parse_topics
 from newsletter.model.readers import Refused, Subscriber, SubscriberId
+from newsletter.settings.advice import word_days
 from newsletter.settings.config import Config
 from newsletter.settings.readers import check_reader, new_subscriber
 from newsletter.settings.topic_lines import require_topics
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.subscriptions import Subscriptions
-
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 async def list_all(config: Config) -> int:
@@ -34,7 +33,7 @@ async def list_all(config: Config) -> int:
                 reader.address,
                 reader.name,
                 word_consent(reader, is_suppressed=is_suppressed),
-                show_days(reader.cadence.days),
+                word_days(reader.cadence.days),
                 f"{reader.cadence.at:%H:%M}",
                 reader.cadence.zone,
                 ", ".join(topic.name for topic in topics),
@@ -45,12 +44,6 @@ async def list_all(config: Config) -> int:
     else:
         console.print("no subscribers yet")
     return DONE
-
-
-def show_days(days: frozenset[int]) -> str:
-    """Return the days of a cadence in a word, or by their names."""
-    known = {frozenset(range(7)): "daily", frozenset(range(5)): "weekdays", frozenset({5, 6}): "weekends"}
-    return known.get(days) or ",".join(_WEEKDAYS[day] for day in sorted(days))
 
 
 async def add(

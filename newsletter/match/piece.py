@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import NoReturn
 
 from newsletter.errors import Message, QueryError, Steps
@@ -53,9 +54,11 @@ def nearest_of(word: str, known: Iterable[str]) -> str:
     return begun[0] if begun else ""
 
 
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Return a question with the nearest known word, or the known words where none is near."""
-    nearest = nearest_of(word, known)
+def did_you_mean(word: str, known: Sequence[str], meant: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return a question with the known word that was meant, or the known words where none is near. meant has for some
+    the words that others use for it."""
+    folded = word.casefold()
+    nearest = next((name for name in known if folded in meant.get(name, "").split()), nearest_of(word, known))
     return (
         Message("did you mean '{known}'?", known=nearest)
         if nearest

@@ -45,6 +45,22 @@ NO_LIBRARY: Mapping[str, Topic] = MappingProxyType({})
 
 _GROUPS = ("any", "all", "none")
 _OWN = (*_GROUPS, "query", "where", "about", "like", "unlike")
+_CALLED_ELSEWHERE: Mapping[str, str] = {
+    "name": "title label",
+    "any": "words keywords terms include or",
+    "all": "must and required",
+    "none": "exclude excludes not without except",
+    "query": "search q filter",
+    "where": "in fields field scope",
+    "about": "description describe",
+    "like": "similar example examples",
+    "min_upvotes": "votes upvotes min_votes stars",
+    "limit": "max top count",
+    "wait": "delay",
+    "rank": "sort order",
+    "weight": "priority boost",
+}
+"""What other products call our keys."""
 _MAX_WAIT = timedelta(days=90)
 
 
@@ -237,7 +253,8 @@ def _check_keys(form: Mapping[Any, object]) -> None:
     for key in form:
         if key not in _KEYS:
             piece_of(str(key)).fail(
-                Message("unknown key {key}", key=repr(str(key))), hint=did_you_mean(str(key), _KEYS)
+                Message("unknown key {key}", key=repr(str(key))),
+                hint=did_you_mean(str(key), _KEYS, _CALLED_ELSEWHERE),
             )
 
 

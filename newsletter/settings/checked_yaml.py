@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from difflib import get_close_matches
 from typing import Annotated, Any, Protocol, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -21,6 +20,7 @@ from newsletter.address import parse_address
 from newsletter.errors import AddressError, Problem, QueryError, Steps
 from newsletter.model.readers import EmailAddress
 from newsletter.render.language import list_languages
+from newsletter.settings.advice import advise_duration, did_you_mean
 from newsletter.settings.yaml_text import Document, Value
 from newsletter.stored_json import to_json
 from newsletter.text import clean_text
@@ -63,18 +63,6 @@ def validate(
 
 def in_file_order(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(problems, key=lambda problem: (problem.line, problem.column))
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a question with the nearest known word, or the known words where none is near."""
-    names = list(known)
-    by_folded = {name.casefold(): name for name in names}
-    folded = word.casefold()
-    close = get_close_matches(folded, by_folded, n=1, cutoff=0.6)
-    close += [name for name in by_folded if len(folded) > 2 and folded in name]
-    if close:
-        return f"did you mean '{by_folded[close[0]]}'?"
-    return f"known here: {', '.join(names)}"
 
 
 def find_topic_problems(document: Document, steps: Steps, check_topics: CheckTopics) -> list[Problem]:
@@ -156,7 +144,7 @@ def parse_duration(value: object) -> timedelta:
     text = parse_line(value)
     found = re.fullmatch(r"([0-9]{1,6})\s*([smhd])", text)
     if not found:
-        raise ValueError(f"{text!r} is not a duration; write minutes, hours or days like 30m, 12h or 2d")
+        raise ValueError(f"{text!r} is not a duration; {advise_duration(text)}")
     seconds = {"s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]
     duration = timedelta(seconds=int(found[1]) * seconds)
     if not timedelta() < duration <= timedelta(days=365):

@@ -47,6 +47,7 @@ from newsletter.model.servers import (
     is_loopback,
 )
 from newsletter.model.sources import RequestOptions, Source
+from newsletter.settings.advice import did_you_mean
 from newsletter.settings.checked_yaml import (
     Address,
     CheckTopics,
@@ -57,7 +58,6 @@ from newsletter.settings.checked_yaml import (
     LanguageCode,
     Line,
     Seconds,
-    did_you_mean,
     find_topic_problems,
     in_file_order,
     one_of,
@@ -205,11 +205,23 @@ def _parse_host(value: object) -> str:
     _, at, host = text.rpartition("@")
     if at:  # which may hold a password, so it is not said
         raise ValueError(f"a login stands before {host!r}; write it under 'username' and 'password'")
-    if not re.fullmatch(r"[\w.-]+|[0-9a-fA-F:.]+", text):
-        raise ValueError(
-            f"{text!r} is not a host name; write a name or IP address such as smtp.example.org, without port"
+    if not (re.fullmatch(r"[\w.-]+", text) or _is_ip_address(text)):
+        address = re.fullmatch(r"(?:\w+://)?\[?([\w.-]+|[0-9a-fA-F:]+)\]?:([0-9]{1,5})/?", text)
+        advice = (
+            f"write 'host: {address[1]}' and below it 'port: {address[2]}'"
+            if address
+            else "write a name or IP address such as smtp.example.org, without port"
         )
+        raise ValueError(f"{text!r} is not a host name; {advice}")
     return text
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _parse_password(value: object, info: ValidationInfo) -> SecretStr:
@@ -230,6 +242,7 @@ def _parse_database_url(value: object, info: ValidationInfo) -> SecretStr:
     whole = _VARIABLE.fullmatch(text)
     if whole:
         return SecretStr(_check_database_url(_look_up(whole[1], info), info))
+    _check_engine(text)
     parts, _ = _split_url(text)
     written = parts.password or "".join(re.findall(r"[?&]password=([^&]*)", text))
     if written and not _VARIABLE.fullmatch(written):
@@ -239,6 +252,18 @@ def _parse_database_url(value: object, info: ValidationInfo) -> SecretStr:
         )
     filled = _VARIABLE.sub(lambda found: quote(_look_up(found[1], info), safe=""), text)
     return SecretStr(_check_database_url(filled, info))
+
+
+def _check_engine(text: str) -> None:
+    """Raise ValueError for an address of a database that is neither SQLite nor PostgreSQL; a password is not said."""
+    scheme, mark, _ = text.partition("://")
+    if not mark or scheme in ("sqlite", "postgresql"):
+        return
+    if scheme.startswith(("postgres", "pgsql")):
+        raise ValueError(f"{scheme!r} is not a supported database URL; did you mean 'postgresql://…'?")
+    raise ValueError(
+        f"{scheme!r} is not a supported database; write sqlite:///newsletter.db or postgresql://user:${{DATABASE_PASSWORD}}@host/name"
+    )
 
 
 def _check_database_url(url: str, info: ValidationInfo) -> str:

@@ -11,7 +11,7 @@ import calendar
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import time
+from datetime import UTC, datetime, time
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -21,7 +21,8 @@ from newsletter.address import parse_address
 from newsletter.errors import AddressError, ConfigError, Problem
 from newsletter.model.readers import Cadence, EmailAddress, Subscriber
 from newsletter.render.language import list_languages
-from newsletter.settings.checked_yaml import did_you_mean, parse_everything_else, parse_line
+from newsletter.settings.advice import advise_days, advise_hour, advise_zone, did_you_mean
+from newsletter.settings.checked_yaml import parse_everything_else, parse_line
 
 WEEKDAYS = frozenset(range(5))
 _DAYS = {name[:3].lower(): number for number, name in enumerate(calendar.day_name)}
@@ -122,7 +123,7 @@ def parse_days(value: object) -> frozenset[int]:
     """Return the days (0 is Monday) of ``daily``, ``weekdays``, ``weekends``, one day or a list of them."""
     names = value if isinstance(value, list) else parse_line(value).split(",")
     if not names:
-        raise ValueError(f"names no day; {_day_advice('')}")
+        raise ValueError(f"names no day; {advise_days('')}")
     days = frozenset[int]()
     for name in map(parse_line, names):
         days |= _DAY_GROUPS.get(name.lower()) or _one_day(name)
@@ -132,13 +133,8 @@ def parse_days(value: object) -> frozenset[int]:
 def _one_day(name: str) -> frozenset[int]:
     short = name.lower()
     if short not in _DAYS:
-        raise ValueError(f"{name!r} is not a day; {_day_advice(short)}")
+        raise ValueError(f"{name!r} is not a day; {advise_days(short)}")
     return frozenset({_DAYS[short]})
-
-
-def _day_advice(name: str) -> str:
-    # A day written out: "wednesday" is not near enough to "wed" for difflib.
-    return f"did you mean '{name[:3]}'?" if name[:3] in _DAYS else did_you_mean(name, [*_DAYS, *_DAY_GROUPS])
 
 
 def parse_hour(value: object) -> time:
@@ -146,7 +142,7 @@ def parse_hour(value: object) -> time:
     text = parse_line(value)
     found = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", text)
     if not found:
-        raise ValueError(f"{text!r} is not a time of day; write it like 07:30, from 00:00 to 23:59")
+        raise ValueError(f"{text!r} is not a time of day; {advise_hour(text)}")
     return time(int(found[1]), int(found[2]))
 
 
@@ -154,7 +150,8 @@ def parse_zone(value: object) -> str:
     """Return the name of an IANA time zone, as that database writes it."""
     text = parse_line(value)
     if text not in _zones():
-        raise ValueError(f"{text!r} is not a time zone; {_zone_advice(text)}")
+        advice = advise_zone(text, list_zones(), _zones(), datetime.now(UTC))
+        raise ValueError(f"{text!r} is not a time zone; {advice}")
     return text
 
 
@@ -169,13 +166,3 @@ def list_zones() -> tuple[str, ...]:
     table = files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8")
     named = {line.split("\t")[2] for line in table.splitlines() if line and not line.startswith("#")}
     return ("UTC", *sorted(named & _zones()))
-
-
-def _zone_advice(text: str) -> str:
-    """Return the zone of that city, or the nearest name."""
-    city = text.rpartition("/")[2].replace(" ", "_").casefold()
-    cities = sorted(zone for zone in _zones() if zone.rpartition("/")[2].casefold() == city)
-    if cities:
-        return f"did you mean '{cities[0]}'?"
-    advice = did_you_mean(text.replace(" ", "_"), sorted(_zones()))
-    return advice if advice.startswith("did") else "use a name from the IANA list, like Europe/Berlin"

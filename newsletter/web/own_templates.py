@@ -9,7 +9,7 @@ import jinja2
 from jinja2 import meta, nodes
 
 from newsletter.errors import Problem, TemplateError
-from newsletter.settings.checked_yaml import did_you_mean
+from newsletter.settings.advice import did_you_mean
 from newsletter.web.site import build_environment
 
 ON_EVERY_PAGE = frozenset({"lang", "say", "say_count", "identity", "links", "path", "static"})

@@ -73,7 +73,7 @@ def test_good_rows_are_taken_and_each_other_one_is_named_with_its_line(
     readers = export(house)
     assert set(readers) == {"ada@example.org", "di@example.org"}
     ada = readers["ada@example.org"]
-    assert (ada["days"], ada["hour"], ada["zone"]) == ("Mon,Wed", "07:30", "Europe/Berlin")
+    assert (ada["days"], ada["hour"], ada["zone"]) == ("mon,wed", "07:30", "Europe/Berlin")
     assert "robot" in ada["topics"]
     assert "pruning" in ada["topics"]
     with closing(sqlite3.connect(house.folder / "newsletter.db")) as connection:

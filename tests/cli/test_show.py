@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.text import Text
 
 from newsletter.cli import show
-from newsletter.cli.people import show_days
 from newsletter.model.ledger import LedgerCounts, State
 from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.text import clean_output
@@ -41,19 +40,6 @@ def test_what_a_source_says_is_shown_as_it_is(console: Console, hostile: str) ->
     show.show_fetches([FetchRecord("HF", FetchState.FAILED, now, now, message=hostile)])
 
     assert hostile.split()[0] in console.export_text()
-
-
-@pytest.mark.parametrize(
-    ("days", "shown"),
-    [
-        (frozenset(range(7)), "daily"),
-        (frozenset(range(5)), "weekdays"),
-        (frozenset({5, 6}), "weekends"),
-        (frozenset({2, 0}), "Mon,Wed"),
-    ],
-)
-def test_days_are_shown_in_a_word_or_by_name(days: frozenset[int], shown: str) -> None:
-    assert show_days(days) == shown
 
 
 POISON = "550 \x1b[31mred\x1b]0;title\x07 \x9b31m \r\0 \u202eturned\u202c half \ud83d [bold]"

@@ -341,7 +341,7 @@ def source(given: str) -> str:
             "Trending Papers",
         ),
         (WHO + SOURCES + "newsletters: x\n", 3, "newsletters", "unknown key", "did you mean 'newsletter'?"),
-        (WHO + SOURCES + "smtp: x\n", 3, "smtp", "unknown key 'smtp'", "known here: newsletter, sources,"),
+        (WHO + SOURCES + "smtp: x\n", 3, "smtp", "unknown key 'smtp'", "did you mean 'relay'?"),
         (relay("prot: 25"), 3, "relay.prot", "unknown key 'prot'", "did you mean 'port'?"),
         (relay("Port: 25"), 3, "relay.Port", "unknown key 'Port'", "did you mean 'port'?"),
         (who("form: b@example.org"), 2, "newsletter.form", "unknown key 'form'", "did you mean 'from'?"),
@@ -354,7 +354,7 @@ def source(given: str) -> str:
         (relay("port: {a: b}"), 3, "relay.port", "not keys", "a single value"),
         (relay("port: "), 3, "relay.port", "is empty", "write a value or remove the key"),
         (relay("connections: 65"), 3, "relay.connections", "65 is above 64", "use 1 to 64"),
-        (relay("security: ssl"), 3, "relay.security", "'ssl' is unknown", "known here: starttls, tls, none"),
+        (relay("security: ssl"), 3, "relay.security", "'ssl' is unknown", "did you mean 'tls'?"),
         (relay("security: STARTTLS"), 3, "relay.security", "is unknown", "did you mean 'starttls'?"),
         (
             relay("security: none"),
@@ -422,7 +422,22 @@ def source(given: str) -> str:
             3,
             "relay.host",
             "is not a host name",
-            "without port",
+            "write 'host: localhost' and below it 'port: 25'",
+        ),
+        *(
+            (
+                WHO + SOURCES + f"relay: {{host: '{written}', security: none}}\n",
+                3,
+                "relay.host",
+                "is not a host name",
+                f"write 'host: {host}' and below it 'port: {port}'",
+            )
+            for written, host, port in (
+                ("127.0.0.1:2526", "127.0.0.1", 2526),
+                ("smtp.example.org:587", "smtp.example.org", 587),
+                ("[::1]:25", "::1", 25),
+                ("smtps://smtp.example.org:465", "smtp.example.org", 465),
+            )
         ),
         (relay("") + "maildir: out\n", 4, "maildir", "exclude each other", "keep 'relay' to send"),
         (WHO + SOURCES + "relay:\n", 3, "relay", "is empty", "remove the key"),
@@ -438,7 +453,7 @@ def source(given: str) -> str:
             "is unknown",
             "did you mean 'hf_daily_papers'?",
         ),
-        (source("kind: rss"), 3, "sources[0].kind", "'rss' is unknown", "known here: hf_daily_papers"),
+        (source("kind: rss"), 3, "sources[0].kind", "'rss' is unknown", "did you mean 'feed'?"),
         (source("kind: feed"), 3, "sources[0].location", "is missing", "a file or a web address"),
         (
             source("kind: hf_papers_capture"),
@@ -677,6 +692,16 @@ def source(given: str) -> str:
             "database.url",
             "is not a supported database URL",
             "postgresql://",
+        ),
+        *(
+            (
+                WHO + SOURCES + f"database: {{url: '{engine}://n:hunter2@db/n'}}\n",
+                3,
+                "database.url",
+                f"'{engine}' is not a supported database",
+                "postgresql://",
+            )
+            for engine in ("mysql", "mariadb+pymysql", "mongodb", "postgres", "postgresql+psycopg")
         ),
         (
             WHO + SOURCES + "database: {url: 'postgresql://n:pw@db/n'}\n",
