@@ -28,6 +28,8 @@ app = typer.Typer(
 )
 subscribers_app = typer.Typer(help="Manage who receives digests.", no_args_is_help=True)
 app.add_typer(subscribers_app, name="subscribers")
+sources_app = typer.Typer(help="Show the health of the sources; move lists of feeds.")
+app.add_typer(sources_app, name="sources")
 topics_app = typer.Typer(help="Inspect topics and what they find.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
 
@@ -169,12 +171,40 @@ def collect(
     _finish(operate.collect(_load(config, log_json), at_once=at_once))
 
 
-@app.command()
-def sources(config: ConfigPath = DEFAULT_CONFIG) -> None:
+@sources_app.callback(invoke_without_command=True)
+def sources(context: typer.Context, config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Show the health of each source: its last polls, new entries per day, and when it is polled next."""
     from newsletter.cli import incoming
 
-    _finish(incoming.show_sources(_load(config)))
+    if context.invoked_subcommand is None:
+        _finish(incoming.show_sources(_load(config)))
+    given = context.get_parameter_source("config")
+    if given is not None and given.name == "COMMANDLINE":
+        raise typer.BadParameter(f"write it behind '{context.invoked_subcommand}'", param_hint="--config")
+
+
+@sources_app.command("import")
+def import_sources(
+    file: Annotated[Path, typer.Argument(help="An OPML file, as feed readers export it.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Add the feeds of an OPML file to sources.yaml; those that are there already are skipped."""
+    from newsletter.cli import feeds
+
+    raise typer.Exit(feeds.import_feeds(_load(config), file))
+
+
+@sources_app.command("export")
+def export_sources(
+    file: Annotated[
+        Path | None, typer.Argument(help="The file to write; must not exist yet. Left out: standard output.")
+    ] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Write the feeds among the sources as OPML, which feed readers and 'sources import' read."""
+    from newsletter.cli import feeds
+
+    raise typer.Exit(feeds.export_feeds(_load(config), file))
 
 
 @app.command()

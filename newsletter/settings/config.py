@@ -15,6 +15,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from email.utils import parseaddr
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 from urllib.parse import quote, urlsplit
 
@@ -95,6 +96,7 @@ _MAY_NAME_VARIABLES = (
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _IMAP_PORTS = {"starttls": 143, "tls": 993, "none": 143}
 _LONGEST_TIMEOUT_S = 600  # that of a whole look
+_NO_SOURCES = "is an empty list; at least one source is needed, such as '- kind: hf_daily_papers'"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -521,6 +523,14 @@ class SourceSettings(ConfigSection):
         return Source(**{**given, "location": location, "request_options": options})
 
 
+class SourcesFile(ConfigSection):
+    """The file of further sources, which ``newsletter sources import`` writes."""
+
+    sources: tuple[SourceSettings, ...] = Field(
+        description="a list of sources as in config.yaml; [] for none"
+    )
+
+
 class FetchSettings(ConfigSection):
     """How sources are fetched."""
 
@@ -816,6 +826,7 @@ class Config(ConfigSection):
     sources: tuple[SourceSettings, ...] = Field(
         description="the sources of papers: a list with at least '- kind: hf_daily_papers'"
     )
+    sources_file: FilePath = Field(default=Path("sources.yaml"), validate_default=True)
     fetch: FetchSettings = FetchSettings()
     topics: tuple[Any, ...] = ()
     everything_else: EverythingElse = 0
@@ -870,7 +881,7 @@ class Config(ConfigSection):
 
     @property
     def source_list(self) -> tuple[Source, ...]:
-        """The sources in the order of the file."""
+        """The sources in the order of the files: config.yaml, then that of further sources."""
         return tuple(settings.source for settings in self.sources)
 
     @property
@@ -908,15 +919,6 @@ class Config(ConfigSection):
     def contact_text(self) -> str:
         """Where a site's owner reaches us: for the User-Agent."""
         return self.contact or self.newsletter.sender.address
-
-    @field_validator("sources", mode="before")
-    @classmethod
-    def _is_not_empty(cls, value: object) -> object:
-        if value == []:
-            raise ValueError(
-                "is an empty list; at least one source is needed, such as '- kind: hf_daily_papers'"
-            )
-        return value
 
     @field_validator("fallback_relays")
     @classmethod
@@ -965,11 +967,41 @@ def load_config(path: Path, environ: Mapping[str, str], *, check_topics: CheckTo
     problems += _find_equal_names(document)
     problems += _find_stray_variables(document)
     problems += find_odd_headers(document)
+    if config is not None:
+        config, found = _add_sources(config, document, context)
+        problems += found
     if "topics" in document.value:
         problems += find_topic_problems(document, ("topics",), check_topics or _default_check())
     if config is None or problems:
-        raise ConfigError(in_file_order(problems))
+        raise ConfigError(sorted(in_file_order(problems), key=lambda problem: problem.file != document.file))
     return config
+
+
+def _add_sources(
+    config: Config, document: Document, context: Mapping[str, Any]
+) -> tuple[Config, list[Problem]]:
+    """Return the configuration with the sources of the further file, where there is one, and the problems of both."""
+    file = config.sources_file
+    named = "sources_file" in document.value
+    if not file.exists():
+        problems = [] if config.sources else [document.problem(("sources",), _NO_SOURCES)]
+        if named:
+            config._notes += (f"{file}: there is no such file; 'newsletter sources import' writes one",)
+        return config, problems
+    further = load_yaml(read_text(file), str(file))
+    found, problems = validate(further, SourcesFile, context)
+    names = {
+        source.name: f"sources[{index}] of {config.file.name}" for index, source in enumerate(config.sources)
+    }
+    problems += _find_equal_names(further, names)
+    problems += _find_stray_variables(further)
+    problems += find_odd_headers(further)
+    if found is None or problems:
+        return config, problems
+    both = (*config.sources, *found.sources)
+    return config.model_copy(update={"sources": both}), (
+        [] if both else [document.problem(("sources",), _NO_SOURCES)]
+    )
 
 
 def _default_check() -> CheckTopics:
@@ -978,14 +1010,18 @@ def _default_check() -> CheckTopics:
     return parse_topics
 
 
-def _find_equal_names(document: Document) -> Iterator[Problem]:
-    """Yield the sources with the name of an earlier one; without a name a source has that of its kind."""
+def _find_equal_names(
+    document: Document, others: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Problem]:
+    """Yield the sources with the name of an earlier one; without a name a source has that of its kind. others has the
+    places of names in another file."""
     sources = document.value.get("sources")
-    seen: dict[Value, int] = {}
+    seen = dict[Value, str](others)
     for index, source in enumerate(sources if isinstance(sources, list) else ()):
         name = source.get("name", source.get("kind")) if isinstance(source, dict) else None
-        if isinstance(name, str) and seen.setdefault(name, index) != index:
-            message = f"sources[{seen[name]}] has the name '{name}', too; give each source its own 'name'"
+        place = f"sources[{index}]"
+        if isinstance(name, str) and seen.setdefault(name, place) != place:
+            message = f"{seen[name]} has the name '{name}', too; give each source its own 'name'"
             yield document.problem(("sources", index, "name"), message)
 
 
