@@ -38,11 +38,13 @@ from newsletter.storage import (
     OperatorViews,
     PersonalStore,
     RunStore,
+    SchemaState,
     SessionStore,
     SettingStore,
     SubscriberStore,
     backup,
     hold_lease,
+    inspect_database,
     list_sqlite_files,
     open_database,
 )
@@ -66,7 +68,7 @@ if TYPE_CHECKING:
     from newsletter.deliver.dkim import DkimKey
     from newsletter.workflows.handle_bounces import IncomingReport
 
-_NO_WAY_OUT = "no way to send: set 'relay' (an SMTP server) or 'maildir' (a folder) in the configuration"
+NO_WAY_OUT = "no way to send: set 'relay' (an SMTP server) or 'maildir' (a folder) in the configuration"
 
 
 class SystemClock:
@@ -114,7 +116,7 @@ class Newsletter:
     def choose_mailer(self) -> Mailer:
         """Return the transport. Raises MailerError where the configuration names none."""
         if self.mailer is None:
-            raise MailerError(_NO_WAY_OUT)
+            raise MailerError(NO_WAY_OUT)
         return self.mailer
 
     @property
@@ -377,6 +379,11 @@ async def open_newsletter(
         )
     finally:
         await database.close()
+
+
+async def inspect_tables(config: Config) -> SchemaState:
+    """Return how the tables of the database are, which is neither made nor changed. Raises StoreError."""
+    return await inspect_database(config.database_url)
 
 
 def load_templates(config: Config, identity: Identity) -> CompiledBundle:

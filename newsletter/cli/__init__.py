@@ -138,9 +138,9 @@ def check(
     log_json: LogJson = False,
 ) -> None:
     """Check the configuration, templates, topics and subscribers before any mail goes out."""
-    from newsletter.cli import start
+    from newsletter.cli import checks
 
-    _finish(start.check(_load(config, log_json), relay=relay, sources=sources, dns=dns))
+    _finish(checks.check(_load(config, log_json), relay=relay, sources=sources, dns=dns))
 
 
 @app.command()

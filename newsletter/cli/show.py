@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -34,6 +35,9 @@ from newsletter.settings.topic_lines import ReadTopics
 from newsletter.text import clean_output
 from newsletter.workflows.pace import PaceKeeper
 
+_TOLD_AT = 15
+"""The column at which begins what a line says of the thing that it names."""
+
 
 class CleanConsole(Console):
     """A console whose texts are clean; its own signs for colours and bars stay."""
@@ -51,6 +55,19 @@ console = CleanConsole(highlight=False, markup=False, emoji=False, width=None if
 def complain(what: object) -> None:
     """Print one message to standard error."""
     print(clean_output(str(what)), file=sys.stderr)
+
+
+def tell(about: str, what: str, style: str | None = None) -> None:
+    """Print a line about one thing, broken only between words; without a name it goes on about the last one."""
+    width = console.width - _TOLD_AT if console.is_terminal else sys.maxsize
+    lines = textwrap.wrap(what, max(width, 20), break_long_words=False, break_on_hyphens=False)
+    for number, line in enumerate(lines or [""]):
+        console.print(f"{'' if number else about:{_TOLD_AT - 1}} {line}", style=style, soft_wrap=True)
+
+
+def count(number: int, noun: str) -> str:
+    """Return so many of something: ``1 reader``, ``2 readers``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def print_json(value: object, indent: int | None = None) -> None:

@@ -68,6 +68,9 @@ _GROUPS: Mapping[str, str] = {
     "weekdays": "every weekday|each weekday|weekday|workdays|workday|working days|work days|business days|werktags",
     "weekends": "weekend|every weekend|each weekend|wochenende",
 }
+_ENDINGS = frozenset(
+    ("xml", "json", "txt", "rss", "atom", "html", "htm", "csv", "yaml", "yml", "gz", "zip", "opml")
+)
 _RARE: Mapping[str, str] = {
     "weekly": "for one mail a week name its day, such as 'mon'",
     "monthly": "a digest comes at most daily and at least once a week: name the day, such as 'mon'",
@@ -177,6 +180,16 @@ def _find_nearest(word: str, names: Collection[str]) -> str:
     close = get_close_matches(folded, by_folded, n=1, cutoff=0.6)
     close += [name for name in by_folded if len(folded) > 2 and folded in name]
     return by_folded[close[0]] if close else ""
+
+
+def advise_location(text: str) -> str:
+    """Return what to write for a file that is not there but looks like a web address, empty for another."""
+    found = re.fullmatch(
+        r"(?:[a-z]{3,5}:?/+)?((?:[\w-]+\.)+([a-z]{2,24})(?::\d+)?(/.*)?)", text, re.IGNORECASE
+    )
+    if found is None or (not found[3] and found[2].casefold() in _ENDINGS):
+        return ""
+    return f"for a web address write https://{found[1]}"
 
 
 # --- days and hours -----------------------------------------------------------------------

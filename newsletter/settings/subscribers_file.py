@@ -55,11 +55,12 @@ class FileSubscriber(CheckedReader):
 @dataclass(frozen=True, slots=True)
 class FileImport:
     """What the file changes: the new and changed readers to save, and what the operator should know. dropped are those
-    whose rows are gone."""
+    whose rows are gone; listed is how many rows there are."""
 
     save: tuple[Subscriber, ...]
     notes: tuple[str, ...]
     dropped: tuple[Subscriber, ...] = ()
+    listed: int = 0
 
 
 # --- reading ------------------------------------------------------------------------------
@@ -281,7 +282,25 @@ def choose_import(
             save.append(wanted)
         if not wanted.file_owned:
             told.append(f"{row.address}: {_OWN}")
-    return FileImport(tuple(save), tuple(told + notes), tuple(dropped))
+    return FileImport(tuple(save), tuple(told + notes), tuple(dropped), len(rows))
+
+
+def list_changes(before: Subscriber, after: Subscriber) -> list[str]:
+    """Return what differs between what a reader had and has, each by the key of the file that says it."""
+    values = {
+        "address": (before.address, after.address),
+        "name": (before.name, after.name),
+        "days": (before.cadence.days, after.cadence.days),
+        "hour": (before.cadence.at, after.cadence.at),
+        "zone": (before.cadence.zone, after.cadence.zone),
+        "topics": (before.topics_json, after.topics_json),
+        "language": (before.language, after.language),
+        "layout": (before.layout, after.layout),
+        "everything_else": (before.everything_else, after.everything_else),
+    }
+    changed = [key for key, (old, new) in values.items() if old != new]
+    is_back = before.consent is not Consent.CONFIRMED and after.consent is Consent.CONFIRMED
+    return [*changed, "mailed again"] if is_back else changed
 
 
 def _find_gone(known: Sequence[Subscriber], rows: Sequence[FileSubscriber]) -> list[Subscriber]:

@@ -15,7 +15,7 @@ from newsletter.storage.ledger import Ledger
 from newsletter.storage.operator_views import OperatorViews
 from newsletter.storage.personal import PersonalStore
 from newsletter.storage.runs import RunStore, RunTransaction
-from newsletter.storage.schema import open_database
+from newsletter.storage.schema import SchemaState, inspect_database, open_database
 from newsletter.storage.settings import SettingStore
 from newsletter.storage.subscribers import SubscriberStore
 
@@ -33,12 +33,14 @@ __all__ = [
     "PersonalStore",
     "RunStore",
     "RunTransaction",
+    "SchemaState",
     "SessionStore",
     "SettingStore",
     "SubscriberStore",
     "backup",
     "find_process_space",
     "hold_lease",
+    "inspect_database",
     "is_dead",
     "list_sqlite_files",
     "open_database",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError
@@ -14,6 +14,9 @@ from newsletter.storage.engine import Database
 SCHEMA_VERSION = "0012"
 """The newest migration. Known without looking, so that opening a current database does not load Alembic."""
 
+SchemaState = Literal["missing", "old", "current"]
+"""What the tables of a database are to this version of the newsletter."""
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -22,6 +25,34 @@ async def open_database(url: str) -> Database:
 
     Raises StoreError where it cannot be opened, or belongs to a newer version of the newsletter.
     """
+    database = _connect(url)
+    try:
+        database.check_file()
+        await migrate(database)
+    except BaseException:
+        await database.close()
+        raise
+    return database
+
+
+async def inspect_database(url: str) -> SchemaState:
+    """Return how the tables of a database are; nothing is made or changed. Raises StoreError as open_database does."""
+    database = _connect(url)
+    try:
+        if database.file is not None and not database.file.exists():
+            return "missing"
+        version = await database.read(load_version)
+    finally:
+        await database.close()
+    if version is None:
+        return "missing"
+    if version == SCHEMA_VERSION:
+        return "current"
+    _refuse_unknown(version)
+    return "old"
+
+
+def _connect(url: str) -> Database:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -32,18 +63,11 @@ async def open_database(url: str) -> Database:
             f"{parsed.drivername!r} is not a supported database; write sqlite:///FILE or postgresql://…"
         )
     try:
-        database = Database(parsed.set(drivername=drivers[parsed.drivername]))
+        return Database(parsed.set(drivername=drivers[parsed.drivername]))
     except ImportError as error:
         raise StoreError(
             "PostgreSQL needs its driver: in the folder of the checkout run pip install '.[postgres]'"
         ) from error
-    try:
-        database.check_file()
-        await migrate(database)
-    except BaseException:
-        await database.close()
-        raise
-    return database
 
 
 async def migrate(database: Database) -> None:
@@ -64,22 +88,26 @@ def load_version(connection: Connection) -> str | None:
 
 def _upgrade(connection: Connection) -> None:
     from alembic import command
-    from alembic.script import ScriptDirectory
 
-    config = build_alembic_config(connection)
     version = load_version(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if version is not None and version < min(known):
+    if version is not None:
+        _refuse_unknown(version)
+    command.upgrade(build_alembic_config(connection), "head")
+
+
+def _refuse_unknown(version: str) -> None:
+    """Raise StoreError for tables that a newer version has made, or one that is too old."""
+    known = sorted(path.name[:4] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+    if version < known[0]:
         raise StoreError(
             f"the database was made early in 0.1 (its tables are at {version}); open it once with newsletter 0.1.0,"
             " as docs/operations.md says under Upgrade, and then with this version"
         )
-    if version is not None and version not in known:
+    if version not in known:
         raise StoreError(
             f"the database was made by a newer version of the newsletter (its tables are at {version}, this "
             f"version knows {SCHEMA_VERSION}); install that version again, or restore a backup from before it"
         )
-    command.upgrade(config, "head")
 
 
 def build_alembic_config(connection: Connection) -> Any:

@@ -1,0 +1,244 @@
+"""The command check: what can be known before a mail goes out. It changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from newsletter.cli.exit_codes import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
+from newsletter.cli.show import count, show_fetches, tell
+from newsletter.cli.topics import find_doubted_topics, find_odd_topics
+from newsletter.deliver.dns_records import Verdict
+from newsletter.deliver.smtp import SmtpMailer
+from newsletter.errors import MailerError
+from newsletter.files import find_open, tighten
+from newsletter.model.readers import EmailAddress
+from newsletter.settings.advice import advise_location
+from newsletter.settings.config import BounceSettings, Config
+from newsletter.settings.samples import find_reserved_addresses
+from newsletter.settings.subscribers_file import FileImport, list_changes
+from newsletter.wiring import (
+    NO_WAY_OUT,
+    Newsletter,
+    build_inbox,
+    inspect_tables,
+    list_private_files,
+    open_newsletter,
+)
+
+_IN_MEMORY = "sqlite:///:memory:"
+_SHOWN = 20
+
+
+async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False) -> int:
+    """Check everything that can be checked before a mail goes out; each line says what was checked.
+
+    What is wrong raises its own error (exit code 2). Only a relay or a source that fails is told here. The operator's
+    database is read, and neither made nor migrated: what has to write does so in memory.
+    """
+    tell("configuration", f"{config.file}: good")
+    async with open_newsletter(config, database_url=_IN_MEMORY) as newsletter:
+        newsletter.templates.check()
+        languages = ", ".join(newsletter.templates.languages)
+        tell("templates", f"{config.templates or 'shipped'}: compiled and rendered in {languages}")
+        if newsletter.dkim:
+            tell("dkim", f"signs as {newsletter.dkim.domain}; the DNS needs this TXT record:")
+            tell("", f"{newsletter.dkim.dns_name} {newsletter.dkim.dns_record}")
+        tell("named topics", ", ".join(newsletter.library) or "none")
+        newsletter.file.refuse_samples()
+        _check_locations(config)
+        _check_way_out(config)
+        await _check_web(newsletter)
+        code = DONE
+        if sources and not await _check_sources(newsletter):
+            code = DONE_WITH_FAILURES
+        if dns and not await _check_dns(newsletter):
+            code = DONE_WITH_FAILURES
+    await _check_database(config)
+    if relay and not await _check_relay(config):
+        code = COULD_NOT_RUN
+    if relay and config.bounces and not await _check_mailbox(config.bounces):
+        code = COULD_NOT_RUN
+    return code
+
+
+def _check_locations(config: Config) -> None:
+    """Warn of sources in files that are not there: a web address without https:// is taken for one."""
+    for source in config.source_list:
+        if "://" in source.location or Path(source.location).exists():
+            continue
+        written = source.location.removeprefix(f"{config.folder}/")
+        advice = advise_location(written)
+        tell("source", f"{source.name}: there is no file {written}{advice and f'; {advice}'}", "yellow")
+
+
+def _check_way_out(config: Config) -> None:
+    """Say how mail leaves: through which relays or into which folder, and which addresses it bears."""
+    if config.maildir is not None:
+        tell("mail", f"is filed into {config.maildir}; nothing is sent")
+    for number, relay in enumerate(config.relays):
+        how = {"starttls": "STARTTLS", "tls": "TLS", "none": "no TLS"}[relay.security]
+        who = f", as {relay.username}" if relay.username else ""
+        tell("mail" if not number else "", f"{'or else ' if number else ''}through {relay} ({how}{who})")
+    if config.maildir is None and not config.relays:
+        tell("mail", NO_WAY_OUT, "yellow")
+    identity = config.identity
+    envelope = str(identity.bounce_address)
+    if config.bounces and config.bounces.tagged:
+        envelope = envelope.replace("@", "+TOKEN@")  # build_return_path
+    tell("", f"From: {identity.from_name} <{identity.from_address}>, envelope sender {envelope}")
+
+
+async def _check_database(config: Config) -> None:
+    """Say how the database is, and what subscribers.yaml would change in it; look at what is private, and at topics."""
+    state = await inspect_tables(config)
+    where = config.database_file or "PostgreSQL"
+    told = {
+        "missing": "there is none yet; the first command that needs it makes it",
+        "old": "made by an earlier version; the next command brings it up to date, so make a backup first",
+        "current": "can be read",
+    }
+    is_current = state == "current"
+    async with open_newsletter(config, database_url="" if is_current else _IN_MEMORY) as newsletter:
+        tell("database", f"{where}: {told[state]}", "yellow" if state == "old" else None)
+        await _check_subscribers(newsletter, may_compare=state != "old")
+        _check_files(config)
+        await _check_topics(newsletter, is_new=not is_current)
+
+
+def _check_files(config: Config) -> None:
+    """Name what holds addresses or keys and can be used by others on this machine, and could not be closed to them."""
+    if config.maildir is not None and config.maildir.is_dir():
+        tighten(config.maildir)
+    found = find_open(list_private_files(config))
+    for path, mode in found:
+        rights = "go=" if path.is_dir() else "600"
+        tell(
+            "files",
+            f"other users of this machine can access {path} (mode {mode:o}); run: chmod {rights} {path}",
+            "yellow",
+        )
+    if not found:
+        tell("files", "files with addresses or keys are private to their owner")
+
+
+async def _check_topics(newsletter: Newsletter, *, is_new: bool) -> None:
+    """Warn of topics that cannot find what was meant, and of those that found nothing, or nearly everything, in what is
+    stored."""
+    odd = [] if is_new else await find_odd_topics(newsletter)
+    for line in (*await find_doubted_topics(newsletter), *odd):
+        tell("topic", line, "yellow")
+
+
+async def _check_subscribers(newsletter: Newsletter, *, may_compare: bool) -> None:
+    """Say what the file of readers would change in the database."""
+    path = newsletter.config.subscribers_path
+    if path is None:
+        tell("subscribers", "no file configured")
+        return
+    chosen = await newsletter.file.choose()
+    if not chosen.listed and not chosen.dropped:
+        tell("subscribers", f"{path}: no readers yet; the file has only samples, which are switched off")
+        return
+    tell("subscribers", f"{path}: {count(chosen.listed, 'reader')}")
+    _tell_reserved(newsletter.config, [reader.address for reader in chosen.save])
+    if may_compare:
+        await _tell_changes(newsletter, chosen)
+
+
+async def _tell_changes(newsletter: Newsletter, chosen: FileImport) -> None:
+    """Name whom the file would add, change and pause, and whose row does not count, with the reason."""
+    before = await newsletter.subscribers.load_many([reader.id for reader in chosen.save if reader.id])
+    new = [reader.address for reader in chosen.save if not reader.id]
+    if new:
+        tell("", f"new: {', '.join(new[:_SHOWN])}{_and_more(new)}")
+    changed = [
+        f"{reader.address}: {', '.join(list_changes(before[reader.id], reader))}"
+        for reader in chosen.save
+        if reader.id
+    ]
+    for line in changed[:_SHOWN]:
+        tell("", f"changed: {line}")
+    for note in chosen.notes[:_SHOWN]:
+        tell("", note, "yellow")
+    for lines in (changed, chosen.notes):
+        if len(lines) > _SHOWN:
+            tell("", _and_more(lines).strip(" "))
+    if chosen.save or chosen.dropped:
+        tell("", "'newsletter run' and 'newsletter send' take this over")
+    else:
+        tell("", "nothing in it is new to the database")
+
+
+def _and_more(found: Sequence[object]) -> str:
+    return f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+
+
+def _tell_reserved(config: Config, readers: list[EmailAddress]) -> None:
+    """Warn of names that belong to nobody, where mail goes to a relay: it will not arrive, nor will answers."""
+    found = [*config.reserved, *find_reserved_addresses(readers)] if config.relays else []
+    if found:
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        tell("", f"no mail arrives at example domains (RFC 2606): {', '.join(found[:3])}{more}", "yellow")
+
+
+async def _check_web(newsletter: Newsletter) -> None:
+    """Say where the pages are, and compile their templates. Raises TemplateError."""
+    from newsletter.web.site import open_site
+
+    web = newsletter.config.web
+    if web is None:
+        tell("web", "off: config.yaml has no section 'web'")
+        return
+    await open_site(newsletter, web)
+    metrics = f"metrics on {web.metrics_listen}" if web.metrics_listen else "no metrics"
+    tell("web", f"{web.url}, served on {web.listen}, {metrics}")
+    if not web.operators:
+        tell("", "nobody may open /operate; list addresses in web.operators")
+
+
+async def _check_sources(newsletter: Newsletter) -> bool:
+    report = await newsletter.collector.collect(at_once=True)
+    show_fetches(report.records)
+    return not report.failed
+
+
+async def _check_dns(newsletter: Newsletter) -> bool:
+    from newsletter.deliver.dns_lookup import check_dns
+
+    relay = newsletter.config.relay.host if newsletter.config.relay else "your-relay.example.org"
+    findings = await check_dns(newsletter.identity, newsletter.dkim, relay)
+    for finding in findings:
+        tell(f"dns {finding.verdict:10}", finding.what)
+        if finding.advice:
+            tell("", finding.advice)
+    return all(finding.verdict in (Verdict.GOOD, Verdict.HINT) for finding in findings)
+
+
+async def _check_relay(config: Config) -> bool:
+    if config.maildir is not None:
+        is_usable = os.access(config.maildir.parent, os.W_OK)
+        if not is_usable:
+            tell("relay", f"cannot write to {config.maildir.parent}", "red")
+        return is_usable
+    usable = bool(config.relays)
+    for relay in config.relays:
+        try:
+            tell("relay", await SmtpMailer(relay).check())
+        except MailerError as error:
+            tell("relay", str(error), "red")
+            usable = False
+    return usable
+
+
+async def _check_mailbox(settings: BounceSettings) -> bool:
+    inbox = build_inbox(settings)
+    try:
+        tell("bounces", await inbox.check())
+    except MailerError as error:
+        tell("bounces", str(error), "red")
+        return False
+    finally:
+        await inbox.close()
+    return True
