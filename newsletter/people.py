@@ -94,6 +94,14 @@ _AFFILIATION = re.compile(
 )
 
 
+_GROUP = re.compile(
+    r"^the\s+\w|\s(?:teams?|groups?|collaborations?|consorti(?:um|a)|investigators|network|initiative|project|society"
+    r"|association|foundation|committee|council|institut\w*|universit\w+|laborator\w+|labs|inc\.?|ltd\.?|gmbh)$"
+    r"|^(?:universit|institut)\w+\s",
+    re.IGNORECASE,
+)
+
+
 class PersonName(NamedTuple):
     """A name in two parts as they are written. family has the family name, and more words where it is not certain."""
 
@@ -257,6 +265,11 @@ def parse_name(text: str) -> PersonName:
     may_be = {*words[-1:], *(in_capitals if len(in_capitals) < len(words) else ())}
     family_name = [word for word in words if word in may_be]
     return PersonName(" ".join(family_name), " ".join(word for word in words if word not in may_be))
+
+
+def is_group(name: str) -> bool:
+    """Say whether a name is that of a group, which has no family name: a team, a collaboration, an institute."""
+    return bool(_GROUP.search(name)) and "," not in name
 
 
 def _count_initials(words: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from newsletter.model.mail import Fact, Identity, Notice
 from newsletter.render.budget import Cut
 from newsletter.render.language import Language
 from newsletter.render.pieces import mark_card, mark_personal
-from newsletter.render.tex import read_tex
+from newsletter.render.tex import has_tex, read_tex
 from newsletter.render.wording import (
     clean,
     count_papers,
@@ -245,7 +245,7 @@ def _write_most_discussed(lang: Language, digest: Digest, shown: int) -> str:
 def write_title(lang: Language, card: Card) -> str:
     """Return the title of a paper as a mail shows it."""
     title = card.title
-    if "$" in title or "\\" in title or "--" in title or "``" in title:
+    if has_tex(title):
         title = read_tex(clean(title, 2_000))
     return clean(title, _MAX_TITLE_CHARS) or lang.say("(without a title)")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 _SYMBOLS = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "zeta": "ζ",
@@ -87,18 +88,43 @@ _MACRO = re.compile(r"\\([A-Za-z]+)\*?[ ]?(?:\{\})?")
 # What must outlive the reading of a formula as it is stands there as a private character.
 _KEPT = {"{": "\ue000", "}": "\ue001", "^": "\ue002", "_": "\ue003", "$": "\ue004"}
 _ESCAPED = re.compile(r"\\([&%$#_{}])")
+_ANY_MACRO = re.compile(r"\\([A-Za-z]+|.|$)", re.DOTALL)
+_PLAIN = frozenset(
+    [
+        *(_SYMBOLS.keys() | _FUNCTIONS | _SILENT | _STYLES)
+        - {"url", "uline", "footnote", "degree", "lt", "gt"},
+        *("frac", "dfrac", "tfrac", "sqrt", "mathbb", "{", "}", ",", ";", ":", "!", " ", "_"),
+    ]
+)
 _MAX_DEPTH = 6
+
+
+_SIGNS = ("$", "\\", "^", "``", "--")
+
+# "10^6" and "TC^0" outside of a formula; a name such as "a_b" is left alone, and so is "^_^".
+_POWER = re.compile(r"(?<=[\w)\]])\^(?:\{([-+]?\w{1,4})\}|([-+]?\d{1,4}|[nik]))(?![\w^])")
+# Braces that only hold a macro and what it is for: "{\L}ukasz", "{\it in vitro}".
+_HELD = re.compile(r"\{(\\[A-Za-z]+)\}")
+_SWITCHED = re.compile(r"\{\\(?:it|bf|tt|em|rm|sc|sf|sl)\s+([^{}]*)\}")
+_LIST = re.compile(r"\\(?:begin|end)\{(?:itemize|enumerate|description|quote|abstract|center)\}")
+_ITEM = re.compile(r"\\item\b(?:\[[^\]]{0,60}\])?")
+
+
+def has_tex(text: str) -> bool:
+    """Say whether a text may hold anything that ``read_tex`` would change, but for its white space."""
+    return any(sign in text for sign in _SIGNS)
 
 
 def read_tex(text: str) -> str:
     """Return the text with formulas and macros as characters, in one line of single spaces.
 
-    A text without ``$``, a backslash or TeX's quotes comes back as it is, but for its white space.
+    A text without any of TeX's signs (``has_tex``) comes back as it is, but for its white space.
     Macros that are not known stay as they came outside a formula, and lose their backslash inside one.
     """
     if "$" in text or "\\" in text:
+        text = _ITEM.sub("•", _LIST.sub(" ", _SWITCHED.sub(r"\1", text)))
         text = _APOSTROPHE.sub("'", text)
-        text = _ACCENT.sub(_read_accent, text)
+        text = _HELD.sub(r"\1{}", _ACCENT.sub(_read_accent, text))
         text = _FORMULA.sub(_read_formula, text)
         text = _CITATION.sub("", text)
         for _ in range(_MAX_DEPTH):
@@ -109,12 +135,55 @@ def read_tex(text: str) -> str:
         text = _MACRO.sub(_read_known_macro, text)
         text = _ESCAPED.sub(r"\1", text)
         text = text.replace("\\,", " ").replace("\\ ", " ").replace("\\\\", " ")
+    if "^" in text:
+        text = _POWER.sub(_read_power, text)
     if "``" in text:
         text = re.sub(r"``([^`]{1,300}?)''", r"“\1”", text)
     if "--" in text:
         text = re.sub(r"(?<=\w)---(?=\w)", "—", text)
         text = re.sub(r"(?<=\d)--(?=\d)|(?<=\s)--(?=\s)", "–", text)
     return " ".join(text.split())
+
+
+def split_formulas(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield the pieces of a text in order, and of each whether it is a formula, without the signs around it, that TeX
+    would set: all its macros are known here, and its braces are balanced. The other pieces are text as ``read_tex``
+    returns it, but that spaces at their ends stay."""
+    place = 0
+    for match in _FORMULA.finditer(text):
+        formula = next(group for group in match.groups() if group is not None).strip()
+        if _is_plain_formula(formula):
+            yield _read_piece(text[place : match.start()]), False
+            yield formula, True
+            place = match.end()
+    yield _read_piece(text[place:]), False
+
+
+def _read_piece(text: str) -> str:
+    before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+    return (" " if before else "") + read_tex(text) + (" " if after and text.strip() else "")
+
+
+def _is_plain_formula(formula: str) -> bool:
+    depth = 0
+    for sign in formula:
+        depth += (sign == "{") - (sign == "}")
+        if depth < 0:
+            return False
+    macros = _ANY_MACRO.findall(formula)
+    return (
+        not depth
+        and bool(formula)
+        and all(macro in _PLAIN for macro in macros)
+        and not set(formula) & set("%#&~\n")
+    )
+
+
+def _read_power(match: re.Match[str]) -> str:
+    inner = match[1] or match[2]
+    if all(letter in _RAISED for letter in inner):
+        return "".join(_RAISED[letter] for letter in inner)
+    return str(match[0])
 
 
 def _read_accent(match: re.Match[str]) -> str:

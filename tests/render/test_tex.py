@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.render.tex import read_tex
+from newsletter.render.tex import has_tex, read_tex, split_formulas
 from tests.support.examples import examples
 
 
@@ -43,6 +43,9 @@ from tests.support.examples import examples
         ("``quoted''", "“quoted”"),
         ("3--5 or a---b", "3–5 or a—b"),
         (r"\alpha-divergence", "α-divergence"),
+        ("TC^0 needs 10^6 steps, 10^{-3} s, O(n^2), [a]^2", "TC⁰ needs 10⁶ steps, 10⁻³ s, O(n²), [a]²"),
+        (r"{\L}ukasz {\it in vitro}, {\alpha}", "Łukasz in vitro, α"),
+        (r"We \begin{itemize}\item show \item[(b)] prove\end{itemize}", "We • show • prove"),
         ("two\n  lines", "two lines"),
     ],
 )
@@ -59,7 +62,8 @@ def test_tex_becomes_readable(tex: str, text: str) -> None:
         "{{ 7*7 }} and {% include %}",
         r"C:\temp\new",
         r"our \methodname is good",
-        "snake_case and 2^10",
+        "snake_case, x_1 and ^_^",
+        "a^^b, x^2y and e^x",
         "",
     ],
 )
@@ -67,15 +71,45 @@ def test_what_is_no_tex_stays_as_it_is(text: str) -> None:
     assert read_tex(text) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("no TeX", [("no TeX", False)]),
+        (r"On $\ell_1$", [("On ", False), (r"\ell_1", True), ("", False)]),
+        (r"A \emph{good} $$x^2$$ \(y\)", [("A good ", False), ("x^2", True), (" ", False), ("y", True), ("", False)]),
+        (r"$\{0,1\}^n$", [("", False), (r"\{0,1\}^n", True), ("", False)]),
+        (r"$\mathsf{TC}^0$ is", [("", False), (r"\mathsf{TC}^0", True), (" is", False)]),
+        # What nobody knows, and what could do harm in somebody's document, is text.
+        (r"$\input{/etc/passwd}$", [("input/etc/passwd", False)]),
+        (r"$\write18{rm}$", [("write18rm", False)]),
+        (r"$\csname input\endcsname$", [("csname inputendcsname", False)]),
+        (r"$\def\x{y}$", [("defxy", False)]),
+        (r"$a}{b$", [("ab", False)]),
+        (r"$\frac{a$ b", [("fraca b", False)]),
+        (r"$5\%$ of", [("5% of", False)]),
+        ("from $5 to $10", [("from $5 to $10", False)]),
+    ],
+)  # fmt: skip
+def test_formulas_that_tex_would_set_are_kept(text: str, pieces: list[tuple[str, bool]]) -> None:
+    assert list(split_formulas(text)) == pieces
+
+
 @examples(60)
 @given(st.text(alphabet=r"\${}^_ab1 frac", max_size=80))
 def test_any_text_is_read_into_one_line(text: str) -> None:
     read = read_tex(text)
     assert read == " ".join(read.split())
+    assert has_tex(text) or read == " ".join(text.split())
+    for piece, is_formula in split_formulas(text):
+        assert not is_formula or piece.count("{") == piece.count("}")
 
 
-@pytest.mark.parametrize("piece", [r"\emph{", "$", "{", r"\frac{", "^{", r"$\a", r"\(", "``", r"\'"])
+@pytest.mark.parametrize(
+    "piece",
+    [r"\emph{", "$", "{", r"\frac{", "^{", r"$\a", r"\(", "``", r"\'", "a^", r"{\it ", r"\item[", "$x$"],
+)
 def test_hostile_repetition_is_read_quickly(piece: str) -> None:
     started = time.perf_counter()
     read_tex(piece * (10_000 // len(piece)))
+    list(split_formulas(piece * (10_000 // len(piece))))
     assert time.perf_counter() - started < 2
