@@ -56,17 +56,23 @@ def spread_slot(slot: Slot, subscriber: SubscriberId, spread: timedelta) -> date
 
 
 def choose_plan(
-    subscriber: Subscriber, now: datetime, catch_up: timedelta, spread: timedelta = timedelta()
+    subscriber: Subscriber,
+    now: datetime,
+    catch_up: timedelta,
+    spread: timedelta = timedelta(),
+    ahead: timedelta = timedelta(),
 ) -> Plan:
-    """Decide what becomes of the slots between the reader's next_due_at and now.
+    """Decide what becomes of the slots between the reader's next_due_at and now, and those that come within ``ahead``.
 
     The newest one gets a digest if it is not older than catch_up; it covers the earlier ones too,
     which are skipped. If even the newest is too old all are skipped, and their window belongs to
-    the next slot. A digest goes out within ``spread`` after its slot, and expires catch_up after it was planned.
+    the next slot. A digest goes out at its slot or within ``spread`` after it, and expires catch_up after that, or after
+    it was planned.
     """
     cadence = subscriber.cadence
-    following = next_slot(cadence, now).at
-    due = list(_slots_between(cadence, subscriber.next_due_at or now, now))
+    upto = now + ahead
+    following = next_slot(cadence, upto).at
+    due = list(_slots_between(cadence, subscriber.next_due_at or upto, upto))
     if not due:
         return Plan(slot=None, skipped=(), next_due_at=following)
     newest = due[-1]
@@ -80,7 +86,7 @@ def choose_plan(
         skipped=tuple(Skip(slot, _covered_by(newest)) for slot in due[:-1]),
         next_due_at=following,
         send_at=spread_slot(newest, subscriber.id, spread),
-        expires_at=now + catch_up,
+        expires_at=max(now, newest.at) + catch_up,
     )
 
 

@@ -18,6 +18,9 @@ from newsletter.storage.ledger.planning import Planning
 
 log = structlog.get_logger()
 
+PLANNED_AHEAD = timedelta(minutes=10)
+"""So long before its slot does the clock queue a digest, so that nothing is left to do at the slot but to send. It is
+composed when it is sent, with the topics, the consent and the papers of then."""
 _BATCH = 500
 
 
@@ -55,18 +58,21 @@ class Planner:
             if moved:
                 log.info("time zone rules changed; slots moved", readers=moved)
 
-    async def plan_due(self) -> PlanReport:
-        """Queue a digest for every reader whose next_due_at has come. Two of these at once harm nobody."""
+    async def plan_due(self, ahead: timedelta = timedelta()) -> PlanReport:
+        """Queue a digest for every reader whose next_due_at has come, or comes within ``ahead``. Two of these at once
+        harm nobody."""
         now = self.clock.now()
         planned = skipped = 0
         waiting: set[int] = set()
         while True:
             # Readers that must wait stay due; reading past them keeps them from hiding the others.
-            due = await self.subscribers.load_due(now, _BATCH + len(waiting))
+            due = await self.subscribers.load_due(now + ahead, _BATCH + len(waiting))
             fresh = [reader for reader in due if reader.id not in waiting]
             if not fresh:
                 return PlanReport(planned, skipped, len(waiting))
-            plans = [(reader, choose_plan(reader, now, self.catch_up, self.spread)) for reader in fresh]
+            plans = [
+                (reader, choose_plan(reader, now, self.catch_up, self.spread, ahead)) for reader in fresh
+            ]
             for (reader, plan), result in zip(plans, await self.planning.plan(plans, now), strict=True):
                 if result is PlanResult.PLANNED:
                     planned += plan.slot is not None
@@ -75,8 +81,8 @@ class Planner:
                     waiting.add(reader.id)
 
     async def plan_and_log(self) -> None:
-        """As plan_due, for the clock, which tells its log."""
-        report = await self.plan_due()
+        """As plan_due, for the clock, which plans ahead and tells its log."""
+        report = await self.plan_due(PLANNED_AHEAD)
         if report.planned or report.skipped:
             log.info("planned", digests=report.planned, skipped=report.skipped)
 

@@ -103,6 +103,38 @@ def test_a_slot_that_is_due_is_planned_and_the_next_one_follows() -> None:
     assert plan.expires_at == at("2026-06-18 07:00")
 
 
+@pytest.mark.parametrize(
+    ("now", "slot", "next_due_at"),
+    [
+        ("2026-06-16 06:49", None, "2026-06-16 07:00"),
+        ("2026-06-16 06:50", "2026-06-16 07:00", "2026-06-17 07:00"),
+        ("2026-06-16 07:00", "2026-06-16 07:00", "2026-06-17 07:00"),
+        ("2026-06-16 07:30", "2026-06-16 07:00", "2026-06-17 07:00"),
+    ],
+)
+def test_a_slot_that_comes_soon_is_planned_and_none_goes_out_before_it(
+    now: str, slot: str | None, next_due_at: str
+) -> None:
+    reader = make_subscriber(next_due_at=at("2026-06-16 07:00"))
+
+    plan = choose_plan(reader, at(now), CATCH_UP, ahead=timedelta(minutes=10))
+
+    assert (plan.slot.at if plan.slot else None) == (at(slot) if slot else None)
+    assert plan.send_at is None or plan.send_at >= at("2026-06-16 07:00")
+    assert plan.next_due_at == at(next_due_at)
+    if slot:
+        assert plan.expires_at == max(at(now), at(slot)) + CATCH_UP
+
+
+def test_a_slot_that_was_missed_is_covered_by_the_one_that_comes_soon() -> None:
+    reader = make_subscriber(next_due_at=at("2026-06-15 07:00"))
+
+    plan = choose_plan(reader, at("2026-06-16 06:55"), CATCH_UP, ahead=timedelta(minutes=10))
+
+    assert plan.slot == Slot(date(2026, 6, 16), at("2026-06-16 07:00"))
+    assert [skip.slot.local_on.day for skip in plan.skipped] == [15]
+
+
 @pytest.mark.parametrize("outage", [timedelta(seconds=5), timedelta(minutes=11), timedelta(hours=6)])
 def test_a_short_outage_costs_lateness_only(outage: timedelta) -> None:
     reader = make_subscriber(next_due_at=at("2026-06-16 07:00"))
