@@ -71,4 +71,7 @@ class Mailer(Protocol):
         Raises MailerError where no relay can be used at all (connection, TLS, login, our sender).
         """
 
+    async def warm_up(self, mails: int) -> None:
+        """Open sessions for so many mails that will begin soon, as far as that is possible. Raises nothing."""
+
     async def close(self) -> None: ...

@@ -1,5 +1,6 @@
 """The clock: APScheduler wakes us at each full minute, and the store says what is due. What is done then, and how the
-steps are kept from stopping each other: workflows/tick.py.
+steps are kept from stopping each other: workflows/tick.py. Between ticks mails go out at the moment for which they wait
+(workflows/keep_slots.py).
 
 A tick that is missed costs lateness and nothing else; two schedulers on one database cost nothing,
 because planning is a compare-and-set and the ledger has one row a reader and edition.
@@ -34,10 +35,17 @@ async def run_forever(newsletter: Newsletter, stop: asyncio.Event, tick: timedel
     clockwork = newsletter.build_clockwork(stop)
     busy = asyncio.Lock()
 
+    begun = asyncio.Event()
+
     async def one_tick() -> None:
         if not busy.locked():
             async with busy:
                 await clockwork.tick()
+            begun.set()
+
+    async def keep_slots() -> None:
+        await begun.wait()  # the world is looked at before anything is sent
+        await clockwork.keep_slots()
 
     async def post() -> None:
         clockwork.post()
@@ -46,6 +54,7 @@ async def run_forever(newsletter: Newsletter, stop: asyncio.Event, tick: timedel
     scheduler.add_job(one_tick, "interval", seconds=tick.total_seconds(), start_date=_next_full(tick))
     scheduler.add_job(post, "interval", seconds=min(POST_EVERY, tick).total_seconds())
     scheduler.start()
+    keeping = asyncio.create_task(keep_slots())
     log.info("running", newsletter=newsletter.identity.name, tick_s=tick.total_seconds())
     await stop.wait()
     # Not shut down yet: that would cancel the tick under way.
@@ -53,6 +62,8 @@ async def run_forever(newsletter: Newsletter, stop: asyncio.Event, tick: timedel
     async with busy:
         await clockwork.finish()
         scheduler.shutdown(wait=False)
+    keeping.cancel()
+    await asyncio.wait([keeping])
     log.info("stopped")
 
 

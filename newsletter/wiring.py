@@ -55,9 +55,10 @@ from newsletter.workflows.collect_all import Collector
 from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.health import Health, load_health
 from newsletter.workflows.import_subscribers import SubscribersFile
+from newsletter.workflows.keep_slots import SlotKeeper
 from newsletter.workflows.plan import Planner
 from newsletter.workflows.send_pending import Sender
-from newsletter.workflows.send_waiting import Dispatcher
+from newsletter.workflows.send_waiting import Builders, Dispatcher
 from newsletter.workflows.subscriptions import Subscriptions
 from newsletter.workflows.tick import Clockwork, StepGuard
 from newsletter.workflows.upkeep import Upkeep
@@ -276,21 +277,32 @@ class Newsletter:
         """Return who sends what waits; stop, once set, lets the mails in flight finish and the rest wait."""
         return Dispatcher(
             ledger=self.ledger,
+            entries=self.entries,
             settings=self.settings,
             guard=self.guard,
             clock=self.clock,
             resend=self.config.schedule.resend,
+            choose_mailer=self.choose_mailer,
+            new_builders=self.new_builders,
             open_sender=partial(self.sender, stop),
         )
+
+    async def new_builders(self) -> Builders:
+        """Return what a pass of sending builds its mails with, over the newest run that is visible now."""
+        now = self.clock.now()
+        return Builders(await self.new_digest_builder(), await self.new_mail_builder(), now)
 
     @asynccontextmanager
     async def sender(
         self,
         stop: asyncio.Event,
         progress: Callable[[Delivery, State], None] = lambda _delivery, _state: None,
+        builders: Builders | None = None,
     ) -> AsyncIterator[Sender]:
-        """Open one pass of sending: a relay, and a lease for what it claims."""
+        """Open one pass of sending: a relay, and a lease for what it claims. builders are new ones where none are
+        given."""
         mailer = self.choose_mailer()
+        builders = builders or await self.new_builders()
         try:
             async with hold_lease(self.database, self.ledger.claims, self.clock) as lease:
                 yield Sender(
@@ -300,8 +312,8 @@ class Newsletter:
                     mailer=mailer,
                     guard=self.guard,
                     return_path=await self._choose_return_path(),
-                    digests=await self.new_digest_builder(),
-                    mails=await self.new_mail_builder(),
+                    digests=builders.digests,
+                    mails=builders.mails,
                     clock=self.clock,
                     resend=self.config.schedule.resend,
                     quiet_day=self.config.schedule.quiet_day,
@@ -335,6 +347,7 @@ class Newsletter:
             guard=StepGuard(self.settings, self.clock),
             is_first=self.collector.is_first,
             stop=stop,
+            slots=SlotKeeper(self.ledger.claims.load_next_due, dispatcher.warm_up, self.clock),
         )
 
 

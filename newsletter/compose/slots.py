@@ -66,8 +66,8 @@ def choose_plan(
 
     The newest one gets a digest if it is not older than catch_up; it covers the earlier ones too,
     which are skipped. If even the newest is too old all are skipped, and their window belongs to
-    the next slot. A digest goes out at its slot or within ``spread`` after it, and expires catch_up after that, or after
-    it was planned.
+    the next slot. A digest goes out at its slot or within ``spread`` after it, and expires catch_up after its slot, or
+    after it was planned.
     """
     cadence = subscriber.cadence
     upto = now + ahead

@@ -38,6 +38,9 @@ class MaildirMailer:
             ) from error
         return MaildirSession(self._folder)
 
+    async def warm_up(self, mails: int) -> None:
+        """Nothing is kept open."""
+
     async def close(self) -> None:
         """Nothing is kept open."""
 

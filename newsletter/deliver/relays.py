@@ -118,6 +118,14 @@ class RelayPool:
             return refusal
         raise MailerError("; ".join(reasons) or f"the relay {only} is no longer configured")
 
+    async def warm_up(self, mails: int) -> None:
+        """Open connections for so many mails to the relay that they would go to now."""
+        await self._ask_others()
+        now = self._clock.now()
+        usable = (relay for relay in self._relays if not relay.health.is_paused(now))
+        if relay := next(usable, None):
+            await relay.mailer.warm_up(mails)
+
     async def close(self) -> None:
         """Say goodbye on the kept connections, and give back what is left of the daily limits."""
         for relay in self._relays:

@@ -99,6 +99,22 @@ class SmtpMailer:
             self._places.release()
         return session
 
+    async def warm_up(self, mails: int) -> None:
+        """Open connections for so many mails, at most as many as there may be, and keep them. The first one decides: a
+        login that is refused is not tried by all. What fails is told when a mail meets it."""
+        wanted = min(mails, self.connections) - len(self._idle)
+        if wanted > 0 and await self._open_idle():
+            await asyncio.gather(*(self._open_idle() for _ in range(wanted - 1)))
+
+    async def _open_idle(self) -> bool:
+        async with self._places:
+            with suppress(MailerError):
+                fresh = await self._connect()
+                if isinstance(fresh, _Connection):
+                    self._keep(fresh)
+                    return True
+        return False
+
     async def close(self) -> None:
         """Say goodbye on the kept connections."""
         idle, self._idle = self._idle, []

@@ -13,7 +13,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 
 import structlog
@@ -94,9 +94,20 @@ class Sender:
     stop: asyncio.Event
     progress: Callable[[Delivery, State], None] = lambda _delivery, _state: None
 
-    async def send_pending(self, edition: str | None = None, at_most: int = 0) -> SendReport:
-        """Send all that can go out now, of one edition if given; return what became of it. With at_most this is a trial
-        (canary.py) of so many deliveries.
+    async def warm_up(self, until: datetime) -> int:
+        """Build the first digests that wait for their time until then, and throw them away: what mails share is
+        remembered. Return for how many this was done."""
+        rows = await self.ledger.claims.load_first_due(until, _CLAIM_AT_ONCE)
+        for one in await self._look_up(rows):
+            await self._build_or_close(one)
+            await asyncio.sleep(0)
+        return len(rows)
+
+    async def send_pending(
+        self, edition: str | None = None, at_most: int = 0, kinds: frozenset[Kind] = frozenset(Kind)
+    ) -> SendReport:
+        """Send all of these kinds that can go out now, of one edition if given; return what became of it. With at_most
+        this is a trial (canary.py) of so many deliveries.
 
         While nothing may be sent (held, or an older copy of the database) mails to operators still go out.
         Raises StoreError where an outcome cannot be recorded.
@@ -108,9 +119,9 @@ class Sender:
             report.states[State.EXPIRED] = await retry_transient(
                 lambda: self.ledger.planning.expire(self.clock.now())
             )
-        wanted = _Wanted(edition=edition, at_most=at_most)
+        wanted = _Wanted(kinds, edition, at_most)
         if refused or await self._load_hold(wanted):
-            wanted = replace(wanted, kinds=TO_OPERATORS, edition=None)
+            wanted = replace(wanted, kinds=kinds & TO_OPERATORS, edition=None)
         writer = LedgerWriter(self.ledger.recording, self.lease.instance, self.clock, guarded=not refused)
         try:
             # A mail that came out uncertain may be sent once more, so ask again until nothing is left.
@@ -152,7 +163,7 @@ class Sender:
     async def _claim_all(self, report: SendReport, wanted: _Wanted) -> AsyncIterator[Build]:
         """Claim and look up a handful of rows after the other, until none can be claimed; yield what builds each."""
         while not report.stopped and not self.stop.is_set():
-            if wanted.kinds != TO_OPERATORS:
+            if not wanted.kinds <= TO_OPERATORS:
                 report.stop(await retry_transient(self.guard.check) or await self._load_hold(wanted))
             limit = _CLAIM_AT_ONCE
             if wanted.at_most:

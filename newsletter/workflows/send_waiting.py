@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 
 from newsletter.model.ledger import NOTICES, TO_OPERATORS, Delivery, Kind, State
-from newsletter.ports import Clock
-from newsletter.storage import EpochGuard, Ledger, SettingStore
+from newsletter.ports import Clock, Mailer
+from newsletter.storage import EntryStore, EpochGuard, Ledger, SettingStore
+from newsletter.tracebacks import word_failure
+from newsletter.workflows.build_mail import MailBuilder
+from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.health import CHECKED_EDITIONS
 from newsletter.workflows.pace import PaceKeeper
 from newsletter.workflows.send_pending import Sender
 
 log = structlog.get_logger()
 
+CONNECT_BEFORE = timedelta(seconds=5)
+"""So long before a slot connections are opened: few relays keep one that waits for long."""
+_KEPT_FOR = timedelta(minutes=2)
+
 Progress = Callable[[Delivery, State], None]
 
 
-@dataclass(frozen=True, slots=True)
+class Builders(NamedTuple):
+    """What a pass builds its mails with; they remember what mails share. made_at is when they were made."""
+
+    digests: DigestBuilder
+    mails: MailBuilder
+    made_at: datetime
+
+
+@dataclass(slots=True)
 class Dispatcher:
     """Sends what waits. resend are the kinds of which an uncertain mail is sent once more."""
 
     ledger: Ledger
+    entries: EntryStore
     settings: SettingStore
     guard: EpochGuard
     clock: Clock
     resend: frozenset[Kind]
-    open_sender: Callable[[Progress], AbstractAsyncContextManager[Sender]]
+    choose_mailer: Callable[[], Mailer]
+    new_builders: Callable[[], Awaitable[Builders]]
+    open_sender: Callable[[Progress, Builders], AbstractAsyncContextManager[Sender]]
+    _builders: Builders | None = field(default=None, init=False)
 
     async def send_all(self) -> None:
         """Send all that can go out now."""
@@ -40,9 +62,39 @@ class Dispatcher:
         held = await self.settings.load_hold() or await self.guard.check()
         await self._send_waiting(TO_OPERATORS if held else NOTICES)
 
+    async def warm_up(self, due_at: datetime) -> None:
+        """Make ready what the mails of a moment that is near will share, and open connections for them just before it.
+        Where that fails they go out all the same, a little later."""
+        try:
+            mails = await self._build_first(due_at)
+            left_s = (due_at - CONNECT_BEFORE - self.clock.now()).total_seconds()
+            await asyncio.sleep(max(left_s, 0))
+            if self._builders is not await self._choose_builders():
+                await self._build_first(due_at)  # a run has become visible meanwhile
+            await self.choose_mailer().warm_up(mails)
+        except Exception as error:
+            log.warning("not ready before the slot", error=word_failure(error))
+
+    async def _build_first(self, due_at: datetime) -> int:
+        builders = await self._choose_builders()
+        async with self.open_sender(lambda _delivery, _state: None, builders) as sender:
+            return await sender.warm_up(due_at)
+
+    async def _choose_builders(self) -> Builders:
+        """Return what builds mails from what is visible now: what was made ready where it is new enough."""
+        known, now = self._builders, self.clock.now()
+        if (
+            known is None
+            or not timedelta() <= now - known.made_at <= _KEPT_FOR
+            or known.digests.newest_run != await self.entries.newest_run()
+        ):
+            self._builders = known = await self.new_builders()
+        return known
+
     async def _send_waiting(self, kinds: frozenset[Kind]) -> None:
         """Send what waits, if anything does; after digests the ledger is held against its own records."""
         if not await self.ledger.claims.has_work(self.clock.now(), self.resend & kinds, kinds):
+            self._builders = None
             return
         counted = await self.ledger.reads.load_counts(CHECKED_EDITIONS)
         keeper = PaceKeeper(sum(found.pending for found in counted.values()))
@@ -51,8 +103,8 @@ class Dispatcher:
             if pace := keeper.advance():
                 log.info("sending", pace=str(pace))
 
-        async with self.open_sender(progress) as sender:
-            report = await sender.send_pending()
+        async with self.open_sender(progress, await self._choose_builders()) as sender:
+            report = await sender.send_pending(kinds=kinds)
         counts = {str(state): count for state, count in report.states.items() if count}
         if counts or report.stopped:
             log.info("sent", **counts, stopped=report.stopped)

@@ -21,6 +21,7 @@ from newsletter.model.steps import StepFailure, StepName
 from newsletter.ports import Clock
 from newsletter.storage import SettingStore
 from newsletter.tracebacks import word_failure
+from newsletter.workflows.keep_slots import SlotKeeper
 
 log = structlog.get_logger()
 
@@ -141,13 +142,15 @@ class Clockwork:
     """The steps of one clock at work.
 
     acts does each step. is_first tells whether nothing has been collected ever: then planning waits for the first
-    look to end. stop, once set, lets the mails in flight finish; what runs beside sending is cancelled.
+    look to end. stop, once set, lets the mails in flight finish; what runs beside sending is cancelled. slots says when
+    mails are due between ticks.
     """
 
     acts: Mapping[StepName, Act]
     guard: StepGuard
     is_first: Callable[[], Awaitable[bool]]
     stop: asyncio.Event
+    slots: SlotKeeper
     patience_s: float = field(default_factory=lambda: PATIENCE_S)
     _jobs: dict[StepName, _Job] = field(default_factory=dict)
     _not_before: dict[StepName, float] = field(default_factory=dict)
@@ -163,18 +166,28 @@ class Clockwork:
             return
         await self.guard.run(StepName.PAUSES_AND_ZONES, self.acts[StepName.PAUSES_AND_ZONES])
         await self.guard.run(StepName.PLANNING, self.acts[StepName.PLANNING])
-        if not self.is_sending:
-            self._begin(StepName.SENDING, self.guard.run(StepName.SENDING, self.acts[StepName.SENDING]))
+        self._send()
         self._begin(StepName.ALERTS, self.guard.run(StepName.ALERTS, self.acts[StepName.ALERTS]))
+
+    async def keep_slots(self) -> None:
+        """Send what waits for its time at that moment, until told to stop."""
+        await self.slots.run(self.send_now, self.stop)
+
+    def send_now(self) -> None:
+        """Begin to send; where that is under way, again when it ends: it may have looked for the last time."""
+        if self._is_running(StepName.SENDING):
+            self._jobs[StepName.SENDING].task.add_done_callback(lambda _task: self._send())
+        else:
+            self._send()
 
     def post(self) -> None:
         """Send the mails that somebody waits for, unless a pass of sending is under way: that takes them along."""
-        if not self.is_sending and not self.stop.is_set():
+        if not self._is_running(StepName.SENDING) and not self.stop.is_set():
             self._begin(StepName.NOTICES, self.guard.run(StepName.NOTICES, self.acts[StepName.NOTICES]))
 
-    @property
-    def is_sending(self) -> bool:
-        return self._is_running(StepName.SENDING) or self._is_running(StepName.NOTICES)
+    def _send(self) -> None:
+        if not self.stop.is_set():
+            self._begin(StepName.SENDING, self.guard.run(StepName.SENDING, self.acts[StepName.SENDING]))
 
     async def finish(self) -> None:
         """End: cancel what runs beside sending, and wait until the mails in flight are done."""

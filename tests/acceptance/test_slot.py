@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,23 +16,13 @@ from newsletter.settings.config import load_config
 from newsletter.storage import backup
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
 from tests.support.builders import at
+from tests.support.clock import GoingClock
 from tests.support.house import House
 from tests.support.papers import make_day
 from tests.support.sink import Sink
 
 SLOT = at("2026-06-16 07:00")
 READERS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class GoingClock:
-    """A clock that shows a given time at first and goes on from there."""
-
-    begin: datetime
-    begun: float = field(default_factory=time.monotonic)
-
-    def now(self) -> datetime:
-        return self.begin + timedelta(seconds=time.monotonic() - self.begun)
 
 
 async def be_silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -79,6 +68,29 @@ async def test_the_slot_is_kept_while_a_source_is_slow_a_mailbox_hangs_and_a_bac
     assert accepted_at < SLOT + timedelta(seconds=60)
     assert accepted == READERS
     assert time.monotonic() - stopped < 10, "a stop waits neither for the source nor for the mailbox"
+
+
+async def test_mails_go_out_at_the_slot_and_not_at_the_next_tick(tmp_path: Path, database_url: str) -> None:
+    has_first = asyncio.Event()
+    async with Sink() as sink:
+        sink.on_accepted = lambda _received: has_first.set()
+        write_house(tmp_path, sink.port, sink.port)
+        (tmp_path / "day.json").write_text(make_day())
+        env = {"DATABASE": database_url}
+        config = load_config(tmp_path / "before.yaml", env)
+        async with open_newsletter(config, clock=FixedClock(SLOT - timedelta(hours=13))) as newsletter:
+            await newsletter.file.take_over()
+            await newsletter.collector.collect()
+        clock = GoingClock(SLOT - timedelta(seconds=4))
+        async with open_newsletter(config, clock=clock) as newsletter:
+            stop = asyncio.Event()
+            running = asyncio.create_task(run_forever(newsletter, stop, timedelta(hours=1)))
+            async with asyncio.timeout(60):
+                await has_first.wait()
+            first_at = clock.now()
+            stop.set()
+            await running
+    assert SLOT <= first_at < SLOT + timedelta(minutes=1)
 
 
 def write_house(folder: Path, relay: int, silent: int) -> Path:

@@ -69,6 +69,8 @@ class World:
             return SmtpReply(550, "no such user")
         return Session(self, number)
 
+    async def warm_up(self, mails: int) -> None: ...
+
     async def close(self) -> None: ...
 
     async def record(

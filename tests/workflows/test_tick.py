@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from newsletter.errors import ConfigError, MailerError, Problem, StoreError
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.storage import Database, SettingStore
+from newsletter.workflows.keep_slots import SlotKeeper
 from newsletter.workflows.tick import BESIDE, Act, Clockwork, StepGuard
 from tests.support.builders import at
 from tests.support.clock import SetClock
@@ -64,8 +65,17 @@ def build_clockwork(
     async def tell_first() -> bool:
         return is_first
 
-    guard = StepGuard(settings, SetClock(NOW))
-    return Clockwork(acts, guard, tell_first, asyncio.Event(), patience_s)
+    clock = SetClock(NOW)
+    slots = SlotKeeper(never_due, do_nothing, clock)
+    return Clockwork(acts, StepGuard(settings, clock), tell_first, asyncio.Event(), slots, patience_s)
+
+
+async def never_due(_now: datetime) -> None:
+    return None
+
+
+async def do_nothing(_due_at: datetime) -> None:
+    return None
 
 
 async def wait_for_all(clockwork: Clockwork) -> None:

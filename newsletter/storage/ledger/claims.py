@@ -120,6 +120,40 @@ class Claims(Store):
         in_order = sorted(rows, key=lambda row: (row.kind == Kind.DIGEST, row.next_attempt_at, row.id))
         return read_deliveries(connection, in_order)
 
+    @reading
+    def load_next_due(self, connection: Connection, now: datetime) -> datetime | None:
+        """Return the first instant after ``now`` for which a queued or deferred row waits."""
+        column = deliveries.c
+        first = [
+            connection.scalar(
+                select(func.min(column.next_attempt_at)).where(
+                    column.state == state, column.next_attempt_at > now
+                )
+            )
+            for state in WAITING
+        ]
+        return min((at for at in first if at is not None), default=None)
+
+    @reading
+    def count_due(self, connection: Connection, until: datetime, most: int) -> int:
+        """Return how many queued and deferred rows can go out until then; no more than ``most`` of them are looked
+        at."""
+        column, counted = deliveries.c, 0
+        for state in WAITING:
+            due = select(column.id).where(column.state == state, column.next_attempt_at <= until)
+            some = due.limit(most - counted).subquery()
+            counted += connection.scalar(select(func.count()).select_from(some)) or 0
+        return counted
+
+    @reading
+    def load_first_due(self, connection: Connection, until: datetime, limit: int) -> Sequence[Delivery]:
+        """Return the queued digests that would be claimed first until then, without claiming them."""
+        column = deliveries.c
+        first = select(deliveries).where(column.state == State.QUEUED, column.next_attempt_at <= until)
+        first = first.order_by(column.next_attempt_at, column.id).limit(limit)
+        rows = connection.execute(first).all()
+        return read_deliveries(connection, [row for row in rows if row.kind == Kind.DIGEST])
+
     @writing
     def release(self, connection: Connection, instance: InstanceId) -> int:
         """Put this instance's rows in ``claimed`` back as they were; return how many."""
