@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -245,12 +246,14 @@ class Newsletter:
     async def fetcher(self) -> AsyncIterator[HttpFetcher]:
         """Open the fetcher; file sources are relative to the configuration's folder."""
         from newsletter.collect.fetch import HttpFetcher
+        from newsletter.collect.proxies import read_proxies
 
         fetcher = HttpFetcher(
             version=__version__,
             contact=self.config.contact_text,
             base_folder=self.config.folder,
             allow_private_hosts=self.config.fetch.allow_private_hosts,
+            proxies=read_proxies(os.environ),
         )
         try:
             yield fetcher

@@ -14,27 +14,32 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from yarl import URL
 
-from newsletter.collect.ssrf import why_refused
-from newsletter.collect.unpack import CODINGS, Unpacker
+from newsletter.collect.proxies import NO_PROXIES, EnvironmentProxies, choose_proxy, is_proxy
+from newsletter.collect.ssrf import why_name_refused, why_refused
+from newsletter.collect.unpack import CODINGS, unpack
+from newsletter.collect.waits import read_wait
 from newsletter.errors import FetchError
 from newsletter.files import NotRegularError, read_regular
 from newsletter.model.sources import USUAL_REQUEST, Fetched, NotModified, RequestOptions, Validators
 
-MAX_REDIRECTS = 5
+MAX_REDIRECTS = 20  # as browsers: https://fetch.spec.whatwg.org/#http-redirect-fetch
 _REDIRECTS = frozenset([301, 302, 303, 307, 308])
 _PERMANENT = frozenset([301, 308])
-_TRY_AGAIN = frozenset([429, 500, 502, 503, 504])
+_TRY_AGAIN = frozenset([500, 502, 503, 504])
+_TOO_MANY_REQUESTS = 429
+_WITHOUT_ANSWER = frozenset([204, 205, 206])  # of the good ones: no body, or a part that nobody asked for
 _USUAL_PORTS = frozenset([None, 80, 443])
 _CHUNK_BYTES = 64 * 1024
-_LONGEST_WAIT_S = 86_400.0
+_MAX_HEADER_BYTES = 64 * 1024
+_MAX_HEADERS = 1_000
 
 # arXiv asks for three seconds between requests: https://info.arxiv.org/help/api/tou.html
 # bioRxiv asks for nothing in particular, and its API is slow.
@@ -47,7 +52,6 @@ class _Host:
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     quiet_until_s: float = 0.0
-    in_trouble: bool = False
 
 
 class HttpFetcher:
@@ -55,9 +59,11 @@ class HttpFetcher:
 
     contact is an address or page where a site's owner reaches us. File paths are relative to base_folder.
     deadline_s is for a whole fetch with its redirects and repeats, without the wait for the same host's other
-    fetches. What fails for a moment (429, 5xx, no connection) is tried ``attempts`` times, backoff_s and then
-    twice as long apart; a host on which all of them failed is not tried again by this fetcher, only asked.
-    courtesy_s are the pauses between requests to a host and all below it. resolver is aiohttp's, for tests.
+    fetches. What fails for a moment (5xx, no connection) is tried ``attempts`` times, backoff_s and then twice as long
+    apart, or as long as the server asks for; 429 only where it says how long. A host on which all of them failed is
+    not tried again by this fetcher, only asked.
+    courtesy_s are the pauses between requests to a host and all below it. proxies are those of the environment.
+    resolver is aiohttp's, for tests.
     """
 
     def __init__(
@@ -72,20 +78,22 @@ class HttpFetcher:
         attempts: int = 3,
         backoff_s: float = 1.0,
         courtesy_s: Mapping[str, float] = COURTESY_S,
+        proxies: EnvironmentProxies = NO_PROXIES,
         resolver: AbstractResolver | None = None,
     ) -> None:
         self._user_agent = f"newsletter/{version} (+{contact})"
         self._base_folder = base_folder
         self._deadline_s = deadline_s
-        self._connect_s = deadline_s / (attempts + 1)  # so that the last attempt can still bring an answer
         self._max_body_bytes = max_body_bytes
         self._allow_private_hosts = allow_private_hosts
         self._attempts = attempts
         self._backoff_s = backoff_s
         self._courtesy_s = courtesy_s
+        self._proxies = proxies
         self._resolver = resolver
         self._hosts: defaultdict[str, _Host] = defaultdict(_Host)
-        self._session: aiohttp.ClientSession | None = None
+        self._in_trouble: set[str] = set()
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def fetch(
         self, location: str, known: Validators | None, options: RequestOptions = USUAL_REQUEST
@@ -96,7 +104,9 @@ class HttpFetcher:
         """
         scheme = _scheme(location)
         if scheme in ("http", "https"):
-            answer = await self._fetch_url(location, known)
+            answer = await self._fetch_url(
+                _Errand(location, known, options, options.timeout_s or self._deadline_s)
+            )
         elif scheme:
             raise FetchError(f"{location}: use an https: URL or a file path, not {scheme}:", url=location)
         else:
@@ -107,89 +117,107 @@ class HttpFetcher:
         return answer
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
 
-    async def _fetch_url(self, location: str, known: Validators | None) -> Fetched | NotModified:
+    async def _fetch_url(self, errand: _Errand) -> Fetched | NotModified:
         """Follow the redirects of a location, and try again what fails for a moment."""
-        budget = _Budget(self._deadline_s)
         for attempt in itertools.count(1):
             try:
-                return await self._follow_redirects(location, known, budget)
+                return await self._follow_redirects(errand)
             except _Momentary as error:
-                host = self._host_of(error.url)
+                host = _host(error.url)
                 pause_s = self._choose_pause(error.failure, attempt)
-                if attempt >= self._attempts or pause_s >= budget.left_s or host.in_trouble:
-                    host.in_trouble = True
+                if attempt >= self._attempts or pause_s >= errand.left_s or host in self._in_trouble:
+                    self._in_trouble.add(host)
                     raise error.failure from error.__cause__
-                budget.left_s -= pause_s
+                errand.left_s -= pause_s
                 await asyncio.sleep(pause_s)
         raise AssertionError("the last attempt returns or raises")
 
     def _choose_pause(self, failure: FetchError, attempt: int) -> float:
-        """Return how long to wait before the next attempt: what the server asks for, else longer each time."""
-        if failure.retry_after_s is not None:
-            return failure.retry_after_s
-        return self._backoff_s * 2.0 ** (attempt - 1) * random.uniform(0.75, 1.25)
+        """Return how long to wait before the next attempt: longer each time, and as long as the server asks for."""
+        backoff_s = self._backoff_s * 2.0 ** (attempt - 1) * random.uniform(0.75, 1.25)
+        return max(failure.retry_after_s or 0.0, backoff_s)
 
-    async def _follow_redirects(
-        self, location: str, known: Validators | None, budget: _Budget
-    ) -> Fetched | NotModified:
-        """Fetch, following redirects: each target is checked anew, so that none leads into a private network."""
+    async def _follow_redirects(self, errand: _Errand) -> Fetched | NotModified:
+        """Fetch, following redirects: each target is checked anew, so that none leads into a private network.
+
+        An address may come again with other cookies: so sites ask whether cookies are kept, or bring one in.
+        """
+        location = errand.location
         url, is_permanent = location, True
-        seen = [location]
+        seen: list[str] = []
+        asked: set[tuple[str, str]] = set()
         for _ in range(MAX_REDIRECTS + 1):
-            self._check_url(url, seen)
+            self._check_url(url, [location, *seen])
+            if (url, errand.choose_cookies(url)) in asked:
+                raise FetchError(f"{_shown(location)}: redirect loop", url=_shown(location))
+            seen.append(url)
+            asked.add((url, errand.choose_cookies(url)))
             async with self._turn(url):
-                answer = await self._ask_in_time(url, known, location, budget)
-            if isinstance(answer, _Redirect):
-                is_permanent &= answer.is_permanent
-                try:
-                    url = urljoin(url, _UNDECODED.sub(_percent_encode, answer.target))
-                except ValueError as error:
-                    message = f"{_shown(url)}: redirects to {answer.target[:200]!r}"
-                    raise FetchError(message, url=_shown(location)) from error
-                if url in seen:
-                    raise FetchError(f"{_shown(location)}: redirect loop", url=_shown(location))
-                seen.append(url)
-                continue
-            moved_to = url if is_permanent and url != location else ""
-            return NotModified(moved_to) if answer is None else replace(answer, moved_to=moved_to)
-        raise FetchError(f"{_shown(location)}: more than {MAX_REDIRECTS} redirects", url=_shown(location))
+                answer = await self._ask_in_time(errand, url)
+            if not isinstance(answer, _Redirect):
+                moved_to = url if is_permanent and url != location else ""
+                return NotModified(moved_to) if answer is None else replace(answer, moved_to=moved_to)
+            is_permanent &= answer.is_permanent
+            try:
+                url = urljoin(url, _UNDECODED.sub(_percent_encode, answer.target))
+            except ValueError as error:
+                message = f"{_shown(url)}: redirects to {answer.target[:200]!r}"
+                raise FetchError(message, url=_shown(location)) from error
+        why = "redirect loop" if url in seen else f"more than {MAX_REDIRECTS} redirects"
+        raise FetchError(f"{_shown(location)}: {why}", url=_shown(location))
 
-    async def _ask_in_time(
-        self, url: str, known: Validators | None, location: str, budget: _Budget
-    ) -> Fetched | _Redirect | None:
-        """Ask once, within what is left of the budget; every error of the network becomes one of ours."""
+    async def _ask_in_time(self, errand: _Errand, url: str) -> Fetched | _Redirect | None:
+        """Ask once, within what is left of the deadline; every error of the network becomes one of ours."""
+        location = _shown(errand.location)
+        connect_s = errand.deadline_s / (
+            self._attempts + 1
+        )  # so that the last attempt can still bring an answer
+        proxy = self._choose_proxy(url, errand)
         began_s = _clock_s()
         try:
-            async with asyncio.timeout(budget.left_s):
-                answer = await self._ask(url, known)
+            async with asyncio.timeout(errand.left_s):
+                answer = await self._ask(errand, url, proxy, connect_s)
         except aiohttp.ConnectionTimeoutError as error:
-            message = f"cannot connect: no answer after {self._connect_s:g} s"
-            raise _Momentary(FetchError(f"{_shown(url)}: {message}", url=_shown(location)), url) from error
+            message = f"cannot connect: no answer after {connect_s:g} s"
+            raise _Momentary(FetchError(f"{_shown(url)}: {message}", url=location), url) from error
         except TimeoutError as error:
-            raise FetchError(
-                f"{_shown(url)}: not finished after {self._deadline_s:g} s", url=location
-            ) from error
+            message = f"not finished after {errand.deadline_s:g} s"
+            raise FetchError(f"{_shown(url)}: {message}", url=location) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if refusal := _find_refusal(error):
-                message = f"{refusal}; 'fetch: {{allow_private_hosts: on}}' allows it"
-                raise FetchError(f"{_shown(url)}: {message}", url=_shown(location)) from error
-            failure = FetchError(f"{_shown(url)}: {_why(error)}", url=_shown(location))
-            if isinstance(error, aiohttp.ClientSSLError | ValueError):
+                message = f"{refusal}; {_ALLOW}"
+                raise FetchError(f"{_shown(url)}: {message}", url=location) from error
+            failure = FetchError(f"{_shown(url)}: {_why(error, proxy)}", url=location)
+            if _is_lasting(error):
                 raise failure from error
             raise _Momentary(failure, url) from error
         finally:
-            budget.left_s -= _clock_s() - began_s
-        self._host_of(url).in_trouble = False
+            errand.left_s -= _clock_s() - began_s
+        self._in_trouble.discard(_host(url))
         return answer
+
+    def _choose_proxy(self, url: str, errand: _Errand) -> str:
+        """Return the proxy for an address, "" for none. Raises FetchError for what must not be asked through one.
+
+        The guard where addresses are dialled sees only the proxy, so here the name must do.
+        """
+        proxy = choose_proxy(url, errand.options.proxy, self._proxies)
+        if proxy and not is_proxy(proxy):
+            message = "the environment's proxy is not http://host:port; set HTTPS_PROXY and HTTP_PROXY to one"
+            raise FetchError(f"{_shown(url)}: {message}", url=_shown(errand.location))
+        if proxy and not self._allow_private_hosts and (reason := why_name_refused(_host(url))):
+            message = f"{_host(url)} {reason}; {_ALLOW}"
+            raise FetchError(f"{_shown(url)}: {message}", url=_shown(errand.location))
+        return proxy
 
     @asynccontextmanager
     async def _turn(self, url: str) -> AsyncIterator[None]:
         """Wait until it is our turn to speak with a host, and for the pause that it asks for."""
-        host = self._host_of(url)
+        host = self._hosts[self._family(url)]
         async with host.lock:
             await asyncio.sleep(max(0.0, host.quiet_until_s - _clock_s()))
             try:
@@ -197,25 +225,33 @@ class HttpFetcher:
             finally:
                 host.quiet_until_s = _clock_s() + self._courtesy_s.get(self._family(url), 0.0)
 
-    def _host_of(self, url: str) -> _Host:
-        return self._hosts[self._family(url)]
-
     def _family(self, url: str) -> str:
         """Return the name under which a host is treated: of one that asks for pauses, the same for all below it."""
         name = _host(url)
         return next((one for one in self._courtesy_s if name == one or name.endswith(f".{one}")), name)
 
-    async def _ask(self, url: str, known: Validators | None) -> Fetched | _Redirect | None:
+    async def _ask(
+        self, errand: _Errand, url: str, proxy: str, connect_s: float
+    ) -> Fetched | _Redirect | None:
         """Return one answer, the address that it redirects to, or None for 'not modified'."""
-        headers = _conditions(known)
-        async with self._open_session().get(url, headers=headers, allow_redirects=False) as response:
+        conditions = _conditions(errand.known)
+        async with self._open_session(is_proxied=bool(proxy)).get(
+            url,
+            headers=conditions | errand.choose_headers(url),
+            allow_redirects=False,
+            proxy=proxy or None,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_s),  # the deadline is ours
+        ) as response:
+            _check_headers(response, url)
+            errand.keep_cookies(response)
             if response.status in _REDIRECTS and (target := response.headers.get("Location")):
                 return _Redirect(target, response.status in _PERMANENT)
-            if response.status == 304 and headers:
+            if response.status == 304 and conditions:
                 return None
-            if response.status != 200:
-                failure = _tell_status(response, url)
-                if response.status in _TRY_AGAIN:
+            if not 200 <= response.status < 300 or response.status in _WITHOUT_ANSWER:
+                failure = _tell_status(response, errand, url)
+                is_told_to_wait = response.status == _TOO_MANY_REQUESTS and failure.retry_after_s is not None
+                if response.status in _TRY_AGAIN or is_told_to_wait:
                     raise _Momentary(failure, url)
                 raise failure
             body = await self._read(response, url)
@@ -229,23 +265,20 @@ class HttpFetcher:
 
     async def _read(self, response: aiohttp.ClientResponse, url: str) -> bytes:
         """Return the body, unpacked. Neither as sent nor unpacked may it be larger than allowed."""
-        unpacker = Unpacker(_header(response, "Content-Encoding"))
-        body, received = bytearray(), 0
+        body = bytearray()
         async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-            received += len(chunk)
-            for piece in unpacker.unpack(chunk):
-                body += piece
-                if len(body) > self._max_body_bytes:
-                    break
-            if max(len(body), received) > self._max_body_bytes:
-                raise FetchError(
-                    f"{_shown(url)}: more than {_megabytes(self._max_body_bytes)}",
-                    url=_shown(url),
-                    status=200,
-                )
-        if not unpacker.is_whole:
-            raise aiohttp.ClientPayloadError("the compressed body is truncated")
-        return bytes(body)
+            body += chunk
+            if len(body) > self._max_body_bytes:
+                break
+        try:
+            codings = ",".join(response.headers.getall("Content-Encoding", ()))
+            unpacked = unpack(body, codings, self._max_body_bytes)
+        except EOFError as error:
+            raise aiohttp.ClientPayloadError(str(error)) from error
+        if len(unpacked) > self._max_body_bytes:
+            message = f"more than {_megabytes(self._max_body_bytes)}"
+            raise FetchError(f"{_shown(url)}: {message}", url=_shown(url), status=response.status)
+        return unpacked
 
     def _check_url(self, url: str, seen: Sequence[str]) -> None:
         """Refuse other schemes than http and https, the way back from https to http, and unusual ports, except
@@ -266,17 +299,19 @@ class HttpFetcher:
         if port not in _USUAL_PORTS and port != first_port and not self._allow_private_hosts:
             raise FetchError(f"{_shown(url)}: redirects to the unusual port {port}", url=_shown(location))
 
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    def _open_session(self, *, is_proxied: bool) -> aiohttp.ClientSession:
+        """Return the session for requests to sites, or to a proxy, which the operator chose and may lie anywhere."""
+        if is_proxied not in self._sessions:
+            is_free = self._allow_private_hosts or is_proxied
             connector = aiohttp.TCPConnector(
                 # Each address is checked where it is dialled: there is no moment in which a name could change.
-                socket_factory=None if self._allow_private_hosts else _open_public_socket,
+                socket_factory=None if is_free else _open_public_socket,
                 resolver=self._resolver,
                 use_dns_cache=self._resolver is None,
                 # A kept connection may be gone when it is needed again, which looks like a server in trouble.
                 force_close=True,
             )
-            self._session = aiohttp.ClientSession(
+            self._sessions[is_proxied] = aiohttp.ClientSession(
                 connector=connector,
                 headers={
                     "User-Agent": self._user_agent,
@@ -285,14 +320,17 @@ class HttpFetcher:
                 },
                 auto_decompress=False,  # it takes a gzip that is cut for a whole one
                 middlewares=[_ask_only_once],
-                cookie_jar=aiohttp.DummyCookieJar(),
-                # No total: the deadline is ours.
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_s),
-                trust_env=False,
+                cookie_jar=aiohttp.DummyCookieJar(),  # cookies are kept for one fetch only
+                max_line_size=_MAX_HEADER_BYTES,
+                max_field_size=_MAX_HEADER_BYTES,
+                max_headers=_MAX_HEADERS,
+                trust_env=False,  # it would read .netrc, too; the environment's proxies come in by the constructor
             )
-        return self._session
+        return self._sessions[is_proxied]
 
 
+_ALLOW = "'fetch: {allow_private_hosts: on}' allows it"
+_LONG_HEADERS = f"sends more than {_MAX_HEADER_BYTES // 1024} kB or {_MAX_HEADERS} lines of headers"
 _ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/json, application/xml;q=0.9,"
     " text/xml;q=0.9, text/html;q=0.5, */*;q=0.1"
@@ -308,10 +346,50 @@ class _Redirect:
 
 
 @dataclass(slots=True)
-class _Budget:
-    """What is left of a fetch's deadline. The wait for other fetches does not count."""
+class _Errand:
+    """One fetch: where to, how, what is left of its deadline, and the cookies that were set on the way.
 
-    left_s: float
+    left_s does not count the wait for other fetches.
+    """
+
+    location: str
+    known: Validators | None
+    options: RequestOptions
+    deadline_s: float
+    left_s: float = field(init=False)
+    _jar: aiohttp.CookieJar | None = None
+
+    def __post_init__(self) -> None:
+        self.left_s = self.deadline_s
+
+    def choose_headers(self, url: str) -> dict[str, str]:
+        """Return what is sent to an address besides the usual headers."""
+        headers = dict(self.options.headers) if self.is_home(url) else {}
+        if self.options.user_agent:
+            headers["User-Agent"] = self.options.user_agent
+        if cookies := self.choose_cookies(url):
+            headers["Cookie"] = cookies
+        return headers
+
+    def choose_cookies(self, url: str) -> str:
+        """Return the header Cookie for an address: what the operator wrote, at home, and what servers have set."""
+        pairs = dict(self.options.cookies) if self.is_home(url) else {}
+        if self._jar is not None:
+            pairs |= {name: cookie.value for name, cookie in self._jar.filter_cookies(URL(url)).items()}
+        return "; ".join(f"{name}={value}" for name, value in pairs.items())
+
+    def keep_cookies(self, response: aiohttp.ClientResponse) -> None:
+        """Keep the cookies of an answer, where they are for its own site (RFC 6265 section 5.3)."""
+        if cookies := response.headers.getall("Set-Cookie", ()):
+            if self._jar is None:
+                self._jar = aiohttp.CookieJar(
+                    unsafe=True, quote_cookie=False
+                )  # unsafe: from IP addresses, too
+            self._jar.update_cookies_from_headers(cookies, response.url)
+
+    def is_home(self, url: str) -> bool:
+        """Return whether an address may see the operator's headers and cookies."""
+        return bool(self.options.home) and is_same_origin(self.options.home, url)
 
 
 class _Momentary(Exception):
@@ -362,42 +440,27 @@ def _find_refusal(error: BaseException | None) -> str:
     return ""
 
 
-def _tell_status(response: aiohttp.ClientResponse, url: str) -> FetchError:
-    retry_after_s = _read_retry_after(
-        response.headers.get("Retry-After", ""), response.headers.get("Date", "")
-    )
-    note = f"; asks to come back after {retry_after_s:.0f} s" if retry_after_s is not None else ""
+def _check_headers(response: aiohttp.ClientResponse, url: str) -> None:
+    size = sum(len(name) + len(value) + len(": \r\n") for name, value in response.raw_headers)
+    if size > _MAX_HEADER_BYTES:
+        raise FetchError(f"{_shown(url)}: {_LONG_HEADERS}", url=_shown(url), status=response.status)
+
+
+def _tell_status(response: aiohttp.ClientResponse, errand: _Errand, url: str) -> FetchError:
+    wait_s = read_wait(response.status, response.headers, datetime.now(UTC))
+    note = f"; asks to come back after {wait_s:.0f} s" if wait_s is not None else ""
     if response.status == 410:
         note = "; permanently gone: remove the source from the configuration"
+    if response.status == 304:
+        note = ", although all of it was asked for"
+    if response.status in (401, 403) and errand.options.home and not errand.is_home(url):
+        note = "; the source's headers and cookies are not sent there, because its own address is elsewhere"
     return FetchError(
         f"{_shown(url)}: answered {response.status} {_decode(response.reason or '')}".rstrip() + note,
         url=_shown(url),
         status=response.status,
-        retry_after_s=retry_after_s,
+        retry_after_s=wait_s,
     )
-
-
-def _read_retry_after(text: str, date: str) -> float | None:
-    """Return Retry-After in seconds, a day at most; None without. A date counts from the answer's own.
-
-    Source: RFC 9110 section 10.2.3.
-    """
-    text = text.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), _LONGEST_WAIT_S)
-    until = _read_date(text)
-    if until is None:
-        return None
-    seconds = (until - (_read_date(date) or datetime.now(UTC))).total_seconds()
-    return min(max(seconds, 0.0), _LONGEST_WAIT_S)
-
-
-def _read_date(text: str) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _load_file(path: Path, max_body_bytes: int) -> bytes:
@@ -430,6 +493,20 @@ def _scheme(location: str) -> str:
     return scheme if is_url and len(scheme) > 1 else ""
 
 
+def is_same_origin(home: str, url: str) -> bool:
+    """Return whether an address has the scheme, host and port of another (RFC 6454), or its https: instead of http:."""
+    scheme, host, port = _origin(home)
+    return _origin(url) in (
+        (scheme, host, port),
+        ("https", host, 443 if (scheme, port) == ("http", 80) else port),
+    )
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, _host(url), parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
 def _host(url: str) -> str:
     return (urlsplit(url).hostname or "").rstrip(".")
 
@@ -460,7 +537,26 @@ def _decode(text: str) -> str:
     return _UNDECODED.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _why(error: Exception) -> str:
+def _is_lasting(error: Exception) -> bool:
+    """Return whether an error of the network will be the same in a moment."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return error.status < 500
+    return isinstance(error, aiohttp.ClientSSLError | ValueError) or _has_long_headers(error)
+
+
+def _has_long_headers(error: Exception) -> bool:
+    # aiohttp passes its own LineTooLong on as a text.
+    told = error.message if isinstance(error, aiohttp.ClientResponseError) else ""
+    return told.startswith("Got more than") or "Too many headers" in told
+
+
+def _why(error: Exception, proxy: str = "") -> str:
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy {_host(proxy)} answered {error.status} {_decode(error.message)}".rstrip()
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return f"cannot connect to the proxy {_host(proxy)}: {error.os_error.strerror}"
+    if _has_long_headers(error):
+        return _LONG_HEADERS
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return f"the host name {error.host} cannot be resolved"
     if isinstance(error, aiohttp.ClientSSLError):

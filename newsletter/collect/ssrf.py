@@ -6,6 +6,7 @@ ones (NAT64, 6to4, Teredo, mapped). So here is an explicit list, and what is emb
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -55,6 +56,7 @@ _IPV4_AT_THE_END = (
 )
 _6TO4 = ip_network("2002::/16")
 _TEREDO = ip_network("2001::/32")
+_LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa", ".lan", ".intranet", ".localdomain")
 _ISATAP = frozenset({0x00005EFE, 0x02005EFE})
 
 
@@ -73,6 +75,21 @@ def why_refused(address: str) -> str:
                 return f"is {reason}" if one == ip else f"stands for {one}, which is {reason}"
     is_known = ip.version == 4 or any(ip in network for network in (_UNICAST, *_IPV4_AT_THE_END))
     return "" if is_known else "is reserved"
+
+
+def why_name_refused(host: str) -> str:
+    """Return why a host must not be asked through a proxy, as far as its name says; "" where it may.
+
+    Behind a proxy nobody here sees the address that is dialled, so this is all that can be told: an IP address, however
+    it is written, and names that mean something of the local network only (RFC 6761, 6762, 8375).
+    """
+    name = host.rstrip(".").lower()
+    last = name.rpartition(".")[2]
+    if ":" in name or re.fullmatch(r"[0-9]+|0x[0-9a-f]*", last):
+        return why_refused(name)
+    if "." not in name or name.endswith(_LOCAL_NAMES):
+        return "is a name of the local network"
+    return ""
 
 
 def _embedded(ip: IPv4Address | IPv6Address) -> Iterator[IPv4Address]:

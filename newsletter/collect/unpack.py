@@ -1,7 +1,8 @@
-"""Compressed bodies are unpacked piece by piece: in bounded memory, and one that was cut is told from a whole one."""
+"""Compressed bodies are unpacked within a limit, by what their bytes say; one that was cut is told from a whole one."""
 
 from __future__ import annotations
 
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -17,42 +18,74 @@ else:
 
 PIECE_BYTES = 64 * 1024
 _LARGEST_WINDOW_LOG = 23  # 8 MB: https://www.rfc-editor.org/rfc/rfc9659
+_MOST_LAYERS = 4  # servers pack twice by mistake; there are bodies that unpack to themselves for ever
+_MOST_STREAMS = 10_000  # one after each other; empty ones cost time, too
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x78\x01": "deflate",
+    b"\x78\x5e": "deflate",
+    b"\x78\x9c": "deflate",
+    b"\x78\xda": "deflate",
+}
+_TEXT_BYTES = 500
+_TEXT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[<{\[][^\x00-\x08\x0e-\x1f]*)?")
 
 
-class Unpacker:
-    """Unpacks one body, which is given chunk by chunk.
+def unpack(body: bytes | bytearray, codings: str, max_bytes: int) -> bytes:
+    """Return a body as it was before it was packed; where that is more than max_bytes, only a little more than these.
 
-    coding is the header Content-Encoding, "" for a body that is not packed. Raises ValueError for one that is not
-    in CODINGS.
+    codings is the header Content-Encoding, in which servers write all kinds of words (a charset, ``none``,
+    ``aws-chunked``), one twice, or none. So the bytes decide: what begins as gzip, zstd or zlib is unpacked, again and
+    again if need be, anything else is left as it is. Brotli and deflate without zlib's header have no such beginning:
+    there the header decides, unless the body is plainly a text. What follows a whole stream and is none is passed over.
+
+    Raises EOFError where the body was cut, ValueError where it is damaged.
     """
+    words = [word.strip().lower() for word in codings.split(",")]
+    blind = [word for word in reversed(words) if word in ("br", "deflate")]
+    for _ in range(_MOST_LAYERS):
+        coding = _tell_coding(body)
+        if not coding and blind and not _TEXT.fullmatch(body[:_TEXT_BYTES]):
+            coding = blind[0]
+        if not coding or len(body) > max_bytes:
+            break
+        if coding in blind:
+            blind.remove(coding)
+        body = _unpack_one(body, coding, max_bytes)
+    return bytes(body)
 
-    def __init__(self, coding: str) -> None:
-        self._coding = coding.strip().lower().removeprefix("x-")
-        self._stream: _Stream | None = None
-        if self._coding not in ("", "identity", *CODINGS):
-            raise ValueError(f"packed as {coding[:50]!r}, which was not requested")
 
-    def unpack(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what is in the next chunk, in pieces of about PIECE_BYTES. Raises ValueError if it is damaged."""
-        if self._coding not in CODINGS:
-            yield chunk
-            return
-        while chunk:
+def _tell_coding(start: bytes | bytearray) -> str:
+    """Return the coding of which these bytes are the beginning, "" for none that can be told."""
+    for magic, coding in _MAGIC.items():
+        if start.startswith(magic):
+            return coding
+    return ""
+
+
+def _unpack_one(body: bytes | bytearray, coding: str, max_bytes: int) -> bytes:
+    """Return what is in a packed body: one stream, or several after each other."""
+    unpacked = bytearray()
+    offset = 0
+    for _ in range(_MOST_STREAMS):
+        stream = CODINGS[coding](bytes(body[offset : offset + 1]))
+        while not stream.is_done:
+            chunk = bytes(body[offset : offset + PIECE_BYTES])
+            if not chunk:
+                raise EOFError(f"the {coding} ends in the middle")
             try:
-                if self._stream is None:
-                    self._stream = CODINGS[self._coding](chunk)
-                yield from self._stream.unpack(chunk)
+                for piece in stream.unpack(chunk):
+                    unpacked += piece
+                    if len(unpacked) > max_bytes:
+                        return bytes(unpacked)
             except _DAMAGES as error:
-                raise ValueError(f"the response is not {self._coding}, or damaged") from error
-            if not self._stream.is_done:
-                return
-            # gzip and zstd may go on with a second one
-            chunk, self._stream = self._stream.rest, None
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing is missing at the end. A body of no bytes is whole."""
-        return self._stream is None
+                raise ValueError(f"the response is not {coding}, or damaged") from error
+            offset += len(chunk)
+        offset -= len(stream.rest)
+        if _tell_coding(body[offset : offset + 4]) != coding:
+            return bytes(unpacked)
+    raise ValueError(f"the response is {coding} in more than {_MOST_STREAMS} pieces")
 
 
 class _Stream(Protocol):
@@ -125,19 +158,19 @@ class _Zstd:
         return self._inner.unused_data
 
 
-def _start_deflate(chunk: bytes) -> _Stream:
+def _start_deflate(start: bytes) -> _Stream:
     """Return a stream with zlib's header, or without one, as some servers send it."""
-    return _Zlib(zlib.MAX_WBITS if chunk[0] & 0x0F == 8 else -zlib.MAX_WBITS)
+    return _Zlib(zlib.MAX_WBITS if start[0] & 0x0F == 8 else -zlib.MAX_WBITS)
 
 
 _DAMAGES = (zlib.error, brotli.error, zstd.ZstdError)
 
 CODINGS: Mapping[str, Callable[[bytes], _Stream]] = MappingProxyType(
     {
-        "gzip": lambda chunk: _Zlib(16 + zlib.MAX_WBITS),
+        "gzip": lambda start: _Zlib(16 + zlib.MAX_WBITS),
         "deflate": _start_deflate,
-        "br": lambda chunk: _Brotli(),
-        "zstd": lambda chunk: _Zstd(),
+        "br": lambda start: _Brotli(),
+        "zstd": lambda start: _Zstd(),
     }
 )
-"""How a body of each Content-Encoding that we accept is begun, given its first chunk."""
+"""How a stream of each Content-Encoding that we ask for is begun, given its first bytes."""

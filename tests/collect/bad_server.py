@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 @dataclass
 class BadServer:
-    """asked are the heads of the requests, as they came. url ends in a slash."""
+    """asked are the heads of the requests, as they came; answers, what it gives in turn. url ends in a slash."""
 
     url: str
+    answers: list[bytes]
     asked: list[str] = field(default_factory=list)
 
 
@@ -34,7 +35,7 @@ async def serving(*answers: bytes, tls: ssl.SSLContext | None = None) -> AsyncIt
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
-            answer = answers[min(len(bad.asked), len(answers) - 1)]
+            answer = bad.answers[min(len(bad.asked), len(bad.answers) - 1)]
             bad.asked.append(head.decode("latin-1"))
             writer.write(answer.replace(b"URL", bad.url.encode()))
             await writer.drain()
@@ -42,6 +43,6 @@ async def serving(*answers: bytes, tls: ssl.SSLContext | None = None) -> AsyncIt
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     host = "https://localhost" if tls else "http://127.0.0.1"
-    bad = BadServer(f"{host}:{server.sockets[0].getsockname()[1]}/")
+    bad = BadServer(f"{host}:{server.sockets[0].getsockname()[1]}/", list(answers))
     async with server:
         yield bad

@@ -198,21 +198,6 @@ async def site() -> AsyncIterator[Site]:
 
 
 @pytest.fixture
-async def fetcher(tmp_path: Path) -> AsyncIterator[HttpFetcher]:
-    fetcher = HttpFetcher(
-        version="1.2",
-        contact="mailto:ops@example.org",
-        base_folder=tmp_path,
-        deadline_s=1.0,
-        max_body_bytes=1_000_000,
-        allow_private_hosts=True,
-        backoff_s=0.01,
-    )
-    yield fetcher
-    await fetcher.close()
-
-
-@pytest.fixture
 async def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpFetcher]:
     """A fetcher with the guard on, for which only 127.0.0.1 counts as public: there the tests' site is."""
     monkeypatch.setattr(fetch, "why_refused", lambda ip: "" if ip == "127.0.0.1" else ssrf.why_refused(ip))
@@ -303,14 +288,13 @@ async def test_validators_are_sent_through_a_redirect(site: Site, fetcher: HttpF
         ("busy-until-a-date", 429, "answered 429 Too Many Requests; asks to come back after 3600 s"),
         ("down", 503, "answered 503 Service Unavailable"),
         ("gone", 410, "answered 410 Gone; permanently gone"),
-        ("always-304", 304, "answered 304 Not Modified"),
+        ("always-304", 304, "answered 304 Not Modified, although all of it was asked for"),
         ("endless", 200, "more than 1 MB"),
         ("bomb", 200, "more than 1 MB"),
         ("drip", 0, "not finished after 1 s"),
         ("cut", 0, "the response is truncated"),
-        ("not-zipped", 0, "the response is not gzip, or damaged"),
         ("loop", 0, "redirect loop"),
-        ("far", 0, "more than 5 redirects"),
+        ("far", 0, "more than 20 redirects"),
         ("to-file", 0, "only https: and http: are supported"),
         ("to-nowhere", 0, "redirects to 'http://['"),
     ],
@@ -452,7 +436,6 @@ async def test_packed_answer_that_is_cut_is_no_answer(
         (http("200 OK", BODY, b"Content-Length: 9"), "the response is not valid HTTP"),
         (http("200 OK", BODY, b"Transfer-Encoding: chunked"), "the response is not valid HTTP"),
         (b"\x00\x01 hello\r\n\r\n", "the response is not valid HTTP"),
-        (http("200 OK", BODY, b"X: " + b"x" * 100_000), "the response is not valid HTTP"),
         (b"", "the server closed the connection"),
     ],
 )
@@ -468,10 +451,83 @@ async def test_answer_that_breaks_the_protocol_is_no_answer(
     assert len(server.asked) == 3
 
 
-@pytest.mark.parametrize("coding", [b"lzma", b"gzip, gzip"])
-async def test_packing_that_we_did_not_ask_for_is_refused(fetcher: HttpFetcher, coding: bytes) -> None:
-    async with serving(http("200 OK", BODY, b"Content-Encoding: " + coding)) as server:
-        with pytest.raises(FetchError, match=f"packed as '{coding.decode()}', which was not requested"):
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        (b"UTF-8", BODY),
+        (b"gzip", BODY),
+        (b"gzip", gzip.compress(BODY) + bytes(3)),
+        (b"gzip, gzip", gzip.compress(BODY)),
+        (b"gzip\r\nContent-Encoding: gzip", gzip.compress(BODY)),
+        (b"gzip\r\nContent-Encoding: br", brotli.compress(gzip.compress(BODY))),
+        (b"", gzip.compress(BODY)),
+    ],
+)
+async def test_packing_is_what_the_bytes_say(fetcher: HttpFetcher, coding: bytes, body: bytes) -> None:
+    async with serving(http("200 OK", body, b"Content-Encoding: " + coding)) as server:
+        answer = await fetcher.fetch(server.url, None)
+
+    assert isinstance(answer, Fetched)
+    assert answer.body == BODY
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [b"Content-Security-Policy: " + b"x" * 8_500],
+        [b"Set-Cookie: a=" + b"x" * 20_000],
+        [b"Link: " + b"x" * 65_000],
+        [b"X-" + b"x" * 10_000 + b": 1"],
+        [b"X: " + b" " * 9_000 + b"1"],
+        [b"X-%d: %d" % (n, n) for n in range(200)],
+        [b"X-%d: %d" % (n, n) for n in range(900)],
+        [b"Set-Cookie: c%d=%s" % (n, b"x" * 4_000) for n in range(15)],
+        [b"Report-To: " + b"x" * 9_000, b"NEL: " + b"x" * 9_000, b"Permissions-Policy: " + b"x" * 9_000],
+        [b"X-Empty:"] * 500,
+        [b"X: " + "ü".encode() * 10_000],
+        [b"X: " + b"\xfc" * 10_000],
+    ],
+)
+async def test_long_headers_are_read(fetcher: HttpFetcher, headers: list[bytes]) -> None:
+    async with serving(http("200 OK", BODY, *headers)) as server:
+        assert isinstance(await fetcher.fetch(server.url, None), Fetched)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [b"X: " + b"x" * 70_000],
+        [b"X: " + b"x" * 500_000],
+        [b"X" * 70_000 + b": 1"],
+        [b"X: " + b"x" * 40_000, b"Y: " + b"x" * 40_000],
+        [b"X-%d: %s" % (n, b"x" * 1_000) for n in range(100)],
+        [b"X: 1"] * 5_000,
+    ],
+)
+async def test_headers_beyond_measure_are_refused_at_once(fetcher: HttpFetcher, headers: list[bytes]) -> None:
+    async with serving(http("200 OK", BODY, *headers)) as server:
+        with pytest.raises(FetchError, match="sends more than 64 kB or 1000 lines of headers") as caught:
+            await fetcher.fetch(server.url, None)
+
+    assert len(server.asked) == 1
+    assert len(str(caught.value)) < 150
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 214, 218, 226, 250, 299])
+async def test_every_good_status_with_a_body_is_an_answer(fetcher: HttpFetcher, status: int) -> None:
+    async with serving(http(f"{status} Odd", BODY)) as server:
+        answer = await fetcher.fetch(server.url, None)
+
+    assert isinstance(answer, Fetched)
+    assert answer.body == BODY
+
+
+@pytest.mark.parametrize(
+    "status", ["204 No Content", "205 Reset Content", "206 Partial Content", "300 Choices"]
+)
+async def test_status_that_promises_no_whole_body_is_none(fetcher: HttpFetcher, status: str) -> None:
+    async with serving(http(status, b"")) as server:
+        with pytest.raises(FetchError, match=f"answered {status}"):
             await fetcher.fetch(server.url, None)
 
     assert len(server.asked) == 1

@@ -67,7 +67,13 @@ TROUBLE: dict[str, tuple[bytes, FetchState, str]] = {
         FetchState.FAILED,
         "more than 1 MB",
     ),
-    "not gzip": (http("200 OK", FEED, "Content-Encoding: gzip"), FetchState.FAILED, ""),
+    "not gzip": (http("200 OK", FEED, "Content-Encoding: gzip"), FetchState.UNCHANGED, ""),
+    "damaged gzip": (
+        http("200 OK", b"\x1f\x8b" + FEED, "Content-Encoding: gzip"),
+        FetchState.FAILED,
+        "damaged",
+    ),
+    "cut gzip": (http("200 OK", gzip.compress(FEED)[:-9]), FetchState.FAILED, "truncated"),
     "loop": (http("302 Found", b"", "Location: /feed.xml"), FetchState.FAILED, "loop"),
     "nowhere": (
         http("301 Moved", b"", "Location: gopher://example.org/"),
