@@ -7,6 +7,8 @@ What is compared:
 
 - Hugging Face and JSON Feed: each value of each record with a plain reading of the same JSON.
 - arXiv: id, title, authors, categories and date of each entry with a reading by lxml.
+- OAI-PMH (folders ``oai…``): id, title, authors, abstract, date and DOI of each record, and the token at the end,
+  with a reading by lxml; of a record with tagged text beside it (ADS's reading) what that says, too.
 - Feeds with an expectation beside them (gofeed, rss-parser, feed-rs, the head comments of feedparser, the mails of
   rss2email): five values of a file, which are the number of entries (refused ones count) and the lists of titles,
   links, dates and authors. A value agrees if it is equal wherever the expectation states it: text without markup
@@ -38,7 +40,7 @@ from email.utils import parsedate_to_datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import feedparser
 from bs4 import BeautifulSoup
@@ -106,8 +108,8 @@ def run(data: Path) -> tuple[dict[str, Suite], dict[str, int]]:
             if path.suffix == ".txt":
                 run_file(path, suites.setdefault("hf-papers-capture", Suite()), read_capture)
             continue
-        reader = _READERS.get(folder.partition("/")[0])
-        if reader is None or folder.startswith("arxiv/oai"):
+        reader = read_oai if folder.startswith("arxiv/oai") else _READERS.get(folder.partition("/")[0])
+        if reader is None:
             not_read[folder] = not_read.get(folder, 0) + 1
         elif _is_input(path):
             run_file(path, suites.setdefault(folder, Suite()), reader)
@@ -297,6 +299,87 @@ def _arxiv_entry(entry: Entry) -> dict[str, Any]:
         "categories": list(entry.categories),
         "date": entry.published_at,
     }
+
+
+# --- OAI-PMH ------------------------------------------------------------------------------
+
+_OAI_ENVELOPE = (
+    b'<OAI-PMH xmlns="http://www.openarchives.org/OAI/2.0/"><responseDate>2026-06-16T20:00:00Z</responseDate>'
+    b"<ListRecords>%b</ListRecords></OAI-PMH>"
+)
+
+
+def read_oai(path: Path, suite: Suite) -> None:
+    """Read an answer of a repository, or one record of one."""
+    body = path.read_bytes()
+    body = body if b"<OAI-PMH" in body[:2_000] else _OAI_ENVELOPE % body
+    root = etree.fromstring(body, etree.XMLParser(resolve_entities=False))
+    feed = parse(suite, path.name, "oai_pmh", body)
+    records = list(root.iter("{*}record"))
+    if feed is None:
+        compare(suite, path.name, "entries", len(records), 0)
+        return
+    compare(suite, path.name, "entries", len(records), len(feed.sightings))
+    token = _line(root.findtext(".//{*}resumptionToken"))
+    asked = parse_qs(urlsplit(feed.following).query)
+    compare(suite, path.name, "token", [token] if token else [], asked.get("resumptionToken", []))
+    for record, sighting in zip(records, feed.sightings, strict=False):
+        for what, value in _oai_facts(record):
+            compare(suite, path.name, what, value, _oai_entry(sighting)[what])
+    tagged = path.with_name(f"{path.stem}.expected.tagged")
+    if tagged.exists():
+        [sighting] = feed.sightings
+        for what, value in _expect_tagged(tagged.read_text("utf-8")):
+            compare(suite, path.name, what, value, _oai_entry(sighting)[what])
+
+
+def _oai_facts(record: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what a record in Dublin Core says. arXiv turns names round, which is turned back here."""
+    texts = {
+        name: [text for one in record.iter(f"{{*}}{name}") if (text := _line(one.text))]
+        for name in ("title", "creator", "description", "date", "identifier")
+    }
+    identifier, *named = texts["identifier"]
+    yield "id", identifier
+    yield "title", texts["title"][0]
+    yield "authors", [_turned(name) for name in texts["creator"] if not re.fullmatch(r"\[.*\]", name)]
+    yield "abstract", texts["description"][0] if texts["description"] else ""
+    whole = sorted(text for text in texts["date"] if re.fullmatch(r"\d{4}-\d\d-\d\d", text))
+    yield "date", whole[0] if whole else ""
+    yield "doi", next((text[4:].lower() for text in named if text.startswith("doi:")), "")
+
+
+def _oai_entry(sighting: Sighting) -> dict[str, Any]:
+    entry = sighting.entry
+    return {
+        "id": sighting.guid,
+        "title": _line(entry.title),
+        "authors": [_turned(name) for name in entry.authors],
+        "abstract": _line(entry.summary),
+        "date": entry.published_at.strftime("%Y-%m-%d") if entry.published_at else "",
+        "month": entry.published_at.strftime("%Y/%m") if entry.published_at else "",
+        "doi": next((key[4:] for key in entry.keys if key.startswith("doi:")), ""),
+        "url": re.sub("^https?", "http", entry.url),
+    }
+
+
+def _turned(name: str) -> str:
+    """Return "Family, Given" as "Given Family"."""
+    family, comma, given = name.partition(", ")
+    return f"{given} {family}" if comma else name
+
+
+def _expect_tagged(text: str) -> Iterator[tuple[str, Any]]:
+    """Yield what ADS's tagged text says of a paper of arXiv."""
+    fields = dict(re.findall(r"(?ms)^%(\w) (.*?)(?=^%|\Z)", html.unescape(text)))
+    yield "title", _line(fields["T"])
+    yield "authors", [_turned(name) for name in _line(fields["A"]).split("; ")]
+    yield "abstract", _line(fields["B"])
+    yield "month", _line(fields["D"])
+    address = re.search(r"HTML: (\S+)", fields["I"])
+    doi = re.search(r"DOI: doi:([^;\s]+)", fields["I"])
+    yield "url", address[1] if address else ""
+    yield "doi", doi[1].lower() if doi else ""
 
 
 # --- feeds --------------------------------------------------------------------------------

@@ -15,13 +15,14 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
+from newsletter.collect.arxiv_paper import complete_paper, is_withdrawn
 from newsletter.collect.atom_rss import parse_item, read_feed, read_moment
 from newsletter.collect.fields import read_text
 from newsletter.collect.identity import parse_arxiv_id, parse_arxiv_version
 from newsletter.collect.kind import SourceKind
 from newsletter.collect.plain import MAX_ITEMS, MAX_SUMMARY_CHARS, MAX_TITLE_CHARS, clean_names
 from newsletter.errors import FeedError
-from newsletter.model.entries import Announce, Entry, Sighting
+from newsletter.model.entries import Announce, Sighting
 from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 from newsletter.text import clean_line
 
@@ -42,25 +43,6 @@ _START = re.compile(r"(?<=[?&]start=)\d+")
 _WITH_CLASSES = frozenset(
     ["astro-ph", "cond-mat", "cs", "econ", "eess", "math", "nlin", "physics", "q-bio", "q-fin", "stat"]
 )
-
-# The words of authors and of arXiv's administrators. "Withdrawn from" a venue is not withdrawn from arXiv, and "an
-# earlier version of this paper was withdrawn" stands on one that is not.
-_PAPER = r"(?:e-?print|preprint|paper|article|manuscript|submission|version|work|note|draft|letter)\b"
-_WITHDRAWN_HERE = r"withdrawn\b(?! (?:by (?:the )?authors? )?(?:from|at|in) (?!(?:the )?arxiv))"
-_SAID = (
-    rf"(?:this|the|our) (?:\w+ )?{_PAPER}(?:,[^.;]{{1,100}},| \([^)]{{1,100}}\))?"
-    rf" (?:has been|is|was|is being) (?:(?!not|never)\w+ )?{_WITHDRAWN_HERE}"
-    rf"|(?:the authors?|authors|we|i) (?:(?:has|have) )?(?:withdraw|withdrew|withdrawn) (?:this|the|our) {_PAPER}"
-    rf"|(?:(?:this|the) )?(?:{_PAPER} )?{_WITHDRAWN_HERE} by (?:the )?(?:\w+ )?(?:authors?|submitter|arxiv)\b"
-    rf"|(?:(?:this|the) )?(?:{_PAPER} )?(?:has been )?removed by arxiv\b"
-)
-_WITHDRAWN_NOTE = re.compile(
-    rf"(?<!of )\b(?:{_SAID})"
-    rf"|(?:^|[.;,:])\W{{0,3}}(?:{_PAPER} )?{_WITHDRAWN_HERE}"
-    r"(?=\W{0,3}$|[.:;,)\]]| (?:and|because|due|for|since|until|pending)\b)",
-    re.IGNORECASE,
-)
-_WITHDRAWN_SUMMARY = re.compile(rf"^\W*(?:{_SAID}|(?:{_PAPER} )?withdrawn(?=\W*$|[.:]))", re.IGNORECASE)
 
 # What a listing puts around the text itself; before 2024 the id and "UPDATED" stood in the title.
 _BEFORE_SUMMARY = re.compile(r"arXiv:(\S+)\s+Announce Type:\s+(\S+)\s+Abstract:\s*")
@@ -152,7 +134,7 @@ def _parse_announcement(item: _Item, source: Source, batch_on: date | None, page
         type_ = Announce.REPLACE
     categories = entry.categories or (clean_names([old_form[2]]) if old_form and old_form[2] else ())
     entry = replace(
-        _complete(entry, key.removeprefix("arxiv:")),
+        complete_paper(entry, key.removeprefix("arxiv:")),
         # What the listing gives is the day of the announcement.
         published_at=None,
         listed_on=batch_on,
@@ -283,7 +265,7 @@ def _parse_result(item: _Item, source: Source, answered_at: datetime | None) -> 
     primary = item.get("arxiv_primary_category")
     term = primary.get("term", "") if isinstance(primary, Mapping) else ""
     entry = replace(
-        _complete(entry, key.removeprefix("arxiv:")),
+        complete_paper(entry, key.removeprefix("arxiv:")),
         # Each in an element of its own, and some are collaborations with commas.
         authors=clean_names([read_text(author, "name") for author in item.get("authors", [])]),
         published_at=published_at,
@@ -326,18 +308,6 @@ def parse_category(text: str) -> str:
     if not _CATEGORY.fullmatch(text):
         raise ValueError(f"{text!r} is not an arXiv category; write cs.CL, or cs for the whole archive")
     return text
-
-
-def is_withdrawn(note: str, summary: str) -> bool:
-    """Tell whether the authors' comment or the abstract says that the paper is withdrawn (not: what it is about)."""
-    return bool(_WITHDRAWN_NOTE.search(note) or _WITHDRAWN_SUMMARY.search(summary))
-
-
-def _complete(entry: Entry, arxiv_id: str) -> Entry:
-    """Return the entry with the addresses that every paper of arXiv has, without a version."""
-    return replace(
-        entry, url=f"https://arxiv.org/abs/{arxiv_id}", pdf_url=f"https://arxiv.org/pdf/{arxiv_id}"
-    )
 
 
 def _take(

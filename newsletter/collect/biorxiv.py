@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from newsletter.collect.arxiv import is_withdrawn
+from newsletter.collect.arxiv_paper import is_withdrawn
 from newsletter.collect.atom_rss import describe
 from newsletter.collect.characters import read_characters
 from newsletter.collect.fields import read_line, read_list, read_text

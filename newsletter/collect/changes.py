@@ -23,7 +23,8 @@ from newsletter.model.entries import (
 
 _REPLACED = frozenset([Announce.REPLACE, Announce.REPLACE_CROSS])
 _UNDATED_NEW = 5
-_NEVER_NEW = _REPLACED | {Announce.NAMED}
+_NEVER_NEW = _REPLACED | {Announce.NAMED, Announce.DELETED}
+_NOT_LISTED = frozenset([Announce.NAMED, Announce.DELETED])
 
 # https://arxiv.org/category_taxonomy; other sources call their own tags categories.
 _ARXIV_CATEGORY = re.compile(
@@ -51,8 +52,8 @@ def choose_changes(
     A new entry gets run and now as its first sight. It gets first_seen_run 0 if it is not new to the
     world: if it is only listed as replaced, or stands in the baseline. That is what a source lists in its first
     run (it is not in known_sources) under another than its newest listing date, and all but the first five items
-    where nothing has a date. A paper that was only named by a reader
-    is in no place yet: the first source that lists it makes it new.
+    where nothing has a date. A paper that was only named by a reader is in no place yet: the first source that
+    lists it makes it new. What a source has deleted is withdrawn, where no other source has it.
 
     Events: a known work has a higher version than before, arXiv categories that it did not have, or was
     withdrawn. The version of a work that is listed as replaced is an event from 2 on, though none was known.
@@ -67,6 +68,8 @@ def choose_changes(
             if change and is_new and not places:
                 first = replace(change.entry, first_seen_run=run, first_seen_at=now)
                 change = replace(change, entry=first)
+        elif _is_deleted(seen):
+            continue
         else:
             change = _build_new(seen, run if is_new else 0, now)
         if change is not None:
@@ -116,6 +119,8 @@ def _choose_known(
     # Merged also where it is one: the names get their order.
     before = merge_versions([first, first, *others])
     after = update_entry(before, merge_versions(sighting.entry for sighting in seen))
+    if _is_deleted(seen) and {*before.sources} <= {sighting.source for sighting in seen}:
+        after = replace(after, withdrawn=True)
     newly = tuple(sighting for sighting in _without_repeats(seen) if sighting.place not in places)
     if after == before and not others and not newly:
         return None
@@ -126,6 +131,11 @@ def _choose_known(
         observed=(after.upvotes, after.comments) != (before.upvotes, before.comments),
         events=_choose_events(before, after, seen),
     )
+
+
+def _is_deleted(seen: Sequence[Sighting]) -> bool:
+    """Tell whether nobody lists a work, and its sources say that they have it no longer."""
+    return all(sighting.announce is Announce.DELETED for sighting in seen)
 
 
 def _build_new(seen: Sequence[Sighting], run: int, now: datetime) -> EntryChange:
@@ -155,8 +165,8 @@ def _choose_events(before: Entry, after: Entry, seen: Sequence[Sighting]) -> tup
                 source = next(one.source for one in seen if category in _categories(one.entry))
                 events.append(EntryEvent(EventKind.CROSS_LISTED, category, source))
     if after.withdrawn and not before.withdrawn:
-        source = next(one.source for one in seen if one.entry.withdrawn)
-        events.append(EntryEvent(EventKind.WITHDRAWN, "", source))
+        tellers = [one for one in seen if one.entry.withdrawn or one.announce is Announce.DELETED]
+        events.append(EntryEvent(EventKind.WITHDRAWN, "", tellers[0].source))
     return tuple(events)
 
 
@@ -166,7 +176,7 @@ def _categories(entry: Entry) -> tuple[str, ...]:
 
 def _without_repeats(seen: Iterable[Sighting]) -> tuple[Sighting, ...]:
     """Return where something is listed, of several sightings in the same place the last one (pages overlap)."""
-    listed = (sighting for sighting in seen if sighting.announce is not Announce.NAMED)
+    listed = (sighting for sighting in seen if sighting.announce not in _NOT_LISTED)
     return tuple({sighting.place: sighting for sighting in listed}.values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from newsletter.collect import arxiv, biorxiv, feed, hf_daily_papers, hf_papers_capture
+from newsletter.collect import arxiv, biorxiv, feed, hf_daily_papers, hf_papers_capture, oai_pmh
 from newsletter.collect.kind import SourceKind
 
 KINDS: Mapping[str, SourceKind] = MappingProxyType(
@@ -19,6 +19,7 @@ KINDS: Mapping[str, SourceKind] = MappingProxyType(
             arxiv.PAPERS,
             biorxiv.BIORXIV,
             biorxiv.MEDRXIV,
+            oai_pmh.KIND,
             feed.KIND,
         )
     }

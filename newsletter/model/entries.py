@@ -69,13 +69,14 @@ class Entry:
 
 
 class Announce(StrEnum):
-    """As what a source lists an entry; all but the last are values of arXiv's ``announce_type``."""
+    """As what a source lists an entry; all but the last two are values of arXiv's ``announce_type``."""
 
     NEW = "new"
     CROSS = "cross"  # known elsewhere, new in this category
     REPLACE = "replace"  # a new version: never a new paper
     REPLACE_CROSS = "replace-cross"
     NAMED = "named"  # not listed at all: a reader named it, and it was looked up
+    DELETED = "deleted"  # the source says that it has it no longer, and nothing else of it
 
 
 @dataclass(frozen=True, slots=True)

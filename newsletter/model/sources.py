@@ -41,6 +41,7 @@ class Source:
     cross_lists: whether entries whose primary category is none of ``categories`` are taken.
     papers: the arXiv ids that are looked up.
     request_options: how it is asked, for every kind.
+    sets, metadata_prefix: what is harvested of a repository, and in which format.
     """
 
     name: str
@@ -55,6 +56,8 @@ class Source:
     cross_lists: bool = True
     papers: tuple[str, ...] = ()
     request_options: RequestOptions = USUAL_REQUEST
+    sets: tuple[str, ...] = ()
+    metadata_prefix: str = "oai_dc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class ParsedFeed:
     total is how many items the whole listing has, None where the source does not say.
     found_feeds: the answer is a page, and these are the feeds that it names, the best first.
     is_cut: the answer ends in the middle, or at the limit of its source, so more may be listed than is here.
+    following is the address at which the answer says that its listing goes on. resume_at: of a harvest that ends here,
+    the address with which the next look begins.
     """
 
     sightings: tuple[Sighting, ...]
@@ -80,6 +85,8 @@ class ParsedFeed:
     total: int | None = None
     found_feeds: tuple[str, ...] = ()
     is_cut: bool = False
+    following: str = ""
+    resume_at: str = ""
 
     @property
     def listed(self) -> int:
@@ -105,7 +112,8 @@ class Validators:
 
     content_hash is the SHA-256 of the body, so that an equal answer need not be parsed again.
     following is where that answer led (its next page, the feed of a site), so that an unchanged answer leads
-    there too. listed_on is the date that it gave itself, listed how many items it had.
+    there too. listed_on is the date that it gave itself, listed how many items it had. Of a harvest, which is known by
+    its name, following is where the next look begins.
     """
 
     etag: str = ""
@@ -153,11 +161,12 @@ class PermanentRedirect:
 @dataclass(frozen=True, slots=True)
 class Request:
     """One thing to fetch for a source. location is a URL or a file path; listed_on the date asked for, if any;
-    page counts from 0."""
+    page counts from 0. harvest names a listing that is read over many looks, each from where the last one stopped."""
 
     location: str
     listed_on: date | None = None
     page: int = 0
+    harvest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ Not a TeX parser: what it does not know stays readable, and nothing it meets can
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
+
+from newsletter.tex_accents import LETTERS, read_accents
 
 _SYMBOLS = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "zeta": "ζ",
@@ -30,8 +31,7 @@ _SYMBOLS = {
     "sum": "∑", "prod": "∏", "int": "∫", "langle": "⟨", "rangle": "⟩", "lfloor": "⌊", "rfloor": "⌋",
     "lceil": "⌈", "rceil": "⌉", "mid": "|", "vert": "|", "Vert": "‖", "parallel": "∥", "perp": "⊥",
     "ldots": "…", "dots": "…", "cdots": "…", "S": "§", "copyright": "©", "quad": " ", "qquad": " ",
-    "ss": "ß", "o": "ø", "O": "Ø", "l": "ł", "L": "Ł", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "aa": "å",
-    "AA": "Å", "i": "ı", "textendash": "–", "textemdash": "—", "textbackslash": "\\", "LaTeX": "LaTeX",
+    **LETTERS, "textendash": "–", "textemdash": "—", "textbackslash": "\\", "LaTeX": "LaTeX",
     "TeX": "TeX",
 }  # fmt: skip
 
@@ -56,11 +56,6 @@ _SILENT = frozenset({
 
 _BLACKBOARD = dict(zip("CHNPQRZEK1", "ℂℍℕℙℚℝℤ𝔼𝕂𝟙", strict=True))
 
-_ACCENTS = {
-    "'": "\u0301", "`": "\u0300", "^": "\u0302", '"': "\u0308", "~": "\u0303", "=": "\u0304", ".": "\u0307",
-    "c": "\u0327", "v": "\u030c", "u": "\u0306", "H": "\u030b", "k": "\u0328", "r": "\u030a",
-}  # fmt: skip
-
 _RAISED = dict(zip("0123456789+-=()nik", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱᵏ", strict=True))
 _LOWERED = dict(zip("0123456789+-=()aeoxijknmpst", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₒₓᵢⱼₖₙₘₚₛₜ", strict=True))
 
@@ -76,9 +71,6 @@ _FORMULA = re.compile(
 )
 # Some authors escape an apostrophe, which TeX would take for an accent on the next letter.
 _APOSTROPHE = re.compile(r"(?<=\w)\\'(?=(?:s|t|re|ve|ll|d)\b)")
-_ACCENT = re.compile(
-    r"""\\(?:(['`^"~=.])|([cvuHkr])(?=\s*\{|\s+[^\W\d_]))\s*(?:\{\s*\\?([^\W\d_])\s*\}|\\?([^\W\d_]))"""
-)
 _INNERMOST = re.compile(r"\\([A-Za-z]+)\*?\s?\{([^{}]*)\}")
 _LINK = re.compile(r"\\href\s?\{[^{}]*\}\s?\{([^{}]*)\}")
 _CITATION = re.compile(r"[\s~]?\\(?:cite[a-z]*|ref|eqref|label)\*?(?:\[[^\]]{0,100}\])?\{[^{}]*\}")
@@ -124,7 +116,7 @@ def read_tex(text: str) -> str:
     if "$" in text or "\\" in text:
         text = _ITEM.sub("•", _LIST.sub(" ", _SWITCHED.sub(r"\1", text)))
         text = _APOSTROPHE.sub("'", text)
-        text = _HELD.sub(r"\1{}", _ACCENT.sub(_read_accent, text))
+        text = _HELD.sub(r"\1{}", read_accents(text))
         text = _FORMULA.sub(_read_formula, text)
         text = _CITATION.sub("", text)
         for _ in range(_MAX_DEPTH):
@@ -184,11 +176,6 @@ def _read_power(match: re.Match[str]) -> str:
     if all(letter in _RAISED for letter in inner):
         return "".join(_RAISED[letter] for letter in inner)
     return str(match[0])
-
-
-def _read_accent(match: re.Match[str]) -> str:
-    letter = match[3] or match[4]
-    return unicodedata.normalize("NFC", letter + _ACCENTS[match[1] or match[2]])
 
 
 def _read_style(match: re.Match[str]) -> str:

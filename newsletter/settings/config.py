@@ -31,6 +31,7 @@ from pydantic import (
 )
 
 from newsletter.address import parse_address
+from newsletter.collect.oai_records import METADATA_PREFIXES
 from newsletter.collect.proxies import is_proxy
 from newsletter.collect.registry import KINDS
 from newsletter.errors import AddressError, ConfigError, Problem
@@ -97,6 +98,8 @@ _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _IMAP_PORTS = {"starttls": 143, "tls": 993, "none": 143}
 _LONGEST_TIMEOUT_S = 600  # that of a whole look
 _NO_SOURCES = "is an empty list; at least one source is needed, such as '- kind: hf_daily_papers'"
+# The type setSpecType of https://www.openarchives.org/OAI/2.0/OAI-PMH.xsd
+_SET = re.compile(r"[A-Za-z0-9_.!~*'()-]+(?::[A-Za-z0-9_.!~*'()-]+)*")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -179,6 +182,16 @@ def _parse_categories(value: object, info: ValidationInfo) -> tuple[str, ...]:
     kind = info.data.get("kind")
     names = _parse_names(value)
     return tuple(dict.fromkeys(KINDS[kind].parse_category(name) for name in names)) if kind else names
+
+
+def _parse_sets(value: object) -> tuple[str, ...]:
+    names = _parse_names(value)
+    for name in names:
+        if not _SET.fullmatch(name):
+            raise ValueError(
+                f"{name!r} is not a set of OAI-PMH; write it as the repository does, such as cs:cs:CL"
+            )
+    return names
 
 
 def _parse_switch(value: object) -> bool:
@@ -465,6 +478,8 @@ class SourceSettings(ConfigSection):
     search: Line = ""
     days_back: Annotated[int, whole_number(1, 60)] = 7
     cross_lists: Annotated[bool, BeforeValidator(_parse_switch)] = True
+    sets: Annotated[tuple[str, ...], BeforeValidator(_parse_sets)] = ()
+    metadata_prefix: Annotated[str, one_of(METADATA_PREFIXES)] = "oai_dc"
     headers: Mapping[str, _SecretText] = Field(default={})
     cookies: Annotated[Mapping[str, _SecretText], BeforeValidator(_parse_cookies)] = Field(default={})
     user_agent: Line = ""

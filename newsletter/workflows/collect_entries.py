@@ -109,10 +109,13 @@ class _Look:
     def take_validators(
         self, request: Request, answer: Fetched, feed: ParsedFeed, following: Request | None
     ) -> None:
-        """Remember how to ask for this answer again. What was cut is read whole next time."""
+        """Remember how to ask for this answer again, of a harvest where it goes on. What was cut is read again."""
         if feed.is_cut:
             location = request.location
             self.problems.append(FeedError(f"{location}: the listing is truncated", url=location))
+            return
+        if request.harvest:
+            self.validators[request.harvest] = Validators(following=feed.following or feed.resume_at)
             return
         self.validators[request.location] = replace(
             answer.validators,
@@ -240,12 +243,20 @@ async def _look_at(
             for first in kind.requests(source, now):
                 if first.listed_on:
                     look.asked_on.append(first.listed_on)
-                await _follow(first, look, fetcher, store, moves)
+                await _follow(await _resume(first, store), look, fetcher, store, moves)
     except TimeoutError:
         look.problems.append(
             SourceError(f"not finished after {_LOOK_DEADLINE_S:g} s; the rest was not requested")
         )
     return look
+
+
+async def _resume(first: Request, store: RunStore) -> Request:
+    """Return the first request of a look; of a harvest the one with which the last look ended."""
+    if not first.harvest:
+        return first
+    known = (await store.load_validators([first.harvest])).get(first.harvest)
+    return replace(first, location=known.following) if known and known.following else first
 
 
 async def _follow(
@@ -264,7 +275,7 @@ async def _follow(
     listed = 0
     stood_in_for: SourceError | None = None
     while request is not None:
-        known = (await store.load_validators([request.location])).get(request.location)
+        known = await _load_known(request, store)
         try:
             answer = await _ask(request, known, look, fetcher, moves)
             if isinstance(answer, NotModified):
@@ -293,6 +304,13 @@ async def _follow(
         last, request = request, following
     if not listed and last.listed_on:
         look.empty_on.append(last.listed_on)
+
+
+async def _load_known(request: Request, store: RunStore) -> Validators | None:
+    """Return what the last answer of a request left, None for a page of a harvest: none is asked for twice."""
+    if request.harvest:
+        return None
+    return (await store.load_validators([request.location])).get(request.location)
 
 
 async def _ask(

@@ -145,13 +145,29 @@ def test_recorded_exchange_is_read_as_the_answer_that_it_holds(tmp_path: Path) -
     assert (suite.parsed, suite.compared) == (1, suite.agreeing)
 
 
+def test_records_of_a_repository_are_compared_with_another_reading_and_with_tagged_text(
+    tmp_path: Path,
+) -> None:
+    files = {
+        "arxiv/oai/a.xml": RECORD,
+        "arxiv/oai/a.expected.tagged": "%R x\n%T Of sheep\n%A &Ouml;zel, B.; Doe, J.\n%D 2009/02\n%B We\nrest.\n"
+        "%I HTML: http://arxiv.org/abs/0901.2443\n",
+        "arxiv/oai-other/b.xml": '<OAI-PMH xmlns="http://www.openarchives.org/OAI/2.0/"><responseDate>2026-08-07'
+        f"</responseDate><ListRecords>{RECORD}<resumptionToken>a b</resumptionToken></ListRecords></OAI-PMH>",
+    }
+    suites = run_on(tmp_path, files)
+
+    alone, answer = suites["arxiv/oai"], suites["arxiv/oai-other"]
+    assert (alone.files, alone.compared, alone.agreeing) == (1, 14, 13)
+    assert alone.remarks == ["a.xml: month: expected 2009/02, got 2009/01"]
+    assert (answer.compared, answer.agreeing) == (8, 8)
+
+
 def test_what_is_of_no_kind_is_counted_as_not_read(tmp_path: Path) -> None:
-    write(
-        tmp_path, {"bounces/a.eml": "x", "arxiv/oai/a.xml": "<a/>", "README.md": "x", "feeds/x/a.xml": FEED}
-    )
+    write(tmp_path, {"bounces/a.eml": "x", "README.md": "x", "feeds/x/a.xml": FEED})
     suites, not_read = run(tmp_path)
 
-    assert not_read == {"arxiv/oai": 1, "bounces": 1}
+    assert not_read == {"bounces": 1}
     assert list(suites) == ["feeds/x"]
 
 
@@ -194,6 +210,14 @@ def test_real_inputs_are_read_right_or_refused(corpus: Path) -> None:
     # Of the answers of Hugging Face only those are refused that their archive has damaged.
     answers = suites["hf-daily-papers-json"]
     assert answers.refused == len(answers.remarks) == 2
+
+
+RECORD = """<record><header><identifier>oai:arXiv.org:0901.2443</identifier></header><metadata>
+<oai_dc:dc xmlns:oai_dc="http://www.openarchives.org/OAI/2.0/oai_dc/" xmlns:dc="http://purl.org/dc/elements/1.1/">
+<dc:title>Of sheep</dc:title><dc:creator>&#xd6;zel, B.</dc:creator><dc:creator>Doe, J.</dc:creator>
+<dc:description>We
+rest.</dc:description><dc:date>2009-01-16</dc:date><dc:identifier>http://arxiv.org/abs/0901.2443</dc:identifier>
+</oai_dc:dc></metadata></record>"""
 
 
 def run_on(folder: Path, files: Mapping[str, Any]) -> dict[str, Suite]:

@@ -36,6 +36,7 @@ from rich.table import Table
 
 from newsletter.collect.registry import KINDS
 from newsletter.errors import FeedError
+from newsletter.model.entries import Announce
 from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 
 MAX_SECONDS = 2.0
@@ -57,6 +58,7 @@ PARSERS: Mapping[str, str] = {
     "feed, web page": "feed",
     "arxiv_listing": "arxiv_listing",
     "arxiv_search": "arxiv_search",
+    "oai_pmh": "oai_pmh",
 }
 """What is fuzzed: a name, and the kind whose parser it is."""
 
@@ -67,6 +69,7 @@ _OWN: Mapping[str, Sequence[str]] = {
     "feed, RSS or Atom": ["blog.rss", "arxiv-answer.atom"],
     "arxiv_listing": ["arxiv-listing.rss"],
     "arxiv_search": ["arxiv-answer.atom"],
+    "oai_pmh": ["repository.xml"],
 }
 _JSON_FEED = b"""{"version": "https://jsonfeed.org/version/1.1", "title": "A lab", "home_page_url": "https://example.org/",
 "feed_url": "https://example.org/feed.json", "authors": [{"name": "Ada Example"}], "items": [
@@ -105,7 +108,9 @@ def _choose_parser(top: str, path: Path, body: bytes) -> str | None:
         return "hf_papers_capture" if path.suffix == ".txt" else None
     if top in ("hf-daily-papers-json", "hf-daily-papers-html"):
         return f"hf_daily_papers, {'JSON' if top.endswith('json') else 'page'}"
-    if top == "arxiv" and path.suffix == ".xml" and "oai" not in path.parent.name:
+    if top == "arxiv" and path.parent.name.startswith("oai"):
+        return "oai_pmh" if path.suffix == ".xml" and b"<OAI-PMH" in body[:2_000] else None
+    if top == "arxiv" and path.suffix == ".xml":
         return "arxiv_search" if b"opensearch" in body[:2_000] else "arxiv_listing"
     if top in ("feeds", "feed-to-mail") and not re.search(r"\.(expected|serde|config)\b", path.name):
         if body.lstrip()[:1] == b"{":
@@ -376,7 +381,8 @@ def _try_once(mutant: Mutant) -> tuple[str, str, float]:
 def why_unfit(feed: ParsedFeed) -> str:
     """Return why what was read could not be stored or shown; "" where it can."""
     for sighting in feed.sightings:
-        if not sighting.entry.title or not sighting.guid:
+        is_deleted = sighting.announce is Announce.DELETED
+        if not (sighting.entry.title or is_deleted) or not sighting.guid:
             return "an entry without title or guid"
         for value in (sighting.guid, sighting.listing_url, *_values(sighting.entry)):
             if why := _why_bad(value):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from newsletter.collect import arxiv
+from newsletter.collect.arxiv_paper import is_withdrawn
 from newsletter.errors import FeedError
 from newsletter.model.entries import Announce, Entry, EntryKey
 from newsletter.model.sources import ParsedFeed, Request, Source
@@ -405,7 +406,7 @@ def test_search_without_results_says_so() -> None:
     ],
 )
 def test_withdrawn_paper_is_known_by_its_words(note: str, summary: str) -> None:
-    assert arxiv.is_withdrawn(note, summary)
+    assert is_withdrawn(note, summary)
 
 
 @pytest.mark.parametrize(
@@ -433,7 +434,7 @@ def test_withdrawn_paper_is_known_by_its_words(note: str, summary: str) -> None:
     ],
 )
 def test_paper_about_withdrawal_is_not_withdrawn(note: str, summary: str) -> None:
-    assert not arxiv.is_withdrawn(note, summary)
+    assert not is_withdrawn(note, summary)
 
 
 CATEGORIES = ["cs.CL", "cs.LG", "math.CO", ""]
@@ -459,7 +460,7 @@ def test_long_comment_is_judged_at_once(words: str) -> None:
     comment = words * (10_000 // len(words))
     began = process_time()
 
-    arxiv.is_withdrawn(comment, comment)
+    is_withdrawn(comment, comment)
 
     assert process_time() - began < 1
 

@@ -289,7 +289,7 @@ def announced(
     return replace(paper, announce=announce)
 
 
-NEW, CROSS, REPLACE, REPLACE_CROSS, _ = Announce
+NEW, CROSS, REPLACE, REPLACE_CROSS, *_ = Announce
 
 
 @pytest.mark.parametrize(
@@ -484,7 +484,7 @@ KEYS = ["arxiv:2606.00001", "arxiv:2606.00002", "doi:10.1000/x", "guid:hf:1", "g
 sightings = st.builds(
     lambda keys, announce, **facts: replace(seen(*sorted(keys), **facts), announce=announce),
     st.lists(st.sampled_from(KEYS), min_size=1, max_size=3, unique=True),
-    st.sampled_from(Announce),
+    st.sampled_from([announce for announce in Announce if announce is not Announce.DELETED]),
     source=st.sampled_from(["hf", "arxiv"]),
     listed_on=st.none() | st.dates(date(2026, 6, 10), date(2026, 6, 12)),
     upvotes=st.none() | st.integers(0, 2),
@@ -494,6 +494,12 @@ sightings = st.builds(
     primary_category=st.sampled_from(["", "cs.CL", "cs.LG"]),
     version=st.integers(0, 3),
     withdrawn=st.booleans(),
+)
+
+deletions = st.builds(
+    lambda keys, source: replace(seen(*sorted(keys), source=source, title=""), announce=Announce.DELETED),
+    st.lists(st.sampled_from(KEYS), min_size=1, max_size=2, unique=True),
+    st.sampled_from(["hf", "arxiv"]),
 )
 
 
@@ -534,6 +540,19 @@ def test_second_look_at_the_same_answers_writes_nothing(before: list[Sighting], 
 
 
 @examples(80)
+@given(st.lists(sightings, max_size=4), st.lists(sightings | deletions, max_size=4))
+def test_second_look_at_deletions_writes_nothing_and_nothing_loses_its_title(
+    before: list[Sighting], now: list[Sighting]
+) -> None:
+    shelf = Shelf()
+    shelf.collect(before, run=1)
+    shelf.collect(now, run=2)
+
+    assert shelf.collect(now, run=3) == ()
+    assert all(entry.title for entry in shelf.entries.values())
+
+
+@examples(80)
 @given(st.lists(sightings, min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_order_of_the_sightings_of_one_run_makes_no_difference(listed: list[Sighting], random: Any) -> None:
     shuffled = random.sample(listed, len(listed))
@@ -569,3 +588,38 @@ def test_paper_that_is_named_and_listed_in_one_run_is_new() -> None:
 
     assert change.entry.first_seen_run == 5
     assert change.sightings == (listed,)
+
+
+@pytest.mark.parametrize(
+    ("known_in", "deleted_in", "is_withdrawn"),
+    [
+        (("hf",), ("hf",), True),
+        (("hf", "arxiv"), ("hf",), False),
+        (("hf", "arxiv"), ("hf", "arxiv"), True),
+        (("arxiv",), ("hf",), False),
+    ],
+)
+def test_what_its_only_sources_have_deleted_is_withdrawn(
+    known_in: tuple[str, ...], deleted_in: tuple[str, ...], is_withdrawn: bool
+) -> None:
+    known = stored(seen("arxiv:2606.00001", version=3), sources=known_in)
+    gone = [
+        replace(seen("arxiv:2606.00001", source=source, title=""), announce=Announce.DELETED)
+        for source in deleted_in
+    ]
+    changes = choose([known], gone, places={known.id: frozenset()})
+
+    withdrawn = [change for change in changes if change.entry.withdrawn]
+    assert bool(withdrawn) is is_withdrawn
+    assert all((change.entry.title, change.sightings) == ("A paper", ()) for change in changes)
+    events = [event for change in changes for event in change.events]
+    assert events == ([EntryEvent(EventKind.WITHDRAWN, "", deleted_in[0])] if is_withdrawn else [])
+
+
+def test_what_is_deleted_and_was_never_known_stays_unknown() -> None:
+    gone = replace(seen("arxiv:2606.00001", title=""), announce=Announce.DELETED)
+    listed = seen("arxiv:2606.00001", source="arxiv")
+
+    assert choose([], [gone]) == ()
+    [change] = choose([], [gone, listed])
+    assert (change.entry.title, change.entry.withdrawn, change.sightings) == ("A paper", False, (listed,))

@@ -172,6 +172,21 @@ def test_subjects_of_preprints_may_be_left_out_and_written_in_many_ways(file: Pa
     assert (some.kind, some.categories) == ("medrxiv", ("public and global health", "epidemiology"))
 
 
+def test_a_repository_is_harvested_whole_or_in_sets(file: Path) -> None:
+    config = load(
+        file,
+        WHO
+        + "sources:\n"
+        + "- {kind: oai_pmh, name: one, location: 'https://oai.example.org/oai'}\n"
+        + "- {kind: oai_pmh, name: two, location: 'https://oaipmh.arxiv.org/oai', metadata_prefix: arXivRaw,"
+        + " sets: 'cs:cs:CL, physics:hep-th', days_back: 3}\n",
+    )
+
+    whole, some = config.source_list
+    assert (whole.sets, whole.metadata_prefix, whole.days_back) == ((), "oai_dc", 7)
+    assert (some.sets, some.metadata_prefix) == (("cs:cs:CL", "physics:hep-th"), "arXivRaw")
+
+
 @pytest.mark.parametrize(("text", "allowed"), [("on", True), ("off", False)])
 def test_private_hosts_are_only_read_where_the_operator_says_so(file: Path, text: str, allowed: bool) -> None:
     assert load(file, WHO + SOURCES).fetch.allow_private_hosts is False
@@ -509,6 +524,34 @@ def source(given: str) -> str:
             3,
             "sources[0].search",
             "only for arxiv_search",
+            "remove it",
+        ),
+        (
+            source("kind: oai_pmh"),
+            3,
+            "sources[0].location",
+            "is missing",
+            "https://",
+        ),
+        (
+            source("kind: oai_pmh, location: 'https://x.example/oai', metadata_prefix: marc21"),
+            3,
+            "sources[0].metadata_prefix",
+            "'marc21' is unknown",
+            "oai_dc",
+        ),
+        (
+            source("kind: oai_pmh, location: 'https://x.example/oai', sets: ['cs:cs:CL', 'a set']"),
+            3,
+            "sources[0].sets",
+            "'a set' is not a set of OAI-PMH",
+            "cs:cs:CL",
+        ),
+        (
+            source("kind: feed, location: 'https://x.example/feed', sets: cs"),
+            3,
+            "sources[0].sets",
+            "only for oai_pmh",
             "remove it",
         ),
         (
@@ -873,6 +916,7 @@ def test_the_example_loads_with_all_its_settings_switched_on(file: Path) -> None
         "arxiv_listing",
         "arxiv_search",
         "medrxiv",
+        "oai_pmh",
         "feed",
         "hf_papers_capture",
     ]
