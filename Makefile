@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test lint format catalogs inbox inbox-tools screenshots crash fuzz bench clean
+.PHONY: help demo test lint format catalogs inbox inbox-tools screenshots crash fuzz bench docs image clean
 
 help:
 	@echo "make demo    run the whole way over a sample day, with no network"
@@ -16,6 +16,8 @@ help:
 	@echo "make screenshots  take the pictures in docs/images again"
 	@echo "make crash   the slow tests, and signals in the middle of a send, many rounds (ROUNDS=500 SEED=1 ENGINE=both)"
 	@echo "make fuzz    properties on many examples, mutated files to every parser, odd requests to every page (COUNT=20000)"
+	@echo "make docs    the site of docs/, into site/; strict: no broken link"
+	@echo "make image   build the container image and use it (Docker, Podman or Buildah; docs/containers.md)"
 	@echo "make bench   speed, as ratios against named peers; relevance (DATA=../shared/data/relevance)"
 
 $(READY): pyproject.toml constraints.txt
@@ -77,5 +79,12 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.relevance --data $(or $(DATA),../shared/data/relevance)
 
+docs: $(READY)
+	$(BIN)/pip install --quiet --constraint constraints.txt --group docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+image: $(READY)
+	$(BIN)/python -m tests.container
+
 clean:
-	rm -rf .venv demo-out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv demo-out dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

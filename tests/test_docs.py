@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 import pytest
+import yaml
 
 import newsletter
 from newsletter.collect import registry
@@ -22,6 +23,7 @@ from newsletter.web.app import list_pages
 from newsletter.web.metrics import WebCounters
 from newsletter.wiring import open_newsletter
 from newsletter.workflows import collect_entries as collecting
+from tests.container import DATA, read_instructions
 from tests.support.sightings import make_fetched
 
 SOURCES = (Path(__file__).parent.parent / "docs" / "sources.md").read_text("utf-8")
@@ -186,3 +188,37 @@ def test_nobody_is_told_to_install_a_name_from_an_index_that_may_be_somebody_els
     told += [*root.glob("docs/**/*.md"), *root.glob("newsletter/**/*.py")]
     for path in told:
         assert not named.search(path.read_text("utf-8")), path
+
+
+def test_the_site_leads_to_every_document() -> None:
+    root = Path(__file__).parents[1]
+    written = {str(path.relative_to(root / "docs")) for path in root.glob("docs/**/*.md")}
+
+    assert set(re.findall(r"[\w/-]+\.md", (root / "mkdocs.yml").read_text("utf-8"))) == written
+
+
+def test_the_image_is_built_from_files_that_are_there_and_that_the_builder_is_given() -> None:
+    root = Path(__file__).parents[1]
+    ignored = (root / ".dockerignore").read_text("utf-8").splitlines()
+    instructions = read_instructions((root / "Dockerfile").read_text("utf-8"))
+    copied = {
+        one
+        for name, rest in instructions
+        if name == "COPY" and "--from" not in rest
+        for one in rest.split()[:-1]
+    }
+
+    assert len(copied) > 5
+    assert {one for one in copied if not (root / one).exists()} == set()
+    assert copied == {line[1:] for line in ignored if line.startswith("!")}
+
+
+def test_the_composed_service_writes_only_where_its_volume_is_and_listens_for_caddy_alone() -> None:
+    composed = yaml.safe_load((Path(__file__).parents[1] / "compose.yaml").read_text("utf-8"))
+    service = composed["services"]["newsletter"]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert [volume.partition(":")[2] for volume in service["volumes"]] == [DATA]
+    assert "ports" not in service
+    assert {name for name, one in composed["services"].items() if "ports" in one} == {"caddy"}
