@@ -47,19 +47,19 @@ from newsletter.compose.pool import Pool
 from newsletter.deliver.dkim import load_dkim_key
 from newsletter.model.digest import Digest, Shown, Window
 from newsletter.model.entries import Entry, EntryId, EntryKey
-from newsletter.model.mail import Identity
+from newsletter.model.mail import Identity, Links
 from newsletter.model.readers import EmailAddress, Slot, Subscriber, SubscriberId
 from newsletter.model.sources import Fetched, Request, Source
 from newsletter.model.topics import AllOf, Candidate, Hit, Match, Scope, Topic, TopicMatches
 from newsletter.render import Bundle, CompiledBundle, compile_bundle, load_bundle
-from newsletter.render.budget import Cut
-from newsletter.render.context import build_page, build_paper
-from newsletter.render.html_part import parse_html
+from newsletter.render.context import build_page, build_paper, build_section
 from newsletter.render.language import load_language
 from newsletter.render.sample import READER
 from newsletter.render.source import build_source
-from newsletter.render.text_part import compile_text
+from newsletter.render.template import new_environment
+from newsletter.render.text_part import underline, wrap
 from newsletter.render.theme import build_theme
+from newsletter.render.wording import cut_summary
 from newsletter.sample_day import SAMPLE_DAY, sample_file
 from newsletter.settings.shipped import find_shipped
 from newsletter.signing import Secret
@@ -170,12 +170,19 @@ class PeerTemplates:
 
     def parse(self) -> tuple[jinja2.Template, jinja2.Template]:
         jinja2.clear_caches()
-        return parse_html(self._html_source), compile_text(self._text_source)
+        html, text = new_environment(autoescape=True), new_environment(autoescape=False)
+        text.filters.update(wrap=wrap, underline=underline)
+        for environment in (html, text):
+            environment.filters["sentences"] = cut_summary
+        return html.from_string(self._html_source.text), text.from_string(self._text_source.text)
 
     def build_values(self, job: Job) -> dict[str, Any]:
         """Return the values of the page, with those of the cards in their places."""
         digest = job.compose()
-        page = build_page(self.lang, digest, IDENTITY, Cut(), has_web=False)
+        links = Links(leave=f"mailto:{_ADDRESS}", change=f"mailto:{_ADDRESS}?change")
+        why = f"You get this mail because {job.reader.address} subscribes."
+        shown = [build_section(self.lang, section, [""] * len(section.items)) for section in digest.sections]
+        page = build_page(self.lang, digest, IDENTITY, shown, links, why)
         sections = [
             {
                 **view._asdict(),
@@ -193,9 +200,7 @@ class PeerTemplates:
             }
             for view, section in zip(page.sections, digest.sections, strict=True)
         ]
-        why = f"You get this mail because {job.reader.address} subscribes."
-        links = {"leave_url": f"mailto:{_ADDRESS}", "change_url": f"mailto:{_ADDRESS}?change"}
-        return {**page._asdict(), "sections": sections, "why_you": why, **links}
+        return {**page._asdict(), "sections": sections}
 
 
 def make_peer(key: bytes | None, *, parse_each: bool) -> Callable[[Job], bytes]:

@@ -16,9 +16,9 @@ from email.utils import format_datetime
 from functools import lru_cache
 from urllib.parse import quote
 
-from newsletter.deliver.encoding import encode_part
+from newsletter.encoding import Part
 from newsletter.model.ledger import Kind
-from newsletter.model.mail import Envelope, Identity, Links, Rendered, TextPiece
+from newsletter.model.mail import Envelope, Identity, Links, Rendered
 from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.signing import Purpose, Secret, build_token
 
@@ -88,8 +88,8 @@ def build_message(
     line = f"\r\n--{boundary}".encode("ascii")
     parts = [
         "".join(headers).encode("ascii"),
-        *(line, b"\r\n", *_encode_part("plain", rendered.text_pieces)),
-        *(line, b"\r\n", *_encode_part("html", rendered.html_pieces)),
+        *(line, b"\r\n", *_encode_part("plain", rendered.text_part)),
+        *(line, b"\r\n", *_encode_part("html", rendered.html_part)),
         *(line, b"--\r\n"),
     ]
     return b"".join(parts), Envelope(mail_from=identity.bounce_address, rcpt_to=letter.to)
@@ -289,8 +289,8 @@ def _encode_b(text: str) -> str:
     return base64.b64encode(text.encode()).decode("ascii")
 
 
-def _encode_part(subtype: str, pieces: tuple[TextPiece, ...]) -> tuple[bytes, bytes]:
+def _encode_part(subtype: str, part: Part) -> tuple[bytes, ...]:
     """Return the headers of one text part and the part, in whichever encoding is shorter."""
-    encoding, body = encode_part(pieces)
+    encoding, body = part.encode()
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
-    return head.encode("ascii"), body
+    return head.encode("ascii"), *body

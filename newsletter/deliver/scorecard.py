@@ -18,8 +18,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from newsletter.deliver.encoding import measure_part
-from newsletter.model.mail import TextPiece
+from newsletter.encoding import encode_lines
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -231,7 +230,7 @@ def _text_cover(mail: _Mail) -> _Faults:
 
 
 def _weight(mail: _Mail) -> _Faults:
-    size = measure_part((TextPiece(mail.html),))
+    size = encode_lines(mail.html).size
     if size > MAX_HTML_BYTES:
         yield f"{size:,} bytes of encoded HTML"
 

@@ -101,6 +101,11 @@ class Section:
     overflow: tuple[EntryId, ...] = ()
     overflow_url: str = ""
 
+    def __hash__(self) -> int:
+        return hash(
+            (self.topic, len(self.items), self.items[0].entry_id if self.items else 0)
+        )  # as for Entry
+
 
 @dataclass(frozen=True, slots=True)
 class Digest:

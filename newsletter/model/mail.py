@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
 
+from newsletter.encoding import Part
 from newsletter.model.readers import EmailAddress
 
 
@@ -51,28 +51,21 @@ class Links:
     one_click: str = field(default="", repr=False)
 
 
-class TextPiece(NamedTuple):
-    """Some whole lines of a part. is_shared: the very same text stands in many readers' mails."""
-
-    text: str
-    is_shared: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A mail as a person reads it, in pieces, so that what many mails share is encoded once. Line ends are ``\\n``."""
+    """A mail as a person reads it, its parts encoded already. Line ends of html and text are ``\n``."""
 
     subject: str
-    html_pieces: tuple[TextPiece, ...]
-    text_pieces: tuple[TextPiece, ...]
+    html_part: Part
+    text_part: Part
 
     @property
     def html(self) -> str:
-        return "".join(piece.text for piece in self.html_pieces)
+        return self.html_part.text
 
     @property
     def text(self) -> str:
-        return "".join(piece.text for piece in self.text_pieces)
+        return self.text_part.text
 
 
 @dataclass(frozen=True, slots=True)

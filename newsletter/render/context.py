@@ -6,16 +6,16 @@ docs/templates.md shows them to operators; a test holds the two together.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import lru_cache
+from itertools import repeat
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from newsletter.model.digest import Card, Digest, Reason
-from newsletter.model.mail import Fact, Identity, Notice
-from newsletter.render.budget import Cut
+from newsletter.model.digest import Card, Digest, Reason, Section
+from newsletter.model.mail import Fact, Identity, Links, Notice
 from newsletter.render.language import Language
-from newsletter.render.pieces import mark_card, mark_personal
 from newsletter.render.tex import has_tex, read_tex
 from newsletter.render.wording import (
     clean,
@@ -70,7 +70,7 @@ class PaperView(NamedTuple):
 
 
 class PaperPlace(NamedTuple):
-    """One paper, for the page. card is its card, as paper.html.j2 or paper.txt.j2 made it."""
+    """One paper, for the page. card is its card, as paper.html.j2 or paper.txt.j2 made it (``sheet.Card``)."""
 
     title: str
     url: str
@@ -128,49 +128,109 @@ class NoticeView(NamedTuple):
     postal_address: str
 
 
-def build_page(lang: Language, digest: Digest, identity: Identity, cut: Cut, *, has_web: bool) -> DigestView:
-    """Return the values for the page of a digest, with what the cut leaves of it.
+class ShownSection(NamedTuple):
+    """A topic as a page shows it, and the card of it that is discussed most, None where it shows none."""
 
-    Everything is plain text of one line: TeX is read, invisible characters are gone. Cards and personal values
-    are marks (``render.pieces``), so equal digests have equal pages.
+    view: SectionView
+    most_discussed: Card | None
+
+
+def build_section(
+    lang: Language, section: Section, cards: Sequence[str], leaders: Sequence[bool] = ()
+) -> ShownSection:
+    """Return the values for one topic, of which so many papers are shown as there are cards. leaders says which of
+    them a weekly digest shows first."""
+    shown = [item.card for item in section.items[: len(cards)]]
+    heads = [_head_card(lang, card) for card in shown]
+    hidden = len(section.items) - len(shown) + len(section.overflow)
+    more_url = safe_url(section.overflow_url) if hidden else ""
+    view = SectionView(
+        heading=clean_topic(section.topic) or lang.say("Also trending"),
+        total=_count_papers_once(lang, len(section.items)),
+        papers=tuple(
+            [
+                PaperPlace(title, url, is_leader, card)
+                for (title, url), is_leader, card in zip(heads, leaders or repeat(False), cards, strict=False)
+            ]
+        ),
+        more=_write_more_once(lang, hidden, bool(more_url)),
+        more_url=more_url,
+    )
+    return ShownSection(view, max(shown, key=_count_comments, default=None))
+
+
+def build_page(
+    lang: Language,
+    digest: Digest,
+    identity: Identity,
+    sections: Sequence[ShownSection],
+    links: Links,
+    why: str,
+) -> DigestView:
+    """Return the values for the page of a digest, of which these sections are shown.
+
+    Everything is plain text of one line: TeX is read, invisible characters are gone.
     """
-    sections = _build_sections(lang, digest, cut)
-    topics = [_clean_topic(section.topic) for section in digest.sections if section.topic and section.items]
-    papers = sum(len(section.items) for section in digest.sections if section.topic)
+    inside = [section for section in digest.sections if section.topic and section.items]
+    topics = [clean_topic(section.topic) for section in inside]
+    papers = sum([len(section.items) for section in inside])
     outside = digest.entry_count - papers
-    name = clean(identity.name, 80)
+    name = clean_name(identity)
     last_on = digest.slot.local_on
     first_on = digest.since_on or last_on
     is_weekly = is_of_a_week(digest)
-    edition = write_edition(lang, first_on if is_weekly else last_on, last_on)
-    overview = write_overview(lang, papers, len(topics), outside)
-    shown = [paper for section in sections for paper in section.papers]
+    edition = _write_edition_once(lang, first_on if is_weekly else last_on, last_on)
+    overview = _write_overview_once(lang, papers, len(topics), outside)
+    views = tuple([section.view for section in sections])
+    shown = [paper for view in views for paper in view.papers]
     when = lang.days(first_on, last_on) if is_weekly else lang.day(last_on)
-    fallback = (lang.say("{newsletter} for {date}", newsletter=name, date=edition), overview)
+    fallback = (_write_fallback(lang, name, edition), overview)
     return DigestView(
         newsletter=name,
         edition=edition,
         headline=write_headline(lang, papers, topics, outside, when),
         preheader=write_preheader([paper.title for paper in shown], fallback),
         overview=overview,
-        most_discussed=_write_most_discussed(lang, digest, len(shown)),
+        most_discussed=_choose_most_discussed(lang, sections, len(shown)),
         is_weekly=is_weekly,
         is_first=digest.is_first,
-        leaders=tuple(paper for paper in shown if paper.is_leader),
-        sections=sections,
-        quiet=write_quiet(lang, [_clean_topic(topic) for topic in digest.quiet_topics]),
-        why_you=mark_personal("why"),
-        leave_url=mark_personal("leave"),
-        change_url=mark_personal("change"),
-        web_url=mark_personal("web") if has_web else "",
+        leaders=tuple([paper for paper in shown if paper.is_leader]) if is_weekly else (),
+        sections=views,
+        quiet=_write_quiet_once(lang, digest.quiet_topics) if digest.quiet_topics else "",
+        why_you=why,
+        leave_url=links.leave,
+        change_url=links.change,
+        web_url=links.web,
         postal_address=build_postal_address(identity),
     )
 
 
-def build_notice(notice: Notice, identity: Identity, *, can_leave: bool) -> NoticeView:
-    """Return the values for the page of a mail that is no digest."""
+# What is said of many digests alike is worded once.
+_count_papers_once = lru_cache(maxsize=1024)(count_papers)
+_write_more_once = lru_cache(maxsize=1024)(write_more)
+_write_edition_once = lru_cache(maxsize=256)(write_edition)
+_write_overview_once = lru_cache(maxsize=4096)(write_overview)
+
+
+@lru_cache(maxsize=256)
+def _write_fallback(lang: Language, name: str, edition: str) -> str:
+    return lang.say("{newsletter} for {date}", newsletter=name, date=edition)
+
+
+@lru_cache(maxsize=1024)
+def _write_quiet_once(lang: Language, topics: tuple[str, ...]) -> str:
+    return write_quiet(lang, [clean_topic(topic) for topic in topics])
+
+
+@lru_cache(maxsize=64)
+def clean_name(identity: Identity) -> str:
+    return clean(identity.name, 80)
+
+
+def build_notice(notice: Notice, identity: Identity, links: Links | None) -> NoticeView:
+    """Return the values for the page of a mail that is no digest. With links it can be left from."""
     return NoticeView(
-        newsletter=clean(identity.name, 80),
+        newsletter=clean_name(identity),
         headline=clean(notice.subject, 200),
         preheader=clean(notice.preheader, 110),
         paragraphs=tuple(clean(text, 2_000) for text in notice.paragraphs),
@@ -178,40 +238,15 @@ def build_notice(notice: Notice, identity: Identity, *, can_leave: bool) -> Noti
         button=clean(notice.button, 80),
         url=notice.url,  # ours, not from a source
         why_you=clean(notice.why, 500),
-        leave_url=mark_personal("leave") if can_leave else "",
-        change_url=mark_personal("change") if can_leave else "",
+        leave_url=links.leave if links else "",
+        change_url=links.change if links else "",
         postal_address=build_postal_address(identity),
     )
 
 
+@lru_cache(maxsize=64)
 def build_postal_address(identity: Identity) -> str:
     return clean(", ".join(identity.postal_address.strip().splitlines()), 300)
-
-
-def _build_sections(lang: Language, digest: Digest, cut: Cut) -> tuple[SectionView, ...]:
-    views = []
-    number = 0
-    shown = digest.entry_count - cut.dropped
-    leaders = find_leaders(digest)
-    for section in digest.sections:
-        papers = []
-        for item in section.items:
-            if number < shown:
-                title, url = _head_card(lang, item.card)
-                papers.append(PaperPlace(title, url, number in leaders, mark_card(number)))
-            number += 1
-        hidden = len(section.items) - len(papers) + len(section.overflow)
-        more_url = safe_url(section.overflow_url)
-        views.append(
-            SectionView(
-                heading=_clean_topic(section.topic) or lang.say("Also trending"),
-                total=count_papers(lang, len(section.items)),
-                papers=tuple(papers),
-                more=write_more(lang, hidden, bool(more_url)),
-                more_url=more_url if hidden else "",
-            )
-        )
-    return tuple(views)
 
 
 @lru_cache(maxsize=4096)
@@ -234,12 +269,19 @@ def find_leaders(digest: Digest) -> frozenset[int]:
     return frozenset(place for _, place in best[:_LEADERS])
 
 
-def _write_most_discussed(lang: Language, digest: Digest, shown: int) -> str:
-    cards = [item.card for section in digest.sections for item in section.items][:shown]
-    best = max(cards, key=lambda card: card.comments or 0, default=None)
-    if best is None or len(cards) < 2 or (best.comments or 0) < 2:
-        return ""
-    return write_most_discussed(lang, cut_summary(write_title(lang, best), 80), best.comments or 0)
+def _count_comments(card: Card) -> int:
+    return card.comments or 0
+
+
+def _choose_most_discussed(lang: Language, sections: Sequence[ShownSection], shown: int) -> str:
+    cards = [section.most_discussed for section in sections if section.most_discussed]
+    best = max(cards, key=_count_comments, default=None)
+    return "" if best is None or shown < 2 or (best.comments or 0) < 2 else _write_most_discussed(lang, best)
+
+
+@lru_cache(maxsize=1024)
+def _write_most_discussed(lang: Language, card: Card) -> str:
+    return write_most_discussed(lang, cut_summary(write_title(lang, card), 80), card.comments or 0)
 
 
 def write_title(lang: Language, card: Card) -> str:
@@ -309,5 +351,6 @@ def safe_url(text: str) -> str:
     return url if is_web and len(url) <= _MAX_URL_CHARS else ""
 
 
-def _clean_topic(name: str) -> str:
+@lru_cache(maxsize=8192)
+def clean_topic(name: str) -> str:
     return clean(name, 80)

@@ -1,22 +1,21 @@
 """One digest as a mail: the bundle compiled once, then subject, HTML and text for each reader.
 
-What readers share is rendered once: the card of a paper for each reason to send it, and the page around the cards
-for each distinct content. What is left for a reader is to put these together and fill in the personal values.
+What readers share is made once: the card of a paper for each reason to send it, and a topic's section for each choice
+of papers. What is left for a reader is to put these together, and to write the lines that only this mail has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from itertools import count
 from typing import Any
 
-import jinja2
-from markupsafe import escape
-
+from newsletter.encoding import encode_lines
 from newsletter.errors import Problem, TemplateError
-from newsletter.model.digest import Card, Digest, Reason
-from newsletter.model.mail import Identity, Links, Notice, Rendered, TextPiece
+from newsletter.model.digest import Card, Digest, Item, Reason, Section
+from newsletter.model.mail import Identity, Links, Notice, Rendered
 from newsletter.model.readers import Subscriber
 from newsletter.render import sample
 from newsletter.render.budget import MAX_HTML_BYTES, Cut, choose_step, cut_at, last_step
@@ -34,44 +33,42 @@ from newsletter.render.bundle import (
 from newsletter.render.context import (
     SUMMARY_CHARS,
     DigestView,
+    ShownSection,
     build_notice,
     build_page,
     build_paper,
+    build_section,
+    clean_name,
     find_leaders,
 )
 from newsletter.render.html_part import compile_fragment, compile_html, parse_html
 from newsletter.render.language import Language, list_languages, load_language
-from newsletter.render.pieces import Page, assemble, split_page
+from newsletter.render.sheet import CardMark
 from newsletter.render.source import TemplateSource, build_source, check_template
-from newsletter.render.text_part import compile_text, number_paper, tidy, wrap
+from newsletter.render.template import Template
+from newsletter.render.text_part import compile_text, tidy
 from newsletter.render.theme import Theme, build_theme
-from newsletter.render.wording import clean, write_cadence
-
-Measure = Callable[[Iterable[TextPiece]], int]
+from newsletter.render.wording import write_cadence
 
 _SPARE_BYTES_PER_SECTION = 600  # for the line about what is not shown, which comes when papers give way
+_WHOLE = Cut()
 
 
 class CompiledLayout:
     """The templates of one layout in one language. They are known to compile and to render."""
 
-    def __init__(
-        self, lang: Language, templates: Mapping[str, jinja2.Template], static: Sequence[str]
-    ) -> None:
+    def __init__(self, lang: Language, templates: Mapping[str, Template]) -> None:
         self.lang = lang
-        self.static = tuple(static)
-        self._subject = templates[SUBJECT]
-        self._html = templates[HTML]
-        self._text = templates[TEXT]
+        self.subject = templates[SUBJECT]
+        self.html = templates[HTML]
+        self.text = templates[TEXT]
         self._paper_html = templates[PAPER_HTML]
         self._paper_text = templates[PAPER_TEXT]
         self.render_card = lru_cache(maxsize=4096)(self._render_card)
-        self.render_page = lru_cache(maxsize=256)(self._render_page)
+        self.show_section = lru_cache(maxsize=8192)(self._show_section)
 
-    def _render_card(
-        self, card: Card, reason: Reason, topic: str, level: str, is_leader: bool
-    ) -> tuple[str, str]:
-        """Return the HTML and the text of a paper, each with a line end. Remembered for every other reader."""
+    def _render_card(self, card: Card, reason: Reason, topic: str, level: str, is_leader: bool) -> CardMark:
+        """Return the card of a paper. Remembered for every other reader."""
         paper = build_paper(
             self.lang,
             card,
@@ -80,16 +77,23 @@ class CompiledLayout:
             max_summary_chars=SUMMARY_CHARS[level],
             is_leader=is_leader,
         )
-        html = self._paper_html.render(paper=paper).strip("\n") + "\n"
-        return html, tidy(self._paper_text.render(paper=paper))
+        html = self._paper_html.render({"paper": paper}).strip("\n") + "\n"
+        return CardMark.of(html, tidy(self._paper_text.render({"paper": paper})))
 
-    def _render_page(self, view: DigestView) -> tuple[str, Page, Page]:
-        """Return the subject, and the pages of both parts with marks for cards and personal values."""
-        values = view._asdict()
-        return (
-            " ".join(self._subject.render(values).split()),
-            split_page(self._html.render(values)),
-            split_page(tidy(self._text.render(values))),
+    def _show_section(self, section: Section) -> ShownSection:
+        """Return a topic with all its papers. Remembered for every other reader who gets just these."""
+        cards = [self.render_card(*_key_of(item, section), "full", False) for item in section.items]
+        return build_section(self.lang, section, cards)
+
+    def render(
+        self, digest: Digest, sections: Sequence[ShownSection], identity: Identity, links: Links, why: str
+    ) -> Rendered:
+        """Return a digest of which these sections are shown."""
+        values = build_page(self.lang, digest, identity, sections, links, why)._asdict()
+        return Rendered(
+            subject=" ".join(self.subject.write(values).text.split()),
+            html_part=self.html.write(values),
+            text_part=self.text.write(values),
         )
 
 
@@ -97,9 +101,8 @@ class CompiledLayout:
 class CompiledNotice:
     """The templates of the mails that are no digests, in one language."""
 
-    html: jinja2.Template
-    static: tuple[str, ...]
-    text: jinja2.Template
+    html: Template
+    text: Template
 
 
 class CompiledBundle:
@@ -171,9 +174,9 @@ def _compile_layout(
     bundle: Bundle, layout: str, theme: Theme, lang: Language, identity: Identity
 ) -> CompiledLayout:
     page_values = [
-        build_page(lang, digest, identity, Cut(), has_web=has_web)._asdict()
+        _build_sample(lang, digest, identity, links)._asdict()
         for digest in sample.ALL
-        for has_web in (False, True)
+        for links in sample.LINKS
     ]
     papers = [
         build_paper(lang, item.card, item.reason, "A topic", max_summary_chars=chars, is_leader=is_leader)
@@ -181,8 +184,7 @@ def _compile_layout(
         for chars, is_leader in ((400, False), (0, True))
     ]
     paper_values = [{"paper": paper} for paper in papers]
-    templates: dict[str, jinja2.Template] = {}
-    static: tuple[str, ...] = ()
+    templates: dict[str, Template] = {}
     problems: list[Problem] = []
     for file in LAYOUT_FILES:
         name = f"{layout}/{file}"
@@ -193,51 +195,58 @@ def _compile_layout(
         try:
             source = build_source(bundle, name, theme, lang)
             if file == HTML:
-                templates[file], static = _compile_page(source, values)
+                templates[file] = _compile_page(source, values)
             else:
-                compiled = compile_fragment(source) if file == PAPER_HTML else compile_text(source)
+                compiled = compile_fragment(source) if file == PAPER_HTML else compile_text(source, values[0])
                 templates[file] = _try_all(source, compiled, values)
         except TemplateError as error:
             problems += error.problems
     if problems:
         raise TemplateError(problems)
-    return CompiledLayout(lang, templates, static)
+    return CompiledLayout(lang, templates)
+
+
+def _build_sample(lang: Language, digest: Digest, identity: Identity, links: Links) -> DigestView:
+    leaders = find_leaders(digest)
+    sections = []
+    place = 0
+    for section in digest.sections:
+        places = range(place, place + len(section.items))
+        leads = [number in leaders for number in places]
+        sections.append(build_section(lang, section, ["A card"] * len(leads), leads))
+        place = places.stop
+    return build_page(lang, digest, identity, sections, links, "Why this mail came.")
 
 
 def _compile_notice(bundle: Bundle, theme: Theme, lang: Language, identity: Identity) -> CompiledNotice:
     values = [
-        build_notice(notice, identity, can_leave=can_leave)._asdict()
+        build_notice(notice, identity, links)._asdict()
         for notice in sample.NOTICES
-        for can_leave in (False, True)
+        for links in (None, *sample.LINKS)
     ]
     missing = [name for name in (NOTICE_HTML, NOTICE_TEXT) if name not in bundle.sources]
     if missing:
         raise TemplateError(
             [Problem("there is no such template", file=bundle.file(name)) for name in missing]
         )
-    html, static = _compile_page(build_source(bundle, NOTICE_HTML, theme, lang), values)
+    html = _compile_page(build_source(bundle, NOTICE_HTML, theme, lang), values)
     source = build_source(bundle, NOTICE_TEXT, theme, lang)
-    return CompiledNotice(html, static, _try_all(source, compile_text(source), values))
+    return CompiledNotice(html, _try_all(source, compile_text(source, values[0]), values))
 
 
-def _compile_page(
-    source: TemplateSource, values: Sequence[Mapping[str, Any]]
-) -> tuple[jinja2.Template, tuple[str, ...]]:
-    """Return the template and its static stretches.
+def _compile_page(source: TemplateSource, values: Sequence[Mapping[str, Any]]) -> Template:
+    """Return the template of a page.
 
     Where it fails, its Jinja is tried in the operator's own lines, which MJML loses, to say the right place.
     """
     try:
-        template, static = compile_html(source)
-        return _try_all(source, template, values), static
+        return _try_all(source, compile_html(source, values[0]), values)
     except TemplateError:
         _try_all(source, parse_html(source), values)
         raise
 
 
-def _try_all(
-    source: TemplateSource, template: jinja2.Template, values: Sequence[Mapping[str, Any]]
-) -> jinja2.Template:
+def _try_all(source: TemplateSource, template: Template, values: Sequence[Mapping[str, Any]]) -> Template:
     for some in values:
         check_template(source, lambda some=some: template.render(some))  # type: ignore[misc]
     return template
@@ -253,7 +262,7 @@ def choose_look(
 
     A reader who chose no layout and gets one mail a week gets ``weekly``. What the bundle does not have falls back.
     """
-    names, languages = set(compiled.bundle.layouts), set(compiled.languages)
+    names, languages = compiled.bundle.layouts, compiled.languages
     if digest.layout in names and digest.language in languages:
         return digest
     code = _first_of((digest.language, subscriber.language, identity.language), languages)
@@ -262,81 +271,83 @@ def choose_look(
     return replace(digest, layout=_first_of(wanted, names), language=code)
 
 
-def _first_of(wanted: Sequence[str], known: set[str]) -> str:
+def _first_of(wanted: Sequence[str], known: Sequence[str]) -> str:
     return next((name for name in wanted if name in known), min(known))
 
 
 def render_digest(
-    compiled: CompiledBundle,
-    digest: Digest,
-    subscriber: Subscriber,
-    identity: Identity,
-    links: Links,
-    measure: Measure,
+    compiled: CompiledBundle, digest: Digest, subscriber: Subscriber, identity: Identity, links: Links
 ) -> Rendered:
     """Return the mail that this reader gets; the same arguments give the same bytes.
 
-    measure says how many bytes a part has once it is encoded for sending. The HTML has at most 90 kB of them: where it
-    would be longer, summaries are shortened from the tail, then papers give way to "12 more on the web".
+    The encoded HTML has at most 90 kB: where it would be longer, summaries are shortened from the tail, then papers
+    give way to "12 more on the web".
     """
     digest = choose_look(compiled, digest, subscriber, identity)
     layout = compiled.compile_layout(digest.layout, digest.language)
-    papers = _Papers(layout, digest, measure)
-    has_web = bool(links.web)
-    page = layout.render_page(build_page(layout.lang, digest, identity, Cut(), has_web=has_web))
-    personal = _build_personal(layout.lang, subscriber, identity, links)
-    whole = _put_together(layout, page, papers.at(0), personal)
-    count = digest.entry_count
-    spare = MAX_HTML_BYTES - measure(whole.html_pieces)
-    if spare >= 0 or not count:
+    why = _write_why(layout.lang, subscriber, identity)
+    papers = Papers(layout, digest)
+    whole = layout.render(digest, papers.show(_WHOLE), identity, links, why)
+    papers_count = digest.entry_count
+    spare = MAX_HTML_BYTES - whole.html_part.size
+    if spare >= 0 or not papers_count:
         return whole
     # The page around the cards hardly changes, so the ladder is searched by the sizes of the cards alone.
-    spare += papers.size_at(0) - _SPARE_BYTES_PER_SECTION * len(digest.sections)
-    step = choose_step(count, lambda step: papers.size_at(step) <= spare)
+    spare += papers.size_at(_WHOLE) - _SPARE_BYTES_PER_SECTION * len(digest.sections)
+    step = choose_step(papers_count, lambda step: papers.size_at(cut_at(step, papers_count)) <= spare)
     while True:
-        view = build_page(layout.lang, digest, identity, cut_at(step, count), has_web=has_web)
-        cut = _put_together(layout, layout.render_page(view), papers.at(step), personal)
-        if measure(cut.html_pieces) <= MAX_HTML_BYTES or step >= last_step(count):
+        cut = layout.render(digest, papers.show(cut_at(step, papers_count)), identity, links, why)
+        if cut.html_part.size <= MAX_HTML_BYTES or step >= last_step(papers_count):
             return cut
         step += 1
 
 
-class _Papers:
-    """The cards of a digest at any step of the ladder."""
+class Papers:
+    """The papers of a digest in reading order, at any step of the ladder."""
 
-    def __init__(self, layout: CompiledLayout, digest: Digest, measure: Measure) -> None:
+    def __init__(self, layout: CompiledLayout, digest: Digest) -> None:
         self._layout = layout
-        self._measure = measure
-        leaders = find_leaders(digest)
-        self._keys = [
-            (item.card, item.reason, _name_topic(item.reason, section.topic))
-            for section in digest.sections
-            for item in section.items
-        ]
-        self._leads = [number in leaders for number in range(len(self._keys))]
-        self._sizes: dict[tuple[int, str], int] = {}
+        self._sections = digest.sections
+        self._leaders = find_leaders(digest)
+        self._count = digest.entry_count
 
-    def at(self, step: int) -> list[tuple[str, str]]:
-        """Return HTML and text of each card; those that are not shown are at the end."""
-        count = len(self._keys)
-        cut = cut_at(step, count)
-        render = self._layout.render_card
-        return [
-            render(*key, cut.level(count - 1 - number), leads)
-            for number, (key, leads) in enumerate(zip(self._keys, self._leads, strict=True))
-        ]
+    def show(self, cut: Cut) -> list[ShownSection]:
+        """Return the sections with the papers that are shown."""
+        if cut == _WHOLE and not self._leaders:
+            return [self._layout.show_section(section) for section in self._sections]
+        shown = []
+        place = 0
+        for section, cards in zip(self._sections, self._cards(cut), strict=True):
+            leads = [number in self._leaders for number in range(place, place + len(cards))]
+            shown.append(build_section(self._layout.lang, section, cards, leads))
+            place += len(section.items)
+        return shown
 
-    def size_at(self, step: int) -> int:
+    def _cards(self, cut: Cut) -> Iterator[list[CardMark]]:
+        """Yield the cards of each section, without those that are not shown: these are at the end."""
+        numbers = count()
+        for section in self._sections:
+            yield [
+                self._layout.render_card(
+                    *_key_of(item, section), cut.level(self._count - 1 - number), number in self._leaders
+                )
+                for item, number in zip(section.items, numbers, strict=False)
+                if number < self._count - cut.dropped
+            ]
+
+    def size_at(self, cut: Cut) -> int:
         """Return the encoded bytes of the HTML cards that are shown."""
-        count = len(self._keys)
-        cut = cut_at(step, count)
-        return sum(self._size(number, cut.level(count - 1 - number)) for number in range(count - cut.dropped))
+        return sum(_measure_card(card) for cards in self._cards(cut) for card in cards)
 
-    def _size(self, number: int, level: str) -> int:
-        if (number, level) not in self._sizes:
-            html, _ = self._layout.render_card(*self._keys[number], level, self._leads[number])
-            self._sizes[number, level] = self._measure((TextPiece(html, is_shared=True),))
-        return self._sizes[number, level]
+
+@lru_cache(maxsize=4096)
+def _measure_card(card: CardMark) -> int:
+    return encode_lines(card.html.text + "\n").size
+
+
+def _key_of(item: Item, section: Section) -> tuple[Card, Reason, str]:
+    """Return what a card depends on."""
+    return item.card, item.reason, _name_topic(item.reason, section.topic)
 
 
 def _name_topic(reason: Reason, topic: str) -> str:
@@ -344,34 +355,12 @@ def _name_topic(reason: Reason, topic: str) -> str:
     return topic if not topic or reason.share or reason.scope is None or not reason.rule else "-"
 
 
-def _put_together(
-    layout: CompiledLayout,
-    page: tuple[str, Page, Page],
-    cards: Sequence[tuple[str, str]],
-    personal: tuple[Mapping[str, str], Mapping[str, str]],
-) -> Rendered:
-    subject, html, text = page
-    return Rendered(
-        subject=subject,
-        html_pieces=assemble(html, [card[0] for card in cards], layout.static, personal[0]),
-        text_pieces=assemble(text, [card[1] for card in cards], (), personal[1], number_paper),
-    )
-
-
-def _build_personal(
-    lang: Language, subscriber: Subscriber, identity: Identity, links: Links
-) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Return the personal values by name, as they stand in HTML and in text."""
-    why = lang.say(
+def _write_why(lang: Language, subscriber: Subscriber, identity: Identity) -> str:
+    return lang.say(
         "You get this mail because {address} subscribes to {newsletter}, {cadence}.",
         address=subscriber.address,
-        newsletter=clean(identity.name, 80),
+        newsletter=clean_name(identity),
         cadence=_write_cadence_once(lang, subscriber.cadence),
-    )
-    values = {"leave": links.leave, "change": links.change, "web": links.web}
-    return (
-        {name: str(escape(value)) for name, value in {**values, "why": why}.items()},
-        {**values, "why": wrap(why)},
     )
 
 
@@ -383,14 +372,7 @@ def render_notice(
     compiled: CompiledBundle, notice: Notice, language: str, identity: Identity, links: Links | None
 ) -> Rendered:
     """Return a mail that is no digest. With links it can be left from, as a subscriber's mail can."""
-    templates = compiled.compile_notice(_first_of((language, identity.language), set(compiled.languages)))
-    values = build_notice(notice, identity, can_leave=links is not None)._asdict()
-    leave, change = (links.leave, links.change) if links else ("", "")
-    html_values = {"leave": str(escape(leave)), "change": str(escape(change))}
-    return Rendered(
-        subject=values["headline"],
-        html_pieces=assemble(split_page(templates.html.render(values)), (), templates.static, html_values),
-        text_pieces=assemble(
-            split_page(tidy(templates.text.render(values))), (), (), {"leave": leave, "change": change}
-        ),
-    )
+    templates = compiled.compile_notice(_first_of((language, identity.language), compiled.languages))
+    view = build_notice(notice, identity, links)
+    values = view._asdict()
+    return Rendered(view.headline, templates.html.write(values), templates.text.write(values))

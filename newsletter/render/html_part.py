@@ -3,47 +3,37 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from xml.parsers import expat
 
-import jinja2
 from mjml import mjml2html
 
 from newsletter.errors import TemplateError
-from newsletter.render.pieces import lift_static
-from newsletter.render.source import (
-    RUN_TIME_TAG,
-    TemplateSource,
-    check_template,
-    new_environment,
-    parse_template,
-)
+from newsletter.render.source import RUN_TIME_TAG, TemplateSource
+from newsletter.render.template import Template, new_environment, parse_template
 from newsletter.render.wording import cut_summary
 
 # What HTML lets stand alone and XML does not.
 _VOID = re.compile(r"<(?:br|hr|img|meta|wbr|link|input)\b[^<>]*>", re.IGNORECASE)
 
 
-def parse_html(source: TemplateSource) -> jinja2.Template:
+def parse_html(source: TemplateSource, values: Iterable[str] = ()) -> Template:
     """Return the source, still MJML, as a template: what is wrong in its Jinja shows with the right line.
 
     Raises TemplateError.
     """
-    parsed: list[jinja2.Template] = []
-    check_template(source, lambda: parsed.append(_parse(source.name, source.text)))
-    return parsed[0]
+    return _parse(source, source.text, values)
 
 
-def compile_fragment(source: TemplateSource) -> jinja2.Template:
+def compile_fragment(source: TemplateSource) -> Template:
     """Return a piece of HTML without MJML, a paper's card, as a template. Raises TemplateError."""
     template = parse_html(source)
     _check_well_formed(source, f"<card>{source.text}</card>", len("<card>"))
     return template
 
 
-def compile_html(source: TemplateSource) -> tuple[jinja2.Template, tuple[str, ...]]:
-    """Return the source as an HTML template, and its static stretches, for whose places the template has marks.
-
-    Content that is rendered into it is escaped.
+def compile_html(source: TemplateSource, values: Iterable[str]) -> Template:
+    """Return the source as an HTML template that has these values. What is filled in is escaped.
 
     The Jinja tags wait as plain words while MJML is compiled: no tag can break the XML, and
     no content ever gets there. Raises TemplateError.
@@ -72,17 +62,16 @@ def compile_html(source: TemplateSource) -> tuple[jinja2.Template, tuple[str, ..
     html = re.sub(r"\n\s+", "\n", html)
     # Lines, so that what changes and what does not stand on lines of their own.
     html = re.sub(r"(</(?:td|tr|table|div|style|head)>)(?=<)", r"\1\n", html)
+    # SMTP doubles a dot that begins a line, in each mail anew; where white space may stand, it need not begin one.
+    html = html.replace("\n.", "\n .")
     html = re.sub(rf"{word}(\d+)tag", lambda match: tags[int(match[1])], html)
-    html, chunks = lift_static(html)
-    parsed: list[jinja2.Template] = []
-    check_template(source, lambda: parsed.append(_parse(source.name, html)))
-    return parsed[0], chunks
+    return _parse(source, html, values)
 
 
-def _parse(name: str, text: str) -> jinja2.Template:
+def _parse(source: TemplateSource, text: str, values: Iterable[str]) -> Template:
     environment = new_environment(autoescape=True)
     environment.filters["sentences"] = cut_summary
-    return parse_template(environment, name, text)
+    return parse_template(environment, source, text, values)
 
 
 def _check_well_formed(source: TemplateSource, text: str, shift: int = 0) -> None:

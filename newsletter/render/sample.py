@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 
 from newsletter.model.digest import Card, Digest, Item, Reason, Section, Window
 from newsletter.model.entries import EntryId, EntryKey
-from newsletter.model.mail import Fact, Notice
+from newsletter.model.mail import Fact, Links, Notice
 from newsletter.model.readers import Cadence, EmailAddress, Slot, Subscriber
 from newsletter.model.topics import Scope
 
@@ -93,6 +93,13 @@ WEEKLY = Digest(
 ALL = (FULL, BARE, EMPTY, EMPTY_WITH_QUIET_TOPIC, WEEKLY)
 
 ITEMS = (*FULL.sections[0].items, *BARE.sections[0].items)
+
+LINKS = (
+    Links(leave="mailto:leave@example.org", change="mailto:change@example.org"),
+    Links(
+        leave="https://example.org/leave", change="https://example.org/me", web="https://example.org/today"
+    ),
+)
 
 NOTICES = (
     Notice(

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
-from typing import Any
 
 import jinja2
 from markupsafe import escape
@@ -216,20 +215,3 @@ def _guess_column(message: str, text: str) -> int:
             return found.start() + 1
     tag = re.search(r"\{[{%#]|\[[\[%#]", text)
     return tag.start() + 1 if tag else 0
-
-
-def new_environment(**options: Any) -> jinja2.Environment:
-    """Return an environment for run-time Jinja: unknown values are errors, blocks leave no empty lines."""
-    return jinja2.Environment(
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        **options,
-    )
-
-
-def parse_template(environment: jinja2.Environment, name: str, text: str) -> jinja2.Template:
-    """Return a run-time template whose exceptions name it."""
-    code = environment.compile(text, name=name, filename=name)
-    return jinja2.Template.from_code(environment, code, environment.make_globals(None))

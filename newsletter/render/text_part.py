@@ -2,49 +2,100 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
-import jinja2
-
-from newsletter.render.pieces import is_mark
-from newsletter.render.source import TemplateSource, check_template, new_environment, parse_template
+from newsletter.encoding import Lines, Part, encode_line
+from newsletter.render.sheet import CardMark, Sheet, Stretch, tidy_lines
+from newsletter.render.source import TemplateSource
+from newsletter.render.template import Template, new_environment, parse_template
 from newsletter.render.wording import cut_summary
 
 WIDTH = 72
 
 
-def compile_text(source: TemplateSource) -> jinja2.Template:
-    """Return a text template. Nothing is escaped in it; it knows the filters ``wrap``, ``underline`` and ``sentences``.
+def compile_text(source: TemplateSource, values: Iterable[str]) -> Template:
+    """Return a text template that has these values. Nothing is escaped in it; it knows the filters ``wrap``,
+    ``underline`` and ``sentences``.
 
     Raises TemplateError.
     """
-    parsed: list[jinja2.Template] = []
     environment = new_environment(autoescape=False)  # plain text has no entities
-    environment.filters["wrap"] = wrap
-    environment.filters["underline"] = underline
-    environment.filters["sentences"] = cut_summary
-    check_template(source, lambda: parsed.append(parse_template(environment, source.name, source.text)))
-    return parsed[0]
+    environment.filters.update(wrap=wrap, underline=underline, sentences=cut_summary)
+    return parse_template(environment, source, source.text, values, TextSheet)
 
 
 def tidy(text: str) -> str:
     """Return the text without spaces at line ends or two empty lines in a row, and one line end last."""
-    text = re.sub(r"[ \t]+\n", "\n", text + "\n")
-    return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
+    return tidy_lines(text + "\n").strip("\n") + "\n"
 
 
+class TextSheet(Sheet):
+    """A text part, as far as it is written. It is tidied, and its papers are numbered in reading order."""
+
+    is_tidied = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._has_gap = False
+        self._papers = 0
+
+    def write_stretch(self, stretch: Stretch) -> None:
+        if not stretch.ends:
+            self.loose += stretch.begins
+            return
+        self._end_line(self.loose + stretch.ends)
+        before, behind = stretch.gaps
+        self._has_gap |= before
+        if stretch.lines.quoted:
+            self._put_behind_gap(stretch.lines)
+            self._has_gap = behind
+        self.loose = stretch.begins
+
+    def write_card(self, card: CardMark) -> None:
+        self._papers += 1
+        self.write_stretch(_number_card(card.plain, self._papers))
+
+    def _end_line(self, line: str) -> None:
+        line = line.rstrip(" \t\n")
+        if line:
+            self._put_behind_gap(encode_line(line + "\n"))
+        else:
+            self._has_gap = True
+
+    def _put_behind_gap(self, lines: Lines) -> None:
+        if self._has_gap and self.pieces:
+            self.put(_EMPTY_LINE)
+        self._has_gap = False
+        self.put(lines)
+
+    @property
+    def state(self) -> Any:
+        return self.loose, self._has_gap, self._papers, bool(self.pieces)
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        self.loose, self._has_gap, self._papers, _ = state
+
+    def finish(self) -> Part:
+        self._end_line(self.loose)
+        if not self.pieces:
+            self.put(_EMPTY_LINE)
+        return Part.of(self.pieces, self.raw_bytes)
+
+
+_EMPTY_LINE = encode_line("\n")
 _MARGIN = "    "
 
 
+# Equal cards at equal places are one object in all mails.
 @lru_cache(maxsize=8192)
-def number_paper(card: str, number: int) -> str:
-    """Return the text of a card with its number in the margin of four columns, where it has one.
-
-    Remembered, so that equal cards at equal places are one string in all mails.
-    """
-    return f"{number:2d}. {card[len(_MARGIN) :]}" if card.startswith(_MARGIN) else card
+def _number_card(card: str, number: int) -> Stretch:
+    """Return the text of a card with its number in the margin of four columns, where it has one."""
+    numbered = f"{number:2d}. {card[len(_MARGIN) :]}" if card.startswith(_MARGIN) else card
+    return Stretch(numbered.removesuffix("\n"), is_tidied=True)
 
 
 def wrap(text: str, indent: int = 0, first: str | None = None) -> str:
@@ -61,8 +112,6 @@ def wrap(text: str, indent: int = 0, first: str | None = None) -> str:
 # The lines of a page are those of many readers: headings of topics, counts, what stands below.
 @lru_cache(maxsize=4096)
 def _wrap(text: str, indent: int, first: str | None) -> str:
-    if is_mark(text):
-        return text  # a personal value, which is wrapped when it is filled in
     margin = " " * indent
     room = WIDTH - indent
     lines: list[str] = []

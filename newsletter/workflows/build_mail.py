@@ -12,7 +12,6 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from newsletter.compose.snapshot import dump_digest, parse_digest, parse_notice
-from newsletter.deliver.encoding import measure_part
 from newsletter.deliver.message import (
     Letter,
     build_message,
@@ -145,7 +144,7 @@ class MailBuilder:
         another thread."""
         digest = choose_look(templates, digest, reader, self._identity)
         links = self._build_links(reader, digest.slot.local_on)
-        rendered = render_digest(templates, digest, reader, self._identity, links, measure_part)
+        rendered = render_digest(templates, digest, reader, self._identity, links)
         slot = digest.slot
         letter = Letter(Kind.DIGEST, slot.local_on.isoformat(), reader.id, address, reader.name, slot.at)
         message, envelope = self._build(rendered, letter, links, digest.language)

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 
 from newsletter.deliver.dkim import DkimKey, load_dkim_key, sign_message
 from newsletter.deliver.message import Letter, build_message
+from newsletter.encoding import Part
 from newsletter.model.ledger import Kind
-from newsletter.model.mail import Identity, Links, Rendered, TextPiece
+from newsletter.model.mail import Identity, Links, Rendered
 from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.signing import Secret
 from tests.support.examples import examples
@@ -59,7 +60,7 @@ def make_key(kind: str = "rsa") -> DkimKey:
 
 def build(key: DkimKey | None, text: str = "Three papers\n") -> bytes:
     message, _ = build_message(
-        Rendered("Drei Paper über Pruning", (TextPiece("<p>Three papers</p>\n"),), (TextPiece(text),)),
+        Rendered("Drei Paper über Pruning", Part.of_text("<p>Three papers</p>\n"), Part.of_text(text)),
         Letter(
             kind=Kind.DIGEST,
             key="2026-06-01",

@@ -18,8 +18,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from newsletter.deliver.message import Letter, build_message, build_message_id
+from newsletter.encoding import Part
 from newsletter.model.ledger import Kind
-from newsletter.model.mail import Envelope, Identity, Links, Rendered, TextPiece
+from newsletter.model.mail import Envelope, Identity, Links, Rendered
 from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.signing import Purpose, Secret, build_token
 from tests.support.examples import examples
@@ -28,14 +29,14 @@ SECRET = Secret(b"0123456789abcdef0123456789abcdef")
 SLOT_AT = datetime(2026, 6, 1, 5, 30, tzinfo=UTC)
 PLAIN = Rendered(
     "Three papers on pruning",
-    (TextPiece("<p>Three papers</p>\n"),),
-    (TextPiece("Three papers\n", is_shared=True),),
+    Part.of_text("<p>Three papers</p>\n"),
+    Part.of_text("Three papers\n"),
 )
 
 
 def with_parts(rendered: Rendered, *, text: str, html: str | None = None) -> Rendered:
-    html_pieces = rendered.html_pieces if html is None else (TextPiece(html),)
-    return replace(rendered, text_pieces=(TextPiece(text),), html_pieces=html_pieces)
+    html_part = rendered.html_part if html is None else Part.of_text(html)
+    return replace(rendered, text_part=Part.of_text(text), html_part=html_part)
 
 
 IDENTITY = Identity(

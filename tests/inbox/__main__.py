@@ -25,7 +25,6 @@ from rich.console import Console
 from rich.table import Table
 
 from newsletter.deliver.dkim import DkimKey, load_dkim_key
-from newsletter.deliver.encoding import measure_part
 from newsletter.deliver.scorecard import check_message
 from newsletter.render.budget import MAX_HTML_BYTES
 from newsletter.render.html_part import parse_html
@@ -71,7 +70,7 @@ def check_bytes(editions: list[Edition], results: Results) -> None:
     for edition in editions:
         for check in check_message(edition.message):
             _note(results, f"{check.item:2} {check.what}", edition, check.wrong)
-        size = measure_part(edition.rendered.html_pieces)
+        size = edition.rendered.html_part.size
         _note(results, "25 under 90 kB encoded", edition, "" if size <= MAX_HTML_BYTES else f"{size} B")
 
 
@@ -280,7 +279,7 @@ def build_columns(
         good = {check.item for check in check_message(edition.message) if check.is_good}
         rows[edition.name] = {
             "wire B": f"{len(edition.message):,}",
-            "HTML B": f"{measure_part(edition.rendered.html_pieces):,}",
+            "HTML B": f"{edition.rendered.html_part.size:,}",
             "one-click": "yes" if b"List-Unsubscribe=One-Click" in edition.message else "-",
             "List-Id": "yes" if b"\r\nList-Id:" in edition.message else "no",
             "cover": ">.95" if 24 in good else "no",

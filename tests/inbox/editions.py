@@ -10,7 +10,6 @@ from functools import cache
 from newsletter.collect import hf_daily_papers
 from newsletter.compose.item import build_card
 from newsletter.deliver.dkim import DkimKey, sign_message
-from newsletter.deliver.encoding import measure_part
 from newsletter.deliver.message import Letter, build_message
 from newsletter.model.digest import Card, Digest, Item, Reason, Section
 from newsletter.model.entries import EntryId, EntryKey
@@ -247,7 +246,7 @@ def build_edition(
     templates = shipped_templates()
     reader = replace(READER, language=language, layout=layout)
     digest = choose_look(templates, digest, reader, IDENTITY)
-    rendered = render_digest(templates, digest, reader, IDENTITY, links, measure_part)
+    rendered = render_digest(templates, digest, reader, IDENTITY, links)
     message, _ = build_message(
         rendered,
         Letter(Kind.DIGEST, f"{name}-{layout}", SubscriberId(7), reader.address, "Ada", digest.slot.at),

@@ -11,9 +11,9 @@ from functools import cache
 import pytest
 from bs4 import BeautifulSoup
 
-from newsletter.deliver.encoding import measure_part
 from newsletter.deliver.scorecard import check_message
-from newsletter.model.mail import Rendered, TextPiece
+from newsletter.encoding import Part
+from newsletter.model.mail import Rendered
 from newsletter.render.budget import MAX_HTML_BYTES
 from newsletter.render.theme import contrast
 from tests.inbox.editions import Edition, build_digests, build_edition, build_editions
@@ -42,7 +42,7 @@ def test_edition_passes_every_check_of_the_score_card(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_edition_keeps_the_byte_budget(name: str) -> None:
-    assert measure_part(editions()[name].rendered.html_pieces) <= MAX_HTML_BYTES
+    assert editions()[name].rendered.html_part.size <= MAX_HTML_BYTES
 
 
 def test_fifty_papers_fit_whole_into_the_compact_layout() -> None:
@@ -136,7 +136,7 @@ def test_score_card_finds_what_is_wrong(spoil: object, item: int) -> None:
 def test_score_card_finds_a_text_that_leaves_papers_out() -> None:
     edition = editions()["plain-cards"]
     short = Rendered(
-        edition.rendered.subject, edition.rendered.html_pieces, (TextPiece("Read it on the web.\n"),)
+        edition.rendered.subject, edition.rendered.html_part, Part.of_text("Read it on the web.\n")
     )
     assert short.text not in edition.rendered.text
     _, language = build_digests()["plain"]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.deliver.encoding import measure_part
 from newsletter.errors import ConfigError, Problem, TemplateError
 from newsletter.render import Bundle, compile_bundle, load_bundle, render_digest
 from newsletter.render.bundle import NOTICE_HTML, NOTICE_TEXT
@@ -140,7 +139,7 @@ def test_mistake_in_the_html_template_is_told_with_its_place(line: str, column: 
 def test_words_of_a_template_are_never_taken_for_placeholders() -> None:
     sources = {**MINIMAL, **in_html("<mj-text>jinja0tag jinjax9tag {{ headline }}</mj-text>")}
     compiled = compile_bundle(Bundle(sources), IDENTITY)
-    rendered = render_digest(compiled, make_digest(), READER, IDENTITY, LINKS, measure_part)
+    rendered = render_digest(compiled, make_digest(), READER, IDENTITY, LINKS)
     assert f"jinja0tag jinjax9tag {rendered.subject}" in rendered.html
 
 

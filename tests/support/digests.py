@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, time
 from functools import cache
 from typing import Any
 
-from newsletter.deliver.encoding import measure_part
 from newsletter.model.digest import Card, Digest, Item, Reason, Section, Window
 from newsletter.model.entries import EntryId, EntryKey
 from newsletter.model.mail import Identity, Links, Rendered
@@ -72,10 +71,5 @@ def shipped_templates() -> CompiledBundle:
 
 def render(*sections: Section, quiet_topics: tuple[str, ...] = ()) -> Rendered:
     return render_digest(
-        shipped_templates(),
-        make_digest(*sections, quiet_topics=quiet_topics),
-        READER,
-        IDENTITY,
-        LINKS,
-        measure_part,
+        shipped_templates(), make_digest(*sections, quiet_topics=quiet_topics), READER, IDENTITY, LINKS
     )

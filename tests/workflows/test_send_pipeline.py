@@ -12,6 +12,7 @@ from datetime import datetime
 
 import pytest
 
+from newsletter.encoding import Part
 from newsletter.errors import FellBehindError, MailerError, StoreError
 from newsletter.model.ledger import (
     BeginData,
@@ -108,7 +109,9 @@ def make_built(number: int) -> Built:
     )
     snapshot = Snapshot("{}", {}, "hash", "{}", "hash", f"<{number}@example.org>", address, None, 1)
     envelope = Envelope(EmailAddress("bounces@example.org"), address)
-    return Built(delivery, mail=LedgerMail(Rendered("", (), ()), b"", envelope, snapshot))
+    return Built(
+        delivery, mail=LedgerMail(Rendered("", Part.of_text(""), Part.of_text("")), b"", envelope, snapshot)
+    )
 
 
 def make_closed(number: int) -> Built:

@@ -8,8 +8,7 @@ import quopri
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.deliver.encoding import encode_part, measure_part
-from newsletter.model.mail import TextPiece
+from newsletter.encoding import Part, encode_lines
 from tests.support.examples import examples
 
 LINES = st.lists(
@@ -25,21 +24,25 @@ LINES = st.lists(
 def test_pieces_encode_to_what_the_whole_does(lines: list[str], data: st.DataObject) -> None:
     text = "".join(f"{line}\n" for line in lines)
     cuts = data.draw(st.lists(st.booleans(), min_size=len(lines), max_size=len(lines)))
-    pieces: list[TextPiece] = []
+    texts: list[str] = []
     for line, is_new in zip(lines, cuts, strict=True):
-        if is_new or not pieces:
-            pieces.append(TextPiece(f"{line}\n", is_shared=is_new))
-        else:
-            pieces[-1] = pieces[-1]._replace(text=f"{pieces[-1].text}{line}\n")
+        if is_new or not texts:
+            texts.append("")
+        texts[-1] += f"{line}\n"
+    pieces = [encode_lines(some) for some in texts]
+    part = Part.of([one.quoted for one in pieces], sum(one.raw_bytes for one in pieces))
 
-    assert encode_part(pieces) == encode_part([TextPiece(text)])
-    encoding, body = encode_part(pieces)
-    assert measure_part(pieces) == len(body)
+    encoding, encoded = part.encode()
+    body = b"".join(encoded)
+    whole, (same,) = Part.of_text(text).encode()
+    assert (encoding, body) == (whole, same)
+    assert part.size == len(body)
+    assert part.text == text
     decode = quopri.decodestring if encoding == "quoted-printable" else base64.b64decode
     assert decode(body).replace(b"\r\n", b"\n").decode() == text
     assert all(len(line) <= 76 for line in body.split(b"\r\n"))
 
 
 def test_the_shorter_encoding_is_taken() -> None:
-    assert encode_part([TextPiece("plain text\n" * 9)])[0] == "quoted-printable"
-    assert encode_part([TextPiece("大規模言語モデル\n" * 9)])[0] == "base64"
+    assert Part.of_text("plain text\n" * 9).encode()[0] == "quoted-printable"
+    assert Part.of_text("大規模言語モデル\n" * 9).encode()[0] == "base64"
