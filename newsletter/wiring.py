@@ -184,7 +184,7 @@ class Newsletter:
     @property
     def upkeep(self) -> Upkeep:
         """What forgets what is over."""
-        return Upkeep(self.runs, self.subscribers, self.confirmations, self.clock)
+        return Upkeep(self.ledger, self.settings, self.runs, self.subscribers, self.confirmations, self.clock)
 
     async def load_everything(self, reader: SubscriberId) -> dict[str, Any]:
         """Return all that is stored about a reader, as values that JSON can hold."""

@@ -376,6 +376,7 @@ def status(
         bool, typer.Option("--readers", help="Also show each reader's next due time.")
     ] = False,
     editions: Annotated[int, typer.Option("--editions", min=1, help="How many editions to show.")] = 7,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many lines of a list to show.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print a report for monitoring as JSON.")] = False,
     metrics: Annotated[
         bool, typer.Option("--metrics", help="Print the same report as Prometheus metrics.")
@@ -386,7 +387,7 @@ def status(
 
     if as_json or metrics:
         _finish(look.report(_load(config), form="json" if as_json else "prometheus"))
-    _finish(look.status(_load(config), readers=readers, editions=editions))
+    _finish(look.status(_load(config), readers=readers, editions=editions, limit=limit))
 
 
 @app.command()
@@ -402,12 +403,14 @@ def deliveries(
         str, typer.Option("--kind", help="digest, confirm, changed, goodbye, leave_link, alert or login.")
     ] = "digest",
     form: Annotated[str, typer.Option("--format", help="table, csv or json (one a line).")] = "table",
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many rows of the table to show.")] = 200,
+    after: Annotated[int, typer.Option("--after", min=0, help="Go on after a row, as the table says.")] = 0,
 ) -> None:
     """List deliveries: who got what, when, through which relay, and its reply."""
     from newsletter.cli import ledger
 
     wanted = ledger.build_filter(edition, state or [], domain, reason, kind)
-    _finish(ledger.show_deliveries(_load(config), wanted, form))
+    _finish(ledger.show_deliveries(_load(config), wanted, form, after, limit))
 
 
 @app.command()
@@ -531,11 +534,15 @@ def check_templates(config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 
 @subscribers_app.command("list")
-def list_subscribers(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """List all subscribers: consent, cadence, topics, next due time."""
+def list_subscribers(
+    config: ConfigPath = DEFAULT_CONFIG,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many to show.")] = 50,
+    after: Annotated[str, typer.Option("--after", help="Go on after this address.")] = "",
+) -> None:
+    """List subscribers by address: consent, cadence, topics, next due time."""
     from newsletter.cli import people
 
-    _finish(people.list_all(_load(config)))
+    _finish(people.list_page(_load(config), after, limit))
 
 
 @subscribers_app.command("add")

@@ -45,17 +45,22 @@ def build_filter(
     )
 
 
-async def show_deliveries(config: Config, wanted: DeliveryFilter, form: str) -> int:
-    """Print the deliveries that fit: a table, or CSV or JSON lines to the standard output."""
+async def show_deliveries(config: Config, wanted: DeliveryFilter, form: str, after: int, limit: int) -> int:
+    """Print the deliveries that fit and follow the one numbered ``after``: a table of at most ``limit``, or all as CSV
+    or JSON lines."""
     if form not in FORMS:
         raise ConfigError([Problem(f"{form!r} is none of {', '.join(FORMS)}", steps=("--format",))])
     table = build_table(*(f"{name}#" if name == "attempts" else name for name in _COLUMNS))
     writer = csv.writer(sys.stdout)
     if form == "csv":
         writer.writerow(_COLUMNS)
+    last, more = DeliveryId(after), False
     async with open_newsletter(config) as newsletter:
-        async for delivery, address in _find_all(newsletter, wanted):
-            row = _row(delivery, address)
+        async for delivery, address in _find_all(newsletter, wanted, last):
+            more = form == "table" and table.row_count == limit
+            if more:
+                break
+            last, row = delivery.id, _row(delivery, address)
             if form == "csv":
                 writer.writerow([_harmless(value) for value in row])
             elif form == "json":
@@ -66,14 +71,13 @@ async def show_deliveries(config: Config, wanted: DeliveryFilter, form: str) -> 
     if form == "table":
         if table.row_count:
             console.print(table)
-        console.print(f"{table.row_count} deliveries")
+        console.print(f"{table.row_count} deliveries" + (f"; the next ones: --after {last}" if more else ""))
     return DONE
 
 
 async def _find_all(
-    newsletter: Newsletter, wanted: DeliveryFilter
+    newsletter: Newsletter, wanted: DeliveryFilter, last: DeliveryId
 ) -> AsyncIterator[tuple[Delivery, EmailAddress]]:
-    last = DeliveryId(0)
     while found := await newsletter.ledger.reads.find(wanted, last, _BATCH):
         for delivery, address in found:
             yield delivery, address

@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 import webbrowser
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ from newsletter.cli.show import (
 from newsletter.deliver.scorecard import check_message
 from newsletter.errors import ConfigError, FetchError, Problem
 from newsletter.files import write_private
-from newsletter.model.ledger import Kind
+from newsletter.model.ledger import PENDING, DeliveryFilter, Kind, LedgerCounts, State
 from newsletter.model.readers import Consent, EmailAddress, Subscriber
 from newsletter.model.sources import FetchState
 from newsletter.ports import Clock
@@ -41,7 +41,7 @@ from newsletter.stored_json import to_json
 from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
 from newsletter.workflows.build_mail import Mail, MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
-from newsletter.workflows.health import Health, build_metrics, word_clock
+from newsletter.workflows.health import CHECKED_EDITIONS, Health, build_metrics, word_clock
 from newsletter.workflows.health import to_json as health_to_json
 from newsletter.workflows.import_subscribers import start_window
 from newsletter.workflows.preview import (
@@ -53,6 +53,8 @@ from newsletter.workflows.preview import (
     preview_reader,
     save_preview,
 )
+
+_MISSED = frozenset(State) - PENDING - {State.ACCEPTED, State.EMPTY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,12 @@ async def _choose_preview_reader(newsletter: Newsletter, request: PreviewRequest
     return await start_window(trial, newsletter.entries, newsletter.clock.now())
 
 
+async def load_page(newsletter: Newsletter, after: str, limit: int) -> tuple[Sequence[Subscriber], bool]:
+    """Return the readers whose addresses follow ``after``, at most so many, and whether there are more."""
+    found = await newsletter.subscribers.load_page(address_key(after), limit + 1)
+    return found[:limit], len(found) > limit
+
+
 async def load_readers(newsletter: Newsletter) -> list[Subscriber]:
     """Return everybody as they are in the store with subscribers.yaml laid over them, by address; writes nothing."""
     readers = {address_key(reader.address): reader for reader in await newsletter.subscribers.load_all()}
@@ -245,9 +253,9 @@ async def report(config: Config, *, form: str) -> int:
     return DONE if health.is_well else DONE_WITH_FAILURES
 
 
-async def status(config: Config, *, readers: bool, editions: int) -> int:
+async def status(config: Config, *, readers: bool, editions: int, limit: int) -> int:
     """Show the ledger's equation per edition, who was not reached and why, and the sources; with readers, who
-    is due when. Exit code 1 where the ledger contradicts itself."""
+    is due when; of each list at most ``limit`` lines. Exit code 1 where the ledger contradicts itself."""
     async with open_newsletter(config) as newsletter:
         health = await newsletter.load_health()
         _show_troubles(health)
@@ -255,26 +263,42 @@ async def status(config: Config, *, readers: bool, editions: int) -> int:
         show_ledger(counts)
         if not counts:
             console.print("no digest has been due yet")
-        show_contradictions(health.contradictions)
+        contradictions = await newsletter.ledger.audit.find_contradictions(CHECKED_EDITIONS)
+        show_contradictions(contradictions)
         show_uncertain(counts)
         for kind, found in (await newsletter.ledger.reads.load_notice_counts()).items():
             console.print(f"{kind} mails: {found.equation}")
-        missed = build_table("edition", "reader", "state", "attempts#", "why")
-        for edition in counts:
-            for delivery, address in await newsletter.ledger.reads.load_unreached(edition):
-                missed.add_row(edition, address, delivery.state, str(delivery.attempt), delivery.last_reply)
-        if missed.row_count:
-            console.print("\nnot delivered:")
-            console.print(missed)
+        await _show_missed(newsletter, counts, limit)
         console.print()
         show_fetches(await newsletter.runs.load_last_fetches())
         if readers:
             console.print()
-            everybody = await newsletter.subscribers.load_all()
-            _show_readers(
-                everybody, await newsletter.subscribers.load_suppressed([one.address for one in everybody])
-            )
-    return DONE_WITH_FAILURES if health.contradictions else DONE
+            page, more = await load_page(newsletter, "", limit)
+            _show_readers(page, await newsletter.subscribers.load_suppressed([one.address for one in page]))
+            if more:
+                console.print("'newsletter subscribers list' shows the others")
+    return DONE_WITH_FAILURES if contradictions else DONE
+
+
+async def _show_missed(newsletter: Newsletter, counts: Mapping[str, LedgerCounts], limit: int) -> None:
+    """Show who has no mail, of the newest edition first, who will have none before who still may."""
+    missed = build_table("edition", "reader", "state", "attempts#", "why")
+    for edition in counts:
+        for states in (_MISSED, PENDING):
+            wanted = DeliveryFilter(edition, states)
+            for delivery, address in await newsletter.ledger.reads.find(
+                wanted, limit=limit - missed.row_count
+            ):
+                missed.add_row(edition, address, delivery.state, str(delivery.attempt), delivery.last_reply)
+    if missed.row_count:
+        console.print("\nnot delivered:")
+        console.print(missed)
+    all_missed = sum(found[state] for found in counts.values() for state in _MISSED | PENDING)
+    if all_missed > missed.row_count:
+        console.print(
+            f"and {all_missed - missed.row_count:,} more:"
+            " 'newsletter deliveries --edition DATE --state STATE' lists them"
+        )
 
 
 def _show_troubles(health: Health) -> None:

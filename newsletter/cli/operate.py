@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +28,7 @@ from newsletter.cli.show import (
 )
 from newsletter.compose.subscription import next_mail_at
 from newsletter.errors import ConfigError, Problem
-from newsletter.model.ledger import Hold, HoldKind, LedgerCounts, State
+from newsletter.model.ledger import Hold, HoldKind, State
 from newsletter.model.mail import SmtpReply
 from newsletter.model.readers import Consent
 from newsletter.scheduler import run_forever, stop_on_signals
@@ -117,7 +117,7 @@ async def send_pending(newsletter: Newsletter, edition: str | None = None) -> in
         return DONE_WITH_FAILURES if left else DONE
     stop = asyncio.Event()
     stop_on_signals(stop)
-    waiting = count_pending(await newsletter.ledger.reads.load_counts(), edition)
+    waiting = await newsletter.ledger.reads.count_pending(edition)
     with sending_progress(waiting) as progress:
         async with newsletter.sender(stop, progress) as sender:
             report = await sender.send_pending(edition)
@@ -128,17 +128,12 @@ async def send_pending(newsletter: Newsletter, edition: str | None = None) -> in
     counts = await newsletter.ledger.reads.load_counts(CHECKED_EDITIONS)
     show_ledger(counts)
     left = show_uncertain(counts)
-    contradictions = await newsletter.ledger.audit.find_contradictions(CHECKED_EDITIONS)
+    contradictions = await newsletter.ledger.audit.find_contradictions_in(report.claimed)
     show_contradictions(contradictions)
     if report.stopped:
         console.print(f"stopped: {report.stopped}; the rest stays queued", style="red")
         return DONE_WITH_FAILURES if done[State.ACCEPTED] else COULD_NOT_RUN
     return DONE_WITH_FAILURES if report.failed or contradictions or left else DONE
-
-
-def count_pending(counts: Mapping[str, LedgerCounts], edition: str | None) -> int:
-    """Return how many deliveries are pending, of one edition if given."""
-    return sum(found.pending for name, found in counts.items() if edition in (None, name))
 
 
 def parse_edition(text: str) -> date | None:
@@ -199,7 +194,7 @@ async def _tell_due(newsletter: Newsletter) -> int:
             ", ".join(f"{s.topic or 'everything else'} {len(s.items)}" for s in mail.digest.sections)
             or "nothing new",
         )
-    pending = count_pending(await newsletter.ledger.reads.load_counts(), None)
+    pending = await newsletter.ledger.reads.count_pending()
     if table.row_count:
         console.print(table)
     console.print(f"dry run: {table.row_count} due now, {pending} queued earlier; nothing was sent")

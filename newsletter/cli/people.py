@@ -7,6 +7,7 @@ from datetime import date
 
 from newsletter.address import parse_address
 from newsletter.cli.exit_codes import DONE, WRONG_INPUT
+from newsletter.cli.look import load_page
 from newsletter.cli.show import build_table, console, show_doubts, word_consent, word_next
 from newsletter.compose.subscription import pause_ends_on, word_refusal
 from newsletter.errors import ConfigError, Problem
@@ -20,10 +21,11 @@ from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.subscriptions import Subscriptions
 
 
-async def list_all(config: Config) -> int:
-    """Print everybody."""
+async def list_page(config: Config, after: str, limit: int) -> int:
+    """Print how many readers there are, and those whose addresses follow ``after``, at most so many."""
     async with open_newsletter(config) as newsletter:
-        readers = await newsletter.subscribers.load_all()
+        counts = await newsletter.views.count_readers()
+        readers, more = await load_page(newsletter, after, limit)
         suppressed = await newsletter.subscribers.load_suppressed([reader.address for reader in readers])
         table = build_table("address", "name", "consent", "days", "hour", "zone", "topics", "next due (UTC)")
         for reader in readers:
@@ -39,10 +41,16 @@ async def list_all(config: Config) -> int:
                 ", ".join(topic.name for topic in topics),
                 word_next(reader, is_suppressed=is_suppressed),
             )
-    if table.row_count:
-        console.print(table)
-    else:
+    if not any(counts.values()):
         console.print("no subscribers yet")
+        return DONE
+    console.print(table)
+    if more:
+        told = ", ".join(f"{count:,} {consent}" for consent, count in counts.items() if count)
+        console.print(
+            f"{table.row_count} of {sum(counts.values()):,} ({told}); the next ones: --after {readers[-1].address}."
+            " 'newsletter subscribers export' writes all"
+        )
     return DONE
 
 

@@ -69,6 +69,9 @@ WAITING = (State.QUEUED, State.DEFERRED)
 HELD = (State.CLAIMED, State.IN_DATA)
 PENDING = frozenset({*WAITING, *HELD})
 
+OPEN = frozenset({*PENDING, State.UNCERTAIN})
+"""The states from which something leads on by itself: all others are an end, unless somebody acts."""
+
 COUNTED = frozenset({State.ACCEPTED, State.UNCERTAIN, State.EMPTY})
 """The states that move the upper bound of a reader's windows."""
 

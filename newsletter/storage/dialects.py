@@ -7,7 +7,21 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Date, DateTime, Dialect, String, Table, Text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Date,
+    DateTime,
+    Dialect,
+    ScalarSelect,
+    Select,
+    String,
+    Table,
+    Text,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -121,6 +135,27 @@ def _compile_utc_day_for_sqlite(element: utc_day, compiler: SQLCompiler, **kw: A
 @compiles(utc_day, "postgresql")
 def _compile_utc_day_for_postgresql(element: utc_day, compiler: SQLCompiler, **kw: Any) -> str:
     return f"CAST({compiler.process(element.clauses, **kw)} AT TIME ZONE 'UTC' AS DATE)"
+
+
+def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
+    """Return a text column, never NULL, as an index is not looked up by: SQLite, which keeps no statistics, would take
+    one for good that a million rows answer to."""
+    return func.coalesce(column, "")
+
+
+def list_values(column: Column[Any], *which: ColumnElement[bool], newest: bool = False) -> Select[Any]:
+    """Return the query for the different values of a column, in order: each is looked up in an index, where DISTINCT
+    would read all there is of it."""
+
+    def next_one(*after: ColumnElement[bool]) -> ScalarSelect[Any]:
+        in_order = column.desc() if newest else column
+        return select(column).where(*which, *after).order_by(in_order).limit(1).scalar_subquery()
+
+    found = select(next_one().label("value")).cte(recursive=True)
+    value = found.c.value
+    rest = next_one(column < value if newest else column > value)
+    found = found.union_all(select(rest).where(value.is_not(None)))
+    return select(found.c.value).where(found.c.value.is_not(None))
 
 
 def _dialect_insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -26,6 +26,7 @@ from newsletter.model.reports import (
 )
 from newsletter.storage.dialects import insert_or_ignore
 from newsletter.storage.engine import Database, Store, reading, writing
+from newsletter.storage.ledger.kept import forget_kept
 from newsletter.storage.ledger.moves import uncount
 from newsletter.storage.subscriptions import leave_reader
 from newsletter.storage.suppressions import suppress, weigh_failure
@@ -126,6 +127,7 @@ class FeedbackStore(Store):
                 .where(deliveries.c.id == row.id)
                 .values(state=action.state, last_reply=_say(report))
             )
+            forget_kept(connection, [row.key])
             if action.state is State.REJECTED:
                 uncount(connection, [row])
         if action.leaves:

@@ -9,9 +9,11 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, sel
 
 from newsletter.model.ledger import DayCount, Kind, ReplyCount, State
 from newsletter.model.readers import Consent
-from newsletter.storage.dialects import utc_day
+from newsletter.storage.dialects import unindexed, utc_day
 from newsletter.storage.engine import Store, reading
 from newsletter.storage.tables import (
+    IS_DIGEST,
+    IS_OPEN,
     bounces,
     consents,
     deliveries,
@@ -35,7 +37,7 @@ class OperatorViews(Store):
         rows = (
             select(deliveries.c.state, deliveries.c.last_reply, count)
             .where(
-                deliveries.c.kind == Kind.DIGEST,
+                IS_DIGEST,
                 deliveries.c.key >= since.isoformat(),
                 deliveries.c.state.in_(states),
             )
@@ -49,7 +51,7 @@ class OperatorViews(Store):
     def count_uncertain(self, connection: Connection) -> int:
         """Return how many digests are uncertain, of whatever edition."""
         rows = select(func.count()).where(
-            deliveries.c.state == State.UNCERTAIN, deliveries.c.kind == Kind.DIGEST
+            IS_OPEN, deliveries.c.state == State.UNCERTAIN, unindexed(deliveries.c.kind) == Kind.DIGEST
         )
         return connection.scalar(rows) or 0
 
@@ -132,10 +134,11 @@ class OperatorViews(Store):
         suppressed = select(suppressions.c.id).where(
             suppressions.c.address == subscribers.c.address, suppressions.c.lifted_at.is_(None)
         )
-        rows = select(func.min(subscribers.c.next_due_at)).where(
-            subscribers.c.consent == Consent.CONFIRMED, ~suppressed.exists()
+        column = subscribers.c
+        rows = select(column.next_due_at).where(
+            column.consent == Consent.CONFIRMED, column.next_due_at.is_not(None), ~suppressed.exists()
         )
-        due: datetime | None = connection.scalar(rows)
+        due: datetime | None = connection.scalar(rows.order_by(column.next_due_at, column.id).limit(1))
         return due
 
     @reading

@@ -21,6 +21,7 @@ from newsletter.stored_json import from_json, from_parsed, to_json
 _SECRET = "secret"
 _HOLD = "hold"
 _ZONE_RULES = "zone_rules"
+_CONTRADICTIONS = "contradictions"
 _PAUSE = "relay_pause:"
 _STEP_FAILURE = "step_failure:"
 
@@ -48,6 +49,14 @@ class SettingStore(Store):
             await self._delete(_HOLD)
         else:
             await self._save(_HOLD, to_json(asdict(hold)))
+
+    async def load_contradictions(self) -> Sequence[str]:
+        """Return what did not fit together in the ledger when it was last held against its own records."""
+        return [str(what) for what in json.loads(await self._load(_CONTRADICTIONS) or "[]")]
+
+    async def save_contradictions(self, found: Sequence[str]) -> None:
+        """Note what does not fit together in the ledger."""
+        await self._save(_CONTRADICTIONS, json.dumps(list(found)))
 
     async def load_zone_rules(self) -> str:
         """Return the fingerprint of the zones' rules that the schedule was computed with."""

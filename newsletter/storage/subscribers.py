@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy import Connection, and_, func, literal, select, tuple_, update
 
 from newsletter.compose.subscription import status_of, wake
 from newsletter.model.ledger import QueuedNotice
@@ -22,7 +22,7 @@ from newsletter.model.readers import (
     SuppressedAddress,
     Suppression,
 )
-from newsletter.storage.dialects import in_chunks
+from newsletter.storage.dialects import UtcDateTime, in_chunks, list_values
 from newsletter.storage.engine import Store, reading, writing
 from newsletter.storage.erase import erase_person, find_erased
 from newsletter.storage.ledger.planning import insert_notice
@@ -39,7 +39,7 @@ from newsletter.storage.subscriptions import (
     write_readers,
 )
 from newsletter.storage.suppressions import forget_strikes
-from newsletter.storage.tables import bounces, deliveries, suppressions
+from newsletter.storage.tables import Id, bounces, deliveries, suppressions
 from newsletter.storage.tables import subscribers as readers
 
 Write = Callable[[Subscriber, Subscriber], QueuedNotice | None]
@@ -54,6 +54,12 @@ class SubscriberStore(Store):
         """Return everybody, by address."""
         rows = connection.execute(select(readers).order_by(readers.c.address_key))
         return [read_subscriber(row) for row in rows]
+
+    @reading
+    def load_page(self, connection: Connection, after: str, limit: int) -> Sequence[Subscriber]:
+        """Return the readers whose addresses follow ``after``, by address, at most so many."""
+        in_order = select(readers).where(readers.c.address_key > after).order_by(readers.c.address_key)
+        return [read_subscriber(row) for row in connection.execute(in_order.limit(limit))]
 
     @reading
     def load_after(self, connection: Connection, last: SubscriberId, limit: int) -> Sequence[Subscriber]:
@@ -155,8 +161,8 @@ class SubscriberStore(Store):
 
     @reading
     def load_zones(self, connection: Connection) -> Sequence[str]:
-        """Return the different time zones of all readers."""
-        return list(connection.scalars(select(readers.c.zone).distinct()))
+        """Return the different time zones of all readers, in order."""
+        return list(connection.scalars(list_values(readers.c.zone)))
 
     @writing
     def move_due(
@@ -232,15 +238,17 @@ class SubscriberStore(Store):
         return list({row.address: SuppressedAddress(*row) for row in rows}.values())
 
     @reading
-    def load_due(self, connection: Connection, now: datetime, limit: int) -> Sequence[Subscriber]:
-        """Return confirmed readers with next_due_at <= now, the longest due first (then by id)."""
-        rows = connection.execute(
-            select(readers)
-            .where(readers.c.consent == Consent.CONFIRMED, readers.c.next_due_at <= now)
-            .order_by(readers.c.next_due_at, readers.c.id)
-            .limit(limit)
-        )
-        return [read_subscriber(row) for row in rows]
+    def load_due(
+        self, connection: Connection, now: datetime, limit: int, after: Subscriber | None = None
+    ) -> Sequence[Subscriber]:
+        """Return confirmed readers with next_due_at <= now, the longest due first (then by id), at most so many; with
+        ``after`` those that come after that reader, as they were loaded."""
+        which = [readers.c.consent == Consent.CONFIRMED, readers.c.next_due_at <= now]
+        if after is not None:
+            place = (literal(after.next_due_at, UtcDateTime), literal(after.id, Id))
+            which.append(tuple_(readers.c.next_due_at, readers.c.id) > tuple_(*place))
+        in_order = select(readers).where(*which).order_by(readers.c.next_due_at, readers.c.id)
+        return [read_subscriber(row) for row in connection.execute(in_order.limit(limit))]
 
     @reading
     def load_suppressed(

@@ -7,12 +7,14 @@ Runs are counted from 1; the run number 0 means "before our first run".
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Date,
     ForeignKey,
     Index,
@@ -242,7 +244,9 @@ subscribers = Table(
     Index("uq_subscribers_address_key", "address_key", unique=True),
     CheckConstraint(_one_of("consent", Consent), name="consent"),
     CheckConstraint("counted_run >= 0", name="counted_run"),
-    Index("ix_subscribers_next_due_at", "next_due_at"),
+    # PostgreSQL would else sort all who are due at one moment, for each batch of them.
+    Index("ix_subscribers_next_due_at_id", "next_due_at", "id"),
+    Index("ix_subscribers_zone", "zone"),
     Index("ix_subscribers_wake_at", "wake_at"),
     sqlite_autoincrement=True,
 )
@@ -360,20 +364,51 @@ deliveries = Table(
         "state NOT IN ('in_data', 'accepted', 'uncertain') OR content_hash IS NOT NULL", name="frozen"
     ),
     CheckConstraint("after_run <= upto_run", name="window"),
-    Index("ix_deliveries_state_next_attempt_at_id", "state", "next_attempt_at", "id"),
-    # Editions are counted without reading their rows, which are large.
-    Index("ix_deliveries_kind_key_state", "kind", "key", "state"),
     Index("ix_deliveries_message_id", "message_id"),
-    Index("ix_deliveries_recipient_key", "recipient", "key"),
+    # What a reader was shown of late, without the years before.
+    Index("ix_deliveries_recipient_upto_run", "recipient", "upto_run"),
 )
+
+
+def _literally(states: Iterable[State]) -> ColumnElement[bool]:
+    """Return the condition that a delivery is in one of these states, as an index's own is written: SQLite uses the
+    index where a statement says the very same, without parameters."""
+    return literal_column("state").in_([literal_column(f"'{state}'") for state in states])
+
+
+# Few rows are open, however many years are closed: what is asked at each tick or claim is found among these.
+IS_OPEN = _literally([State.QUEUED, State.CLAIMED, State.IN_DATA, State.DEFERRED, State.UNCERTAIN])
+IS_WAITING = _literally([State.QUEUED, State.DEFERRED])
+IS_PENDING = _literally([State.QUEUED, State.CLAIMED, State.IN_DATA, State.DEFERRED])
+# In words of its own: where "kind = 'digest'" is asked for, engines look into the unique index, else into this one.
+IS_DIGEST = literal_column("kind || ''") == literal_column("'digest'")
 # Notices go before digests, so they are found without looking at a million of those.
 NOT_A_DIGEST = literal_column("kind") != literal_column("'digest'")
-Index(
-    "ix_deliveries_notices",
-    deliveries.c.state,
-    deliveries.c.next_attempt_at,
-    sqlite_where=NOT_A_DIGEST,
-    postgresql_where=NOT_A_DIGEST,
+
+
+def _index_some(name: str, where: ColumnElement[bool], *columns: Column[Any]) -> None:
+    Index(f"ix_deliveries_{name}", *columns, sqlite_where=where, postgresql_where=where)
+
+
+_index_some("open", IS_OPEN, deliveries.c.state, deliveries.c.next_attempt_at, deliveries.c.id)
+_index_some("waiting_expires_at", IS_WAITING, deliveries.c.expires_at)
+_index_some("pending_recipient", IS_PENDING, deliveries.c.recipient)
+# Also for the reference to instances, one of which ends with each pass.
+_index_some("claimed_by", deliveries.c.claimed_by.is_not(None), deliveries.c.claimed_by)
+# Editions are counted without reading their rows, which are large, and read a state at a time.
+_index_some("digests", IS_DIGEST, deliveries.c.key, deliveries.c.state, deliveries.c.id)
+_index_some("notices", NOT_A_DIGEST, deliveries.c.state, deliveries.c.next_attempt_at)
+
+# How many deliveries of an edition that is over are in each state; of notices, whose key is empty here, those that
+# are gone. for_ever: the rows are gone, or about to go.
+kept_counts = Table(
+    "kept_counts",
+    metadata,
+    Column("kind", CleanText(20), primary_key=True),
+    Column("key", CleanText(100), primary_key=True),
+    Column("state", CleanText(20), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("for_ever", Boolean, nullable=False, server_default=false()),
 )
 
 # What a digest showed, in its order. shown is false for the entries over a topic's limit.

@@ -19,7 +19,7 @@ from newsletter.storage import EpochGuard, FeedbackStore, Ledger, RunStore, Sett
 
 _EDITIONS = 9
 CHECKED_EDITIONS = 3
-"""How many of the newest editions are held against their own records after each run and for each report."""
+"""How many of the newest editions are held against their own records once an hour and by 'newsletter status'."""
 SHOWN_INCOMING = timedelta(days=7)
 """So long is it told what came in."""
 BROKEN_AFTER = 3
@@ -29,8 +29,8 @@ BROKEN_AFTER = 3
 class Health:
     """The state of a newsletter at one moment. counts are those of the newest editions, the newest first; late is how
     many deliveries have waited since before late_since; paused names paused relays, and why;
-    contradictions is what does not fit together in the ledger; failing are the steps of the clock that fail;
-    set_aside, blamed and wishes are what came in of late (model/reports.py:Incoming)."""
+    contradictions is what did not fit together in the ledger when that was last looked at; failing are the steps of the
+    clock that fail; set_aside, blamed and wishes are what came in of late (model/reports.py:Incoming)."""
 
     at: datetime
     counts: Mapping[str, LedgerCounts]
@@ -77,7 +77,7 @@ async def load_health(
             if relay in relays and pause.until > now
         },
         last_collect_at=await runs.load_last_pass_at(),
-        contradictions=tuple(await ledger.audit.find_contradictions(CHECKED_EDITIONS)),
+        contradictions=tuple(await settings.load_contradictions()),
         failing=tuple(await settings.load_step_failures()),
         **(await feedback.load_incoming(now - SHOWN_INCOMING))._asdict(),
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 import structlog
 
@@ -22,6 +23,12 @@ PLANNED_AHEAD = timedelta(minutes=10)
 """So long before its slot does the clock queue a digest, so that nothing is left to do at the slot but to send. It is
 composed when it is sent, with the topics, the consent and the papers of then."""
 _BATCH = 500
+
+
+@lru_cache(maxsize=1)
+def _read_rules(zones: tuple[str, ...], hour: datetime) -> str:
+    """Return the fingerprint of the zones' rules, which are read anew each hour: a zone takes some milliseconds."""
+    return fingerprint_zones(zones, datetime(hour.year, hour.month, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ class Planner:
         now = self.clock.now()
         await self.subscribers.wake(now, await self.entries.newest_run())
         zones = await self.subscribers.load_zones()
-        rules = fingerprint_zones(zones, datetime(now.year, now.month, 1, tzinfo=UTC))
+        rules = _read_rules(tuple(zones), now.replace(minute=0, second=0, microsecond=0))
         if rules != await self.settings.load_zone_rules():
             moved = await self._realign(now)
             await self.settings.save_zone_rules(rules)
@@ -62,23 +69,19 @@ class Planner:
         """Queue a digest for every reader whose next_due_at has come, or comes within ``ahead``. Two of these at once
         harm nobody."""
         now = self.clock.now()
-        planned = skipped = 0
-        waiting: set[int] = set()
-        while True:
-            # Readers that must wait stay due; reading past them keeps them from hiding the others.
-            due = await self.subscribers.load_due(now + ahead, _BATCH + len(waiting))
-            fresh = [reader for reader in due if reader.id not in waiting]
-            if not fresh:
-                return PlanReport(planned, skipped, len(waiting))
-            plans = [
-                (reader, choose_plan(reader, now, self.catch_up, self.spread, ahead)) for reader in fresh
-            ]
-            for (reader, plan), result in zip(plans, await self.planning.plan(plans, now), strict=True):
+        planned = skipped = waiting = 0
+        last: Subscriber | None = None
+        # Readers that must wait stay due; reading on past them keeps them from hiding the others.
+        while due := await self.subscribers.load_due(now + ahead, _BATCH, last):
+            last = due[-1]
+            plans = [(reader, choose_plan(reader, now, self.catch_up, self.spread, ahead)) for reader in due]
+            for (_, plan), result in zip(plans, await self.planning.plan(plans, now), strict=True):
                 if result is PlanResult.PLANNED:
                     planned += plan.slot is not None
                     skipped += len(plan.skipped)
                 else:
-                    waiting.add(reader.id)
+                    waiting += 1
+        return PlanReport(planned, skipped, waiting)
 
     async def plan_and_log(self) -> None:
         """As plan_due, for the clock, which plans ahead and tells its log."""

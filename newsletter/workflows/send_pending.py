@@ -174,6 +174,7 @@ class Sender:
             if not found:
                 return
             report.taken += len(found)
+            report.claimed.extend(one.delivery.id for one in found)
             for one in found:
                 yield partial(self._build_or_close, one)
 

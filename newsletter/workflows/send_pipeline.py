@@ -17,6 +17,7 @@ what follows:
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
@@ -40,11 +41,12 @@ _BY_ERROR = "stopped by an error"
 
 @dataclass(slots=True)
 class SendReport:
-    """What one pass did: deliveries by the state they came to, and how many it claimed (taken). stopped says why it
-    ended early, or is empty."""
+    """What one pass did: deliveries by the state they came to, how many it claimed (taken), and which. stopped says why
+    it ended early, or is empty."""
 
     states: Counter[State] = field(default_factory=Counter)
     taken: int = 0
+    claimed: array[int] = field(default_factory=lambda: array("q"))
     stopped: str = ""
 
     @property

@@ -17,7 +17,6 @@ from newsletter.storage import EntryStore, EpochGuard, Ledger, SettingStore
 from newsletter.tracebacks import word_failure
 from newsletter.workflows.build_mail import MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
-from newsletter.workflows.health import CHECKED_EDITIONS
 from newsletter.workflows.pace import PaceKeeper
 from newsletter.workflows.send_pending import Sender
 
@@ -92,12 +91,11 @@ class Dispatcher:
         return known
 
     async def _send_waiting(self, kinds: frozenset[Kind]) -> None:
-        """Send what waits, if anything does; after digests the ledger is held against its own records."""
+        """Send what waits, if anything does; after digests their rows are held against their own records."""
         if not await self.ledger.claims.has_work(self.clock.now(), self.resend & kinds, kinds):
             self._builders = None
             return
-        counted = await self.ledger.reads.load_counts(CHECKED_EDITIONS)
-        keeper = PaceKeeper(sum(found.pending for found in counted.values()))
+        keeper = PaceKeeper(await self.ledger.reads.count_pending())
 
         def progress(_delivery: Delivery, _state: State) -> None:
             if pace := keeper.advance():
@@ -109,5 +107,8 @@ class Dispatcher:
         if counts or report.stopped:
             log.info("sent", **counts, stopped=report.stopped)
         if counts and Kind.DIGEST in kinds:
-            for what in await self.ledger.audit.find_contradictions(CHECKED_EDITIONS):
+            found = await self.ledger.audit.find_contradictions_in(report.claimed)
+            for what in found:
                 log.error("the ledger is inconsistent", found=what)
+            if found:
+                await self.settings.save_contradictions(found)

@@ -91,6 +91,20 @@ async def test_explain_says_slot_topics_papers_and_each_attempt_with_its_reply(
     await run(house, "explain", "nobody@example.org", code=2)
 
 
+async def test_long_lists_come_a_page_at_a_time(house: House) -> None:
+    first = await run(house, "deliveries", "--limit", "2")
+    assert ADA in first
+    assert LOST not in first
+    (last,) = re.findall(r"2 deliveries; the next ones: --after (\d+)", first)
+    assert "1 deliveries\n" in await run(house, "deliveries", "--limit", "2", "--after", last)
+    assert len((await run(house, "deliveries", "--format", "json", "--limit", "1")).splitlines()) == 3
+
+    assert "and 1 more: 'newsletter deliveries" in await run(house, "status", "--limit", "1")
+    readers = " ".join((await run(house, "subscribers", "list", "--limit", "2")).split())
+    assert f"2 of 3 (3 confirmed); the next ones: --after {LOST}" in readers
+    assert GONE in await run(house, "subscribers", "list", "--after", LOST)
+
+
 async def test_retry_queues_just_the_failed_ones(house: House, sink: Sink) -> None:
     await run(house, "subscribers", "lift", GONE, "--reason", "they are back")
     before = len(sink.messages)

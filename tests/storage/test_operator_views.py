@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, insert
 
 from newsletter.model.ledger import State
 from newsletter.model.mail import Accepted, Rejected, Uncertain, Weight
@@ -25,7 +25,6 @@ from tests.support.given import (
     reload,
     settle,
 )
-from tests.support.statements import load_rows
 
 
 async def test_replies_are_counted_the_most_frequent_first(database: Database) -> None:
@@ -168,12 +167,3 @@ async def test_suppressed_addresses_are_counted_while_they_are(database: Databas
     assert await views.load_next_due() is None
     await SubscriberStore(database).lift_suppression((await reload(database)).address, "back", NOW)
     assert await views.count_suppressed() == 0
-
-
-async def test_editions_are_counted_without_reading_their_rows(database: Database) -> None:
-    """A row is large, and there may be a hundred thousand of each edition."""
-    if not database.is_sqlite:
-        return
-    query = "SELECT key, state, count(*) FROM deliveries WHERE kind = 'digest' AND key >= '2026' GROUP BY key, state"
-    plan = await load_rows(database, text(f"EXPLAIN QUERY PLAN {query}"))
-    assert "COVERING INDEX ix_deliveries_kind_key_state" in str(plan)

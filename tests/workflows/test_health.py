@@ -185,6 +185,7 @@ async def test_a_ledger_that_contradicts_itself_is_noticed(office: Office, tampe
     assert (await office.newsletter.load_health()).is_well
 
     await execute(office.newsletter.database, text(tamper))
+    await office.newsletter.upkeep.thin()
 
     health = await office.newsletter.load_health()
     assert any(f"2026-06-16: {said}" in found for found in health.contradictions), health.contradictions

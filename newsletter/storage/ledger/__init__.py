@@ -5,6 +5,7 @@ from newsletter.storage.engine import Database
 from newsletter.storage.epoch import EpochGuard
 from newsletter.storage.ledger.audit import Audit
 from newsletter.storage.ledger.claims import Claims
+from newsletter.storage.ledger.kept import KeptCounts
 from newsletter.storage.ledger.planning import Planning
 from newsletter.storage.ledger.reads import LedgerReads
 from newsletter.storage.ledger.recording import Recording
@@ -21,3 +22,4 @@ class Ledger:
         self.recording = Recording(database, guard, policy)
         self.reads = LedgerReads(database)
         self.audit = Audit(database)
+        self.kept = KeptCounts(database)

@@ -7,13 +7,16 @@ window. They find nothing unless the program, or somebody's hand in the database
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, or_, select
 
 from newsletter.model.ledger import HELD, Kind, State
+from newsletter.storage.dialects import in_chunks, unindexed
 from newsletter.storage.engine import Store, reading
-from newsletter.storage.tables import attempts, deliveries, subscribers
+from newsletter.storage.ledger.kept import list_editions
+from newsletter.storage.tables import IS_DIGEST, attempts, deliveries, subscribers
 
 _SENT = (State.ACCEPTED, State.UNCERTAIN)
 
@@ -25,25 +28,33 @@ class Audit(Store):
     def find_contradictions(self, connection: Connection, editions: int) -> Sequence[str]:
         """Return what does not fit together in the newest ``editions`` editions, the newest first; nothing if all is
         well."""
-        newest = (
-            select(deliveries.c.key)
-            .where(deliveries.c.kind == Kind.DIGEST)
-            .distinct()
-            .order_by(deliveries.c.key.desc())
-            .limit(editions)
-        )
-        found: list[tuple[str, str]] = []
+        column = deliveries.c
+        newest = list_editions(connection, editions)
+        return _check(connection, [IS_DIGEST & column.key.in_(newest)]) if newest else []
+
+    @reading
+    def find_contradictions_in(self, connection: Connection, mails: Collection[int]) -> Sequence[str]:
+        """Return what does not fit together in the digests of these ids, of the newest edition first; nothing if all is
+        well."""
+        is_digest = unindexed(deliveries.c.kind) == Kind.DIGEST
+        return _check(connection, [is_digest & deliveries.c.id.in_(some) for some in in_chunks(mails)])
+
+
+def _check(connection: Connection, parts: Sequence[ColumnElement[bool]]) -> Sequence[str]:
+    """Return what does not fit together in these parts of the ledger, of the newest edition first."""
+    found: Counter[tuple[str, str]] = Counter()
+    for which in parts:
         for what, wrong in _checks():
             counted = connection.execute(
                 select(deliveries.c.key, func.count())
                 .select_from(deliveries.join(subscribers))
-                .where(
-                    deliveries.c.kind == Kind.DIGEST, deliveries.c.key.in_(newest.subquery().select()), wrong
-                )
+                .where(which, wrong)
                 .group_by(deliveries.c.key)
             )
-            found += [(edition, f"{edition}: {number} {what}") for edition, number in counted]
-        return [text for _, text in sorted(found, key=lambda one: one[0], reverse=True)]
+            for edition, number in counted:
+                found[edition, what] += number
+    in_order = sorted(found.items(), key=lambda one: one[0][0], reverse=True)
+    return [f"{edition}: {number} {what}" for (edition, what), number in in_order]
 
 
 def _checks() -> tuple[tuple[str, ColumnElement[bool]], ...]:

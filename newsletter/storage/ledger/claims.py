@@ -24,11 +24,12 @@ from sqlalchemy import (
 
 from newsletter.deliver.ledger_rules import RELEASED, CountedMove, Event
 from newsletter.model.ledger import HELD, NOTICES, WAITING, Delivery, Instance, InstanceId, Kind, State
+from newsletter.storage.dialects import unindexed
 from newsletter.storage.engine import Store, reading, writing
 from newsletter.storage.ledger.moves import can, move_counted, move_rows
 from newsletter.storage.ledger.reads import read_deliveries
 from newsletter.storage.ledger.recording import save_attempts
-from newsletter.storage.tables import NOT_A_DIGEST, deliveries, instances
+from newsletter.storage.tables import IS_OPEN, IS_WAITING, NOT_A_DIGEST, deliveries, instances
 
 
 class Claims(Store):
@@ -50,7 +51,7 @@ class Claims(Store):
     @reading
     def load_instances_with_claims(self, connection: Connection) -> Sequence[Instance]:
         """Return the instances that hold rows in ``claimed`` or ``in_data``, by id."""
-        holding = select(deliveries.c.claimed_by).where(deliveries.c.state.in_(HELD))
+        holding = select(deliveries.c.claimed_by).where(IS_OPEN, deliveries.c.state.in_(HELD))
         rows = connection.execute(
             select(instances).where(instances.c.id.in_(holding)).order_by(instances.c.id)
         )
@@ -67,7 +68,7 @@ class Claims(Store):
         released = _release(connection, instance)
         lost = connection.execute(
             move_rows(Event.VOID)
-            .where(deliveries.c.claimed_by == instance)
+            .where(IS_OPEN, deliveries.c.claimed_by == instance)
             .values(
                 uncertain_at=func.coalesce(deliveries.c.uncertain_at, now),
                 last_reply="the process that sent it ended before it could write down an answer",
@@ -88,7 +89,7 @@ class Claims(Store):
     @writing
     def retire_instance(self, connection: Connection, instance: InstanceId) -> None:
         """Forget an instance that ended cleanly and holds nothing."""
-        holding = exists().where(deliveries.c.claimed_by == instance, deliveries.c.state.in_(HELD))
+        holding = exists().where(IS_OPEN, deliveries.c.claimed_by == instance, deliveries.c.state.in_(HELD))
         connection.execute(delete(instances).where(instances.c.id == instance, ~holding))
 
     @writing
@@ -127,7 +128,7 @@ class Claims(Store):
         first = [
             connection.scalar(
                 select(func.min(column.next_attempt_at)).where(
-                    column.state == state, column.next_attempt_at > now
+                    IS_OPEN, column.state == state, column.next_attempt_at > now
                 )
             )
             for state in WAITING
@@ -140,7 +141,7 @@ class Claims(Store):
         at."""
         column, counted = deliveries.c, 0
         for state in WAITING:
-            due = select(column.id).where(column.state == state, column.next_attempt_at <= until)
+            due = select(column.id).where(IS_OPEN, column.state == state, column.next_attempt_at <= until)
             some = due.limit(most - counted).subquery()
             counted += connection.scalar(select(func.count()).select_from(some)) or 0
         return counted
@@ -149,7 +150,9 @@ class Claims(Store):
     def load_first_due(self, connection: Connection, until: datetime, limit: int) -> Sequence[Delivery]:
         """Return the queued digests that would be claimed first until then, without claiming them."""
         column = deliveries.c
-        first = select(deliveries).where(column.state == State.QUEUED, column.next_attempt_at <= until)
+        first = select(deliveries).where(
+            IS_OPEN, column.state == State.QUEUED, column.next_attempt_at <= until
+        )
         first = first.order_by(column.next_attempt_at, column.id).limit(limit)
         rows = connection.execute(first).all()
         return read_deliveries(connection, [row for row in rows if row.kind == Kind.DIGEST])
@@ -171,10 +174,10 @@ class Claims(Store):
         expired, or claims of others."""
         wanted = [] if Kind.DIGEST in kinds else [NOT_A_DIGEST]
         if set(kinds) < NOTICES:
-            wanted.append(deliveries.c.kind.in_(sorted(kinds)))
+            wanted.append(unindexed(deliveries.c.kind).in_(sorted(kinds)))
         work = [
-            deliveries.c.state.in_(HELD),
-            and_(can(Event.EXPIRE), deliveries.c.expires_at <= now),
+            and_(IS_OPEN, deliveries.c.state.in_(HELD)),
+            and_(IS_WAITING, deliveries.c.expires_at <= now),
             *_list_sendable(now, resend),
         ]
         # Each on its own, so that each is looked up in an index.
@@ -186,12 +189,12 @@ def _choose(
     now: datetime, limit: int, resend: Collection[Kind], kinds: Collection[Kind], edition: str | None
 ) -> Select[Any]:
     """Return the query for the ids of the rows to claim: see Claims.claim."""
-    digests = [deliveries.c.kind == Kind.DIGEST]
+    digests = [unindexed(deliveries.c.kind) == Kind.DIGEST]
     if edition is not None:
-        digests.append(deliveries.c.key == edition)
+        digests.append(unindexed(deliveries.c.key) == edition)
     groups: list[tuple[int, list[ColumnElement[bool]], Collection[Kind]]] = []
     if edition is None and NOTICES & set(kinds):
-        groups.append((0, [NOT_A_DIGEST, deliveries.c.kind.in_(sorted(kinds))], NOTICES))
+        groups.append((0, [NOT_A_DIGEST, unindexed(deliveries.c.kind).in_(sorted(kinds))], NOTICES))
     if Kind.DIGEST in kinds:
         groups.append((1, digests, {Kind.DIGEST}))
     # One short list of each state, so that each is read along its index and none is sorted as a whole.
@@ -213,10 +216,10 @@ def _list_sendable(now: datetime, resend: Collection[Kind]) -> list[ColumnElemen
     """Return the conditions under which a row can be claimed, each of one state. What is uncertain is sent once more
     where it is of the kinds in ``resend``."""
     column = deliveries.c
-    its_time = and_(column.next_attempt_at <= now, column.expires_at > now)
+    its_time = and_(IS_OPEN, column.next_attempt_at <= now, column.expires_at > now)
     sendable = [and_(column.state == state, its_time) for state in WAITING]
     if resend:
-        once_more = and_(column.resends == 0, column.kind.in_(sorted(resend)))
+        once_more = and_(column.resends == 0, unindexed(column.kind).in_(sorted(resend)))
         sendable.append(and_(column.state == State.UNCERTAIN, its_time, once_more))
     return sendable
 
@@ -225,6 +228,6 @@ def _release(connection: Connection, instance: InstanceId) -> int:
     """Put the claimed rows of an instance back as they were."""
     return connection.execute(
         update(deliveries)
-        .where(deliveries.c.claimed_by == instance, can(Event.RELEASE))
+        .where(IS_OPEN, deliveries.c.claimed_by == instance, can(Event.RELEASE))
         .values(state=deliveries.c.state_before_claim, **RELEASED)
     ).rowcount

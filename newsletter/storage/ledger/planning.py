@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, func, or_, select, update
 
 from newsletter.compose.snapshot import dump_notice
 from newsletter.deliver.ledger_rules import (
@@ -37,11 +37,12 @@ from newsletter.model.ledger import (
     State,
 )
 from newsletter.model.readers import Subscriber, SubscriberId
-from newsletter.storage.dialects import in_chunks, insert_or_ignore
+from newsletter.storage.dialects import in_chunks, insert_or_ignore, unindexed
 from newsletter.storage.engine import Store, writing
+from newsletter.storage.ledger.kept import forget_kept
 from newsletter.storage.ledger.moves import can, move_rows, uncount
 from newsletter.storage.ledger.reads import fitting
-from newsletter.storage.tables import deliveries, subscribers
+from newsletter.storage.tables import IS_OPEN, IS_PENDING, IS_WAITING, deliveries, subscribers
 
 
 class Planning(Store):
@@ -69,6 +70,7 @@ class Planning(Store):
         _expire_covered(connection, taken, locked)
         if rows := [row for reader, plan in taken for row in _list_rows(reader.id, plan)]:
             connection.execute(insert_or_ignore(connection, deliveries), rows)
+            forget_kept(connection, {row["key"] for row in rows})
         if taken:
             connection.execute(
                 update(subscribers).where(subscribers.c.id == bindparam("reader")),
@@ -88,7 +90,7 @@ class Planning(Store):
     def expire(self, connection: Connection, now: datetime) -> int:
         """Expire queued and deferred rows with expires_at <= now; return how many."""
         why = "it could not be sent before its time was over"
-        return _expire(connection, deliveries.c.expires_at <= now, why)
+        return _expire(connection, and_(IS_WAITING, deliveries.c.expires_at <= now), why)
 
     @writing
     def skip_until(self, connection: Connection, until: datetime, why: str) -> int:
@@ -97,7 +99,7 @@ class Planning(Store):
         was_waiting = or_(deliveries.c.state != State.CLAIMED, deliveries.c.state_before_claim.in_(WAITING))
         return connection.execute(
             move_rows(Event.SKIP)
-            .where(was_waiting, deliveries.c.slot_at <= until)
+            .where(IS_OPEN, was_waiting, deliveries.c.slot_at <= until)
             .values(last_reply=why, **RELEASED)
         ).rowcount
 
@@ -110,13 +112,15 @@ class Planning(Store):
         later = deliveries.alias("later")
         covered = exists().where(
             later.c.recipient == deliveries.c.recipient,
-            later.c.kind == deliveries.c.kind,
+            unindexed(later.c.kind) == deliveries.c.kind,
             later.c.key > deliveries.c.key,
             later.c.state.in_(sorted(COUNTED | PENDING)),
         )
         ended = can(Event.RETRY)
         fits = deliveries.c.id.in_(select(deliveries.c.id).join(subscribers).where(ended, *fitting(wanted)))
         found = connection.scalar(select(func.count()).select_from(deliveries).where(fits)) or 0
+        if wanted.edition:
+            forget_kept(connection, [wanted.edition])
         queued = connection.execute(
             update(deliveries)
             .where(fits, ended, ~covered)
@@ -143,25 +147,27 @@ def _lock_readers(
         )
         due_at |= {SubscriberId(row.id): row.next_due_at for row in found}
     digests = _load_digests(connection, list(due_at), {plan.edition for _, plan in plans})
-    return {reader: LockedReader(next_due_at, digests[reader]) for reader, next_due_at in due_at.items()}
+    return {
+        reader: LockedReader(next_due_at, digests.get(reader, ())) for reader, next_due_at in due_at.items()
+    }
 
 
 def _load_digests(
     connection: Connection, readers: Sequence[SubscriberId], editions: Collection[str]
 ) -> dict[SubscriberId, list[PlannedDigest]]:
     """Return the digests of these readers that are pending, and those of these editions."""
-    digests: dict[SubscriberId, list[PlannedDigest]] = defaultdict(list)
+    digests: dict[SubscriberId, dict[DeliveryId, PlannedDigest]] = defaultdict(dict)
+    column = deliveries.c
+    is_digest, is_planned = unindexed(column.kind) == Kind.DIGEST, column.key.in_(sorted(editions))
+    columns = select(column.id, column.recipient, column.key, column.state)
     for ids in in_chunks(readers):
-        for row in connection.execute(
-            select(deliveries.c.id, deliveries.c.recipient, deliveries.c.key, deliveries.c.state).where(
-                deliveries.c.recipient.in_(ids),
-                deliveries.c.kind == Kind.DIGEST,
-                or_(deliveries.c.state.in_(sorted(PENDING)), deliveries.c.key.in_(sorted(editions))),
-            )
-        ):
-            digest = PlannedDigest(DeliveryId(row.id), row.key, State(row.state))
-            digests[SubscriberId(row.recipient)].append(digest)
-    return digests
+        of_readers = columns.where(column.recipient.in_(ids))
+        # Each on its own, so that each is looked up in its index: a reader of years has a thousand rows.
+        for which in (and_(IS_PENDING, is_digest), and_(column.kind == Kind.DIGEST, is_planned)):
+            for row in connection.execute(of_readers.where(which)):
+                digest = PlannedDigest(DeliveryId(row.id), row.key, State(row.state))
+                digests[SubscriberId(row.recipient)][digest.id] = digest
+    return {reader: list(found.values()) for reader, found in digests.items()}
 
 
 def _expire_covered(

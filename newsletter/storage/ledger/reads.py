@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Label, Row, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Label, Row, Table, func, select, union_all
 
 from newsletter.model.digest import Shown, Window
 from newsletter.model.entries import EntryId
 from newsletter.model.ledger import (
     COUNTED,
     NOTICES,
+    OPEN,
     WAITING,
     Attempt,
     Delivery,
@@ -28,9 +30,23 @@ from newsletter.model.ledger import (
     build_counts,
 )
 from newsletter.model.readers import EmailAddress, SubscriberId
-from newsletter.storage.dialects import in_chunks, key_of
+from newsletter.storage.dialects import in_chunks, key_of, unindexed
 from newsletter.storage.engine import Store, reading
-from newsletter.storage.tables import attempts, bundles, cards, deliveries, delivery_entries, subscribers
+from newsletter.storage.ledger.kept import count_editions, list_editions, load_kept
+from newsletter.storage.tables import (
+    IS_DIGEST,
+    IS_OPEN,
+    IS_PENDING,
+    NOT_A_DIGEST,
+    attempts,
+    bundles,
+    cards,
+    deliveries,
+    delivery_entries,
+    entries,
+    kept_counts,
+    subscribers,
+)
 
 _FIRST = EntryId(0)
 _FIRST_DELIVERY = DeliveryId(0)
@@ -41,54 +57,76 @@ class LedgerReads(Store):
 
     @reading
     def load_shown(
-        self, connection: Connection, subscribers: Collection[SubscriberId], since: EntryId = _FIRST
+        self, connection: Connection, readers: Collection[SubscriberId], since: EntryId = _FIRST
     ) -> Mapping[SubscriberId, Shown]:
         """Return what each reader was shown in digests that count, those over a limit included; by each id given.
 
         since leaves out older entries, by id: a reader of years has seen thousands of them.
         One that is in data counts already: nobody can say any more that it will not arrive.
         """
-        entries: dict[SubscriberId, set[EntryId]] = {subscriber: set() for subscriber in subscribers}
+        shown: dict[SubscriberId, set[EntryId]] = {reader: set() for reader in readers}
         ever: set[SubscriberId] = set()
-        counts = deliveries.c.state.in_([*COUNTED, State.IN_DATA])
-        for ids in in_chunks(subscribers):
-            ours = (
-                deliveries.c.recipient.in_(ids),
-                deliveries.c.kind == Kind.DIGEST,
-                deliveries.c.content_hash.is_not(None),
-                counts,
+        # Only digests have a window, and one that shows an entry has looked at the run that brought it.
+        column, first_run = deliveries.c, _load_run_of(connection, since)
+        counts = (column.content_hash.is_not(None), column.state.in_([*COUNTED, State.IN_DATA]))
+        for ids in in_chunks(readers):
+            one = select(column.id).where(column.recipient == subscribers.c.id, column.upto_run >= 0, *counts)
+            one = one.order_by(column.recipient, column.upto_run).limit(1)
+            have_had = select(subscribers.c.id).where(
+                subscribers.c.id.in_(ids), one.scalar_subquery().is_not(None)
             )
-            ever |= {
-                SubscriberId(row.recipient)
-                for row in connection.execute(select(deliveries.c.recipient).where(*ours).distinct())
-            }
-            rows = connection.execute(
-                select(deliveries.c.recipient, delivery_entries.c.entry)
-                .join(deliveries, deliveries.c.id == delivery_entries.c.delivery)
-                .where(*ours, delivery_entries.c.entry >= since)
+            ever.update(SubscriberId(reader) for reader in connection.scalars(have_had))
+            of_late = select(column.id, column.recipient).where(
+                column.recipient.in_(ids), column.upto_run >= first_run, *counts
             )
-            for recipient, entry in rows:
-                entries[SubscriberId(recipient)].add(EntryId(entry))
-        return {reader: Shown(frozenset(found), reader in ever) for reader, found in entries.items()}
+            owners = {row.id: SubscriberId(row.recipient) for row in connection.execute(of_late)}
+            for some in in_chunks(owners):
+                rows = connection.execute(
+                    select(delivery_entries.c.delivery, delivery_entries.c.entry).where(
+                        delivery_entries.c.delivery.in_(some), delivery_entries.c.entry >= since
+                    )
+                )
+                for delivery, entry in rows:
+                    shown[owners[delivery]].add(EntryId(entry))
+        return {reader: Shown(frozenset(found), reader in ever) for reader, found in shown.items()}
 
     @reading
     def load_counts(
         self, connection: Connection, editions: int | None = None, since: date = date.min
     ) -> Mapping[str, LedgerCounts]:
         """Return the counts of the newest ``editions`` editions (all with None) from that date on, newest first."""
-        which = [deliveries.c.kind == Kind.DIGEST, deliveries.c.key >= since.isoformat()]
-        if editions is not None:
-            newest = select(deliveries.c.key).where(*which).distinct()
-            newest = newest.order_by(deliveries.c.key.desc()).limit(editions)
-            which.append(deliveries.c.key.in_(newest.subquery().select()))
-        return build_counts(_count(connection, deliveries.c.key, deliveries.c.key.desc(), *which))
+        kept = load_kept(connection, since)
+        newest = {*list_editions(connection, editions, since), *kept}
+        of_editions = sorted(newest, reverse=True)[:editions]
+        counted = build_counts(count_editions(connection, [one for one in of_editions if one not in kept]))
+        found = {**kept, **counted}
+        return {edition: found[edition] for edition in of_editions if edition in found}
 
     @reading
     def load_notice_counts(self, connection: Connection) -> Mapping[Kind, LedgerCounts]:
         """Return the counts of each kind of notice of which there are any."""
-        kind = deliveries.c.kind
-        counts = build_counts(_count(connection, kind, kind, kind.in_(sorted(NOTICES))))
+        column = deliveries.c
+        there = select(column.kind, column.state, func.count().label("number"))
+        there = there.where(NOT_A_DIGEST, column.kind.in_(sorted(NOTICES))).group_by(
+            column.kind, column.state
+        )
+        gone = select(kept_counts.c.kind, kept_counts.c.state, kept_counts.c.number)
+        both = union_all(there, gone.where(kept_counts.c.kind.in_(sorted(NOTICES)))).subquery()
+        rows = connection.execute(
+            select(both.c.kind, both.c.state, func.sum(both.c.number))
+            .group_by(both.c.kind, both.c.state)
+            .order_by(both.c.kind)
+        )
+        counts = build_counts((kind, state, int(number)) for kind, state, number in rows)
         return {Kind(name): found for name, found in counts.items()}
+
+    @reading
+    def count_pending(self, connection: Connection, edition: str | None = None) -> int:
+        """Return how many digests are pending, of one edition if given."""
+        which = [IS_PENDING, unindexed(deliveries.c.kind) == Kind.DIGEST]
+        if edition is not None:
+            which.append(unindexed(deliveries.c.key) == edition)
+        return connection.scalar(select(func.count()).select_from(deliveries).where(*which)) or 0
 
     @reading
     def load_entry_deliveries(self, connection: Connection, entry: EntryId) -> Sequence[EntryDelivery]:
@@ -106,7 +144,7 @@ class LedgerReads(Store):
             )
             .join(deliveries, deliveries.c.id == delivery_entries.c.delivery)
             .join(subscribers, subscribers.c.id == deliveries.c.recipient)
-            .where(delivery_entries.c.entry == entry, deliveries.c.kind == Kind.DIGEST)
+            .where(delivery_entries.c.entry == entry)
             .order_by(deliveries.c.key.desc(), subscribers.c.address)
         )
         return [
@@ -132,12 +170,22 @@ class LedgerReads(Store):
     ) -> Sequence[tuple[Delivery, EmailAddress]]:
         """Return deliveries that fit, by id, those after ``after``, at most so many; without what is frozen."""
         address = _mailed_to()
+        lists = [
+            select(deliveries.c.id)
+            .join(subscribers)
+            .where(deliveries.c.id > after, *which)
+            .order_by(deliveries.c.id)
+            .limit(limit)
+            .subquery()
+            for which in _list_ranges(wanted)
+        ]
+        found = union_all(*(select(part.c.id) for part in lists)).subquery()
+        ids = select(found.c.id).order_by(found.c.id).limit(limit).subquery()
         rows = connection.execute(
             select(deliveries, address)
             .join(subscribers)
-            .where(deliveries.c.id > after, *fitting(wanted))
+            .where(deliveries.c.id.in_(select(ids.c.id)))
             .order_by(deliveries.c.id)
-            .limit(limit)
         )
         return [(_read_delivery(row, None), EmailAddress(row.mailed_to)) for row in rows]
 
@@ -145,6 +193,7 @@ class LedgerReads(Store):
     def count_late(self, connection: Connection, since: datetime) -> int:
         """Return how many queued or deferred rows could have gone out for the first time before ``since``."""
         late = select(func.count()).where(
+            IS_OPEN,
             deliveries.c.state.in_(WAITING),
             deliveries.c.slot_at < since,
             deliveries.c.next_attempt_at < since,
@@ -156,7 +205,7 @@ class LedgerReads(Store):
         self, connection: Connection, reader: SubscriberId, edition: str = ""
     ) -> Sequence[Delivery]:
         """Return a reader's digests, of one edition if given, the newest first, with what is frozen of each."""
-        wanted = [deliveries.c.kind == Kind.DIGEST, deliveries.c.recipient == reader]
+        wanted = [unindexed(deliveries.c.kind) == Kind.DIGEST, deliveries.c.recipient == reader]
         if edition:
             wanted.append(deliveries.c.key == edition)
         newest = select(deliveries).where(*wanted).order_by(deliveries.c.key.desc()).limit(10)
@@ -171,37 +220,36 @@ class LedgerReads(Store):
         return [Attempt(row.number, row.at, State(row.outcome), row.reply, row.relay) for row in rows]
 
     @reading
-    def load_unreached(self, connection: Connection, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
-        """Return the rows of an edition that are neither accepted nor empty, with the address, by address."""
-        return _load_edition(connection, edition, deliveries.c.state.not_in([State.ACCEPTED, State.EMPTY]))
-
-    @reading
     def load_edition(self, connection: Connection, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
         """Return all the rows of an edition, by address."""
-        return _load_edition(connection, edition)
+        address = _mailed_to()
+        rows = connection.execute(
+            select(deliveries, address)
+            .join(subscribers)
+            .where(IS_DIGEST, deliveries.c.key == edition)
+            .order_by(address, deliveries.c.id)
+        ).all()
+        found = read_deliveries(connection, rows)
+        return [(delivery, EmailAddress(row.mailed_to)) for delivery, row in zip(found, rows, strict=True)]
 
 
-def _count(
-    connection: Connection, name: ColumnElement[str], order: ColumnElement[str], *which: ColumnElement[bool]
-) -> list[tuple[str, str, int]]:
-    """Count deliveries by a column, in its order, and by their state."""
-    counting = select(name, deliveries.c.state, func.count()).where(*which)
-    rows = connection.execute(counting.group_by(name, deliveries.c.state).order_by(order))
-    return [(found, state, number) for found, state, number in rows]
+def _load_run_of(connection: Connection, entry: EntryId) -> int:
+    """Return the run that brought an entry, or the one before it: ids are given in the order of runs."""
+    up_to = select(entries.c.first_seen_run).where(entries.c.id <= entry).order_by(entries.c.id.desc())
+    return connection.scalar(up_to.limit(1)) or 0
 
 
-def _load_edition(
-    connection: Connection, edition: str, *which: ColumnElement[bool]
-) -> Sequence[tuple[Delivery, EmailAddress]]:
-    address = _mailed_to()
-    rows = connection.execute(
-        select(deliveries, address)
-        .join(subscribers)
-        .where(deliveries.c.kind == Kind.DIGEST, deliveries.c.key == edition, *which)
-        .order_by(address, deliveries.c.id)
-    ).all()
-    found = read_deliveries(connection, rows)
-    return [(delivery, EmailAddress(row.mailed_to)) for delivery, row in zip(found, rows, strict=True)]
+def _list_ranges(wanted: DeliveryFilter) -> list[list[ColumnElement[bool]]]:
+    """Return the conditions of a filter, once for each part of an index in which its rows stand in the order of their
+    ids; together they are all that fit."""
+    column = deliveries.c
+    states = sorted(wanted.states or State)
+    if wanted.edition:
+        rest = fitting(replace(wanted, states=frozenset()))
+        return [[column.state == state, *rest] for state in states]
+    if wanted.states and wanted.states <= OPEN:
+        return [[IS_OPEN, column.state == state, *fitting(wanted)] for state in states]
+    return [fitting(wanted)]
 
 
 def _mailed_to() -> Label[str]:
@@ -212,9 +260,13 @@ def _mailed_to() -> Label[str]:
 def fitting(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
     """Return the conditions of a filter, for deliveries joined with subscribers."""
     address = func.coalesce(deliveries.c.address, subscribers.c.address)
-    conditions: list[ColumnElement[bool]] = [deliveries.c.kind == wanted.kind]
+    conditions: list[ColumnElement[bool]] = [unindexed(deliveries.c.kind) == wanted.kind]
+    if wanted.kind is not Kind.DIGEST:
+        conditions.append(NOT_A_DIGEST)
     if wanted.edition:
         conditions.append(deliveries.c.key == wanted.edition)
+        if wanted.kind is Kind.DIGEST:
+            conditions.append(IS_DIGEST)
     if wanted.states:
         conditions.append(deliveries.c.state.in_(sorted(wanted.states)))
     if wanted.domain:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from newsletter.model.digest import Shown, Window
-from newsletter.model.ledger import CloseDelivery, Kind, LedgerCounts, QueuedNotice, State
+from newsletter.model.ledger import CloseDelivery, DeliveryFilter, Kind, LedgerCounts, QueuedNotice, State
 from newsletter.model.mail import Notice, Outcome
 from newsletter.model.readers import EmailAddress
 from newsletter.storage import Database, Ledger
@@ -110,9 +110,12 @@ async def test_unreached_are_those_without_a_mail_in_hand(database: Database) ->
     empty = await claim_one(database, instance)
     await ledger.recording.record(instance, [CloseDelivery(empty.id, State.EMPTY, "", Window(0, 1))], NOW)
 
-    unreached = await ledger.reads.load_unreached(DAY.isoformat())
+    wanted = DeliveryFilter(DAY.isoformat(), frozenset(State) - {State.ACCEPTED, State.EMPTY})
+    unreached = await ledger.reads.find(wanted)
 
     assert [(address, delivery.last_reply) for delivery, address in unreached] == [
-        ("asked-later@example.org", DEFERRED.reply),
         ("rejected@example.org", REJECTED.reply),
+        ("asked-later@example.org", DEFERRED.reply),
     ]
+    assert [address for _, address in await ledger.reads.find(wanted, limit=1)] == ["rejected@example.org"]
+    assert await ledger.reads.find(wanted, unreached[0][0].id) == unreached[1:]
