@@ -17,17 +17,18 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from newsletter.collect.kind import SourceKind, never_quiet
-from newsletter.model.sources import FetchState, PermanentRedirect, SourceHealth
+from newsletter.model.sources import FetchState, PermanentRedirect, SourceHealth, Validators
 
 GOOD_STATES = frozenset({FetchState.OK, FetchState.UNCHANGED, FetchState.EMPTY_AS_EXPECTED})
 """The states that need no operator."""
 
 _LONGEST_WAIT = timedelta(days=1)
 _MOVE_SETTLES = timedelta(days=7)
+_NOT_MODIFIED_HOLDS = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,17 @@ def choose_health(
         "the source asked us to wait" if retry_after_s is not None else f"failed {failures} times in a row"
     )
     return SourceHealth(known.source, failures, now + wait, f"{reason}: {why}" if why else reason)
+
+
+def choose_conditions(known: Validators | None, now: datetime) -> Validators | None:
+    """Return what of the last answer a request may name, so that the server can say that nothing has changed.
+
+    After a week in which the server has said nothing else, the whole answer is asked for once: some servers say so
+    for ever. Its bytes are still compared, so that an equal one is not parsed.
+    """
+    if known is None or (known.read_at is not None and now - known.read_at < _NOT_MODIFIED_HOLDS):
+        return known
+    return replace(known, etag="", last_modified="")
 
 
 def choose_location(location: str, move: PermanentRedirect | None, now: datetime) -> str:

@@ -112,8 +112,9 @@ class Validators:
 
     content_hash is the SHA-256 of the body, so that an equal answer need not be parsed again.
     following is where that answer led (its next page, the feed of a site), so that an unchanged answer leads
-    there too. listed_on is the date that it gave itself, listed how many items it had. Of a harvest, which is known by
-    its name, following is where the next look begins.
+    there too. listed_on is the date that it gave itself, listed how many items it had. read_at is when it last came
+    whole, None where that is not known. Of a harvest, which is known by its name, following is where the next look
+    begins.
     """
 
     etag: str = ""
@@ -122,6 +123,7 @@ class Validators:
     following: str = ""
     listed_on: date | None = None
     listed: int = 0
+    read_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,6 +254,7 @@ class RunStore(Store):
                     following=row.following,
                     listed_on=row.listed_on,
                     listed=row.listed,
+                    read_at=row.read_at,
                 )
         return found
 

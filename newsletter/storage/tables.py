@@ -98,6 +98,7 @@ validators = Table(
     Column("following", CleanText, nullable=False),
     Column("listed_on", Date),
     Column("listed", Integer, nullable=False),
+    Column("read_at", UtcDateTime),
 )
 
 # The sources that have brought a sighting, and the run that brought the first.

@@ -21,6 +21,7 @@ from newsletter.collect.registry import KINDS
 from newsletter.collect.source_health import (
     GOOD_STATES,
     LookFacts,
+    choose_conditions,
     choose_health,
     choose_location,
     choose_move,
@@ -122,13 +123,16 @@ class _Look:
             following=following.location if following else "",
             listed_on=feed.listed_on,
             listed=feed.listed,
+            read_at=self.started_at,
         )
 
-    def take_unchanged(self, known: Validators) -> None:
-        """Add one answer that is as it was."""
+    def take_unchanged(self, request: Request, known: Validators, asked_with: Validators | None) -> None:
+        """Add one answer that is as it was, by the server's word or, asked without conditions, by its bytes."""
         self.answered += 1
         self.listed_before += known.listed
         self._see_batch(known.listed_on)
+        if asked_with != known:
+            self.validators[request.location] = replace(known, read_at=self.started_at)
 
     def _see_batch(self, listed_on: date | None) -> None:
         self.batch_on = max((day for day in (self.batch_on, listed_on) if day), default=None)
@@ -277,10 +281,11 @@ async def _follow(
     while request is not None:
         known = await _load_known(request, store)
         try:
-            answer = await _ask(request, known, look, fetcher, moves)
+            conditions = choose_conditions(known, look.started_at)
+            answer = await _ask(request, conditions, look, fetcher, moves)
             if isinstance(answer, NotModified):
                 assert known is not None, "only a known page can be unchanged"
-                look.take_unchanged(known)
+                look.take_unchanged(request, known, conditions)
                 listed += known.listed
                 following = _page_after(request, known.following)
             else:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -8,12 +9,13 @@ from newsletter.collect.kind import SourceKind
 from newsletter.collect.registry import KINDS
 from newsletter.collect.source_health import (
     LookFacts,
+    choose_conditions,
     choose_health,
     choose_location,
     choose_move,
     choose_state,
 )
-from newsletter.model.sources import FetchState, PermanentRedirect, SourceHealth
+from newsletter.model.sources import FetchState, PermanentRedirect, SourceHealth, Validators
 from tests.support.builders import at
 
 SATURDAY, MONDAY = date(2026, 6, 20), date(2026, 6, 22)
@@ -109,6 +111,36 @@ def test_nobody_can_send_us_away_for_more_than_a_day() -> None:
 @pytest.mark.parametrize("state", [FetchState.OK, FetchState.UNCHANGED, FetchState.PARTIAL, FetchState.STALE])
 def test_an_answer_ends_the_waiting(state: FetchState) -> None:
     assert health_after(7, state) == SourceHealth("hf")
+
+
+WHOLE = Validators('"7"', "Tue, 16 Jun 2026 08:00:00 GMT", "hash", listed=3)
+
+
+@pytest.mark.parametrize(
+    ("known", "is_conditional"),
+    [
+        (None, False),
+        (replace(WHOLE, read_at=None), False),
+        (replace(WHOLE, read_at=NOW), True),
+        (replace(WHOLE, read_at=NOW - timedelta(days=1)), True),
+        (replace(WHOLE, read_at=NOW - timedelta(days=6, hours=23)), True),
+        (replace(WHOLE, read_at=NOW - timedelta(days=7)), False),
+        (replace(WHOLE, read_at=NOW - timedelta(days=700)), False),
+        (replace(WHOLE, read_at=NOW + timedelta(hours=1)), True),
+        (Validators(etag='"7"', read_at=NOW), True),
+        (Validators(etag='"7"', read_at=NOW - timedelta(days=8)), False),
+        (Validators(last_modified="then", read_at=NOW), True),
+        (Validators(last_modified="then", read_at=NOW - timedelta(days=8)), False),
+        (Validators(content_hash="hash", read_at=NOW), False),
+    ],
+)
+def test_whole_answer_is_asked_for_after_a_week_of_not_modified(
+    known: Validators | None, is_conditional: bool
+) -> None:
+    asked_with = choose_conditions(known, NOW)
+
+    assert bool(asked_with and (asked_with.etag or asked_with.last_modified)) is is_conditional
+    assert (asked_with and asked_with.content_hash) == (known and known.content_hash)
 
 
 OLD, TARGET = "https://old.example.org/feed", "https://new.example.org/feed"

@@ -70,7 +70,7 @@ async def test_absorbed_entry_leaves_its_events_to_the_survivor(database: Databa
 async def test_health_moves_and_validators_replace_what_was_known(database: Database) -> None:
     store = RunStore(database)
     location = "https://old.example.org/feed"
-    known = Validators("etag", "date", "hash", "https://old.example.org/feed?p=1", date(2026, 6, 16), 5)
+    known = Validators("etag", "date", "hash", "https://old.example.org/feed?p=1", date(2026, 6, 16), 5, NOW)
     for failures in (1, 2):
         health = SourceHealth("hf", failures, LATER, "answered 503")
         move = PermanentRedirect(location, f"https://new{failures}.example.org/feed", NOW)

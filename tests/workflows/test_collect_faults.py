@@ -88,6 +88,7 @@ class Server:
 
     def __init__(self) -> None:
         self.answer = OK
+        self.answer_to_conditions = b""
         self.pause_s = 0.0
         self.url = ""
 
@@ -100,9 +101,10 @@ class Server:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await reader.readuntil(b"\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
+            is_conditional = b"If-None-Match" in head or b"If-Modified-Since" in head
             if not self.pause_s:
-                writer.write(self.answer)
+                writer.write((is_conditional and self.answer_to_conditions) or self.answer)
             for byte in self.answer if self.pause_s else b"":
                 writer.write(bytes([byte]))
                 await asyncio.sleep(self.pause_s)
@@ -113,7 +115,9 @@ class Server:
             writer.close()
 
 
-async def look(database: Database, server: Server, folder: Path, at_once: bool = False) -> CollectReport:
+async def look(
+    database: Database, server: Server, folder: Path, at_once: bool = False, on: str = "2026-06-16 08:00"
+) -> CollectReport:
     fetcher = HttpFetcher(
         version="1",
         contact="",
@@ -124,7 +128,7 @@ async def look(database: Database, server: Server, folder: Path, at_once: bool =
         backoff_s=0.01,
     )
     source = Source("blog", "feed", f"{server.url}/feed.xml")
-    clock = FixedClock(at("2026-06-16 08:00"))
+    clock = FixedClock(at(on))
     try:
         return await collect_entries([source], fetcher, RunStore(database), clock, EVERY, at_once=at_once)
     finally:
@@ -157,6 +161,30 @@ async def test_trouble_ends_in_its_state_and_changes_nothing_that_was_known(
     assert (await known(database))[:2] == before
     assert took_s < 5
     assert (after.records[0].state, after.records[0].new) == (FetchState.OK, 1), "and then all is well again"
+
+
+async def test_server_that_says_for_ever_that_nothing_is_new_is_asked_for_all_of_it_once_a_week(
+    database: Database, tmp_path: Path
+) -> None:
+    async with Server().running() as server:
+
+        async def look_on(day: int, *titles: str) -> tuple[FetchState, int]:
+            server.answer = http("200 OK", make_rss(*titles).encode(), 'ETag: "1"')
+            record = (await look(database, server, tmp_path, on=f"2026-06-{day} 08:00")).records[0]
+            return record.state, record.new
+
+        assert await look_on(16, "One") == (FetchState.OK, 1)
+        server.answer_to_conditions = http("304 Not Modified")
+        assert await look_on(22, "One", "Two") == (FetchState.UNCHANGED, 0)
+        assert await look_on(23, "One", "Two") == (FetchState.OK, 1)
+        assert await look_on(24, "One", "Two", "Three") == (FetchState.UNCHANGED, 0)
+        assert await look_on(30, "One", "Two") == (FetchState.UNCHANGED, 0), "the same bytes"
+
+        server.answer_to_conditions = http("500 Oh")
+        record = (await look(database, server, tmp_path, on="2026-07-01 08:00")).records[0]
+        assert "answered 500" in record.message, (
+            "one that was read whole a day ago is not asked for all again"
+        )
 
 
 async def test_one_byte_a_moment_ends_at_the_deadline(database: Database, tmp_path: Path) -> None:
