@@ -139,7 +139,7 @@ def make_ours(key: bytes | None) -> Callable[[Job], bytes]:
     mails = MailBuilder(_compile(), IDENTITY, Secret(bytes(32)), signer)
 
     def build(job: Job) -> bytes:
-        return mails.build(job.compose(), job.reader, job.reader.address).message
+        return mails.build(job.compose(), job.reader).message
 
     return build
 
@@ -283,7 +283,7 @@ def make_key() -> bytes:
 def check_same_mail(job: Job) -> None:
     """Fail where ours and the peers do not say the same."""
     mails = MailBuilder(_compile(), IDENTITY, Secret(bytes(32)))
-    ours = mails.build(job.compose(), job.reader, job.reader.address).rendered.html
+    ours = mails.build(job.compose(), job.reader).rendered.html
     templates = PeerTemplates()
     theirs = mjml2html(templates.html.render(templates.build_values(job)), fonts={})
     assert _titles(ours) == _titles(theirs), "the two do not show the same papers"

@@ -302,10 +302,14 @@ def send(
         bool, typer.Option("--dry-run", help="Show who would get what; send nothing.")
     ] = False,
     to: Annotated[
-        str, typer.Option("--to", help="Send one reader's next digest to this address, without recording it.")
+        str,
+        typer.Option(
+            "--to",
+            help="Send a test mail to this address: if it is a reader's, their next digest.",
+        ),
     ] = "",
     reader: Annotated[
-        str, typer.Option("--reader", help="With --to: whose digest (default: the first reader's).")
+        str, typer.Option("--reader", help="With --to: whose digest, if the address is no reader's.")
     ] = "",
     log_json: LogJson = False,
 ) -> None:

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import typer
 
-from newsletter.address import parse_address
+from newsletter.address import is_same_address, parse_address
 from newsletter.cli.exit_codes import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
 from newsletter.cli.look import load_readers, pick_reader
+from newsletter.cli.nothing_due import word_no_edition, word_nothing_due
 from newsletter.cli.serving import keep_serving
 from newsletter.cli.show import (
     build_table,
@@ -30,7 +31,7 @@ from newsletter.compose.subscription import next_mail_at
 from newsletter.errors import ConfigError, Problem
 from newsletter.model.ledger import Hold, HoldKind, State
 from newsletter.model.mail import SmtpReply
-from newsletter.model.readers import Consent
+from newsletter.model.readers import Consent, EmailAddress, Subscriber
 from newsletter.scheduler import run_forever, stop_on_signals
 from newsletter.settings.config import Config
 from newsletter.wiring import Newsletter, open_newsletter
@@ -72,15 +73,17 @@ async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: 
             return await _tell_due(newsletter)
         await try_failed_relays(newsletter.settings, newsletter.clock)
         if to:
-            return await _send_trial(newsletter, to, reader)
+            return await _send_test(newsletter, to, reader)
         if canary.mails and not await _hold_for_trial(newsletter):
             return COULD_NOT_RUN
         planner = newsletter.planner
         await planner.prepare()
         await (planner.plan_due() if local_on is None else planner.plan_date(local_on))
-        if canary.mails and not await _try_canary(newsletter, edition or None, canary):
+        if canary.mails and not await _try_canary(
+            newsletter, local_on.isoformat() if local_on else None, canary
+        ):
             return DONE_WITH_FAILURES
-        return await send_pending(newsletter, edition or None)
+        return await send_pending(newsletter, local_on)
 
 
 async def _hold_for_trial(newsletter: Newsletter) -> bool:
@@ -109,12 +112,13 @@ async def _try_canary(newsletter: Newsletter, edition: str | None, canary: Canar
     return False
 
 
-async def send_pending(newsletter: Newsletter, edition: str | None = None) -> int:
-    """Send what is planned, with progress, and say what became of it."""
+async def send_pending(newsletter: Newsletter, local_on: date | None = None) -> int:
+    """Send what is planned, of one date if given, with progress, and say what became of it."""
     if not await newsletter.ledger.claims.has_work(newsletter.clock.now(), newsletter.config.schedule.resend):
-        await _tell_nothing_due(newsletter)
+        await _tell_nothing_due(newsletter, local_on)
         left = show_uncertain(await newsletter.ledger.reads.load_counts(CHECKED_EDITIONS))
         return DONE_WITH_FAILURES if left else DONE
+    edition = local_on.isoformat() if local_on else None
     stop = asyncio.Event()
     stop_on_signals(stop)
     waiting = await newsletter.ledger.reads.count_pending(edition)
@@ -125,6 +129,8 @@ async def send_pending(newsletter: Newsletter, edition: str | None = None) -> in
     console.print(
         "this run: " + (", ".join(f"{count} {state}" for state, count in done.items()) or "nothing sent")
     )
+    if local_on and not done and not report.stopped:
+        await _tell_nothing_due(newsletter, local_on)
     counts = await newsletter.ledger.reads.load_counts(CHECKED_EDITIONS)
     show_ledger(counts)
     left = show_uncertain(counts)
@@ -148,13 +154,14 @@ def parse_edition(text: str) -> date | None:
         ) from error
 
 
-async def _send_trial(newsletter: Newsletter, to: str, whose: str) -> int:
-    """Send one reader's next digest to another address; the ledger does not know of it."""
+async def _send_test(newsletter: Newsletter, to: str, whose: str) -> int:
+    """Send one reader's next digest as a test to an address; the ledger does not know of it."""
     address = parse_address(to)
     if hold := await newsletter.settings.load_hold():
         console.print(f"nothing was sent: held, {hold.why}")
         return COULD_NOT_RUN
-    reader = pick_reader(await load_readers(newsletter), whose)
+    readers = await load_readers(newsletter)
+    reader = pick_reader(readers, whose or _ask_whose(address, readers))
     mail = await preview_reader(
         reader,
         await newsletter.new_digest_builder(),
@@ -174,9 +181,32 @@ async def _send_trial(newsletter: Newsletter, to: str, whose: str) -> int:
         await mailer.close()
     if isinstance(reply, SmtpReply) and 200 <= reply.code < 300:
         console.print(f"sent the digest of {reader.address} to {address}: {reply}")
+        console.print(
+            "it is a test: the ledger does not record it, and the real one comes at its hour"
+            if is_same_address(reader.address, address)
+            else "it is a test: its links belong to nobody and change nothing"
+        )
         return DONE
     console.print(f"not sent to {address}: {reply}", style="red")
     return DONE_WITH_FAILURES
+
+
+def _ask_whose(address: EmailAddress, readers: Sequence[Subscriber]) -> str:
+    """Return whose digest is sent to an address: the reader's own, else the one whom a person at the terminal names.
+
+    Raises ConfigError where nobody can be asked.
+    """
+    if not readers or any(is_same_address(reader.address, address) for reader in readers):
+        return address if readers else ""
+    others = f", or one of {len(readers) - 1} others" if len(readers) > 1 else ""
+    if not sys.stdin.isatty():
+        message = (
+            f"{address} is no reader who gets mail; say whose digest to send:"
+            f" --reader {readers[0].address}{others} ('newsletter subscribers list')"
+        )
+        raise ConfigError([Problem(message, steps=("--to",))])
+    console.print(f"{address} is no reader who gets mail. There is {readers[0].address}{others}.")
+    return str(typer.prompt("Whose digest shall it be?"))
 
 
 async def _tell_due(newsletter: Newsletter) -> int:
@@ -201,27 +231,25 @@ async def _tell_due(newsletter: Newsletter) -> int:
     return DONE
 
 
-async def _tell_nothing_due(newsletter: Newsletter) -> None:
+async def _tell_nothing_due(newsletter: Newsletter, local_on: date | None) -> None:
+    """Say why nothing is to be sent, of one date if given, and when the next digest is."""
     readers = await newsletter.subscribers.load_all()
     suppressed = await newsletter.subscribers.load_suppressed([reader.address for reader in readers])
     coming = [
-        (due_at, reader.address)
+        (due_at, reader)
         for reader in readers
         if reader.consent is Consent.CONFIRMED
         and (due_at := next_mail_at(reader, is_suppressed=reader.address in suppressed))
     ]
+    now = newsletter.clock.now()
     if not coming:
-        console.print(
-            "nothing to send: no subscriber receives mail at present"
-            if readers
-            else "nothing to send: there are no subscribers yet"
-        )
-        return
-    due_at, address = min(coming)
-    console.print(
-        f"nothing to send: next is {address} at {due_at:%Y-%m-%d %H:%M} UTC\n"
-        f"To send today's digests now: newsletter send --edition {newsletter.clock.now():%Y-%m-%d}"
-    )
+        why = "no subscriber receives mail at present" if readers else "there are no subscribers yet"
+    elif local_on:
+        counts = await newsletter.ledger.reads.load_counts()
+        why = word_no_edition(local_on, coming, counts, newsletter.config.schedule.catch_up, now)
+    else:
+        why = word_nothing_due(coming, now)
+    console.print(f"nothing to send: {why}", soft_wrap=True)
 
 
 async def run(config: Config, web_command: Sequence[str] = ()) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
+from typing import NamedTuple
 
 from newsletter.address import parse_address
 from newsletter.cli.exit_codes import DONE, WRONG_INPUT
@@ -12,7 +13,7 @@ from newsletter.cli.show import build_table, console, show_doubts, word_consent,
 from newsletter.compose.subscription import pause_ends_on, word_refusal
 from newsletter.errors import ConfigError, Problem
 from newsletter.match.topics import parse_topics
-from newsletter.model.readers import Refused, Subscriber, SubscriberId
+from newsletter.model.readers import Consent, Refused, Subscriber, SubscriberId
 from newsletter.settings.advice import word_days
 from newsletter.settings.config import Config
 from newsletter.settings.readers import check_reader, new_subscriber
@@ -88,20 +89,21 @@ async def pause(config: Config, address: str, until: str) -> int:
             [Problem(f"{until!r} is not a date like 2026-06-16", steps=("--until",))]
         ) from error
     why = f"paused until {first_on}" if first_on else "paused by the operator"
-    paused, is_suppressed = await _move(
-        config, address, lambda known, reader: known.pause(reader, first_on, why)
-    )
-    end = pause_ends_on(paused)
-    first = f"; next digest {word_next(paused)} UTC" if end and not is_suppressed else ""
-    console.print(f"{paused.address}: paused{f' until {end}' if end else ''}{first}")
+    moved = await _move(config, address, lambda known, reader: known.pause(reader, first_on, why))
+    end = pause_ends_on(moved.after)
+    first = f"; next digest {word_next(moved.after)} UTC" if end and not moved.is_suppressed else ""
+    until_when = f"until {end}{first}" if end else "until 'newsletter subscribers restore'"
+    _tell_move(moved, f"is paused {until_when}")
     return DONE
 
 
 async def remove(config: Config, address: str) -> int:
     """Note that one subscriber has left."""
     why = "removed by the operator"
-    left, _ = await _move(config, address, lambda known, reader: known.leave(reader, why, is_told=True))
-    console.print(f"{left.address}: {left.consent}")
+    moved = await _move(config, address, lambda known, reader: known.leave(reader, why, is_told=True))
+    _tell_move(moved, "has left and gets no digest; 'newsletter subscribers restore' takes them back")
+    if moved.after.file_owned:
+        console.print("Their row in subscribers.yaml does not bring them back.")
     return DONE
 
 
@@ -111,17 +113,44 @@ async def restore(config: Config, address: str, reason: str) -> int:
         raise ConfigError(
             [Problem("say why they may be mailed again; it is kept in the record", steps=("--reason",))]
         )
-    back, _ = await _move(config, address, lambda known, reader: known.restore(reader, reason))
-    console.print(f"{back.address} is restored; next digest {word_next(back)} UTC")
+    moved = await _move(config, address, lambda known, reader: known.restore(reader, reason))
+    _tell_move(moved, f"is mailed again; next digest {word_next(moved.after)} UTC")
     return DONE
+
+
+class _Moved(NamedTuple):
+    """One subscriber before and after a move, and whether their address is suppressed now."""
+
+    before: Subscriber
+    after: Subscriber
+    is_suppressed: bool
+
+
+def _tell_move(moved: _Moved, what: str) -> None:
+    """Say what became of a reader, that they are told, and who decides about their preferences."""
+    if moved.before == moved.after:
+        console.print(f"{moved.after.address} {what}. It was so before; nothing has changed.")
+        return
+    console.print(
+        f"{moved.after.address} {what}. {'' if moved.is_suppressed else 'A mail tells them.'}".rstrip()
+    )
+    if moved.after.consent is not Consent.LEFT:
+        console.print(_word_ownership(moved.after))
+
+
+def _word_ownership(reader: Subscriber) -> str:
+    """Return who decides about a reader's preferences: whether they are mailed is another question."""
+    if reader.file_owned:
+        return "Their preferences are still those of their row in subscribers.yaml."
+    return "Their preferences are still their own: a row in subscribers.yaml does not change them."
 
 
 async def _move(
     config: Config,
     address: str,
     move: Callable[[Subscriptions, SubscriberId], Awaitable[Subscriber | Refused]],
-) -> tuple[Subscriber, bool]:
-    """Move one subscriber, who is told by mail; return them, and whether their address is suppressed now.
+) -> _Moved:
+    """Move one subscriber, who is told by mail.
 
     Raises ConfigError where there is none, or the move is refused.
     """
@@ -131,7 +160,7 @@ async def _move(
         suppressed = await newsletter.subscribers.load_suppressed([reader.address])
     if isinstance(moved, Refused):
         raise ConfigError([Problem(f"{reader.address} {word_refusal(moved)}")])
-    return moved, bool(suppressed)
+    return _Moved(reader, moved, bool(suppressed))
 
 
 async def load_reader(newsletter: Newsletter, address: str) -> Subscriber:

@@ -96,18 +96,20 @@ def choose_plan_for_date(
     """Plan one date's digest now, whatever the hour; None where the reader has no slot on that date that
     could be sent: the cadence leaves it out, it is still to come there, or it is older than catch_up.
 
-    The slot is thereby used up, and earlier ones that were missed are covered by it.
+    The slot is thereby used up, and earlier ones that were missed are covered by it. It goes out now, also before its
+    hour.
     """
     cadence = subscriber.cadence
     slot = build_slot(cadence, local_on)
     today = now.astimezone(ZoneInfo(cadence.zone)).date()
-    if not _is_slot(cadence, local_on) or local_on > today or now - slot.at > catch_up:
+    if not has_slot(cadence, local_on) or local_on > today or now - slot.at > catch_up:
         return None
     missed = _slots_between(cadence, subscriber.next_due_at or slot.at, slot.at)
     return Plan(
         slot=slot,
         skipped=tuple(Skip(one, _covered_by(slot)) for one in missed if one != slot),
         next_due_at=next_slot(cadence, max(now, slot.at)).at,
+        send_at=min(now, slot.at),
         expires_at=now + catch_up,
     )
 
@@ -121,7 +123,7 @@ def realign(cadence: Cadence, due_at: datetime) -> datetime:
     slots = [
         build_slot(cadence, near + day * _DAY).at
         for day in (-1, 0, 1)
-        if _is_slot(cadence, near + day * _DAY)
+        if has_slot(cadence, near + day * _DAY)
     ]
     return min(slots, key=lambda at: abs(at - due_at), default=due_at)
 
@@ -159,12 +161,12 @@ def _slots_between(cadence: Cadence, first: datetime, last: datetime) -> Iterato
 def _slots_from(cadence: Cadence, local_on: date) -> Iterator[Slot]:
     """Yield the slots from a local date on, in order, without end."""
     while True:
-        if _is_slot(cadence, local_on):
+        if has_slot(cadence, local_on):
             yield build_slot(cadence, local_on)
         local_on += _DAY
 
 
-def _is_slot(cadence: Cadence, local_on: date) -> bool:
+def has_slot(cadence: Cadence, local_on: date) -> bool:
     """Whether the cadence has this date. A date that its zone left out altogether (Apia, 30 December 2011) has none."""
     if local_on.weekday() not in cadence.days:
         return False

@@ -9,6 +9,9 @@ from typing import NamedTuple, NewType
 
 SubscriberId = NewType("SubscriberId", int)
 
+NOBODY = SubscriberId(0)
+"""The number of no reader: of one who is not stored yet, and in the links of a test mail."""
+
 EmailAddress = NewType("EmailAddress", str)
 """A checked address as it was typed, its domain as ``xn--``. Made by ``newsletter.address.parse_address``."""
 
@@ -128,7 +131,7 @@ class Subscriber:
     layout: str = ""
     everything_else: int = 0
     consent: Consent = Consent.CONFIRMED
-    id: SubscriberId = SubscriberId(0)
+    id: SubscriberId = NOBODY
     counted_run: int = 0
     next_due_at: datetime | None = None
     wake_at: datetime | None = None

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.address import address_key
-from newsletter.model.readers import Subscriber, SubscriberId
+from newsletter.model.readers import NOBODY, Subscriber, SubscriberId
 from newsletter.render.language import Language, load_language
 from newsletter.signing import Purpose, check_token, read_number
 from newsletter.web.site import Site
@@ -63,8 +63,15 @@ def language_of(site: Site, request: Request, reader: Subscriber | None) -> Lang
 
 
 def show_dead_link(site: Site, request: Request) -> Response:
-    """Return the page for a link that is cut, forged, or belongs to a former address."""
+    """Return the page for a link that is cut, forged, or belongs to a former address; or that of a test mail."""
     lang = site.choose_language(request)
+    if read_number(str(request.path_params["token"])) == NOBODY:
+        return site.message(
+            request,
+            lang.say("This link is from a test mail"),
+            lang.say("It belongs to no reader and changes nothing. In a reader's own mail it works."),
+            headers=PRIVATE,
+        )
     return site.message(
         request,
         lang.say("This link is not valid"),

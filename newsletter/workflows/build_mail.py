@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from newsletter.address import is_same_address
 from newsletter.compose.snapshot import dump_digest, parse_digest, parse_notice
 from newsletter.deliver.message import (
     Letter,
@@ -23,7 +24,7 @@ from newsletter.model.digest import Digest, Window
 from newsletter.model.entries import EntryId
 from newsletter.model.ledger import Delivery, Kind, Snapshot
 from newsletter.model.mail import Envelope, Identity, Links, Rendered
-from newsletter.model.readers import EmailAddress, Subscriber, SubscriberId
+from newsletter.model.readers import NOBODY, EmailAddress, Subscriber
 from newsletter.render import (
     Bundle,
     CompiledBundle,
@@ -84,12 +85,21 @@ class MailBuilder:
         self._secret = secret
         self._former: dict[str, CompiledBundle] = {}
 
-    def build(self, digest: Digest, reader: Subscriber, address: EmailAddress) -> DigestMail:
-        """Return the mail of a digest to ``address``: the reader's own, or the operator's for a trial."""
-        if address != reader.address:
-            # Whoever tries a reader's digest must not leave, or change anything, in their name.
-            reader = replace(reader, id=SubscriberId(0), address=address)
-        return self.begin(digest, reader, address)()
+    def build(self, digest: Digest, reader: Subscriber) -> DigestMail:
+        """Return the mail of a digest to its reader."""
+        return self.begin(digest, reader, reader.address)()
+
+    def build_test(
+        self, digest: Digest, reader: Subscriber, address: EmailAddress, now: datetime
+    ) -> DigestMail:
+        """Return a reader's digest as a test to ``address``. Each has a Message-ID of its own, or else a mail program
+        would take the real one for a second copy and hide it.
+
+        Whoever tries another one's digest must not leave, or change anything, in their name: its links are nobody's.
+        """
+        if not is_same_address(address, reader.address):
+            reader = replace(reader, id=NOBODY)
+        return self._begin(self._templates, digest, reader, address, f"test {now.isoformat()}")()
 
     def begin(self, digest: Digest, reader: Subscriber, address: EmailAddress) -> Callable[[], DigestMail]:
         """Build the mail of a digest but for its signature; return what signs it, which may run in any thread."""
@@ -138,15 +148,21 @@ class MailBuilder:
         return self._begin(templates, digest, replace(reader, address=snapshot.address), snapshot.address)()
 
     def _begin(
-        self, templates: CompiledBundle, digest: Digest, reader: Subscriber, address: EmailAddress
+        self,
+        templates: CompiledBundle,
+        digest: Digest,
+        reader: Subscriber,
+        address: EmailAddress,
+        key: str = "",
     ) -> Callable[[], DigestMail]:
         """Build all of a digest that needs templates; the function that comes back signs it, and may run in
-        another thread."""
+        another thread. key names the mail, by default after the date of its edition."""
         digest = choose_look(templates, digest, reader, self._identity)
         links = self._build_links(reader, digest.slot.local_on)
         rendered = render_digest(templates, digest, reader, self._identity, links)
         slot = digest.slot
-        letter = Letter(Kind.DIGEST, slot.local_on.isoformat(), reader.id, address, reader.name, slot.at)
+        key = key or slot.local_on.isoformat()
+        letter = Letter(Kind.DIGEST, key, reader.id, address, reader.name, slot.at)
         message, envelope = self._build(rendered, letter, links, digest.language)
         content = _content_of(digest)
 

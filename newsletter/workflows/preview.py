@@ -69,11 +69,13 @@ async def preview_reader(
     clock: Clock,
     to: EmailAddress | None = None,
 ) -> DigestMail:
-    """Return the mail that this reader would get next; addressed to ``to``, where somebody else tries it."""
+    """Return the mail that this reader would get next; with ``to`` as a test mail to that address."""
     await digests.prepare([reader])
     shown = await reads.load_shown([reader.id], digests.oldest_entry)
     digest = await digests.build(reader, choose_preview_slot(reader, clock), shown[reader.id])
-    return mails.build(digest, reader, to or reader.address)
+    if to is not None:
+        return mails.build_test(digest, reader, to, clock.now())
+    return mails.build(digest, reader)
 
 
 def preview_notice(

@@ -175,3 +175,39 @@ async def test_a_next_digest_is_shown_of_those_only_who_get_one(
     await people.remove(config, READER)
     assert "2031-" not in await show()
     assert "2032-" not in await show()
+
+
+async def test_a_move_says_what_follows_and_who_decides_about_the_preferences(
+    config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def said(work: Awaitable[int]) -> str:
+        capsys.readouterr()
+        assert await work == DONE
+        return " ".join(capsys.readouterr().out.split())
+
+    paused = await said(people.pause(config, READER, ""))
+    assert paused.startswith(f"{READER} is paused until 'newsletter subscribers restore'. A mail tells them.")
+    assert "still those of their row in subscribers.yaml" in paused
+    assert f"{READER} is mailed again; next digest 20" in await said(people.restore(config, READER, "asked"))
+    gone = await said(people.remove(config, READER))
+    assert f"{READER} has left and gets no digest; 'newsletter subscribers restore' takes them back" in gone
+    assert "does not bring them back" in gone
+    again = await said(people.remove(config, READER))
+    assert "It was so before; nothing has changed." in again
+    assert "A mail tells them" not in again
+
+
+async def test_who_is_not_mailed_has_no_next_digest_anywhere(
+    config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Left, paused or suppressed: next_due_at may stand in a row, but nothing comes of it."""
+    assert await people.pause(config, READER, "") == DONE
+    capsys.readouterr()
+
+    await people.list_page(config, "", 50)
+    await look.status(config, readers=True, editions=7, limit=50)
+    for address in (READER, GONE, ASKED):
+        await ledger.explain_reader(config, address, "")
+    shown = capsys.readouterr().out
+
+    assert "2031-06-18" not in shown

@@ -572,7 +572,7 @@ async def test_a_mail_to_a_former_address_opens_nothing(site: Site, client: http
     (delivery,) = await newsletter.ledger.reads.load_of_reader(reader.id)
     shown = (await newsletter.ledger.reads.load_shown([reader.id]))[reader.id]
     slot = Slot(delivery.slot_at.date(), delivery.slot_at)
-    first = mails.build(await digests.build(reader, slot, shown), reader, reader.address)
+    first = mails.build(await digests.build(reader, slot, shown), reader)
     moved = replace(reader, address=EmailAddress(NEW))
 
     later = mails.rebuild(first.snapshot, moved)

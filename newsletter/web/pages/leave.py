@@ -101,8 +101,9 @@ def choose_instead(wish: str, now: datetime) -> tuple[ConsentMove, Decide] | Non
 
 
 def _check(site: Site, request: Request) -> SubscriberId | None:
+    """Return whose link it is; None for one that is forged, or of a test mail."""
     number = check_token(request.path_params["token"], Purpose.LEAVE, site.secret)
-    return None if number is None else SubscriberId(number)
+    return SubscriberId(number) if number else None
 
 
 async def _may_undo(site: Site, reader: SubscriberId) -> bool:

@@ -1,0 +1,54 @@
+"""Why nothing is to be sent, and when the next digest is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from newsletter.compose.slots import has_slot
+from newsletter.compose.subscription import local_date
+from newsletter.model.ledger import LedgerCounts
+from newsletter.model.readers import Subscriber
+
+Coming = Sequence[tuple[datetime, Subscriber]]
+"""The readers who are mailed, each with the instant of their next digest."""
+
+
+def word_nothing_due(coming: Coming, now: datetime) -> str:
+    """Return when the next digest is, and how those that come later today are sent at once."""
+    told = word_next_digest(coming)
+    today = [
+        day for due_at, reader in coming if (day := local_date(reader, due_at)) == local_date(reader, now)
+    ]
+    return f"{told}\nTo send today's digests now: newsletter send --edition {min(today)}" if today else told
+
+
+def word_no_edition(
+    local_on: date, coming: Coming, counts: Mapping[str, LedgerCounts], catch_up: timedelta, now: datetime
+) -> str:
+    """Return why a date has nothing to send, and when the next digest is. counts are the ledger's, by edition."""
+    day = f"{local_on:%A}, {local_on}"
+    known = counts.get(local_on.isoformat())
+    if known is not None:
+        why = f"its digests are done, {known.equation}"
+    elif all(local_on > local_date(reader, now) for _, reader in coming):
+        why = "it is in the future; its digests go out by themselves when the day comes"
+    elif not any(has_slot(reader.cadence, local_on) for _, reader in coming):
+        why = "no reader gets a digest on that day"
+    elif all(local_on < local_date(reader, now - catch_up) for _, reader in coming):
+        why = f"it is longer ago than {catch_up / timedelta(days=1):g} days (schedule.catch_up)"
+    else:
+        why = "it has not come yet where its readers live, or they joined later"
+    return f"{day}: {why}\n{word_next_digest(coming)}"
+
+
+def word_next_digest(coming: Coming) -> str:
+    """Return when the next digest is, for whom, and how many more readers have one on the same date."""
+    due_at, reader = min(coming, key=lambda one: one[0])
+    local_on = local_date(reader, due_at)
+    others = sum(local_date(other, at) == local_on for at, other in coming) - 1
+    more = f", and to {others} more that day" if others else ""
+    return (
+        f"The next digest is of {local_on:%A}, {local_on}: to {reader.address} at {reader.cadence.at:%H:%M}"
+        f" {reader.cadence.zone} ({due_at:%Y-%m-%d %H:%M} UTC){more}"
+    )
