@@ -267,6 +267,7 @@ class Newsletter:
             sources=self.config.source_list,
             every=self.config.schedule.collect_every,
             arxiv_api=self.config.fetch.arxiv_api,
+            arxiv_repository=self.config.fetch.arxiv_repository,
             open_fetcher=self.fetcher,
             runs=self.runs,
             entries=self.entries,

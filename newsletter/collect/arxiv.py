@@ -15,7 +15,9 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
-from newsletter.collect.arxiv_paper import complete_paper, is_withdrawn
+from newsletter.collect import arxiv_harvest, oai_pmh
+from newsletter.collect.arxiv_harvest import AnsweredError, is_second_road
+from newsletter.collect.arxiv_paper import complete_paper, is_primary, is_withdrawn
 from newsletter.collect.atom_rss import parse_item, read_feed, read_moment
 from newsletter.collect.fields import read_text
 from newsletter.collect.identity import parse_arxiv_id, parse_arxiv_version
@@ -167,18 +169,23 @@ def parse_search(fetched: Fetched, source: Source, request: Request) -> ParsedFe
 
     A paper whose first version is older than days_back, counted from the answer's own time, is not announced as
     new: a search may find it because of a new version. Raises FeedError for arXiv's error answers, and for an
-    empty page of a search that has results (a known fault of the API: asking again helps).
+    empty page of a search that has results (a known fault of the API: asking again helps). What the second road
+    brings is read there.
     """
+    if is_second_road(request):
+        return arxiv_harvest.parse_harvest(fetched, source, request)
     feed = read_feed(fetched)
     about = feed.about
     items = feed.items[:MAX_ITEMS]
     for item in items:
         if "/api/errors" in read_text(item, "id"):
-            raise FeedError(f"arXiv says: {clean_line(read_text(item, 'summary'), 300) or 'error'}")
+            raise AnsweredError(f"arXiv says: {clean_line(read_text(item, 'summary'), 300) or 'error'}")
     total = _read_count(about, "opensearch_totalresults")
     start = _read_count(about, "opensearch_startindex") or 0
     if not items and total and start < total:
-        raise FeedError(f"an empty page although arXiv has {total} results; usually temporary, retried later")
+        raise AnsweredError(
+            f"an empty page although arXiv has {total} results; usually temporary, retried later"
+        )
     answered_at = read_moment(about, "updated")
     parsed = [_parse_result(item, source, answered_at) for item in items]
     sightings, refused, left_out, notes = _take(parsed, source, "an answer of arXiv's API")
@@ -235,6 +242,8 @@ def choose_next_page(
 
     The API sometimes answers with fewer results than were asked for: the next page begins where this one ended.
     """
+    if request.harvest:
+        return oai_pmh.choose_next(source, request, feed, seen)
     page = request.page + 1
     start = _START.search(request.location)
     if start is None or feed.total is None or page >= _MAX_PAGES:
@@ -295,7 +304,8 @@ def choose_paper_requests(source: Source, now: datetime) -> tuple[Request, ...]:
 
 def parse_papers(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
     """Return the papers of an answer. None of them is listed as new: somebody named it. Raises FeedError."""
-    feed = parse_search(fetched, source, request)
+    parse = arxiv_harvest.parse_record if is_second_road(request) else parse_search
+    feed = parse(fetched, source, request)
     named = tuple(replace(sighting, announce=Announce.NAMED) for sighting in feed.sightings)
     return replace(feed, sightings=named)
 
@@ -326,19 +336,16 @@ def _take(
     if parsed and refused == len(parsed):
         raise FeedError(f"expected {expected}, none of {refused} items has an arXiv id")
     found = [sighting for sighting in parsed if sighting is not None]
-    wanted = [one for one in found if source.cross_lists or _is_primary(one, source.categories)]
+    wanted = [one for one in found if source.cross_lists or _is_primary(one, source)]
     left_out = len(found) - len(wanted)
     if left_out:
         notes.append(f"{left_out} cross-list{'s' * (left_out > 1)} left out")
     return wanted, refused, left_out, notes
 
 
-def _is_primary(sighting: Sighting, categories: Sequence[str]) -> bool:
-    """Tell whether an entry is at home in one of the categories, or in an archive that is named among them."""
-    if sighting.announce in (Announce.CROSS, Announce.REPLACE_CROSS):
-        return False
-    primary = sighting.entry.primary_category
-    return not categories or any(primary == name or primary.startswith(f"{name}.") for name in categories)
+def _is_primary(sighting: Sighting, source: Source) -> bool:
+    is_cross = sighting.announce in (Announce.CROSS, Announce.REPLACE_CROSS)
+    return not is_cross and is_primary(sighting.entry, source.categories)
 
 
 def _more(about: _Item) -> str:
@@ -367,7 +374,9 @@ SEARCH = SourceKind(
     parse_search,
     requests=choose_search_request,
     next_request=choose_next_page,
-    options=frozenset(["categories", "authors", "search", "days_back", "cross_lists"]),
+    fallback=arxiv_harvest.SEARCH,
+    resume=oai_pmh.choose_start,
+    options=frozenset(["categories", "authors", "search", "days_back", "cross_lists", "second_location"]),
     needs=("categories", "authors", "search"),
     parse_category=parse_category,
     site="https://export.arxiv.org",
@@ -376,6 +385,7 @@ PAPERS = SourceKind(
     "arxiv_papers",
     parse_papers,
     requests=choose_paper_requests,
-    options=frozenset(["papers"]),
+    fallback=arxiv_harvest.PAPERS,
+    options=frozenset(["papers", "second_location"]),
     site="https://export.arxiv.org",
 )

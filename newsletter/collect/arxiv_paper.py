@@ -1,8 +1,9 @@
-"""What holds for every paper of arXiv, wherever we read of it: its addresses, and how it is said to be withdrawn."""
+"""What holds for every paper of arXiv, wherever we read of it: addresses, home, and how it is said to be withdrawn."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from newsletter.model.entries import Entry
@@ -37,3 +38,9 @@ def complete_paper(entry: Entry, arxiv_id: str) -> Entry:
     return replace(
         entry, url=f"https://arxiv.org/abs/{arxiv_id}", pdf_url=f"https://arxiv.org/pdf/{arxiv_id}"
     )
+
+
+def is_primary(entry: Entry, categories: Sequence[str]) -> bool:
+    """Tell whether a paper is at home in one of the categories, or in an archive that is named among them."""
+    primary = entry.primary_category
+    return not categories or any(primary == name or primary.startswith(f"{name}.") for name in categories)

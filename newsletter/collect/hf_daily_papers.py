@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 from newsletter.collect.dates import parse_date
 from newsletter.collect.fields import read_line, read_list
 from newsletter.collect.identity import choose_keys, parse_arxiv_id
-from newsletter.collect.kind import SourceKind
+from newsletter.collect.kind import Fallback, SourceKind
 from newsletter.collect.plain import (
     MAX_NAME_CHARS,
     MAX_SUMMARY_CHARS,
@@ -26,7 +26,7 @@ from newsletter.collect.plain import (
     clean_url,
     parse_page,
 )
-from newsletter.errors import FeedError
+from newsletter.errors import FeedError, SourceError
 from newsletter.model.entries import Entry, Sighting
 from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 from newsletter.people import read_people
@@ -290,12 +290,12 @@ def choose_next(source: Source, request: Request, feed: ParsedFeed, seen: frozen
     return replace(request, location=f"{request.location.partition('&p=')[0]}&p={page}", page=page)
 
 
-def choose_fallback(request: Request) -> Request | None:
-    """Return the request for the page of the same date, which shows the whole listing; None for what is one."""
+def choose_page(source: Source, request: Request, error: SourceError, now: datetime) -> tuple[Request, ...]:
+    """Return the request for the page of the same date, which shows the whole listing; none for what is one."""
     base, api, _ = request.location.partition("/api/daily_papers?")
     if not api or request.listed_on is None:
-        return None
-    return Request(f"{base}/papers/date/{request.listed_on.isoformat()}", request.listed_on)
+        return ()
+    return (Request(f"{base}/papers/date/{request.listed_on.isoformat()}", request.listed_on),)
 
 
 def is_quiet(day: date) -> bool:
@@ -308,7 +308,7 @@ KIND = SourceKind(
     parse,
     requests=choose_requests,
     next_request=choose_next,
-    fallback=choose_fallback,
+    fallback=Fallback(choose_page, "its web page"),
     is_quiet=is_quiet,
     options=frozenset(["listing_dates"]),
     site=_SITE,

@@ -6,9 +6,10 @@ Everything here is pure. ``collect.registry`` lists the kinds; docs/sources.md s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
+from newsletter.errors import SourceError
 from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 
 
@@ -22,9 +23,9 @@ def end_here(source: Source, request: Request, feed: ParsedFeed, seen: frozenset
     return None
 
 
-def without_fallback(request: Request) -> Request | None:
-    """Return None: there is no second address of the same listing."""
-    return None
+def go_on(first: Request, stopped_at: str) -> Request:
+    """Return the first request of a look at a harvest: it goes on where the last one stopped."""
+    return replace(first, location=stopped_at)
 
 
 def never_quiet(day: date) -> bool:
@@ -38,12 +39,26 @@ def without_batches(now: datetime) -> date | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Fallback:
+    """Another way to what a listing has, where it cannot be read.
+
+    choose: what is asked instead of a request that failed with this error, at this time; nothing where that would not
+    help. called: what is read then, for the note of the look. rest: how long the source is left alone after that.
+    """
+
+    choose: Callable[[Source, Request, SourceError, datetime], tuple[Request, ...]]
+    called: str
+    rest: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
 class SourceKind:
     """How one kind of source is asked and read.
 
     parse: one answer → its sightings, or FeedError. requests: the first requests of one look.
     next_request: what follows an answer, None at the end; seen are the guids of the earlier pages of the
-    same listing. fallback: another address of the same listing, to be asked where the first one failed.
+    same listing. fallback: another way to the same listing, where a request failed. resume: the first request of a
+    harvest and the address at which the last look stopped → where this one begins.
     is_quiet: whether nothing is listed on that date as a rule (a weekend). batch_due: of a source that lists
     in batches, the date of the newest one that must be out by then.
     options: the names of the options of ``Source`` that it uses; needs: those of which one must be given where
@@ -55,7 +70,8 @@ class SourceKind:
     parse: Callable[[Fetched, Source, Request], ParsedFeed]
     requests: Callable[[Source, datetime], tuple[Request, ...]] = ask_once
     next_request: Callable[[Source, Request, ParsedFeed, frozenset[str]], Request | None] = end_here
-    fallback: Callable[[Request], Request | None] = without_fallback
+    fallback: Fallback | None = None
+    resume: Callable[[Request, str], Request] = go_on
     is_quiet: Callable[[date], bool] = never_quiet
     batch_due: Callable[[datetime], date | None] = without_batches
     options: frozenset[str] = frozenset()

@@ -31,6 +31,7 @@ _MAX_TOKEN_CHARS = 4_000
 
 # A record may get its datestamp some time before it can be seen: guidelines for harvesters, section 4.2.
 _OVERLAP = timedelta(hours=1)
+_NOTHING = frozenset(["noRecordsMatch", "idDoesNotExist"])
 _LISTS = ("ListRecords", "GetRecord")
 _DAY, _SECOND = "%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"
 
@@ -66,7 +67,7 @@ class Answer(NamedTuple):
 
 
 def read_answer(fetched: Fetched) -> Answer:
-    """Return what a repository answers. "No records match" is an answer without records.
+    """Return what a repository answers. That no record matches, or is there, is an answer without records.
 
     Raises FeedError for the protocol's other errors, in the repository's words, and for what is no answer.
     """
@@ -78,7 +79,7 @@ def read_answer(fetched: Fetched) -> Answer:
     errors = {error.get("code", ""): clean_line(error.text or "", 300) for error in root.iterfind("{*}error")}
     if "badResumptionToken" in errors:
         return Answer(answered_at, has_expired=True)
-    if errors and "noRecordsMatch" not in errors:
+    if errors and not errors.keys() & _NOTHING:
         told = "; ".join(f"{code}: {words}" if words else code for code, words in errors.items())
         raise FeedError(f"the repository says: {told}")
     identify = root.find("{*}Identify")
@@ -251,6 +252,13 @@ def name_harvest(location: str, prefix: str, set_spec: str, reader: str) -> str:
 def list_since(harvest: str, since: str) -> str:
     """Return the address of what has changed since a day or moment in the protocol's form."""
     return f"{harvest.partition('#')[0]}&from={since}"
+
+
+def choose_start(first: Request, stopped_at: str) -> Request:
+    """Return the first request of a look: where the last one stopped, unless that was before all that is asked for."""
+    stopped = replace(first, location=stopped_at)
+    since = _progress(first)[0]
+    return first if since and _progress(stopped)[0] < since else stopped
 
 
 def follow(feed: ParsedFeed, answer: Answer, request: Request) -> ParsedFeed:

@@ -75,6 +75,7 @@ def choose_health(
     state: FetchState,
     *,
     retry_after_s: float | None,
+    rest: timedelta = timedelta(),
     why: str,
     every: timedelta,
     now: datetime,
@@ -83,7 +84,7 @@ def choose_health(
 
     A source that asks us to stay away is not asked before that time. One that fails again and again is asked
     after twice, four, eight times ``every``, a day at most, and up to a tenth later, so that sources that
-    failed together do not come back together.
+    failed together do not come back together. rest is how long one is left alone of which something else was read.
     """
     failures = known.failures + 1 if state is FetchState.FAILED else 0
     wait = timedelta()
@@ -92,11 +93,13 @@ def choose_health(
         wait *= 1 + zlib.crc32(f"{known.source}{failures}".encode()) % 1000 / 10_000
     if retry_after_s is not None:
         wait = max(wait, min(timedelta(seconds=retry_after_s), _LONGEST_WAIT))
+    wait = max(wait, rest)
     if not wait:
         return SourceHealth(known.source, failures)
-    reason = (
-        "the source asked us to wait" if retry_after_s is not None else f"failed {failures} times in a row"
-    )
+    if retry_after_s is not None:
+        reason = "the source asked us to wait"
+    else:
+        reason = f"failed {failures} times in a row" if failures else "left alone, something else was read"
     return SourceHealth(known.source, failures, now + wait, f"{reason}: {why}" if why else reason)
 
 

@@ -42,6 +42,7 @@ class Source:
     papers: the arXiv ids that are looked up.
     request_options: how it is asked, for every kind.
     sets, metadata_prefix: what is harvested of a repository, and in which format.
+    second_location: where the same entries are asked for if the location fails, of kinds that have such a place.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Source:
     request_options: RequestOptions = USUAL_REQUEST
     sets: tuple[str, ...] = ()
     metadata_prefix: str = "oai_dc"
+    second_location: str = ""
 
 
 @dataclass(frozen=True, slots=True)

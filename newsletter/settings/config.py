@@ -11,6 +11,7 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from difflib import get_close_matches
 from email.utils import parseaddr
@@ -31,6 +32,7 @@ from pydantic import (
 )
 
 from newsletter.address import parse_address
+from newsletter.collect import arxiv_harvest
 from newsletter.collect.oai_records import METADATA_PREFIXES
 from newsletter.collect.proxies import is_proxy
 from newsletter.collect.registry import KINDS
@@ -551,6 +553,7 @@ class FetchSettings(ConfigSection):
 
     allow_private_hosts: Annotated[bool, BeforeValidator(_parse_switch)] = False
     arxiv_api: Annotated[str, BeforeValidator(_parse_base_url)] = KINDS["arxiv_papers"].site
+    arxiv_repository: Annotated[str, BeforeValidator(_parse_base_url)] = arxiv_harvest.SITE
 
 
 Password = Annotated[SecretStr, BeforeValidator(_parse_password)]
@@ -897,7 +900,14 @@ class Config(ConfigSection):
     @property
     def source_list(self) -> tuple[Source, ...]:
         """The sources in the order of the files: config.yaml, then that of further sources."""
-        return tuple(settings.source for settings in self.sources)
+        sources = (settings.source for settings in self.sources)
+        second = self.fetch.arxiv_repository
+        return tuple(
+            replace(source, second_location=second)
+            if "second_location" in KINDS[source.kind].options
+            else source
+            for source in sources
+        )
 
     @property
     def database_url(self) -> str:

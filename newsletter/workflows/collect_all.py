@@ -23,11 +23,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """Looks at the sources. every is the rhythm of the passes; arxiv_api answers for papers that are named."""
+    """Looks at the sources. every is the rhythm of the passes; arxiv_api answers for papers that are
+    named, arxiv_repository where it refuses."""
 
     sources: Sequence[Source]
     every: timedelta
     arxiv_api: str
+    arxiv_repository: str
     open_fetcher: Callable[[], AbstractAsyncContextManager[Fetcher]]
     runs: RunStore
     entries: EntryStore
@@ -49,7 +51,9 @@ class Collector:
                 )
 
             report = await look(self.sources)
-            lookup = await choose_lookup(await self._load_topics(), self.entries, self.arxiv_api)
+            lookup = await choose_lookup(
+                await self._load_topics(), self.entries, self.arxiv_api, self.arxiv_repository
+            )
             return report.followed_by(await look([lookup])) if lookup else report
 
     async def collect_if_due(self) -> bool:

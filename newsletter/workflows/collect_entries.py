@@ -134,6 +134,10 @@ class _Look:
         if asked_with != known:
             self.validators[request.location] = replace(known, read_at=self.started_at)
 
+    def take_failure(self, error: SourceError, stands_for: SourceError | None) -> None:
+        """Add what has failed for good, and what had failed before it, once."""
+        self.problems += [one for one in (stands_for, error) if one and one not in self.problems]
+
     def _see_batch(self, listed_on: date | None) -> None:
         self.batch_on = max((day for day in (self.batch_on, listed_on) if day), default=None)
 
@@ -247,7 +251,7 @@ async def _look_at(
             for first in kind.requests(source, now):
                 if first.listed_on:
                     look.asked_on.append(first.listed_on)
-                await _follow(await _resume(first, store), look, fetcher, store, moves)
+                await _follow(await _resume(first, look, store), look, fetcher, store, moves)
     except TimeoutError:
         look.problems.append(
             SourceError(f"not finished after {_LOOK_DEADLINE_S:g} s; the rest was not requested")
@@ -255,12 +259,12 @@ async def _look_at(
     return look
 
 
-async def _resume(first: Request, store: RunStore) -> Request:
-    """Return the first request of a look; of a harvest the one with which the last look ended."""
+async def _resume(first: Request, look: _Look, store: RunStore) -> Request:
+    """Return the first request of a look; of a harvest the one that goes on where the last look ended."""
     if not first.harvest:
         return first
     known = (await store.load_validators([first.harvest])).get(first.harvest)
-    return replace(first, location=known.following) if known and known.following else first
+    return look.kind.resume(first, known.following) if known and known.following else first
 
 
 async def _follow(
@@ -269,15 +273,16 @@ async def _follow(
     fetcher: Fetcher,
     store: RunStore,
     moves: Mapping[str, PermanentRedirect],
+    stands_for: SourceError | None = None,
 ) -> None:
-    """Ask for one listing, page after page; for its other address where one fails.
+    """Ask for one listing, page after page; for what its kind has instead where one fails. stands_for: what had failed
+    before.
 
     An unchanged page leads to where it led when it was read, so that what is new on a second page cannot hide
     behind an unchanged first one.
     """
     seen: frozenset[str] = frozenset()
     listed = 0
-    stood_in_for: SourceError | None = None
     while request is not None:
         known = await _load_known(request, store)
         try:
@@ -298,17 +303,23 @@ async def _follow(
                 listed += feed.listed
                 seen |= {sighting.guid for sighting in feed.sightings}
         except SourceError as error:
-            following = look.kind.fallback(request)
-            if following is None:
-                look.problems += [stood_in_for, error] if stood_in_for else [error]
-                return
-            stood_in_for = error
-        else:
-            look.replaced += [stood_in_for] if stood_in_for else []
-            stood_in_for = None
+            stand_ins = _choose_stand_ins(request, error, look)
+            if not stand_ins:
+                look.take_failure(error, stands_for)
+            for stand_in in stand_ins:
+                await _follow(await _resume(stand_in, look, store), look, fetcher, store, moves, error)
+            return
+        if stands_for and stands_for not in look.replaced:
+            look.replaced.append(stands_for)
+        stands_for = None
         last, request = request, following
     if not listed and last.listed_on:
         look.empty_on.append(last.listed_on)
+
+
+def _choose_stand_ins(request: Request, error: SourceError, look: _Look) -> tuple[Request, ...]:
+    fallback = look.kind.fallback
+    return fallback.choose(look.source, request, error, look.started_at) if fallback else ()
 
 
 async def _load_known(request: Request, store: RunStore) -> Validators | None:
@@ -408,7 +419,8 @@ def _build_records(
             before,
             record.state,
             retry_after_s=max((wait for wait in asked_to_wait if wait is not None), default=None),
-            why=next(iter(_tell_problems(look.problems)), ""),
+            rest=look.kind.fallback.rest if look.kind.fallback and look.replaced else timedelta(),
+            why=next(iter(_tell_problems(look.problems or look.replaced)), ""),
             every=every,
             now=now,
         )
@@ -419,7 +431,8 @@ def _build_records(
 
 def _build_record(look: _Look, state: FetchState, now: datetime) -> FetchRecord:
     message = _tell_problems(look.problems)
-    message += [f"{problem}; its web page was read instead" for problem in _tell_problems(look.replaced)]
+    called = look.kind.fallback.called if look.kind.fallback else ""
+    message += [f"{problem}; {called} was read instead" for problem in _tell_problems(look.replaced)]
     if state is FetchState.STALE:
         message.append(f"still the batch of {look.batch_on}" if look.batch_on else "still an earlier batch")
     missing = [day for day in look.empty_on if not look.kind.is_quiet(day) and day < _today(now)]

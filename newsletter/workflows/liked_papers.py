@@ -19,8 +19,11 @@ async def load_papers(papers: Collection[str], entries: EntryStore) -> dict[str,
     return {wanted[key]: entry for entry in found for key in entry.keys if key in wanted}
 
 
-async def choose_lookup(topics: Iterable[Topic], entries: EntryStore, site: str) -> Source | None:
-    """Return a source that brings the papers of arXiv that topics name and the store lacks; None for none."""
+async def choose_lookup(
+    topics: Iterable[Topic], entries: EntryStore, site: str, repository: str
+) -> Source | None:
+    """Return a source that brings the papers of arXiv that topics name and the store lacks; None for none. repository
+    is where they are asked for if the site of the API refuses."""
     papers = find_named(topics)
     missing = papers.difference(await load_papers(papers, entries))
     keys = sorted({key for paper in missing for key in name_keys(paper) if key.startswith("arxiv:")})
@@ -31,4 +34,5 @@ async def choose_lookup(topics: Iterable[Topic], entries: EntryStore, site: str)
         "arxiv_papers",
         site,
         papers=tuple(key.removeprefix("arxiv:") for key in keys),
+        second_location=repository,
     )

@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 
 from newsletter.collect.registry import KINDS
+from newsletter.errors import FetchError
 from newsletter.model.sources import ParsedFeed, Request, Source
 from tests.support.builders import at
 from tests.support.sightings import DAY, make_source, seen
@@ -94,18 +95,23 @@ def test_other_kinds_ask_once(kind: str) -> None:
     assert KINDS[kind].next_request(source, request, make_feed(60), frozenset()) is None
 
 
+def choose_fallback(request: Request) -> tuple[Request, ...]:
+    assert HF.fallback is not None
+    return HF.fallback.choose(SITE, request, FetchError("answered 500", status=500), NOW)
+
+
 def test_page_of_the_same_date_is_the_fallback_of_each_page_of_the_api() -> None:
     page = Request("https://huggingface.co/papers/date/2026-06-16", DAY)
 
-    assert HF.fallback(FIRST) == page
-    assert HF.fallback(Request(FIRST.location + "&p=1", DAY, 1)) == page
+    assert choose_fallback(FIRST) == (page,)
+    assert choose_fallback(Request(FIRST.location + "&p=1", DAY, 1)) == (page,)
 
 
 @pytest.mark.parametrize(
     "request_", [Request("https://huggingface.co/papers/date/2026-06-16", DAY), Request("saved.json")]
 )
 def test_page_or_file_has_no_fallback(request_: Request) -> None:
-    assert HF.fallback(request_) is None
+    assert choose_fallback(request_) == ()
 
 
 def test_a_page_is_the_whole_listing() -> None:

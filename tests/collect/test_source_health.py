@@ -86,6 +86,28 @@ def test_each_further_failure_waits_twice_as_long_up_to_a_day(failures: int, lea
     assert health.why == f"failed {failures + 1} times in a row: answered 503"
 
 
+@pytest.mark.parametrize(
+    ("retry_after_s", "wait", "why"),
+    [
+        (None, timedelta(hours=6), "left alone, something else was read: answered 429"),
+        (60.0, timedelta(hours=6), "the source asked us to wait: answered 429"),
+        (36_000.0, timedelta(hours=10), "the source asked us to wait: answered 429"),
+    ],
+)
+def test_a_source_of_which_something_else_was_read_rests_and_has_not_failed(
+    retry_after_s: float | None, wait: timedelta, why: str
+) -> None:
+    assert choose_health(
+        SourceHealth("arXiv", 2),
+        FetchState.OK,
+        retry_after_s=retry_after_s,
+        rest=timedelta(hours=6),
+        why="answered 429",
+        every=EVERY,
+        now=NOW,
+    ) == SourceHealth("arXiv", 0, NOW + wait, why)
+
+
 def test_sources_that_failed_together_do_not_come_back_together() -> None:
     returns = {
         choose_health(

@@ -158,6 +158,11 @@ def test_a_feed_may_be_unencrypted_and_arxiv_is_asked_for_what_is_named(file: Pa
     assert (listing.categories, listing.cross_lists) == (("cs.CL", "math", "physics.med-ph"), False)
     assert search.location == "https://export.arxiv.org"
     assert (search.authors, search.search, search.days_back) == (("Ada Lovelace",), "ti:robots", 3)
+    assert [source.second_location for source in config.source_list] == [
+        "",
+        "",
+        "https://oaipmh.arxiv.org/oai",
+    ]
 
 
 def test_subjects_of_preprints_may_be_left_out_and_written_in_many_ways(file: Path) -> None:
