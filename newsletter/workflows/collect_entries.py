@@ -294,12 +294,7 @@ async def _follow(
                 listed += known.listed
                 following = _page_after(request, known.following)
             else:
-                # Parsers are plain functions and some take long; the other sources go on meanwhile.
-                feed = await asyncio.to_thread(look.kind.parse, answer, look.source, request)
-                feed = without_future_dates(feed, look.started_at)
-                following = _choose_following(request, feed, seen, known, look)
-                look.take(feed)
-                look.take_validators(request, answer, feed, following)
+                feed, following = await _read(request, answer, seen, known, look)
                 listed += feed.listed
                 seen |= {sighting.guid for sighting in feed.sightings}
         except SourceError as error:
@@ -315,6 +310,19 @@ async def _follow(
         last, request = request, following
     if not listed and last.listed_on:
         look.empty_on.append(last.listed_on)
+
+
+async def _read(
+    request: Request, answer: Fetched, seen: frozenset[str], known: Validators | None, look: _Look
+) -> tuple[ParsedFeed, Request | None]:
+    """Take what an answer says into the look; return it and the request that follows. Raises SourceError."""
+    # Parsers are plain functions and some take long; the other sources go on meanwhile.
+    feed = await asyncio.to_thread(look.kind.parse, answer, look.source, request)
+    feed = without_future_dates(feed, look.started_at)
+    following = _choose_following(request, feed, seen, known, look)
+    look.take(feed)
+    look.take_validators(request, answer, feed, following)
+    return feed, following
 
 
 def _choose_stand_ins(request: Request, error: SourceError, look: _Look) -> tuple[Request, ...]:
