@@ -179,7 +179,8 @@ class PeerTemplates:
     def build_values(self, job: Job) -> dict[str, Any]:
         """Return the values of the page, with those of the cards in their places."""
         digest = job.compose()
-        links = Links(leave=f"mailto:{_ADDRESS}", change=f"mailto:{_ADDRESS}?change")
+        mailto = f"mailto:{_ADDRESS}"
+        links = Links(leave=mailto, change=f"{mailto}?change", leave_mailto=mailto)
         why = f"You get this mail because {job.reader.address} subscribes."
         shown = [build_section(self.lang, section, [""] * len(section.items)) for section in digest.sections]
         page = build_page(self.lang, digest, IDENTITY, shown, links, why)

@@ -8,7 +8,6 @@ preferences was sent to: after a change of address the old mailbox's link leads 
 
 from __future__ import annotations
 
-import base64
 import hmac
 import itertools
 import re
@@ -56,6 +55,9 @@ _LETTERS = re.compile(r"[a-z2-7]{27,80}")
 _MOST_RUNS = 200
 _LONGEST_TOKEN = 39
 _DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
+# Two digits at a time: the standard library takes ten times as long.
+_PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
+_SHIFTS = range(120, -1, -10)
 
 
 class Purpose(StrEnum):
@@ -118,8 +120,13 @@ def hide_tokens(text: str) -> str:
 
 def _sign(purpose: Purpose, number: int, secret: Secret, bound: str) -> str:
     named = "\0".join(("token", purpose, str(number), bound))
-    digest = secret.sign(named.encode())
-    return base64.b32encode(digest[:16]).decode("ascii").rstrip("=").lower()
+    return write_hash(secret.sign(named.encode()))
+
+
+def write_hash(digest: bytes) -> str:
+    """Return the first 128 bits of a hash as 26 lower-case base32 characters (RFC 4648, without padding)."""
+    bits = int.from_bytes(digest[:16]) << 2
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
 
 
 def _write_number(number: int) -> str:

@@ -9,10 +9,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import date
 from functools import lru_cache
 
-from newsletter.model.digest import Card, Digest, Item
+from newsletter.model.digest import Card, Digest, Item, Section, Window
 from newsletter.model.mail import Notice
+from newsletter.model.readers import Slot
 from newsletter.stored_json import from_parsed, to_json
 
 
@@ -21,28 +23,39 @@ def dump_digest(digest: Digest) -> tuple[str, dict[str, str]]:
     cards: dict[str, str] = {}
     sections = []
     for section in digest.sections:
-        items = []
-        for item in section.items:
-            card_hash, card = _dump_card(item.card)
-            cards[card_hash] = card
-            items.append(_dump_item(item))
-        rest = to_json(
-            {"overflow": section.overflow, "overflow_url": section.overflow_url, "topic": section.topic}
-        )
-        sections.append(f'{{"items":[{",".join(items)}],{rest[1:]}')
-    before = {
-        "is_first": digest.is_first,
-        "look": [digest.layout, digest.language],
-        "quiet_topics": digest.quiet_topics,
-    }
+        text, some = _dump_section(section)
+        sections.append(text)
+        cards |= some
+    # Put together by hand, because what readers share is; "sections" stands between its neighbours by name.
+    before = _dump_before(digest.is_first, digest.layout, digest.language, digest.quiet_topics)
+    after = _dump_after(digest.since_on, digest.slot, digest.window)
+    return f'{before},"sections":[{",".join(sections)}],{after}', cards
+
+
+@lru_cache(maxsize=8192)
+def _dump_section(section: Section) -> tuple[str, dict[str, str]]:
+    """Return a section as JSON, and its cards. Remembered for every other reader who gets just this."""
+    cards = dict(_dump_card(item.card) for item in section.items)
+    rest = to_json(
+        {"overflow": section.overflow, "overflow_url": section.overflow_url, "topic": section.topic}
+    )
+    return f'{{"items":[{",".join(map(_dump_item, section.items))}],{rest[1:]}', cards
+
+
+@lru_cache(maxsize=1024)
+def _dump_before(is_first: bool, layout: str, language: str, quiet_topics: tuple[str, ...]) -> str:
+    before = {"is_first": is_first, "look": [layout, language], "quiet_topics": quiet_topics}
+    return to_json(before)[:-1]
+
+
+@lru_cache(maxsize=1024)
+def _dump_after(since_on: date | None, slot: Slot, window: Window) -> str:
     after = {
-        "since_on": digest.since_on,
-        "slot": {"at": digest.slot.at, "local_on": digest.slot.local_on},
-        "window": {"after_run": digest.window.after_run, "upto_run": digest.window.upto_run},
+        "since_on": since_on,
+        "slot": {"at": slot.at, "local_on": slot.local_on},
+        "window": {"after_run": window.after_run, "upto_run": window.upto_run},
     }
-    # Put together by hand, because the JSON of an item is shared; "sections" stands between its neighbours by name.
-    joined = f'{to_json(before)[:-1]},"sections":[{",".join(sections)}],{to_json(after)[1:]}'
-    return joined, cards
+    return to_json(after)[1:]
 
 
 def dump_notice(notice: Notice, language: str) -> str:

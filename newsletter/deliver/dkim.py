@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -22,6 +22,9 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+
+from newsletter.deliver.message import Message
+from newsletter.deliver.relaxed import relax_header, relax_value
 
 MIN_RSA_BITS = 2048
 
@@ -88,64 +91,39 @@ def load_dkim_key(pem: bytes, domain: str, selector: str) -> DkimKey:
     raise ValueError("the DKIM key is neither RSA nor Ed25519")
 
 
-def sign_message(message: bytes, key: DkimKey) -> bytes:
-    """Return a message (CRLF line ends) with one DKIM-Signature in front."""
-    head, _, body = message.partition(b"\r\n\r\n")
-    headers = [_relax_header(header) for header in re.split(rb"\r\n(?![ \t])", head)]
-    present = [name for name, _ in headers]
-    signed = [name for name in (*_ONCE_MORE, *_IF_PRESENT) for _ in range(present.count(name.encode()))]
-    signed += _ONCE_MORE
-    body_hash = base64.b64encode(hashlib.sha256(_relax_body(body)).digest()).decode()
-    tags = [
-        *(
-            "v=1;",
-            f"a={key.algorithm}-sha256;",
-            "c=relaxed/relaxed;",
-            f"d={key.domain};",
-            f"s={key.selector};",
-        ),
-        *(f"h={signed[0]}", *(f":{name}" for name in signed[1:-1]), f":{signed[-1]};"),
-        f"bh={body_hash};",
-        "b=",
-    ]
-    unsigned = _fold_tags(tags)
-    signature = _sign(
-        key, b"".join((*_choose_headers(headers, signed), b"dkim-signature:", _relax(unsigned)))
-    )
+def sign_message(message: Message, key: DkimKey) -> Message:
+    """Return a message with one DKIM-Signature in front."""
+    headers: dict[str, list[bytes]] = {}
+    for header in message.headers:
+        name, relaxed = relax_header(header)
+        headers.setdefault(name, []).append(relaxed)
+    present = tuple(name for name in (*_ONCE_MORE, *_IF_PRESENT) for _ in headers.get(name, ()))
+    # Of each name the last header first; one too many is nothing (section 5.4.2).
+    signed = [headers[name].pop() for name in present]
+    body_hash = base64.b64encode(message.body_hash)
+    unsigned = _write_tags(key, (*present, *_ONCE_MORE)).replace(_ANY_HASH, body_hash)
+    signature = _sign(key, b"".join((*signed, b"dkim-signature:", relax_value(unsigned))))
     text = base64.b64encode(signature).decode()
     pieces = "\r\n ".join(text[start : start + _COLUMNS] for start in range(0, len(text), _COLUMNS))
-    return b"DKIM-Signature: " + unsigned + f"\r\n {pieces}\r\n".encode() + message
+    header = b"DKIM-Signature: " + unsigned + f"\r\n {pieces}\r\n".encode()
+    return replace(message, headers=(header, *message.headers))
 
 
-def _choose_headers(headers: list[tuple[bytes, bytes]], signed: list[str]) -> list[bytes]:
-    """Return the headers in the order of h=, of each name the last first; one too many is nothing (section 5.4.2)."""
-    left: dict[bytes, list[bytes]] = {}
-    for name, line in headers:
-        left.setdefault(name, []).append(line)
-    return [left[name.encode()].pop() + b"\r\n" for name in signed if left.get(name.encode())]
+_ANY_HASH = b"#" * 44  # as long as that of a body
 
 
-@lru_cache(maxsize=256)  # most headers are those of every mail
-def _relax_header(header: bytes) -> tuple[bytes, bytes]:
-    """Return the name in small letters and the whole header, relaxed (section 3.4.2)."""
-    name, _, value = header.partition(b":")
-    name = name.strip().lower()
-    return name, name + b":" + _relax(value)
-
-
-def _relax(value: bytes) -> bytes:
-    return re.sub(rb"[ \t]+", b" ", value.replace(b"\r\n", b"")).strip(b" \t")
-
-
-def _relax_body(body: bytes) -> bytes:
-    """Return the body with its white space folded and no empty lines at its end (section 3.4.4)."""
-    # Cut at each two spaces, and put together with one; a regular expression over the body takes longer than RSA.
-    first, *rest = body.replace(b"\t", b" ").split(b"  ")
-    body = b" ".join([first, *(part for cut in rest if (part := cut.lstrip(b" ")))])
-    if b" \r\n" in body or body.endswith(b" "):
-        body = body.replace(b" \r\n", b"\r\n").removesuffix(b" ")
-    body = body.rstrip(b"\r\n") if body.endswith((b"\r\n", b"\n", b"\r")) else body
-    return body + b"\r\n" if body else b""
+@lru_cache(maxsize=64)  # most mails have the same headers
+def _write_tags(key: DkimKey, signed: tuple[str, ...]) -> bytes:
+    """Return the tags of a signature up to ``b=``, with _ANY_HASH in place of the body's."""
+    return _fold_tags(
+        [
+            *("v=1;", f"a={key.algorithm}-sha256;", "c=relaxed/relaxed;"),
+            *(f"d={key.domain};", f"s={key.selector};"),
+            *(f"h={signed[0]}", *(f":{name}" for name in signed[1:-1]), f":{signed[-1]};"),
+            f"bh={_ANY_HASH.decode()};",
+            "b=",
+        ]
+    )
 
 
 def _fold_tags(tags: list[str]) -> bytes:

@@ -8,19 +8,22 @@ where this takes microseconds. The tests prove that the standard parser reads ba
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
+from itertools import accumulate
 from urllib.parse import quote
 
-from newsletter.encoding import Part
+from newsletter.deliver.relaxed import hash_body
 from newsletter.model.ledger import Kind
 from newsletter.model.mail import Envelope, Identity, Links, Rendered
 from newsletter.model.readers import EmailAddress, SubscriberId
-from newsletter.signing import Purpose, Secret, build_token
+from newsletter.signing import Purpose, Secret, build_token, write_hash
 
 _HEADER_COLUMNS = 78  # RFC 5322 section 2.1.1: a line should not be longer
 _WORD_COLUMNS = 75  # RFC 2047 section 2: an encoded word must not be longer
@@ -42,29 +45,47 @@ _Q_WORDS = [
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """Which mail it is (kind, key and recipient, as in the ledger), and whom it goes to.
+    """Which mail it is (its kind and Message-ID, as in the ledger), and whom it goes to.
 
     date is the slot's instant (aware), never the time of an attempt, so that every attempt sends the same bytes.
     """
 
     kind: Kind
-    key: str
-    recipient: SubscriberId
+    message_id: str
     to: EmailAddress
     to_name: str
     date: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message, CRLF and pure 7-bit: its headers, each with its line end, and its body in pieces of whole lines.
+
+    body_hash is the SHA-256 of the body as DKIM signs it (``deliver.relaxed``).
+    """
+
+    headers: tuple[bytes, ...]
+    body: tuple[bytes, ...]
+    body_hash: bytes
+
+    @classmethod
+    def of(cls, headers: Iterable[bytes], body: Iterable[bytes]) -> Message:
+        pieces = tuple(body)
+        return cls(tuple(headers), pieces, hash_body(pieces))
+
+    def to_bytes(self) -> bytes:
+        return b"".join((*self.headers, b"\r\n", *self.body))
 
 
 def build_message(
     rendered: Rendered,
     letter: Letter,
     identity: Identity,
-    secret: Secret,
     *,
     links: Links | None = None,
     language: str = "",
-) -> tuple[bytes, Envelope]:
-    """Return the message, CRLF and pure 7-bit, and its envelope.
+) -> tuple[Message, Envelope]:
+    """Return the message and its envelope.
 
     With links the mail belongs to a list that can be left: links.one_click is an https URL that
     takes the POST of RFC 8058; without one only the mailto form is offered and no List-Unsubscribe-Post is
@@ -72,27 +93,47 @@ def build_message(
     Raises ValueError for a CR, LF or NUL in a header, and for an address or URL that cannot be in one.
     Sources: RFC 5322, 2045-2047, 2369 and 2919 (list headers), 3834 (Auto-Submitted), 5064 (Archived-At), 8058.
     """
-    message_id = build_message_id(identity, letter.kind, letter.key, letter.recipient, secret)
     # "=_" occurs in neither quoted-printable nor base64, so no content can look like the boundary.
-    boundary = "=_" + message_id[1 : message_id.index("@")]
-    headers = [
-        _identity_headers(identity, letter.kind, language or identity.language),
+    boundary = "=_" + letter.message_id[1 : letter.message_id.index("@")]
+    headers = (
+        *_identity_headers(identity, letter.kind, language or identity.language),
         _fold("To", _mailbox("To", letter.to_name, letter.to)),
         _fold("Subject", _free_text("Subject", rendered.subject)),
-        _fold("Date", [_format_date(letter.date)]),
-        _fold("Message-ID", [message_id]),
-        _link_headers(links, write_leave_mailto(identity, letter.recipient, secret)) if links else "",
-        "MIME-Version: 1.0\r\n",
-        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n',
-    ]
-    line = f"\r\n--{boundary}".encode("ascii")
-    parts = [
-        "".join(headers).encode("ascii"),
-        *(line, b"\r\n", *_encode_part("plain", rendered.text_part)),
-        *(line, b"\r\n", *_encode_part("html", rendered.html_part)),
-        *(line, b"--\r\n"),
-    ]
-    return b"".join(parts), Envelope(mail_from=identity.bounce_address, rcpt_to=letter.to)
+        _date_header(letter.date),
+        _fold("Message-ID", [letter.message_id]),
+        *(_link_headers(links) if links else ()),
+        b"MIME-Version: 1.0\r\n",
+        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode("ascii"),
+    )
+    line = f"--{boundary}".encode("ascii")
+    text_encoding, text = rendered.text_part.encode()
+    html_encoding, html = rendered.html_part.encode()
+    body = (
+        *(line + _part_headers("plain", text_encoding), *text),
+        *(b"\r\n" + line + _part_headers("html", html_encoding), *html),
+        b"\r\n" + line + b"--\r\n",
+    )
+    return Message.of(headers, body), Envelope(mail_from=identity.bounce_address, rcpt_to=letter.to)
+
+
+def hash_message(message: Message) -> str:
+    """Return what tells one message from any other, but for white space in its body that DKIM does not see either.
+
+    It begins with the version of this rule: another one must not look like another message.
+    """
+    digest = hashlib.sha256(b"".join((*message.headers, message.body_hash))).digest()
+    return _HASH_VERSION + base64.b64encode(digest).decode("ascii")
+
+
+def is_same_message(message: bytes, new_hash: str, kept_hash: str) -> bool:
+    """Say whether a message, with its hash of today, is the one whose hash was kept once: of hexadecimal digits where
+    that was the SHA-256 of the whole."""
+    if kept_hash.startswith(_HASH_VERSION):
+        return kept_hash == new_hash
+    return kept_hash == hashlib.sha256(message).hexdigest()
+
+
+_HASH_VERSION = "2:"
 
 
 def build_message_id(
@@ -100,20 +141,14 @@ def build_message_id(
 ) -> str:
     """Return ``<id@domain>``: the same for every attempt at one mail, and not to be guessed."""
     named = "\0".join(("message-id", identity.id, kind, key, str(recipient)))
-    digest = secret.sign(named.encode())
-    return f"<{_short_hash(digest)}@{identity.domain}>"
-
-
-def _short_hash(digest: bytes) -> str:
-    """Return the first 128 bits as 26 lower-case base32 characters."""
-    return base64.b32encode(digest[:16]).decode("ascii").rstrip("=").lower()
+    return f"<{write_hash(secret.sign(named.encode()))}@{identity.domain}>"
 
 
 # --- which headers ------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=16)
-def _identity_headers(identity: Identity, kind: Kind, language: str) -> str:
+def _identity_headers(identity: Identity, kind: Kind, language: str) -> tuple[bytes, ...]:
     """Return the headers that are the same for every reader."""
     owner = identity.reply_to or identity.from_address
     list_id = _visible(f"<{identity.id}.{identity.domain}>")
@@ -122,33 +157,40 @@ def _identity_headers(identity: Identity, kind: Kind, language: str) -> str:
         _fold("List-Id", [*_phrase("List-Id", identity.name), list_id]),
         _fold("List-Help", [_mailto(identity.leave_address, "help")]),
         _fold("List-Owner", [_mailto(owner)]),
-        "Auto-Submitted: auto-generated\r\n",
-        "X-Auto-Response-Suppress: All\r\n",
+        b"Auto-Submitted: auto-generated\r\n",
+        b"X-Auto-Response-Suppress: All\r\n",
         # The last field is the steady one; none of them says anything about the reader.
         _fold("Feedback-ID", [_visible(f"{kind}:{identity.id}:{identity.domain}")]),
         _fold("Content-Language", [_visible(language)]),
     ]
     if identity.reply_to:
         headers.insert(1, _fold("Reply-To", _mailbox("Reply-To", "", identity.reply_to)))
-    return "".join(headers)
+    return tuple(headers)
 
 
-def _link_headers(links: Links, leave_mailto: str) -> str:
+@lru_cache(maxsize=256)
+def _date_header(date: datetime) -> bytes:
+    if date.tzinfo is None:
+        raise ValueError("the date of a message must be aware")
+    return _fold("Date", [format_datetime(date.astimezone(UTC))])
+
+
+def _link_headers(links: Links) -> list[bytes]:
     """Return List-Unsubscribe, https first, only with https List-Unsubscribe-Post (RFC 8058), and where to read."""
-    headers = "Precedence: bulk\r\n"
+    headers = [b"Precedence: bulk\r\n"]
     for name, url in (("List-Archive", links.archive), ("Archived-At", links.web)):
         if url:
-            headers += _fold(name, [f"<{_uri(url)}>"])
-    mailto = f"<{leave_mailto}>"
+            headers.append(_fold(name, [f"<{_uri(url)}>"]))
+    mailto = f"<{links.leave_mailto}>"
     if not links.one_click:
-        return headers + _fold("List-Unsubscribe", [mailto])
+        return [*headers, _fold("List-Unsubscribe", [mailto])]
     if not links.one_click.startswith("https://"):
         raise ValueError(f"one-click unsubscribe needs an https URL, not {links.one_click!r}")
-    return (
-        headers
-        + _fold("List-Unsubscribe", [f"<{_uri(links.one_click)}>,", mailto])
-        + "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
-    )
+    return [
+        *headers,
+        _fold("List-Unsubscribe", [f"<{_uri(links.one_click)}>,", mailto]),
+        b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+    ]
 
 
 def _uri(url: str) -> str:
@@ -158,39 +200,30 @@ def _uri(url: str) -> str:
     return _visible(url).replace(",", "%2C")
 
 
+@lru_cache(maxsize=64)
 def write_mailto(address: EmailAddress, subject: str = "") -> str:
-    """Return a link that writes a mail (RFC 6068)."""
+    """Return a link that writes a mail (RFC 6068). Remembered: those to the newsletter itself stand in every mail."""
     query = f"?subject={quote(subject)}" if subject else ""
-    return f"mailto:{_quote_address(address)}{query}"
-
-
-@lru_cache(maxsize=16)
-def _quote_address(address: EmailAddress) -> str:
-    """Return an address for a link. Those of the newsletter itself stand in every mail."""
-    return quote(_one_line(address), safe="@!$*+")
+    return f"mailto:{quote(_one_line(address), safe='@!$*+')}{query}"
 
 
 def write_leave_mailto(identity: Identity, reader: SubscriberId, secret: Secret) -> str:
     """Return a link that writes a reader's leave mail. Its subject holds a token, so that nobody can leave for others:
     anybody can write a sender's name into a mail. See workflows/handle_bounces."""
-    token = build_token(Purpose.LEAVE, reader, secret)
-    return write_mailto(identity.leave_address, f"unsubscribe {token}")
+    token = build_token(
+        Purpose.LEAVE, reader, secret
+    )  # of letters and digits, so that none needs to be quoted
+    return write_mailto(identity.leave_address, "unsubscribe ") + token
 
 
 def _mailto(address: EmailAddress, subject: str = "") -> str:
     return f"<{write_mailto(address, subject)}>"
 
 
-def _format_date(date: datetime) -> str:
-    if date.tzinfo is None:
-        raise ValueError("the date of a message must be aware")
-    return format_datetime(date.astimezone(UTC))
-
-
 # --- how a header is written --------------------------------------------------------------
 
 
-def _fold(name: str, tokens: Sequence[str]) -> str:
+def _fold(name: str, tokens: Sequence[str]) -> bytes:
     """Return one header with its CRLF: tokens with a space between, folded before one that would be too long.
 
     A token is never broken, and the first one stays beside the name.
@@ -200,7 +233,7 @@ def _fold(name: str, tokens: Sequence[str]) -> str:
         if place and len(lines[-1]) + 1 + len(token) > _HEADER_COLUMNS:
             lines.append("")
         lines[-1] += f" {token}"
-    return "\r\n".join(lines) + "\r\n"
+    return ("\r\n".join(lines) + "\r\n").encode("ascii")
 
 
 def _visible(value: str) -> str:
@@ -258,21 +291,21 @@ def _is_plain(text: str) -> bool:
 def _encoded_words(header: str, text: str) -> list[str]:
     """Return a text as RFC 2047 encoded words, in the shorter of both encodings, cut between characters."""
     text = _CONTROLS.sub(" ", _one_line(text))  # a mail program may show nothing of them, or do as they say
-    data = text.encode()
-    as_q = sum(1 if byte in _PLAIN_IN_WORD or byte == 32 else 3 for byte in data) <= len(data) * 4 / 3
+    ends = list(accumulate(map(_q_size, text), initial=0))
+    size = len(text.encode())
+    as_q = ends[-1] <= size * 4 / 3
+    if not as_q:
+        ends = list(accumulate((len(char.encode()) for char in text), initial=0))
     encode = _encode_q if as_q else _encode_b
     words: list[str] = []
-    chunk, used = "", 0
+    start = 0
     room = min(_HEADER_COLUMNS - len(header) - len(": "), _WORD_COLUMNS) - _WORD_FRAME
-    for char in text:
-        size = _q_size(char) if as_q else len(char.encode())
-        if (used + size if as_q else -(-(used + size) // 3) * 4) > room:
-            words.append(chunk)
-            chunk, used, room = "", 0, _WORD_COLUMNS - _WORD_FRAME
-        chunk += char
-        used += size
-    words.append(chunk)
-    return [f"=?utf-8?{'q' if as_q else 'b'}?{encode(word)}?=" for word in words]
+    while start < len(text) or not words:
+        most = room if as_q else room // 4 * 3
+        end = bisect_right(ends, ends[start] + most) - 1
+        words.append(f"=?utf-8?{'q' if as_q else 'b'}?{encode(text[start:end])}?=")
+        start, room = end, _WORD_COLUMNS - _WORD_FRAME
+    return words
 
 
 @lru_cache(maxsize=1024)
@@ -289,8 +322,8 @@ def _encode_b(text: str) -> str:
     return base64.b64encode(text.encode()).decode("ascii")
 
 
-def _encode_part(subtype: str, part: Part) -> tuple[bytes, ...]:
-    """Return the headers of one text part and the part, in whichever encoding is shorter."""
-    encoding, body = part.encode()
-    head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
-    return head.encode("ascii"), *body
+@lru_cache(maxsize=8)
+def _part_headers(subtype: str, encoding: str) -> bytes:
+    """Return what stands between the boundary's line and a part."""
+    head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}"
+    return f"\r\n{head}\r\n\r\n".encode("ascii")

@@ -96,8 +96,8 @@ class Snapshot:
     """What the ``in_data`` commit keeps, so that every later attempt sends the same mail.
 
     content_json is the digest, which refers to cards by their hash (cards maps each hash to its JSON), or the notice;
-    bundle is the template bundle as (hash, JSON). A notice has no window. content_hash is the SHA-256 of the message's
-    bytes.
+    bundle is the template bundle as (hash, JSON). A notice has no window. content_hash tells the
+    message from any other (``deliver.message.hash_message``).
     """
 
     content_json: str

@@ -40,12 +40,14 @@ class Identity:
 class Links:
     """Where one reader's mail leads: leave and change are personal, web is this edition for everybody.
 
-    one_click takes the POST of RFC 8058 (https); web, archive and one_click are empty where there is no web UI.
+    leave_mailto writes a mail that ends the subscription; where there is no web UI leave is the same. one_click takes
+    the POST of RFC 8058 (https); web, archive and one_click are empty where there is no web UI.
     What is personal is not in the repr: whoever has it can act for the reader.
     """
 
     leave: str = field(repr=False)
     change: str = field(repr=False)
+    leave_mailto: str = field(repr=False)
     web: str = ""
     archive: str = ""
     one_click: str = field(default="", repr=False)

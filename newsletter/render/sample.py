@@ -94,10 +94,14 @@ ALL = (FULL, BARE, EMPTY, EMPTY_WITH_QUIET_TOPIC, WEEKLY)
 
 ITEMS = (*FULL.sections[0].items, *BARE.sections[0].items)
 
+_MAILTO = "mailto:leave@example.org"
 LINKS = (
-    Links(leave="mailto:leave@example.org", change="mailto:change@example.org"),
+    Links(leave=_MAILTO, change="mailto:change@example.org", leave_mailto=_MAILTO),
     Links(
-        leave="https://example.org/leave", change="https://example.org/me", web="https://example.org/today"
+        leave="https://example.org/leave",
+        change="https://example.org/me",
+        leave_mailto=_MAILTO,
+        web="https://example.org/today",
     ),
 )
 

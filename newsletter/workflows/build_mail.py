@@ -5,22 +5,25 @@ Preview, send and retry all come through here, so they cannot differ. No I/O.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from newsletter.address import is_same_address
 from newsletter.compose.snapshot import dump_digest, parse_digest, parse_notice
 from newsletter.deliver.message import (
     Letter,
+    Message,
     build_message,
     build_message_id,
+    hash_message,
+    is_same_message,
     write_leave_mailto,
     write_mailto,
 )
-from newsletter.model.digest import Digest, Window
+from newsletter.model.digest import Digest, Section, Window
 from newsletter.model.entries import EntryId
 from newsletter.model.ledger import Delivery, Kind, Snapshot
 from newsletter.model.mail import Envelope, Identity, Links, Rendered
@@ -55,6 +58,10 @@ class LedgerMail(Mail):
 
     snapshot: Snapshot
 
+    def is_as_frozen(self, former: Snapshot) -> bool:
+        """Say whether this is the very message that was frozen at a former attempt."""
+        return is_same_message(self.message, self.snapshot.content_hash, former.content_hash)
+
 
 @dataclass(frozen=True, slots=True)
 class DigestMail(LedgerMail):
@@ -77,7 +84,6 @@ class MailBuilder:
         dkim: DkimKey | None = None,
         web: WebLinks | None = None,
     ) -> None:
-        self.signs = dkim is not None
         self._dkim = dkim
         self._web = web
         self._templates = templates
@@ -87,7 +93,7 @@ class MailBuilder:
 
     def build(self, digest: Digest, reader: Subscriber) -> DigestMail:
         """Return the mail of a digest to its reader."""
-        return self.begin(digest, reader, reader.address)()
+        return self._build_digest(self._templates, digest, reader, reader.address)
 
     def build_test(
         self, digest: Digest, reader: Subscriber, address: EmailAddress, now: datetime
@@ -99,11 +105,7 @@ class MailBuilder:
         """
         if not is_same_address(address, reader.address):
             reader = replace(reader, id=NOBODY)
-        return self._begin(self._templates, digest, reader, address, f"test {now.isoformat()}")()
-
-    def begin(self, digest: Digest, reader: Subscriber, address: EmailAddress) -> Callable[[], DigestMail]:
-        """Build the mail of a digest but for its signature; return what signs it, which may run in any thread."""
-        return self._begin(self._templates, digest, reader, address)
+        return self._build_digest(self._templates, digest, reader, address, f"test {now.isoformat()}")
 
     def build_notice(self, delivery: Delivery, reader: Subscriber) -> LedgerMail:
         """Return the mail of a queued notice; a later attempt at it has the templates of the first one.
@@ -118,11 +120,12 @@ class MailBuilder:
         templates = self._choose_templates(delivery.snapshot) if delivery.snapshot else self._templates
         links = self._build_links(reader) if delivery.kind is Kind.CHANGED else None
         rendered = render_notice(templates, notice, language, self._identity, links)
-        letter = Letter(delivery.kind, delivery.key, reader.id, address, reader.name, delivery.slot_at)
+        letter = self._address(delivery.kind, delivery.key, reader, address, delivery.slot_at)
         message, envelope = self._build(rendered, letter, links, language)
-        message = self._sign(message)
-        snapshot = self._freeze(templates, letter, message, _Content(delivery.content_json))
-        return LedgerMail(rendered, message, envelope, snapshot)
+        sent = message.to_bytes()
+        content = _Content(delivery.content_json)
+        snapshot = self._freeze(templates, letter, hash_message(message), len(sent), content)
+        return LedgerMail(rendered, sent, envelope, snapshot)
 
     def _choose_templates(self, snapshot: Snapshot) -> CompiledBundle:
         """Return the templates that a mail was frozen with."""
@@ -145,61 +148,66 @@ class MailBuilder:
         templates = self._choose_templates(snapshot)
         digest = parse_digest(snapshot.content_json, snapshot.cards)
         # A former mailbox gets no link that opens what the new one has.
-        return self._begin(templates, digest, replace(reader, address=snapshot.address), snapshot.address)()
+        reader = replace(reader, address=snapshot.address)
+        return self._build_digest(templates, digest, reader, snapshot.address)
 
-    def _begin(
+    def _build_digest(
         self,
         templates: CompiledBundle,
         digest: Digest,
         reader: Subscriber,
         address: EmailAddress,
         key: str = "",
-    ) -> Callable[[], DigestMail]:
-        """Build all of a digest that needs templates; the function that comes back signs it, and may run in
-        another thread. key names the mail, by default after the date of its edition."""
+    ) -> DigestMail:
+        """Return the mail of a digest. key names it, by default after the date of its edition."""
         digest = choose_look(templates, digest, reader, self._identity)
-        links = self._build_links(reader, digest.slot.local_on)
-        rendered = render_digest(templates, digest, reader, self._identity, links)
         slot = digest.slot
+        links = self._build_links(reader, slot.local_on)
+        rendered = render_digest(templates, digest, reader, self._identity, links)
         key = key or slot.local_on.isoformat()
-        letter = Letter(Kind.DIGEST, key, reader.id, address, reader.name, slot.at)
+        letter = self._address(Kind.DIGEST, key, reader, address, slot.at)
         message, envelope = self._build(rendered, letter, links, digest.language)
+        sent = message.to_bytes()
         content = _content_of(digest)
+        snapshot = self._freeze(templates, letter, hash_message(message), len(sent), content)
+        return DigestMail(rendered, sent, envelope, snapshot, digest)
 
-        def finish() -> DigestMail:
-            signed = self._sign(message)
-            snapshot = self._freeze(templates, letter, signed, content)
-            return DigestMail(rendered, signed, envelope, snapshot, digest)
-
-        return finish
+    def _address(
+        self, kind: Kind, key: str, reader: Subscriber, address: EmailAddress, date: datetime
+    ) -> Letter:
+        message_id = build_message_id(self._identity, kind, key, reader.id, self._secret)
+        return Letter(kind, message_id, address, reader.name, date)
 
     def _build(
         self, rendered: Rendered, letter: Letter, links: Links | None, language: str
-    ) -> tuple[bytes, Envelope]:
-        return build_message(rendered, letter, self._identity, self._secret, links=links, language=language)
-
-    def _sign(self, message: bytes) -> bytes:
+    ) -> tuple[Message, Envelope]:
+        """Return the message, signed where this newsletter signs."""
+        message, envelope = build_message(rendered, letter, self._identity, links=links, language=language)
         if self._dkim is None:
-            return message
+            return message, envelope
         from newsletter.deliver.dkim import sign_message  # here: it is dear to import, and most relays sign
 
-        return sign_message(message, self._dkim)
+        return sign_message(message, self._dkim), envelope
 
     def _freeze(
-        self, templates: CompiledBundle, letter: Letter, message: bytes, content: _Content
+        self,
+        templates: CompiledBundle,
+        letter: Letter,
+        content_hash: str,
+        size_bytes: int,
+        content: _Content,
     ) -> Snapshot:
         """Return what the ledger keeps of a mail whose message is ready."""
-        named = (letter.kind, letter.key, letter.recipient)
         return Snapshot(
             content_json=content.json,
             cards=content.cards,
             bundle_hash=templates.bundle.hash,
             bundle_json=templates.bundle.json,
-            content_hash=hashlib.sha256(message).hexdigest(),
-            message_id=build_message_id(self._identity, *named, self._secret),
+            content_hash=content_hash,
+            message_id=letter.message_id,
             address=letter.to,
             window=content.window,
-            size_bytes=len(message),
+            size_bytes=size_bytes,
             entry_ids=content.entry_ids,
         )
 
@@ -216,11 +224,22 @@ class _Content:
 
 def _content_of(digest: Digest) -> _Content:
     content_json, cards = dump_digest(digest)
-    entry_ids = [
-        *((item.entry_id, section.topic, True) for section in digest.sections for item in section.items),
-        *((entry, section.topic, False) for section in digest.sections for entry in section.overflow),
-    ]
-    return _Content(content_json, cards, digest.window, tuple(entry_ids))
+    listed = [_list_entries(section) for section in digest.sections]
+    shown = [entry for some, _ in listed for entry in some]
+    over = [entry for _, some in listed for entry in some]
+    return _Content(content_json, cards, digest.window, (*shown, *over))
+
+
+_Entries = list[tuple[EntryId, str, bool]]
+
+
+@lru_cache(maxsize=8192)
+def _list_entries(section: Section) -> tuple[_Entries, _Entries]:
+    """Return the entries of a section as the ledger keeps them: those that are shown, and those over the limit."""
+    return (
+        [(item.entry_id, section.topic, True) for item in section.items],
+        [(entry, section.topic, False) for entry in section.overflow],
+    )
 
 
 def build_links(
@@ -228,17 +247,20 @@ def build_links(
 ) -> Links:
     """Return where a reader's mail leads: to the pages of the web UI; without one, to a mail that ends the
     subscription, and to one that asks the operator."""
+    leave_mailto = write_leave_mailto(identity, reader.id, secret)
     if web is not None:
         leave = web.leave(reader.id, secret)
         return Links(
             leave=leave,
             change=web.preferences(reader.id, reader.address, secret),
+            leave_mailto=leave_mailto,
             web=web.edition(edition) if edition else "",
             archive=web.page("/archive"),
             # RFC 8058 wants https; a web UI on this machine alone is for trying things out.
             one_click=leave if web.is_secure else "",
         )
     return Links(
-        leave=write_leave_mailto(identity, reader.id, secret),
+        leave=leave_mailto,
         change=write_mailto(identity.leave_address, "change topics"),
+        leave_mailto=leave_mailto,
     )

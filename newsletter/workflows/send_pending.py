@@ -240,14 +240,10 @@ class Sender:
             mail = self.mails.build_notice(delivery, reader)
         elif delivery.snapshot is None:
             slot = Slot(date.fromisoformat(delivery.key), delivery.slot_at)
-            finish = self.mails.begin(await self.digests.build(reader, slot, shown), reader, reader.address)
-            if not self.mails.signs:
-                return finish()
-            # In a thread: most of a signature is arithmetic, for which the interpreter is free.
-            return await asyncio.get_running_loop().run_in_executor(None, finish)
+            mail = self.mails.build(await self.digests.build(reader, slot, shown), reader)
         else:
             mail = self.mails.rebuild(delivery.snapshot, reader)
-        if delivery.snapshot and mail.snapshot.content_hash != delivery.snapshot.content_hash:
+        if delivery.snapshot and not mail.is_as_frozen(delivery.snapshot):
             log.warning(
                 "the program was upgraded since the first attempt: same Message-ID and entries, different bytes",
                 delivery=delivery.id,

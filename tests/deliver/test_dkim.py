@@ -20,12 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.deliver.dkim import DkimKey, load_dkim_key, sign_message
-from newsletter.deliver.message import Letter, build_message
+from newsletter.deliver.message import Letter, Message, build_message
 from newsletter.encoding import Part
 from newsletter.model.ledger import Kind
 from newsletter.model.mail import Identity, Links, Rendered
-from newsletter.model.readers import EmailAddress, SubscriberId
-from newsletter.signing import Secret
+from newsletter.model.readers import EmailAddress
 from tests.support.examples import examples
 
 IDENTITY = Identity(
@@ -37,7 +36,10 @@ IDENTITY = Identity(
     bounce_address=EmailAddress("bounce@example.org"),
 )
 LINKS = Links(
-    "https://example.org/u/x", "https://example.org/p/x", one_click="https://example.org/u/" + "x" * 180
+    "https://example.org/u/x",
+    "https://example.org/p/x",
+    "mailto:leave@example.org",
+    one_click="https://example.org/u/" + "x" * 180,
 )
 
 
@@ -63,17 +65,15 @@ def build(key: DkimKey | None, text: str = "Three papers\n") -> bytes:
         Rendered("Drei Paper über Pruning", Part.of_text("<p>Three papers</p>\n"), Part.of_text(text)),
         Letter(
             kind=Kind.DIGEST,
-            key="2026-06-01",
-            recipient=SubscriberId(1),
+            message_id="<abc@example.org>",
             to=EmailAddress("ada@example.org"),
             to_name="Ada",
             date=datetime(2026, 6, 1, 5, 30, tzinfo=UTC),
         ),
         IDENTITY,
-        Secret(bytes(32)),
         links=LINKS,
     )
-    return sign_message(message, key) if key else message
+    return (sign_message(message, key) if key else message).to_bytes()
 
 
 def verifies(message: bytes, key: DkimKey) -> bool:
@@ -146,9 +146,10 @@ def test_changing_a_byte_of_the_body_breaks_the_signature() -> None:
 )
 def test_any_white_space_is_canonicalised_as_the_verifier_does(parts: list[str], value: str) -> None:
     key = make_key()
-    head = f"From:  news@example.org \r\nSubject: x{value}\r\n\ty \r\nDate: today\r\n\r\n"
-    message = head.encode() + "".join(parts).encode() + b"\r\n"
-    assert verifies(sign_message(message, key), key)
+    headers = ("From:  news@example.org \r\n", f"Subject: x{value}\r\n\ty \r\n", "Date: today\r\n")
+    body = "".join([*parts, "\r\n"]).encode().splitlines(keepends=True)
+    message = Message.of([header.encode() for header in headers], body)
+    assert verifies(sign_message(message, key).to_bytes(), key)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +18,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsletter.deliver.message import Letter, build_message, build_message_id
+from newsletter.deliver.message import (
+    Letter,
+    build_message,
+    build_message_id,
+    hash_message,
+    is_same_message,
+    write_leave_mailto,
+)
 from newsletter.encoding import Part
 from newsletter.model.ledger import Kind
 from newsletter.model.mail import Envelope, Identity, Links, Rendered
@@ -63,12 +71,29 @@ def build(
 ) -> bytes:
     message, _ = build_message(
         rendered,
-        Letter(Kind.DIGEST, "2026-06-01", SubscriberId(recipient), EmailAddress(to), to_name, date),
+        address(Kind.DIGEST, to, to_name, date, recipient=recipient, identity=identity),
         identity,
-        SECRET,
-        links=Links("mailto:leave@example.org", "mailto:leave@example.org", one_click=unsubscribe_url or ""),
+        links=Links(
+            "mailto:leave@example.org",
+            "mailto:leave@example.org",
+            write_leave_mailto(identity, SubscriberId(recipient), SECRET),
+            one_click=unsubscribe_url or "",
+        ),
     )
-    return message
+    return message.to_bytes()
+
+
+def address(
+    kind: Kind,
+    to: str = "ada@example.org",
+    to_name: str = "Ada",
+    date: datetime = SLOT_AT,
+    *,
+    recipient: int = 1,
+    identity: Identity = IDENTITY,
+) -> Letter:
+    message_id = build_message_id(identity, kind, "2026-06-01", SubscriberId(recipient), SECRET)
+    return Letter(kind, message_id, EmailAddress(to), to_name, date)
 
 
 def parse(message: bytes) -> EmailMessage:
@@ -123,9 +148,8 @@ def assert_well_formed_on_the_wire(message: bytes) -> None:
 def test_the_envelope_names_the_bounce_address_and_the_one_recipient() -> None:
     _, envelope = build_message(
         PLAIN,
-        Letter(Kind.DIGEST, "2026-06-01", SubscriberId(1), EmailAddress("ada@example.org"), "Ada", SLOT_AT),
+        address(Kind.DIGEST),
         IDENTITY,
-        SECRET,
     )
     assert envelope == Envelope(EmailAddress("bounce@example.org"), EmailAddress("ada@example.org"))
 
@@ -457,3 +481,34 @@ def test_no_header_line_is_over_78_columns_but_one_long_url() -> None:
     too_long = [line for line in header_lines(build(unsubscribe_url=LONG_URL)) if len(line) > 78]
 
     assert too_long == [f"List-Unsubscribe: <{LONG_URL}>,".encode()]
+
+
+# --- what is kept of it ---------------------------------------------------------------------
+
+
+def test_what_is_kept_tells_one_message_from_any_other() -> None:
+    def hash_of(**changes: str) -> str:
+        letter = replace(address(Kind.DIGEST), **changes)  # type: ignore[arg-type]
+        return hash_message(build_message(PLAIN, letter, IDENTITY)[0])
+
+    other, _ = build_message(with_parts(PLAIN, text="Two papers\n"), address(Kind.DIGEST), IDENTITY)
+    hashes = {
+        hash_of(),
+        hash_of(to="bo@example.org"),
+        hash_of(message_id="<x@example.org>"),
+        hash_message(other),
+    }
+    assert len(hashes) == 4
+    assert all(len(known) <= 64 for known in hashes)
+    assert hash_of() == hash_of()
+
+
+def test_a_message_that_was_kept_by_the_former_rule_is_known_again() -> None:
+    message, _ = build_message(PLAIN, address(Kind.DIGEST), IDENTITY)
+    sent, known = message.to_bytes(), hash_message(message)
+    former = hashlib.sha256(sent).hexdigest()
+
+    assert is_same_message(sent, known, former)
+    assert is_same_message(sent, known, known)
+    assert not is_same_message(sent + b"x", known, former)
+    assert not is_same_message(sent, hash_message(replace(message, headers=())), known)

@@ -10,7 +10,7 @@ from functools import cache
 from newsletter.collect import hf_daily_papers
 from newsletter.compose.item import build_card
 from newsletter.deliver.dkim import DkimKey, sign_message
-from newsletter.deliver.message import Letter, build_message
+from newsletter.deliver.message import Letter, build_message, build_message_id
 from newsletter.model.digest import Card, Digest, Item, Reason, Section
 from newsletter.model.entries import EntryId, EntryKey
 from newsletter.model.ledger import Kind
@@ -38,6 +38,7 @@ SECRET = Secret(bytes(range(32)))
 LINKS = Links(
     leave="https://news.example.org/u/" + "k7" * 13,
     change="https://news.example.org/p/" + "k7" * 13,
+    leave_mailto="mailto:leave@news.example.org?subject=unsubscribe%20" + "k7" * 13,
     web="https://news.example.org/e/2026-06-18",
     archive="https://news.example.org/archive",
     one_click="https://news.example.org/u/" + "k7" * 13,
@@ -239,6 +240,11 @@ def build_notices() -> Mapping[str, tuple[Notice, Kind, bool]]:
     }
 
 
+def _address(kind: Kind, key: str, to_name: str, date: datetime) -> Letter:
+    message_id = build_message_id(IDENTITY, kind, key, SubscriberId(7), SECRET)
+    return Letter(kind, message_id, READER.address, to_name, date)
+
+
 def build_edition(
     name: str, layout: str, digest: Digest, language: str, key: DkimKey | None = None, links: Links = LINKS
 ) -> Edition:
@@ -249,14 +255,13 @@ def build_edition(
     rendered = render_digest(templates, digest, reader, IDENTITY, links)
     message, _ = build_message(
         rendered,
-        Letter(Kind.DIGEST, f"{name}-{layout}", SubscriberId(7), reader.address, "Ada", digest.slot.at),
+        _address(Kind.DIGEST, f"{name}-{layout}", "Ada", digest.slot.at),
         IDENTITY,
-        SECRET,
         links=links,
         language=language,
     )
     message = sign_message(message, key) if key else message
-    return Edition(f"{name}-{layout}", rendered, message, language, digest.entry_count)
+    return Edition(f"{name}-{layout}", rendered, message.to_bytes(), language, digest.entry_count)
 
 
 def build_editions(key: DkimKey | None = None) -> list[Edition]:
@@ -270,11 +275,10 @@ def build_editions(key: DkimKey | None = None) -> list[Edition]:
         rendered = render_notice(shipped_templates(), notice, "en", IDENTITY, LINKS if can_leave else None)
         message, _ = build_message(
             rendered,
-            Letter(kind, name, SubscriberId(7), READER.address, "", datetime(2026, 6, 18, 5, 30, tzinfo=UTC)),
+            _address(kind, name, "", datetime(2026, 6, 18, 5, 30, tzinfo=UTC)),
             IDENTITY,
-            SECRET,
             links=LINKS if can_leave else None,
         )
         message = sign_message(message, key) if key else message
-        editions.append(Edition(name, rendered, message, "en", None))
+        editions.append(Edition(name, rendered, message.to_bytes(), "en", None))
     return editions

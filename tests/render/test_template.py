@@ -31,6 +31,7 @@ LAYOUTS = ("cards", "compact", "weekly")
 WEB = Links(
     leave="https://news.example.org/leave/k7?a=1&b=2",
     change="https://news.example.org/me/k7",
+    leave_mailto="mailto:leave@news.example.org?subject=unsubscribe%20k7",
     web="https://news.example.org/2026-06-18",
 )
 WHY = "You get this mail because reader@example.org subscribes to Daily Papers, every day at 07:30 (Europe/Berlin)."

@@ -32,6 +32,7 @@ READER = Subscriber(
 LINKS = Links(
     leave="mailto:leave@news.example.org?subject=unsubscribe",
     change="mailto:leave@news.example.org?subject=change%20topics",
+    leave_mailto="mailto:leave@news.example.org?subject=unsubscribe",
 )
 HIT = Reason(rule="RAG", scope=Scope.TITLE, upvotes=47, age_hours=9, projected=112, place=2, of=31)
 LONG_SUMMARY = "One sentence that says something about retrieval. " * 12
