@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from newsletter.cli.exit_codes import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
 from newsletter.cli.show import count, show_fetches, tell
 from newsletter.cli.topics import find_doubted_topics, find_odd_topics
+from newsletter.collect.proxies import read_proxies
 from newsletter.deliver.dns_records import Verdict
 from newsletter.deliver.smtp import SmtpMailer
 from newsletter.errors import MailerError
 from newsletter.files import find_open, tighten
 from newsletter.model.readers import EmailAddress
+from newsletter.model.sources import RequestOptions
 from newsletter.settings.advice import advise_location
 from newsletter.settings.config import BounceSettings, Config
 from newsletter.settings.samples import find_reserved_addresses
@@ -48,6 +51,7 @@ async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False
         tell("named topics", ", ".join(newsletter.library) or "none")
         newsletter.file.refuse_samples()
         _check_locations(config)
+        _check_requests(config)
         _check_way_out(config)
         await _check_web(newsletter)
         code = DONE
@@ -71,6 +75,33 @@ def _check_locations(config: Config) -> None:
         written = source.location.removeprefix(f"{config.folder}/")
         advice = advise_location(written)
         tell("source", f"{source.name}: there is no file {written}{advice and f'; {advice}'}", "yellow")
+
+
+def _check_requests(config: Config) -> None:
+    """Say how sources are asked where that is not the usual way. Headers and cookies are named, and not shown."""
+    environment = read_proxies(os.environ)
+    for scheme, proxy in (("https", environment.https), ("http", environment.http)):
+        if proxy:
+            tell("proxy", f"{scheme}: sources are asked through {_place(proxy)} ({scheme.upper()}_PROXY)")
+    for source in config.source_list:
+        if told := _word_options(source.request_options):
+            tell("source", f"{source.name}: asked {told}")
+
+
+def _word_options(options: RequestOptions) -> str:
+    home = urlsplit(options.home)
+    of = (("header", options.headers), ("cookie", options.cookies))
+    sent = [f"{noun} {name}" for noun, pairs in of for name, _ in pairs]
+    told = [f"with {', '.join(sent)} (to {home.scheme}://{home.netloc} only)"] if sent else []
+    told += [f"as {options.user_agent}"] if options.user_agent else []
+    told += [f"through {_place(options.proxy)}"] if options.proxy else []
+    told += [f"for {options.timeout_s:g} s at most"] if options.timeout_s else []
+    return ", ".join(told)
+
+
+def _place(url: str) -> str:
+    """Return host and port of a proxy, without its login."""
+    return urlsplit(url).netloc.rpartition("@")[2] or "an address that is none"
 
 
 def _check_way_out(config: Config) -> None:

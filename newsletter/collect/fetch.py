@@ -329,6 +329,13 @@ class HttpFetcher:
         return self._sessions[is_proxied]
 
 
+_ADVICE: Mapping[int, str] = {
+    304: ", although all of it was asked for",
+    401: "; it wants a login: see 'headers' and 'cookies' in docs/sources.md",
+    403: "; if a browser can open it, try 'user_agent' (docs/sources.md)",
+    407: "; the proxy wants a login: http://user:${PROXY_PASSWORD}@host:port",
+    410: "; permanently gone: remove the source from the configuration",
+}
 _ALLOW = "'fetch: {allow_private_hosts: on}' allows it"
 _LONG_HEADERS = f"sends more than {_MAX_HEADER_BYTES // 1024} kB or {_MAX_HEADERS} lines of headers"
 _ACCEPT = (
@@ -448,19 +455,22 @@ def _check_headers(response: aiohttp.ClientResponse, url: str) -> None:
 
 def _tell_status(response: aiohttp.ClientResponse, errand: _Errand, url: str) -> FetchError:
     wait_s = read_wait(response.status, response.headers, datetime.now(UTC))
-    note = f"; asks to come back after {wait_s:.0f} s" if wait_s is not None else ""
-    if response.status == 410:
-        note = "; permanently gone: remove the source from the configuration"
-    if response.status == 304:
-        note = ", although all of it was asked for"
-    if response.status in (401, 403) and errand.options.home and not errand.is_home(url):
-        note = "; the source's headers and cookies are not sent there, because its own address is elsewhere"
+    answer = f"{_shown(url)}: answered {response.status} {_decode(response.reason or '')}".rstrip()
     return FetchError(
-        f"{_shown(url)}: answered {response.status} {_decode(response.reason or '')}".rstrip() + note,
+        answer + _advise(response.status, wait_s, errand, url),
         url=_shown(url),
         status=response.status,
         retry_after_s=wait_s,
     )
+
+
+def _advise(status: int, wait_s: float | None, errand: _Errand, url: str) -> str:
+    """Return what else is known of a refusal, or what could be tried."""
+    if wait_s is not None:
+        return f"; asks to come back after {wait_s:.0f} s"
+    if status in (401, 403) and errand.options.home and not errand.is_home(url):
+        return "; the source's headers and cookies are not sent there, because its own address is elsewhere"
+    return "" if status == 403 and errand.options.user_agent else _ADVICE.get(status, "")
 
 
 def _load_file(path: Path, max_body_bytes: int) -> bytes:
@@ -552,7 +562,8 @@ def _has_long_headers(error: Exception) -> bool:
 
 def _why(error: Exception, proxy: str = "") -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"the proxy {_host(proxy)} answered {error.status} {_decode(error.message)}".rstrip()
+        answer = f"the proxy {_host(proxy)} answered {error.status} {_decode(error.message)}".rstrip()
+        return answer + (_ADVICE[407] if error.status == 407 else "")
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return f"cannot connect to the proxy {_host(proxy)}: {error.os_error.strerror}"
     if _has_long_headers(error):

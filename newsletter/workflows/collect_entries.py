@@ -126,12 +126,12 @@ class _Look:
             read_at=self.started_at,
         )
 
-    def take_unchanged(self, request: Request, known: Validators, asked_with: Validators | None) -> None:
+    def take_unchanged(self, request: Request, known: Validators) -> None:
         """Add one answer that is as it was, by the server's word or, asked without conditions, by its bytes."""
         self.answered += 1
         self.listed_before += known.listed
         self._see_batch(known.listed_on)
-        if asked_with != known:
+        if choose_conditions(known, self.started_at) != known:
             self.validators[request.location] = replace(known, read_at=self.started_at)
 
     def take_failure(self, error: SourceError, stands_for: SourceError | None) -> None:
@@ -286,11 +286,10 @@ async def _follow(
     while request is not None:
         known = await _load_known(request, store)
         try:
-            conditions = choose_conditions(known, look.started_at)
-            answer = await _ask(request, conditions, look, fetcher, moves)
+            answer = await _ask(request, known, look, fetcher, moves)
             if isinstance(answer, NotModified):
                 assert known is not None, "only a known page can be unchanged"
-                look.take_unchanged(request, known, conditions)
+                look.take_unchanged(request, known)
                 listed += known.listed
                 following = _page_after(request, known.following)
             else:
@@ -349,7 +348,8 @@ async def _ask(
     move = moves.get(request.location)
     location = choose_location(request.location, move, look.started_at)
     try:
-        answer = await fetcher.fetch(location, known, look.source.request_options)
+        conditions = choose_conditions(known, look.started_at)
+        answer = await fetcher.fetch(location, conditions, look.source.request_options)
     except FetchError:
         if location != request.location:
             look.moves.append(

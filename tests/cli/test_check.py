@@ -233,6 +233,31 @@ def test_check_warns_of_a_source_that_is_no_file_and_no_web_address(
     assert ("https://" in told) == advice.startswith("for")
 
 
+def test_check_says_how_sources_are_asked_without_any_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_TOKEN", "geheim")
+    monkeypatch.setenv("HTTPS_PROXY", "http://ada:geheim@proxy.hill.example:3128")
+    monkeypatch.delenv("HTTP_PROXY", raising=False)
+    house = House.build(
+        tmp_path,
+        sources="- {kind: feed, name: Lab, location: 'https://lab.hill.example/feed', headers: {Authorization: "
+        "'Bearer ${LAB_TOKEN}', Accept: text/xml}, cookies: 'sid=${LAB_TOKEN}', user_agent: Hill/1,"
+        " proxy: 'http://ada:${LAB_TOKEN}@[::1]:8080', timeout: 2m}\n"
+        "- {kind: feed, name: Other, location: 'https://other.hill.example/feed'}",
+        subscribers="subscribers: []",
+    )
+    told = run(house, "check")
+
+    assert "https: sources are asked through proxy.hill.example:3128 (HTTPS_PROXY)" in told
+    assert (
+        "Lab: asked with header Authorization, header Accept, cookie sid (to https://lab.hill.example only),"
+        " as Hill/1, through [::1]:8080, for 120 s at most"
+    ) in told
+    assert "Other" not in told
+    assert "geheim" not in told
+
+
 def test_check_warns_of_operators_in_small_letters(tmp_path: Path) -> None:
     rows = "subscribers: [{address: ada@example.org, topics: [rag or robots, 'cats and dogs']}]"
     house = House.build(tmp_path, sources="- {kind: feed, location: feed.xml}", subscribers=rows)

@@ -117,7 +117,7 @@ class Site:
         return web.Response(body=BODY, headers={"Content-Encoding": "gzip"})
 
     async def on_bomb(self, request: web.Request) -> web.Response:
-        return web.Response(body=gzip.compress(bytes(50_000_000)), headers={"Content-Encoding": "gzip"})
+        return web.Response(body=BIG_BOMBS["gzip"], headers={"Content-Encoding": "gzip"})
 
     async def on_big_bomb(self, request: web.Request) -> web.Response:
         coding = request.query["coding"]
