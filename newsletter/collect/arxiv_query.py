@@ -198,6 +198,8 @@ def _split(text: str) -> list[str]:
 
 
 def _fold_letters(text: str) -> str:
+    if "\\" not in text and text.isascii():
+        return text.lower()
     letters = unicodedata.normalize("NFKD", read_accents(text).casefold())
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 

@@ -58,7 +58,8 @@ class SourceKind:
     parse: one answer → its sightings, or FeedError. requests: the first requests of one look.
     next_request: what follows an answer, None at the end; seen are the guids of the earlier pages of the
     same listing. fallback: another way to the same listing, where a request failed. resume: the first request of a
-    harvest and the address at which the last look stopped → where this one begins.
+    harvest and the address at which the last look stopped → where this one begins. rest: how long a source is left
+    alone after a good look, where it may not be asked as often as others.
     is_quiet: whether nothing is listed on that date as a rule (a weekend). batch_due: of a source that lists
     in batches, the date of the newest one that must be out by then.
     options: the names of the options of ``Source`` that it uses; needs: those of which one must be given where
@@ -72,6 +73,7 @@ class SourceKind:
     next_request: Callable[[Source, Request, ParsedFeed, frozenset[str]], Request | None] = end_here
     fallback: Fallback | None = None
     resume: Callable[[Request, str], Request] = go_on
+    rest: timedelta = timedelta()
     is_quiet: Callable[[date], bool] = never_quiet
     batch_due: Callable[[datetime], date | None] = without_batches
     options: frozenset[str] = frozenset()

@@ -18,9 +18,9 @@ from newsletter.collect.atom_rss import describe
 from newsletter.collect.characters import read_characters
 from newsletter.collect.dates import parse_date
 from newsletter.collect.identity import choose_keys
-from newsletter.collect.kind import SourceKind
+from newsletter.collect.kind import Fallback, SourceKind
 from newsletter.collect.oai_records import describe_work
-from newsletter.errors import FeedError
+from newsletter.errors import FeedError, FetchError, SourceError
 from newsletter.model.entries import Announce, Entry, Sighting
 from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 from newsletter.text import clean_line, clean_text
@@ -33,6 +33,10 @@ _MAX_TOKEN_CHARS = 4_000
 _OVERLAP = timedelta(hours=1)
 _NOTHING = frozenset(["noRecordsMatch", "idDoesNotExist"])
 _LISTS = ("ListRecords", "GetRecord")
+_REFUSED_TOKEN = frozenset([400, 404, 410, 422])
+
+# With a granularity of days each look reads the whole day again; most repositories change once a night.
+_REST = timedelta(hours=3)
 _DAY, _SECOND = "%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"
 
 _DECLARATION = re.compile(r"<\?xml[^>]*\?>")
@@ -311,10 +315,24 @@ def _progress(request: Request) -> tuple[str, str]:
     return since[0], told.get("begun", [""])[0]
 
 
+def choose_restart(
+    source: Source, request: Request, error: SourceError, now: datetime
+) -> tuple[Request, ...]:
+    """Return the request that begins a list again whose token is refused by status: some repositories do so with one
+    that has expired since the last look, in place of the protocol's error."""
+    since, begun = _progress(request)
+    is_refused = isinstance(error, FetchError) and error.status in _REFUSED_TOKEN
+    if not (is_refused and begun and request.harvest) or request.page:
+        return ()
+    return (Request(list_since(request.harvest, since), page=1, harvest=request.harvest),)
+
+
 KIND = SourceKind(
     "oai_pmh",
     parse,
     requests=choose_requests,
     next_request=choose_next,
+    fallback=Fallback(choose_restart, "the list from its beginning"),
+    rest=_REST,
     options=frozenset(["sets", "metadata_prefix", "days_back"]),
 )

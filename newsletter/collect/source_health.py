@@ -84,7 +84,7 @@ def choose_health(
 
     A source that asks us to stay away is not asked before that time. One that fails again and again is asked
     after twice, four, eight times ``every``, a day at most, and up to a tenth later, so that sources that
-    failed together do not come back together. rest is how long one is left alone of which something else was read.
+    failed together do not come back together. rest is how long one is left alone after a good look.
     """
     failures = known.failures + 1 if state is FetchState.FAILED else 0
     wait = timedelta()
@@ -93,13 +93,16 @@ def choose_health(
         wait *= 1 + zlib.crc32(f"{known.source}{failures}".encode()) % 1000 / 10_000
     if retry_after_s is not None:
         wait = max(wait, min(timedelta(seconds=retry_after_s), _LONGEST_WAIT))
-    wait = max(wait, rest)
+    if state in GOOD_STATES:
+        wait = max(wait, rest)
     if not wait:
         return SourceHealth(known.source, failures)
     if retry_after_s is not None:
         reason = "the source asked us to wait"
+    elif failures:
+        reason = f"failed {failures} times in a row"
     else:
-        reason = f"failed {failures} times in a row" if failures else "left alone, something else was read"
+        reason = "left alone for a while" if why else ""
     return SourceHealth(known.source, failures, now + wait, f"{reason}: {why}" if why else reason)
 
 

@@ -93,6 +93,7 @@ class _Look:
     batch_on: date | None = None
     quiet_days: frozenset[int] = frozenset()
     found_none: bool = False
+    is_unfinished: bool = False
     asked_on: list[date] = field(default_factory=list)
     empty_on: list[date] = field(default_factory=list)
 
@@ -117,6 +118,7 @@ class _Look:
             return
         if request.harvest:
             self.validators[request.harvest] = Validators(following=feed.following or feed.resume_at)
+            self.is_unfinished |= bool(feed.following) and following is None
             return
         self.validators[request.location] = replace(
             answer.validators,
@@ -133,6 +135,13 @@ class _Look:
         self._see_batch(known.listed_on)
         if choose_conditions(known, self.started_at) != known:
             self.validators[request.location] = replace(known, read_at=self.started_at)
+
+    @property
+    def rest(self) -> timedelta:
+        """How long the source is left alone if this was a good look. A harvest goes on at the next one."""
+        if self.is_unfinished:
+            return timedelta()
+        return self.kind.fallback.rest if self.kind.fallback and self.replaced else self.kind.rest
 
     def take_failure(self, error: SourceError, stands_for: SourceError | None) -> None:
         """Add what has failed for good, and what had failed before it, once."""
@@ -261,7 +270,7 @@ async def _look_at(
 
 async def _resume(first: Request, look: _Look, store: RunStore) -> Request:
     """Return the first request of a look; of a harvest the one that goes on where the last look ended."""
-    if not first.harvest:
+    if not first.harvest or first.page:
         return first
     known = (await store.load_validators([first.harvest])).get(first.harvest)
     return look.kind.resume(first, known.following) if known and known.following else first
@@ -427,7 +436,7 @@ def _build_records(
             before,
             record.state,
             retry_after_s=max((wait for wait in asked_to_wait if wait is not None), default=None),
-            rest=look.kind.fallback.rest if look.kind.fallback and look.replaced else timedelta(),
+            rest=look.rest,
             why=next(iter(_tell_problems(look.problems or look.replaced)), ""),
             every=every,
             now=now,

@@ -89,7 +89,7 @@ def test_each_further_failure_waits_twice_as_long_up_to_a_day(failures: int, lea
 @pytest.mark.parametrize(
     ("retry_after_s", "wait", "why"),
     [
-        (None, timedelta(hours=6), "left alone, something else was read: answered 429"),
+        (None, timedelta(hours=6), "left alone for a while: answered 429"),
         (60.0, timedelta(hours=6), "the source asked us to wait: answered 429"),
         (36_000.0, timedelta(hours=10), "the source asked us to wait: answered 429"),
     ],
@@ -106,6 +106,25 @@ def test_a_source_of_which_something_else_was_read_rests_and_has_not_failed(
         every=EVERY,
         now=NOW,
     ) == SourceHealth("arXiv", 0, NOW + wait, why)
+
+
+@pytest.mark.parametrize(
+    ("state", "is_resting"),
+    [
+        (FetchState.OK, True),
+        (FetchState.UNCHANGED, True),
+        (FetchState.EMPTY_AS_EXPECTED, True),
+        (FetchState.PARTIAL, False),
+        (FetchState.FAILED, False),
+    ],
+)
+def test_only_a_good_look_gives_rest(state: FetchState, is_resting: bool) -> None:
+    health = choose_health(
+        SourceHealth("x"), state, retry_after_s=None, rest=timedelta(hours=3), why="", every=EVERY, now=NOW
+    )
+
+    assert (health.not_before == NOW + timedelta(hours=3)) is is_resting
+    assert health.why == ""
 
 
 def test_sources_that_failed_together_do_not_come_back_together() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from newsletter.model.entries import EntryKey
 from newsletter.model.sources import FetchRecord, FetchState, Source
 from newsletter.storage import Database, EntryStore, RunStore
 from newsletter.wiring import FixedClock
-from newsletter.workflows.collect_entries import collect_entries
+from newsletter.workflows.collect_entries import CollectReport, collect_entries
 from tests.support.builders import at
 from tests.support.repository import Repository, Work, make_work
 
@@ -28,23 +29,28 @@ def make_source(there: Repository, **options: object) -> Source:
     return Source(kind="oai_pmh", location=there.url, **facts)  # type: ignore[arg-type]
 
 
-async def look(database: Database, there: Repository, folder: Path, **options: object) -> FetchRecord:
+async def collect(
+    database: Database, there: Repository, folder: Path, *, at_once: bool = True, **options: Any
+) -> CollectReport:
     """Look at the repository once, at its own time."""
     fetcher = HttpFetcher(
         version="1", contact="", base_folder=folder, allow_private_hosts=True, deadline_s=5.0, backoff_s=0.01
     )
     try:
-        report = await collect_entries(
+        return await collect_entries(
             [make_source(there, **options)],
             fetcher,
             RunStore(database),
             FixedClock(there.now),
             EVERY,
-            at_once=True,
+            at_once=at_once,
         )
     finally:
         await fetcher.close()
-    return report.records[0]
+
+
+async def look(database: Database, there: Repository, folder: Path, **options: Any) -> FetchRecord:
+    return (await collect(database, there, folder, **options)).records[0]
 
 
 async def list_new(database: Database) -> list[str]:
@@ -172,6 +178,37 @@ async def test_a_token_that_has_expired_begins_the_list_again(
     assert "the list was begun again" in forgotten.message
     assert again.state is FetchState.OK
     assert len(await list_new(database)) == 7
+
+
+@pytest.mark.parametrize("status", [400, 404, 410, 422])
+async def test_a_token_that_is_refused_by_status_begins_the_list_again(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(oai_pmh, "MAX_PAGES", 2)
+    async with Repository([make_work(number) for number in range(1, 8)]) as there:
+        await look(database, there, tmp_path)
+        monkeypatch.setattr(oai_pmh, "MAX_PAGES", 10)
+        there.answers = [(status, {}, "")]
+        begun_again = await look(database, there, tmp_path)
+
+    assert f"answered {status}" in begun_again.message
+    assert begun_again.message.endswith("the list from its beginning was read instead")
+    assert (begun_again.state, len(await list_new(database))) == (FetchState.OK, 7)
+
+
+async def test_a_repository_that_was_read_to_its_end_is_left_alone_for_three_hours(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oai_pmh, "MAX_PAGES", 2)
+    async with Repository([make_work(number) for number in range(1, 8)]) as there:
+        waiting = []
+        for minutes in (0, 30, 60, 180, 211):
+            there.now = at("2026-06-16 20:00") + timedelta(minutes=minutes)
+            report = await collect(database, there, tmp_path, at_once=False)
+            waiting.append([one.why for one in report.waiting])
+
+    # The first look has stopped after two pages, the second comes to the end.
+    assert waiting == [[], [], [""], [""], []]
 
 
 async def test_an_outage_of_ten_days_loses_nothing(database: Database, tmp_path: Path) -> None:
