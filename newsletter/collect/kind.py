@@ -59,7 +59,7 @@ class SourceKind:
     next_request: what follows an answer, None at the end; seen are the guids of the earlier pages of the
     same listing. fallback: another way to the same listing, where a request failed. resume: the first request of a
     harvest and the address at which the last look stopped → where this one begins. rest: how long a source is left
-    alone after a good look, where it may not be asked as often as others.
+    alone after a look at which nothing failed, where it may not be asked as often as others.
     is_quiet: whether nothing is listed on that date as a rule (a weekend). batch_due: of a source that lists
     in batches, the date of the newest one that must be out by then.
     options: the names of the options of ``Source`` that it uses; needs: those of which one must be given where

@@ -84,7 +84,8 @@ def choose_health(
 
     A source that asks us to stay away is not asked before that time. One that fails again and again is asked
     after twice, four, eight times ``every``, a day at most, and up to a tenth later, so that sources that
-    failed together do not come back together. rest is how long one is left alone after a good look.
+    failed together do not come back together. rest is how long one is left alone after a look at
+    which nothing failed.
     """
     failures = known.failures + 1 if state is FetchState.FAILED else 0
     wait = timedelta()
@@ -93,11 +94,13 @@ def choose_health(
         wait *= 1 + zlib.crc32(f"{known.source}{failures}".encode()) % 1000 / 10_000
     if retry_after_s is not None:
         wait = max(wait, min(timedelta(seconds=retry_after_s), _LONGEST_WAIT))
-    if state in GOOD_STATES:
-        wait = max(wait, rest)
+    if state in (FetchState.FAILED, FetchState.PARTIAL):
+        rest = timedelta()
+    is_asked = retry_after_s is not None and wait >= rest
+    wait = max(wait, rest)
     if not wait:
         return SourceHealth(known.source, failures)
-    if retry_after_s is not None:
+    if is_asked:
         reason = "the source asked us to wait"
     elif failures:
         reason = f"failed {failures} times in a row"

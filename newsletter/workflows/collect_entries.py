@@ -138,7 +138,7 @@ class _Look:
 
     @property
     def rest(self) -> timedelta:
-        """How long the source is left alone if this was a good look. A harvest goes on at the next one."""
+        """How long the source is left alone if nothing failed. A harvest that is not at its end goes on at once."""
         if self.is_unfinished:
             return timedelta()
         return self.kind.fallback.rest if self.kind.fallback and self.replaced else self.kind.rest

@@ -90,7 +90,7 @@ def test_each_further_failure_waits_twice_as_long_up_to_a_day(failures: int, lea
     ("retry_after_s", "wait", "why"),
     [
         (None, timedelta(hours=6), "left alone for a while: answered 429"),
-        (60.0, timedelta(hours=6), "the source asked us to wait: answered 429"),
+        (60.0, timedelta(hours=6), "left alone for a while: answered 429"),
         (36_000.0, timedelta(hours=10), "the source asked us to wait: answered 429"),
     ],
 )
@@ -114,11 +114,12 @@ def test_a_source_of_which_something_else_was_read_rests_and_has_not_failed(
         (FetchState.OK, True),
         (FetchState.UNCHANGED, True),
         (FetchState.EMPTY_AS_EXPECTED, True),
+        (FetchState.EMPTY_UNEXPECTED, True),
         (FetchState.PARTIAL, False),
         (FetchState.FAILED, False),
     ],
 )
-def test_only_a_good_look_gives_rest(state: FetchState, is_resting: bool) -> None:
+def test_only_a_look_at_which_nothing_failed_gives_rest(state: FetchState, is_resting: bool) -> None:
     health = choose_health(
         SourceHealth("x"), state, retry_after_s=None, rest=timedelta(hours=3), why="", every=EVERY, now=NOW
     )
