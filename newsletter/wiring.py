@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from newsletter.match.topics import parse_topic
 from newsletter.model.ledger import Delivery, DeliveryId, State
 from newsletter.model.mail import Identity
 from newsletter.model.readers import EmailAddress, SubscriberId
+from newsletter.model.servers import WHOLE, Part
 from newsletter.model.steps import StepName
 from newsletter.model.topics import Topic
 from newsletter.ports import Clock, Inbox, Mailer
@@ -58,6 +59,7 @@ from newsletter.workflows.health import Health, load_health
 from newsletter.workflows.import_subscribers import SubscribersFile
 from newsletter.workflows.keep_slots import SlotKeeper
 from newsletter.workflows.plan import Planner
+from newsletter.workflows.send_crew import Forks, hire
 from newsletter.workflows.send_pending import Sender
 from newsletter.workflows.send_waiting import Builders, Dispatcher
 from newsletter.workflows.subscriptions import Subscriptions
@@ -114,6 +116,7 @@ class Newsletter:
     guard: EpochGuard
     clock: Clock
     mailer: Mailer | None
+    forks: Forks | None
 
     def choose_mailer(self) -> Mailer:
         """Return the transport. Raises MailerError where the configuration names none."""
@@ -287,6 +290,7 @@ class Newsletter:
             clock=self.clock,
             resend=self.config.schedule.resend,
             choose_mailer=self.choose_mailer,
+            hire=partial(hire, self.forks, stop=stop),
             new_builders=self.new_builders,
             open_sender=partial(self.sender, stop),
         )
@@ -357,20 +361,23 @@ class Newsletter:
 
 @asynccontextmanager
 async def open_newsletter(
-    config: Config, *, clock: Clock | None = None, database_url: str = ""
+    config: Config,
+    *,
+    clock: Clock | None = None,
+    database_url: str = "",
+    templates: CompiledBundle | None = None,
+    part: Part = WHOLE,
+    forks: Forks | None = None,
 ) -> AsyncIterator[Newsletter]:
-    """Open the database (made and migrated as needed) and compile the templates.
-
-    Raises TemplateError, QueryError (a named topic) or StoreError before anything is done.
-    """
-    identity = config.identity
-    templates = load_templates(config, identity)
-    library = build_library(config)
+    """Open the database (made and migrated as needed) and load the templates, unless they are given. part is what this
+    process may use of the relays, forks where others come from that send beside it. Raises TemplateError, QueryError
+    (a named topic) or StoreError before anything is done."""
+    identity, library = config.identity, build_library(config)
+    templates = templates or load_templates(config, identity)
     database = await open_database(database_url or config.database_url)
     tighten(config.epoch_file)
-    settings = SettingStore(database)
+    settings, clock = SettingStore(database), clock or SystemClock()
     guard = EpochGuard(database, config.epoch_file)
-    clock = clock or SystemClock()
     try:
         yield Newsletter(
             config=config,
@@ -392,7 +399,8 @@ async def open_newsletter(
             views=OperatorViews(database),
             guard=guard,
             clock=clock,
-            mailer=build_mailer(config, settings, clock),
+            mailer=build_mailer(config, settings, clock, part),
+            forks=forks,
         )
     finally:
         await database.close()
@@ -449,8 +457,9 @@ def build_library(config: Config) -> dict[str, Topic]:
     return {topic.name: topic for topic in topics}
 
 
-def build_mailer(config: Config, store: SettingStore, clock: Clock) -> Mailer | None:
-    """Return the mailer that the configuration names, None where it names none. Connects to nothing."""
+def build_mailer(config: Config, store: SettingStore, clock: Clock, part: Part = WHOLE) -> Mailer | None:
+    """Return the mailer that the configuration names, None where it names none; part is what this process may use of
+    each relay. Connects to nothing."""
     if config.maildir is not None:
         from newsletter.deliver.maildir import MaildirMailer
 
@@ -461,7 +470,14 @@ def build_mailer(config: Config, store: SettingStore, clock: Clock) -> Mailer | 
     from newsletter.deliver.smtp import SmtpMailer
 
     relays = [
-        Relay(str(relay), SmtpMailer(relay), relay.per_second, relay.per_day) for relay in config.relays
+        Relay(
+            name=str(relay),
+            mailer=SmtpMailer(replace(relay, connections=part.share(relay.connections))),
+            per_second=relay.per_second,
+            per_day=relay.per_day,
+            processes=part.of,
+        )
+        for relay in config.relays
     ]
     return RelayPool(relays, store, clock)
 

@@ -315,13 +315,13 @@ def send(
 ) -> None:
     """Send what is due now, and what earlier runs left unfinished."""
     from newsletter.cli import operate
+    from newsletter.workers import forking
 
-    trial = operate.Canary(canary, max_failures)
-    _finish(
-        operate.send(
-            _load(config, log_json), edition=edition, dry_run=dry_run, to=to, reader=reader, canary=trial
+    trial, loaded = operate.Canary(canary, max_failures), _load(config, log_json)
+    with forking(loaded) as forks:
+        _finish(
+            operate.send(loaded, forks, edition=edition, dry_run=dry_run, to=to, reader=reader, canary=trial)
         )
-    )
 
 
 @app.command()
@@ -333,9 +333,12 @@ def run(
     """Collect and send on schedule until stopped (SIGTERM finishes the mails in flight)."""
     from newsletter.cli import operate
     from newsletter.cli.serving import build_command
+    from newsletter.workers import forking
 
     loaded = _load(config, log_json)
-    _finish(operate.run(loaded, build_command(loaded, log_json=log_json) if web else ()))
+    web_command = build_command(loaded, log_json=log_json) if web else ()
+    with forking(loaded) as forks:
+        _finish(operate.run(loaded, forks, web_command))
 
 
 @app.command()

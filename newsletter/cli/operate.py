@@ -39,6 +39,7 @@ from newsletter.workflows.canary import begin_trial, judge_trial, refuse_rest, r
 from newsletter.workflows.health import CHECKED_EDITIONS
 from newsletter.workflows.mended_relays import try_failed_relays
 from newsletter.workflows.preview import preview_reader
+from newsletter.workflows.send_crew import SMALL_QUEUE, Forks, hire, send_with
 
 
 async def collect(config: Config, *, at_once: bool) -> int:
@@ -63,10 +64,12 @@ class Canary(NamedTuple):
     max_failures: int | None = None
 
 
-async def send(config: Config, *, edition: str, dry_run: bool, to: str, reader: str, canary: Canary) -> int:
+async def send(
+    config: Config, forks: Forks | None, *, edition: str, dry_run: bool, to: str, reader: str, canary: Canary
+) -> int:
     """Send what is due; or one date's digests; or one digest to somewhere else."""
     local_on = parse_edition(edition)
-    async with open_newsletter(config) as newsletter:
+    async with open_newsletter(config, forks=forks) as newsletter:
         for note in await newsletter.file.take_over():
             console.print(note)
         if dry_run and not to:
@@ -123,8 +126,10 @@ async def send_pending(newsletter: Newsletter, local_on: date | None = None) -> 
     stop_on_signals(stop)
     waiting = await newsletter.ledger.reads.count_pending(edition)
     with sending_progress(waiting) as progress:
+        due = await newsletter.ledger.claims.count_due(newsletter.clock.now(), SMALL_QUEUE)
+        crew = hire(newsletter.forks, due, stop, progress, edition=edition)
         async with newsletter.sender(stop, progress) as sender:
-            report = await sender.send_pending(edition)
+            report = await send_with(sender, crew, edition)
     done = Counter({state: count for state, count in report.states.items() if count})
     console.print(
         "this run: " + (", ".join(f"{count} {state}" for state, count in done.items()) or "nothing sent")
@@ -252,9 +257,9 @@ async def _tell_nothing_due(newsletter: Newsletter, local_on: date | None) -> No
     console.print(f"nothing to send: {why}", soft_wrap=True)
 
 
-async def run(config: Config, web_command: Sequence[str] = ()) -> int:
+async def run(config: Config, forks: Forks | None, web_command: Sequence[str] = ()) -> int:
     """Run the clock until a signal says stop; with a command for it also the web UI, as a child."""
-    async with open_newsletter(config) as newsletter:
+    async with open_newsletter(config, forks=forks) as newsletter:
         newsletter.file.refuse_samples()
         newsletter.choose_mailer()  # a configuration that cannot send is told now, not at the first slot
         stop = asyncio.Event()

@@ -34,6 +34,7 @@ from newsletter.model.sources import FetchRecord
 from newsletter.settings.topic_lines import ReadTopics
 from newsletter.text import clean_output
 from newsletter.workflows.pace import PaceKeeper
+from newsletter.workflows.send_crew import Hear
 
 _TOLD_AT = 15
 """The column at which begins what a line says of the thing that it names."""
@@ -196,7 +197,7 @@ def counting_progress(what: str, total: int) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def sending_progress(total: int) -> Iterator[Callable[[Delivery, State], None]]:
+def sending_progress(total: int) -> Iterator[Hear]:
     """Show a bar while mails go out, with rate and remaining time; in a log, a line every ten seconds."""
     if console.is_terminal:
         columns = (
@@ -213,7 +214,7 @@ def sending_progress(total: int) -> Iterator[Callable[[Delivery, State], None]]:
 
     keeper = PaceKeeper(total)
 
-    def tell(_delivery: Delivery, _state: State) -> None:
+    def tell(_delivery: Delivery | None, _state: State) -> None:
         if pace := keeper.advance():
             console.print(f"sent {pace}")
 

@@ -30,12 +30,14 @@ _ASK_OTHERS_EVERY = timedelta(minutes=1)
 
 @dataclass(slots=True, eq=False)
 class Relay:
-    """One relay with its limits. per_second and per_day are 0 where there is none."""
+    """One relay with its limits. per_second and per_day are 0 where there is none. processes: so many keep its pace
+    together, so each waits that much longer between messages."""
 
     name: str
     mailer: SmtpMailer
     per_second: float = 0
     per_day: int = 0
+    processes: int = 1
     health: RelayHealth = field(default_factory=RelayHealth)
     reserved: int = 0  # of the day's limit: taken from the store, not yet used by a mail
     reserved_on: date | None = None
@@ -155,6 +157,7 @@ class RelayPool:
             )
         relay.reserved -= 1
         interval_s = max(1 / relay.per_second if relay.per_second else 0.0, relay.health.gap_s)
+        interval_s *= relay.processes
         if interval_s:
             loop = asyncio.get_running_loop()
             at = max(loop.time(), relay.next_at)

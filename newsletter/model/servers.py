@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Security = Literal["starttls", "tls", "none"]
 Auth = Literal["auto", "plain", "login", "cram-md5"]
@@ -47,6 +47,20 @@ class Server:
     def __str__(self) -> str:
         """Return what reports call this server."""
         return f"{self.host}:{self.port}"
+
+
+class Part(NamedTuple):
+    """What one of several processes may use of a relay: the part of this number, from 0, of so many equal ones."""
+
+    number: int = 0
+    of: int = 1
+
+    def share(self, connections: int) -> int:
+        """Return its share of so many connections, one at least."""
+        return max(1, connections // self.of + (self.number < connections % self.of))
+
+
+WHOLE = Part()
 
 
 @dataclass(frozen=True, slots=True)

@@ -835,6 +835,18 @@ class ScheduleSettings(ConfigSection):
         return frozenset(kind for kind, what in self.on_uncertain.items() if what is OnUncertain.RESEND_ONCE)
 
 
+def _parse_processes(value: object) -> object:
+    return None if value == "auto" else value
+
+
+class SendSettings(ConfigSection):
+    """How mails are sent. processes is None where there is to be one a core."""
+
+    processes: Annotated[Annotated[int, whole_number(1, 256)] | None, BeforeValidator(_parse_processes)] = (
+        Field(default=None)
+    )
+
+
 class Config(ConfigSection):
     """The whole configuration of one newsletter: checked, frozen, paths absolute, secrets filled in."""
 
@@ -859,6 +871,7 @@ class Config(ConfigSection):
     alerts: AlertSettings | None = None
     web: WebSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
+    send: SendSettings = SendSettings()
     templates: Folder | None = None
     contact: Line = ""
 

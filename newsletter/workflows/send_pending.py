@@ -45,7 +45,8 @@ from newsletter.workflows.send_pipeline import Build, Built, SendPipeline, SendR
 
 log = structlog.get_logger()
 
-_CLAIM_AT_ONCE = 200
+CLAIM_AT_ONCE = 200
+_RECOVER_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Sender:
     async def warm_up(self, until: datetime) -> int:
         """Build the first digests that wait for their time until then, and throw them away: what mails share is
         remembered. Return for how many this was done."""
-        rows = await self.ledger.claims.load_first_due(until, _CLAIM_AT_ONCE)
+        rows = await self.ledger.claims.load_first_due(until, CLAIM_AT_ONCE)
         for one in await self._look_up(rows):
             await self._build_or_close(one)
             await asyncio.sleep(0)
@@ -161,11 +162,17 @@ class Sender:
         return await pipeline.run(self._claim_all(report, wanted))
 
     async def _claim_all(self, report: SendReport, wanted: _Wanted) -> AsyncIterator[Build]:
-        """Claim and look up a handful of rows after the other, until none can be claimed; yield what builds each."""
+        """Claim and look up a handful of rows after the other, until none can be claimed; yield what builds each. What
+        others held who die meanwhile is taken back on the way."""
+        loop = asyncio.get_running_loop()
+        looked_at = loop.time()
         while not report.stopped and not self.stop.is_set():
+            if loop.time() - looked_at > _RECOVER_EVERY_S:
+                await retry_transient(self.recover)
+                looked_at = loop.time()
             if not wanted.kinds <= TO_OPERATORS:
                 report.stop(await retry_transient(self.guard.check) or await self._load_hold(wanted))
-            limit = _CLAIM_AT_ONCE
+            limit = CLAIM_AT_ONCE
             if wanted.at_most:
                 limit = min(limit, wanted.at_most - report.taken)
             if report.stopped or limit <= 0:

@@ -18,6 +18,7 @@ from newsletter.tracebacks import word_failure
 from newsletter.workflows.build_mail import MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.pace import PaceKeeper
+from newsletter.workflows.send_crew import SMALL_QUEUE, Crew, Hear, send_with
 from newsletter.workflows.send_pending import Sender
 
 log = structlog.get_logger()
@@ -25,8 +26,8 @@ log = structlog.get_logger()
 CONNECT_BEFORE = timedelta(seconds=5)
 """So long before a slot connections are opened: few relays keep one that waits for long."""
 _KEPT_FOR = timedelta(minutes=2)
-
-Progress = Callable[[Delivery, State], None]
+_COMES_SOON = timedelta(minutes=1)
+"""What comes due so soon counts when it is decided how many processes send: a pass takes it along."""
 
 
 class Builders(NamedTuple):
@@ -49,8 +50,10 @@ class Dispatcher:
     resend: frozenset[Kind]
     choose_mailer: Callable[[], Mailer]
     new_builders: Callable[[], Awaitable[Builders]]
-    open_sender: Callable[[Progress, Builders], AbstractAsyncContextManager[Sender]]
+    open_sender: Callable[[Hear, Builders], AbstractAsyncContextManager[Sender]]
+    hire: Callable[..., Crew | None]
     _builders: Builders | None = field(default=None, init=False)
+    _crew: Crew | None = field(default=None, init=False)
 
     async def send_all(self) -> None:
         """Send all that can go out now."""
@@ -62,9 +65,16 @@ class Dispatcher:
         await self._send_waiting(TO_OPERATORS if held else NOTICES)
 
     async def warm_up(self, due_at: datetime) -> None:
-        """Make ready what the mails of a moment that is near will share, and open connections for them just before it.
-        Where that fails they go out all the same, a little later."""
+        """Make ready what the mails of a moment that is near will share, and open connections for them just before it;
+        for many mails in processes that begin at that moment by themselves. Where that fails they go out all the same,
+        a little later."""
+        if self._crew is not None:
+            return
         try:
+            due = await self.ledger.claims.count_due(due_at, SMALL_QUEUE)
+            self._crew = self.hire(due=due, progress=_do_nothing, begin_at=due_at)
+            if self._crew is not None:
+                return
             mails = await self._build_first(due_at)
             left_s = (due_at - CONNECT_BEFORE - self.clock.now()).total_seconds()
             await asyncio.sleep(max(left_s, 0))
@@ -76,7 +86,7 @@ class Dispatcher:
 
     async def _build_first(self, due_at: datetime) -> int:
         builders = await self._choose_builders()
-        async with self.open_sender(lambda _delivery, _state: None, builders) as sender:
+        async with self.open_sender(_do_nothing, builders) as sender:
             return await sender.warm_up(due_at)
 
     async def _choose_builders(self) -> Builders:
@@ -92,17 +102,26 @@ class Dispatcher:
 
     async def _send_waiting(self, kinds: frozenset[Kind]) -> None:
         """Send what waits, if anything does; after digests their rows are held against their own records."""
-        if not await self.ledger.claims.has_work(self.clock.now(), self.resend & kinds, kinds):
+        claims, now = self.ledger.claims, self.clock.now()
+        crew = None
+        if Kind.DIGEST in kinds:
+            crew, self._crew = self._crew, None
+        if crew is None and not await claims.has_work(now, self.resend & kinds, kinds):
             self._builders = None
             return
         keeper = PaceKeeper(await self.ledger.reads.count_pending())
 
-        def progress(_delivery: Delivery, _state: State) -> None:
+        def progress(_delivery: Delivery | None, _state: State) -> None:
             if pace := keeper.advance():
                 log.info("sending", pace=str(pace))
 
+        if crew is not None:
+            crew.progress = progress
+        elif Kind.DIGEST in kinds:
+            due = await claims.count_due(now + _COMES_SOON, SMALL_QUEUE)
+            crew = self.hire(due=due, progress=progress)
         async with self.open_sender(progress, await self._choose_builders()) as sender:
-            report = await sender.send_pending(kinds=kinds)
+            report = await send_with(sender, crew, kinds=kinds)
         counts = {str(state): count for state, count in report.states.items() if count}
         if counts or report.stopped:
             log.info("sent", **counts, stopped=report.stopped)
@@ -112,3 +131,7 @@ class Dispatcher:
                 log.error("the ledger is inconsistent", found=what)
             if found:
                 await self.settings.save_contradictions(found)
+
+
+def _do_nothing(_delivery: Delivery | None, _state: State) -> None:
+    """What is warmed up makes no progress."""

@@ -31,9 +31,11 @@ class House:
         database_url: str = "sqlite:///newsletter.db",
         more: str = "",
         connections: int = 4,
+        processes: int | str = 1,
         at: str = "2026-06-16T18:30:00+00:00",
     ) -> House:
-        """Write config.yaml and subscribers.yaml. port is that of an SMTP server on this machine."""
+        """Write config.yaml and subscribers.yaml. port is that of an SMTP server on this machine. With more processes
+        than one, commands have to be processes of their own: they fork."""
         (folder / "config.yaml").write_text(
             "newsletter:\n"
             "  name: Test Papers\n"
@@ -42,7 +44,7 @@ class House:
             f"sources:\n{indent(dedent(sources).strip(), '  ')}\n"
             "fetch: {allow_private_hosts: on}\n"
             f"relay: {{host: 127.0.0.1, port: {port}, security: none, connections: {connections}}}\n"
-            + dedent(more),
+            f"send: {{processes: {processes}}}\n" + dedent(more),
             encoding="utf-8",
         )
         (folder / "subscribers.yaml").write_text(dedent(subscribers), encoding="utf-8")

@@ -1,0 +1,248 @@
+"""Processes that send beside this one, so that a large queue goes out over all cores.
+
+They are forked by a process that is itself forked before this one has an event loop, threads or a database. That one
+does nothing until it is asked for the first time; then it compiles the templates, which all its children share. So a
+small queue costs nothing, a worker begins within milliseconds, and what a day's mails needed is gone when they are
+sent, which it would not be in workers that stay.
+
+Each worker is told by a socket what to do, and tells by it what it did, a line of JSON each. The end of that socket
+means: stop, with the mails in flight finished. So workers end with whoever started them, however that ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import structlog
+
+from newsletter.errors import NewsletterError
+from newsletter.model.ledger import Delivery, DeliveryId, State
+from newsletter.ports import Clock
+from newsletter.render import CompiledBundle
+from newsletter.scheduler import stop_on_signals
+from newsletter.settings.config import Config
+from newsletter.tracebacks import word_failure
+from newsletter.wiring import SystemClock, load_templates, open_newsletter
+from newsletter.workflows.send_crew import SMALL_QUEUE, WorkOrder
+from newsletter.workflows.send_pending import CLAIM_AT_ONCE, Sender
+from newsletter.workflows.send_waiting import CONNECT_BEFORE
+
+log = structlog.get_logger()
+
+_TELL_EVERY_S = 0.5
+_LONGEST_LINE = 1 << 20
+_FEW_COLLECTIONS = 100_000
+"""New objects between two looks of the garbage collector, instead of 700: hardly any of a mail's are in cycles."""
+
+
+class Forks:
+    """Where workers come from."""
+
+    def __init__(self, launcher: socket.socket, most: int, least: int) -> None:
+        self.most = most
+        self.least = least
+        self._launcher = launcher
+
+    async def start(self, order: WorkOrder) -> Worker:
+        """Start a worker at this. Raises OSError where that is not possible."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self._launcher, [b"+"], [theirs.fileno()])
+        reader, writer = await asyncio.open_connection(sock=ours, limit=_LONGEST_LINE)
+        writer.write(json.dumps(order.to_json()).encode() + b"\n")
+        return Worker(reader, writer)
+
+
+class Worker:
+    """The side of whoever started one."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def listen(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield what the worker tells, until it has ended."""
+        try:
+            with suppress(OSError):
+                while line := await self._reader.readline():
+                    yield json.loads(line)
+        finally:
+            self._writer.close()
+
+    def stop(self) -> None:
+        """Let it finish the mails in flight."""
+        with suppress(OSError, RuntimeError):
+            self._writer.write_eof()
+
+
+def choose_most(wanted: int | None, cores: int, connections: Sequence[int]) -> int:
+    """Return how many processes may send: as wanted, else one a core; each has a connection of its own to every relay.
+    connections are those that the relays allow; without a relay one process is enough."""
+    return min(wanted or cores, *connections) if connections else 1
+
+
+def count_cores() -> int:
+    """Return how many cores this process may use, by its affinity and by the limit of its control group."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        cores = min(cores, max(1, round(int(quota) / int(period))))
+    return cores
+
+
+@contextmanager
+def forking(config: Config, clock: Clock | None = None) -> Iterator[Forks | None]:
+    """Have workers at hand until the block ends; None where there is never to be more than one process. To be called
+    before this process has an event loop or threads."""
+    wanted = config.send.processes
+    most = choose_most(wanted, count_cores(), [relay.connections for relay in config.relays])
+    if most < 2:
+        yield None
+        return
+    ours, theirs = socket.socketpair()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        _leave_after(_launch, theirs, config, clock or SystemClock())
+    theirs.close()
+    try:
+        with ours:
+            yield Forks(ours, most, CLAIM_AT_ONCE if wanted else SMALL_QUEUE)
+    finally:
+        os.waitpid(pid, 0)
+
+
+# --- the launcher -------------------------------------------------------------------------
+
+
+def _leave_after(work: Any, *arguments: Any) -> NoReturn:
+    """Do the work of a fork, and end without what its parent would do at its end."""
+    code = 1
+    try:
+        work(*arguments)
+        code = 0
+    except BaseException as error:
+        log.error("a process for sending failed", error=word_failure(error))
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _launch(parent: socket.socket, config: Config, clock: Clock) -> None:
+    """Fork a worker for each socket that comes, until the parent is gone. A stop is for workers: they end by it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a worker, so none becomes a zombie
+    templates = None
+    while True:
+        asked, passed, _, _ = socket.recv_fds(parent, 1, 1)
+        if not asked:
+            break
+        if templates is None:
+            templates = load_templates(config, config.identity)
+            templates.compile_layout(config.identity.layout, config.identity.language)
+            gc.collect()
+            gc.freeze()  # what is never looked at by the collector stays shared
+        channel = socket.socket(fileno=passed[0])
+        if os.fork() == 0:
+            parent.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _leave_after(_run_worker, channel, config, clock, templates)
+        channel.close()
+    with suppress(ChildProcessError):
+        os.waitpid(-1, 0)  # returns when all have ended, because their ends are ignored
+
+
+# --- a worker -----------------------------------------------------------------------------
+
+
+def _run_worker(channel: socket.socket, config: Config, clock: Clock, templates: CompiledBundle) -> None:
+    asyncio.run(_work(channel, config, clock, templates))
+
+
+async def _work(channel: socket.socket, config: Config, clock: Clock, templates: CompiledBundle) -> None:
+    """Send as the order says, and tell of it."""
+    gc.set_threshold(_FEW_COLLECTIONS)
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    reader, writer = await asyncio.open_connection(sock=channel)
+    teller = _Teller(writer)
+    order = WorkOrder.from_json(json.loads(await reader.readline()))
+    beside = [asyncio.create_task(_stop_at_end(reader, stop)), asyncio.create_task(teller.run())]
+    taken, stopped = 0, ""
+    try:
+        async with (
+            open_newsletter(config, clock=clock, templates=templates, part=order.part) as newsletter,
+            newsletter.sender(stop, teller.note) as sender,
+        ):
+            if order.begin_at is not None:
+                await _wait_warmly(sender, order.begin_at, clock, stop)
+            report = await sender.send_pending(order.edition)
+        taken, stopped = report.taken, report.stopped
+    except NewsletterError as error:
+        stopped = str(error)
+    for task in beside:
+        task.cancel()
+    with suppress(OSError):  # nobody is there to hear it
+        teller.tell(taken=taken, stopped=stopped, ended=True)
+        await writer.drain()
+
+
+class _Teller:
+    """Tells now and then how many mails have come to which state, and which mails these were."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._counts: Counter[State] = Counter()
+        self._mails: list[DeliveryId] = []
+        self.tell(pid=os.getpid())
+
+    def note(self, delivery: Delivery, state: State) -> None:
+        self._counts[state] += 1
+        self._mails.append(delivery.id)
+
+    def tell(self, **news: Any) -> None:
+        news |= {"counts": self._counts, "mails": self._mails}
+        self._writer.write(json.dumps(news).encode() + b"\n")
+        self._counts.clear()
+        self._mails.clear()
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(_TELL_EVERY_S)
+            self.tell()
+
+
+async def _stop_at_end(reader: asyncio.StreamReader, stop: asyncio.Event) -> None:
+    """Set stop when whoever started us says so, or is gone."""
+    with suppress(OSError):  # it died without having read all that it was told
+        await reader.read()
+    stop.set()
+
+
+async def _wait_warmly(sender: Sender, begin_at: datetime, clock: Clock, stop: asyncio.Event) -> None:
+    """Make ready what is needed at that moment, and wait for it."""
+
+    async def wait_until(at: datetime) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), max((at - clock.now()).total_seconds(), 0))
+
+    mails = await sender.warm_up(begin_at)
+    await wait_until(begin_at - CONNECT_BEFORE)
+    await sender.mailer.warm_up(mails)
+    await wait_until(begin_at)
