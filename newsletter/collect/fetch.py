@@ -261,7 +261,8 @@ class HttpFetcher:
                 content_hash=_hash(body),
             )
             # Links in the answer are relative to its address, so a login in there would reach the readers.
-            return Fetched(body, _shown(url), validators, _header(response, "Content-Type"))
+            link = _decode(", ".join(response.headers.getall("Link", ())))
+            return Fetched(body, _shown(url), validators, _header(response, "Content-Type"), link=link)
 
     async def _read(self, response: aiohttp.ClientResponse, url: str) -> bytes:
         """Return the body, unpacked. Neither as sent nor unpacked may it be larger than allowed."""

@@ -177,8 +177,8 @@ class Request:
 class Fetched:
     """An answer of a source: its body as sent (decompressed), the final address and the new validators.
 
-    content_type is the header of that name, "" for a file. moved_to is the final address where every redirect
-    on the way there was a permanent one, else "".
+    content_type and link are the headers of these names, "" for a file. moved_to is the final address where every
+    redirect on the way there was a permanent one, else "".
     """
 
     body: bytes
@@ -186,6 +186,7 @@ class Fetched:
     validators: Validators = Validators()
     content_type: str = ""
     moved_to: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,8 @@ def _parse_location(value: object, info: ValidationInfo) -> str:
     text = parse_line(value)
     if info.data.get("base_url"):
         raise ValueError("base_url and location exclude each other; keep one of them")
+    # feed: is how some sites write the address of a feed, as feed://host or feed:https://host.
+    text = re.sub(r"^feed:(?=https?://)", "", re.sub(r"^feed://", "http://", text))
     if "://" in text:
         return _parse_web_address(text)
     return str(_parse_path(text, info))

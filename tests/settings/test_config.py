@@ -893,6 +893,20 @@ def switched_on(text: str) -> str:
     return "\n".join(line for line in lines if not line.startswith("maildir:")) + "\n"
 
 
+@pytest.mark.parametrize(
+    ("written", "location"),
+    [
+        ("feed://blog.example.org/rss", "http://blog.example.org/rss"),
+        ("feed:https://blog.example.org/rss", "https://blog.example.org/rss"),
+        ("https://blog.example.org/feed:1", "https://blog.example.org/feed:1"),
+    ],
+)
+def test_feed_is_another_way_to_write_a_web_address(file: Path, written: str, location: str) -> None:
+    config = load(file, f"{WHO}sources: [{{kind: feed, location: '{written}'}}]\n")
+
+    assert config.source_list[0].location == location
+
+
 def test_the_example_loads_as_it_is(file: Path) -> None:
     config = load(file, EXAMPLE)
 
