@@ -82,6 +82,9 @@ class SystemClock:
         return datetime.now(UTC)
 
 
+SYSTEM_CLOCK = SystemClock()
+
+
 @dataclass(frozen=True, slots=True)
 class FixedClock:
     """A clock that stands: for the demo, for ``--at``, and for tests."""
@@ -363,7 +366,7 @@ class Newsletter:
 async def open_newsletter(
     config: Config,
     *,
-    clock: Clock | None = None,
+    clock: Clock = SYSTEM_CLOCK,
     database_url: str = "",
     templates: CompiledBundle | None = None,
     part: Part = WHOLE,
@@ -376,8 +379,7 @@ async def open_newsletter(
     templates = templates or load_templates(config, identity)
     database = await open_database(database_url or config.database_url)
     tighten(config.epoch_file)
-    settings, clock = SettingStore(database), clock or SystemClock()
-    guard = EpochGuard(database, config.epoch_file)
+    settings, guard = SettingStore(database), EpochGuard(database, config.epoch_file)
     try:
         yield Newsletter(
             config=config,

@@ -34,7 +34,7 @@ from newsletter.render import CompiledBundle
 from newsletter.scheduler import stop_on_signals
 from newsletter.settings.config import Config
 from newsletter.tracebacks import word_failure
-from newsletter.wiring import SystemClock, load_templates, open_newsletter
+from newsletter.wiring import SYSTEM_CLOCK, load_templates, open_newsletter
 from newsletter.workflows.send_crew import SMALL_QUEUE, WorkOrder
 from newsletter.workflows.send_pending import CLAIM_AT_ONCE, Sender
 from newsletter.workflows.send_waiting import CONNECT_BEFORE
@@ -103,7 +103,7 @@ def count_cores() -> int:
 
 
 @contextmanager
-def forking(config: Config, clock: Clock | None = None) -> Iterator[Forks | None]:
+def forking(config: Config, clock: Clock = SYSTEM_CLOCK) -> Iterator[Forks | None]:
     """Have workers at hand until the block ends; None where there is never to be more than one process. To be called
     before this process has an event loop or threads."""
     wanted = config.send.processes
@@ -117,7 +117,7 @@ def forking(config: Config, clock: Clock | None = None) -> Iterator[Forks | None
     pid = os.fork()
     if pid == 0:
         ours.close()
-        _leave_after(_launch, theirs, config, clock or SystemClock())
+        _leave_after(_launch, theirs, config, clock)
     theirs.close()
     try:
         with ours:
