@@ -53,6 +53,22 @@ def write_known(lang: Language, identity: Identity, url: str, *, is_paused: bool
     )
 
 
+def write_own_link(lang: Language, identity: Identity, url: str) -> Notice:
+    """Return the mail to a reader who has lost the link to their preferences, which is url."""
+    name = clean(identity.name, 80)
+    return Notice(
+        subject=lang.say("Your preferences: {newsletter}", newsletter=name),
+        preheader=lang.say("The link that was requested on the web page."),
+        paragraphs=(
+            lang.say("Topics, days and hour can be changed in your preferences."),
+            lang.say("Whoever has this link can change them: do not pass it on."),
+        ),
+        button=lang.say("Your preferences"),
+        url=url,
+        why=lang.say("You get this mail once because your address was entered."),
+    )
+
+
 def write_changed(
     lang: Language, identity: Identity, reader: Subscriber, topics: Sequence[str], *, has_page: bool = True
 ) -> Notice:

@@ -22,11 +22,14 @@ from newsletter.web.pages import (
     feeds,
     health,
     home,
+    language,
     leave,
+    lost_link,
     operate,
     papers,
     personal,
     preferences,
+    privacy,
     search,
     sent,
     static,
@@ -125,6 +128,9 @@ def list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
     yield from operate.PAGES
     yield from preferences.PAGES
     yield from address.PAGES
+    yield from lost_link.PAGES
+    yield from language.PAGES
+    yield from privacy.PAGES
     yield from sent.PAGES
     yield from personal.PAGES
     yield from webhooks.PAGES

@@ -147,7 +147,7 @@ def _keep(version: int, response: Response) -> _Kept:
     body = bytes(response.body)
     etag = hashlib.sha256(body).hexdigest()[:20]
     known = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-    headers = {"cache-control": _CACHE_CONTROL, "vary": "Accept-Encoding, Accept-Language"}
+    headers = {"cache-control": _CACHE_CONTROL, "vary": "Accept-Encoding, Accept-Language, Cookie"}
     small = gzip.compress(body, 6, mtime=0) if len(body) >= _MIN_GZIP_BYTES else body
     encoding = {"content-encoding": "gzip"} if small is not body else {}
     return _Kept(

@@ -45,6 +45,8 @@ _HEADERS: Mapping[str, str] = {
 _HSTS = "max-age=31536000"
 _PORTS = {"http": "80", "https": "443"}
 _HOST = re.compile(r"(.*?)(?::([0-9]*))?", re.DOTALL)
+FROM_ANYWHERE = ("/leave/", "/join")
+"""Mail providers send the one-click POST; other sites' forms begin a subscription, which changes nothing yet."""
 ANY_HOST = ("/healthz", "/readyz")
 """Monitors ask these by whatever name the machine has."""
 
@@ -110,8 +112,8 @@ class SiteGuard:
         path = scope["path"].removeprefix(self._prefix)
         if path not in ANY_HOST and not self._is_ours(headers.get("host", "")):
             return PlainTextResponse("this host is not served here", 421)
-        if scope["method"] == "POST" and not path.startswith("/leave/"):
-            # Mail providers send the one-click POST; everything else comes from our own pages.
+        if scope["method"] == "POST" and not path.startswith(FROM_ANYWHERE):
+            # Everything else comes from our own pages.
             origin = headers.get("origin")
             site = headers.get("sec-fetch-site", "same-origin")
             if (origin is not None and not self._is_our_origin(origin)) or site not in (

@@ -23,6 +23,7 @@ from newsletter.settings.config import WebSettings
 from newsletter.settings.shipped import find_shipped
 from newsletter.signing import Secret
 from newsletter.web.clients import IpAddress, choose_client, shorten_client
+from newsletter.web.forms import list_choices_of_languages
 from newsletter.web.limits import Limiter
 from newsletter.web.rendered import RenderedPages
 from newsletter.web.sns import Sns
@@ -35,6 +36,9 @@ from newsletter.workflows.search import Searcher
 from newsletter.workflows.subscribe import Desk
 from newsletter.workflows.subscriptions import Subscriptions
 from newsletter.workflows.topic_preview import TopicPreviews
+
+LANGUAGE_COOKIE = "language"
+"""What somebody chose at the foot of a page."""
 
 
 @dataclass(frozen=True)
@@ -123,13 +127,17 @@ class Site:
     ) -> HTMLResponse:
         """Return a page: a template of ``templates/web`` with these values and those that every page has."""
         lang = language or self.choose_language(request)
+        path = request.url.path.removeprefix(self.links.prefix) or "/"
         html = self.templates.get_template(template).render(
             lang=lang,
             say=lang.say,
             say_count=lang.say_count,
             identity=self.identity,
             links=self.links,
-            path=request.url.path.removeprefix(self.links.prefix) or "/",
+            has_topics=bool(self.newsletter.library),
+            languages=list_choices_of_languages(list_languages()),
+            path=path,
+            back=path if request.method == "GET" and status == 200 else "/",
             static=self.static_url,
             **values,
         )
@@ -158,7 +166,11 @@ class Site:
         return self.links.page(f"/static/{self.static_names[name]}")
 
     def choose_language(self, request: Request) -> Language:
-        """Return the language that the browser asks for, if there is a catalog; else the newsletter's own."""
+        """Return the language that was chosen at the foot of a page; else the one that the browser asks for, if there
+        is a catalog; else the newsletter's own."""
+        chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+        if chosen in list_languages():
+            return load_language(chosen)
         return _choose_language(request.headers.get("accept-language", ""), self.identity.language)
 
     def client_of(self, request: Request) -> str:

@@ -15,9 +15,17 @@ from newsletter.address import is_same_address
 from newsletter.compose.subscription import ask
 from newsletter.errors import StoreError
 from newsletter.model.mail import Identity, Notice
-from newsletter.model.readers import Cadence, Confirmation, Consent, Refused, Subscriber, Suppression
+from newsletter.model.readers import (
+    Cadence,
+    Confirmation,
+    Consent,
+    EmailAddress,
+    Refused,
+    Subscriber,
+    Suppression,
+)
 from newsletter.render.language import load_language
-from newsletter.render.notices import write_confirm, write_known
+from newsletter.render.notices import write_confirm, write_known, write_own_link
 from newsletter.storage import ConfirmationStore, SubscriberStore
 from newsletter.stored_json import from_parsed, to_json
 from newsletter.workflows.confirm_by_mail import SUBSCRIBING, ConfirmByMail, is_open
@@ -97,6 +105,32 @@ class Desk:
             now=now,
         )
         return reply
+
+    async def send_link(self, address: EmailAddress, language: str, origin: str, now: datetime) -> bool:
+        """Queue the mail with the link to their preferences for a reader who has this address; return whether there is
+        one who may get it. It counts among the mails that subscribing may send to an address.
+
+        language is that of the mail where the reader has chosen none. origin is the shortened address of the client.
+        """
+        reader = await self.subscribers.load(address)
+        suppressed = await self.subscribers.load_suppressed([address])
+        if reader is None or choose_reply(reader, suppressed.get(address)) is not Reply.KNOWN:
+            return False
+        if not await self.by_mail.may_ask(SUBSCRIBING, reader.address, now):
+            return False
+        lang = load_language(reader.language or language)
+        own = self.by_mail.links.preferences(reader.id, reader.address, self.by_mail.secret)
+        await self.by_mail.ask(
+            SUBSCRIBING,
+            reader,
+            address=reader.address,
+            wanted_json=write_wanted(reader),
+            write=lambda _url: write_own_link(lang, self.identity, own),
+            language=lang.code,
+            origin=origin,
+            now=now,
+        )
+        return True
 
     async def _write_down(self, wanted: Subscriber, origin: str, now: datetime) -> Subscriber:
         """Return the new reader, who gets nothing until they confirm."""

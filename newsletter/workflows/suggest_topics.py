@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from newsletter.errors import QueryError
 from newsletter.match.similarity import is_little_word
@@ -119,19 +118,42 @@ def _is_topic(form: str | Mapping[str, str]) -> bool:
     return True
 
 
-def _find_common(entries: Iterable[Entry]) -> list[str]:
-    """Return the keywords and phrases that most entries have, as they are mostly spelled."""
+def _find_common(entries: Sequence[Entry]) -> list[str]:
+    """Return the keywords and phrases that most entries have and that name a subject, spelled as within sentences."""
     spelled: dict[str, Counter[str]] = {}
+    cut: Counter[str] = Counter()
     for entry in entries:
-        words = {_same(word): word for word in (*entry.ai_keywords, *_phrases_of(entry.title))}
+        phrases = list(_phrases_of(entry.title))
+        cut.update({_same(phrase) for phrase, goes_on in phrases if goes_on})
+        words = {_same(word): word for word in (*entry.ai_keywords, *(phrase for phrase, _ in phrases))}
         for letters, word in words.items():
-            if letters:
+            if letters and names_a_subject(word):
                 spelled.setdefault(letters, Counter())[word] += 1
-    common = sorted(spelled.items(), key=lambda pair: (-pair[1].total(), pair[0]))[:_CANDIDATES]
-    return [
-        min(spellings, key=lambda word: (-spellings[word], sum(map(str.isupper, word)), word))
-        for _, spellings in common
-    ]
+    common = sorted(spelled.items(), key=lambda pair: (-pair[1].total(), pair[0]))
+    whole = [(letters, spellings) for letters, spellings in common if 2 * cut[letters] <= spellings.total()]
+    text = "\n".join(f"{entry.summary}\n{entry.ai_summary}" for entry in entries)
+    return [_spell(spellings, text) for _, spellings in whole[:_CANDIDATES]]
+
+
+def names_a_subject(words: str) -> bool:
+    """Say whether a keyword or phrase tells what a paper is about.
+
+    Numbered names (of a model, of a benchmark's year) pass with their season, a property ("adaptive") is no subject,
+    and what any paper may say of itself ("technical report") chooses nothing.
+    """
+    parts = words.split()
+    if any(any(map(str.isdigit, part)) and not _DIMENSIONS.match(part) for part in parts):
+        return False
+    if all(part.casefold() in _SAID_OF_ANY for part in parts):
+        return False
+    return len(parts) > 1 or sum(map(str.isupper, words)) > 1 or words.casefold().endswith(_NOUN_ENDS)
+
+
+def _spell(spellings: Counter[str], text: str) -> str:
+    """Return how most sentences write it; where none does, the spelling with the fewest capitals of the most common."""
+    pattern = re.compile(rf"\b{re.escape(next(iter(spellings)))}\b", re.IGNORECASE)
+    counts = Counter(pattern.findall(text)) or spellings
+    return min(counts, key=lambda word: (-counts[word], sum(map(str.isupper, word)), word))
 
 
 def _same(words: str) -> str:
@@ -143,12 +165,36 @@ _SIGNS = re.compile(r"[\W_]+")
 _WORD = re.compile(r"\w[\w-]+")
 
 
-def _phrases_of(title: str) -> Iterator[str]:
-    """Yield the pairs of words of a title that say something and stand side by side."""
-    for one, other in pairwise(_WORD.finditer(title)):
-        if (
-            title[one.end() : other.start()] == " "
-            and not is_little_word(one[0])
-            and not is_little_word(other[0])
-        ):
-            yield title[one.start() : other.end()]
+_DIMENSIONS = re.compile(r"[1-4][dD]\b")
+_NOUN_ENDS = ("s", "ing", "ion", "ment", "ity", "ance", "ence", "graphy", "logy")
+_SAID_OF_ANY = frozenset(
+    """
+    a ability accuracy action adaptive advanced analysis application applications approach approaches
+    architecture architectures attention automatic based baseline baselines benchmark benchmarks better case
+    challenge challenges comparison complex comprehensive computation data dataset datasets deep design domain
+    domains dynamic efficiency efficient end everyday evaluation experiment experiments exploration fast feature
+    features framework frameworks function functions general generalization hidden high improvement inference
+    information input inputs insights knowledge large latent learned learning level limitations long low
+    mechanism method methods metric metrics model models modeling module modules new novel offline online open
+    output outputs paper parameters performance perspective pipeline pipelines place practical preliminary
+    problem problems process quality real recent report research results robust robustness sample samples
+    scalable scale scaling set settings simple small solution solutions source space spaces states step steps
+    strategies strategy structure studies study survey system systems task tasks technical technique techniques
+    technology test tests time toward towards training understanding unified universal usage user users
+    validation via visual work
+    """.split()  # noqa: SIM905
+)
+
+
+def _phrases_of(title: str) -> Iterator[tuple[str, bool]]:
+    """Yield the pairs of words of a title that say something and stand side by side, and whether the phrase goes on:
+    of "large language models", "large language" is a piece."""
+    words = list(_WORD.finditer(title))
+    for one, other, after in zip(words, words[1:], [*words[2:], None], strict=False):
+        if _is_phrase(title, one, other):
+            yield title[one.start() : other.end()], after is not None and _is_phrase(title, other, after)
+
+
+def _is_phrase(title: str, one: re.Match[str], other: re.Match[str]) -> bool:
+    is_little = is_little_word(one[0]) or is_little_word(other[0])
+    return title[one.end() : other.start()] == " " and not is_little

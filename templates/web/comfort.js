@@ -38,8 +38,28 @@ function previewTopics(form) {
   });
 }
 
+// A mistake that is being mended is no longer told above the form.
+function dropMistakes(form) {
+  const box = document.getElementById("mistakes");
+  if (!form || !box) return;
+  const drop = (of) => {
+    for (const line of box.querySelectorAll("li")) if (line.dataset.of === of) line.remove();
+    box.hidden = !box.querySelector("li");
+  };
+  form.addEventListener("input", (event) => {
+    const field = event.target, of = { day: "days", when: "days" }[field.name] || field.name;
+    field.removeAttribute("aria-invalid");
+    if (of === "own") return; // its mistakes are read again as somebody types
+    drop(of);
+    for (const told of (field.closest(".field, fieldset") || form).querySelectorAll(":scope > .error")) told.remove();
+  });
+  const own = document.getElementById("topic-mistakes");
+  if (own) new MutationObserver(() => { if (!own.querySelector(".error")) drop("own"); }).observe(own, { childList: true });
+}
+
 {
   const form = document.querySelector("form[data-preview]");
   guessZone(form);
   previewTopics(form);
+  dropMistakes(form);
 }

@@ -402,7 +402,7 @@ def find_problem(sent: Sent, got: Got) -> str:
     location = headers.get("location", "")
     if (location and not location.startswith((f"{website.URL}/", "/"))) or location.startswith("//"):
         return f"a redirect to {location}"
-    if "set-cookie" in headers and not sent.path.startswith(("/operate", "/confirm/")):
+    if "set-cookie" in headers and not sent.path.startswith(("/operate", "/confirm/", "/language")):
         return "a cookie"
     if got.is_html and (broken := _BROKEN_OUT.search(got.text)):
         return f"markup that came back: {got.text[max(0, broken.start() - 60) : broken.end() + 20]!r}"

@@ -74,3 +74,8 @@ def fields_of(html: str, name: str = "") -> dict[str, str]:
         if f'name="{name}"' in form:
             return dict(re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', form))
     raise AssertionError(f"no form has {name!r}")
+
+
+def main_of(html: str) -> str:
+    """A page without what stands around it on every page."""
+    return html.partition("<main")[2].partition("</main>")[0]

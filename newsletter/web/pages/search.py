@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from newsletter.web.paper_views import build_line
 from newsletter.web.public import public
-from newsletter.web.searching import ask, refuse_query
+from newsletter.web.searching import ask, find_wider, refuse_query
 from newsletter.web.site import Site
 from newsletter.workflows.search import MAX_CHARS, MOST_LOOKED_AT, find_keys, read_question
 
@@ -34,11 +34,13 @@ async def show_search(site: Site, request: Request) -> Response:
             question, budget, offset=(page - 1) * PAPERS_A_PAGE, limit=PAPERS_A_PAGE
         ),
     )
+    wider = await find_wider(site, request, question, found.total) if page == 1 else None
     lang = site.choose_language(request)
     return site.page(
         request,
         "search.html.j2",
         question=question,
+        wider=wider,
         found=found,
         papers=[build_line(lang, site.links, entry) for entry in found.entries],
         page=page,

@@ -13,6 +13,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from newsletter.address import MOST_CHARS
 from newsletter.match.topic_line import MOST_LINE_CHARS
 from newsletter.model.readers import EmailAddress, Subscriber
 from newsletter.render.language import Language
@@ -63,8 +64,7 @@ async def take_form(site: Site, request: Request) -> Response:
     given = read_form(fields)
     step = _first(fields, "do")
     if step == "begin":
-        given = Given(address=given.address, language=lang.code)
-        return await _show(site, request, lang, Checked(given, read_own_topics(given, {})))
+        return await _begin(site, request, lang, given.address)
     token = _first(fields, "form")
     if step == "preview":
         refused = refuse(site, request, PREVIEW)
@@ -85,6 +85,17 @@ async def take_form(site: Site, request: Request) -> Response:
         if not _first(fields, TRAP):
             await _ask(site, request, checked, checked.address, lang)
     return site.page(request, "asked.html.j2", headers=PRIVATE, address=given.address.strip())
+
+
+async def begin_elsewhere(site: Site, request: Request) -> Response:
+    """Return the form with the address that somebody typed on another site. Nothing is stored."""
+    fields = await read_fields(request)
+    return await _begin(site, request, site.choose_language(request), _first(fields, "address")[:MOST_CHARS])
+
+
+async def _begin(site: Site, request: Request, lang: Language, address: str) -> Response:
+    given = Given(address=address, language=lang.code)
+    return await _show(site, request, lang, Checked(given, read_own_topics(given, {})))
 
 
 async def _ask(site: Site, request: Request, checked: Checked, address: EmailAddress, lang: Language) -> None:
@@ -167,5 +178,6 @@ def _first(fields: Mapping[str, Sequence[str]], name: str) -> str:
 PAGES = (
     ("/subscribe", show_form, ("GET",)),
     ("/subscribe", take_form, ("POST",)),
+    ("/join", begin_elsewhere, ("POST",)),
     ("/preview", show_preview, ("POST",)),
 )
