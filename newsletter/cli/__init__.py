@@ -40,6 +40,8 @@ ConfigPath = Annotated[
     Path,
     typer.Option("--config", "-c", envvar="NEWSLETTER_CONFIG", help="The configuration file."),
 ]
+Wide = Annotated[bool, typer.Option("--wide", help="Show all columns, and cut nothing.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print all of it as a JSON array.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Write logs as JSON lines.")]
 Address = Annotated[str, typer.Argument(help="The subscriber's e-mail address.")]
 TopicOrQuery = Annotated[
@@ -172,12 +174,14 @@ def collect(
 
 
 @sources_app.callback(invoke_without_command=True)
-def sources(context: typer.Context, config: ConfigPath = DEFAULT_CONFIG) -> None:
+def sources(
+    context: typer.Context, config: ConfigPath = DEFAULT_CONFIG, wide: Wide = False, as_json: AsJson = False
+) -> None:
     """Show the health of each source: its last polls, new entries per day, and when it is polled next."""
     from newsletter.cli import incoming
 
     if context.invoked_subcommand is None:
-        _finish(incoming.show_sources(_load(config)))
+        _finish(incoming.show_sources(_load(config), is_wide=wide, as_json=as_json))
     given = context.get_parameter_source("config")
     if given is not None and given.name == "COMMANDLINE":
         raise typer.BadParameter(f"write it behind '{context.invoked_subcommand}'", param_hint="--config")
@@ -412,12 +416,17 @@ def deliveries(
     form: Annotated[str, typer.Option("--format", help="table, csv or json (one a line).")] = "table",
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many rows of the table to show.")] = 200,
     after: Annotated[int, typer.Option("--after", min=0, help="Go on after a row, as the table says.")] = 0,
+    wide: Wide = False,
+    as_json: AsJson = False,
 ) -> None:
-    """List deliveries: who got what, when, through which relay, and its reply."""
+    """List deliveries: who got what, and the reply; with --wide also when, and through which relay."""
     from newsletter.cli import ledger
 
     wanted = ledger.build_filter(edition, state or [], domain, reason, kind)
-    _finish(ledger.show_deliveries(_load(config), wanted, form, after, limit))
+    form = "array" if as_json else ledger.check_form(form)
+    if form == "table":
+        _finish(ledger.show_deliveries(_load(config), wanted, after, limit, is_wide=wide))
+    _finish(ledger.write_deliveries(_load(config), wanted, form, after))
 
 
 @app.command()
@@ -492,11 +501,11 @@ def backup(
 
 
 @topics_app.command("list")
-def list_topics(config: ConfigPath = DEFAULT_CONFIG) -> None:
+def list_topics(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """List the topics: readers, and how many papers of the last 30 days each finds."""
     from newsletter.cli import topics
 
-    _finish(topics.show_list(_load(config)))
+    _finish(topics.show_list(_load(config), as_json=as_json))
 
 
 @topics_app.command("explain")
@@ -545,11 +554,15 @@ def list_subscribers(
     config: ConfigPath = DEFAULT_CONFIG,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many to show.")] = 50,
     after: Annotated[str, typer.Option("--after", help="Go on after this address.")] = "",
+    wide: Wide = False,
+    as_json: AsJson = False,
 ) -> None:
-    """List subscribers by address: consent, cadence, topics, next due time."""
+    """List subscribers by address: consent, next due time, topics; with --wide also name, days, hour and zone."""
     from newsletter.cli import people
 
-    _finish(people.list_page(_load(config), after, limit))
+    if as_json:
+        _finish(people.list_as_json(_load(config)))
+    _finish(people.list_page(_load(config), after, limit, is_wide=wide))
 
 
 @subscribers_app.command("add")
@@ -630,11 +643,11 @@ def erase_subscriber(address: Address, config: ConfigPath = DEFAULT_CONFIG) -> N
 
 
 @subscribers_app.command("suppressed")
-def list_suppressed(config: ConfigPath = DEFAULT_CONFIG) -> None:
+def list_suppressed(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Write the suppressed addresses as CSV, with the reason."""
     from newsletter.cli import lists
 
-    _finish(lists.export_suppressed(_load(config)))
+    _finish(lists.export_suppressed(_load(config), as_json=as_json))
 
 
 @subscribers_app.command("lift")

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from rich.text import Text
 
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES, WRONG_INPUT
 from newsletter.cli.look import load_readers, pick_reader
-from newsletter.cli.show import build_table, console, draw_bars
+from newsletter.cli.show import console, draw_bars, in_iso, json_array, show_note, show_table
+from newsletter.cli.table import Table
 from newsletter.collect.source_health import GOOD_STATES
 from newsletter.compose.disposition import Disposition
 from newsletter.model.entries import Entry, EntryHistory
-from newsletter.model.sources import FetchRecord, FetchState, PermanentRedirect, SourceHealth
+from newsletter.model.sources import FetchRecord, FetchState, PermanentRedirect, Source, SourceHealth
 from newsletter.settings.config import Config
 from newsletter.wiring import open_newsletter
 from newsletter.workflows.explain import Explanation, explain_entry, find_entries
@@ -47,7 +49,7 @@ async def show_webhooks(config: Config) -> int:
     return DONE
 
 
-async def show_sources(config: Config) -> int:
+async def show_sources(config: Config, *, is_wide: bool = False, as_json: bool = False) -> int:
     """Show how each configured source has been: its last polls, what it brought, and when it is asked next."""
     async with open_newsletter(config) as newsletter:
         now = newsletter.clock.now()
@@ -60,48 +62,82 @@ async def show_sources(config: Config) -> int:
     for record in records:
         looks[record.source].append(record)
     due = max(last_pass + config.schedule.collect_every, now) if last_pass else now
-    table = build_table(
-        "source",
-        "state",
-        f"last {_LOOKS} polls",
-        f"new per day, {_DAYS} days",
-        "new#",
-        "listed#",
-        "next poll (UTC)",
-    )
-    notes = []
-    is_good = True
+    reports = []
     for source in config.source_list:
-        last = last_looks.get(source.name)
-        is_good &= last is not None and last.state in GOOD_STATES
-        table.add_row(
-            source.name,
-            *_describe_looks(last, looks[source.name], now),
-            _tell_next(health.get(source.name), due),
+        last, known = last_looks.get(source.name), health.get(source.name)
+        at = max(due, known.not_before) if known and known.not_before else due
+        notes = _tell_notes(source.location, last, known, moves)
+        reports.append(_Report(source, last, looks[source.name], at, notes))
+    if as_json:
+        with json_array() as add_value:
+            for report in reports:
+                add_value(_write_report(report, now))
+    else:
+        _show_reports(reports, now, is_wide=is_wide)
+    return DONE if all(report.is_good for report in reports) else DONE_WITH_FAILURES
+
+
+class _Report(NamedTuple):
+    """How one source has been: its last look, those of the last days, and when the next one is."""
+
+    source: Source
+    last: FetchRecord | None
+    looks: Sequence[FetchRecord]
+    next_at: datetime
+    notes: Sequence[str]
+
+    @property
+    def is_good(self) -> bool:
+        return self.last is not None and self.last.state in GOOD_STATES
+
+    @property
+    def listed(self) -> int:
+        """How much the last answer listed."""
+        last = self.last.listed if self.last else 0
+        return next((look.listed for look in reversed(self.looks) if look.listed), last)
+
+
+def _show_reports(reports: Sequence[_Report], now: datetime, *, is_wide: bool) -> None:
+    more = (f"last {_LOOKS} polls", "listed#") if is_wide else ()
+    table = Table("source", "state", f"new, {_DAYS} days", "new#", "next poll (UTC)", *more)
+    for report in reports:
+        days = count_days(report.looks, now)
+        state = (
+            Text(report.last.state, style="green" if report.is_good else "red")
+            if report.last
+            else "not polled yet"
         )
-        notes += _tell_notes(source.name, source.location, last, health.get(source.name), moves)
-    console.print(table)
-    console.print("polls: " + ", ".join(f"{sign} {state}" for state, sign in _SIGNS.items()), style="dim")
-    for note in notes:
-        console.print(note)
-    return DONE if is_good else DONE_WITH_FAILURES
+        signs = "".join(_SIGNS[look.state] for look in report.looks[-_LOOKS:])
+        table.add_row(
+            report.source.name,
+            state,
+            draw_bars(days) if report.last else "",
+            str(sum(days)) if report.last else "",
+            f"{report.next_at:%Y-%m-%d %H:%M}",
+            *((signs, str(report.listed)) if is_wide else ()),
+        )
+    show_table(table, is_whole=is_wide)
+    if is_wide:
+        show_note("polls: " + ", ".join(f"{sign} {state}" for state, sign in _SIGNS.items()))
+    for report in reports:
+        for note in report.notes:
+            show_note(f"{report.source.name}: {note}")
 
 
-def _describe_looks(
-    last: FetchRecord | None, looks: Sequence[FetchRecord], now: datetime
-) -> tuple[Text, str, str, str, str]:
-    """Return state, signs of the last polls, bars of the days, their sum, and how much the last answer listed."""
-    if last is None:
-        return Text("not polled yet"), "", "", "", ""
-    days = count_days(looks, now)
-    listed = next((look.listed for look in reversed(looks) if look.listed), last.listed)
-    return (
-        Text(last.state, style="green" if last.state in GOOD_STATES else "red"),
-        "".join(_SIGNS[look.state] for look in looks[-_LOOKS:]),
-        draw_bars(days),
-        str(sum(days)),
-        str(listed),
-    )
+def _write_report(report: _Report, now: datetime) -> dict[str, object]:
+    """Return how a source has been as JSON says it."""
+    last = report.last
+    return {
+        "source": report.source.name,
+        "kind": report.source.kind,
+        "location": report.source.location,
+        "state": str(last.state) if last else None,
+        "polled_at": in_iso(last.finished_at) if last else None,
+        "listed": report.listed,
+        "new_by_day": count_days(report.looks, now),
+        "next_poll_at": in_iso(report.next_at),
+        "notes": list(report.notes),
+    }
 
 
 def count_days(looks: Sequence[FetchRecord], now: datetime) -> list[int]:
@@ -115,13 +151,7 @@ def count_days(looks: Sequence[FetchRecord], now: datetime) -> list[int]:
     return days
 
 
-def _tell_next(health: SourceHealth | None, due: datetime) -> str:
-    at = max(due, health.not_before) if health and health.not_before else due
-    return f"{at:%Y-%m-%d %H:%M}"
-
-
 def _tell_notes(
-    name: str,
     location: str,
     last: FetchRecord | None,
     health: SourceHealth | None,
@@ -129,12 +159,12 @@ def _tell_notes(
 ) -> list[str]:
     notes = []
     if last and last.message:
-        notes.append(f"{name}: {last.message}")
-    if health and health.why:
-        notes.append(f"{name}: {health.why}")
+        notes.append(last.message)
+    if health and health.why and health.why not in notes:
+        notes.append(health.why)
     if move := moves.get(location):
         notes.append(
-            f"{name}: redirected to {move.target} since {move.since:%Y-%m-%d}; update its location in config.yaml"
+            f"redirected to {move.target} since {move.since:%Y-%m-%d}; update its location in config.yaml"
         )
     return notes
 
@@ -184,10 +214,10 @@ def _show_entry(entry: Entry, history: EntryHistory) -> None:
     console.print(entry.title, style="bold")
     console.print(", ".join(entry.keys))
     console.print()
-    table = build_table("seen in", "listed on", "first seen (UTC)", "as")
+    table = Table("seen in", "listed on", "first seen (UTC)", "as…")
     for seen in history.seen_in:
         table.add_row(seen.source, str(seen.listed_on or "-"), f"{seen.seen_at:%Y-%m-%d %H:%M}", seen.guid)
-    console.print(table)
+    show_table(table)
     run = entry.first_seen_run
     console.print(f"first seen in run {run}" if run else "listed before the first poll of its source")
     for event in history.events:
@@ -209,11 +239,11 @@ def _show_fates(explanation: Explanation) -> None:
     if not by_kind:
         console.print("there are no subscribers yet")
         return
-    table = build_table("what happened", "reader", "why")
+    table = Table("reader", "what happened", "why…")
     for kind, dispositions in by_kind.items():
         for disposition in dispositions[:_MOST_READERS]:
-            table.add_row(kind, disposition.address, disposition.why)
+            table.add_row(disposition.address, kind, disposition.why)
         if len(dispositions) > _MOST_READERS:
             more = len(dispositions) - _MOST_READERS
-            table.add_row(kind, f"and {more} more", "'--reader ADDRESS' shows one")
-    console.print(table)
+            table.add_row(f"and {more} more", kind, "'--reader ADDRESS' shows one")
+    show_table(table, is_whole=True)

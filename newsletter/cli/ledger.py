@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from newsletter.address import parse_address
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.cli.operate import parse_edition
-from newsletter.cli.show import build_table, console, print_json, word_consent, word_next
+from newsletter.cli.show import console, count, json_array, print_json, show_table, word_consent, word_next
+from newsletter.cli.table import Table
 from newsletter.compose.slots import next_slot
 from newsletter.compose.snapshot import parse_digest
 from newsletter.compose.subscription import status_of
@@ -25,8 +27,10 @@ from newsletter.text import clean_output
 from newsletter.wiring import Newsletter, open_newsletter
 
 _COLUMNS = ("edition", "address", "state", "attempts", "relay", "slot_at", "next_attempt_at", "reply")
-_BATCH = 500
+_WIDE = ("attempts", "relay", "slot_at", "next_attempt_at")
 FORMS = ("table", "csv", "json")
+_MARKS = {"attempts": "#", "reply": "…"}
+_BATCH = 500
 
 
 def build_filter(
@@ -45,34 +49,58 @@ def build_filter(
     )
 
 
-async def show_deliveries(config: Config, wanted: DeliveryFilter, form: str, after: int, limit: int) -> int:
-    """Print the deliveries that fit and follow the one numbered ``after``: a table of at most ``limit``, or all as CSV
-    or JSON lines."""
+def check_form(form: str) -> str:
+    """Return the form that was typed. Raises ConfigError for one that there is not."""
     if form not in FORMS:
         raise ConfigError([Problem(f"{form!r} is none of {', '.join(FORMS)}", steps=("--format",))])
-    table = build_table(*(f"{name}#" if name == "attempts" else name for name in _COLUMNS))
-    writer = csv.writer(sys.stdout)
-    if form == "csv":
-        writer.writerow(_COLUMNS)
+    return form
+
+
+async def show_deliveries(
+    config: Config, wanted: DeliveryFilter, after: int, limit: int, *, is_wide: bool = False
+) -> int:
+    """Print a table of the deliveries that fit and follow the one numbered ``after``, at most ``limit``."""
+    names = {name: at for at, name in enumerate(_COLUMNS)}
+    shown = ["address", "edition", "state", "reply", *(_WIDE if is_wide else ())]
+    table = Table(*(f"{name}{_MARKS.get(name, '')}" for name in shown))
     last, more = DeliveryId(after), False
     async with open_newsletter(config) as newsletter:
         async for delivery, address in _find_all(newsletter, wanted, last):
-            more = form == "table" and table.row_count == limit
+            more = table.row_count == limit
             if more:
                 break
             last, row = delivery.id, _row(delivery, address)
-            if form == "csv":
-                writer.writerow([_harmless(value) for value in row])
-            elif form == "json":
-                named = dict(zip(_COLUMNS, row, strict=True))
-                print_json({**named, "attempts": delivery.attempt})
-            else:
-                table.add_row(*row)
-    if form == "table":
-        if table.row_count:
-            console.print(table)
-        console.print(f"{table.row_count} deliveries" + (f"; the next ones: --after {last}" if more else ""))
+            table.add_row(*(row[names[name]] for name in shown))
+    if table.row_count:
+        show_table(table, is_whole=is_wide)
+    told = count(table.row_count, "delivery", "deliveries")
+    console.print(told + (f"; the next ones: --after {last}" if more else ""))
     return DONE
+
+
+async def write_deliveries(config: Config, wanted: DeliveryFilter, form: str, after: int) -> int:
+    """Write all deliveries that fit and follow the one numbered ``after``: as CSV, as JSON, one a line, or as one JSON
+    array."""
+    async with open_newsletter(config) as newsletter:
+        with _WRITERS[form]() as write_row:
+            async for delivery, address in _find_all(newsletter, wanted, DeliveryId(after)):
+                named = dict(zip(_COLUMNS, _row(delivery, address), strict=True))
+                write_row({**named, "attempts": delivery.attempt})
+    return DONE
+
+
+@contextmanager
+def _csv_rows() -> Iterator[Callable[[Mapping[str, object]], None]]:
+    writer = csv.writer(sys.stdout)
+    writer.writerow(_COLUMNS)
+    yield lambda row: writer.writerow([_harmless(str(value)) for value in row.values()])
+
+
+_WRITERS: Mapping[str, Callable[[], AbstractContextManager[Callable[[Mapping[str, object]], None]]]] = {
+    "csv": _csv_rows,
+    "json": lambda: nullcontext(print_json),
+    "array": json_array,
+}
 
 
 async def _find_all(

@@ -11,7 +11,7 @@ from pathlib import Path
 from newsletter.address import parse_address
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.cli.people import load_reader
-from newsletter.cli.show import console, print_json, show_doubts
+from newsletter.cli.show import console, json_array, print_json, show_doubts
 from newsletter.errors import ConfigError, Problem
 from newsletter.files import read_regular
 from newsletter.match.doubts import find_doubts
@@ -178,14 +178,19 @@ async def erase(config: Config, address: str) -> int:
     return DONE
 
 
-async def export_suppressed(config: Config) -> int:
+async def export_suppressed(config: Config, *, as_json: bool = False) -> int:
     """Write the suppressed addresses, with the reason, since when, and the report that did it."""
-    writer = csv.writer(sys.stdout)
-    writer.writerow(SuppressedAddress._fields)
     async with open_newsletter(config) as newsletter:
-        for suppressed in await newsletter.subscribers.load_all_suppressed():
-            address, reason, since, *report = suppressed
-            writer.writerow((address, reason, since.isoformat(), *report))
+        found = await newsletter.subscribers.load_all_suppressed()
+    rows = [{**row._asdict(), "since": row.since.isoformat()} for row in found]
+    if as_json:
+        with json_array() as add_value:
+            for row in rows:
+                add_value(row)
+        return DONE
+    writer = csv.DictWriter(sys.stdout, SuppressedAddress._fields)
+    writer.writeheader()
+    writer.writerows(rows)
     return DONE
 
 

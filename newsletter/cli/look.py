@@ -16,7 +16,6 @@ from newsletter.address import address_key, is_same_address, parse_address
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.cli.index import take_pictures, write_index
 from newsletter.cli.show import (
-    build_table,
     complain,
     console,
     counting_progress,
@@ -24,10 +23,12 @@ from newsletter.cli.show import (
     show_doubts,
     show_fetches,
     show_ledger,
+    show_table,
     show_uncertain,
     word_consent,
     word_next,
 )
+from newsletter.cli.table import Table
 from newsletter.deliver.scorecard import check_message
 from newsletter.errors import ConfigError, FetchError, Problem
 from newsletter.files import write_private
@@ -148,11 +149,11 @@ async def _preview_everybody(
     index = write_index(
         folder, newsletter.identity.name, previews, has_pictures=pictures, is_checked=request.score
     )
-    table = build_table("reader", "slot", "entries#", "bytes#", "subject")
+    table = Table("reader", "slot (UTC)", "entries#", "bytes#", "subject…")
     for preview in previews:
         slot = f"{preview.slot_at:%Y-%m-%d %H:%M}"
         table.add_row(preview.address, slot, str(preview.entries), str(preview.size), preview.subject)
-    console.print(table)
+    show_table(table)
     console.print(f"wrote {len(previews)} previews to {folder}; {index} shows them all")
     if not pictures and previews:
         console.print("no screenshots: Chromium is not installed")
@@ -282,17 +283,17 @@ async def status(config: Config, *, readers: bool, editions: int, limit: int) ->
 
 async def _show_missed(newsletter: Newsletter, counts: Mapping[str, LedgerCounts], limit: int) -> None:
     """Show who has no mail, of the newest edition first, who will have none before who still may."""
-    missed = build_table("edition", "reader", "state", "attempts#", "why")
+    missed = Table("reader", "edition", "state", "attempts#", "why…")
     for edition in counts:
         for states in (_MISSED, PENDING):
             wanted = DeliveryFilter(edition, states)
             for delivery, address in await newsletter.ledger.reads.find(
                 wanted, limit=limit - missed.row_count
             ):
-                missed.add_row(edition, address, delivery.state, str(delivery.attempt), delivery.last_reply)
+                missed.add_row(address, edition, delivery.state, str(delivery.attempt), delivery.last_reply)
     if missed.row_count:
         console.print("\nnot delivered:")
-        console.print(missed)
+        show_table(missed)
     all_missed = sum(found[state] for found in counts.values() for state in _MISSED | PENDING)
     if all_missed > missed.row_count:
         console.print(
@@ -313,9 +314,9 @@ def _show_troubles(health: Health) -> None:
 
 
 def _show_readers(readers: Sequence[Subscriber], suppressed: Collection[EmailAddress]) -> None:
-    table = build_table("reader", "consent", "next due (UTC)")
+    table = Table("reader", "consent", "next due (UTC)")
     for reader in readers:
         is_suppressed = reader.address in suppressed
         consent = word_consent(reader, is_suppressed=is_suppressed)
         table.add_row(reader.address, consent, word_next(reader, is_suppressed=is_suppressed))
-    console.print(table)
+    show_table(table)

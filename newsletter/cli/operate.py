@@ -18,15 +18,16 @@ from newsletter.cli.look import load_readers, pick_reader
 from newsletter.cli.nothing_due import word_no_edition, word_nothing_due
 from newsletter.cli.serving import keep_serving
 from newsletter.cli.show import (
-    build_table,
     collecting_progress,
     console,
     sending_progress,
     show_contradictions,
     show_fetches,
     show_ledger,
+    show_table,
     show_uncertain,
 )
+from newsletter.cli.table import Table
 from newsletter.compose.subscription import next_mail_at
 from newsletter.errors import ConfigError, Problem
 from newsletter.model.ledger import Hold, HoldKind, State
@@ -218,7 +219,7 @@ async def _tell_due(newsletter: Newsletter) -> int:
     """Say what a send would do now; compose everything, send nothing, write nothing."""
     now = newsletter.clock.now()
     digests, mails = await newsletter.new_digest_builder(), await newsletter.new_mail_builder()
-    table = build_table("reader", "due (UTC)", "entries#", "bytes#", "topics")
+    table = Table("reader", "due (UTC)", "entries#", "bytes#", "topics…")
     for reader in await newsletter.subscribers.load_due(now, 1_000_000):
         mail = await preview_reader(reader, digests, mails, newsletter.ledger.reads, newsletter.clock)
         table.add_row(
@@ -231,7 +232,7 @@ async def _tell_due(newsletter: Newsletter) -> int:
         )
     pending = await newsletter.ledger.reads.count_pending()
     if table.row_count:
-        console.print(table)
+        show_table(table)
     console.print(f"dry run: {table.row_count} due now, {pending} queued earlier; nothing was sent")
     return DONE
 

@@ -2,57 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
 from newsletter.address import parse_address
 from newsletter.cli.exit_codes import DONE, WRONG_INPUT
 from newsletter.cli.look import load_page
-from newsletter.cli.show import build_table, console, show_doubts, word_consent, word_next
-from newsletter.compose.subscription import pause_ends_on, word_refusal
+from newsletter.cli.show import (
+    console,
+    in_iso,
+    json_array,
+    show_doubts,
+    show_note,
+    show_table,
+    word_consent,
+    word_next,
+)
+from newsletter.cli.table import Table
+from newsletter.compose.subscription import next_mail_at, pause_ends_on, word_refusal
 from newsletter.errors import ConfigError, Problem
-from newsletter.match.topics import parse_topics
 from newsletter.model.readers import Consent, Refused, Subscriber, SubscriberId
+from newsletter.model.topics import Topic
 from newsletter.settings.advice import word_days
 from newsletter.settings.config import Config
 from newsletter.settings.readers import check_reader, new_subscriber
 from newsletter.settings.topic_lines import require_topics
 from newsletter.wiring import Newsletter, open_newsletter
-from newsletter.workflows.subscriptions import Subscriptions
+from newsletter.workflows.subscriptions import Subscriptions, name_topics
+
+_BATCH = 500
 
 
-async def list_page(config: Config, after: str, limit: int) -> int:
+async def list_page(config: Config, after: str, limit: int, *, is_wide: bool = False) -> int:
     """Print how many readers there are, and those whose addresses follow ``after``, at most so many."""
     async with open_newsletter(config) as newsletter:
         counts = await newsletter.views.count_readers()
         readers, more = await load_page(newsletter, after, limit)
         suppressed = await newsletter.subscribers.load_suppressed([reader.address for reader in readers])
-        table = build_table("address", "name", "consent", "days", "hour", "zone", "topics", "next due (UTC)")
-        for reader in readers:
-            topics = parse_topics(reader.topics_json, newsletter.library)
-            is_suppressed = reader.address in suppressed
-            table.add_row(
-                reader.address,
-                reader.name,
-                word_consent(reader, is_suppressed=is_suppressed),
-                word_days(reader.cadence.days),
-                f"{reader.cadence.at:%H:%M}",
-                reader.cadence.zone,
-                ", ".join(topic.name for topic in topics),
-                word_next(reader, is_suppressed=is_suppressed),
-            )
+    more_columns = ("name", "days", "hour", "zone") if is_wide else ()
+    table = Table("address", "consent", "next due (UTC)", "topics…", *more_columns)
+    for reader in readers:
+        is_suppressed = reader.address in suppressed
+        at = reader.cadence
+        table.add_row(
+            reader.address,
+            word_consent(reader, is_suppressed=is_suppressed),
+            word_next(reader, is_suppressed=is_suppressed),
+            ", ".join(name_topics(reader, newsletter.library)),
+            *((reader.name, word_days(at.days), f"{at.at:%H:%M}", at.zone) if is_wide else ()),
+        )
     if not any(counts.values()):
         console.print("no subscribers yet")
         return DONE
-    console.print(table)
+    show_table(table, is_whole=is_wide)
     if more:
-        told = ", ".join(f"{count:,} {consent}" for consent, count in counts.items() if count)
-        console.print(
+        told = ", ".join(f"{number:,} {consent}" for consent, number in counts.items() if number)
+        show_note(
             f"{table.row_count} of {sum(counts.values()):,} ({told}); the next ones: --after {readers[-1].address}."
-            " 'newsletter subscribers export' writes all"
+            " --json and 'newsletter subscribers export' write all"
         )
     return DONE
+
+
+async def list_as_json(config: Config) -> int:
+    """Print everybody as a JSON array."""
+    async with open_newsletter(config) as newsletter:
+        with json_array() as add_value:
+            after, more = "", True
+            while more:
+                readers, more = await load_page(newsletter, after, _BATCH)
+                suppressed = await newsletter.subscribers.load_suppressed([one.address for one in readers])
+                for reader in readers:
+                    add_value(_write_reader(reader, reader.address in suppressed, newsletter.library))
+                after = readers[-1].address if readers else ""
+    return DONE
+
+
+def _write_reader(reader: Subscriber, is_suppressed: bool, library: Mapping[str, Topic]) -> dict[str, object]:
+    """Return a reader as JSON says them. next_due_at is null for whom no digest is due."""
+    paused_until = pause_ends_on(reader)
+    return {
+        "address": reader.address,
+        "name": reader.name,
+        "consent": "suppressed" if is_suppressed else str(reader.consent),
+        "paused_until": paused_until.isoformat() if paused_until else None,
+        "days": word_days(reader.cadence.days),
+        "hour": f"{reader.cadence.at:%H:%M}",
+        "zone": reader.cadence.zone,
+        "topics": list(name_topics(reader, library)),
+        "language": reader.language,
+        "layout": reader.layout,
+        "next_due_at": in_iso(next_mail_at(reader, is_suppressed=is_suppressed)),
+    }
 
 
 async def add(

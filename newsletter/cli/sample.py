@@ -11,7 +11,8 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 from newsletter.cli.exit_codes import COULD_NOT_RUN, DONE
-from newsletter.cli.show import build_table, console, show_fetches, show_ledger
+from newsletter.cli.show import console, show_fetches, show_ledger, show_table
+from newsletter.cli.table import Table
 from newsletter.deliver.mailbox_server import MailboxServer
 from newsletter.model.ledger import State
 from newsletter.sample_day import SAMPLE_DAY, sample_file
@@ -84,7 +85,7 @@ async def _send(newsletter: Newsletter) -> int:
 async def _show(newsletter: Newsletter, folder: Path) -> Path:
     """Print a row a reader and write the mails that they got as pages; return the folder."""
     mails = await newsletter.new_mail_builder()
-    table = build_table("reader", "slot (local)", "entries per topic", "state", "bytes#")
+    table = Table("reader", "state", "slot (local)", "entries per topic…")
     counts = await newsletter.ledger.reads.load_counts()
     for edition in sorted(counts):
         rows = await newsletter.ledger.reads.load_edition(edition)
@@ -101,12 +102,11 @@ async def _show(newsletter: Newsletter, folder: Path) -> Path:
                 )
             table.add_row(
                 address,
+                str(delivery.state),
                 f"{edition} {reader.cadence.at:%H:%M} {reader.cadence.zone}",
                 found or "nothing new",
-                str(delivery.state),
-                str(delivery.snapshot.size_bytes) if delivery.snapshot else "-",
             )
     console.print()
-    console.print(table)
+    show_table(table)
     show_ledger(counts)
     return folder

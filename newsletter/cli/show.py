@@ -11,6 +11,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
@@ -23,9 +24,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
+from newsletter.cli.table import Table
 from newsletter.collect.source_health import GOOD_STATES
 from newsletter.compose.subscription import next_mail_at, pause_ends_on
 from newsletter.model.ledger import Delivery, LedgerCounts, State
@@ -60,34 +61,67 @@ def complain(what: object) -> None:
 
 def tell(about: str, what: str, style: str | None = None) -> None:
     """Print a line about one thing, broken only between words; without a name it goes on about the last one."""
-    width = console.width - _TOLD_AT if console.is_terminal else sys.maxsize
-    lines = textwrap.wrap(what, max(width, 20), break_long_words=False, break_on_hyphens=False)
-    for number, line in enumerate(lines or [""]):
+    for number, line in enumerate(_break(what, taken=_TOLD_AT) or [""]):
         console.print(f"{'' if number else about:{_TOLD_AT - 1}} {line}", style=style, soft_wrap=True)
 
 
-def count(number: int, noun: str) -> str:
+def show_note(text: str) -> None:
+    """Print what is to be said below a table, whole: lines end between words."""
+    for line in _break(text, indent="  "):
+        console.print(line, soft_wrap=True)
+
+
+def _break(text: str, taken: int = 0, indent: str = "") -> list[str]:
+    """Return the lines of a text on this terminal, beside ``taken`` columns: no word is broken, and none in a pipe."""
+    width = max(console.width - taken, 20) if console.is_terminal else sys.maxsize
+    return textwrap.wrap(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
     """Return so many of something: ``1 reader``, ``2 readers``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def print_json(value: object, indent: int | None = None) -> None:
     """Print a value as JSON: letters of all scripts as they are, what no terminal should obey as escapes."""
+    print(_write_json(value, indent))
+
+
+@contextmanager
+def json_array() -> Iterator[Callable[[object], None]]:
+    """Print the values that are given one after the other as one JSON array. Each has a line, and so have the signs
+    between them: what reads line by line finds whole values, too."""
+    sign = "["
+
+    def add(value: object) -> None:
+        nonlocal sign
+        print(f"{sign}\n{_write_json(value)}")
+        sign = ","
+
+    yield add
+    print("]" if sign == "," else "[]")
+
+
+def _write_json(value: object, indent: int | None = None) -> str:
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     if not text.isprintable():
         text = "".join(
             sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text
         )
-    print(text)
+    return text
 
 
-def build_table(*columns: str) -> Table:
-    """Return an empty table in the house's plain look; a column that ends in ``#`` holds numbers."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        name = column.removesuffix("#")
-        table.add_column(name, justify="right" if name != column else "left", overflow="fold")
-    return table
+def in_iso(at: datetime | None) -> str | None:
+    """Return an instant as JSON has it: ``2026-06-16T07:00:00+00:00``."""
+    return at.isoformat(timespec="seconds") if at else None
+
+
+def show_table(table: Table, *, is_whole: bool = False) -> None:
+    """Print a table as wide as the terminal is, in a pipe as wide as it needs; is_whole: nothing in it is cut."""
+    for line in table.lay_out(console.width if console.is_terminal else None, is_whole=is_whole):
+        console.print(line, soft_wrap=True)
 
 
 def show_doubts(read: ReadTopics) -> None:
@@ -100,7 +134,7 @@ def show_fetches(records: Sequence[FetchRecord]) -> None:
     """Print how each source's fetch ended."""
     if not records:
         return
-    table = build_table("source", "state", "listed#", "new#", "at (UTC)", "note")
+    table = Table("source", "state", "listed#", "new#", "at (UTC)")
     for record in records:
         colour = "green" if record.state in GOOD_STATES else "red"
         table.add_row(
@@ -109,9 +143,11 @@ def show_fetches(records: Sequence[FetchRecord]) -> None:
             str(record.listed),
             str(record.new),
             f"{record.finished_at:%Y-%m-%d %H:%M}",
-            record.message,
         )
-    console.print(table)
+    show_table(table)
+    for record in records:
+        if record.message:
+            show_note(f"{record.source}: {record.message}")
 
 
 def show_ledger(counts: Mapping[str, LedgerCounts]) -> None:

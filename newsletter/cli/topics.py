@@ -10,7 +10,8 @@ from rich.text import Text
 
 from newsletter.cli.exit_codes import DONE
 from newsletter.cli.look import load_readers
-from newsletter.cli.show import build_table, console, draw_bars, show_doubts
+from newsletter.cli.show import console, draw_bars, json_array, show_doubts, show_note, show_table
+from newsletter.cli.table import Table
 from newsletter.errors import ConfigError, Problem
 from newsletter.match.doubts import find_doubts
 from newsletter.match.near_misses import NearMiss
@@ -25,6 +26,8 @@ from newsletter.settings.topic_lines import require_topics
 from newsletter.stored_json import to_json
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.try_topics import (
+    TopicTrier,
+    TopicUse,
     Trial,
     count_by_day,
     count_topics,
@@ -39,22 +42,43 @@ _LIST_DAYS = 30
 _CHECK_DAYS = 90
 
 
-async def show_list(config: Config) -> int:
+async def show_list(config: Config, *, as_json: bool = False) -> int:
     """Show each topic: its readers, how many entries of the last 30 days it takes, and their share."""
     async with open_newsletter(config) as newsletter:
         counts = count_topics(await load_readers(newsletter), newsletter.library)
         trier = await open_trier(newsletter.entries, counts, newsletter.clock.now(), _LIST_DAYS)
     uses = use_topics(counts, trier)
+    if as_json:
+        with json_array() as add_value:
+            for use in uses:
+                add_value(_write_use(use, trier))
+        return DONE
     if not uses:
         console.print("there are no topics yet: add some under 'topics', or in subscribers.yaml")
         return DONE
-    table = build_table("topic", "readers#", f"hits in {_LIST_DAYS} days#", "share#", "")
+    table = Table("topic", "readers#", f"hits in {_LIST_DAYS} days#", "share#", "query…")
     for use in uses:
         trial = use.trial
-        odd = "; ".join(find_oddities(trial, trier))
-        table.add_row(trial.topic.name, str(use.readers), str(len(trial.matches)), f"{trial.share:.1%}", odd)
-    console.print(table)
+        hits, share = str(len(trial.matches)), f"{trial.share:.1%}"
+        table.add_row(trial.topic.name, str(use.readers), hits, share, _name_query(trial.topic))
+    show_table(table)
+    for use in uses:
+        if odd := find_oddities(use.trial, trier):
+            show_note(f"{use.trial.topic.name}: {'; '.join(odd)}")
     return DONE
+
+
+def _write_use(use: TopicUse, trier: TopicTrier) -> dict[str, object]:
+    """Return how a topic is used as JSON says it."""
+    trial = use.trial
+    return {
+        "topic": trial.topic.name,
+        "query": print_query(trial.topic.query),
+        "readers": use.readers,
+        f"hits_in_{_LIST_DAYS}_days": len(trial.matches),
+        "share": round(trial.share, 4),
+        "odd": list(find_oddities(trial, trier)),
+    }
 
 
 async def explain_topic(config: Config, text: str) -> int:

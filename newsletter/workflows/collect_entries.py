@@ -207,10 +207,25 @@ def _fill(
     records, health = _build_records(looks, repeated, known, every, now)
     brought = [change for change in changes if change.entry.first_seen_run == run.number]
     new = Counter(name for change in brought for name in {s.source for s in change.sightings})
-    records = tuple(replace(record, run=run.number, new=new[record.source]) for record in records)
+    records = tuple(
+        _add_new(record, run.number, new[record.source], is_first=record.source not in known.sources)
+        for record in records
+    )
     fresh = [look for look in looks if look.source.name not in repeated]
     run.save_looks(records, health, _all_moves(looks), _all_validators(fresh))
     return CollectReport(records, run.number, held)
+
+
+def _add_new(record: FetchRecord, run: int, new: int, *, is_first: bool) -> FetchRecord:
+    """Return the record with what was new; of a source that we had never read also why the rest is not."""
+    record = replace(record, run=run, new=new)
+    if not is_first or new >= record.listed:
+        return record
+    why = (
+        f"first poll: only what it lists under its newest date is new; the other {record.listed - new} are known from"
+        " now on, and not sent"
+    )
+    return replace(record, message="; ".join(filter(None, (record.message, why))))
 
 
 def _choose_changes(

@@ -68,7 +68,7 @@ async def test_deliveries_are_filtered_and_written_as_csv_and_json(house: House)
     assert await addresses("--domain", "example.org") == [ADA]
     assert await addresses("--reason", "no such mailbox") == [GONE]
     assert await addresses("--edition", "2026-06-15") == []
-    assert "1 deliveries" in await run(house, "deliveries", "--state", "accepted")
+    assert "1 delivery" in await run(house, "deliveries", "--state", "accepted")
     await run(house, "deliveries", "--state", "acepted", code=2)
 
 
@@ -96,7 +96,7 @@ async def test_long_lists_come_a_page_at_a_time(house: House) -> None:
     assert ADA in first
     assert LOST not in first
     (last,) = re.findall(r"2 deliveries; the next ones: --after (\d+)", first)
-    assert "1 deliveries\n" in await run(house, "deliveries", "--limit", "2", "--after", last)
+    assert "1 delivery\n" in await run(house, "deliveries", "--limit", "2", "--after", last)
     assert len((await run(house, "deliveries", "--format", "json", "--limit", "1")).splitlines()) == 3
 
     assert "and 1 more: 'newsletter deliveries" in await run(house, "status", "--limit", "1")

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from newsletter.cli import show
+from newsletter.cli.table import Table
 from newsletter.model.ledger import LedgerCounts, State
 from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.text import clean_output
@@ -49,11 +50,12 @@ def test_nothing_that_others_wrote_speaks_to_the_terminal(capsys: pytest.Capture
     terminal = show.CleanConsole(
         force_terminal=True, color_system="standard", highlight=False, markup=False, width=200
     )
-    table = show.build_table("reader", "reply")
+    table = Table("reader", "reply…")
     table.add_row("ada", Text(POISON, style="red"))
     with terminal.capture() as captured:
         terminal.print(POISON, style="green")
-        terminal.print(table)
+        for line in table.lay_out(None):
+            terminal.print(line)
         terminal.print(f"two lines:\n{POISON}")
 
     shown = re.sub("\x1b\\[[0-9;]*m", "", captured.get())

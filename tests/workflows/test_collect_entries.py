@@ -108,6 +108,7 @@ async def test_the_first_run_is_a_baseline(database: Database) -> None:
     report, _ = await collect(database, days)
 
     assert (report.run, report.records[0].listed, report.records[0].new) == (1, 8, 3)
+    assert "its newest date is new; the other 5 are known" in report.records[0].message
     new = await EntryStore(database).load_entries(Window(0, 1))
     assert [entry.key for entry in new] == [f"arxiv:2606.0000{number}" for number in (1, 2, 3)]
 
