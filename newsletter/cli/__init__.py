@@ -263,6 +263,12 @@ def preview(
         bool, typer.Option("--check", help="Also check the mail and print a scorecard.")
     ] = False,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures", help="With --all: also take screenshots with Chromium, two seconds for each."
+        ),
+    ] = False,
     log_json: LogJson = False,
 ) -> None:
     """Show exactly the mail that would go out next. Changes nothing."""
@@ -279,6 +285,7 @@ def preview(
         kind=kind,
         score=score,
         show=show,
+        pictures=pictures,
     )
     _finish(look.preview(_load(config, log_json), request))
 

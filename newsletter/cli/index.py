@@ -1,4 +1,4 @@
-"""The index of all previews: one page with sizes, checks and, where Chromium is there, pictures in light and dark."""
+"""The index of all previews: one page with sizes, checks and, where they are asked for, pictures in light and dark."""
 
 from __future__ import annotations
 
@@ -33,24 +33,32 @@ ul { padding: 0; } img { border: 1px solid #8888; height: 16rem; width: auto; ve
 <li><h2>{{ preview.subject }}</h2>
 <p>{{ preview.address }} · {{ preview.slot_at.strftime("%Y-%m-%d %H:%M UTC") }} · {{ preview.entries }} entries ·
 {{ "{:,}".format(preview.size) }} bytes ·
-<a href="{{ preview.name | urlencode }}.html">HTML of {{ preview.address }}</a> ·
-<a href="{{ preview.name | urlencode }}.txt">text</a> · <a href="{{ preview.name | urlencode }}.eml">message</a></p>
+<a href="{{ below }}{{ preview.name | urlencode }}.html">HTML of {{ preview.address }}</a> ·
+<a href="{{ below }}{{ preview.name | urlencode }}.txt">text</a> ·
+<a href="{{ below }}{{ preview.name | urlencode }}.eml">message</a></p>
 {% for check in preview.wrong %}<p class="wrong">{{ check.item }} {{ check.what }}: {{ check.wrong }}</p>{% endfor %}
 {% if has_pictures and loop.index <= max_pictures %}<p>{% for scheme in ("light", "dark") %}
-<img src="{{ preview.name | urlencode }}-{{ scheme }}.png" alt="{{ preview.subject }}, {{ scheme }}">{% endfor %}</p>
-{% endif %}</li>{% endfor %}
+<img src="{{ below }}{{ preview.name | urlencode }}-{{ scheme }}.png" alt="{{ preview.subject }}, {{ scheme }}">
+{% endfor %}</p>{% endif %}</li>{% endfor %}
 </ul></body></html>
 """
 
 
 def write_index(
-    folder: Path, newsletter: str, previews: Sequence[MailPreview], *, has_pictures: bool, is_checked: bool
+    folder: Path,
+    newsletter: str,
+    previews: Sequence[MailPreview],
+    *,
+    below: str = "",
+    has_pictures: bool = False,
+    is_checked: bool = False,
 ) -> Path:
-    """Write ``index.html`` beside the previews and return its path."""
+    """Write ``index.html`` and return its path. below: where the previews are from there, such as ``previews/``."""
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(_PAGE)
     page = template.render(
         newsletter=newsletter,
         previews=previews,
+        below=below,
         has_pictures=has_pictures,
         is_checked=is_checked,
         max_pictures=MAX_PICTURES,

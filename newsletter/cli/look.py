@@ -72,6 +72,7 @@ class PreviewRequest:
     kind: str
     score: bool
     show: bool
+    pictures: bool
 
 
 async def preview(config: Config, request: PreviewRequest) -> int:
@@ -80,6 +81,8 @@ async def preview(config: Config, request: PreviewRequest) -> int:
         raise ConfigError([Problem(f"{request.form!r} is none of {', '.join(FORMATS)}", steps=("--format",))])
     if request.kind not in MAILS:
         raise ConfigError([Problem(f"{request.kind!r} is none of {', '.join(MAILS)}", steps=("--mail",))])
+    if request.pictures and request.everybody is None:
+        raise ConfigError([Problem("goes with --all DIR, whose index shows them", steps=("--pictures",))])
     clock = parse_clock(request.at)
     async with _open_for_preview(config, clock, fresh=request.fresh) as newsletter:
         digests, mails = await newsletter.new_digest_builder(), await newsletter.new_mail_builder()
@@ -145,7 +148,7 @@ async def _preview_everybody(
             failed += bool(wrong)
             previews.append(save_preview(reader, mail, wrong, folder))
             advance()
-    pictures = take_pictures(folder, previews) if previews else False
+    pictures = request.pictures and take_pictures(folder, previews)
     index = write_index(
         folder, newsletter.identity.name, previews, has_pictures=pictures, is_checked=request.score
     )
@@ -155,8 +158,8 @@ async def _preview_everybody(
         table.add_row(preview.address, slot, str(preview.entries), str(preview.size), preview.subject)
     show_table(table)
     console.print(f"wrote {len(previews)} previews to {folder}; {index} shows them all")
-    if not pictures and previews:
-        console.print("no screenshots: Chromium is not installed")
+    if request.pictures and not pictures:
+        console.print("no screenshots: Chromium is not installed", style="yellow")
     if request.show:
         webbrowser.open(index.resolve().as_uri())
     if failed:

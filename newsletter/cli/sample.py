@@ -7,10 +7,13 @@ in its folder knows that everybody has got this edition.
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 from newsletter.cli.exit_codes import COULD_NOT_RUN, DONE
+from newsletter.cli.index import write_index
 from newsletter.cli.show import console, show_fetches, show_ledger, show_table
 from newsletter.cli.table import Table
 from newsletter.deliver.mailbox_server import MailboxServer
@@ -59,13 +62,24 @@ async def run_demo(out: Path) -> int:
             report = await newsletter.collector.collect()
             show_fetches(report.records)
             sent = await _send(newsletter)
-            pages = await _show(newsletter, out / "previews")
+            index = await _show(newsletter, out)
     console.print()
     if sent:
         console.print(f"sent {sent} digests over SMTP to 127.0.0.1:{port}")
     else:
         console.print("nothing to send: everybody already has this edition, and nobody gets it twice")
-    console.print(f"as pages:  {pages}\nas mails:  {maildir}\ndatabase:  {config.database_file}")
+    program = "newsletter" if shutil.which("newsletter") else sys.argv[0]
+    for line in (
+        f"mails:     {maildir}",
+        f"database:  {config.database_file}",
+        "",
+        f"Open {index} in a browser: it shows what they got.",
+        "",
+        "Your own newsletter begins with",
+        f"  {program} init papers",
+        f"  {program} preview --config papers/config.yaml --fresh --topic 'robot*' --out digest.html",
+    ):
+        console.print(line, soft_wrap=True)
     return DONE if not report.failed else COULD_NOT_RUN
 
 
@@ -82,10 +96,11 @@ async def _send(newsletter: Newsletter) -> int:
         return (await sender.send_pending()).states[State.ACCEPTED]
 
 
-async def _show(newsletter: Newsletter, folder: Path) -> Path:
-    """Print a row a reader and write the mails that they got as pages; return the folder."""
+async def _show(newsletter: Newsletter, out: Path) -> Path:
+    """Print a row a reader and write the mails that they got as pages; return the page that leads to them."""
     mails = await newsletter.new_mail_builder()
-    table = Table("reader", "state", "slot (local)", "entries per topic…")
+    previews = []
+    table = Table("reader", "state", "hour and zone", "entries per topic…")
     counts = await newsletter.ledger.reads.load_counts()
     for edition in sorted(counts):
         rows = await newsletter.ledger.reads.load_edition(edition)
@@ -95,7 +110,7 @@ async def _show(newsletter: Newsletter, folder: Path) -> Path:
             found = ""
             if delivery.snapshot is not None:
                 mail = mails.rebuild(delivery.snapshot, reader)
-                save_preview(reader, mail, (), folder)
+                previews.append(save_preview(reader, mail, (), out / "previews"))
                 found = ", ".join(
                     f"{section.topic or 'everything else'} {len(section.items)}"
                     for section in mail.digest.sections
@@ -103,10 +118,10 @@ async def _show(newsletter: Newsletter, folder: Path) -> Path:
             table.add_row(
                 address,
                 str(delivery.state),
-                f"{edition} {reader.cadence.at:%H:%M} {reader.cadence.zone}",
+                f"{reader.cadence.at:%H:%M} {reader.cadence.zone}",
                 found or "nothing new",
             )
     console.print()
     show_table(table)
     show_ledger(counts)
-    return folder
+    return write_index(out, newsletter.identity.name, previews, below="previews/")

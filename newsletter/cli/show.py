@@ -153,7 +153,7 @@ def show_fetches(records: Sequence[FetchRecord]) -> None:
 def show_ledger(counts: Mapping[str, LedgerCounts]) -> None:
     """Print the equation of each edition."""
     for edition, found in counts.items():
-        console.print(f"{edition}: {found.equation}")
+        show_note(f"{edition}: {found.equation}")
 
 
 def show_contradictions(found: Sequence[str]) -> None:
