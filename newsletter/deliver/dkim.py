@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from newsletter.deliver.message import Message
-from newsletter.deliver.relaxed import relax_header, relax_value
+from newsletter.deliver.relaxed import hash_body, relax_header, relax_value
 
 MIN_RSA_BITS = 2048
 
@@ -100,13 +100,13 @@ def sign_message(message: Message, key: DkimKey) -> Message:
     present = tuple(name for name in (*_ONCE_MORE, *_IF_PRESENT) for _ in headers.get(name, ()))
     # Of each name the last header first; one too many is nothing (section 5.4.2).
     signed = [headers[name].pop() for name in present]
-    body_hash = base64.b64encode(message.body_hash)
+    body_hash = base64.b64encode(hash_body(message.body))
     unsigned = _write_tags(key, (*present, *_ONCE_MORE)).replace(_ANY_HASH, body_hash)
     signature = _sign(key, b"".join((*signed, b"dkim-signature:", relax_value(unsigned))))
     text = base64.b64encode(signature).decode()
     pieces = "\r\n ".join(text[start : start + _COLUMNS] for start in range(0, len(text), _COLUMNS))
     header = b"DKIM-Signature: " + unsigned + f"\r\n {pieces}\r\n".encode()
-    return replace(message, headers=(header, *message.headers))
+    return Message((header, *message.headers), message.body, body_hash)
 
 
 _ANY_HASH = b"#" * 44  # as long as that of a body

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -19,7 +19,6 @@ from functools import lru_cache
 from itertools import accumulate
 from urllib.parse import quote
 
-from newsletter.deliver.relaxed import hash_body
 from newsletter.model.ledger import Kind
 from newsletter.model.mail import Envelope, Identity, Links, Rendered
 from newsletter.model.readers import EmailAddress, SubscriberId
@@ -61,17 +60,12 @@ class Letter:
 class Message:
     """A message, CRLF and pure 7-bit: its headers, each with its line end, and its body in pieces of whole lines.
 
-    body_hash is the SHA-256 of the body as DKIM signs it (``deliver.relaxed``).
+    body_hash is what its signature says of the body (``deliver.dkim``), empty where it has none.
     """
 
     headers: tuple[bytes, ...]
     body: tuple[bytes, ...]
-    body_hash: bytes
-
-    @classmethod
-    def of(cls, headers: Iterable[bytes], body: Iterable[bytes]) -> Message:
-        pieces = tuple(body)
-        return cls(tuple(headers), pieces, hash_body(pieces))
+    body_hash: bytes = b""
 
     def to_bytes(self) -> bytes:
         return b"".join((*self.headers, b"\r\n", *self.body))
@@ -113,27 +107,29 @@ def build_message(
         *(b"\r\n" + line + _part_headers("html", html_encoding), *html),
         b"\r\n" + line + b"--\r\n",
     )
-    return Message.of(headers, body), Envelope(mail_from=identity.bounce_address, rcpt_to=letter.to)
+    return Message(headers, body), Envelope(mail_from=identity.bounce_address, rcpt_to=letter.to)
 
 
-def hash_message(message: Message) -> str:
-    """Return what tells one message from any other, but for white space in its body that DKIM does not see either.
+def hash_message(message: Message, sent: bytes) -> str:
+    """Return what tells a message from any other; sent are its bytes: their SHA-256 in hexadecimal digits.
 
-    It begins with the version of this rule: another one must not look like another message.
+    Where it is signed its body was hashed already: then that of its headers and that hash, behind ``2:``. What was kept
+    of signed messages before this rule has no such mark.
     """
+    if not message.body_hash:
+        return hashlib.sha256(sent).hexdigest()
     digest = hashlib.sha256(b"".join((*message.headers, message.body_hash))).digest()
-    return _HASH_VERSION + base64.b64encode(digest).decode("ascii")
+    return _OF_SIGNED + base64.b64encode(digest).decode("ascii")
 
 
-def is_same_message(message: bytes, new_hash: str, kept_hash: str) -> bool:
-    """Say whether a message, with its hash of today, is the one whose hash was kept once: of hexadecimal digits where
-    that was the SHA-256 of the whole."""
-    if kept_hash.startswith(_HASH_VERSION):
-        return kept_hash == new_hash
-    return kept_hash == hashlib.sha256(message).hexdigest()
+def is_same_message(sent: bytes, sent_hash: str, kept_hash: str) -> bool:
+    """Say whether a message, with its hash, is the one whose hash was kept once."""
+    if kept_hash.startswith(_OF_SIGNED) or not sent_hash.startswith(_OF_SIGNED):
+        return kept_hash == sent_hash
+    return kept_hash == hashlib.sha256(sent).hexdigest()
 
 
-_HASH_VERSION = "2:"
+_OF_SIGNED = "2:"
 
 
 def build_message_id(

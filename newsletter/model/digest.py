@@ -131,7 +131,7 @@ class Digest:
 
     @property
     def entry_count(self) -> int:
-        return sum(len(section.items) for section in self.sections)
+        return sum([len(section.items) for section in self.sections])
 
 
 class Shown(NamedTuple):

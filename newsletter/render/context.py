@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 from newsletter.model.digest import Card, Digest, Reason, Section
 from newsletter.model.mail import Fact, Identity, Links, Notice
 from newsletter.render.language import Language
+from newsletter.render.template import Values
 from newsletter.render.tex import has_tex, read_tex
 from newsletter.render.wording import (
     clean,
@@ -157,6 +158,14 @@ def build_section(
         more_url=more_url,
     )
     return ShownSection(view, max(shown, key=_count_comments, default=None))
+
+
+PAGE = Values(
+    frozenset(DigestView._fields),
+    own=frozenset({"headline", "preheader", "leaders", "sections", "why_you", "leave_url", "change_url"}),
+)
+PAPER = Values(frozenset({"paper"}), own=frozenset({"paper"}))
+NOTICE = Values(frozenset(NoticeView._fields), own=frozenset(NoticeView._fields))
 
 
 def build_page(

@@ -31,6 +31,9 @@ from newsletter.render.bundle import (
     Bundle,
 )
 from newsletter.render.context import (
+    NOTICE,
+    PAGE,
+    PAPER,
     SUMMARY_CHARS,
     DigestView,
     ShownSection,
@@ -45,7 +48,7 @@ from newsletter.render.html_part import compile_fragment, compile_html, parse_ht
 from newsletter.render.language import Language, list_languages, load_language
 from newsletter.render.sheet import CardMark
 from newsletter.render.source import TemplateSource, build_source, check_template
-from newsletter.render.template import Template
+from newsletter.render.template import Template, Values
 from newsletter.render.text_part import compile_text, tidy
 from newsletter.render.theme import Theme, build_theme
 from newsletter.render.wording import write_cadence
@@ -91,7 +94,7 @@ class CompiledLayout:
         """Return a digest of which these sections are shown."""
         values = build_page(self.lang, digest, identity, sections, links, why)._asdict()
         return Rendered(
-            subject=" ".join(self.subject.write(values).text.split()),
+            subject=self.subject.write_line(values),
             html_part=self.html.write(values),
             text_part=self.text.write(values),
         )
@@ -191,14 +194,14 @@ def _compile_layout(
         if name not in bundle.sources:
             problems.append(Problem("there is no such template", file=bundle.file(name)))
             continue
-        values = paper_values if file in (PAPER_HTML, PAPER_TEXT) else page_values
+        names, values = (PAPER, paper_values) if file in (PAPER_HTML, PAPER_TEXT) else (PAGE, page_values)
         try:
             source = build_source(bundle, name, theme, lang)
             if file == HTML:
-                templates[file] = _compile_page(source, values)
+                templates[file] = _compile_page(source, names, values)
             else:
-                compiled = compile_fragment(source) if file == PAPER_HTML else compile_text(source, values[0])
-                templates[file] = _try_all(source, compiled, values)
+                compile_one = compile_fragment if file == PAPER_HTML else compile_text
+                templates[file] = _try_all(source, compile_one(source, names), values)
         except TemplateError as error:
             problems += error.problems
     if problems:
@@ -229,20 +232,20 @@ def _compile_notice(bundle: Bundle, theme: Theme, lang: Language, identity: Iden
         raise TemplateError(
             [Problem("there is no such template", file=bundle.file(name)) for name in missing]
         )
-    html = _compile_page(build_source(bundle, NOTICE_HTML, theme, lang), values)
+    html = _compile_page(build_source(bundle, NOTICE_HTML, theme, lang), NOTICE, values)
     source = build_source(bundle, NOTICE_TEXT, theme, lang)
-    return CompiledNotice(html, _try_all(source, compile_text(source, values[0]), values))
+    return CompiledNotice(html, _try_all(source, compile_text(source, NOTICE), values))
 
 
-def _compile_page(source: TemplateSource, values: Sequence[Mapping[str, Any]]) -> Template:
+def _compile_page(source: TemplateSource, names: Values, values: Sequence[Mapping[str, Any]]) -> Template:
     """Return the template of a page.
 
     Where it fails, its Jinja is tried in the operator's own lines, which MJML loses, to say the right place.
     """
     try:
-        return _try_all(source, compile_html(source, values[0]), values)
+        return _try_all(source, compile_html(source, names), values)
     except TemplateError:
-        _try_all(source, parse_html(source), values)
+        _try_all(source, parse_html(source, names), values)
         raise
 
 

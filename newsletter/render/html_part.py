@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from xml.parsers import expat
 
 from mjml import mjml2html
 
 from newsletter.errors import TemplateError
 from newsletter.render.source import RUN_TIME_TAG, TemplateSource
-from newsletter.render.template import Template, new_environment, parse_template
+from newsletter.render.template import Template, Values, new_environment, parse_template
 from newsletter.render.wording import cut_summary
 
 # What HTML lets stand alone and XML does not.
 _VOID = re.compile(r"<(?:br|hr|img|meta|wbr|link|input)\b[^<>]*>", re.IGNORECASE)
 
 
-def parse_html(source: TemplateSource, values: Iterable[str] = ()) -> Template:
+def parse_html(source: TemplateSource, values: Values) -> Template:
     """Return the source, still MJML, as a template: what is wrong in its Jinja shows with the right line.
 
     Raises TemplateError.
@@ -25,14 +24,14 @@ def parse_html(source: TemplateSource, values: Iterable[str] = ()) -> Template:
     return _parse(source, source.text, values)
 
 
-def compile_fragment(source: TemplateSource) -> Template:
+def compile_fragment(source: TemplateSource, values: Values) -> Template:
     """Return a piece of HTML without MJML, a paper's card, as a template. Raises TemplateError."""
-    template = parse_html(source)
+    template = parse_html(source, values)
     _check_well_formed(source, f"<card>{source.text}</card>", len("<card>"))
     return template
 
 
-def compile_html(source: TemplateSource, values: Iterable[str]) -> Template:
+def compile_html(source: TemplateSource, values: Values) -> Template:
     """Return the source as an HTML template that has these values. What is filled in is escaped.
 
     The Jinja tags wait as plain words while MJML is compiled: no tag can break the XML, and
@@ -68,7 +67,7 @@ def compile_html(source: TemplateSource, values: Iterable[str]) -> Template:
     return _parse(source, html, values)
 
 
-def _parse(source: TemplateSource, text: str, values: Iterable[str]) -> Template:
+def _parse(source: TemplateSource, text: str, values: Values) -> Template:
     environment = new_environment(autoescape=True)
     environment.filters["sentences"] = cut_summary
     return parse_template(environment, source, text, values)

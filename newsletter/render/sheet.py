@@ -97,7 +97,7 @@ class Sheet:
     def write_stretch(self, stretch: Stretch) -> None:
         if stretch.ends:
             self.put(encode_line(self.loose + stretch.ends))
-            if stretch.lines.quoted:
+            if stretch.lines is not _NO_LINES:
                 self.put(stretch.lines)
             self.loose = stretch.begins
         else:
@@ -125,3 +125,13 @@ class Sheet:
         if self.loose:
             self.put(encode_line(self.loose))
         return Part.of(self.pieces, self.raw_bytes)
+
+
+class Line(Sheet):
+    """A text that is no part of a mail, such as its subject."""
+
+    def write(self, text: str) -> None:
+        self.loose += text
+
+    def write_stretch(self, stretch: Stretch) -> None:
+        self.loose += stretch.text

@@ -1,4 +1,4 @@
-"""A run-time template, cut into its pieces when it is parsed: mails are written from them without Jinja.
+"""A run-time template, cut into its pieces once: mails are written from them without Jinja.
 
     {{ overview }}                                   a value, looked up and escaped
     {% if quiet %} … {% endif %}                     a test of values
@@ -10,16 +10,18 @@ values that it names. A template in which one node decides what names mean in an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from functools import cached_property, lru_cache
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import jinja2
 from jinja2 import filters, meta, nodes
 from markupsafe import escape
 
 from newsletter.encoding import Part
-from newsletter.render.sheet import CardMark, Sheet, Stretch, split_at_cards
+from newsletter.render.sheet import CardMark, Line, Sheet, Stretch, split_at_cards
 from newsletter.render.source import TemplateSource, check_template
 
 _Scope = Mapping[str, Any]
@@ -30,7 +32,8 @@ _BINDING = (
     *(nodes.Assign, nodes.AssignBlock, nodes.Macro, nodes.Block, nodes.Extends),
     *(nodes.Import, nodes.FromImport, nodes.ExprStmt),
 )
-_MOST_ITEMS = 8192
+_MOST_WRITTEN = 4096
+_OFTEN = 3  # from so many mails on, what they share is one piece
 _MOST_RENDERED = 256  # each may be a whole page
 
 
@@ -45,6 +48,13 @@ def new_environment(**options: Any) -> jinja2.Environment:
     )
 
 
+class Values(NamedTuple):
+    """The names of the values that a template may use. own are those of which a mail has others than the next one."""
+
+    names: frozenset[str]
+    own: frozenset[str]
+
+
 class Template:
     """A run-time template with these values, which is written on sheets of one kind. What Jinja raises about it names
     it."""
@@ -54,13 +64,19 @@ class Template:
         environment: jinja2.Environment,
         name: str,
         text: str,
-        values: Iterable[str],
+        values: Values,
         sheet: type[Sheet],
     ) -> None:
-        cutter = _Cutter(environment, name, sheet)
-        self._whole = cutter.compile(cutter.parse(text))
+        self._cutter = _Cutter(environment, name, sheet)
+        self._whole = self._cutter.compile(self._cutter.parse(text))
+        self._text = text
+        self._values = values
         self._sheet = sheet
-        self._writers = cutter.cut_whole(cutter.parse(text), frozenset(values))
+
+    @cached_property
+    def _writers(self) -> list[_Write]:
+        """What writes it: cut when it is first written, because a card is only rendered."""
+        return self._cutter.cut_whole(self._cutter.parse(self._text), *self._values)
 
     def render(self, values: Mapping[str, Any]) -> str:
         """Return what Jinja makes of it."""
@@ -73,18 +89,32 @@ class Template:
             write(sheet, values)
         return sheet.finish()
 
+    def write_line(self, values: Mapping[str, Any]) -> str:
+        """Return the same as one line of text."""
+        line = Line()
+        for write in self._writers:
+            write(line, values)
+        return " ".join(line.loose.split())
+
 
 def parse_template(
     environment: jinja2.Environment,
     source: TemplateSource,
     text: str,
-    values: Iterable[str],
+    values: Values,
     sheet: type[Sheet] = Sheet,
 ) -> Template:
     """Return the text that a source was built to as a template, see there. Raises TemplateError."""
     parsed: list[Template] = []
     check_template(source, lambda: parsed.append(Template(environment, source.name, text, values, sheet)))
     return parsed[0]
+
+
+class _Part(NamedTuple):
+    """What a node came to when it was cut, and the values that it uses."""
+
+    used: frozenset[str]
+    what: str | _Write
 
 
 class _NotPlainError(Exception):
@@ -107,34 +137,39 @@ class _Cutter:
         code = self._environment.compile(self._template_of(body), name=self._name, filename=self._name)
         return jinja2.Template.from_code(self._environment, code, self._environment.make_globals(None))
 
-    def cut_whole(self, body: list[nodes.Node], names: frozenset[str]) -> list[_Write]:
+    def cut_whole(self, body: list[nodes.Node], names: frozenset[str], own: frozenset[str]) -> list[_Write]:
+        """Return what writes a template. What nodes in a row make of no value that is a mail's own is remembered."""
         if any(any(self._template_of(body).find_all(kind)) for kind in _BINDING):
             return [self._keep(body, names)]
-        return self._cut(body, names, is_top=True)
-
-    def _cut(
-        self, body: Iterable[nodes.Node], names: frozenset[str], *, is_top: bool = False
-    ) -> list[_Write]:
-        """Return what writes these nodes, one after the other."""
-        cut: list[str | _Write] = []
-        for node in body:
-            if isinstance(node, nodes.Output):
-                cut += [self._cut_output(part, names) for part in node.nodes]
-            elif isinstance(node, nodes.If):
-                cut.append(self._cut_if(node, names))
-            elif isinstance(node, nodes.For):
-                cut.append(self._cut_for(node, names, is_top=is_top))
-            else:
-                cut.append(self._keep([node], names))
         writers: list[_Write] = []
-        text = ""
-        for one in cut:
-            if isinstance(one, str):
-                text += one
-                continue
-            writers += [self._write_text(text), one] if text else [one]
-            text = ""
-        return [*writers, self._write_text(text)] if text else writers
+        for is_shared, some in groupby(
+            self._cut_parts(body, names, is_top=True), lambda part: not part.used & own
+        ):
+            parts = list(some)
+            run = _join(parts, self._write_text)
+            used = frozenset[str]().union(*[part.used for part in parts])
+            writers += [_remember_run(run, sorted(used))] if is_shared and len(run) > 1 else run
+        return writers
+
+    def _cut(self, body: Iterable[nodes.Node], names: frozenset[str]) -> list[_Write]:
+        """Return what writes these nodes, one after the other."""
+        return _join(self._cut_parts(body, names), self._write_text)
+
+    def _cut_parts(
+        self, body: Iterable[nodes.Node], names: frozenset[str], *, is_top: bool = False
+    ) -> Iterator[_Part]:
+        for node in body:
+            used = self._find_names([node]) & names
+            if isinstance(node, nodes.Output):
+                for expression in node.nodes:
+                    used = self._find_names([nodes.Output([expression])]) & names
+                    yield _Part(used, self._cut_output(expression, names))
+            elif isinstance(node, nodes.If):
+                yield _Part(used, self._cut_if(node, names))
+            elif isinstance(node, nodes.For):
+                yield _Part(used, self._cut_for(node, names, is_top=is_top))
+            else:
+                yield _Part(used, self._keep([node], names))
 
     def _write_text(self, text: str) -> _Write:
         stretch = Stretch(text, is_tidied=self._is_tidied)
@@ -171,18 +206,18 @@ class _Cutter:
         branches = self._cut(otherwise, names), self._cut(node.body, names)
 
         def write(sheet: Sheet, scope: _Scope) -> None:
-            for one in branches[holds(scope)]:
+            for one in branches[1] if holds(scope) else branches[0]:
                 one(sheet, scope)
 
         return write
 
-    def _cut_test(self, node: nodes.Node, names: frozenset[str]) -> Callable[[_Scope], bool]:
+    def _cut_test(self, node: nodes.Node, names: frozenset[str]) -> _Get:
+        """Return what finds something that is true where the test holds."""
         try:
-            get = self._look_up(node, names)
-            return lambda scope: bool(get(scope))
+            return self._look_up(node, names)
         except _NotPlainError:
             wanted, render = self._render_once([nodes.If(node, [_text_of("1")], [], [])], names)
-            return lambda scope: bool(render(*[scope[name] for name in wanted]))
+            return lambda scope: render(*[scope[name] for name in wanted])
 
     def _cut_for(self, node: nodes.For, names: frozenset[str], *, is_top: bool) -> _Write:
         """Return what writes a loop. One that asks which turn it is (``loop``), or has several targets or an ``else``,
@@ -205,7 +240,8 @@ class _Cutter:
                 for one in writers:
                     one(sheet, inside)
 
-        write = _remember_items(write_item) if is_top and not used & names - {target} else write_item
+        is_closed = is_top and not used & names - {target}
+        write = _remember(write_item, lambda _, item: id(item)) if is_closed else write_item
 
         def write_all(sheet: Sheet, scope: _Scope) -> None:
             for item in items(scope):
@@ -218,8 +254,7 @@ class _Cutter:
     def _look_up(self, node: nodes.Node, names: frozenset[str]) -> _Get:
         """Return what finds the value of an expression. Raises _NotPlainError for one that is left to Jinja."""
         if isinstance(node, nodes.Name) and node.name in names:
-            name = node.name
-            return lambda scope: scope[name]
+            return itemgetter(node.name)
         if isinstance(node, nodes.Getattr):
             attribute, owner = node.attr, self._look_up(node.node, names)
             return lambda scope: getattr(owner(scope), attribute)
@@ -302,26 +337,68 @@ def _text_of(text: str) -> nodes.Output:
     return nodes.Output([nodes.TemplateData(text)])
 
 
-def _remember_items(
-    write: Callable[[Sheet, _Scope, object], None],
+def _join(parts: Iterable[_Part], write_text: Callable[[str], _Write]) -> list[_Write]:
+    """Return what writes some parts, texts in a row together."""
+    writers: list[_Write] = []
+    text = ""
+    for _, what in parts:
+        if isinstance(what, str):
+            text += what
+            continue
+        writers += [write_text(text), what] if text else [what]
+        text = ""
+    return [*writers, write_text(text)] if text else writers
+
+
+def _remember_run(run: list[_Write], wanted: list[str]) -> _Write:
+    """Return what writes a run of nodes from what it came to last time with the same values."""
+
+    def write_run(sheet: Sheet, scope: _Scope, _: object) -> None:
+        for one in run:
+            one(sheet, scope)
+
+    write = _remember(write_run, lambda scope, _: tuple([scope[name] for name in wanted]))
+    return lambda sheet, scope: write(sheet, scope, None)
+
+
+class _Written:
+    """What something came to on a sheet: pieces, and the state of the sheet behind them."""
+
+    __slots__ = ("item", "pieces", "raw_bytes", "seen", "state")
+
+    def __init__(self, item: object, pieces: list[bytes], raw_bytes: int, state: Any) -> None:
+        self.item = item
+        self.pieces = pieces
+        self.raw_bytes = raw_bytes
+        self.state = state
+        self.seen = 1
+
+
+def _remember(
+    write: Callable[[Sheet, _Scope, object], None], key_of: Callable[[_Scope, object], Hashable]
 ) -> Callable[[Sheet, _Scope, object], None]:
-    """Return what writes an item from what it came to last time on a sheet of the same state. Items are known by
-    identity: those of many mails are one object, and hashing one would cost more than writing it."""
-    known: dict[object, tuple[object, list[bytes], int, Any]] = {}
+    """Return what writes from what it came to last time, with the same key, on a sheet of the same state.
+
+    Items are known by identity: those of many mails are one object, and hashing one costs more than writing it. An item
+    is kept, so that no other one can get its identity.
+    """
+    known: dict[Hashable, _Written] = {}
 
     def write_again(sheet: Sheet, scope: _Scope, item: object) -> None:
-        key = (id(item), sheet.state)
+        key = key_of(scope, item), sheet.state
         found = known.get(key)
-        if found is not None:
-            _, pieces, raw_bytes, sheet.state = found
-            sheet.pieces += pieces
-            sheet.raw_bytes += raw_bytes
+        if found is None:
+            start, raw_bytes = len(sheet.pieces), sheet.raw_bytes
+            write(sheet, scope, item)
+            if len(known) >= _MOST_WRITTEN:
+                known.clear()
+            known[key] = _Written(item, sheet.pieces[start:], sheet.raw_bytes - raw_bytes, sheet.state)
             return
-        start, raw_bytes = len(sheet.pieces), sheet.raw_bytes
-        write(sheet, scope, item)
-        if len(known) >= _MOST_ITEMS:
-            known.clear()
-        # The item is kept, so that no other one can get its identity.
-        known[key] = item, sheet.pieces[start:], sheet.raw_bytes - raw_bytes, sheet.state
+        found.seen += 1
+        if found.seen == _OFTEN and found.pieces:
+            found.pieces = [b"".join(found.pieces)]
+        sheet.pieces += found.pieces
+        sheet.raw_bytes += found.raw_bytes
+        sheet.state = found.state
 
     return write_again

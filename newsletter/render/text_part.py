@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
 from newsletter.encoding import Lines, Part, encode_line
 from newsletter.render.sheet import CardMark, Sheet, Stretch, tidy_lines
 from newsletter.render.source import TemplateSource
-from newsletter.render.template import Template, new_environment, parse_template
+from newsletter.render.template import Template, Values, new_environment, parse_template
 from newsletter.render.wording import cut_summary
 
 WIDTH = 72
 
 
-def compile_text(source: TemplateSource, values: Iterable[str]) -> Template:
+def compile_text(source: TemplateSource, values: Values) -> Template:
     """Return a text template that has these values. Nothing is escaped in it; it knows the filters ``wrap``,
     ``underline`` and ``sentences``.
 

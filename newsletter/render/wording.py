@@ -264,6 +264,8 @@ def write_headline(lang: Language, papers: int, topics: Sequence[str], outside: 
         names = [_isolate(lang, topic) for topic in topics[:named]]
         if left:
             names.append(lang.say_count("{number} more topic", "{number} more topics", left))
+        if sum(map(len, (start, *names, end))) > MAX_SUBJECT_CHARS:
+            continue  # too long already without what joins them
         headline = lang.say("{papers} on {topics}", papers=start, topics=lang.join(names)) + end
         if len(headline) <= MAX_SUBJECT_CHARS:
             return headline

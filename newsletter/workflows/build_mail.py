@@ -124,7 +124,7 @@ class MailBuilder:
         message, envelope = self._build(rendered, letter, links, language)
         sent = message.to_bytes()
         content = _Content(delivery.content_json)
-        snapshot = self._freeze(templates, letter, hash_message(message), len(sent), content)
+        snapshot = self._freeze(templates, letter, hash_message(message, sent), len(sent), content)
         return LedgerMail(rendered, sent, envelope, snapshot)
 
     def _choose_templates(self, snapshot: Snapshot) -> CompiledBundle:
@@ -169,7 +169,7 @@ class MailBuilder:
         message, envelope = self._build(rendered, letter, links, digest.language)
         sent = message.to_bytes()
         content = _content_of(digest)
-        snapshot = self._freeze(templates, letter, hash_message(message), len(sent), content)
+        snapshot = self._freeze(templates, letter, hash_message(message, sent), len(sent), content)
         return DigestMail(rendered, sent, envelope, snapshot, digest)
 
     def _address(

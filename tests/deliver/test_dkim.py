@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import UTC, datetime
 from functools import cache
@@ -20,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.deliver.dkim import DkimKey, load_dkim_key, sign_message
-from newsletter.deliver.message import Letter, Message, build_message
+from newsletter.deliver.message import Letter, Message, build_message, hash_message, is_same_message
 from newsletter.encoding import Part
 from newsletter.model.ledger import Kind
 from newsletter.model.mail import Identity, Links, Rendered
@@ -61,19 +62,23 @@ def make_key(kind: str = "rsa") -> DkimKey:
 
 
 def build(key: DkimKey | None, text: str = "Three papers\n") -> bytes:
+    return build_whole(key, text).to_bytes()
+
+
+def build_whole(key: DkimKey | None, text: str = "Three papers\n", to: str = "ada@example.org") -> Message:
     message, _ = build_message(
         Rendered("Drei Paper über Pruning", Part.of_text("<p>Three papers</p>\n"), Part.of_text(text)),
         Letter(
             kind=Kind.DIGEST,
             message_id="<abc@example.org>",
-            to=EmailAddress("ada@example.org"),
+            to=EmailAddress(to),
             to_name="Ada",
             date=datetime(2026, 6, 1, 5, 30, tzinfo=UTC),
         ),
         IDENTITY,
         links=LINKS,
     )
-    return (sign_message(message, key) if key else message).to_bytes()
+    return sign_message(message, key) if key else message
 
 
 def verifies(message: bytes, key: DkimKey) -> bool:
@@ -148,7 +153,7 @@ def test_any_white_space_is_canonicalised_as_the_verifier_does(parts: list[str],
     key = make_key()
     headers = ("From:  news@example.org \r\n", f"Subject: x{value}\r\n\ty \r\n", "Date: today\r\n")
     body = "".join([*parts, "\r\n"]).encode().splitlines(keepends=True)
-    message = Message.of([header.encode() for header in headers], body)
+    message = Message(tuple(header.encode() for header in headers), tuple(body))
     assert verifies(sign_message(message, key).to_bytes(), key)
 
 
@@ -180,3 +185,30 @@ def test_domain_and_selector_are_checked(domain: str, selector: str) -> None:
 
 def test_repr_does_not_show_the_key() -> None:
     assert "private" not in repr(make_key())
+
+
+# --- what is kept of a message --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [None, make_key(), make_key("ed25519")], ids=["unsigned", "rsa", "ed25519"])
+def test_what_is_kept_tells_one_message_from_any_other(key: DkimKey | None) -> None:
+    def hash_of(text: str = "Three papers\n", to: str = "ada@example.org") -> str:
+        message = build_whole(key, text, to)
+        return hash_message(message, message.to_bytes())
+
+    hashes = {hash_of(), hash_of(text="Two papers\n"), hash_of(to="bo@example.org")}
+    assert len(hashes) == 3
+    assert all(len(known) <= 64 for known in hashes)
+    assert hash_of() == hash_of()
+
+
+def test_a_message_is_known_again_by_what_was_kept_of_it() -> None:
+    signed, unsigned = build_whole(make_key()), build_whole(None)
+    kept = {message: hash_message(message, message.to_bytes()) for message in (signed, unsigned)}
+    for message, known in kept.items():
+        sent = message.to_bytes()
+        former = hashlib.sha256(sent).hexdigest()
+        assert is_same_message(sent, known, known)
+        assert is_same_message(sent, known, former)
+        assert not any(is_same_message(sent, known, other) for other in kept.values() if other != known)
+        assert not is_same_message(sent, known, "0" * 64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,8 +21,6 @@ from newsletter.deliver.message import (
     Letter,
     build_message,
     build_message_id,
-    hash_message,
-    is_same_message,
     write_leave_mailto,
 )
 from newsletter.encoding import Part
@@ -481,34 +478,3 @@ def test_no_header_line_is_over_78_columns_but_one_long_url() -> None:
     too_long = [line for line in header_lines(build(unsubscribe_url=LONG_URL)) if len(line) > 78]
 
     assert too_long == [f"List-Unsubscribe: <{LONG_URL}>,".encode()]
-
-
-# --- what is kept of it ---------------------------------------------------------------------
-
-
-def test_what_is_kept_tells_one_message_from_any_other() -> None:
-    def hash_of(**changes: str) -> str:
-        letter = replace(address(Kind.DIGEST), **changes)  # type: ignore[arg-type]
-        return hash_message(build_message(PLAIN, letter, IDENTITY)[0])
-
-    other, _ = build_message(with_parts(PLAIN, text="Two papers\n"), address(Kind.DIGEST), IDENTITY)
-    hashes = {
-        hash_of(),
-        hash_of(to="bo@example.org"),
-        hash_of(message_id="<x@example.org>"),
-        hash_message(other),
-    }
-    assert len(hashes) == 4
-    assert all(len(known) <= 64 for known in hashes)
-    assert hash_of() == hash_of()
-
-
-def test_a_message_that_was_kept_by_the_former_rule_is_known_again() -> None:
-    message, _ = build_message(PLAIN, address(Kind.DIGEST), IDENTITY)
-    sent, known = message.to_bytes(), hash_message(message)
-    former = hashlib.sha256(sent).hexdigest()
-
-    assert is_same_message(sent, known, former)
-    assert is_same_message(sent, known, known)
-    assert not is_same_message(sent + b"x", known, former)
-    assert not is_same_message(sent, hash_message(replace(message, headers=())), known)

@@ -27,6 +27,7 @@ from rich.table import Table
 from newsletter.deliver.dkim import DkimKey, load_dkim_key
 from newsletter.deliver.scorecard import check_message
 from newsletter.render.budget import MAX_HTML_BYTES
+from newsletter.render.context import PAGE
 from newsletter.render.html_part import parse_html
 from newsletter.render.language import load_language
 from newsletter.render.source import build_source
@@ -196,7 +197,7 @@ def check_templates(results: Results, folder: Path) -> None:
     names = [f"{layout}/digest.mjml.j2" for layout in bundle.layouts] + ["notice/notice.mjml.j2"]
     sources = {}
     for name in names:
-        parse_html(build_source(bundle, name, theme, lang))
+        parse_html(build_source(bundle, name, theme, lang), PAGE)
         sources[name.replace("/", "-").removesuffix(".mjml.j2")] = build_source(
             bundle, name, theme, lang
         ).text

@@ -222,3 +222,10 @@ def test_what_was_remembered_of_a_section_depends_on_what_stands_before_it() -> 
     for sections in ((first, other), (other, first), (first, first), (other,)):
         assert_equal_bytes(layout, make_digest(*sections), Cut())
         assert_equal_bytes(layout, replace(make_digest(*sections), since_on=date(2026, 6, 12)), Cut())
+
+
+def test_a_section_that_writes_nothing_leaves_nothing_however_often_it_comes() -> None:
+    layout = own_templates("a card inside a line").compile_layout("own", "en")
+    digest = make_digest(Section("A", ()))
+    for _ in range(5):
+        assert_equal_bytes(layout, digest, Cut())
