@@ -126,9 +126,7 @@ def read_feed(fetched: Fetched) -> Document:
     text = characters.text.lstrip()  # blanks before an XML declaration make it malformed, and are common
     if text[:1] in ("{", "["):
         raise FeedError("expected an RSS or Atom feed, found JSON")
-    text = _REFERENCES.sub(
-        _mend_references, _DECLARATION.sub("", text, count=1) if text[:5] == "<?xml" else text
-    )
+    text = mend_references(_DECLARATION.sub("", text, count=1) if text[:5] == "<?xml" else text)
     base = fetched.url if urlsplit(clean_url(fetched.url)).scheme else ""
     try:
         feed = parse_xml(text.encode("utf-8", "replace"), base)
@@ -147,9 +145,13 @@ def read_feed(fetched: Fetched) -> Document:
     )
 
 
-def _mend_references(references: re.Match[str]) -> str:
-    """Return character references without those that stand for no character (XML 1.0 section 4.1): feedparser would
-    give up the whole feed. A character that was written as the two halves of UTF-16 is put together."""
+def mend_references(text: str) -> str:
+    """Return XML without character references that stand for no character (XML 1.0 section 4.1): parsers give up the
+    whole document. A character that was written as the two halves of UTF-16 is put together."""
+    return _REFERENCES.sub(_mend, text)
+
+
+def _mend(references: re.Match[str]) -> str:
     codes = [int(hexed, 16) if hexed else int(number) for hexed, number in _REFERENCE.findall(references[0])]
     halves = "".join(chr(code) for code in codes if code <= 0x10FFFF).encode("utf-16-le", "surrogatepass")
     text = halves.decode("utf-16-le", "ignore")

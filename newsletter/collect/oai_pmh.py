@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from newsletter.collect.atom_rss import describe
+from newsletter.collect.atom_rss import describe, mend_references
 from newsletter.collect.characters import read_characters
 from newsletter.collect.dates import parse_date
 from newsletter.collect.identity import choose_keys
@@ -28,6 +28,7 @@ from newsletter.text import clean_line, clean_text
 MAX_PAGES = 10
 _MAX_ID_CHARS = 2_000
 _MAX_TOKEN_CHARS = 4_000
+_MAX_NOTES = 5
 
 # A record may get its datestamp some time before it can be seen: guidelines for harvesters, section 4.2.
 _OVERLAP = timedelta(hours=1)
@@ -123,7 +124,7 @@ def _parse_xml(text: str) -> tuple[Any, str]:
     )  # fmt: skip
     data = _DECLARATION.sub("", text, count=1) if text.startswith("<?xml") else text
     try:
-        root = etree.fromstring(data.encode("utf-8", "replace"), parser)
+        root = etree.fromstring(mend_references(data).encode("utf-8", "replace"), parser)
     except (etree.XMLSyntaxError, ValueError):
         root = None
     if root is None or not str(root.tag).endswith("OAI-PMH"):
@@ -185,13 +186,18 @@ def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
         ParsedFeed(
             tuple(sightings),
             refused=len(refused),
-            notes=(*answer.notes, *refused),
+            notes=(*answer.notes, *_shorten(refused)),
             total=None if answer.records or answer.token or answer.has_expired else 0,
             is_cut=answer.is_cut,
         ),
         answer,
         request,
     )
+
+
+def _shorten(notes: list[str]) -> list[str]:
+    more = len(notes) - _MAX_NOTES
+    return [*notes[:_MAX_NOTES], f"and {more} more"] if more > 0 else notes
 
 
 def choose_new_after(answer: Answer, source: Source, request: Request) -> datetime:
@@ -303,7 +309,8 @@ def _begin(request: Request, source: Source, answer: Answer) -> str:
     form = _SECOND if "hh" in answer.granularity.lower() else _DAY
     since_at = answer.answered_at - timedelta(days=source.days_back)
     earliest_at = parse_date(answer.earliest)
-    since_at = max(since_at, earliest_at) if earliest_at else since_at
+    if earliest_at and earliest_at < answer.answered_at:
+        since_at = max(since_at, earliest_at)
     return list_since(request.harvest, since_at.astimezone(UTC).strftime(form))
 
 

@@ -381,7 +381,7 @@ async def _ask(
             )  # next time the old address again
         raise
     changed = choose_move(request.location, move, answer.moved_to, look.started_at)
-    if changed:
+    if changed and not request.harvest:  # whose addresses never come again
         look.moves.append(changed)
     return answer
 
@@ -397,7 +397,8 @@ def _choose_following(
 
     Raises FeedError where a feed has turned into a page, and where no item of an answer could be used.
     """
-    if feed.refused and not feed.sightings and not feed.left_out:
+    # A page of a harvest may hold one record; if it is refused, the harvest goes on all the same.
+    if feed.refused and not feed.sightings and not feed.left_out and not request.harvest:
         raise FeedError(
             f"{request.location}: none of {feed.refused} items can be used: {feed.notes[-1]}",
             url=request.location,

@@ -426,6 +426,9 @@ def test_no_entity_is_unfolded_and_nothing_outside_is_read(document_type: str) -
         (lambda text: text.replace("One", "O\x0bne"), ["One", "Two"], False),
         (lambda text: text.replace("One", "One & all"), ["One all", "Two"], False),
         (lambda text: text.replace("One", "&nbsp;One"), ["One", "Two"], False),
+        (lambda text: text.replace("One", "O&#xD800;ne"), ["One", "Two"], False),
+        (lambda text: text.replace("One", "O&#0;n&#x1F;e&#x110000;"), ["One", "Two"], False),
+        (lambda text: text.replace("One", "&#xD835;&#xDCB3;"), ["𝒳", "Two"], False),
         (
             lambda text: text.replace('xmlns="http://www.openarchives.org/OAI/2.0/"', ""),
             ["One", "Two"],
@@ -461,6 +464,13 @@ def test_a_record_that_is_no_entry_is_refused_and_counted(record: str, why: str)
     assert (feed.refused, feed.notes) == (1, (f"record 1 refused: {why}",))
 
 
+def test_of_many_refused_records_a_few_are_told() -> None:
+    record = make_record("")[len("<ListRecords>") : -len("</ListRecords>")]
+    feed = read(f"<ListRecords>{record * 2_000}</ListRecords>")
+
+    assert (feed.refused, len(feed.notes), feed.notes[-1]) == (2_000, 6, "and 1995 more")
+
+
 # --- the beginning ------------------------------------------------------------------------
 
 
@@ -471,6 +481,7 @@ def test_a_record_that_is_no_entry_is_refused_and_counted(record: str, why: str)
         ("YYYY-MM-DD", "2026-06-12", 7, "2026-06-12"),
         ("YYYY-MM-DDThh:mm:ssZ", "2005-09-16T00:00:00Z", 7, "2026-06-09T20:00:00Z"),
         ("YYYY-MM-DDThh:mm:ssZ", "2026-06-12T10:30:00Z", 30, "2026-06-12T10:30:00Z"),
+        ("YYYY-MM-DD", "2027-01-01", 7, "2026-06-09"),
         ("", "", 1, "2026-06-15"),
         ("day", "long ago", 60, "2026-04-17"),
     ],

@@ -81,6 +81,7 @@ class Repository:
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_get("/oai", self._answer)
+        app.router.add_get("/old", self._redirect)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -107,6 +108,12 @@ class Repository:
             code, _, words = str(refusal).partition(": ")
             inner = f"<error code={quoteattr(code)}>{escape(words)}</error>"
         return web.Response(text=self.envelope(inner), content_type="text/xml")
+
+    async def _redirect(self, request: web.Request) -> web.Response:
+        """Lead to where the repository is now, for good."""
+        return web.Response(
+            status=301, headers={"Location": f"{self.url}?{request.rel_url.raw_query_string}"}
+        )
 
     def envelope(self, inner: str) -> str:
         return make_answer(inner, self.now)

@@ -25,8 +25,8 @@ OLD = (at("2024-02-01 10:00"),)
 
 
 def make_source(there: Repository, **options: object) -> Source:
-    facts = {"name": "arXiv", "metadata_prefix": "arXivRaw", **options}
-    return Source(kind="oai_pmh", location=there.url, **facts)  # type: ignore[arg-type]
+    facts = {"name": "arXiv", "metadata_prefix": "arXivRaw", "location": there.url, **options}
+    return Source(kind="oai_pmh", **facts)  # type: ignore[arg-type]
 
 
 async def collect(
@@ -209,6 +209,31 @@ async def test_a_repository_that_was_read_to_its_end_is_left_alone_for_three_hou
 
     # The first look has stopped after two pages, the second comes to the end.
     assert waiting == [[], [], [""], [""], []]
+
+
+async def test_a_page_of_refused_records_does_not_keep_the_harvest_back(
+    database: Database, tmp_path: Path
+) -> None:
+    async with Repository([make_work(1)]) as there:
+        await look(database, there, tmp_path)
+        there.works = [changed(2, at("2026-06-18 01:00"), title=" ")]
+        there.now = at("2026-06-18 20:00")
+        refused = await look(database, there, tmp_path)
+        there.now = at("2026-06-20 20:00")
+        await look(database, there, tmp_path)
+
+    assert refused.message == "record 1 refused: it has no title"
+    assert there.asked[-1]["from"] == "2026-06-18"
+
+
+async def test_a_repository_that_has_moved_is_followed_and_leaves_no_trace_for_each_page(
+    database: Database, tmp_path: Path
+) -> None:
+    async with Repository([make_work(number) for number in range(1, 8)]) as there:
+        report = await collect(database, there, tmp_path, location=there.url.replace("/oai", "/old"))
+
+    assert (report.records[0].new, there.verbs) == (7, ["Identify", *["ListRecords"] * 3])
+    assert await RunStore(database).load_moves() == {}
 
 
 async def test_an_outage_of_ten_days_loses_nothing(database: Database, tmp_path: Path) -> None:
