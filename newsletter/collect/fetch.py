@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -152,10 +153,11 @@ class HttpFetcher:
         asked: set[tuple[str, str]] = set()
         for _ in range(MAX_REDIRECTS + 1):
             self._check_url(url, [location, *seen])
-            if (url, errand.choose_cookies(url)) in asked:
+            this = (url, errand.choose_cookies(url))
+            if this in asked:
                 raise FetchError(f"{_shown(location)}: redirect loop", url=_shown(location))
             seen.append(url)
-            asked.add((url, errand.choose_cookies(url)))
+            asked.add(this)
             async with self._turn(url):
                 answer = await self._ask_in_time(errand, url)
             if not isinstance(answer, _Redirect):
@@ -240,7 +242,7 @@ class HttpFetcher:
             headers=conditions | errand.choose_headers(url),
             allow_redirects=False,
             proxy=proxy or None,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_s),  # the deadline is ours
+            timeout=_build_timeout(connect_s),
         ) as response:
             _check_headers(response, url)
             errand.keep_cookies(response)
@@ -381,6 +383,8 @@ class _Errand:
 
     def choose_cookies(self, url: str) -> str:
         """Return the header Cookie for an address: what the operator wrote, at home, and what servers have set."""
+        if self._jar is None and not self.options.cookies:
+            return ""
         pairs = dict(self.options.cookies) if self.is_home(url) else {}
         if self._jar is not None:
             pairs |= {name: cookie.value for name, cookie in self._jar.filter_cookies(URL(url)).items()}
@@ -446,6 +450,12 @@ def _find_refusal(error: BaseException | None) -> str:
             return str(error.strerror)
         error = inner or error.__cause__
     return ""
+
+
+@cache
+def _build_timeout(connect_s: float) -> aiohttp.ClientTimeout:
+    """Return aiohttp's limits: none for the whole, because the deadline is ours."""
+    return aiohttp.ClientTimeout(total=None, sock_connect=connect_s)
 
 
 def _check_headers(response: aiohttp.ClientResponse, url: str) -> None:

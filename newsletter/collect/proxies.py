@@ -42,7 +42,7 @@ def read_proxies(environ: Mapping[str, str]) -> EnvironmentProxies:
 
 def choose_proxy(url: str, configured: str, environment: EnvironmentProxies) -> str:
     """Return the address of the proxy through which a URL is asked, "" for none."""
-    if configured:
+    if configured or environment == NO_PROXIES:
         return configured
     parts = urlsplit(url)
     if any(_fits(name, parts) for name in environment.exempt):
