@@ -48,6 +48,12 @@ from benchmarks.pipelined import Mail, send_all
 from tests.support.postgres import running_postgres
 
 CONNECTIONS = 16
+_OURS = (
+    ("newsletter_sqlite", "sqlite", 1),
+    ("newsletter_sqlite_2", "sqlite", 2),
+    ("newsletter_postgres", "postgres", 1),
+    ("newsletter_postgres_2", "postgres", 2),
+)
 _PEERS = Path(__file__).parent / "peers"
 _MJML = "<mjml><mj-body>{}</mj-body></mjml>"
 _SECTION = "<mj-section><mj-column><mj-text>{}</mj-text></mj-column></mj-section>"
@@ -82,10 +88,10 @@ def count_listeners(port: int) -> int:
 
 
 def run_newsletter(
-    port: int, database: str, signed: bool, readers: int, connections: int = CONNECTIONS
+    port: int, database: str, signed: bool, readers: int, connections: int = CONNECTIONS, processes: int = 1
 ) -> dict[str, float]:
-    """Send with the product in a process of its own; return its rate and peak memory."""
-    arguments = [str(port), database, str(int(signed)), str(readers), str(connections)]
+    """Send with the product in a process of its own, which may start others; return its rate, CPU and peak memory."""
+    arguments = [str(port), database, str(int(signed)), str(readers), str(connections), str(processes)]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.delivery_newsletter", *arguments],
         capture_output=True,
@@ -198,6 +204,7 @@ def _median(figures: list[float | None]) -> float | None:
 def measure(built: list[dict[str, Any]], mails: int, rounds: int, postgres: str) -> dict[str, Any]:
     """Run all senders in turn, ``rounds`` times; return the rates as the JSON has them."""
     rates: dict[str, dict[str, list[float | None]]] = {"unsigned": {}, "signed": {}}
+    cpu_us: dict[str, dict[str, list[float | None]]] = {"unsigned": {}, "signed": {}}
     others: dict[str, list[float | None]] = {"smtp_source": [], "pipelined_prototype": []}
     with tempfile.TemporaryDirectory() as folder, running_sink() as port:
         key_file = Path(folder) / "key.pem"
@@ -208,10 +215,13 @@ def measure(built: list[dict[str, Any]], mails: int, rounds: int, postgres: str)
         for _ in range(rounds):
             for name, key in (("unsigned", None), ("signed", key_file)):
                 row = rates[name]
-                ours = run_newsletter(port, "sqlite", key is not None, mails)["rate"]
-                row.setdefault("newsletter_sqlite", []).append(ours)
-                server = run_newsletter(port, postgres, key is not None, mails)["rate"] if postgres else None
-                row.setdefault("newsletter_postgres", []).append(server)
+                for who, database, processes in _OURS:
+                    url = postgres if database == "postgres" else database
+                    ours = (
+                        run_newsletter(port, url, key is not None, mails, processes=processes) if url else {}
+                    )
+                    row.setdefault(who, []).append(ours.get("rate"))
+                    cpu_us[name].setdefault(who, []).append(ours.get("cpu_us"))
                 row.setdefault("nodemailer", []).append(run_nodemailer(port, file, key))
                 secret = key.read_bytes() if key else None
                 row.setdefault("naive", []).append(asyncio.run(run_naive(port, built[:100], secret)))
@@ -221,6 +231,9 @@ def measure(built: list[dict[str, Any]], mails: int, rounds: int, postgres: str)
     return {
         **{name: {who: _median(figures) for who, figures in row.items()} for name, row in rates.items()},
         **{name: _median(figures) for name, figures in others.items()},
+        "cpu_us": {
+            name: {who: _median(figures) for who, figures in row.items()} for name, row in cpu_us.items()
+        },
     }
 
 

@@ -1,15 +1,17 @@
 """Our side of the delivery benchmark, in a process of its own:
 
-    python -m benchmarks.delivery_newsletter PORT DATABASE SIGNED READERS CONNECTIONS
+    python -m benchmarks.delivery_newsletter PORT DATABASE SIGNED READERS CONNECTIONS PROCESSES
 
-DATABASE is "sqlite" (a file of its own) or the URL of a PostgreSQL server. Prints {"rate", "peak_mb"}: mails a second
-from planning to the last outcome, importing readers and collecting papers not included.
+DATABASE is "sqlite" (a file of its own) or the URL of a PostgreSQL server. Prints {"rate", "peak_mb", "cpu_us"}: mails
+a second and CPU a mail of all our processes, from planning to the last outcome, importing readers and collecting papers
+not included; the peak memory of the process that was started.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import resource
 import sys
@@ -30,13 +32,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from sqlalchemy import create_engine, make_url, text
 
+from benchmarks.processes import Watch
 from newsletter.model.ledger import State
 from newsletter.model.readers import Cadence, EmailAddress, Subscriber
 from newsletter.sample_day import sample_file
 from newsletter.settings.config import Config, load_config
 from newsletter.stored_json import to_json
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
+from newsletter.workers import forking
 from newsletter.workflows.preview import preview_reader
+from newsletter.workflows.send_crew import Forks, hire, send_with
 
 DOMAIN = "news.example.org"
 _EVENING = datetime(2026, 6, 16, 18, 30, tzinfo=UTC)
@@ -106,7 +111,9 @@ def stream_readers(number: int) -> Iterator[Subscriber]:
         )
 
 
-def write_config(folder: Path, port: int, database_url: str, signed: bool, connections: int) -> Config:
+def write_config(
+    folder: Path, port: int, database_url: str, signed: bool, connections: int, processes: int = 1
+) -> Config:
     """Write the configuration of a newsletter into a folder, and load it."""
     if signed:
         (folder / "dkim.pem").write_bytes(make_key())
@@ -116,7 +123,8 @@ def write_config(folder: Path, port: int, database_url: str, signed: bool, conne
         f"sources: [{{kind: hf_daily_papers, location: {sample_file()}}}]\n"
         "subscribers: {path: off}\n"
         f"relay: {{host: 127.0.0.1, port: {port}, security: none, connections: {connections},"
-        " messages_per_connection: 100000}\n" + dkim + "database: {url: '${DATABASE}'}\n"
+        " messages_per_connection: 100000}\n" + dkim + f"send: {{processes: {processes}}}\n"
+        "database: {url: '${DATABASE}'}\n"
     )
     return load_config(folder / "config.yaml", {"DATABASE": database_url})
 
@@ -129,21 +137,22 @@ async def prepare(newsletter: Newsletter, readers: int) -> None:
         await newsletter.subscribers.save(some, _EVENING, "benchmark")
 
 
-async def send(port: int, database_url: str, signed: bool, readers: int, connections: int) -> float:
-    """Send everybody's digest; return mails a second."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        url = f"sqlite:///{folder / 'newsletter.db'}" if database_url == "sqlite" else database_url
-        config = write_config(folder, port, url, signed, connections)
-        async with open_newsletter(config, clock=FixedClock(_EVENING)) as newsletter:
-            await prepare(newsletter, readers)
-            begun = clock_time.perf_counter()
+async def send(config: Config, forks: Forks | None, readers: int) -> dict[str, float]:
+    """Send everybody's digest; return mails a second, and their CPU."""
+    async with open_newsletter(config, clock=FixedClock(_EVENING), forks=forks) as newsletter:
+        await prepare(newsletter, readers)
+        with Watch() as watch:
+            begun, cpu_begun_s = clock_time.perf_counter(), clock_time.process_time()
             await newsletter.planner.plan_due()
-            async with newsletter.sender(asyncio.Event()) as sender:
-                report = await sender.send_pending()
+            stop = asyncio.Event()
+            crew = hire(forks, readers, stop, lambda _delivery, _state: None)
+            async with newsletter.sender(stop) as sender:
+                report = await send_with(sender, crew)
             took_s = clock_time.perf_counter() - begun
-            assert report.states[State.ACCEPTED] == readers, report
-            return readers / took_s
+        assert report.states[State.ACCEPTED] == readers, report
+        below_s = sum(usage.cpu_s for usage in watch.usages.values() if usage.pid != os.getpid())
+        cpu_s = clock_time.process_time() - cpu_begun_s + below_s
+        return {"rate": round(readers / took_s, 1), "cpu_us": round(cpu_s / readers * 1e6)}
 
 
 def build_mails(number: int) -> list[dict[str, Any]]:
@@ -184,7 +193,7 @@ def _plain(text: str) -> str:
 
 
 def main() -> None:
-    port, database, signed, readers, connections = sys.argv[1:]
+    port, database, signed, readers, connections, processes = sys.argv[1:]
     url = database
     if database != "sqlite":
         server = make_url(database)
@@ -194,9 +203,14 @@ def main() -> None:
             connection.execute(text(f'CREATE DATABASE "{name}"'))
         engine.dispose()
         url = server.set(database=name).render_as_string(hide_password=False)
-    rate = asyncio.run(send(int(port), url, signed == "1", int(readers), int(connections)))
+    with tempfile.TemporaryDirectory() as folder:
+        if database == "sqlite":
+            url = f"sqlite:///{folder}/newsletter.db"
+        config = write_config(Path(folder), int(port), url, signed == "1", int(connections), int(processes))
+        with forking(config, FixedClock(_EVENING)) as forks:
+            figures = asyncio.run(send(config, forks, int(readers)))
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"rate": round(rate, 1), "peak_mb": round(peak_mb, 1)}))
+    print(json.dumps({**figures, "peak_mb": round(peak_mb, 1)}))
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ from newsletter.tracebacks import word_failure
 from newsletter.wiring import SYSTEM_CLOCK, load_templates, open_newsletter
 from newsletter.workflows.send_crew import SMALL_QUEUE, WorkOrder
 from newsletter.workflows.send_pending import CLAIM_AT_ONCE, Sender
+from newsletter.workflows.send_pipeline import SendReport
 from newsletter.workflows.send_waiting import CONNECT_BEFORE
 
 log = structlog.get_logger()
@@ -184,7 +185,7 @@ async def _work(channel: socket.socket, config: Config, clock: Clock, templates:
     teller = _Teller(writer)
     order = WorkOrder.from_json(json.loads(await reader.readline()))
     beside = [asyncio.create_task(_stop_at_end(reader, stop)), asyncio.create_task(teller.run())]
-    taken, stopped = 0, ""
+    report = SendReport()
     try:
         async with (
             open_newsletter(config, clock=clock, templates=templates, part=order.part) as newsletter,
@@ -193,13 +194,12 @@ async def _work(channel: socket.socket, config: Config, clock: Clock, templates:
             if order.begin_at is not None:
                 await _wait_warmly(sender, order.begin_at, clock, stop)
             report = await sender.send_pending(order.edition)
-        taken, stopped = report.taken, report.stopped
     except NewsletterError as error:
-        stopped = str(error)
+        report.stop(str(error))
     for task in beside:
         task.cancel()
     with suppress(OSError):  # nobody is there to hear it
-        teller.tell(taken=taken, stopped=stopped, ended=True)
+        teller.tell(taken=report.taken, editions=sorted(report.editions), stopped=report.stopped, ended=True)
         await writer.drain()
 
 

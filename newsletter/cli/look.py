@@ -267,6 +267,9 @@ async def status(config: Config, *, readers: bool, editions: int, limit: int) ->
         show_ledger(counts)
         if not counts:
             console.print("no digest has been due yet")
+        for edition, lateness in health.lateness.items():
+            if edition in counts:
+                console.print(f"{edition} after the slot: {lateness}")
         contradictions = await newsletter.ledger.audit.find_contradictions(CHECKED_EDITIONS)
         show_contradictions(contradictions)
         show_uncertain(counts)

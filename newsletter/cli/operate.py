@@ -38,6 +38,7 @@ from newsletter.settings.config import Config
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.canary import begin_trial, judge_trial, refuse_rest, release_rest
 from newsletter.workflows.health import CHECKED_EDITIONS
+from newsletter.workflows.lateness import keep_lateness
 from newsletter.workflows.mended_relays import try_failed_relays
 from newsletter.workflows.preview import preview_reader
 from newsletter.workflows.send_crew import SMALL_QUEUE, Forks, hire, send_with
@@ -131,6 +132,7 @@ async def send_pending(newsletter: Newsletter, local_on: date | None = None) -> 
         crew = hire(newsletter.forks, due, stop, progress, edition=edition)
         async with newsletter.sender(stop, progress) as sender:
             report = await send_with(sender, crew, edition)
+    await keep_lateness(newsletter.ledger, newsletter.settings, report.editions)
     done = Counter({state: count for state, count in report.states.items() if count})
     console.print(
         "this run: " + (", ".join(f"{count} {state}" for state, count in done.items()) or "nothing sent")

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Dialect,
+    Integer,
     ScalarSelect,
     Select,
     String,
@@ -156,6 +157,28 @@ def list_values(column: Column[Any], *which: ColumnElement[bool], newest: bool =
     rest = next_one(column < value if newest else column > value)
     found = found.union_all(select(rest).where(value.is_not(None)))
     return select(found.c.value).where(found.c.value.is_not(None))
+
+
+class whole_seconds(FunctionElement[int]):
+    """How many whole seconds the second of two UtcDateTime columns lies behind the first; a part of one counts for
+    nothing, before it as well."""
+
+    inherit_cache = True
+    type = Integer()
+
+
+@compiles(whole_seconds, "sqlite")
+def _compile_whole_seconds_for_sqlite(element: whole_seconds, compiler: SQLCompiler, **kw: Any) -> str:
+    first, second = (compiler.process(part, **kw) for part in element.clauses)
+    # Days as fractions are exact to some 50 microseconds.
+    days = f"(julianday({second}) - julianday({first}))"
+    return f"CAST({days} * 86400 + 0.0005 AS INTEGER)"
+
+
+@compiles(whole_seconds, "postgresql")
+def _compile_whole_seconds_for_postgresql(element: whole_seconds, compiler: SQLCompiler, **kw: Any) -> str:
+    first, second = (compiler.process(part, **kw) for part in element.clauses)
+    return f"CAST(trunc(EXTRACT(EPOCH FROM {second} - {first}) + 0.0005) AS INTEGER)"
 
 
 def _dialect_insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
+from newsletter.model.lateness import Lateness
 from newsletter.model.ledger import Hold, HoldKind, RelayPause
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.signing import Secret
@@ -24,6 +25,7 @@ _ZONE_RULES = "zone_rules"
 _CONTRADICTIONS = "contradictions"
 _PAUSE = "relay_pause:"
 _STEP_FAILURE = "step_failure:"
+_LATENESS = "lateness:"
 
 
 class SettingStore(Store):
@@ -97,6 +99,16 @@ class SettingStore(Store):
         """Return the last pause of each relay that has taken nothing since, also where its time is over."""
         found = await self._load_below(_PAUSE)
         return {relay: from_parsed(RelayPause, parsed) for relay, parsed in found.items()}
+
+    async def save_lateness(self, edition: str, lateness: Lateness) -> None:
+        """Keep how late the mails of an edition were."""
+        await self._save(f"{_LATENESS}{edition}", to_json(asdict(lateness)))
+
+    async def load_lateness(self, editions: int) -> Mapping[str, Lateness]:
+        """Return how late the mails of the newest editions were, the newest first."""
+        found = await self._load_below(_LATENESS)
+        newest = sorted(found, reverse=True)[:editions]
+        return {edition: from_parsed(Lateness, found[edition]) for edition in newest}
 
     async def load_step_failures(self) -> Sequence[StepFailure]:
         """Return the steps of the clock that fail, in the order of the steps."""

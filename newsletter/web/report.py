@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
+from newsletter.model.lateness import BOUNDS_S, Lateness, word_seconds
 from newsletter.model.ledger import DayCount, Delivery, DeliveryFilter, Kind, LedgerCounts, ReplyCount, State
 from newsletter.model.readers import Consent, EmailAddress
 from newsletter.model.reports import ReportKind
@@ -78,6 +79,7 @@ class OperatorReport:
     notices: Mapping[Kind, LedgerCounts]
     charts: tuple[Chart, ...]
     topics: Chart
+    lateness: Chart | None
     sample: int = _COUNTED_DIGESTS
 
 
@@ -87,14 +89,14 @@ async def load_report(newsletter: Newsletter, lang: Language) -> OperatorReport:
     today = now.astimezone(UTC).date()
     first = today - timedelta(days=DAYS - 1)
     since = datetime.combine(first, time(), UTC)
-    views = newsletter.views
+    views, health = newsletter.views, await newsletter.load_health()
     counts = await newsletter.ledger.reads.load_counts(since=first)
     uncertain = await newsletter.ledger.reads.find(
         DeliveryFilter(states=frozenset({State.UNCERTAIN})), limit=_SHOWN_UNCERTAIN
     )
     replies = await views.count_replies(today - timedelta(days=EDITIONS - 1), _EXPLAINED, _READ_REPLIES)
     return OperatorReport(
-        health=await newsletter.load_health(),
+        health=health,
         today=counts.get(today.isoformat()),
         editions=dict(islice(counts.items(), EDITIONS)),
         next_due_at=await views.load_next_due(),
@@ -120,6 +122,7 @@ async def load_report(newsletter: Newsletter, lang: Language) -> OperatorReport:
             found=await views.count_new_entries(since),
         ),
         topics=build_topics(lang, await views.count_topics(_COUNTED_DIGESTS)),
+        lateness=build_lateness_chart(lang, health.lateness),
     )
 
 
@@ -292,3 +295,20 @@ def build_topics(lang: Language, counts: Sequence[tuple[str, int]]) -> Chart:
         tuple(topic for topic, _ in shown),
         (Series(lang.say("papers"), tuple(number for _, number in shown)),),
     )
+
+
+def build_lateness_chart(lang: Language, lateness: Mapping[str, Lateness]) -> Chart | None:
+    """Return the chart of how late the mails of the newest edition were, None where none was sent."""
+    for edition, found in lateness.items():
+        labels = [word_seconds(bound - 1) for bound in BOUNDS_S]
+        return Chart(
+            "lateness",
+            lang.say("After the slot"),
+            lang.say(
+                "How long after their slot the mails of {edition} were accepted.",
+                edition=lang.day(date.fromisoformat(edition)),
+            ),
+            (*(f"< {label}" for label in labels), f"> {labels[-1]}"),
+            (Series(lang.say("mails"), found.counts),),
+        )
+    return None

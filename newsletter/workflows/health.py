@@ -6,16 +6,21 @@ mail: alerts.py.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
 
+from newsletter.model.lateness import BOUNDS_S, Lateness
 from newsletter.model.ledger import LedgerCounts, State
 from newsletter.model.reports import Noticed
 from newsletter.model.sources import SourceHealth
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.storage import EpochGuard, FeedbackStore, Ledger, RunStore, SettingStore
+
+if TYPE_CHECKING:
+    from prometheus_client.core import HistogramMetricFamily
 
 _EDITIONS = 9
 CHECKED_EDITIONS = 3
@@ -28,9 +33,10 @@ BROKEN_AFTER = 3
 @dataclass(frozen=True, slots=True)
 class Health:
     """The state of a newsletter at one moment. counts are those of the newest editions, the newest first; late is how
-    many deliveries have waited since before late_since; paused names paused relays, and why;
-    contradictions is what did not fit together in the ledger when that was last looked at; failing are the steps of the
-    clock that fail; set_aside, blamed and wishes are what came in of late (model/reports.py:Incoming)."""
+    many deliveries have waited since before late_since; lateness is how late the accepted ones were, by edition; paused
+    names paused relays, and why; contradictions is what did not fit together in the ledger when that was last looked
+    at; failing are the steps of the clock that fail; set_aside, blamed and wishes are what came in of late
+    (model/reports.py:Incoming)."""
 
     at: datetime
     counts: Mapping[str, LedgerCounts]
@@ -40,6 +46,7 @@ class Health:
     sources: tuple[SourceHealth, ...]
     paused: Mapping[str, str]
     last_collect_at: datetime | None
+    lateness: Mapping[str, Lateness] = field(default_factory=dict)
     contradictions: tuple[str, ...] = ()
     failing: tuple[StepFailure, ...] = ()
     set_aside: Noticed | None = None
@@ -68,6 +75,7 @@ async def load_health(
         at=now,
         counts=await ledger.reads.load_counts(_EDITIONS),
         late=await ledger.reads.count_late(now - late_after),
+        lateness=await settings.load_lateness(_EDITIONS),
         held=hold.why if (hold := await settings.load_hold()) else "",
         refused=await guard.check(),
         sources=tuple((await runs.load_health()).values()),
@@ -106,6 +114,10 @@ def to_json(health: Health) -> dict[str, Any]:
         "held": health.held,
         "refused": health.refused,
         "late": health.late,
+        "lateness": {
+            edition: {"mails": found.mails, **asdict(found), "bounds_s": BOUNDS_S}
+            for edition, found in health.lateness.items()
+        },
         "ledger_contradictions": list(health.contradictions),
         "relays_paused": dict(health.paused),
         "last_collect_at": health.last_collect_at.isoformat() if health.last_collect_at else None,
@@ -174,7 +186,29 @@ def build_metrics(health: Health) -> str:
     }
     for name, (what, number) in numbers.items():
         Gauge(name, what, registry=registry).set(number)
+    registry.register(_LatenessCollector(health.lateness))
     return generate_latest(registry).decode()
+
+
+@dataclass(eq=False)
+class _LatenessCollector:
+    """A histogram for each edition, as Prometheus collects it."""
+
+    lateness: Mapping[str, Lateness]
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        from prometheus_client.core import HistogramMetricFamily
+
+        family = HistogramMetricFamily(
+            "newsletter_lateness_seconds",
+            "How long after their slot the mails of an edition were accepted.",
+            labels=["edition"],
+        )
+        for edition, found in self.lateness.items():
+            below = accumulate(found.counts)
+            bounds = [*(str(float(bound)) for bound in BOUNDS_S), "+Inf"]
+            family.add_metric([edition], list(zip(bounds, below, strict=True)), sum_value=None)
+        yield family
 
 
 def is_broken(source: SourceHealth) -> bool:

@@ -156,6 +156,7 @@ class Crew:
             if "ended" in news:
                 has_ended = True
                 self.report.taken += news["taken"]
+                self.report.editions.update(news["editions"])
                 self.report.stop(news["stopped"])
         return has_ended, pid
 
@@ -170,5 +171,6 @@ async def send_with(
         states=done.states + rest.states,
         taken=done.taken + rest.taken,
         claimed=done.claimed + rest.claimed,
+        editions=done.editions | rest.editions,
         stopped=rest.stopped or done.stopped,
     )

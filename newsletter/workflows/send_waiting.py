@@ -17,6 +17,7 @@ from newsletter.storage import EntryStore, EpochGuard, Ledger, SettingStore
 from newsletter.tracebacks import word_failure
 from newsletter.workflows.build_mail import MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
+from newsletter.workflows.lateness import keep_lateness
 from newsletter.workflows.pace import PaceKeeper
 from newsletter.workflows.send_crew import SMALL_QUEUE, Crew, Hear, send_with
 from newsletter.workflows.send_pending import Sender
@@ -125,6 +126,7 @@ class Dispatcher:
         counts = {str(state): count for state, count in report.states.items() if count}
         if counts or report.stopped:
             log.info("sent", **counts, stopped=report.stopped)
+        await keep_lateness(self.ledger, self.settings, report.editions)
         if counts and Kind.DIGEST in kinds:
             found = await self.ledger.audit.find_contradictions_in(report.claimed)
             for what in found:

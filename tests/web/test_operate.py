@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from newsletter.model.lateness import build_lateness
 from newsletter.model.ledger import (
     Delivery,
     DeliveryId,
@@ -517,3 +518,18 @@ async def test_a_step_of_the_clock_that_fails_is_told(small_desk: OperatorDesk) 
     assert "A scheduled step fails:" in page
     assert "&lt;i&gt;no room&lt;/i&gt;" in page
     assert "a broken mail" in page
+
+
+async def test_how_late_the_newest_edition_was_is_a_chart(small_desk: OperatorDesk) -> None:
+    settings = small_desk.site.newsletter.settings
+    await settings.save_lateness("2026-06-15", build_lateness({90_000: 7}))
+    await settings.save_lateness("2026-06-16", build_lateness({0: 40, 70: 2}))
+    await small_desk.log_in()
+
+    page = (await small_desk.client.get("/operate")).text
+
+    assert "After the slot" in page
+    assert re.search(r"How long after their slot the mails of [^.]*16[^.]* were accepted\.", page)
+    assert "<title>&lt; 1 s: 40 mails</title>" in page
+    assert "<title>&lt; 2 min: 2 mails</title>" in page
+    assert "7 mails" not in page

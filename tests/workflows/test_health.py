@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from newsletter.model.lateness import build_lateness
 from newsletter.model.ledger import DeliveryFilter, Hold, HoldKind, Kind, LedgerCounts, State
 from newsletter.model.readers import EmailAddress
 from newsletter.model.reports import Noticed
@@ -91,7 +92,9 @@ def test_what_the_operator_is_told(changes: dict[str, object], keys: list[str]) 
 
 def test_the_report_adds_up_and_the_metrics_say_the_same() -> None:
     health = make_health(
-        counts={"2026-06-16": LedgerCounts({State.ACCEPTED: 7, State.DEFERRED: 2, State.EMPTY: 1})}, late=2
+        counts={"2026-06-16": LedgerCounts({State.ACCEPTED: 7, State.DEFERRED: 2, State.EMPTY: 1})},
+        late=2,
+        lateness={"2026-06-16": build_lateness({0: 4, 1: 2, 400: 1})},
     )
 
     report = json.loads(json.dumps(to_json(health)))
@@ -103,6 +106,10 @@ def test_the_report_adds_up_and_the_metrics_say_the_same() -> None:
     metrics = build_metrics(health)
     assert 'newsletter_deliveries{edition="2026-06-16",state="accepted"} 7.0' in metrics
     assert "newsletter_late 2.0" in metrics
+    assert report["lateness"]["2026-06-16"]["mails"] == 7
+    assert report["lateness"]["2026-06-16"]["p99_s"] == 400
+    for bound, below in [("1.0", 4), ("2.0", 6), ("300.0", 6), ("900.0", 7), ("+Inf", 7)]:
+        assert f'newsletter_lateness_seconds_bucket{{edition="2026-06-16",le="{bound}"}} {below}.0' in metrics
 
 
 def test_a_step_that_fails_is_in_the_report_and_the_metrics() -> None:

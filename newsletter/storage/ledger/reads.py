@@ -30,7 +30,7 @@ from newsletter.model.ledger import (
     build_counts,
 )
 from newsletter.model.readers import EmailAddress, SubscriberId
-from newsletter.storage.dialects import in_chunks, key_of, unindexed
+from newsletter.storage.dialects import in_chunks, key_of, unindexed, whole_seconds
 from newsletter.storage.engine import Store, reading
 from newsletter.storage.ledger.kept import count_editions, list_editions, load_kept
 from newsletter.storage.tables import (
@@ -188,6 +188,23 @@ class LedgerReads(Store):
             .order_by(deliveries.c.id)
         )
         return [(_read_delivery(row, None), EmailAddress(row.mailed_to)) for row in rows]
+
+    @reading
+    def count_lateness(self, connection: Connection, edition: str) -> Mapping[int, int]:
+        """Return of an edition's accepted mails how many were accepted how many whole seconds after their slot."""
+        late = whole_seconds(deliveries.c.slot_at, attempts.c.at).label("late")
+        rows = connection.execute(
+            select(late, func.count().label("number"))
+            .select_from(deliveries.join(attempts))
+            .where(
+                IS_DIGEST,
+                deliveries.c.state == State.ACCEPTED,
+                deliveries.c.key == edition,
+                attempts.c.outcome == State.ACCEPTED,
+            )
+            .group_by(late)
+        )
+        return {row.late: row.number for row in rows}
 
     @reading
     def count_late(self, connection: Connection, since: datetime) -> int:

@@ -90,6 +90,10 @@ ASKED: Mapping[str, tuple[Callable[[Stores], Awaitable[object]], set[str]]] = {
     "pending": (lambda it: it.ledger.reads.count_pending(), set()),
     "pending of an edition": (lambda it: it.ledger.reads.count_pending(LAST.isoformat()), set()),
     "late": (lambda it: it.ledger.reads.count_late(NOW - timedelta(days=9)), set()),
+    "how late an edition was": (
+        lambda it: it.ledger.reads.count_lateness(YESTERDAY.isoformat()),
+        {COUNTS, PRIMARY},
+    ),
     "uncertain": (lambda it: it.views.count_uncertain(), set()),
     "the first uncertain ones": (
         lambda it: it.ledger.reads.find(DeliveryFilter(states=frozenset({State.UNCERTAIN})), limit=50),

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from newsletter.model.digest import Shown, Window
-from newsletter.model.ledger import CloseDelivery, DeliveryFilter, Kind, LedgerCounts, QueuedNotice, State
+from newsletter.model.lateness import build_lateness
+from newsletter.model.ledger import (
+    CloseDelivery,
+    DeliveryFilter,
+    Kind,
+    LedgerCounts,
+    QueuedNotice,
+    RecordOutcome,
+    State,
+)
 from newsletter.model.mail import Notice, Outcome
 from newsletter.model.readers import EmailAddress
-from newsletter.storage import Database, Ledger
+from newsletter.storage import Database, Ledger, SettingStore
+from newsletter.workflows.lateness import keep_lateness
 from tests.storage.ledger.cases import ACCEPTED, DEFERRED, ONE_DAY, REJECTED, UNCERTAIN
 from tests.support.builders import DAY
 from tests.support.given import (
@@ -48,6 +59,31 @@ async def test_shown_are_the_entries_of_digests_that_count(
         reader.id: Shown(frozenset(entries), ever=True) if shown else Shown(),
         other.id: Shown(),
     }
+
+
+async def test_lateness_is_the_time_from_the_slot_to_the_answer_in_whole_seconds(database: Database) -> None:
+    ledger, instance = Ledger(database), await given_instance(database)
+    answers: list[tuple[timedelta, Outcome]] = [
+        (timedelta(), ACCEPTED),
+        (timedelta(seconds=0.999), ACCEPTED),
+        (timedelta(seconds=1), ACCEPTED),
+        (timedelta(days=1, seconds=61.5), ACCEPTED),
+        (timedelta(seconds=-540.5), ACCEPTED),
+        (timedelta(seconds=30), REJECTED),
+    ]
+    for number, (after, outcome) in enumerate(answers):
+        reader = await given_reader(database, f"{number}@example.org")
+        delivery = await given_in_data(database, reader, instance)
+        step = RecordOutcome(delivery.id, 1, outcome)
+        await ledger.recording.record(instance, [step], delivery.slot_at + after)
+
+    edition = DAY.isoformat()
+    assert await ledger.reads.count_lateness(edition) == {0: 2, 1: 1, 86_461: 1, -540: 1}
+    assert await ledger.reads.count_lateness("2026-06-15") == {}
+
+    settings = SettingStore(database)
+    await keep_lateness(ledger, settings, [edition, "2026-06-15"])
+    assert await settings.load_lateness(9) == {edition: build_lateness({0: 2, 1: 1, 86_461: 1, -540: 1})}
 
 
 async def test_counts_of_an_edition_add_up_to_what_was_due(database: Database) -> None:
