@@ -71,8 +71,11 @@ def choose_harvests(
 def parse_harvest(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
     """Return the papers of one page that the search would find, as the API shows them; old ones that were changed are
     none of them. Raises FeedError."""
+    try:
+        is_found = parse_query(source.search)
+    except ValueError as error:
+        raise FeedError(f"the search cannot be asked of what is harvested: {error}") from error
     feed = oai_pmh.parse(fetched, source, request)
-    is_found = parse_query(source.search)
     authors = [name_author(name) for name in source.authors]
     found = tuple(
         _as_in_api(sighting)

@@ -256,6 +256,20 @@ async def test_another_question_is_another_harvest(database: Database, tmp_path:
     assert len(await list_new(database)) == 1
 
 
+async def test_a_search_that_cannot_be_read_has_no_second_road(database: Database, tmp_path: Path) -> None:
+    async with ArxivSite([announced(15, 1)]) as site:
+        site.refusal = TOO_MANY
+        record = await look(database, site, tmp_path, search="ti:paper AND")
+        own = replace(
+            make_source(site, search="ti:paper AND"),
+            location=f"{site.repository.url}?verb=ListRecords&metadataPrefix=arXivRaw",
+        )
+        report = await collect(database, site, tmp_path, own)
+
+    assert (record.state, record.requests) == (FetchState.FAILED, 1)
+    assert "the search cannot be asked of what is harvested" in report.records[0].message
+
+
 @pytest.mark.parametrize(
     ("category", "spec"),
     [
