@@ -1,8 +1,9 @@
 """Our side of the delivery benchmark, in a process of its own:
 
-    python -m benchmarks.delivery_newsletter PORT DATABASE SIGNED READERS CONNECTIONS PROCESSES
+    python -m benchmarks.delivery_newsletter PORT DATABASE SIGNED READERS CONNECTIONS PROCESSES TOPICS
 
-DATABASE is "sqlite" (a file of its own) or the URL of a PostgreSQL server. Prints {"rate", "peak_mb", "cpu_us"}: mails
+DATABASE is "sqlite" (a file of its own) or the URL of a PostgreSQL server; TOPICS is "shared", or "own" for readers who
+call and write their topics in 3,600 ways. Prints {"rate", "peak_mb", "cpu_us"}: mails
 a second and CPU a mail of all our processes, from planning to the last outcome, importing readers and collecting papers
 not included; the peak memory of the process that was started.
 """
@@ -46,6 +47,7 @@ from newsletter.workflows.send_crew import Forks, hire, send_with
 DOMAIN = "news.example.org"
 _EVENING = datetime(2026, 6, 16, 18, 30, tzinfo=UTC)
 _BATCH = 5000
+SHARED, OWN = "shared", "own"
 _WORDS = (
     *(
         "robot*",
@@ -87,28 +89,31 @@ def make_certificate() -> bytes:
     return certificate.public_bytes(Encoding.PEM) + private
 
 
-def make_readers(number: int) -> list[Subscriber]:
-    """Return readers with four topics each in an order of their own, two or three papers a topic."""
-    return list(stream_readers(number))
-
-
-def stream_readers(number: int) -> Iterator[Subscriber]:
-    """Yield these readers, so that their number costs no memory."""
+def stream_readers(number: int, topics: str = SHARED) -> Iterator[Subscriber]:
+    """Yield readers with four topics each in an order of their own, two or three papers a topic."""
     chance = random.Random(7)
+    make_topic = _make_own_topic if topics == OWN else _make_shared_topic
     for place in range(number):
-        words = chance.sample(_WORDS, 4)
-        topics = [
-            {"name": word.strip("*").title(), "any": [word], "limit": str(chance.choice((2, 3)))}
-            for word in words
-        ]
+        topics_json = to_json([make_topic(word, chance) for word in chance.sample(_WORDS, 4)])
         yield Subscriber(
             EmailAddress(f"reader{place}@example.org"),
             Cadence(frozenset(range(7)), time(7), "UTC"),
-            to_json(topics),
+            topics_json,
             everything_else=2,
             next_due_at=_EVENING.replace(hour=7, minute=0),
             file_owned=False,
         )
+
+
+def _make_shared_topic(word: str, chance: random.Random) -> dict[str, Any]:
+    return {"name": word.strip("*").title(), "any": [word], "limit": str(chance.choice((2, 3)))}
+
+
+def _make_own_topic(word: str, chance: random.Random) -> dict[str, Any]:
+    """Return one of 3,600 topics: 200 for each word, each with a name of its own, and a second word and a limit."""
+    variant = chance.randrange(200)
+    words = dict.fromkeys((word, _WORDS[variant % len(_WORDS)]))
+    return {"name": f"{word.strip('*').title()} {variant}", "any": list(words), "limit": str(2 + variant % 2)}
 
 
 def write_config(
@@ -129,18 +134,18 @@ def write_config(
     return load_config(folder / "config.yaml", {"DATABASE": database_url})
 
 
-async def prepare(newsletter: Newsletter, readers: int) -> None:
+async def prepare(newsletter: Newsletter, readers: int, topics: str = SHARED) -> None:
     """Collect the day and save the readers."""
     await newsletter.collector.collect()
-    everybody = stream_readers(readers)
+    everybody = stream_readers(readers, topics)
     while some := list(islice(everybody, _BATCH)):
         await newsletter.subscribers.save(some, _EVENING, "benchmark")
 
 
-async def send(config: Config, forks: Forks | None, readers: int) -> dict[str, float]:
+async def send(config: Config, forks: Forks | None, readers: int, topics: str) -> dict[str, float]:
     """Send everybody's digest; return mails a second, and their CPU."""
     async with open_newsletter(config, clock=FixedClock(_EVENING), forks=forks) as newsletter:
-        await prepare(newsletter, readers)
+        await prepare(newsletter, readers, topics)
         with Watch() as watch:
             begun, cpu_begun_s = clock_time.perf_counter(), clock_time.process_time()
             await newsletter.planner.plan_due()
@@ -193,7 +198,7 @@ def _plain(text: str) -> str:
 
 
 def main() -> None:
-    port, database, signed, readers, connections, processes = sys.argv[1:]
+    port, database, signed, readers, connections, processes, topics = sys.argv[1:]
     url = database
     if database != "sqlite":
         server = make_url(database)
@@ -208,7 +213,7 @@ def main() -> None:
             url = f"sqlite:///{folder}/newsletter.db"
         config = write_config(Path(folder), int(port), url, signed == "1", int(connections), int(processes))
         with forking(config, FixedClock(_EVENING)) as forks:
-            figures = asyncio.run(send(config, forks, int(readers)))
+            figures = asyncio.run(send(config, forks, int(readers), topics))
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({**figures, "peak_mb": round(peak_mb, 1)}))
 

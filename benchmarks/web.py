@@ -34,7 +34,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection, insert
 
-from benchmarks.delivery_newsletter import make_readers
+from benchmarks.delivery_newsletter import stream_readers
 from newsletter.model.readers import SubscriberId
 from newsletter.model.sources import FetchState
 from newsletter.sample_day import sample_file
@@ -182,7 +182,7 @@ async def fill(file: Path, database_url: str, subscribers: int, entries: int, to
     config = load_config(file, {"DATABASE": database_url})
     async with open_newsletter(config) as newsletter:
         await newsletter.database.write(lambda connection: fill_entries(connection, entries, today))
-        readers = make_readers(subscribers)
+        readers = list(stream_readers(subscribers))
         for start in range(0, len(readers), _BATCH):
             await newsletter.subscribers.save(
                 readers[start : start + _BATCH], newsletter.clock.now(), "benchmark"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from newsletter.model.entries import Entry
 from newsletter.model.topics import Candidate
@@ -56,6 +57,7 @@ def _marginal(candidate: Candidate, nearest: float) -> float:
     return round(_LAMBDA * candidate.score - (1 - _LAMBDA) * nearest, 6)
 
 
+@lru_cache(maxsize=4096)
 def _names(entry: Entry) -> frozenset[tuple[str, str]]:
     """Return the organisation and the first author, as far as they are known."""
     named = (("organization", entry.organization), ("author", entry.authors[0] if entry.authors else ""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import NoReturn
@@ -27,7 +27,8 @@ class Piece:
     def part(self, begin: int, end: int | None = None) -> Piece:
         """Return value[begin:end] without the spaces around it, as a piece with its own place."""
         raw = self.value[begin:end]
-        return replace(self, value=raw.strip(), start=self.start + begin + len(raw) - len(raw.lstrip()))
+        start = self.start + begin + len(raw) - len(raw.lstrip())
+        return Piece(raw.strip(), self.whole, start, self.path)
 
     def fail(self, message: str, *, at: int = 0, hint: str = "") -> NoReturn:
         raise QueryError(message, text=self.whole, position=self.start + at, hint=hint, path=self.path)

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import re2
 from lark import Lark, Token, Tree, UnexpectedInput
 
-from newsletter.errors import Message
+from newsletter.errors import Message, QueryError
 from newsletter.match.fold import STARRED, fold
 from newsletter.match.piece import Piece, nearest_of, piece_of
 from newsletter.match.spelling import word_forms
@@ -380,6 +380,18 @@ _MAX_WITHIN = 50
 
 def parse_item(item: Piece, where: tuple[Scope, ...]) -> Query:
     """Return one word with its mark and scope, or one comparison. Raises QueryError."""
+    try:
+        return _parse_text(item.value, where)
+    except QueryError:
+        return _parse_item(item, where)  # a mistake is told with its place
+
+
+@lru_cache(maxsize=8192)  # many topics have the same words
+def _parse_text(text: str, where: tuple[Scope, ...]) -> Query:
+    return _parse_item(Piece(text, text, 0, ()), where)
+
+
+def _parse_item(item: Piece, where: tuple[Scope, ...]) -> Query:
     if not item.value:
         item.fail(Message("a word is missing here"), hint=Message("remove the comma, or add the word"))
     if item.value.startswith("-"):
@@ -624,8 +636,13 @@ def _parse_category(item: Piece, where: tuple[Scope, ...]) -> Words:
 _PATTERN_ITEM = re.compile(r"(?:\A|,)\s*(?:[^\W\d|]+:\s*)?(/(?:\\.|[^/\\])+/)(?=\s*(?:,|\Z))")
 
 
+_PARTING = re.compile(r'[,"{}]')
+
+
 def split_at_commas(line: Piece) -> list[Piece]:
     """Return the items of a line. Commas in quotes, in braces and in a regular expression do not separate."""
+    if not _PARTING.search(line.value):
+        return [line.part(0)]
     cuts = [-1]
     quote = brace = -1
     patterns = [found.span(1) for found in _PATTERN_ITEM.finditer(line.value)]
