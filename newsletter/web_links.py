@@ -45,6 +45,10 @@ class WebLinks:
         """Return the page of one paper."""
         return self.page(f"/papers/{quote(key, safe=':/')}")
 
+    def citation(self, key: EntryKey, form: str) -> str:
+        """Return one paper as a file for reference managers; form is ``bib`` or ``ris``."""
+        return f"{self.paper(key)}.{form}"
+
     def leave(self, reader: SubscriberId, secret: Secret) -> str:
         """Return where one reader leaves: a page with a button, and the address of the one-click POST (RFC 8058)."""
         return self.page(f"/leave/{build_token(Purpose.LEAVE, reader, secret)}")

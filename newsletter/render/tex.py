@@ -93,8 +93,10 @@ _MAX_DEPTH = 6
 
 _SIGNS = ("$", "\\", "^", "``", "--")
 
-# "10^6" and "TC^0" outside of a formula; a name such as "a_b" is left alone, and so is "^_^".
-_POWER = re.compile(r"(?<=[\w)\]])\^(?:\{([-+]?\w{1,4})\}|([-+]?\d{1,4}|[nik]))(?![\w^])")
+# "10^6", "TC^0" and "GD^2PO" outside of a formula; a name such as "a_b" is left alone, and so is "^_^".
+_POWER = re.compile(
+    r"(?<=[\w)\]])\^(?:\{([-+]?\w{1,4})\}(?![\w^])|([-+]?\d{1,4}(?![a-z\d_^])|[nik](?![\w^])))"
+)
 # Braces that only hold a macro and what it is for: "{\L}ukasz", "{\it in vitro}".
 _HELD = re.compile(r"\{(\\[A-Za-z]+)\}")
 _SWITCHED = re.compile(r"\{\\(?:it|bf|tt|em|rm|sc|sf|sl)\s+([^{}]*)\}")

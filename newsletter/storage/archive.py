@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 
+from newsletter.match.alike import MOST_HITS, choose_alike, choose_probes
 from newsletter.match.lookup import Lookup
 from newsletter.model.editions import Edition, EditionEntry, EditionSize
 from newsletter.model.entries import Entry, EntryId, EntryKey
@@ -108,7 +109,7 @@ class Archive(Store):
     @reading
     def count_papers(self, connection: Connection) -> int:
         """Return how many papers there are."""
-        return connection.scalar(select(func.count()).select_from(entries).where(_IS_LISTED)) or 0
+        return _count_papers(connection)
 
     @reading
     def load_keys(self, connection: Connection, *, offset: int = 0, limit: int) -> Sequence[EntryKey]:
@@ -137,6 +138,18 @@ class Archive(Store):
             newest = select(entries.c.id).where(_IS_LISTED).order_by(entries.c.id.desc()).limit(limit)
             return _load_in_order(connection, list(connection.scalars(newest)))
         return _load_in_order(connection, find_words(connection, lookup, limit))
+
+    @reading
+    def find_alike(self, connection: Connection, entry: Entry, limit: int) -> Sequence[Entry]:
+        """Return the papers that are most like one of ours, at most ``limit``; none that is withdrawn."""
+        found = [(probe, find_words(connection, probe.lookup, MOST_HITS)) for probe in choose_probes(entry)]
+        alike = choose_alike(entry.id, found, _count_papers(connection))
+        near = _load_in_order(connection, alike[: 2 * limit])
+        return [other for other in near if not other.withdrawn][:limit]
+
+
+def _count_papers(connection: Connection) -> int:
+    return connection.scalar(select(func.count()).select_from(entries).where(_IS_LISTED)) or 0
 
 
 def _order_of_day(entry: Entry) -> tuple[bool, int, EntryKey]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
+from typing import NamedTuple
+from urllib.parse import quote
 
 from newsletter.compose.item import build_card
 from newsletter.model.digest import Card
 from newsletter.model.entries import Entry, Observation
-from newsletter.render.context import LinkView, build_links, write_title
+from newsletter.render.context import LinkView, build_links, safe_url, write_title
 from newsletter.render.language import Language
 from newsletter.render.tex import read_tex
 from newsletter.render.wording import clean, cut_summary, write_authors
@@ -79,6 +82,61 @@ def write_summary(card: Card) -> str:
 def list_names(entry: Entry) -> tuple[str, ...]:
     """Return the names of all authors as a page shows them."""
     return tuple(name for name in (clean(read_tex(name), 100) for name in entry.authors) if name)
+
+
+def write_note(entry: Entry) -> str:
+    """Return what the authors say beside their paper, as text that a person can read."""
+    return read_tex(clean(entry.note, 10_000))
+
+
+def write_share(title: str, page: str) -> str:
+    """Return the address that opens a mail to somebody about a paper."""
+    body = f"{title}\r\n{page}"
+    return f"mailto:?subject={quote(title, safe='')}&body={quote(body, safe='')}"
+
+
+class TextPiece(NamedTuple):
+    """A piece of a text; url is where it leads, "" for nowhere."""
+
+    text: str
+    url: str = ""
+
+
+# An address as people write it in a text: with its scheme, or a host with a path. What ends a sentence ends it, too.
+_ADDRESS = re.compile(
+    r"https?://[^\s<>\"'“”‘’`{}|\\^\u3000-\u303f\uff00-\uffef]{2,500}"
+    r"|(?<![\w@./-])(?:www\.|(?:[a-z0-9-]{1,63}\.){1,3}(?:com|org|net|io|ai|co|edu|dev|app|ml|cn|de|uk|fr)/)"
+    r"[^\s<>\"'“”‘’`{}|\\^\u3000-\u303f\uff00-\uffef]{1,500}",
+    re.IGNORECASE,
+)
+_BEHIND = ".,;:!?…'*_"
+_CLOSING = {")": "(", "]": "["}
+
+
+def find_links(text: str) -> tuple[TextPiece, ...]:
+    """Return a text in pieces, in order, with the web addresses in it as links. All pieces together are the text."""
+    pieces = []
+    place = 0
+    for found in _ADDRESS.finditer(text):
+        address = _cut_behind(found[0])
+        url = safe_url(address if "://" in address else f"https://{address}")
+        if url and "." in url:
+            pieces += [TextPiece(text[place : found.start()]), TextPiece(address, url)]
+            place = found.start() + len(address)
+    pieces.append(TextPiece(text[place:]))
+    return tuple(piece for piece in pieces if piece.text)
+
+
+def _cut_behind(address: str) -> str:
+    """Return an address without the signs of the sentence around it; a closing bracket stays where its opening one is
+    within."""
+    while address:
+        last = address[-1]
+        opening = _CLOSING.get(last)
+        if last not in _BEHIND and (opening is None or address.count(opening) >= address.count(last)):
+            break
+        address = address[:-1]
+    return address
 
 
 # --- votes by day -------------------------------------------------------------------------

@@ -26,7 +26,7 @@ MAX_BYTES = 64 * 1024 * 1024
 CHECK_EVERY_S = 1.0
 _MIN_GZIP_BYTES = 1_000
 _CACHE_CONTROL = "public, max-age=60"
-_KEPT_HEADERS = ("content-type", "link", "x-robots-tag")
+_KEPT_HEADERS = ("content-type", "content-disposition", "link", "x-robots-tag")
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,24 @@ function dropMistakes(form) {
   if (own) new MutationObserver(() => { if (!own.querySelector(".error")) drop("own"); }).observe(own, { childList: true });
 }
 
+// Beside a text that one takes along: a button that copies it.
+function offerCopies() {
+  if (!navigator.clipboard) return; // only encrypted pages have one; the text can be marked
+  for (const button of document.querySelectorAll("button[data-copy]")) {
+    const says = button.textContent;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+        button.textContent = button.dataset.done;
+        setTimeout(() => { button.textContent = says; }, 2000);
+      } catch (error) { /* refused: the text can be marked */ }
+    });
+  }
+}
+
 {
+  offerCopies();
   const form = document.querySelector("form[data-preview]");
   guessZone(form);
   previewTopics(form);

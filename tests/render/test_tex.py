@@ -44,6 +44,7 @@ from tests.support.examples import examples
         ("3--5 or a---b", "3–5 or a—b"),
         (r"\alpha-divergence", "α-divergence"),
         ("TC^0 needs 10^6 steps, 10^{-3} s, O(n^2), [a]^2", "TC⁰ needs 10⁶ steps, 10⁻³ s, O(n²), [a]²"),
+        ("GD^2PO and S^2-MAD", "GD²PO and S²-MAD"),
         (r"{\L}ukasz {\it in vitro}, {\alpha}", "Łukasz in vitro, α"),
         (r"We \begin{itemize}\item show \item[(b)] prove\end{itemize}", "We • show • prove"),
         ("two\n  lines", "two lines"),

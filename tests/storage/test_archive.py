@@ -265,3 +265,55 @@ async def test_largest_lookup_is_answered(database: Database) -> None:
     lookup = SomeOf((*(Run((f"word{number}", "other")) for number in range(MOST_RUNS - 1)), Run(("paper",))))
 
     assert (await Archive(database).search(lookup)).total == 1
+
+
+# --- papers like one ----------------------------------------------------------------------
+
+
+def paper(number: int, title: str, summary: str = "", *, withdrawn: bool = False) -> EntryChange:
+    return listed(replace(make_entry(number, title=title, summary=summary), withdrawn=withdrawn), DAY)
+
+
+async def find_alike(database: Database, number: int, limit: int = 5) -> list[str]:
+    store = EntryStore(database)
+    [entry] = await store.load_known([make_entry(number).key])
+    return keys(await Archive(database).find_alike(entry, limit))
+
+
+async def test_papers_that_share_rare_words_are_alike_and_withdrawn_ones_are_left_out(
+    database: Database,
+) -> None:
+    await save_run(
+        database,
+        paper(1, "Protein folding with diffusion models"),
+        paper(2, "Diffusion models for protein folding at scale"),
+        paper(3, "Folding proteins: a diffusion model", withdrawn=True),
+        paper(4, "Diffusion of heat in metals"),
+        paper(5, "Language models for code"),
+        *(paper(number, f"Language models for task {number}") for number in range(10, 30)),
+    )
+
+    assert await find_alike(database, 1) == ["2"]
+    assert await find_alike(database, 4) == []
+
+
+async def test_the_most_alike_come_first_and_so_many_as_are_asked_for(database: Database) -> None:
+    await save_run(
+        database,
+        paper(1, "Gaussian splatting of indoor scenes"),
+        paper(2, "Gaussian splatting of moving indoor scenes"),
+        *(paper(number, "Gaussian splatting, again") for number in range(3, 9)),
+        *(paper(number, f"On something else {number}") for number in range(10, 30)),
+    )
+
+    assert await find_alike(database, 1) == ["2", "8", "7", "6", "5"]
+    assert await find_alike(database, 1, limit=1) == ["2"]
+
+
+@pytest.mark.parametrize(
+    "title", ["'; DROP TABLE entries; --", '" OR title:*', "\\ : & | ! <-> ( )", "的", "…"]
+)
+async def test_no_title_speaks_to_the_index(database: Database, title: str) -> None:
+    await save_run(database, paper(1, title, title * 3), paper(2, "Rest"))
+
+    assert await find_alike(database, 1) == []

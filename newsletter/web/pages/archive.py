@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.model.editions import EditionSize
+from newsletter.web.citing import answer_citations
 from newsletter.web.paper_views import build_line
 from newsletter.web.public import public
 from newsletter.web.site import Site
@@ -85,6 +86,16 @@ async def show_edition(site: Site, request: Request) -> Response:
     )
 
 
+@public(speaks=False)
+async def show_edition_citations(site: Site, request: Request) -> Response:
+    """Return the papers of one date as a file for reference managers."""
+    day = parse_day(request.path_params["day"])
+    edition = await site.newsletter.archive.load_edition(day) if day else None
+    if edition is None or not edition.entries:
+        return site.not_found(request)
+    return answer_citations(request, (one.entry for one in edition.entries), edition.day.isoformat())
+
+
 def parse_day(text: str) -> date | None:
     """Return the date of ``2026-06-16``, None for any other text."""
     try:
@@ -97,4 +108,6 @@ def parse_day(text: str) -> date | None:
 PAGES = (
     ("/archive", show_archive, ("GET",)),
     ("/{day:day}", show_edition, ("GET",)),
+    ("/{day:day}.bib", show_edition_citations, ("GET",)),
+    ("/{day:day}.ris", show_edition_citations, ("GET",)),
 )

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
+from newsletter.compose.item import build_card
 from newsletter.compose.subscription import (
     LONGEST_PAUSE,
     local_date,
@@ -28,6 +29,7 @@ from newsletter.match.near_misses import NearMiss
 from newsletter.match.topics import parse_topics
 from newsletter.model.readers import Consent, Refused, Status, Subscriber
 from newsletter.model.topics import Topic
+from newsletter.render.context import write_title
 from newsletter.render.language import Language
 from newsletter.render.wording import clean, write_cadence
 from newsletter.settings.topic_lines import MOST_TOPICS
@@ -267,7 +269,7 @@ async def _list_missed(site: Site, request: Request, lang: Language, checked: Ch
 
 def _write_miss(site: Site, lang: Language, miss: NearMiss) -> MissView:
     why = clean(lang.tell(miss.why), 200)
-    return MissView(clean(miss.entry.title, 200), site.links.paper(miss.entry.key), why)
+    return MissView(write_title(lang, build_card(miss.entry)), site.links.paper(miss.entry.key), why)
 
 
 # --- what the page says ---------------------------------------------------------------------------

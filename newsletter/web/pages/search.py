@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from newsletter.web.citing import MOST_CITED, answer_citations
 from newsletter.web.paper_views import build_line
 from newsletter.web.public import public
 from newsletter.web.searching import ask, find_wider, refuse_query
@@ -52,9 +53,25 @@ async def show_search(site: Site, request: Request) -> Response:
     )
 
 
+@public("q", speaks=False)
+async def show_search_citations(site: Site, request: Request) -> Response:
+    """Return the newest papers that a search finds as a file for reference managers."""
+    question = read_question(request.query_params.get("q", ""))
+    if refusal := refuse_query(site, request, question):
+        return refusal
+    entries = await ask(
+        site, request, question, lambda budget: site.searcher.find_newest(question, budget, MOST_CITED)
+    )
+    return answer_citations(request, entries, "search")
+
+
 def parse_page(text: str) -> int:
     """Return the number of a page, which counts from 1; 1 for anything that is no such number."""
     return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) <= 4 else 1
 
 
-PAGES = (("/search", show_search, ("GET",)),)
+PAGES = (
+    ("/search", show_search, ("GET",)),
+    ("/search.bib", show_search_citations, ("GET",)),
+    ("/search.ris", show_search_citations, ("GET",)),
+)
