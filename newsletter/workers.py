@@ -44,8 +44,6 @@ log = structlog.get_logger()
 
 _TELL_EVERY_S = 0.5
 _LONGEST_LINE = 1 << 20
-_FEW_COLLECTIONS = 100_000
-"""New objects between two looks of the garbage collector, instead of 700: hardly any of a mail's are in cycles."""
 
 
 class Forks:
@@ -178,7 +176,6 @@ def _run_worker(channel: socket.socket, config: Config, clock: Clock, templates:
 
 async def _work(channel: socket.socket, config: Config, clock: Clock, templates: CompiledBundle) -> None:
     """Send as the order says, and tell of it."""
-    gc.set_threshold(_FEW_COLLECTIONS)
     stop = asyncio.Event()
     stop_on_signals(stop)
     reader, writer = await asyncio.open_connection(sock=channel)

@@ -40,6 +40,7 @@ from newsletter.storage import EpochGuard, Lease, Ledger, SettingStore, Subscrib
 from newsletter.tracebacks import word_error
 from newsletter.workflows.build_mail import DigestMail, LedgerMail, MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
+from newsletter.workflows.garbage import rare_collections
 from newsletter.workflows.ledger import LedgerWriter, retry_transient
 from newsletter.workflows.send_pipeline import Build, Built, SendPipeline, SendReport
 
@@ -126,8 +127,9 @@ class Sender:
         writer = LedgerWriter(self.ledger.recording, self.lease.instance, self.clock, guarded=not refused)
         try:
             # A mail that came out uncertain may be sent once more, so ask again until nothing is left.
-            while await self._drain(report, writer, wanted) and not report.stopped:
-                pass
+            with rare_collections():
+                while await self._drain(report, writer, wanted) and not report.stopped:
+                    pass
         finally:
             with suppress(StoreError):  # which has stopped the run already
                 await writer.finish()
