@@ -41,6 +41,8 @@ async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False
     database is read, and neither made nor migrated: what has to write does so in memory.
     """
     tell("configuration", f"{config.file}: good")
+    if config.sources_file.exists():
+        tell("", f"further sources in {config.sources_file}: good")
     async with open_newsletter(config, database_url=_IN_MEMORY) as newsletter:
         newsletter.templates.check()
         languages = ", ".join(newsletter.templates.languages)

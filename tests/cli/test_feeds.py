@@ -44,6 +44,8 @@ def test_feeds_are_imported_once_and_polled_with_the_others(house: House) -> Non
     assert "newsletter check --sources" in first.stdout
     assert "0 added, 3 already there, 0 refused" in second.stdout
     assert "newsletter check --sources" not in second.stdout
+    checked = house.run("check")
+    assert f"further sources in {house.folder / 'sources.yaml'}: good" in " ".join(checked.stdout.split())
     shown = house.run("sources").stdout
     assert [name in shown for name in ("A lab's blog", "on ", "Papers", "hf_daily_papers")] == [True] * 4
 
