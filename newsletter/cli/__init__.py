@@ -187,6 +187,17 @@ def sources(
         raise typer.BadParameter(f"write it behind '{context.invoked_subcommand}'", param_hint="--config")
 
 
+@sources_app.command("release")
+def release_sources(
+    name: Annotated[str, typer.Argument(help="The source, as 'newsletter sources' calls it.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Let out what was held back as a source's archive: the next digests bring it."""
+    from newsletter.cli import incoming
+
+    _finish(incoming.release(_load(config), name))
+
+
 @sources_app.command("import")
 def import_sources(
     file: Annotated[Path, typer.Argument(help="An OPML file, as feed readers export it.")],

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from rich.text import Text
 
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES, WRONG_INPUT
 from newsletter.cli.look import load_readers, pick_reader
-from newsletter.cli.show import console, draw_bars, in_iso, json_array, show_note, show_table
+from newsletter.cli.show import complain, console, draw_bars, in_iso, json_array, show_note, show_table
 from newsletter.cli.table import Table
 from newsletter.collect.source_health import GOOD_STATES
 from newsletter.compose.disposition import Disposition
 from newsletter.model.entries import Entry, EntryHistory
-from newsletter.model.sources import FetchRecord, FetchState, PermanentRedirect, Source, SourceHealth
+from newsletter.model.sources import (
+    FetchRecord,
+    FetchState,
+    HeldBack,
+    PermanentRedirect,
+    Source,
+    SourceHealth,
+)
 from newsletter.settings.config import Config
 from newsletter.wiring import open_newsletter
 from newsletter.workflows.explain import Explanation, explain_entry, find_entries
@@ -57,6 +66,7 @@ async def show_sources(config: Config, *, is_wide: bool = False, as_json: bool =
         last_looks = {record.source: record for record in await newsletter.runs.load_last_fetches()}
         health = await newsletter.runs.load_health()
         moves = await newsletter.runs.load_moves()
+        held_back = {held.source: held for held in await newsletter.runs.load_held_back()}
         last_pass = await newsletter.runs.load_last_pass_at()
     looks: dict[str, list[FetchRecord]] = defaultdict(list)
     for record in records:
@@ -67,6 +77,9 @@ async def show_sources(config: Config, *, is_wide: bool = False, as_json: bool =
         last, known = last_looks.get(source.name), health.get(source.name)
         at = max(due, known.not_before) if known and known.not_before else due
         notes = _tell_notes(source.location, last, known, moves)
+        held = held_back.get(source.name)
+        if held and (last is None or held.since < last.finished_at):  # the look itself has told it
+            notes.append(_word_held_back(held))
         reports.append(_Report(source, last, looks[source.name], at, notes))
     if as_json:
         with json_array() as add_value:
@@ -138,6 +151,33 @@ def _write_report(report: _Report, now: datetime) -> dict[str, object]:
         "next_poll_at": in_iso(report.next_at),
         "notes": list(report.notes),
     }
+
+
+async def release(config: Config, name: str) -> int:
+    """Let out what is held back of a source."""
+    async with open_newsletter(config) as newsletter:
+        held_back = {held.source for held in await newsletter.runs.load_held_back()}
+        names = [source.name for source in config.source_list]
+        if name not in {*names, *held_back}:
+            near = next((known for known in names if known.casefold() == name.casefold()), "") or next(
+                iter(get_close_matches(name, names, n=1)), ""
+            )
+            advice = f"did you mean {near!r}?" if near else f"there are: {', '.join(names)}"
+            complain(f"no source is called {name!r}; {advice}")
+            return WRONG_INPUT
+        count = await newsletter.runs.release(name, newsletter.clock.now())
+    if not count:
+        show_note(f"nothing of {name} is held back")
+        return DONE
+    show_note(f"released: {count} entries of {name} count as new; the next digests bring them")
+    return DONE
+
+
+def _word_held_back(held: HeldBack) -> str:
+    return (
+        f"{held.count} old entries that came at once ({held.since:%Y-%m-%d %H:%M} UTC) are held back"
+        f" as its archive; to mail them: newsletter sources release {shlex.quote(held.source)}"
+    )
 
 
 def count_days(looks: Sequence[FetchRecord], now: datetime) -> list[int]:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
+from newsletter.collect.addresses import canonical_url, is_sealed, unwrap_url
 from newsletter.collect.characters import Read, read_characters
 from newsletter.collect.dates import parse_date
 from newsletter.collect.fields import read_line, read_text
@@ -29,7 +29,7 @@ from newsletter.collect.plain import (
 )
 from newsletter.collect.releases import name_release
 from newsletter.errors import FeedError
-from newsletter.model.entries import Entry, EntryKey, Sighting
+from newsletter.model.entries import Entry, Sighting
 from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 from newsletter.people import read_people
 from newsletter.text import clean_line, clean_text
@@ -94,9 +94,7 @@ def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
     if len(feed.items) > MAX_ITEMS:
         notes.append(f"only the first {MAX_ITEMS} of {len(feed.items)} items were read")
     notes += list_doubts(feed.characters, [entry for entry, _ in entries])
-    sightings = (
-        Sighting(entry, source.name, guid, listing_url=page) for entry, guid in split_shared(entries)
-    )
+    sightings = (Sighting(entry, source.name, guid, listing_url=page) for entry, guid in entries)
     return ParsedFeed(
         tuple(sightings),
         refused=refused,
@@ -186,21 +184,25 @@ def parse_item(item: _Item, source: Source, listing_url: str) -> tuple[Entry, st
     """Return one item of what feedparser read: the entry (its title empty if there is none to be had) and its guid."""
     summary = _ARXIV_BEFORE_SUMMARY.sub("", _read_summary(item), count=1)
     title = _ARXIV_AFTER_TITLE.sub("", _read_title(item))
-    link = _text_url(item, "link")
+    given = clean_line(read_text(item, "id"), 2_000)
+    link = _read_link(item, given)
     url = link or next(_sound_urls(item), "")
     title = title or clean_line(summary, _TITLE_FROM_SUMMARY_CHARS) or url
-    given = clean_line(read_text(item, "id"), 2_000)
-    guid = given or url or hashlib.sha256(f"{title}\n{summary}".encode()).hexdigest()
-    # What FeedBurner wraps has its own address; where a sound file lies may change from day to day.
-    named = _text_url(item, "feedburner_origlink") or (link if given else url)
-    keys = choose_keys(url=named, guid=guid, source=source.name, doi=_read_doi(item))
+    published_at = _read_time(item)
+    # Where a sound file lies may change from day to day.
+    named = link if given else url
+    guid = given or canonical_url(named) or name_unnamed(title, published_at, summary)
+    doi = _read_doi(item)
+    keys = choose_keys(url=named, guid=given, source=source.name, doi=doi) or choose_keys(
+        guid=guid, source=source.name
+    )
     entry = Entry(
         key=keys[0],
         aliases=keys[1:],
         title=title,
         summary=summary,
         authors=_read_authors(item) or _authors_in_text(summary),
-        published_at=_read_time(item),
+        published_at=published_at,
         categories=clean_names([read_text(tag, "term") for tag in _list(item, "tags")]),
         note=clean_line(read_text(item, "arxiv_comment"), MAX_SUMMARY_CHARS),
         url=url,
@@ -212,6 +214,18 @@ def parse_item(item: _Item, source: Source, listing_url: str) -> tuple[Entry, st
         sources=(source.name,),
     )
     return entry, guid
+
+
+def name_unnamed(title: str, published_at: datetime | None, summary: str) -> str:
+    """Return what stands for the id of an item that has neither an id nor an address."""
+    return hashlib.sha256(f"{title}\n{published_at or summary}".encode()).hexdigest()
+
+
+def _read_link(item: _Item, guid: str) -> str:
+    """Return the address of an item: the one that a wrapped one leads to, as far as somebody says so."""
+    originals = (_text_url(item, name) for name in ("feedburner_origlink", "pheedo_origlink"))
+    link = next((url for url in originals if url), "") or _text_url(item, "link")
+    return unwrap_url(clean_url(guid) or link if is_sealed(link) else link)
 
 
 def _listing_url(feed: _Item, request: Request) -> str:
@@ -333,19 +347,6 @@ def _join(item: _Item, href: str) -> str:
         return clean_url(urljoin(base, href.strip())) if href.strip() else ""
     except ValueError:
         return ""
-
-
-def split_shared(entries: Sequence[tuple[Entry, str]]) -> Iterator[tuple[Entry, str]]:
-    """Yield the entries; an address that several differently titled items share names none of them."""
-    titles: defaultdict[EntryKey, set[str]] = defaultdict(set)
-    for entry, _ in entries:
-        for key in entry.keys:
-            titles[key].add(entry.title)
-    for entry, guid in entries:
-        keys = tuple(key for key in entry.keys if not (key.startswith("url:") and len(titles[key]) > 1))
-        if keys:
-            entry = replace(entry, key=keys[0], aliases=keys[1:])
-        yield entry, guid
 
 
 def _text_url(item: _Item, name: str) -> str:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
+from newsletter.collect.dam import choose_held_back
 from newsletter.collect.identity import merge_versions, update_entry
+from newsletter.collect.linkage import link
 from newsletter.model.entries import (
     Announce,
     Entry,
     EntryChange,
     EntryEvent,
-    EntryId,
-    EntryKey,
     EventKind,
+    KnownPlaces,
     Place,
+    Said,
     Sighting,
 )
 
 _REPLACED = frozenset([Announce.REPLACE, Announce.REPLACE_CROSS])
 _UNDATED_NEW = 5
+_MAX_PLACES = 24
 _NEVER_NEW = _REPLACED | {Announce.NAMED, Announce.DELETED}
 _NOT_LISTED = frozenset([Announce.NAMED, Announce.DELETED])
 
@@ -39,39 +42,51 @@ def choose_changes(
     *,
     run: int,
     now: datetime,
-    known_sources: frozenset[str],
-    known_places: Mapping[EntryId, frozenset[Place]],
+    newest: Mapping[str, datetime | None],
+    feeds: Collection[str],
+    known_places: KnownPlaces,
 ) -> tuple[EntryChange, ...]:
     """Return one change for each work that differs from what is known, in the order of the sightings.
 
-    Sightings that share a key are one work, also where only a known entry links them; of a work that is
-    known under two ids the older id stays and absorbs the others. known holds every entry that
-    has a key of one of the sightings, known_places where these were seen. A known entry in a new place is a
-    change too, and a change has only the sightings in new places.
+    ``collect.linkage`` says what is one work; of one that is known under two ids the older id stays and absorbs the
+    others. known holds every entry that may be meant, known_places where these were seen. A known entry in a new place
+    is a change too, and a change has only the sightings in new places, or that say something else there.
 
-    A new entry gets run and now as its first sight. It gets first_seen_run 0 if it is not new to the
-    world: if it is only listed as replaced, or stands in the baseline. That is what a source lists in its first
-    run (it is not in known_sources) under another than its newest listing date, and all but the first five items
-    where nothing has a date. A paper that was only named by a reader is in no place yet: the first source that
-    lists it makes it new. What a source has deleted is withdrawn, where no other source has it.
+    A new entry gets run and now as its first sight. It gets first_seen_run 0 if it is not new to the world: if it is
+    only listed as replaced, stands in the baseline, or is held back (``collect.dam``, of feeds). The baseline is what
+    a source lists in its first run (it is not in newest, which tells of each known source when its newest entry was
+    published) under another than its newest listing date, and all but the first five items where nothing has a date.
+    A paper that was only named by a reader is in no place yet: the first source that lists it makes it new. What a
+    source has deleted is withdrawn, where no other source has it.
 
     Events: a known work has a higher version than before, arXiv categories that it did not have, or was
     withdrawn. The version of a work that is listed as replaced is an event from 2 on, though none was known.
     """
-    baseline = _choose_baseline(sightings, known_sources, now.date())
+    baseline = _choose_baseline(sightings, frozenset(newest), now.date())
+    works = link(known, known_places, sightings)
+    known_feeds = {source: at for source, at in newest.items() if source in feeds}
+    held = choose_held_back(works, known, known_places, known_feeds, now)
     changes = []
-    for entries, seen in _group(known, sightings):
-        is_new = any(sighting not in baseline and sighting.announce not in _NEVER_NEW for sighting in seen)
-        if entries:
-            places = frozenset[Place]().union(*(known_places.get(entry.id, ()) for entry in entries))
-            change = _choose_known(entries, seen, places)
+    for work in works:
+        fresh = [
+            number
+            for number, sighting in zip(work.numbers, work.sightings, strict=True)
+            if number not in baseline and sighting.announce not in _NEVER_NEW
+        ]
+        is_new = any(number not in held for number in fresh)
+        if work.known:
+            places: dict[Place, Said] = {}
+            for entry in work.known:
+                places |= known_places.get(entry.id, {})
+            change = _choose_known(work.known, work.sightings, places)
             if change and is_new and not places:
                 first = replace(change.entry, first_seen_run=run, first_seen_at=now)
                 change = replace(change, entry=first)
-        elif _is_deleted(seen):
+        elif _is_deleted(work.sightings):
             continue
         else:
-            change = _build_new(seen, run if is_new else 0, now)
+            change = _build_new(work.sightings, run if is_new else 0, now)
+            change = replace(change, held_back=bool(fresh) and not is_new)
         if change is not None:
             changes.append(change)
     return tuple(changes)
@@ -80,7 +95,7 @@ def choose_changes(
 def is_stale_batch(
     sightings: Sequence[Sighting],
     known: Sequence[Entry],
-    known_places: Mapping[EntryId, frozenset[Place]],
+    known_places: KnownPlaces,
     source: str,
 ) -> bool:
     """Tell whether a source that lists in batches serves an earlier one again, under a later date.
@@ -93,14 +108,14 @@ def is_stale_batch(
     listed = [sighting for sighting in sightings if sighting.source == source]
     return bool(listed) and all(
         any(
-            _is_repeated(sighting, entry, known_places.get(entry.id, frozenset()))
+            _is_repeated(sighting, entry, known_places.get(entry.id, {}))
             for entry in (by_key[key] for key in sighting.entry.keys if key in by_key)
         )
         for sighting in listed
     )
 
 
-def _is_repeated(sighting: Sighting, entry: Entry, places: frozenset[Place]) -> bool:
+def _is_repeated(sighting: Sighting, entry: Entry, places: Iterable[Place]) -> bool:
     dates = [on for source, guid, on in places if (source, guid) == (sighting.source, sighting.guid) and on]
     listed_on = sighting.listed_on.isoformat() if sighting.listed_on else ""
     return (
@@ -112,7 +127,7 @@ def _is_repeated(sighting: Sighting, entry: Entry, places: frozenset[Place]) -> 
 
 
 def _choose_known(
-    known: Sequence[Entry], seen: Sequence[Sighting], places: frozenset[Place]
+    known: Sequence[Entry], seen: Sequence[Sighting], places: Mapping[Place, Said]
 ) -> EntryChange | None:
     """Return what the sightings change in entries that are known and one work; None for nothing."""
     first, *others = sorted(known, key=lambda entry: entry.id)
@@ -121,7 +136,9 @@ def _choose_known(
     after = update_entry(before, merge_versions(sighting.entry for sighting in seen))
     if _is_deleted(seen) and {*before.sources} <= {sighting.source for sighting in seen}:
         after = replace(after, withdrawn=True)
-    newly = tuple(sighting for sighting in _without_repeats(seen) if sighting.place not in places)
+    newly = tuple(one for one in _without_repeats(seen) if places.get(one.place) != one.said)
+    if sum(not on for _, _, on in places) >= _MAX_PLACES:  # its id is new at each look
+        newly = tuple(one for one in newly if one.listed_on or one.place in places)
     if after == before and not others and not newly:
         return None
     return EntryChange(
@@ -182,30 +199,30 @@ def _without_repeats(seen: Iterable[Sighting]) -> tuple[Sighting, ...]:
 
 def _choose_baseline(
     sightings: Sequence[Sighting], known_sources: frozenset[str], today: date
-) -> frozenset[Sighting]:
-    """Return the sightings that were there before we came: of each new source all but its newest date.
+) -> frozenset[int]:
+    """Return the places of the sightings that were there before we came: of each new source all but its newest date.
 
     Dates after today count as today: a pinned announcement must not make everything else old. Where nothing is dated
     nobody knows what is new, and a whole archive is not: feeds list what is newest first.
     """
     newest: dict[str, date] = {}
     undated: Counter[str] = Counter()
-    first: set[Sighting] = set()
-    dates: list[tuple[Sighting, date | None]] = []
-    for sighting in sightings:
+    first: set[int] = set()
+    dates: list[tuple[int, str, date | None]] = []
+    for number, sighting in enumerate(sightings):
         if sighting.source in known_sources:
             continue
         listed_on = _date_of(sighting, today)
-        dates.append((sighting, listed_on))
+        dates.append((number, sighting.source, listed_on))
         if listed_on:
             newest[sighting.source] = max(listed_on, newest.get(sighting.source, listed_on))
         else:
             undated[sighting.source] += 1
-            first |= {sighting} if undated[sighting.source] <= _UNDATED_NEW else set()
+            first |= {number} if undated[sighting.source] <= _UNDATED_NEW else set()
     return frozenset(
-        sighting
-        for sighting, on in dates
-        if on != newest.get(sighting.source) or (on is None and sighting not in first)
+        number
+        for number, source, on in dates
+        if on != newest.get(source) or (on is None and number not in first)
     )
 
 
@@ -213,40 +230,3 @@ def _date_of(sighting: Sighting, today: date) -> date | None:
     published_at = sighting.entry.published_at
     on = sighting.listed_on or (published_at.date() if published_at else None)
     return min(on, today) if on else None
-
-
-def _group(known: Sequence[Entry], sightings: Sequence[Sighting]) -> list[tuple[list[Entry], list[Sighting]]]:
-    """Return each work with its known entries and its sightings, in the order of the sightings.
-
-    Works without a sighting are left out.
-    """
-    links = _Links()
-    for entry in (*known, *(sighting.entry for sighting in sightings)):
-        for alias in entry.aliases:
-            links.join(entry.key, alias)
-    groups: dict[EntryKey, tuple[list[Entry], list[Sighting]]] = {}
-    for sighting in sightings:
-        groups.setdefault(links.root(sighting.entry.key), ([], []))[1].append(sighting)
-    for entry in known:
-        if group := groups.get(links.root(entry.key)):
-            group[0].append(entry)
-    return list(groups.values())
-
-
-class _Links:
-    """Which keys belong together (union-find)."""
-
-    def __init__(self) -> None:
-        self._parents: dict[EntryKey, EntryKey] = {}
-
-    def root(self, key: EntryKey) -> EntryKey:
-        while (parent := self._parents.get(key, key)) != key:
-            # Halving the path keeps long chains of aliases cheap.
-            self._parents[key] = self._parents.get(parent, parent)
-            key = parent
-        return key
-
-    def join(self, one: EntryKey, other: EntryKey) -> None:
-        one, other = self.root(one), self.root(other)
-        if one != other:
-            self._parents[other] = one

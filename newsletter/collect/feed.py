@@ -41,4 +41,4 @@ def choose_next(source: Source, request: Request, feed: ParsedFeed, seen: frozen
     return Request(feed.found_feeds[0], page=1)
 
 
-KIND = SourceKind("feed", parse, next_request=choose_next)
+KIND = SourceKind("feed", parse, next_request=choose_next, is_feed=True)

@@ -1,8 +1,8 @@
-"""When two entries are one work, and what is known of it then.
+"""The names of a work, and what is known of it where several sources or looks tell of it.
 
-Identity is decided on keys: arXiv id without its version, DOI, canonical URL, source and its guid. An entry has
-all the keys under which it was ever seen. Entries of one work are merged by rules on values, so that it
-does not matter which source was first; only ``update_entry`` knows of time.
+Its names are keys: arXiv id without its version, DOI, canonical URL, source and its guid. An entry has the keys under
+which it was seen (``collect.linkage`` says which entries are one work). Entries of one work are merged by rules on
+values, so that it does not matter which source was first; only ``update_entry`` knows of time.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import reduce
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from newsletter.collect.addresses import canonical_url, host_of, unwrap_url
 from newsletter.collect.plain import clean_url
 from newsletter.model.entries import Entry, EntryId, EntryKey
 from newsletter.text import clean_line
@@ -104,11 +105,64 @@ _DOI_PLACES = {
     "pubsonline.informs.org": _DOI_PATH,
     "science.org": _DOI_PATH,
     "pnas.org": _DOI_PATH,
+    "royalsocietypublishing.org": _DOI_PATH,
+    "annualreviews.org": _DOI_PATH,
+    "ahajournals.org": _DOI_PATH,
+    "nejm.org": _DOI_PATH,
+    "worldscientific.com": _DOI_PATH,
+    "liebertpub.com": _DOI_PATH,
+    "journals.asm.org": _DOI_PATH,
+    "journals.physiology.org": _DOI_PATH,
+    "journals.uchicago.edu": _DOI_PATH,
+    "embopress.org": _DOI_PATH,
+    "psycnet.apa.org": _DOI_PATH,
+    "cdnsciencepub.com": _DOI_PATH,
     "link.springer.com": _doi_pattern(
         "/(?:article|chapter|content/pdf)/", r"10\.\d{4,9}/[^\s/]+?", r"(?:\.pdf|/fulltext\.html)?"
     ),
     "biorxiv.org": _RXIV_PATH,
     "medrxiv.org": _RXIV_PATH,
+    "journals.aps.org": _doi_pattern(r"/\w+/(?:abstract|pdf|accepted|references)/", r"10\.1103/\S+?"),
+    "link.aps.org": _doi_pattern("/(?:doi|abstract|pdf)/", r"10\.\d{4,9}/\S+?"),
+    "iopscience.iop.org": _doi_pattern("/article/", r"10\.\d{4,9}/\S+?", "(?:/(?:meta|pdf|epub))?"),
+    "frontiersin.org": _doi_pattern(
+        r"/(?:journals/[\w-]+/)?articles/", r"10\.3389/[^\s/]+?", "(?:/(?:full|abstract|pdf))?"
+    ),
+    "academic.oup.com": _doi_pattern(
+        r"/[\w-]+/[\w-]*article(?:-abstract)?/doi/", r"10\.\d{4,9}/[^\s/]+?", r"(?:/\d+)?"
+    ),
+    "degruyter.com": _doi_pattern("/document/doi/", r"10\.\d{4,9}/\S+?", "(?:/(?:html|pdf))?"),
+    "degruyterbrill.com": _doi_pattern("/document/doi/", r"10\.\d{4,9}/\S+?", "(?:/(?:html|pdf))?"),
+    "emerald.com": _doi_pattern("/insight/content/doi/", r"10\.\d{4,9}/\S+?", "(?:/full(?:/(?:html|pdf))?)?"),
+}
+# bioRxiv and medRxiv have had a prefix of their own since December 2025.
+_RXIV_SHORT = r"/cgi/content/(?:short|abstract|full|long)/{}(?:v\d+)?(?:\.[a-z.-]+)?/?"
+_RXIV_NUMBERS = (
+    (r"(20(?:25\.12|2[6-9]\.\d\d|[3-9]\d\.\d\d)\.\d\d\.\d{6,8})", "10.64898/{}"),
+    (r"(20\d\d\.\d\d\.\d\d\.\d{6,8}|\d{6})", "10.1101/{}"),
+)
+# Publishers in whose addresses only the end of the DOI stands, and what comes before it.
+_DOI_NUMBERS = {
+    host: [(re.compile(pattern, re.IGNORECASE | re.ASCII), form) for pattern, form in places]
+    for host, places in {
+        "nature.com": [
+            (r"/articles/([sd]\d{5}-\d{3}-\d{4,6}-\w{1,2}|[a-z]{2,12}\d[\d.]*)(?:\.pdf|/.*)?", "10.1038/{}")
+        ],
+        "biorxiv.org": [(_RXIV_SHORT.replace("{}", number), form) for number, form in _RXIV_NUMBERS],
+        "medrxiv.org": [(_RXIV_SHORT.replace("{}", number), form) for number, form in _RXIV_NUMBERS],
+        "elifesciences.org": [(r"/(?:articles|reviewed-preprints)/(\d{5,6})(?:v\d+)?/?", "10.7554/elife.{}")],
+        "peerj.com": [
+            (r"/articles/(\d+)/?", "10.7717/peerj.{}"),
+            (r"/articles/(cs|ichem|pchem|achem|matsci)-(\d+)/?", "10.7717/peerj-{}.{}"),
+        ],
+        "aclanthology.org": [(r"/(20\d\d\.[a-z0-9_-]+\.\d+)(?:\.pdf)?/?", "10.18653/v1/{}")],
+        "pubs.rsc.org": [
+            (r"/en/content/article(?:landing|html|pdf)/\d{4}/\w{2}/([a-z]\d[a-z]{2}\d{5}\w)/?", "10.1039/{}")
+        ],
+        "zenodo.org": [(r"/records?/(\d+)/?", "10.5281/zenodo.{}")],
+        "researchsquare.com": [(r"/article/rs-(\d+)/v(\d+)/?", "10.21203/rs.3.rs-{}/v{}")],
+        "preprints.org": [(r"/manuscript/(\d{6}\.\d{4})/v(\d+)/?", "10.20944/preprints{}.v{}")],
+    }.items()
 }
 
 # Pages on which many works stand.
@@ -117,18 +171,6 @@ _LISTINGS = {
     "huggingface.co": re.compile(r"/papers(?:/(?:date|week|month|trending)(?:/.*)?)?"),
     "hf.co": re.compile(r"/papers(?:/(?:date|week|month|trending)(?:/.*)?)?"),
 }
-
-# Parameters that say where a reader came from, not what the page is.
-_TRACKING = re.compile(
-    r"(?:utm_\w+|mtm_\w+|matomo_\w+|piwik_\w+|pk_\w+|hsa_\w+|__hs\w+|_hsenc|_hsmi|hsctatracking"
-    r"|fbclid|fb_(?:action_ids|action_types|ref|source)|gclid|gclsrc|gbraid|wbraid|dclid|_ga|_gl|srsltid"
-    r"|msclkid|yclid|ysclid|ymclid|_openstat|twclid|ttclid|li_fat_id|igsh|igshid|mc_cid|mc_eid|mkt_tok"
-    r"|vero_id|vero_conv|oly_anon_id|oly_enc_id|ml_subscriber(?:_hash)?|wt_mc|wt_zmc|cmpid|s_cid|ref_src|ref_url"
-    r"|at_(?:medium|campaign|bbc_team|custom\d|link_\w+))(?:=.*)?"
-    # What Medium and others add to the addresses in their feeds.
-    r"|(?:source|ref)=rss(?:-.*)?",
-    re.IGNORECASE | re.ASCII | re.DOTALL,
-)
 
 
 def choose_keys(
@@ -141,10 +183,15 @@ def choose_keys(
     """
     found = {parse_arxiv_id(arxiv_id), _parse_doi(doi), _parse_address(url)}
     if ":" in guid:  # a bare number may be anything
-        found.add(parse_arxiv_id(guid))
+        found |= {parse_arxiv_id(guid), _parse_paper(guid)}
     if source and (own := " ".join(guid.split())):
         found.add(_bound("guid", f"{source}:{own}"))
-    return tuple(sorted((key for key in found if key), key=_strength))
+    return sort_keys(key for key in found if key)
+
+
+def sort_keys(keys: Iterable[EntryKey]) -> tuple[EntryKey, ...]:
+    """Return keys, the strongest first."""
+    return tuple(sorted(keys, key=_strength))
 
 
 _KEY_KINDS = ("arxiv:", "doi:", "url:", "guid:")
@@ -181,14 +228,14 @@ def merge_entries(one: Entry, other: Entry) -> Entry:
 
     What is still equal is decided by the order of the text.
     """
-    keys = sorted({*one.keys, *other.keys}, key=_strength)
+    keys = sort_keys({*one.keys, *other.keys})
     seen = min(one, other, key=lambda entry: (entry.first_seen_at or _NEVER, entry.first_seen_run))
     listed = min(one, other, key=_listing_order)
     newest = max(one, other, key=lambda entry: (entry.version, entry.withdrawn))
     categories, primary = _merge_categories(one, other)
     return Entry(
         key=keys[0],
-        aliases=tuple(keys[1:]),
+        aliases=keys[1:],
         sources=tuple(sorted({*one.sources, *other.sources})),
         id=min((known for known in (one.id, other.id) if known), default=EntryId(0)),
         first_seen_run=seen.first_seen_run,
@@ -262,7 +309,7 @@ def _match_arxiv(text: str) -> re.Match[str] | None:
         return match
     if (parts := _split(text)) is None:
         return None
-    host, path = _host(parts), unquote(parts.path)
+    host, path = host_of(parts), unquote(parts.path)
     if host in _DOI_HOSTS:
         return _ARXIV_DOI.fullmatch(path.lstrip("/"))
     pattern = _ARXIV_MIRRORS.get("arxiv.org" if host.endswith(".arxiv.org") else host)
@@ -285,54 +332,44 @@ def _parse_doi(text: str) -> EntryKey | None:
 
 
 def _parse_address(url: str) -> EntryKey | None:
-    """Return the arXiv or DOI key that an address stands for, else its canonical form.
+    """Return the arXiv or DOI key that an address stands for, else that of its canonical form.
 
     None for a site's front page, for arXiv's listings and for those of Hugging Face: many works stand there.
     """
     parts = _split(url)
     if parts is None:
         return None
-    if key := parse_arxiv_id(url):
+    host = host_of(parts)
+    if key := parse_arxiv_id(url) or _parse_doi(_doi_in(host, parts)):
         return key
-    host, path = _host(parts), parts.path.rstrip("/")
-    if key := _parse_doi(_doi_in(host, unquote(parts.path))):
-        return key
-    query = "&".join(
-        sorted(part for part in parts.query.split("&") if part and not _TRACKING.fullmatch(part))
-    )
-    is_tracking = "=" in parts.fragment and _TRACKING.fullmatch(parts.fragment)
-    fragment = "" if is_tracking or parts.fragment.startswith(":~:") else parts.fragment
-    if not path and not query and not fragment:
+    if host in _LISTINGS and _LISTINGS[host].fullmatch(parts.path.rstrip("/")):
         return None
-    if host in _LISTINGS and _LISTINGS[host].fullmatch(path):
-        return None
-    return _bound("url", urlunsplit(("https", _authority(parts), path, query, fragment)))
+    return _bound("url", canonical) if (canonical := canonical_url(url)) else None
 
 
-def _doi_in(host: str, path: str) -> str:
-    """Return the DOI that the path of an address carries, "" where none is known to."""
+def _parse_paper(url: str) -> EntryKey | None:
+    """Return the arXiv or DOI key that an address stands for, None for any other."""
+    key = _parse_address(url)
+    return key if key and not key.startswith("url:") else None
+
+
+def _doi_in(host: str, parts: SplitResult) -> str:
+    """Return the DOI that an address carries, "" where none is known to."""
+    path = unquote(parts.path)
     if host in _DOI_HOSTS:
         return path.lstrip("/")
+    if host == "journals.plos.org":
+        return dict(parse_qsl(parts.query)).get("id", "")
     # Societies have their journals on names of their own below Wiley's.
     host = "onlinelibrary.wiley.com" if host.endswith(".onlinelibrary.wiley.com") else host
-    match = pattern.fullmatch(path) if (pattern := _DOI_PLACES.get(host)) else None
-    return match["doi"] if match else ""
+    if (pattern := _DOI_PLACES.get(host)) and (match := pattern.fullmatch(path)):
+        return match["doi"]
+    numbers = ((place.fullmatch(path), form) for place, form in _DOI_NUMBERS.get(host, ()))
+    return next((form.format(*match.groups()) for match, form in numbers if match), "")
 
 
 def _split(url: str) -> SplitResult | None:
-    return urlsplit(cleaned) if (cleaned := clean_url(url)) else None
-
-
-def _host(parts: SplitResult) -> str:
-    return (parts.hostname or "").removeprefix("www.")
-
-
-def _authority(parts: SplitResult) -> str:
-    """Return host and port; without login, and without the port that the scheme means anyway."""
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    usual = {"http": 80, "https": 443}[parts.scheme]
-    return host if parts.port in (None, usual) else f"{host}:{parts.port}"
+    return urlsplit(unwrap_url(cleaned)) if (cleaned := clean_url(url)) else None
 
 
 def _bound(kind: str, text: str) -> EntryKey:

@@ -6,14 +6,14 @@ type than it should is treated as missing. ``next_url`` is not followed: the new
 
 from __future__ import annotations
 
-import hashlib
 import html
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urljoin
 
-from newsletter.collect.atom_rss import list_doubts, split_shared
+from newsletter.collect.addresses import canonical_url, unwrap_url
+from newsletter.collect.atom_rss import list_doubts, name_unnamed
 from newsletter.collect.characters import read_characters
 from newsletter.collect.dates import parse_date
 from newsletter.collect.fields import read_line, read_list, read_text
@@ -59,9 +59,7 @@ def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
     if len(items) > MAX_ITEMS:
         notes.append(f"only the first {MAX_ITEMS} of {len(items)} items were read")
     notes += list_doubts(characters, [entry for entry, _ in entries])
-    sightings = (
-        Sighting(entry, source.name, guid, listing_url=page) for entry, guid in split_shared(entries)
-    )
+    sightings = (Sighting(entry, source.name, guid, listing_url=page) for entry, guid in entries)
     return ParsedFeed(tuple(sightings), refused=refused, notes=tuple(notes))
 
 
@@ -87,13 +85,18 @@ def _parse_item(item: _Item, feed: _Item, source: Source, base: str, page: str) 
     text = read_line(item, "content_text", MAX_SUMMARY_CHARS)
     content = text or parse_markup(read_text(item, "content_html"), MAX_SUMMARY_CHARS)
     summary = read_line(item, "summary", MAX_SUMMARY_CHARS) or content
-    url = _url(item, "url", base) or _url(item, "external_url", base)
+    url = unwrap_url(_url(item, "url", base) or _url(item, "external_url", base))
     # A title is plain text: angle brackets are letters. Some programs escape it all the same.
     title = clean_line(html.unescape(read_text(item, "title")), MAX_TITLE_CHARS)
     title = title or clean_line(summary, _TITLE_FROM_SUMMARY_CHARS) or url
     title = name_release(title, url, read_line(feed, "title", MAX_TITLE_CHARS), source.name)
-    guid = clean_line(_id(item), 2_000) or url or hashlib.sha256(f"{title}\n{summary}".encode()).hexdigest()
-    keys = choose_keys(url=url or clean_url(guid), guid=guid, source=source.name)
+    published_at = parse_date(item.get("date_published")) or parse_date(item.get("date_modified"))
+    given = clean_line(_id(item), 2_000)
+    named = url or clean_url(given)
+    guid = given or canonical_url(named) or name_unnamed(title, published_at, summary)
+    keys = choose_keys(url=named, guid=given, source=source.name) or choose_keys(
+        guid=guid, source=source.name
+    )
     # Who makes a feed of papers did not write them.
     is_paper = keys[0].startswith(("arxiv:", "doi:"))
     entry = Entry(
@@ -102,7 +105,7 @@ def _parse_item(item: _Item, feed: _Item, source: Source, base: str, page: str) 
         title=title,
         summary=summary,
         authors=read_people(_author_names(item)) or (() if is_paper else read_people(_author_names(feed))),
-        published_at=parse_date(item.get("date_published")) or parse_date(item.get("date_modified")),
+        published_at=published_at,
         categories=clean_names([tag for tag in read_list(item, "tags") if isinstance(tag, str)]),
         url=url,
         thumbnail_url=_url(item, "image", base) or _url(item, "banner_image", base),

@@ -64,7 +64,8 @@ class SourceKind:
     in batches, the date of the newest one that must be out by then.
     options: the names of the options of ``Source`` that it uses; needs: those of which one must be given where
     no page or file is. parse_category: a category as people write it → as the source names it, or ValueError.
-    site: its base URL where none is configured.
+    site: its base URL where none is configured. is_feed: whether the source decides what it lists, so that all it ever
+    wrote may come at once (``collect.dam``).
     """
 
     name: str
@@ -80,3 +81,4 @@ class SourceKind:
     needs: tuple[str, ...] = ()
     parse_category: Callable[[str], str] = str
     site: str = ""
+    is_feed: bool = False

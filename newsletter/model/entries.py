@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import NewType
+from functools import lru_cache
+from typing import NamedTuple, NewType
 
 EntryKey = NewType("EntryKey", str)
 """The name of one work: ``arxiv:2606.01234``, ``doi:10.1000/182``, ``url:https://…`` or ``guid:SOURCE:…``."""
@@ -100,9 +104,44 @@ class Sighting:
         """Where the entry was seen; the same place is one sighting, however often it is read."""
         return (self.source, self.guid, self.listed_on.isoformat() if self.listed_on else "")
 
+    @property
+    def said(self) -> Said:
+        """What the source says of the entry; nothing of a paper of arXiv, which has a steady name."""
+        if self.entry.key.startswith("arxiv:"):
+            return Said()
+        return Said(hash_title(self.entry.title), self.entry.published_at)
+
 
 Place = tuple[str, str, str]
 """Source, guid, listing date (ISO, or empty)."""
+
+
+class Said(NamedTuple):
+    """What a source said last of an entry in one place: its title (as ``hash_title`` has it) and date."""
+
+    title: str = ""
+    at: datetime | None = None
+
+
+KnownPlaces = Mapping[EntryId, Mapping[Place, Said]]
+"""Where entries were seen, and what the source said of them there."""
+
+
+class Titled(NamedTuple):
+    """A title (as ``hash_title`` has it) in one source."""
+
+    source: str
+    title: str
+
+
+@lru_cache(maxsize=8_192)
+def hash_title(title: str) -> str:
+    """Return 16 signs that two titles share if they differ at most in case, blanks and punctuation."""
+    signs = unicodedata.normalize("NFKC", title).casefold()
+    text = "".join(
+        sign if sign == "#" or unicodedata.category(sign)[0] not in "PZC" else " " for sign in signs
+    )
+    return hashlib.sha256((" ".join(text.split()) or title).encode()).hexdigest()[:16]
 
 
 class EventKind(StrEnum):
@@ -132,7 +171,8 @@ class EntryChange:
 
     absorbs are other entries that turned out to be the same work: their keys, sightings, votes and
     "already sent" pass to this one. observed: its votes or comments differ from the newest observation.
-    sightings are those in places that are new. events: what happened to a work that was known.
+    sightings are those in places that are new, or where the source now says something else. events: what happened to a
+    work that was known. held_back: it is an old one that came with many others (``collect.dam``).
     """
 
     entry: Entry
@@ -140,6 +180,7 @@ class EntryChange:
     absorbs: tuple[EntryId, ...] = ()
     observed: bool = False
     events: tuple[EntryEvent, ...] = ()
+    held_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,15 @@ class SourceHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldBack:
+    """So many entries of a source were taken for its archive (``collect.dam``), the first of them at since."""
+
+    source: str
+    count: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PermanentRedirect:
     """A location has answered with a permanent redirect to target, each time since then."""
 

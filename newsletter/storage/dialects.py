@@ -190,12 +190,17 @@ def insert_or_ignore(connection: Connection, table: Table) -> sqlite.Insert | po
     return _dialect_insert(connection, table).on_conflict_do_nothing()
 
 
-def insert_or_update(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """Return an INSERT that overwrites the row with the same primary key."""
+def insert_or_update(
+    connection: Connection, table: Table, unique: Sequence[str] = (), changed: Sequence[str] = ()
+) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT that overwrites the row with the same primary key, or the same unique columns; in it those that
+    are named as changed, else all."""
     insert = _dialect_insert(connection, table)
-    keys = list(table.primary_key.columns)
-    rest = {column.name: insert.excluded[column.name] for column in table.c if not column.primary_key}
-    return insert.on_conflict_do_update(index_elements=keys, set_=rest)
+    keys = [table.c[name] for name in unique] or list(table.primary_key.columns)
+    names = changed or [column.name for column in table.c if not column.primary_key]
+    return insert.on_conflict_do_update(
+        index_elements=keys, set_={name: insert.excluded[name] for name in names}
+    )
 
 
 def in_chunks(values: Collection[_T]) -> Iterator[Sequence[_T]]:

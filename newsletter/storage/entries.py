@@ -21,6 +21,7 @@ from newsletter.model.entries import (
     EventKind,
     Observation,
     SeenIn,
+    Titled,
 )
 from newsletter.storage.dialects import in_chunks
 from newsletter.storage.engine import Store, reading
@@ -125,6 +126,24 @@ def load_entries_of(connection: Connection, keys: Collection[EntryKey]) -> list[
         named = select(entry_keys.c.entry).where(entry_keys.c.key.in_(some))
         found += load_entries_where(connection, entries.c.id.in_(named))
     return sorted({entry.id: entry for entry in found}.values(), key=lambda entry: entry.id)
+
+
+def load_entries_titled(connection: Connection, titles: Collection[Titled]) -> list[Entry]:
+    """Return the entries that a source has listed under one of the titles, by id."""
+    ids: set[int] = set()
+    for source in {title.source for title in titles}:
+        for some in in_chunks([title.title for title in titles if title.source == source]):
+            ids |= set(
+                connection.scalars(
+                    select(sightings.c.entry).where(
+                        sightings.c.source == source, sightings.c.title_hash.in_(some)
+                    )
+                )
+            )
+    found = [
+        entry for some in in_chunks(ids) for entry in load_entries_where(connection, entries.c.id.in_(some))
+    ]
+    return sorted(found, key=lambda entry: entry.id)
 
 
 def load_entries_where(connection: Connection, wanted: ColumnElement[bool]) -> list[Entry]:

@@ -10,11 +10,28 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, Table, bindparam, delete, exists, func, insert, select, update
 
 from newsletter.errors import StoreError
-from newsletter.model.entries import Entry, EntryChange, EntryId, EntryKey, Place, Sighting
-from newsletter.model.sources import FetchRecord, FetchState, PermanentRedirect, SourceHealth, Validators
+from newsletter.model.entries import (
+    Entry,
+    EntryChange,
+    EntryId,
+    EntryKey,
+    KnownPlaces,
+    Place,
+    Said,
+    Sighting,
+    Titled,
+)
+from newsletter.model.sources import (
+    FetchRecord,
+    FetchState,
+    HeldBack,
+    PermanentRedirect,
+    SourceHealth,
+    Validators,
+)
 from newsletter.storage.dialects import in_chunks, insert_or_ignore, insert_or_update, utc_day
 from newsletter.storage.engine import Store, reading, writing
-from newsletter.storage.entries import entry_row, load_entries_of
+from newsletter.storage.entries import entry_row, load_entries_of, load_entries_titled
 from newsletter.storage.tables import (
     counters,
     delivery_entries,
@@ -22,6 +39,7 @@ from newsletter.storage.tables import (
     entry_events,
     entry_keys,
     fetches,
+    held_back,
     moves,
     observations,
     runs,
@@ -35,6 +53,7 @@ from newsletter.storage.word_index import delete_words, has_same_words, load_ind
 
 _FULL_OBSERVATIONS = timedelta(days=30)
 _FETCHES_KEPT = timedelta(days=90)
+_HELD_BACK_KEPT = timedelta(days=60)
 _THINNED_BEFORE = "observations_thinned_before"
 
 _T = TypeVar("_T")
@@ -51,23 +70,26 @@ class RunTransaction:
         """Return the entries that have one of the keys among theirs, by id."""
         return load_entries_of(self._connection, keys)
 
-    def load_known_places(self, known: Collection[EntryId]) -> Mapping[EntryId, frozenset[Place]]:
-        """Return where each of these entries was seen in earlier runs, by each id given."""
-        places: dict[EntryId, set[Place]] = {entry: set() for entry in known}
-        for some in in_chunks(known):
-            rows = self._connection.execute(
-                select(sightings.c.entry, sightings.c.source, sightings.c.guid, sightings.c.listed_on).where(
-                    sightings.c.entry.in_(some)
-                )
-            )
-            for row in rows:
-                places[row.entry].add((row.source, row.guid, row.listed_on))
-        return {entry: frozenset(seen) for entry, seen in places.items()}
+    def load_titled(self, titles: Collection[Titled]) -> Sequence[Entry]:
+        """Return the entries that a source has listed under one of the titles, by id."""
+        return load_entries_titled(self._connection, titles)
 
-    def load_known_sources(self) -> frozenset[str]:
-        """Return the names of the sources that have brought a sighting in an earlier run."""
-        rows = self._connection.scalars(select(sources.c.name).where(sources.c.first_run < self.number))
-        return frozenset(rows)
+    def load_known_places(self, known: Collection[EntryId]) -> KnownPlaces:
+        """Return where each of these entries was seen in earlier runs and what was said there, by each id given."""
+        places: dict[EntryId, dict[Place, Said]] = {entry: {} for entry in known}
+        for some in in_chunks(known):
+            for row in self._connection.execute(select(sightings).where(sightings.c.entry.in_(some))):
+                said = Said(row.title_hash, row.published_at)
+                places[row.entry][row.source, row.guid, row.listed_on] = said
+        return places
+
+    def load_newest(self) -> Mapping[str, datetime | None]:
+        """Return of each source that has brought a sighting in an earlier run when its newest entry was published,
+        None where no entry had a date."""
+        rows = self._connection.execute(
+            select(sources.c.name, sources.c.newest_at).where(sources.c.first_run < self.number)
+        )
+        return {row.name: row.newest_at for row in rows}
 
     def save(self, changes: Sequence[EntryChange], now: datetime) -> None:
         """Write entries, aliases, sightings, events and vote observations.
@@ -83,6 +105,7 @@ class RunTransaction:
         self._save_sightings(changes, ids, now)
         self._save_events(changes, ids, now)
         self._save_observations(changes, ids, now)
+        self._save_held_back(changes, ids, now)
 
     def save_looks(
         self,
@@ -109,6 +132,7 @@ class RunTransaction:
             self._move(observations, absorbed, change.entry.id, "observed_at")
             self._move(delivery_entries, absorbed, change.entry.id, "delivery")
             delete_words(self._connection, absorbed)
+            self._connection.execute(delete(held_back).where(held_back.c.entry == absorbed))
             self._connection.execute(delete(entries).where(entries.c.id == absorbed))
 
     def _move(self, table: Table, absorbed: EntryId, survivor: EntryId, *identity: str) -> None:
@@ -172,7 +196,8 @@ class RunTransaction:
             self._connection.execute(insert_or_update(self._connection, entry_keys), rows)
 
     def _save_sightings(self, changes: Sequence[EntryChange], ids: Sequence[EntryId], now: datetime) -> None:
-        """Write where each entry was seen, once, and the sources that bring their first sighting."""
+        """Write where each entry was seen, once, and what was said of it; of the sources when their newest entry was
+        published."""
         rows = [
             _sighting_row(sighting, entry, now)
             for change, entry in zip(changes, ids, strict=True)
@@ -180,11 +205,31 @@ class RunTransaction:
         ]
         if not rows:
             return
-        self._connection.execute(insert_or_ignore(self._connection, sightings), rows)
+        self._connection.execute(
+            insert_or_update(
+                self._connection,
+                sightings,
+                unique=("entry", "source", "guid", "listed_on"),
+                changed=("title_hash", "published_at"),
+            ),
+            rows,
+        )
+        newest: dict[str, datetime | None] = dict.fromkeys(sorted({row["source"] for row in rows}))
+        for sighting in (sighting for change in changes for sighting in change.sightings):
+            at = sighting.entry.published_at
+            if at:
+                # A date in the future must not make old what comes until then.
+                newest[sighting.source] = max(filter(None, [newest[sighting.source], min(at, now)]))
         self._connection.execute(
             insert_or_ignore(self._connection, sources),
-            [{"name": name, "first_run": self.number} for name in sorted({row["source"] for row in rows})],
+            [{"name": name, "first_run": self.number} for name in newest],
         )
+        for name, at in newest.items():
+            if at is not None:
+                is_older = sources.c.newest_at.is_(None) | (sources.c.newest_at < at)
+                self._connection.execute(
+                    update(sources).where(sources.c.name == name, is_older).values(newest_at=at)
+                )
 
     def _save_events(self, changes: Sequence[EntryChange], ids: Sequence[EntryId], now: datetime) -> None:
         """Write what happened to works, each thing once."""
@@ -213,6 +258,16 @@ class RunTransaction:
         if rows:
             self._connection.execute(insert_or_update(self._connection, observations), rows)
 
+    def _save_held_back(self, changes: Sequence[EntryChange], ids: Sequence[EntryId], now: datetime) -> None:
+        """Write which entries nobody gets unless the operator lets them out."""
+        rows = [
+            {"entry": entry, "source": change.sightings[0].source, "held_at": now}
+            for change, entry in zip(changes, ids, strict=True)
+            if change.held_back
+        ]
+        if rows:
+            self._connection.execute(insert_or_ignore(self._connection, held_back), rows)
+
 
 class RunStore(Store):
     """Runs, and what is known of the sources."""
@@ -223,11 +278,7 @@ class RunStore(Store):
 
         Work may be called again, in a transaction that has left nothing; it calls no other store.
         """
-        number = connection.scalars(
-            update(counters).values(last_run=counters.c.last_run + 1).returning(counters.c.last_run)
-        ).one()
-        connection.execute(insert(runs).values(number=number, visible_at=now))
-        return work(RunTransaction(connection, number))
+        return work(RunTransaction(connection, _begin_run(connection, now)))
 
     @writing
     def save_looks(
@@ -276,6 +327,31 @@ class RunStore(Store):
         return {row.location: PermanentRedirect(row.location, row.target, row.since) for row in rows}
 
     @reading
+    def load_held_back(self, connection: Connection) -> Sequence[HeldBack]:
+        """Return of each source that has entries held back how many, and since when, by source name."""
+        rows = connection.execute(
+            select(held_back.c.source, func.count(), func.min(held_back.c.held_at))
+            .group_by(held_back.c.source)
+            .order_by(held_back.c.source)
+        )
+        return [HeldBack(source, count, since) for source, count, since in rows]
+
+    @writing
+    def release(self, connection: Connection, source: str, now: datetime) -> int:
+        """Make what is held back of a source new, in a run of its own; return how many entries that are."""
+        held = list(connection.scalars(select(held_back.c.entry).where(held_back.c.source == source)))
+        if held:
+            number = _begin_run(connection, now)
+            for some in in_chunks(held):
+                connection.execute(
+                    update(entries)
+                    .where(entries.c.id.in_(some))
+                    .values(first_seen_run=number, first_seen_at=now)
+                )
+            connection.execute(delete(held_back).where(held_back.c.source == source))
+        return len(held)
+
+    @reading
     def load_fetches(self, connection: Connection, since: datetime) -> Sequence[FetchRecord]:
         """Return the fetch records that finished at or after ``since``, by source name, then the oldest first."""
         rows = connection.execute(
@@ -300,8 +376,8 @@ class RunStore(Store):
 
     @writing
     def thin(self, connection: Connection, now: datetime) -> int:
-        """Keep one vote observation a day (the last) of those older than 30 days, and fetch records for 90 days;
-        return how many rows went.
+        """Keep one vote observation a day (the last) of those older than 30 days, fetch records for 90 days and what is
+        held back for 60; return how many rows went.
 
         Of observations whole UTC days only, and each day once: the database remembers how far it came. The
         newest record of each source stays.
@@ -324,10 +400,21 @@ class RunStore(Store):
         newest = select(func.max(fetches.c.id)).group_by(fetches.c.source)
         old = delete(fetches).where(fetches.c.finished_at < now - _FETCHES_KEPT, fetches.c.id.not_in(newest))
         gone += connection.execute(old).rowcount
+        outlived = delete(held_back).where(held_back.c.held_at < now - _HELD_BACK_KEPT)
+        gone += connection.execute(outlived).rowcount
         connection.execute(
             insert_or_update(connection, settings).values(key=_THINNED_BEFORE, value=before.isoformat())
         )
         return gone
+
+
+def _begin_run(connection: Connection, now: datetime) -> int:
+    """Give a run the next number; one waits here for the other."""
+    number: int = connection.scalars(
+        update(counters).values(last_run=counters.c.last_run + 1).returning(counters.c.last_run)
+    ).one()
+    connection.execute(insert(runs).values(number=number, visible_at=now))
+    return number
 
 
 def _save_looks(
@@ -383,4 +470,6 @@ def _sighting_row(sighting: Sighting, entry: EntryId, now: datetime) -> dict[str
         "listed_on": sighting.listed_on.isoformat() if sighting.listed_on else "",
         "listing_url": sighting.listing_url,
         "seen_at": now,
+        "title_hash": sighting.said.title,
+        "published_at": sighting.said.at,
     }

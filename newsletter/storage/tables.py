@@ -101,12 +101,14 @@ validators = Table(
     Column("read_at", UtcDateTime),
 )
 
-# The sources that have brought a sighting, and the run that brought the first.
+# The sources that have brought a sighting, the run that brought the first, and when the newest entry was published
+# (when we saw it, where that is earlier).
 sources = Table(
     "sources",
     metadata,
     Column("name", CleanText, primary_key=True),
     Column("first_run", ForeignKey("runs.number"), nullable=False),
+    Column("newest_at", UtcDateTime),
 )
 
 # When a source may be asked again. No row: at any time.
@@ -178,7 +180,8 @@ entry_keys = Table(
     Index("ix_entry_keys_entry", "entry"),
 )
 
-# listed_on is an ISO date, or empty where the source has no such date: NULLs would never be equal.
+# listed_on is an ISO date, or empty where the source has no such date: NULLs would never be equal. title_hash and
+# published_at are what the source said last (model/entries.py:Said).
 sightings = Table(
     "sightings",
     metadata,
@@ -189,8 +192,21 @@ sightings = Table(
     Column("listed_on", CleanText(10), nullable=False),
     Column("listing_url", CleanText, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
+    Column("title_hash", CleanText, nullable=False, server_default=""),
+    Column("published_at", UtcDateTime),
     UniqueConstraint("entry", "source", "guid", "listed_on"),
     Index("ix_sightings_listed_on_entry", "listed_on", "entry"),
+    Index("ix_sightings_source_title_hash", "source", "title_hash"),
+)
+
+# Entries that came with a source's archive (collect/dam.py), until the operator lets them out.
+held_back = Table(
+    "held_back",
+    metadata,
+    Column("entry", ForeignKey("entries.id"), primary_key=True, autoincrement=False),
+    Column("source", CleanText, nullable=False),
+    Column("held_at", UtcDateTime, nullable=False),
+    Index("ix_held_back_source", "source"),
 )
 
 # What happened to a work after it was first listed, each thing once.

@@ -5,6 +5,7 @@ Pure: choose_alerts decides. I/O: queue_alerts queues.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -130,6 +131,14 @@ def _choose_outside_alerts(health: Health) -> Iterator[Alert]:
             f"source {source.source} is broken",
             (Fact("Failed polls", str(source.failures)), Fact("Why", source.why)),
             "Run 'newsletter sources'.",
+        )
+    for held in health.held_back:
+        yield Alert(
+            # Once, until it is let out or forgotten.
+            f"archive:{held.source}:{held.since:%Y-%m-%d}",
+            f"source {held.source} lists its archive again",
+            (Fact("Held back", f"{held.count} old entries"),),
+            f"Nobody gets them by mail. If they are news: newsletter sources release {shlex.quote(held.source)}",
         )
 
 

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 from newsletter.collect.changes import choose_changes, is_stale_batch
+from newsletter.collect.dam import word_held_back
 from newsletter.collect.dates import without_future_dates
 from newsletter.collect.kind import SourceKind
+from newsletter.collect.linkage import choose_lookups, choose_titles
 from newsletter.collect.registry import KINDS
 from newsletter.collect.source_health import (
     GOOD_STATES,
@@ -207,8 +209,15 @@ def _fill(
     records, health = _build_records(looks, repeated, known, every, now)
     brought = [change for change in changes if change.entry.first_seen_run == run.number]
     new = Counter(name for change in brought for name in {s.source for s in change.sightings})
+    held_back = Counter(change.sightings[0].source for change in changes if change.held_back)
     records = tuple(
-        _add_new(record, run.number, new[record.source], is_first=record.source not in known.sources)
+        _add_new(
+            record,
+            run.number,
+            new[record.source],
+            held_back[record.source],
+            is_first=record.source not in known.sources,
+        )
         for record in records
     )
     fresh = [look for look in looks if look.source.name not in repeated]
@@ -216,16 +225,16 @@ def _fill(
     return CollectReport(records, run.number, held)
 
 
-def _add_new(record: FetchRecord, run: int, new: int, *, is_first: bool) -> FetchRecord:
-    """Return the record with what was new; of a source that we had never read also why the rest is not."""
-    record = replace(record, run=run, new=new)
-    if not is_first or new >= record.listed:
-        return record
-    why = (
-        f"first poll: only what it lists under its newest date is new; the other {record.listed - new} are known from"
-        " now on, and not sent"
-    )
-    return replace(record, message="; ".join(filter(None, (record.message, why))))
+def _add_new(record: FetchRecord, run: int, new: int, held_back: int, *, is_first: bool) -> FetchRecord:
+    """Return the record with what was new; also why the rest is not, of a source that we had never read or that lists
+    its archive again."""
+    why = word_held_back(record.source, held_back)
+    if is_first and new < record.listed:
+        why = (
+            f"first poll: only what it lists under its newest date is new; the other {record.listed - new} are known"
+            " from now on, and not sent"
+        )
+    return replace(record, run=run, new=new, message="; ".join(filter(None, (record.message, why))))
 
 
 def _choose_changes(
@@ -235,8 +244,10 @@ def _choose_changes(
 
     Nothing is taken from those: what they list would stand under a date on which it was not listed.
     """
-    keys = {key for look in looks for sighting in look.sightings for key in sighting.entry.keys}
-    known = run.load_known(keys)
+    sightings = [sighting for look in looks for sighting in look.sightings]
+    found = run.load_known(choose_lookups(sightings))
+    found = [*found, *run.load_titled(choose_titles(found, sightings))]
+    known = list({entry.id: entry for entry in found}.values())
     places = run.load_known_places([entry.id for entry in known])
     repeated = frozenset(
         look.source.name
@@ -249,7 +260,8 @@ def _choose_changes(
         [sighting for look in looks if look.source.name not in repeated for sighting in look.sightings],
         run=run.number,
         now=now,
-        known_sources=run.load_known_sources(),
+        newest=run.load_newest(),
+        feeds={look.source.name for look in looks if look.kind.is_feed},
         known_places=places,
     )
     return changes, repeated

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from newsletter.model.lateness import BOUNDS_S, Lateness
 from newsletter.model.ledger import LedgerCounts, State
 from newsletter.model.reports import Noticed
-from newsletter.model.sources import SourceHealth
+from newsletter.model.sources import HeldBack, SourceHealth
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.storage import EpochGuard, FeedbackStore, Ledger, RunStore, SettingStore
 
@@ -35,8 +35,8 @@ class Health:
     """The state of a newsletter at one moment. counts are those of the newest editions, the newest first; late is how
     many deliveries have waited since before late_since; lateness is how late the accepted ones were, by edition; paused
     names paused relays, and why; contradictions is what did not fit together in the ledger when that was last looked
-    at; failing are the steps of the clock that fail; set_aside, blamed and wishes are what came in of late
-    (model/reports.py:Incoming)."""
+    at; failing are the steps of the clock that fail; held_back is what counts as archives of sources; set_aside, blamed
+    and wishes are what came in of late (model/reports.py:Incoming)."""
 
     at: datetime
     counts: Mapping[str, LedgerCounts]
@@ -49,6 +49,7 @@ class Health:
     lateness: Mapping[str, Lateness] = field(default_factory=dict)
     contradictions: tuple[str, ...] = ()
     failing: tuple[StepFailure, ...] = ()
+    held_back: tuple[HeldBack, ...] = ()
     set_aside: Noticed | None = None
     blamed: Noticed | None = None
     wishes: Noticed | None = None
@@ -87,6 +88,7 @@ async def load_health(
         last_collect_at=await runs.load_last_pass_at(),
         contradictions=tuple(await settings.load_contradictions()),
         failing=tuple(await settings.load_step_failures()),
+        held_back=tuple(await runs.load_held_back()),
         **(await feedback.load_incoming(now - SHOWN_INCOMING))._asdict(),
     )
 
@@ -131,6 +133,7 @@ def to_json(health: Health) -> dict[str, Any]:
             for failure in health.failing
         },
         "mail_set_aside": _set_aside_to_json(health.set_aside),
+        "sources_held_back": {held.source: held.count for held in health.held_back},
         "sources": {one.source: {"failures": one.failures, "why": one.why} for one in health.sources},
         "editions": {
             edition: {

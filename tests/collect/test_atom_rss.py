@@ -139,18 +139,6 @@ def test_relative_links_are_resolved_only_against_an_address() -> None:
     assert parse_feed(feed, "feeds/saved.xml").sightings[0].entry.url == ""
 
 
-def test_address_that_several_items_share_names_none_of_them() -> None:
-    item = "<title>{0}</title><link>https://example.org/news</link><guid isPermaLink='false'>{0}</guid>"
-
-    feed = parse_feed(make_rss(item.format("one"), item.format("two")))
-
-    assert [sighting.entry.keys for sighting in feed.sightings] == [
-        ("guid:papers:one",),
-        ("guid:papers:two",),
-    ]
-    assert {sighting.entry.url for sighting in feed.sightings} == {"https://example.org/news"}
-
-
 def test_item_without_id_and_link_has_a_steady_name() -> None:
     feed = make_rss(
         "<title>x</title><description>y</description>", "<title>x</title><description>z</description>"

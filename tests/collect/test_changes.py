@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,9 @@ from newsletter.model.entries import (
     EntryEvent,
     EntryId,
     EventKind,
+    KnownPlaces,
     Place,
+    Said,
     Sighting,
 )
 from tests.support.builders import at
@@ -32,16 +34,18 @@ def choose(
     sightings: list[Sighting],
     run: int = 5,
     known_sources: tuple[str, ...] = ("hf", "arxiv"),
-    places: dict[EntryId, frozenset[Place]] | None = None,
+    places: KnownPlaces | None = None,
+    newest: datetime | None = None,
 ) -> tuple[EntryChange, ...]:
-    """Without places, everything was seen where it is seen now."""
-    everywhere = frozenset(sighting.place for sighting in sightings)
+    """Without places, everything was seen where it is seen now. newest: of each of the known sources."""
+    everywhere = {sighting.place: sighting.said for sighting in sightings}
     return choose_changes(
         known,
         sightings,
         run=run,
         now=NOW,
-        known_sources=frozenset(known_sources),
+        newest=dict.fromkeys(known_sources, newest),
+        feeds=known_sources,
         known_places={entry.id: everywhere for entry in known} if places is None else places,
     )
 
@@ -142,7 +146,7 @@ def test_known_entry_in_a_new_place_is_a_change_with_only_that_place() -> None:
     again = seen("arxiv:2606.00001", listed_on=DAY, upvotes=4)
     known = stored(before)
 
-    (change,) = choose([known], [again, before], places={known.id: frozenset([before.place])})
+    (change,) = choose([known], [again, before], places={known.id: {before.place: before.said}})
 
     assert (change.entry, change.sightings, change.observed) == (known, (again,), False)
 
@@ -426,7 +430,7 @@ YESTERDAY = DAY - timedelta(days=1)
 def is_stale(listed: Sequence[Sighting], known: Sequence[Sighting], *, source: str = "arxiv") -> bool:
     """known: where the works were seen before, each with what is known of it since."""
     entries = [stored(one, number) for number, one in enumerate(known, start=1)]
-    places = {entry.id: frozenset([one.place]) for entry, one in zip(entries, known, strict=True)}
+    places = {entry.id: {one.place: one.said} for entry, one in zip(entries, known, strict=True)}
     return is_stale_batch(listed, entries, places, source)
 
 
@@ -474,16 +478,23 @@ def test_batch_of_replacements_that_was_read_under_this_date_is_not_stale() -> N
     known = stored(announced(REPLACE, version=2))
     (before,), again = batch(YESTERDAY, 1), announced(REPLACE, version=2, listed_on=DAY)
 
-    assert not is_stale_batch([again], [known], {known.id: frozenset([before.place, again.place])}, "arxiv")
+    places = {known.id: {one.place: one.said for one in (before, again)}}
+    assert not is_stale_batch([again], [known], places, "arxiv")
 
 
 # --- whatever comes ---------------------------------------------------------------------------
 
-KEYS = ["arxiv:2606.00001", "arxiv:2606.00002", "doi:10.1000/x", "guid:hf:1", "guid:arxiv:1"]
+KEYS = ["arxiv:2606.00001", "arxiv:2606.00002", "guid:1", "guid:2"]
 
 sightings = st.builds(
-    lambda keys, announce, **facts: replace(seen(*sorted(keys), **facts), announce=announce),
-    st.lists(st.sampled_from(KEYS), min_size=1, max_size=3, unique=True),
+    lambda keys, announce, source, **facts: replace(
+        # An id is that of its source.
+        seen(*sorted(key.replace("guid:", f"guid:{source}:") for key in keys), source=source, **facts),
+        announce=announce,
+    ),
+    st.lists(
+        st.sampled_from(KEYS), min_size=1, max_size=3, unique_by=lambda key: key.replace("guid:2", "guid:1")
+    ),
     st.sampled_from([announce for announce in Announce if announce is not Announce.DELETED]),
     source=st.sampled_from(["hf", "arxiv"]),
     listed_on=st.none() | st.dates(date(2026, 6, 10), date(2026, 6, 12)),
@@ -508,17 +519,17 @@ class Shelf:
 
     def __init__(self) -> None:
         self.entries: dict[EntryId, Entry] = {}
-        self.places: dict[EntryId, frozenset[Place]] = {}
+        self.places: dict[EntryId, dict[Place, Said]] = {}
 
     def collect(self, answers: list[Sighting], run: int) -> tuple[EntryChange, ...]:
         changes = choose(list(self.entries.values()), answers, run=run, places=self.places)
         for change in changes:
             number = change.entry.id or EntryId(max(self.entries, default=0) + 1)
             self.entries[number] = replace(change.entry, id=number)
-            seen_in = self.places.get(number, frozenset()) | {one.place for one in change.sightings}
+            seen_in = self.places.get(number, {}) | {one.place: one.said for one in change.sightings}
             for absorbed in change.absorbs:
                 del self.entries[absorbed]
-                seen_in |= self.places.pop(absorbed)
+                seen_in = self.places.pop(absorbed) | seen_in
             self.places[number] = seen_in
         return changes
 
@@ -533,7 +544,8 @@ def test_second_look_at_the_same_answers_writes_nothing(before: list[Sighting], 
     assert shelf.collect(now, run=3) == ()
     names = [key for entry in shelf.entries.values() for key in entry.keys]
     assert len(names) == len(set(names))
-    assert set(names) == {key for sighting in before + now for key in sighting.entry.keys}
+    papers = {key for sighting in before + now for key in sighting.entry.keys if key.startswith("arxiv:")}
+    assert {key for key in names if key.startswith("arxiv:")} == papers
     assert {place for places in shelf.places.values() for place in places} == {
         sighting.place for sighting in before + now if sighting.announce is not Announce.NAMED
     }
@@ -574,8 +586,8 @@ def test_paper_that_was_only_named_is_new_when_a_source_lists_it() -> None:
     listed = seen("arxiv:2606.00001")
     named = stored(listed, first_seen_run=0)
 
-    (change,) = choose([named], [listed], places={named.id: frozenset()})
-    (again,) = choose([named], [listed], places={named.id: frozenset([("hf", "other", "2026-06-01")])})
+    (change,) = choose([named], [listed], places={named.id: {}})
+    (again,) = choose([named], [listed], places={named.id: {("hf", "other", "2026-06-01"): Said()}})
 
     assert (change.entry.first_seen_run, change.entry.first_seen_at) == (5, NOW)
     assert again.entry.first_seen_run == 0, "what was listed before we came stays old"
@@ -607,7 +619,7 @@ def test_what_its_only_sources_have_deleted_is_withdrawn(
         replace(seen("arxiv:2606.00001", source=source, title=""), announce=Announce.DELETED)
         for source in deleted_in
     ]
-    changes = choose([known], gone, places={known.id: frozenset()})
+    changes = choose([known], gone, places={known.id: {}})
 
     withdrawn = [change for change in changes if change.entry.withdrawn]
     assert bool(withdrawn) is is_withdrawn

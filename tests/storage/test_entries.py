@@ -162,7 +162,7 @@ async def test_known_sources_are_those_of_earlier_runs(database: Database) -> No
 
     def fill(run: RunTransaction) -> frozenset[str]:
         run.save([make_change(2, "arxiv")], NOW)
-        return run.load_known_sources()
+        return frozenset(run.load_newest())
 
     assert await RunStore(database).save_run(NOW, fill) == {"hf"}
 

@@ -12,7 +12,7 @@ from newsletter.model.lateness import build_lateness
 from newsletter.model.ledger import DeliveryFilter, Hold, HoldKind, Kind, LedgerCounts, State
 from newsletter.model.readers import EmailAddress
 from newsletter.model.reports import Noticed
-from newsletter.model.sources import SourceHealth
+from newsletter.model.sources import HeldBack, SourceHealth
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.settings.config import AlertSettings
 from newsletter.wiring import Newsletter
@@ -60,6 +60,7 @@ def make_health(**changes: object) -> Health:
         ({"contradictions": ("2026-06-16: 1 mails…",)}, ["ledger:2026-06-16"]),
         ({"paused": {"smtp:25": "by policy"}}, ["relay:smtp:25:2026-06-16"]),
         ({"sources": (SourceHealth("hf", 3), SourceHealth("other", 2))}, ["source:hf:2026-06-16"]),
+        ({"held_back": (HeldBack("hf", 18, NOW - timedelta(days=3)),)}, ["archive:hf:2026-06-13"]),
         ({"failing": (make_failure(1),)}, ["step:incoming mail:2026-06-16"]),
         ({"failing": (make_failure(2, is_passing=True),)}, []),
         ({"failing": (make_failure(3, is_passing=True),)}, ["step:incoming mail:2026-06-16"]),
