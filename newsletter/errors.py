@@ -223,5 +223,13 @@ class MoveError(ClashError):
     another process has changed the reader since they were loaded. Nothing was written."""
 
 
+class ActError(NewsletterError):
+    """What an operator wants done cannot be done. The message is a Message, for people."""
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        super().__init__(message)
+
+
 class ListenError(NewsletterError):
     """The web UI cannot listen on an address: it is taken, not ours, or not allowed to this user."""

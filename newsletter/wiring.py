@@ -19,7 +19,7 @@ from newsletter.files import read_regular, tighten
 from newsletter.match.topics import parse_topic
 from newsletter.model.ledger import Delivery, DeliveryId, State
 from newsletter.model.mail import Identity
-from newsletter.model.readers import EmailAddress, SubscriberId
+from newsletter.model.readers import EmailAddress, Subscriber, SubscriberId
 from newsletter.model.servers import WHOLE, Part
 from newsletter.model.steps import StepName
 from newsletter.model.topics import Topic
@@ -37,6 +37,7 @@ from newsletter.storage import (
     EpochGuard,
     FeedbackStore,
     Ledger,
+    OperatorLog,
     OperatorViews,
     PersonalStore,
     RunStore,
@@ -52,13 +53,15 @@ from newsletter.storage import (
 )
 from newsletter.web_links import WebLinks
 from newsletter.workflows.alerts import queue_alerts
-from newsletter.workflows.build_mail import MailBuilder
+from newsletter.workflows.build_mail import Mail, MailBuilder
 from newsletter.workflows.collect_all import Collector
 from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.health import Health, load_health
 from newsletter.workflows.import_subscribers import SubscribersFile
 from newsletter.workflows.keep_slots import SlotKeeper
+from newsletter.workflows.operator_acts import OperatorDesk
 from newsletter.workflows.plan import Planner
+from newsletter.workflows.preview import preview_reader
 from newsletter.workflows.send_crew import Forks, hire
 from newsletter.workflows.send_pending import Sender
 from newsletter.workflows.send_waiting import Builders, Dispatcher
@@ -115,6 +118,7 @@ class Newsletter:
     personal: PersonalStore
     confirmations: ConfirmationStore
     sessions: SessionStore
+    operator_log: OperatorLog
     views: OperatorViews
     guard: EpochGuard
     clock: Clock
@@ -176,6 +180,34 @@ class Newsletter:
             links=self.web_links,
             secret=secret,
             clock=self.clock,
+        )
+
+    async def operator_desk(self) -> OperatorDesk:
+        """Return where an operator acts."""
+        return self.build_operator_desk(await self.settings.load_secret())
+
+    def build_operator_desk(self, secret: Secret) -> OperatorDesk:
+        """Return where an operator acts; secret is that of the database."""
+
+        async def build_test(reader: Subscriber, to: EmailAddress) -> Mail | None:
+            digests, mails = await self.new_digest_builder(), await self.new_mail_builder()
+            mail = await preview_reader(reader, digests, mails, self.ledger.reads, self.clock, to=to)
+            return None if mail.digest.is_empty else mail
+
+        return OperatorDesk(
+            ledger=self.ledger,
+            subscribers=self.subscribers,
+            subscriptions=self.build_subscriptions(secret),
+            settings=self.settings,
+            log=self.operator_log,
+            library=self.library,
+            layouts=self.templates.bundle.layouts,
+            everything_else=self.config.everything_else,
+            clock=self.clock,
+            retry_for=self.config.schedule.catch_up,
+            choose_mailer=self.choose_mailer,
+            build_test=build_test,
+            poll=self.collector.poll,
         )
 
     async def new_mail_builder(self) -> MailBuilder:
@@ -377,10 +409,8 @@ async def open_newsletter(
     (a named topic) or StoreError before anything is done."""
     identity, library = config.identity, build_library(config)
     templates = templates or load_templates(config, identity)
-    database = await open_database(database_url or config.database_url)
-    tighten(config.epoch_file)
-    settings, guard = SettingStore(database), EpochGuard(database, config.epoch_file)
-    try:
+    async with _open_tables(config, database_url) as database:
+        settings, guard = SettingStore(database), EpochGuard(database, config.epoch_file)
         yield Newsletter(
             config=config,
             identity=identity,
@@ -398,12 +428,21 @@ async def open_newsletter(
             personal=PersonalStore(database),
             confirmations=ConfirmationStore(database),
             sessions=SessionStore(database),
+            operator_log=OperatorLog(database),
             views=OperatorViews(database),
             guard=guard,
             clock=clock,
             mailer=build_mailer(config, settings, clock, part),
             forks=forks,
         )
+
+
+@asynccontextmanager
+async def _open_tables(config: Config, database_url: str) -> AsyncIterator[Database]:
+    database = await open_database(database_url or config.database_url)
+    try:
+        tighten(config.epoch_file)
+        yield database
     finally:
         await database.close()
 

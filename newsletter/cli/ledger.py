@@ -17,7 +17,8 @@ from newsletter.cli.table import Table
 from newsletter.compose.slots import next_slot
 from newsletter.compose.snapshot import parse_digest
 from newsletter.compose.subscription import status_of
-from newsletter.errors import AddressError, ConfigError, Problem
+from newsletter.errors import ActError, AddressError, ConfigError, Problem
+from newsletter.model.acts import Act, Wish
 from newsletter.model.ledger import Delivery, DeliveryFilter, DeliveryId, Kind, State
 from newsletter.model.readers import EmailAddress, Status, Subscriber, SubscriberId
 from newsletter.render.language import load_language
@@ -25,6 +26,7 @@ from newsletter.render.wording import write_reason
 from newsletter.settings.config import Config
 from newsletter.text import clean_output
 from newsletter.wiring import Newsletter, open_newsletter
+from newsletter.workflows.operator_acts import name_command_line
 
 _COLUMNS = ("edition", "address", "state", "attempts", "relay", "slot_at", "next_attempt_at", "reply")
 _WIDE = ("attempts", "relay", "slot_at", "next_attempt_at")
@@ -144,13 +146,15 @@ async def resolve(config: Config, address: str, edition: str, outcome: str, reas
         if not found:
             console.print("no uncertain delivery matches; see 'newsletter deliveries --state uncertain'")
             return DONE_WITH_FAILURES
-        expires_at = newsletter.clock.now() + config.schedule.catch_up
+        desk, who = await newsletter.operator_desk(), name_command_line()
+        act = Act.ACCEPTED if outcome == "accepted" else Act.NOT_SENT
         for delivery, mailed_to in found:
-            settled = await newsletter.ledger.recording.resolve(
-                delivery.id, outcome == "accepted", reason.strip(), expires_at
-            )
             what = "accepted" if outcome == "accepted" else "goes out again with the next run"
-            console.print(f"{delivery.key} {mailed_to}: {what if settled else 'was settled in the meantime'}")
+            try:
+                await desk.act_on(Wish(act, who, str(delivery.id), reason))
+            except ActError:
+                what = "was settled in the meantime"
+            console.print(f"{delivery.key} {mailed_to}: {what}")
     return DONE
 
 
@@ -159,8 +163,8 @@ async def retry(config: Config, wanted: DeliveryFilter) -> int:
     if not wanted.edition or not wanted.states or not wanted.states <= {State.REJECTED, State.EXPIRED}:
         raise ConfigError([Problem("give --edition and --state (rejected or expired)")])
     async with open_newsletter(config) as newsletter:
-        now = newsletter.clock.now()
-        queued, covered = await newsletter.ledger.planning.retry(wanted, now, now + config.schedule.catch_up)
+        desk = await newsletter.operator_desk()
+        queued, covered = await desk.retry(wanted, name_command_line())
     console.print(f"{queued} queued again; the next 'newsletter send' or 'newsletter run' sends them")
     if covered:
         console.print(f"{covered} skipped: a later digest of the same reader covers their papers")

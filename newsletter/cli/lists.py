@@ -12,10 +12,11 @@ from newsletter.address import parse_address
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.cli.people import load_reader
 from newsletter.cli.show import console, json_array, print_json, show_doubts
-from newsletter.errors import ConfigError, Problem
+from newsletter.errors import ActError, ConfigError, Problem
 from newsletter.files import read_regular
 from newsletter.match.doubts import find_doubts
 from newsletter.match.topics import parse_topic, parse_topics
+from newsletter.model.acts import Act, Wish
 from newsletter.model.readers import Consent, SubscriberId, SuppressedAddress
 from newsletter.model.topics import Topic
 from newsletter.settings.advice import word_days
@@ -37,6 +38,7 @@ from newsletter.settings.yaml_text import read_text
 from newsletter.stored_json import to_json
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.import_list import ListImport, choose_from_list, import_list
+from newsletter.workflows.operator_acts import name_command_line
 
 _BATCH = 500
 _MOST_TOLD = 20_000  # texts of topics that are remembered
@@ -200,7 +202,12 @@ async def lift(config: Config, address: str, reason: str) -> int:
         raise ConfigError([Problem("say why the address may be mailed again", steps=("--reason",))])
     checked = parse_address(address)
     async with open_newsletter(config) as newsletter:
-        lifted = await newsletter.subscribers.lift_suppression(checked, reason, newsletter.clock.now())
+        desk = await newsletter.operator_desk()
+        try:
+            await desk.act_on(Wish(Act.LIFT, name_command_line(), checked, reason))
+            lifted = True
+        except ActError:
+            lifted = False
         reader = await newsletter.subscribers.load(checked)
     if not lifted:
         console.print(f"{checked} is not suppressed")

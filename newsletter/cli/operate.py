@@ -30,7 +30,8 @@ from newsletter.cli.show import (
 from newsletter.cli.table import Table
 from newsletter.compose.subscription import next_mail_at
 from newsletter.errors import ConfigError, Problem
-from newsletter.model.ledger import Hold, HoldKind, State
+from newsletter.model.acts import Act, Wish
+from newsletter.model.ledger import State
 from newsletter.model.mail import SmtpReply
 from newsletter.model.readers import Consent, EmailAddress, Subscriber
 from newsletter.scheduler import run_forever, stop_on_signals
@@ -40,6 +41,7 @@ from newsletter.workflows.canary import begin_trial, judge_trial, refuse_rest, r
 from newsletter.workflows.health import CHECKED_EDITIONS
 from newsletter.workflows.lateness import keep_lateness
 from newsletter.workflows.mended_relays import try_failed_relays
+from newsletter.workflows.operator_acts import name_command_line, send_once
 from newsletter.workflows.preview import preview_reader
 from newsletter.workflows.send_crew import SMALL_QUEUE, Forks, hire, send_with
 
@@ -181,12 +183,7 @@ async def _send_test(newsletter: Newsletter, to: str, whose: str) -> int:
     if mail.digest.is_empty:
         console.print(f"{reader.address} has nothing new; nothing was sent. Run 'newsletter collect' first?")
         return DONE_WITH_FAILURES
-    mailer = newsletter.choose_mailer()
-    try:
-        session = await mailer.begin(mail.envelope)
-        reply = session if isinstance(session, SmtpReply) else await session.data(mail.message)
-    finally:
-        await mailer.close()
+    reply = await send_once(newsletter.choose_mailer(), mail)
     if isinstance(reply, SmtpReply) and 200 <= reply.code < 300:
         console.print(f"sent the digest of {reader.address} to {address}: {reply}")
         console.print(
@@ -281,7 +278,8 @@ async def run(config: Config, forks: Forks | None, web_command: Sequence[str] = 
 async def set_hold(config: Config, why: str) -> int:
     """Hold sending for this reason; an empty one releases it."""
     async with open_newsletter(config) as newsletter:
-        await newsletter.settings.save_hold(Hold(HoldKind.MANUAL, why) if why else None)
+        desk = await newsletter.operator_desk()
+        await desk.act_on(Wish(Act.HOLD if why else Act.RELEASE, name_command_line(), why=why))
     console.print(f"on hold: {why}" if why else "released: the next run sends what is queued")
     return DONE
 

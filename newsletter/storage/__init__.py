@@ -12,6 +12,7 @@ from newsletter.storage.epoch import EpochGuard
 from newsletter.storage.feedback import FeedbackStore
 from newsletter.storage.lease import Heartbeat, Lease, find_process_space, hold_lease, is_dead
 from newsletter.storage.ledger import Ledger
+from newsletter.storage.operator_log import OperatorLog
 from newsletter.storage.operator_views import OperatorViews
 from newsletter.storage.personal import PersonalStore
 from newsletter.storage.runs import RunStore, RunTransaction
@@ -29,6 +30,7 @@ __all__ = [
     "Heartbeat",
     "Lease",
     "Ledger",
+    "OperatorLog",
     "OperatorViews",
     "PersonalStore",
     "RunStore",

@@ -28,6 +28,7 @@ from newsletter.storage.tables import (
     consents,
     deliveries,
     delivery_entries,
+    operator_acts,
     sessions,
     settings,
     strikes,
@@ -102,6 +103,7 @@ def erase_person(connection: Connection, subscriber: SubscriberId) -> bool:
         )
     )
     connection.execute(delete(sessions).where(sessions.c.address == address))
+    connection.execute(update(operator_acts).where(operator_acts.c.who == address).values(who=""))
     left_over = [erase(was, _choose_name(connection, was)) for was in before.values()]
     if left_over:
         write_readers(connection, left_over)

@@ -38,7 +38,7 @@ from newsletter.storage.subscriptions import (
     read_subscriber,
     write_readers,
 )
-from newsletter.storage.suppressions import forget_strikes
+from newsletter.storage.suppressions import forget_strikes, suppress
 from newsletter.storage.tables import Id, bounces, deliveries, suppressions
 from newsletter.storage.tables import subscribers as readers
 
@@ -274,6 +274,11 @@ class SubscriberStore(Store):
     ) -> bool:
         """Mail this address again; False where it was not suppressed. The old reason stays on record."""
         return lift_suppression(connection, address, why, now, even_complaints=True)
+
+    @writing
+    def suppress(self, connection: Connection, address: EmailAddress, why: str, now: datetime) -> None:
+        """Mail this address no more. One that is suppressed already keeps its reason."""
+        suppress(connection, address, why, now)
 
 
 def lift_suppression(

@@ -474,6 +474,18 @@ bounces = Table(
     Index("ix_bounces_at", "at"),
 )
 
+# What operators did by hand. who is an operator's address, or the command line.
+operator_acts = Table(
+    "operator_acts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("who", CleanText, nullable=False),
+    Column("act", CleanText(20), nullable=False),
+    Column("subject", CleanText, nullable=False),
+    Column("outcome", CleanText, nullable=False),
+)
+
 # Failures that count against an address: at most one a day, and one for each mail.
 strikes = Table(
     "strikes",

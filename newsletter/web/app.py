@@ -16,6 +16,7 @@ from newsletter.errors import BudgetError, BusyError, LeftError, StoreError
 from newsletter.model.readers import Asked
 from newsletter.web.metrics import PAGE_NAME, Counted, WebCounters
 from newsletter.web.pages import (
+    acts,
     address,
     archive,
     confirm,
@@ -126,6 +127,7 @@ def list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
     yield from health.PAGES
     yield from leave.PAGES
     yield from operate.PAGES
+    yield from acts.PAGES
     yield from preferences.PAGES
     yield from address.PAGES
     yield from lost_link.PAGES

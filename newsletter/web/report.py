@@ -12,9 +12,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
+from typing import NamedTuple
 
+from newsletter.model.acts import ActRecord
 from newsletter.model.lateness import BOUNDS_S, Lateness, word_seconds
-from newsletter.model.ledger import DayCount, Delivery, DeliveryFilter, Kind, LedgerCounts, ReplyCount, State
+from newsletter.model.ledger import (
+    DayCount,
+    Delivery,
+    DeliveryFilter,
+    DeliveryId,
+    Kind,
+    LedgerCounts,
+    ReplyCount,
+    State,
+)
 from newsletter.model.readers import Consent, EmailAddress
 from newsletter.model.reports import ReportKind
 from newsletter.model.sources import FetchRecord, SourceHealth
@@ -26,6 +37,8 @@ from newsletter.workflows.health import Health
 EDITIONS = 7
 """How many days the tables go back, and how many the charts:"""
 DAYS = 30
+_FEWEST_DAYS = 7
+_SHOWN_ACTS = 20
 _SHOWN_UNCERTAIN = 50
 _SHOWN_REPLIES = 12
 _READ_REPLIES = 5_000
@@ -45,6 +58,7 @@ _MARK = re.compile(r"\b(?=\w*\d)[\w-]{9,}\b")
 class Unsettled:
     """A mail of which nobody knows whether it arrived, and the commands that settle it."""
 
+    id: DeliveryId
     edition: str
     address: EmailAddress
     why: str
@@ -53,13 +67,20 @@ class Unsettled:
     not_sent: str
 
 
+class Looks(NamedTuple):
+    """The newest of some looks in a row, and how many they are: more than one only where all found nothing new."""
+
+    newest: FetchRecord
+    times: int
+
+
 @dataclass(frozen=True, slots=True)
 class SourceView:
-    """A source: how it is, and its newest looks, the newest first."""
+    """A source: how it is, and its newest looks, the newest first. Looks that found nothing are told together."""
 
     name: str
     health: SourceHealth
-    looks: tuple[FetchRecord, ...]
+    looks: tuple[Looks, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +101,7 @@ class OperatorReport:
     charts: tuple[Chart, ...]
     topics: Chart
     lateness: Chart | None
+    acts: Sequence[ActRecord]
     sample: int = _COUNTED_DIGESTS
 
 
@@ -87,13 +109,14 @@ async def load_report(newsletter: Newsletter, lang: Language) -> OperatorReport:
     """Read what the page shows."""
     now = newsletter.clock.now()
     today = now.astimezone(UTC).date()
-    first = today - timedelta(days=DAYS - 1)
-    since = datetime.combine(first, time(), UTC)
+    since = datetime.combine(today - timedelta(days=DAYS - 1), time(), UTC)
     views, health = newsletter.views, await newsletter.load_health()
-    counts = await newsletter.ledger.reads.load_counts(since=first)
+    counts = await newsletter.ledger.reads.load_counts(since=since.date())
     uncertain = await newsletter.ledger.reads.find(
         DeliveryFilter(states=frozenset({State.UNCERTAIN})), limit=_SHOWN_UNCERTAIN
     )
+    moved, found = await views.count_moves(since), await views.count_new_entries(since)
+    bounced = await views.count_bounces(since)
     replies = await views.count_replies(today - timedelta(days=EDITIONS - 1), _EXPLAINED, _READ_REPLIES)
     return OperatorReport(
         health=health,
@@ -105,24 +128,28 @@ async def load_report(newsletter: Newsletter, lang: Language) -> OperatorReport:
         ),
         uncertain_count=await views.count_uncertain(),
         replies=group_replies(replies)[:_SHOWN_REPLIES],
-        sources=build_sources(
-            [source.name for source in newsletter.config.source_list],
-            await newsletter.runs.load_health(),
-            await newsletter.runs.load_fetches(now - timedelta(days=2)),
-        ),
+        sources=await _load_sources(newsletter, now - timedelta(days=2)),
         readers=await views.count_readers(),
         suppressed=await views.count_suppressed(),
         notices=await newsletter.ledger.reads.load_notice_counts(),
         charts=build_charts(
             lang,
-            [first + timedelta(days=number) for number in range(DAYS)],
+            choose_days(today, [*moved, *found, *bounced]),
             sent=counts,
-            bounced=await views.count_bounces(since),
-            moved=await views.count_moves(since),
-            found=await views.count_new_entries(since),
+            bounced=bounced,
+            moved=moved,
+            found=found,
         ),
+        acts=await newsletter.operator_log.load_newest(_SHOWN_ACTS),
         topics=build_topics(lang, await views.count_topics(_COUNTED_DIGESTS)),
         lateness=build_lateness_chart(lang, health.lateness),
+    )
+
+
+async def _load_sources(newsletter: Newsletter, since: datetime) -> tuple[SourceView, ...]:
+    names = [source.name for source in newsletter.config.source_list]
+    return build_sources(
+        names, await newsletter.runs.load_health(), await newsletter.runs.load_fetches(since)
     )
 
 
@@ -135,6 +162,7 @@ def build_unsettled(delivery: Delivery, address: EmailAddress, config: str) -> U
         return shlex.join([*words, "--reason", reason, "--config", config])
 
     return Unsettled(
+        id=delivery.id,
         edition=delivery.key,
         address=address,
         why=delivery.last_reply,
@@ -170,9 +198,34 @@ def build_sources(
     for fetch in fetches:
         looks.setdefault(fetch.source, []).append(fetch)
     return tuple(
-        SourceView(name, health.get(name, SourceHealth(name)), tuple(reversed(found[-_LOOKS:])))
+        SourceView(name, health.get(name, SourceHealth(name)), fold_looks(found)[:_LOOKS])
         for name, found in looks.items()
     )
+
+
+def fold_looks(fetches: Sequence[FetchRecord]) -> tuple[Looks, ...]:
+    """Return the looks of one source, given the oldest first, the newest first; those in a row that found nothing new
+    and say the same are one."""
+    folded: list[Looks] = []
+    for fetch in reversed(fetches):
+        last = folded[-1] if folded else None
+        if last and not fetch.new and not last.newest.new and _says(fetch) == _says(last.newest):
+            folded[-1] = last._replace(times=last.times + 1)
+        else:
+            folded.append(Looks(fetch, 1))
+    return tuple(folded)
+
+
+def _says(fetch: FetchRecord) -> tuple[str, str]:
+    return str(fetch.state), fetch.message
+
+
+def choose_days(last: date, counted: Iterable[DayCount]) -> list[date]:
+    """Return the days of the charts, up to the last: from the first that has something on, a week at least and DAYS at
+    most. One bar in an empty month looks broken."""
+    began = min((count.day for count in counted if count.number), default=last)
+    shown = min(DAYS, max(_FEWEST_DAYS, (last - began).days + 1))
+    return [last - timedelta(days=back) for back in reversed(range(shown))]
 
 
 def build_charts(

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from newsletter.match.topics import parse_topics
-from newsletter.model.sources import Source
+from newsletter.model.sources import FetchRecord, Source
 from newsletter.model.topics import Topic
 from newsletter.ports import Clock, Fetcher
 from newsletter.storage import EntryStore, RunStore, SubscriberStore
@@ -55,6 +55,15 @@ class Collector:
                 await self._load_topics(), self.entries, self.arxiv_api, self.arxiv_repository
             )
             return report.followed_by(await look([lookup])) if lookup else report
+
+    async def poll(self, name: str) -> FetchRecord | None:
+        """Look at one source now, whatever speaks for later; None where there is none of this name."""
+        sources = [source for source in self.sources if source.name == name]
+        if not sources:
+            return None
+        async with self.open_fetcher() as fetcher:
+            report = await collect_entries(sources, fetcher, self.runs, self.clock, self.every, at_once=True)
+        return next(iter(report.records), None)
 
     async def collect_if_due(self) -> bool:
         """Collect, for the clock, if it is time, and tell its log; return whether it was."""

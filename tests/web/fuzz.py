@@ -44,8 +44,9 @@ from newsletter.signing import Purpose, Secret, build_token
 from newsletter.web import answers
 from newsletter.web.app import build_app
 from newsletter.web.form_age import build_form_token
-from newsletter.web.pages.operate import SESSION_LIFETIME, choose_cookie, hash_token
+from newsletter.web.pages.operate import SESSION_LIFETIME
 from newsletter.web.pages.preferences import version_of
+from newsletter.web.sessions import choose_cookie, hash_token
 from newsletter.web.site import Site
 from tests.support import website
 from tests.support.website import NOW, opened_site

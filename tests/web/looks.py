@@ -110,6 +110,8 @@ def list_looks(showcase: Showcase) -> list[Look]:
         Look("privacy", "/privacy", "/privacy"),
         Look("search-wider", "/search", "/search?q=robot"),
         Look("operate", "/operate", "/operate"),
+        Look("act-asked", "/operate/ask", "/operate/ask", {"act": "hold", "why": "a typo in the subject"}),
+        Look("act-not-done", "/operate/do", "/operate/do", {"act": "hold", "why": "a typo"}),
         Look("login", "/operate", "/operate", is_logged_in=False),
         Look("login-asked", "/operate", "/operate", {"address": "somebody@example.net"}),
         Look("logout-refused", "/operate/logout", "/operate/logout", {}),

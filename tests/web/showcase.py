@@ -18,8 +18,8 @@ from newsletter.model.readers import Asked, Consent, EmailAddress, Subscriber
 from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.settings.config import load_config
 from newsletter.storage import RunStore
-from newsletter.web.pages.operate import choose_cookie, hash_token
 from newsletter.web.server import serve
+from newsletter.web.sessions import choose_cookie, hash_token
 from newsletter.web.site import Site, open_site
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.import_subscribers import begin_reading

@@ -31,8 +31,9 @@ from newsletter.storage.tables import consents, entries, subscribers
 from newsletter.web import answers, security
 from newsletter.web.app import build_app
 from newsletter.web.form_age import build_form_token
-from newsletter.web.pages.operate import SESSION_LIFETIME, choose_cookie, hash_token
+from newsletter.web.pages.operate import SESSION_LIFETIME
 from newsletter.web.security import FROM_ANYWHERE, MAX_BODY_BYTES
+from newsletter.web.sessions import choose_cookie, hash_token
 from newsletter.web.site import Site
 from tests.support.builders import at, make_subscriber
 from tests.support.clock import SetClock

@@ -1,4 +1,6 @@
-"""The operator's page: everything to see, nothing to change. In by a link that is mailed to a configured address.
+"""The operator's page: everything to see, and buttons that ask first (`pages.acts`).
+
+In by a link that is mailed to a configured address.
 
 A session is a random token in a cookie; the store keeps only its hash. Each login makes a new one, so a token that
 somebody put into a browser beforehand never becomes a session. Who is no longer in the configuration is out at once.
@@ -6,30 +8,37 @@ somebody put into a browser beforehand never becomes a session. Who is no longer
 
 from __future__ import annotations
 
-import hashlib
-import re
 import secrets
-from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from newsletter.address import is_same_address, parse_address
+from newsletter.address import parse_address
 from newsletter.errors import AddressError
+from newsletter.model.acts import OF_READERS
 from newsletter.model.mail import Notice
 from newsletter.model.readers import Confirmation, EmailAddress
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_login
-from newsletter.signing import Purpose, build_token, check_token
+from newsletter.web.act_words import word_act
 from newsletter.web.answers import constant_time, refuse
 from newsletter.web.charts import draw_bars, draw_columns
 from newsletter.web.limits import Limit
 from newsletter.web.readers import PRIVATE, read_fields
 from newsletter.web.report import load_report
+from newsletter.web.sessions import (
+    build_form_token,
+    find_session,
+    hash_token,
+    is_of_session,
+    is_operator,
+    read_token,
+    set_cookie,
+)
 from newsletter.web.site import Site
-from newsletter.web_links import WebLinks
 from newsletter.workflows.confirm_by_mail import LOGGING_IN, is_open
 from newsletter.workflows.notices import find_recipient
 
@@ -39,24 +48,6 @@ SESSION_LIFETIME = timedelta(hours=12)
 LOGIN = Limit("login", client="5/minute; 20/hour")
 """No limit for the whole site: strangers could use it up, and what they ask for is never done."""
 _TOKEN_BYTES = 32
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-
-
-@dataclass(frozen=True, slots=True)
-class Cookie:
-    """How the session's cookie is called, and where the browser sends it."""
-
-    name: str
-    path: str
-    is_secure: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """Who is logged in. token_hash names the session in the store."""
-
-    address: EmailAddress
-    token_hash: str
 
 
 # --- the page -------------------------------------------------------------------------------------
@@ -78,7 +69,9 @@ async def show_operate(site: Site, request: Request) -> Response:
         headers=PRIVATE,
         report=report,
         operator=session.address,
-        logout_token=build_logout_token(site, session),
+        word_act=partial(word_act, lang),
+        logout_token=build_form_token(site, session, "logout"),
+        of_readers=[(act, word_act(lang, act)) for act in OF_READERS],
         draw_columns=lambda chart: draw_columns(chart, lang.number),
         draw_bars=lambda chart: draw_bars(chart, lang.number),
     )
@@ -96,7 +89,7 @@ async def ask_for_link(site: Site, request: Request) -> Response:
     (typed, *_) = (await read_fields(request)).get("address", [""])
     address = _read_address(typed)
     async with constant_time():
-        if address is not None and _is_operator(site, address):
+        if address is not None and is_operator(site, address):
             await mail_link(site, request, address)
     lang = site.choose_language(request)
     return site.message(
@@ -159,14 +152,14 @@ async def log_in(site: Site, request: Request, confirmation: Confirmation) -> Re
     now = newsletter.clock.now()
     if not _may_log_in(site, confirmation) or not await site.by_mail.take(confirmation, now):
         return _show_late(site, request)
-    before = _read_token(site, request)
+    before = read_token(site, request)
     if before is not None:
         await newsletter.sessions.close(hash_token(before))
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     await newsletter.sessions.open(confirmation.address, hash_token(token), now, now + SESSION_LIFETIME)
     log.info("an operator has logged in", address=confirmation.address, origin=site.origin_of(request))
     answer = RedirectResponse(site.links.page("/operate"), 303, dict(PRIVATE))
-    _set_cookie(site, answer, token, int(SESSION_LIFETIME.total_seconds()))
+    set_cookie(site, answer, token, int(SESSION_LIFETIME.total_seconds()))
     return answer
 
 
@@ -175,77 +168,18 @@ async def log_out(site: Site, request: Request) -> Response:
     session = await find_session(site, request)
     (token, *_) = (await read_fields(request)).get("token", [""])
     if session is not None:
-        if check_token(token, Purpose.FORM, site.secret, _bound_to(session)) is None:
+        if not is_of_session(site, session, "logout", token):
             lang = site.choose_language(request)
             says = lang.say("This form does not belong to your session. You are still logged in.")
             return site.message(request, lang.say("Not logged out"), says, status=403, headers=PRIVATE)
         await site.newsletter.sessions.close(session.token_hash)
     answer = RedirectResponse(site.links.page("/operate"), 303, dict(PRIVATE))
-    _set_cookie(site, answer, "", 0)
+    set_cookie(site, answer, "", 0)
     return answer
 
 
-# --- sessions -------------------------------------------------------------------------------------
-
-
-async def find_session(site: Site, request: Request) -> Session | None:
-    """Return the session of a request: one that has not expired, of somebody who still is an operator."""
-    token = _read_token(site, request)
-    if token is None:
-        return None
-    token_hash = hash_token(token)
-    address = await site.newsletter.sessions.load(token_hash, site.newsletter.clock.now())
-    return Session(address, token_hash) if address and _is_operator(site, address) else None
-
-
-def choose_cookie(links: WebLinks) -> Cookie:
-    """Return the cookie of a site. With the prefix ``__Host-`` no other host below the same domain can set it, but then
-    its path is the whole host; below a path of a shared host, it is only sent where it is needed."""
-    if not links.is_secure:
-        return Cookie("operator", f"{links.prefix}/operate", is_secure=False)
-    if links.prefix:
-        return Cookie("__Secure-operator", f"{links.prefix}/operate", is_secure=True)
-    return Cookie("__Host-operator", "/", is_secure=True)
-
-
-def hash_token(token: str) -> str:
-    """Return what the store knows of a session's token."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def build_logout_token(site: Site, session: Session) -> str:
-    """Return what proves that a form was made for this session."""
-    return build_token(Purpose.FORM, 0, site.secret, _bound_to(session))
-
-
-def _bound_to(session: Session) -> str:
-    return f"logout:{session.token_hash}"
-
-
-def _read_token(site: Site, request: Request) -> str | None:
-    token = request.cookies.get(choose_cookie(site.links).name, "")
-    return token if _TOKEN.fullmatch(token) else None
-
-
-def _set_cookie(site: Site, answer: Response, token: str, lifetime_s: int) -> None:
-    cookie = choose_cookie(site.links)
-    answer.set_cookie(
-        cookie.name,
-        token,
-        max_age=lifetime_s,
-        path=cookie.path,
-        secure=cookie.is_secure,
-        httponly=True,
-        samesite="strict",
-    )
-
-
 def _may_log_in(site: Site, confirmation: Confirmation) -> bool:
-    return _is_operator(site, confirmation.address) and is_open(confirmation, site.newsletter.clock.now())
-
-
-def _is_operator(site: Site, address: EmailAddress) -> bool:
-    return any(is_same_address(address, operator) for operator in site.settings.operators)
+    return is_operator(site, confirmation.address) and is_open(confirmation, site.newsletter.clock.now())
 
 
 def _read_address(typed: str) -> EmailAddress | None:
