@@ -46,7 +46,7 @@ def choose_probes(entry: Entry) -> tuple[Probe, ...]:
         *(Probe(_any_form(token), _IN_TITLE) for token in words[:_TITLE_WORDS]),
         *(Probe(Run(pair), _IN_TITLE) for pair in list(dict.fromkeys(pairs))[:_TITLE_PAIRS]),
         *(Probe(Run(tokens), _KEYWORD) for tokens in islice(filter(None, keywords), _KEYWORDS)),
-        *(Probe(_any_form(token), _ELSEWHERE) for token in others[:_OTHER_WORDS]),
+        *(Probe(Run((token,)), _ELSEWHERE) for token in others[:_OTHER_WORDS]),
     )
 
 
