@@ -28,6 +28,7 @@ RIS_TYPE = "application/x-research-info-systems; charset=utf-8"
 
 _MAX_TITLE_CHARS, _MAX_NAME_CHARS, _MAX_ABSTRACT_CHARS = 1_000, 200, 10_000
 _MAX_KEY_PART_CHARS = 30
+_MOST_AUTHORS = 200
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
@@ -50,12 +51,14 @@ class Published(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Citation:
     """What is cited of a work. title and abstract may hold TeX; all other texts are plain. key names it in a document:
-    family name, year and the first word of the title; number is what tells it from another one with the same."""
+    family name, year and the first word of the title; number is what tells it from another one with the same.
+    authors are the first 200; has_others: there are more, or only their number is known."""
 
     key: str
     number: str
     title: str
     authors: tuple[Author, ...]
+    has_others: bool
     published: Published
     doi: str
     arxiv_id: str
@@ -72,7 +75,7 @@ def build_citation(entry: Entry) -> Citation:
     """Return what is cited of an entry."""
     names = {name.partition(":")[0]: name.partition(":")[2] for name in reversed(entry.keys)}
     arxiv_id, doi = names.get("arxiv", ""), names.get("doi", "")
-    authors = tuple(_read_author(name) for name in entry.authors)
+    authors = tuple(_read_author(name) for name in entry.authors[:_MOST_AUTHORS])
     published = _find_date(entry, arxiv_id)
     title = clean(entry.title, _MAX_TITLE_CHARS)
     site = next((name for name in ("bioRxiv", "medRxiv") if f"{name.lower()}.org/" in entry.url), "")
@@ -81,6 +84,7 @@ def build_citation(entry: Entry) -> Citation:
         number=_ascii(arxiv_id or doi or entry.key.partition(":")[2])[-_MAX_KEY_PART_CHARS:],
         title=title,
         authors=authors,
+        has_others=max(entry.author_count, len(entry.authors)) > len(authors) > 0,
         published=published,
         doi=doi or (f"10.48550/arXiv.{arxiv_id}" if arxiv_id else ""),
         arxiv_id=arxiv_id,
@@ -204,7 +208,10 @@ def _write_entry(key: str, citation: Citation) -> str:
     year, month, _ = citation.published
     fields = (
         ("title", _escape(citation.title, keep_capitals=True)),
-        ("author", " and ".join(map(_write_author, citation.authors))),
+        (
+            "author",
+            " and ".join([*map(_write_author, citation.authors), *(["others"] * citation.has_others)]),
+        ),
         ("year", str(year) if year else ""),
         ("month", _MONTHS[month - 1] if month else ""),
         ("eprint", citation.arxiv_id),

@@ -178,6 +178,16 @@ def test_names_are_taken_apart(name: str, bibtex: str, ris: str) -> None:
     assert [value for tag, value in work if tag == "AU"] == [ris]
 
 
+def test_of_a_crowd_the_first_two_hundred_are_named() -> None:
+    crowd = tuple(f"Ada{number} Example" for number in range(3_000))
+    [(_, _, fields)] = read_bibtex(cite(authors=crowd))
+
+    assert fields["author"].split(" and ")[199:] == ["Example, Ada199", "others"]
+    assert cite(authors=("Ada Example",), author_count=15).count("Example, Ada and others") == 1
+    assert "others" not in cite(authors=(), author_count=15)
+    assert len(list_meta(build_citation(replace(PAPER, authors=crowd)), "x")) < 220
+
+
 @pytest.mark.parametrize(
     ("fields", "key"),
     [
