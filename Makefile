@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test lint format catalogs inbox inbox-tools screenshots crash fuzz bench docs image clean
+.PHONY: help demo test lint format catalogs inbox inbox-tools screenshots crash fuzz bench million docs image clean
 
 help:
 	@echo "make demo    run the whole way over a sample day, with no network"
@@ -14,11 +14,12 @@ help:
 	@echo "make catalogs  collect the fixed words of the mails into the catalogs (LANGUAGE=fr begins one)"
 	@echo "make inbox   measure golden editions: spam filters, DKIM, Postfix, Dovecot, Chromium, validators"
 	@echo "make screenshots  take the pictures in docs/images again"
-	@echo "make crash   the slow tests, and signals in the middle of a send, many rounds (ROUNDS=500 SEED=1 ENGINE=both)"
+	@echo "make crash   the slow tests, and signals in the middle of a send, many rounds (ROUNDS=500 SEED=1 ENGINE=both WORKERS=2)"
 	@echo "make fuzz    properties on many examples, mutated files to every parser, odd requests to every page (COUNT=20000)"
 	@echo "make docs    the site of docs/, into site/; strict: no broken link"
 	@echo "make image   build the container image and use it (Docker, Podman or Buildah; docs/containers.md)"
 	@echo "make bench   speed, as ratios against named peers; relevance (DATA=../shared/data/relevance)"
+	@echo "make million send an edition to a million readers at its slot, signed, over all cores (READERS=100000 STORE=postgresql)"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("newsletter needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; say make PYTHON=python3.12") if sys.version_info < (3, 11) else 0'
@@ -62,7 +63,7 @@ screenshots: $(READY) inbox-tools
 
 crash: $(READY)
 	$(BIN)/pytest -m slow
-	$(BIN)/python -m tests.crash --rounds $(or $(ROUNDS),500) --seed $(or $(SEED),1) --engine $(or $(ENGINE),both) --json $(or $(JSON),crash.jsonl)
+	$(BIN)/python -m tests.crash --rounds $(or $(ROUNDS),500) --seed $(or $(SEED),1) --workers $(or $(WORKERS),1) --engine $(or $(ENGINE),both) --json $(or $(JSON),crash.jsonl)
 
 fuzz: $(READY)
 	$(BIN)/pytest -n auto -m hypothesis --hypothesis-profile thorough
@@ -85,6 +86,9 @@ docs: $(READY)
 
 image: $(READY)
 	$(BIN)/python -m tests.container
+
+million: $(READY)
+	$(BIN)/python -m benchmarks.million --readers $(or $(READERS),1000000) --store $(or $(STORE),sqlite)
 
 clean:
 	rm -rf .venv demo-out dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -117,7 +117,7 @@ def _make_own_topic(word: str, chance: random.Random) -> dict[str, Any]:
 
 
 def write_config(
-    folder: Path, port: int, database_url: str, signed: bool, connections: int, processes: int = 1
+    folder: Path, port: int, database_url: str, signed: bool, connections: int, processes: int | str = 1
 ) -> Config:
     """Write the configuration of a newsletter into a folder, and load it."""
     if signed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +27,12 @@ class Usage:
 
 
 class Watch:
-    """``with Watch() as watch:`` looks at this process and all below it; usages has what each took, this one first."""
+    """``with Watch() as watch:`` looks at this process and all below it that run the same program; usages has what each
+    took, this one first. skip are processes of others."""
 
-    def __init__(self) -> None:
+    def __init__(self, skip: Collection[int] = ()) -> None:
         self.usages: dict[int, Usage] = {}
+        self._skip = skip
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -54,7 +57,7 @@ class Watch:
             self._look()
 
     def _look(self) -> None:
-        for pid in _list_family(os.getpid()):
+        for pid in self._list_family(os.getpid()):
             usage = self.usages.setdefault(pid, Usage(pid))
             with suppress(OSError, ValueError, IndexError):
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -62,15 +65,16 @@ class Watch:
                 usage.peak_mb = max(usage.peak_mb, _read_mb(Path(f"/proc/{pid}/status"), "VmHWM:"))
                 usage.own_mb = max(usage.own_mb, _read_mb(Path(f"/proc/{pid}/smaps_rollup"), "Pss:"))
 
-
-def _list_family(pid: int) -> list[int]:
-    """Return a process and all that descend from it."""
-    family = [pid]
-    with suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                family += _list_family(int(child))
-    return family
+    def _list_family(self, pid: int) -> list[int]:
+        """Return a process and all that descend from it."""
+        family = [pid]
+        with suppress(OSError):
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                for child in map(int, (task / "children").read_text().split()):
+                    is_ours = Path(f"/proc/{child}/exe").readlink() == Path("/proc/self/exe").readlink()
+                    if is_ours and child not in self._skip:
+                        family += self._list_family(child)
+        return family
 
 
 def _read_mb(file: Path, name: str) -> float:

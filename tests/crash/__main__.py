@@ -32,11 +32,13 @@ def main() -> int:
         return 0
     engines = tuple(Engine) if arguments.engine == "both" else (Engine(arguments.engine),)
     seeds = arguments.only or range(arguments.seed, arguments.seed + arguments.rounds)
-    results = _play([build_round(seed, engines) for seed in seeds], arguments.jobs, arguments.json)
+    rounds = [build_round(seed, engines, arguments.workers) for seed in seeds]
+    results = _play(rounds, arguments.jobs, arguments.json)
     print("\n" + word_table(results))
     failed = " ".join(str(result.seed) for result in results if result.problems)
     if failed:
-        print(f"\nagain: python -m tests.crash --engine {arguments.engine} --only {failed}")
+        more = f" --workers {arguments.workers}" if arguments.workers > 1 else ""
+        print(f"\nagain: python -m tests.crash --engine {arguments.engine}{more} --only {failed}")
     return int(bool(failed))
 
 
@@ -91,6 +93,9 @@ def _read_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1, help="the first round's; each round has the next one")
     parser.add_argument("--jobs", type=int, default=2, help="so many rounds at a time")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="so many processes a sender, one of which is hit"
+    )
     parser.add_argument("--engine", choices=[*Engine, "both"], default="both")
     parser.add_argument("--only", type=int, nargs="+", metavar="SEED", help="play these again")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write each result there, a line each")

@@ -23,6 +23,7 @@ from tests.support.invariants import check_ledger
 PAST_THE_LEASE = "2026-06-16T18:40:00+00:00"  # ten minutes after the senders that begin a round
 _MOST_PASSES = 5
 _PATIENCE_S = 120
+_FROZEN_S = 0.5
 
 
 async def play(round_: Round, scene: Scene) -> Facts:
@@ -30,7 +31,7 @@ async def play(round_: Round, scene: Scene) -> Facts:
     game = _Game(scene)
     senders = round_.senders
     for strike in round_.strikes:
-        hit = await game.play_pass(strike, senders)
+        hit = await (game.hit_worker(strike) if round_.workers > 1 else game.play_pass(strike, senders))
         game.hits.append(hit)
         senders = 1
     passes = await game.finish()
@@ -90,6 +91,25 @@ class _Game:
         await self._wait_for([command for command in commands if command is not self.frozen])
         code = victim.code if victim is not None else None
         return Hit(strike, landed, trap.hit, code, held["in_data"], held["claimed"])
+
+    async def hit_worker(self, strike: Strike) -> Hit:
+        """Let a sender send with several processes, and strike one of them; whoever started it must come to the end.
+
+        What it held when it was hit is not to be seen: the others take it over at once.
+        """
+        scene = self.scene
+        scene.relay.trap = trap = Trap(strike, family=True)
+        command = await scene.start_send(self.at)
+        trap.pids.append(command.pid)
+        await wait_until(lambda: trap.sprung.is_set() or command.ended.is_set())
+        landed = trap.hit not in (0, command.pid)
+        if landed and strike.signal is signal.SIGSTOP:
+            await asyncio.sleep(_FROZEN_S)  # its claims are not void, so nobody can go on for it
+            with suppress(ProcessLookupError):
+                os.kill(trap.hit, signal.SIGCONT)
+        await command.wait(_PATIENCE_S)
+        code = -signal.SIGKILL if strike.signal is signal.SIGKILL else 0
+        return Hit(strike, landed, trap.hit, code, in_data=0, claimed=0)
 
     async def finish(self) -> int:
         """Send until nothing is left, and wake who stands still after the first pass; return the number of passes."""

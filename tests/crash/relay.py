@@ -17,10 +17,12 @@ _AFTERWARDS = (Moment.AGREED, Moment.ANSWERED)
 
 @dataclass(slots=True, eq=False)
 class Trap:
-    """A strike that waits for its mail. hit is the process that got the signal, 0 as long as nobody has."""
+    """A strike that waits for its mail. hit is the process that got the signal, 0 as long as nobody has. family: also
+    what descends from these processes may be hit."""
 
     strike: Strike
     pids: list[int] = field(default_factory=list)
+    family: bool = False
     hit: int = 0
     sprung: asyncio.Event = field(default_factory=asyncio.Event)
     seen: int = 0
@@ -51,7 +53,8 @@ class StrikingRelay(Sink):
 
     async def _strike(self, trap: Trap, peer_port: int) -> None:
         strike = trap.strike
-        pid = trap.pids[0] if len(trap.pids) == 1 else find_owner(peer_port, self.port, trap.pids)
+        pids = [each for pid in trap.pids for each in list_family(pid)] if trap.family else trap.pids
+        pid = pids[0] if len(pids) == 1 else find_owner(peer_port, self.port, pids)
         await asyncio.sleep(strike.delay_ms / 1000)
         with suppress(ProcessLookupError):
             os.kill(pid, strike.signal)
@@ -75,3 +78,11 @@ def find_owner(port: int, to_port: int, pids: list[int]) -> int:
                 if str(descriptor.readlink()) == socket:
                     return pid
     raise LookupError(f"none of {pids} holds the connection from port {port}")
+
+
+def list_family(pid: int) -> list[int]:
+    """Return a process and all that descend from it. Linux only: proc(5)."""
+    children: list[int] = []
+    with suppress(OSError):
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [pid, *(each for child in children for each in list_family(child))]

@@ -47,23 +47,27 @@ class Strike:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """strikes: the first hits the first pass, a second one the pass after it. senders: how many begin at once."""
+    """strikes: the first hits the first pass, a second one the pass after it. senders: how many begin at once. workers:
+    so many processes send for each; with more than one, one of these is hit, and whoever started it is not."""
 
     seed: int
     engine: Engine
     senders: int
     strikes: tuple[Strike, ...]
+    workers: int = 1
 
 
 _SIGNALS = {signal.SIGKILL: 50, signal.SIGTERM: 15, signal.SIGINT: 10, signal.SIGSTOP: 25}
 _LONGEST_DELAY_MS = 15.0
 
 
-def build_round(seed: int, engines: Sequence[Engine] = tuple(Engine)) -> Round:
+def build_round(seed: int, engines: Sequence[Engine] = tuple(Engine), workers: int = 1) -> Round:
     """Return the round of a seed. Seeds take the engines in turn; all else is the same on each."""
     chance = Random(seed)
     [kind] = chance.choices(list(_SIGNALS), list(_SIGNALS.values()))
     strikes = [_build_strike(chance, kind, READERS * 3 // 4)]
+    if workers > 1:
+        return Round(seed, engines[seed % len(engines)], 1, tuple(strikes), workers)
     if kind is not signal.SIGSTOP and chance.random() < 0.3:
         # Some of what the first left is certain to be left: a quarter of all, less the mails in flight.
         strikes.append(_build_strike(chance, signal.SIGKILL, READERS // 4 - 2 * CONNECTIONS))

@@ -30,7 +30,8 @@ async def play_rounds(
     A round that breaks a promise leaves a folder with its files, what its senders said, and why.
     """
     waiting = iter(rounds)
-    async with Stage.prepared(folder, {round_.engine for round_ in rounds}, postgres) as stage:
+    processes = max(round_.workers for round_ in rounds)
+    async with Stage.prepared(folder, {round_.engine for round_ in rounds}, postgres, processes) as stage:
 
         async def work() -> None:
             for round_ in waiting:

@@ -44,9 +44,11 @@ class Scene:
 
 
 class Stage:
-    """Where rounds are played. postgres is a server's URL, None where only SQLite is played."""
+    """Where rounds are played. postgres is a server's URL, None where only SQLite is played. workers: so many processes
+    send for each sender."""
 
-    def __init__(self, fork_server: ForkServer, folder: Path, postgres: str | None) -> None:
+    def __init__(self, fork_server: ForkServer, folder: Path, postgres: str | None, workers: int = 1) -> None:
+        self._workers = workers
         self._fork_server = fork_server
         self._folder = folder
         self._postgres = make_url(postgres) if postgres else None
@@ -55,11 +57,12 @@ class Stage:
     @classmethod
     @asynccontextmanager
     async def prepared(
-        cls, folder: Path, engines: Iterable[Engine], postgres: str | None = None
+        cls, folder: Path, engines: Iterable[Engine], postgres: str | None = None, workers: int = 1
     ) -> AsyncIterator[Stage]:
         """Prepare a newsletter on each engine that has collected and imported, and has sent nothing yet."""
         async with AsyncExitStack() as stack:
-            stage = cls(await stack.enter_async_context(ForkServer.running()), folder, postgres)
+            server = await stack.enter_async_context(ForkServer.running())
+            stage = cls(server, folder, postgres, workers)
             if Engine.SQLITE in engines:
                 await stage._prepare("prepared-sqlite", stage._sqlite_url("prepared-sqlite"))
             if Engine.POSTGRESQL in engines:
@@ -109,6 +112,7 @@ class Stage:
             port=port,
             database_url=url,
             connections=CONNECTIONS,
+            processes=self._workers,
         )
 
     def _sqlite_url(self, name: str) -> str:

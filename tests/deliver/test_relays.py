@@ -263,13 +263,17 @@ async def test_two_processes_share_a_daily_limit() -> None:
     await database.close()
 
 
-async def test_no_more_messages_a_second_than_allowed() -> None:
-    async with Sink() as sink, pool(make_relay(sink, "1", per_second=20)) as relays:
-        begun = time.monotonic()
-        for _ in range(5):
-            await send(relays)
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_no_more_messages_a_second_than_allowed_by_all_processes_together(processes: int) -> None:
+    async with Sink() as sink:
+        relay = make_relay(sink, "1", per_second=20)
+        relay.processes = processes
+        async with pool(relay) as relays:
+            begun = time.monotonic()
+            for _ in range(5):
+                await send(relays)
 
-    assert time.monotonic() - begun >= 4 / 20 * 0.9
+    assert time.monotonic() - begun >= 4 / 20 * 0.9 * processes
 
 
 async def test_a_refused_recipient_costs_nothing_of_the_daily_limit() -> None:
