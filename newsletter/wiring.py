@@ -40,6 +40,7 @@ from newsletter.storage import (
     OperatorLog,
     OperatorViews,
     PersonalStore,
+    PictureStore,
     RunStore,
     SchemaState,
     SessionStore,
@@ -58,6 +59,7 @@ from newsletter.workflows.collect_all import Collector
 from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.health import Health, load_health
 from newsletter.workflows.import_subscribers import SubscribersFile
+from newsletter.workflows.keep_pictures import PictureKeeper
 from newsletter.workflows.keep_slots import SlotKeeper
 from newsletter.workflows.operator_acts import OperatorDesk
 from newsletter.workflows.plan import Planner
@@ -111,6 +113,7 @@ class Newsletter:
     runs: RunStore
     entries: EntryStore
     archive: Archive
+    pictures: PictureStore
     subscribers: SubscriberStore
     ledger: Ledger
     settings: SettingStore
@@ -218,6 +221,11 @@ class Newsletter:
     def web_links(self) -> WebLinks | None:
         """Where the pages of the web UI are, None where there is none."""
         return WebLinks(self.config.web.url) if self.config.web else None
+
+    @property
+    def picture_keeper(self) -> PictureKeeper:
+        """Who brings the small pictures of papers."""
+        return PictureKeeper(self.fetcher, self.pictures, self.clock, self.config.fetch.pictures)
 
     @property
     def upkeep(self) -> Upkeep:
@@ -380,6 +388,7 @@ class Newsletter:
                 StepName.SUBSCRIBERS_FILE: self.file.take_over_and_log,
                 StepName.COLLECTING: self.collector.collect_if_due,
                 StepName.INCOMING_MAIL: read_mail,
+                StepName.PICTURES: self.picture_keeper.keep,
                 StepName.UPKEEP: self.upkeep.thin_if_due,
                 StepName.PAUSES_AND_ZONES: self.planner.prepare,
                 StepName.PLANNING: self.planner.plan_and_log,
@@ -421,6 +430,7 @@ async def open_newsletter(
             runs=RunStore(database),
             entries=EntryStore(database),
             archive=Archive(database),
+            pictures=PictureStore(database),
             subscribers=SubscriberStore(database),
             ledger=Ledger(database, guard, config.strike_policy),
             settings=settings,

@@ -13,6 +13,7 @@ class StepName(StrEnum):
     SUBSCRIBERS_FILE = "subscribers file"
     COLLECTING = "collecting"
     INCOMING_MAIL = "incoming mail"
+    PICTURES = "pictures"
     UPKEEP = "upkeep"
     PAUSES_AND_ZONES = "pauses and time zones"
     PLANNING = "planning"

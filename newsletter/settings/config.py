@@ -556,6 +556,7 @@ class FetchSettings(ConfigSection):
     allow_private_hosts: Annotated[bool, BeforeValidator(_parse_switch)] = False
     arxiv_api: Annotated[str, BeforeValidator(_parse_base_url)] = KINDS["arxiv_papers"].site
     arxiv_repository: Annotated[str, BeforeValidator(_parse_base_url)] = arxiv_harvest.SITE
+    pictures: Annotated[bool, BeforeValidator(_parse_switch)] = True
 
 
 Password = Annotated[SecretStr, BeforeValidator(_parse_password)]

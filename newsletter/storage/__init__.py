@@ -15,6 +15,7 @@ from newsletter.storage.ledger import Ledger
 from newsletter.storage.operator_log import OperatorLog
 from newsletter.storage.operator_views import OperatorViews
 from newsletter.storage.personal import PersonalStore
+from newsletter.storage.pictures import PictureStore
 from newsletter.storage.runs import RunStore, RunTransaction
 from newsletter.storage.schema import SchemaState, inspect_database, open_database
 from newsletter.storage.settings import SettingStore
@@ -33,6 +34,7 @@ __all__ = [
     "OperatorLog",
     "OperatorViews",
     "PersonalStore",
+    "PictureStore",
     "RunStore",
     "RunTransaction",
     "SchemaState",

@@ -20,7 +20,7 @@ from newsletter.model.entries import Entry, EntryId, EntryKey
 from newsletter.storage.dialects import in_chunks, utc_day
 from newsletter.storage.engine import Store, reading
 from newsletter.storage.entries import load_entries_where
-from newsletter.storage.tables import entries, entry_events, runs, sightings
+from newsletter.storage.tables import entries, entry_events, pictures, runs, sightings
 from newsletter.storage.word_index import MOST_RUNS, count_runs, find_words
 
 MOST_FOUND = 2_000
@@ -42,8 +42,11 @@ class Archive(Store):
 
     @reading
     def load_version(self, connection: Connection) -> int:
-        """Return a number that is another one whenever something in the archive has changed: the newest run."""
-        return connection.scalar(select(func.coalesce(func.max(runs.c.number), 0))) or 0
+        """Return a number that is another one whenever something in the archive has changed: each run and each new
+        picture makes it larger."""
+        newest_run = select(func.coalesce(func.max(runs.c.number), 0)).scalar_subquery()
+        newest_picture = select(func.coalesce(func.max(pictures.c.id), 0)).scalar_subquery()
+        return connection.scalar(select(newest_run + newest_picture)) or 0
 
     @reading
     def load_editions(self, connection: Connection) -> Sequence[EditionSize]:

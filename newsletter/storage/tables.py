@@ -19,6 +19,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     UniqueConstraint,
@@ -472,6 +473,28 @@ bounces = Table(
     UniqueConstraint("report_hash"),
     Index("ix_bounces_address_at", "address", "at"),
     Index("ix_bounces_at", "at"),
+)
+
+# Small pictures of papers, each content once. hash is the SHA-256 of body.
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("hash", CleanText(64), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    UniqueConstraint("hash"),
+)
+
+# Which entry has which. picture is NULL where it could not be had yet.
+entry_pictures = Table(
+    "entry_pictures",
+    metadata,
+    Column("entry", ForeignKey("entries.id"), primary_key=True),
+    Column("picture", ForeignKey("pictures.id")),
+    Column("tries", Integer, nullable=False),
+    Column("tried_at", UtcDateTime, nullable=False),
 )
 
 # What operators did by hand. who is an operator's address, or the command line.

@@ -29,6 +29,7 @@ from newsletter.web.pages import (
     operate,
     papers,
     personal,
+    pictures,
     preferences,
     privacy,
     search,
@@ -121,6 +122,7 @@ def list_pages() -> Iterable[tuple[str, Page, tuple[str, ...]]]:
     yield from search.PAGES
     yield from feeds.PAGES
     yield from static.PAGES
+    yield from pictures.PAGES
     yield from home.PAGES
     yield from subscribe.PAGES
     yield from confirm.list_pages({Asked.LOGIN: operate.CONFIRM, Asked.ADDRESS: address.CONFIRM})

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from newsletter.compose.item import build_card
 from newsletter.model.digest import Card
 from newsletter.model.entries import Entry, Observation
+from newsletter.model.pictures import PictureFile
 from newsletter.render.context import LinkView, build_links, safe_url, write_title
 from newsletter.render.language import Language
 from newsletter.render.tex import read_tex
@@ -44,10 +45,18 @@ class PaperLine:
     is_new: bool
     is_withdrawn: bool
     day: date | None
+    picture: PictureFile | None
 
 
-def build_line(lang: Language, links: WebLinks, entry: Entry, *, is_new: bool = False) -> PaperLine:
-    """Return what a list shows of an entry."""
+def build_line(
+    lang: Language,
+    links: WebLinks,
+    entry: Entry,
+    *,
+    is_new: bool = False,
+    picture: PictureFile | None = None,
+) -> PaperLine:
+    """Return what a list shows of an entry. picture is the small one that we keep of it."""
     card = build_card(entry)
     return PaperLine(
         title=write_title(lang, card),
@@ -64,6 +73,7 @@ def build_line(lang: Language, links: WebLinks, entry: Entry, *, is_new: bool = 
         is_new=is_new,
         is_withdrawn=entry.withdrawn,
         day=find_day(entry),
+        picture=picture,
     )
 
 

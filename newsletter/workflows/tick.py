@@ -28,7 +28,13 @@ log = structlog.get_logger()
 Act = Callable[[], Awaitable[object]]
 """Does a step; gives False where there was nothing to do. May raise anything."""
 
-BESIDE = (StepName.SUBSCRIBERS_FILE, StepName.COLLECTING, StepName.INCOMING_MAIL, StepName.UPKEEP)
+BESIDE = (
+    StepName.SUBSCRIBERS_FILE,
+    StepName.COLLECTING,
+    StepName.INCOMING_MAIL,
+    StepName.PICTURES,
+    StepName.UPKEEP,
+)
 """What runs beside sending, and is begun before it. A stop cancels it."""
 PATIENCE_S = 5.0
 """So long after its beginning does planning wait for what runs beside it. Without that, a machine that wakes up after

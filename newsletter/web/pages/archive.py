@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from newsletter.model.editions import EditionSize
 from newsletter.web.citing import answer_citations
-from newsletter.web.paper_views import build_line
+from newsletter.web.paper_lists import build_lines
 from newsletter.web.public import public
 from newsletter.web.site import Site
 
@@ -79,7 +79,12 @@ async def show_edition(site: Site, request: Request) -> Response:
         request,
         "edition.html.j2",
         edition=edition,
-        papers=[build_line(lang, site.links, one.entry, is_new=one.is_new) for one in edition.entries],
+        papers=await build_lines(
+            site,
+            lang,
+            (one.entry for one in edition.entries),
+            {one.entry.key for one in edition.entries if one.is_new},
+        ),
         new=sum(one.is_new for one in edition.entries),
         # A date on which nothing was listed has a page, because mails lead to it, but is nothing to be found.
         headers={} if edition.entries else {"x-robots-tag": "noindex"},

@@ -17,7 +17,8 @@ from newsletter.model.entries import Entry
 from newsletter.render.context import safe_url, write_title
 from newsletter.render.language import load_language
 from newsletter.web.named_topics import find_newest_of, name_topics
-from newsletter.web.paper_views import build_line, list_names, write_summary
+from newsletter.web.paper_lists import build_lines
+from newsletter.web.paper_views import list_names, write_summary
 from newsletter.web.public import public
 from newsletter.web.searching import ask, refuse_query
 from newsletter.web.site import Site
@@ -140,7 +141,7 @@ async def show_topic(site: Site, request: Request) -> Response:
         return site.not_found(request)
     lang = site.choose_language(request)
     entries = await find_newest_of(topic, FOUND, site.searcher, site.previews)
-    papers = [build_line(lang, site.links, entry) for entry in entries]
+    papers = await build_lines(site, lang, entries)
     return site.page(request, "topic.html.j2", slug=slug, topic=topic, papers=papers, most=FOUND)
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from newsletter.model.editions import EditionSize
 from newsletter.model.entries import Entry
-from newsletter.web.paper_views import build_line
+from newsletter.web.paper_lists import build_lines
 from newsletter.web.public import public
 from newsletter.web.site import Site
 
@@ -35,7 +35,7 @@ async def show_home(site: Site, request: Request) -> Response:
         "home.html.j2",
         language=lang,
         day=newest,
-        papers=[build_line(lang, site.links, entry) for entry in entries[:SHOWN]],
+        papers=await build_lines(site, lang, entries[:SHOWN]),
         total=len(entries),
         sources=lang.join([source.name for source in site.newsletter.config.source_list]),
     )

@@ -9,8 +9,8 @@ from newsletter.compose.item import build_card
 from newsletter.model.entries import Entry, EntryKey
 from newsletter.render.citations import build_citation, list_meta, write_bibtex, write_ris
 from newsletter.web.citing import answer_citations, split_form
+from newsletter.web.paper_lists import build_lines
 from newsletter.web.paper_views import (
-    build_line,
     build_vote_chart,
     find_links,
     list_names,
@@ -50,7 +50,7 @@ async def _show(site: Site, request: Request, entry: Entry) -> Response:
     newsletter, lang = site.newsletter, site.choose_language(request)
     history = await newsletter.entries.load_history(entry.id)
     alike = await newsletter.archive.find_alike(entry, _MOST_ALIKE)
-    paper = build_line(lang, site.links, entry)
+    (paper,) = await build_lines(site, lang, [entry])
     citation = build_citation(entry)
     return site.page(
         request,
@@ -62,7 +62,7 @@ async def _show(site: Site, request: Request, entry: Entry) -> Response:
         note=find_links(write_note(entry)),
         history=history,
         chart=build_vote_chart(history.observations),
-        alike=[build_line(lang, site.links, other) for other in alike],
+        alike=await build_lines(site, lang, alike),
         meta=list_meta(citation, paper.page),
         bibtex=write_bibtex([citation]),
         ris=write_ris([citation]).replace("\r", ""),

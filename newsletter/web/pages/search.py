@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from newsletter.web.citing import MOST_CITED, answer_citations
-from newsletter.web.paper_views import build_line
+from newsletter.web.paper_lists import build_lines
 from newsletter.web.public import public
 from newsletter.web.searching import ask, find_wider, refuse_query
 from newsletter.web.site import Site
@@ -43,7 +43,7 @@ async def show_search(site: Site, request: Request) -> Response:
         question=question,
         wider=wider,
         found=found,
-        papers=[build_line(lang, site.links, entry) for entry in found.entries],
+        papers=await build_lines(site, lang, found.entries),
         page=page,
         pages=-(-found.total // PAPERS_A_PAGE),
         most=MOST_LOOKED_AT,

@@ -1,0 +1,22 @@
+"""The small pictures of papers, from our own host: the same address for everybody."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from newsletter.model.pictures import MEDIA_TYPE
+from newsletter.web.site import Site
+
+
+async def show_picture(site: Site, request: Request) -> Response:
+    """Return a picture by the name of its content."""
+    body = await site.newsletter.pictures.load(str(request.path_params["name"]))
+    if body is None:
+        return site.not_found(request)
+    headers = {"cache-control": "public, max-age=31536000, immutable"}
+    return Response(body, headers=headers, media_type=MEDIA_TYPE)
+
+
+PAGES = (("/pictures/{name}", show_picture, ("GET",)),)
+"""Names are hashes of what they name."""
