@@ -2,8 +2,8 @@
 
     python -m benchmarks.ledger [--engine sqlite|postgresql] [--mails N] [--old N] [--batch N] [--json FILE]
 
-Mails go through the ledger's own rooms: planned, claimed 200 at a time, fenced and settled ``batch`` of each at once, as
-so many connections do. CPU is that of this process, user and system; of PostgreSQL beside it that of the server's
+Mails go through the ledger's own rooms: planned, claimed 200 at a time, fenced and settled ``batch`` of each at once,
+as so many connections do. CPU is that of this process, user and system; of PostgreSQL beside it that of the server's
 processes that serve us. ``old`` mails are written beforehand, a copy of a real one each. A snapshot is what a backup
 holds: a transaction that has read and stays open from before the first claim to after the last.
 """

@@ -17,7 +17,7 @@ from newsletter.deliver.return_path import build_return_path
 from newsletter.errors import ConfigError, MailerError, Problem
 from newsletter.files import read_regular, tighten
 from newsletter.match.topics import parse_topic
-from newsletter.model.ledger import Delivery, DeliveryId, State
+from newsletter.model.ledger import Delivery, DeliveryId, RetentionPeriods, State
 from newsletter.model.mail import Identity
 from newsletter.model.readers import EmailAddress, Subscriber, SubscriberId
 from newsletter.model.servers import WHOLE, Part
@@ -230,7 +230,16 @@ class Newsletter:
     @property
     def upkeep(self) -> Upkeep:
         """What forgets what is over."""
-        return Upkeep(self.ledger, self.settings, self.runs, self.subscribers, self.confirmations, self.clock)
+        kept = self.config.retention
+        return Upkeep(
+            self.ledger,
+            self.settings,
+            self.runs,
+            self.subscribers,
+            self.confirmations,
+            RetentionPeriods(kept.content, kept.deliveries, kept.looks),
+            self.clock,
+        )
 
     async def load_everything(self, reader: SubscriberId) -> dict[str, Any]:
         """Return all that is stored about a reader, as values that JSON can hold."""

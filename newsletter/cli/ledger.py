@@ -290,6 +290,8 @@ async def _explain_delivery(newsletter: Newsletter, delivery: Delivery) -> None:
             f" {attempt.outcome}, {attempt.reply}"
         )
     if delivery.snapshot is None:
+        if delivery.attempt:
+            console.print("  what it said is not kept any longer")
         return
     window = delivery.snapshot.window
     console.print(

@@ -51,7 +51,7 @@ async def collect(config: Config, *, at_once: bool) -> int:
     async with open_newsletter(config) as newsletter:
         with collecting_progress(len(config.source_list)) as progress:
             report = await newsletter.collector.collect(at_once=at_once, progress=progress)
-        await newsletter.runs.thin(newsletter.clock.now())
+        await newsletter.upkeep.thin()
     show_fetches(report.records)
     for source in report.waiting:
         console.print(

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import date
 from functools import lru_cache
+from itertools import groupby
 
 from newsletter.model.digest import Card, Digest, Item, Section, Window
+from newsletter.model.entries import EntryId
 from newsletter.model.mail import Notice
 from newsletter.model.readers import Slot
 from newsletter.stored_json import from_parsed, to_json
@@ -56,6 +58,27 @@ def _dump_after(since_on: date | None, slot: Slot, window: Window) -> str:
         "window": {"after_run": window.after_run, "upto_run": window.upto_run},
     }
     return to_json(after)[1:]
+
+
+def list_cards(content_json: str) -> set[str]:
+    """Return the hashes of the cards that a digest refers to; a notice, or one that was erased, refers to none."""
+    parsed = json.loads(content_json) if content_json else {}
+    return {item["card"] for section in parsed.get("sections", ()) for item in section["items"]}
+
+
+def dump_shown(shown: Iterable[tuple[EntryId, str, bool]]) -> str:
+    """Return which entries a digest has, in their order, as JSON: [topic, 1 or 0 (over its limit), their ids], …"""
+    groups = [
+        [topic, int(is_shown), [entry for entry, _, _ in some]]
+        for (topic, is_shown), some in groupby(shown, key=lambda one: one[1:])
+    ]
+    return to_json(groups)
+
+
+def parse_shown(text: str | None) -> tuple[tuple[EntryId, str, bool], ...]:
+    """Return (entry, topic, shown) of each entry that a digest has."""
+    groups = json.loads(text) if text else ()
+    return tuple((EntryId(entry), topic, bool(shown)) for topic, shown, some in groups for entry in some)
 
 
 def dump_notice(notice: Notice, language: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
@@ -279,6 +279,15 @@ class Instance:
     boot: str
     pid: int
     heartbeat_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionPeriods:
+    """How long what is over is kept: what mails said, their rows, and looks at sources."""
+
+    content: timedelta
+    deliveries: timedelta
+    looks: timedelta
 
 
 @dataclass(frozen=True, slots=True)

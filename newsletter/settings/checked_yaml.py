@@ -152,6 +152,16 @@ def parse_duration(value: object) -> timedelta:
     return duration
 
 
+def parse_period(value: object) -> timedelta:
+    """Return the time of ``30d`` or ``2y`` (a year has 365 days); from a week to ten years."""
+    text = parse_line(value)
+    found = re.fullmatch(r"([0-9]{1,4})\s*([dy])", text)
+    period = timedelta(days=int(found[1]) * (365 if found[2] == "y" else 1)) if found else timedelta()
+    if not timedelta(days=7) <= period <= timedelta(days=3650):
+        raise ValueError(f"{text!r} is not a period from 7d to 10y; write days or years like 30d or 2y")
+    return period
+
+
 def parse_date(value: object) -> date:
     """Return the date of ``2026-06-16``."""
     text = parse_line(value)
@@ -173,6 +183,7 @@ def _parse_address(value: object) -> EmailAddress:
 Line = Annotated[str, BeforeValidator(parse_line)]
 Address = Annotated[EmailAddress, BeforeValidator(_parse_address)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Period = Annotated[timedelta, BeforeValidator(parse_period)]
 Seconds = Annotated[float, BeforeValidator(lambda value: parse_duration(value).total_seconds())]
 Day = Annotated[date, BeforeValidator(parse_date)]
 EverythingElse = Annotated[int, BeforeValidator(parse_everything_else)]

@@ -61,6 +61,7 @@ from newsletter.settings.checked_yaml import (
     EverythingElse,
     LanguageCode,
     Line,
+    Period,
     Seconds,
     find_topic_problems,
     in_file_order,
@@ -850,6 +851,14 @@ class SendSettings(ConfigSection):
     )
 
 
+class RetentionSettings(ConfigSection):
+    """How long we keep what is over. Counts are kept for ever."""
+
+    content: Period = timedelta(days=30)
+    deliveries: Period = timedelta(days=730)
+    looks: Period = timedelta(days=90)
+
+
 class Config(ConfigSection):
     """The whole configuration of one newsletter: checked, frozen, paths absolute, secrets filled in."""
 
@@ -875,6 +884,7 @@ class Config(ConfigSection):
     web: WebSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     send: SendSettings = SendSettings()
+    retention: RetentionSettings = RetentionSettings()
     templates: Folder | None = None
     contact: Line = ""
 

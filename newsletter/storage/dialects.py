@@ -181,13 +181,13 @@ def _compile_whole_seconds_for_postgresql(element: whole_seconds, compiler: SQLC
     return f"CAST(trunc(EXTRACT(EPOCH FROM {second} - {first}) + 0.0005) AS INTEGER)"
 
 
-def _dialect_insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+def _dialect_insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def insert_or_ignore(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT that leaves rows alone that are there already."""
-    return _dialect_insert(connection, table).on_conflict_do_nothing()
+    return _dialect_insert(connection.dialect.name, table).on_conflict_do_nothing()
 
 
 def insert_or_update(
@@ -195,7 +195,14 @@ def insert_or_update(
 ) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT that overwrites the row with the same primary key, or the same unique columns; in it those that
     are named as changed, else all."""
-    insert = _dialect_insert(connection, table)
+    return build_upsert(connection.dialect.name, table, unique, changed)
+
+
+def build_upsert(
+    dialect: str, table: Table, unique: Sequence[str] = (), changed: Sequence[str] = ()
+) -> sqlite.Insert | postgresql.Insert:
+    """Return the same for a dialect by its name."""
+    insert = _dialect_insert(dialect, table)
     keys = [table.c[name] for name in unique] or list(table.primary_key.columns)
     names = changed or [column.name for column in table.c if not column.primary_key]
     return insert.on_conflict_do_update(

@@ -27,7 +27,6 @@ from newsletter.storage.tables import (
     confirmations,
     consents,
     deliveries,
-    delivery_entries,
     operator_acts,
     sessions,
     settings,
@@ -114,7 +113,6 @@ def _blank_deliveries(connection: Connection, subscriber: SubscriberId) -> None:
     """Leave of a person's deliveries what the counts need; what is pending is suppressed."""
     mine = deliveries.c.recipient == subscriber
     rows = select(deliveries.c.id).where(mine)
-    connection.execute(delete(delivery_entries).where(delivery_entries.c.delivery.in_(rows)))
     connection.execute(update(attempts).where(attempts.c.delivery.in_(rows)).values(reply="erased"))
     connection.execute(move_rows(Event.ERASE).where(mine))
     connection.execute(
@@ -123,7 +121,7 @@ def _blank_deliveries(connection: Connection, subscriber: SubscriberId) -> None:
         .values(
             address=case((deliveries.c.address.is_(None), None), else_=""),
             content_json=case((deliveries.c.content_json.is_(None), None), else_=""),
-            card_hashes=case((deliveries.c.card_hashes.is_(None), None), else_="[]"),
+            entries_json=case((deliveries.c.entries_json.is_(None), None), else_="[]"),
             message_id=None,
             last_reply="erased",
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, select
 
+from newsletter.compose.snapshot import parse_shown
 from newsletter.model.ledger import DayCount, Kind, ReplyCount, State
 from newsletter.model.readers import Consent
 from newsletter.storage.dialects import unindexed, utc_day
@@ -17,7 +19,6 @@ from newsletter.storage.tables import (
     bounces,
     consents,
     deliveries,
-    delivery_entries,
     fetches,
     subscribers,
     suppressions,
@@ -96,22 +97,14 @@ class OperatorViews(Store):
     def count_topics(self, connection: Connection, digests: int) -> Sequence[tuple[str, int]]:
         """Return how many papers each topic brought in the newest digests, at most so many digests; "" is what no
         topic brought. The most frequent first."""
-        # Only digests have entries; the newest are at the end of the primary key.
+        column = deliveries.c
         newest = (
-            select(delivery_entries.c.delivery)
-            .distinct()
-            .order_by(delivery_entries.c.delivery.desc())
-            .limit(digests)
-            .subquery()
+            select(column.entries_json).where(column.entries_json.is_not(None)).order_by(column.id.desc())
         )
-        count = func.count().label("count")
-        rows = (
-            select(delivery_entries.c.topic, count)
-            .join(newest, newest.c.delivery == delivery_entries.c.delivery)
-            .group_by(delivery_entries.c.topic)
-            .order_by(count.desc(), delivery_entries.c.topic)
-        )
-        return [(topic, number) for topic, number in connection.execute(rows)]
+        counts: Counter[str] = Counter()
+        for entries_json in connection.scalars(newest.limit(digests)):
+            counts.update(topic for _, topic, _ in parse_shown(entries_json))
+        return sorted(counts.items(), key=lambda one: (-one[1], one[0]))
 
     @reading
     def count_readers(self, connection: Connection) -> Mapping[Consent, int]:

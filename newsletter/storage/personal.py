@@ -16,12 +16,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from newsletter.address import is_same_address
+from newsletter.compose.snapshot import parse_shown
 from newsletter.compose.subscription import status_of
 from newsletter.model.ledger import Kind, SentDigest, State
 from newsletter.model.readers import AddressChange, Consent, ConsentMove, EmailAddress, SubscriberId
 from newsletter.storage.dialects import in_chunks, key_of
 from newsletter.storage.engine import Store, reading, writing
 from newsletter.storage.erase import erase_person, give_up_address
+from newsletter.storage.ledger.reads import load_absorbed
 from newsletter.storage.subscriptions import check_move, load_ids, lock_readers, log_consents, write_readers
 from newsletter.storage.tables import (
     attempts,
@@ -29,7 +31,6 @@ from newsletter.storage.tables import (
     confirmations,
     consents,
     deliveries,
-    delivery_entries,
     entries,
     sessions,
     strikes,
@@ -89,21 +90,24 @@ class PersonalStore(Store):
     ) -> Sequence[SentDigest]:
         """Return a reader's digests, the newest edition first, at most so many; with ``before`` those of earlier
         editions."""
-        papers = (
-            select(func.count())
-            .where(delivery_entries.c.delivery == deliveries.c.id, delivery_entries.c.shown)
-            .scalar_subquery()
-        )
         wanted = [deliveries.c.recipient == reader, deliveries.c.kind == Kind.DIGEST]
         if before:
             wanted.append(deliveries.c.key < before)
         rows = connection.execute(
-            select(deliveries.c.key, deliveries.c.state, deliveries.c.slot_at, papers.label("papers"))
+            select(deliveries.c.key, deliveries.c.state, deliveries.c.slot_at, deliveries.c.entries_json)
             .where(*wanted)
             .order_by(deliveries.c.key.desc())
             .limit(limit)
         )
-        return [SentDigest(row.key, State(row.state), row.slot_at, row.papers) for row in rows]
+        return [
+            SentDigest(
+                row.key,
+                State(row.state),
+                row.slot_at,
+                sum(shown for _, _, shown in parse_shown(row.entries_json)),
+            )
+            for row in rows
+        ]
 
     @reading
     def load_everything(self, connection: Connection, reader: SubscriberId) -> dict[str, Any]:
@@ -145,8 +149,8 @@ class PersonalStore(Store):
 
 # --- all of it ----------------------------------------------------------------------------
 
-_JSON_COLUMNS = ("days", "topics_json", "wanted_json", "content_json", "card_hashes")
-_HIDDEN = ("recipient", "subscriber", "delivery")
+_JSON_COLUMNS = ("days", "topics_json", "wanted_json", "content_json")
+_HIDDEN = ("recipient", "subscriber", "delivery", "entries_json")
 """The reader's own number, which each row would repeat; and the row that a list belongs to."""
 
 
@@ -162,23 +166,39 @@ def _load_mails(connection: Connection, reader: SubscriberId, address: str) -> l
         select(deliveries).where(_is_mail_of(reader, address)).order_by(deliveries.c.slot_at, deliveries.c.id)
     ).all()
     tries: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    papers: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for some in in_chunks([row.id for row in mails]):
         of_attempts = select(attempts).where(attempts.c.delivery.in_(some)).order_by(attempts.c.number)
         for row in connection.execute(of_attempts):
             tries[row.delivery].append(_write_row(row))
-        of_papers = (
-            select(delivery_entries.c.delivery, delivery_entries.c.topic, delivery_entries.c.shown)
-            .add_columns(entries.c.key, entries.c.title)
-            .join(entries, entries.c.id == delivery_entries.c.entry)
-            .where(delivery_entries.c.delivery.in_(some))
-            .order_by(delivery_entries.c.delivery, delivery_entries.c.position)
-        )
-        for row in connection.execute(of_papers):
-            papers[row.delivery].append(_write_row(row))
+    papers = _name_papers(connection, mails)
     return [
         {**_hide_link(_write_row(row)), "attempts": tries[row.id], "papers": papers[row.id]} for row in mails
     ]
+
+
+def _name_papers(connection: Connection, mails: Sequence[Row[Any]]) -> dict[int, list[dict[str, Any]]]:
+    """Return the papers of each digest, in its order."""
+    absorbed = load_absorbed(connection)
+    shown = {
+        row.id: [
+            (absorbed.get(entry, entry), topic, shown)
+            for entry, topic, shown in parse_shown(row.entries_json)
+        ]
+        for row in mails
+    }
+    names: dict[int, Row[Any]] = {}
+    for some in in_chunks({entry for found in shown.values() for entry, _, _ in found}):
+        rows = connection.execute(
+            select(entries.c.id, entries.c.key, entries.c.title).where(entries.c.id.in_(some))
+        )
+        names |= {row.id: row for row in rows}
+    return {
+        mail: [
+            {"topic": topic, "shown": is_shown, "key": names[entry].key, "title": names[entry].title}
+            for entry, topic, is_shown in found
+        ]
+        for mail, found in shown.items()
+    }
 
 
 def _hide_link(mail: dict[str, Any]) -> dict[str, Any]:

@@ -34,11 +34,11 @@ from newsletter.storage.engine import Store, reading, writing
 from newsletter.storage.entries import entry_row, load_entries_of, load_entries_titled
 from newsletter.storage.tables import (
     counters,
-    delivery_entries,
     entries,
     entry_events,
     entry_keys,
     fetches,
+    former_entries,
     held_back,
     moves,
     observations,
@@ -52,7 +52,6 @@ from newsletter.storage.tables import validators as known_answers
 from newsletter.storage.word_index import delete_words, has_same_words, load_indexed, save_words
 
 _FULL_OBSERVATIONS = timedelta(days=30)
-_FETCHES_KEPT = timedelta(days=90)
 _HELD_BACK_KEPT = timedelta(days=60)
 _THINNED_BEFORE = "observations_thinned_before"
 
@@ -130,7 +129,8 @@ class RunTransaction:
             self._move(sightings, absorbed, change.entry.id, "source", "guid", "listed_on")
             self._move(entry_events, absorbed, change.entry.id, "kind", "detail")
             self._move(observations, absorbed, change.entry.id, "observed_at")
-            self._move(delivery_entries, absorbed, change.entry.id, "delivery")
+            self._move(former_entries, absorbed, change.entry.id)
+            self._connection.execute(insert(former_entries).values(former=absorbed, entry=change.entry.id))
             delete_words(self._connection, absorbed)
             self._connection.execute(delete(held_back).where(held_back.c.entry == absorbed))
             self._connection.execute(delete(entries).where(entries.c.id == absorbed))
@@ -375,9 +375,9 @@ class RunStore(Store):
         return ended_at
 
     @writing
-    def thin(self, connection: Connection, now: datetime) -> int:
-        """Keep one vote observation a day (the last) of those older than 30 days, fetch records for 90 days and what is
-        held back for 60; return how many rows went.
+    def thin(self, connection: Connection, now: datetime, looks_kept: timedelta) -> int:
+        """Keep one vote observation a day (the last) of those older than 30 days, fetch records for so long and what is
+        held back for 60 days; return how many rows went.
 
         Of observations whole UTC days only, and each day once: the database remembers how far it came. The
         newest record of each source stays.
@@ -398,7 +398,7 @@ class RunStore(Store):
             outdated = outdated.where(observations.c.observed_at >= datetime.fromisoformat(done))
         gone = connection.execute(outdated).rowcount
         newest = select(func.max(fetches.c.id)).group_by(fetches.c.source)
-        old = delete(fetches).where(fetches.c.finished_at < now - _FETCHES_KEPT, fetches.c.id.not_in(newest))
+        old = delete(fetches).where(fetches.c.finished_at < now - looks_kept, fetches.c.id.not_in(newest))
         gone += connection.execute(old).rowcount
         outlived = delete(held_back).where(held_back.c.held_at < now - _HELD_BACK_KEPT)
         gone += connection.execute(outlived).rowcount

@@ -333,8 +333,9 @@ bundles = Table(
 _CLAIMED = _one_of("state", [State.CLAIMED, State.IN_DATA])
 
 # next_attempt_at: a queued or deferred row is not claimed earlier. relay is the last one that was tried.
-# Frozen in the in_data commit, all at once: address, after_run, upto_run, content_json, card_hashes,
-# bundle_hash, content_hash, message_id, size_bytes. An empty digest gets after_run and upto_run when it is closed.
+# Frozen in the in_data commit, all at once: address, after_run, upto_run, content_json, entries_json,
+# bundle_hash, content_hash, message_id, size_bytes. entries_json is what a digest showed
+# (compose/snapshot.py). An empty digest gets after_run and upto_run when it is closed.
 # content_json of a notice, and the address that it goes to, are there from the beginning.
 # lost_by is the instance that had the row in data when its claim was voided: its late answer may still
 # settle it. It is no foreign key, so that a process that outlived its lease can be forgotten.
@@ -361,7 +362,7 @@ deliveries = Table(
     Column("after_run", Integer),
     Column("upto_run", Integer),
     Column("content_json", CleanJson),
-    Column("card_hashes", CleanJson),
+    Column("entries_json", CleanJson),
     Column("bundle_hash", ForeignKey("bundles.hash")),
     Column("content_hash", CleanText(64)),
     Column("message_id", CleanText),
@@ -382,7 +383,6 @@ deliveries = Table(
         "state NOT IN ('in_data', 'accepted', 'uncertain') OR content_hash IS NOT NULL", name="frozen"
     ),
     CheckConstraint("after_run <= upto_run", name="window"),
-    Index("ix_deliveries_message_id", "message_id"),
     # What a reader was shown of late, without the years before.
     Index("ix_deliveries_recipient_upto_run", "recipient", "upto_run"),
 )
@@ -415,31 +415,28 @@ _index_some("pending_recipient", IS_PENDING, deliveries.c.recipient)
 _index_some("claimed_by", deliveries.c.claimed_by.is_not(None), deliveries.c.claimed_by)
 # Editions are counted without reading their rows, which are large, and read a state at a time.
 _index_some("digests", IS_DIGEST, deliveries.c.key, deliveries.c.state, deliveries.c.id)
+_index_some("message_id", deliveries.c.message_id.is_not(None), deliveries.c.message_id)
 _index_some("notices", NOT_A_DIGEST, deliveries.c.state, deliveries.c.next_attempt_at)
 
-# How many deliveries of an edition that is over are in each state; of notices, whose key is empty here, those that
-# are gone. for_ever: the rows are gone, or about to go.
+# How many deliveries of an edition that is over are in each state. is_gone: how many of those that are gone were; of
+# notices, too, whose key is empty here.
 kept_counts = Table(
     "kept_counts",
     metadata,
     Column("kind", CleanText(20), primary_key=True),
     Column("key", CleanText(100), primary_key=True),
     Column("state", CleanText(20), primary_key=True),
+    Column("is_gone", Boolean, primary_key=True),
     Column("number", Integer, nullable=False),
-    Column("for_ever", Boolean, nullable=False, server_default=false()),
 )
 
-# What a digest showed, in its order. shown is false for the entries over a topic's limit.
-delivery_entries = Table(
-    "delivery_entries",
+# The entries that were absorbed by another one: what was shown under their ids was that one.
+former_entries = Table(
+    "former_entries",
     metadata,
-    Column("delivery", ForeignKey("deliveries.id"), primary_key=True),
-    Column("entry", ForeignKey("entries.id"), primary_key=True),
-    Column("topic", CleanText, nullable=False),
-    Column("position", Integer, nullable=False),
-    Column("shown", Boolean, nullable=False),
-    Index("ix_delivery_entries_entry", "entry"),
-    sqlite_with_rowid=False,
+    Column("former", Id, primary_key=True, autoincrement=False),
+    Column("entry", ForeignKey("entries.id"), nullable=False),
+    Index("ix_former_entries_entry", "entry"),
 )
 
 attempts = Table(
@@ -473,6 +470,12 @@ bounces = Table(
     UniqueConstraint("report_hash"),
     Index("ix_bounces_address_at", "address", "at"),
     Index("ix_bounces_at", "at"),
+)
+Index(
+    "ix_bounces_delivery",
+    bounces.c.delivery,
+    sqlite_where=bounces.c.delivery.is_not(None),
+    postgresql_where=bounces.c.delivery.is_not(None),
 )
 
 # Small pictures of papers, each content once. hash is the SHA-256 of body.

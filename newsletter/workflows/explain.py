@@ -49,7 +49,7 @@ async def explain_entry(
 ) -> Explanation:
     """Return where an entry was seen and what became of it for these readers."""
     sent: dict[SubscriberId, list[EntryDelivery]] = {}
-    for delivery in await reads.load_entry_deliveries(entry.id):
+    for delivery in await reads.load_entry_deliveries(entry.id, [reader.id for reader in readers]):
         sent.setdefault(delivery.subscriber, []).append(delivery)
     suppressed = await subscribers.load_suppressed([reader.address for reader in readers])
     shown = await reads.load_shown([reader.id for reader in readers])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
+from newsletter.model.ledger import RetentionPeriods
 from newsletter.ports import Clock
 from newsletter.storage import ConfirmationStore, Ledger, RunStore, SettingStore, SubscriberStore
 from newsletter.workflows.health import CHECKED_EDITIONS
@@ -16,6 +17,7 @@ from newsletter.workflows.subscribe import thin_unconfirmed
 log = structlog.get_logger()
 
 _EVERY = timedelta(hours=1)
+_MOST_BATCHES = 100
 _OVER_AFTER = timedelta(days=4)
 """An edition takes two days around the world; its retries have ended then, too."""
 
@@ -29,17 +31,30 @@ class Upkeep:
     runs: RunStore
     subscribers: SubscriberStore
     confirmations: ConfirmationStore
+    retention: RetentionPeriods
     clock: Clock
     due_s: float = 0.0
 
     async def thin(self) -> None:
         now = self.clock.now()
-        await self.runs.thin(now)
+        await self.runs.thin(now, self.retention.looks)
         erased = await thin_unconfirmed(self.subscribers, self.confirmations, now)
         if erased:
             log.info("erased unconfirmed subscribers", people=erased)
+        await self._drop_old(now)
         await self.ledger.kept.keep((now - _OVER_AFTER).date())
         await self.settings.save_contradictions(await self.ledger.audit.find_contradictions(CHECKED_EDITIONS))
+
+    async def _drop_old(self, now: datetime) -> None:
+        """Drop what the ledger need not keep any longer; what is left of a great heap goes the next time."""
+        ledger = self.ledger.retention
+        for drop, before in (
+            (ledger.drop_contents, now - self.retention.content),
+            (ledger.drop_deliveries, now - self.retention.deliveries),
+        ):
+            for _ in range(_MOST_BATCHES):
+                if not await drop(before):
+                    break
 
     async def thin_if_due(self) -> bool:
         """Thin at the start and then once an hour; return whether it was time."""

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.compose.snapshot import dump_digest, dump_notice, parse_digest, parse_notice
+from newsletter.compose.snapshot import (
+    dump_digest,
+    dump_notice,
+    dump_shown,
+    parse_digest,
+    parse_notice,
+    parse_shown,
+)
 from newsletter.model.digest import Card, Digest, Item, Reason, Section, Window
 from newsletter.model.entries import EntryId, EntryKey
 from newsletter.model.mail import Fact, Notice
@@ -199,3 +206,21 @@ def test_a_snapshot_without_one_of_its_cards_is_an_error() -> None:
 
     with pytest.raises(KeyError):
         parse_digest(text, {})
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 10**6).map(EntryId),
+            st.sampled_from(["RAG", "", 'a "b" \\', "主题"]),
+            st.booleans(),
+        )
+    )
+)
+def test_what_a_digest_showed_is_read_as_it_was_written(shown: list[tuple[EntryId, str, bool]]) -> None:
+    assert parse_shown(dump_shown(shown)) == tuple(shown)
+
+
+def test_what_nothing_was_shown_in_is_nothing() -> None:
+    assert dump_shown([]) == "[]"
+    assert parse_shown("[]") == parse_shown(None) == parse_shown("") == ()

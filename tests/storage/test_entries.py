@@ -314,9 +314,9 @@ async def test_thinning_keeps_the_last_observation_of_each_day(database: Databas
     await observe(database, entry.id, *(midnight + timedelta(hours=hour) for hour in hours))
     store = RunStore(database)
 
-    assert await store.thin(midnight + timedelta(days=60)) == 3
+    assert await store.thin(midnight + timedelta(days=60), timedelta(days=90)) == 3
     assert await load_votes(database) == [2, 4, 5]
-    assert await store.thin(midnight + timedelta(days=60)) == 0
+    assert await store.thin(midnight + timedelta(days=60), timedelta(days=90)) == 0
 
 
 async def test_thinning_leaves_the_last_thirty_days_alone(database: Database) -> None:
@@ -324,8 +324,8 @@ async def test_thinning_leaves_the_last_thirty_days_alone(database: Database) ->
     await observe(database, entry.id, NOW, NOW + timedelta(hours=1))
     store = RunStore(database)
 
-    assert await store.thin(NOW + timedelta(days=30)) == 0
-    assert await store.thin(NOW + timedelta(days=31)) == 1
+    assert await store.thin(NOW + timedelta(days=30), timedelta(days=90)) == 0
+    assert await store.thin(NOW + timedelta(days=31), timedelta(days=90)) == 1
 
 
 def make_record(source: str, minutes: int, *, run: int = 0) -> FetchRecord:

@@ -98,7 +98,7 @@ async def test_fetch_records_are_kept_for_ninety_days_and_the_newest_for_ever(da
     records = [make_record("hf", 0), make_record("hf", 1), make_record("gone", 0), make_record("hf", 60)]
     await store.save_looks(records, [], [], {})
 
-    assert await store.thin(NOW + timedelta(days=90, hours=1)) == 1
+    assert await store.thin(NOW + timedelta(days=90, hours=1), timedelta(days=90)) == 1
 
     assert await store.load_fetches(NOW) == [
         make_record("gone", 0),
@@ -148,7 +148,7 @@ async def test_digests_that_have_an_entry_are_told_with_reader_and_topic(databas
     instance = await given_instance(database)
     await given_in_data(database, reader, instance, snapshot=make_snapshot(over_limit=[entry.id]))
 
-    [told] = await Ledger(database).reads.load_entry_deliveries(entry.id)
+    [told] = await Ledger(database).reads.load_entry_deliveries(entry.id, [reader.id])
 
     assert (told.address, told.subscriber, told.topic, told.shown) == (
         reader.address,

@@ -53,7 +53,7 @@ def make_snapshot(
     shown = [(EntryId(entry), "RAG", True) for entry in entries]
     shown += [(EntryId(entry), "RAG", False) for entry in over_limit]
     return Snapshot(
-        content_json='{"sections":[]}',
+        content_json='{"sections":[{"items":[{"card":"card-1"},{"card":"card-2"}]}]}',
         cards={"card-1": '{"title":"A paper"}', "card-2": '{"title":"Another"}'},
         bundle_hash="bundle",
         bundle_json='{"body":"…"}',

@@ -14,7 +14,6 @@ from newsletter.storage.tables import (
     bundles,
     cards,
     deliveries,
-    delivery_entries,
     instances,
     relay_days,
     settings,
@@ -30,7 +29,6 @@ _TABLES = (
     cards,
     subscribers,
     deliveries,
-    delivery_entries,
     attempts,
 )
 

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Engine, create_engine, make_url, text, update
 
 from newsletter.errors import MailerError, StoreError
 from newsletter.model.ledger import (
@@ -619,3 +619,79 @@ async def test_row_8_copies_of_the_database_at_each_message_open_and_add_up(offi
 
 def _envelope(address: str) -> Envelope:
     return Envelope(EmailAddress("bounces@news.example.org"), EmailAddress(address))
+
+
+def _open_beside(database_url: str) -> Engine:
+    """Another program's way into the same database, as a backup has."""
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        return create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    return create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="REPEATABLE READ")
+
+
+async def test_row_35_a_backup_holds_its_snapshot_all_the_while(office: Office, database_url: str) -> None:
+    await given_planned(office)
+    beside = _open_beside(database_url)
+    count = text("SELECT count(*) FROM deliveries WHERE state = 'accepted'")
+
+    with beside.connect() as backup:
+        if office.newsletter.database.is_sqlite:
+            backup.exec_driver_sql("BEGIN")
+        assert backup.execute(count).scalar_one() == 0
+        await office.send()
+        assert backup.execute(count).scalar_one() == 0, "it sees what was when it began"
+    beside.dispose()
+
+    assert set((await check_invariants(office)).values()) == {State.ACCEPTED}
+    assert len(office.sink.messages) == len(READERS)
+
+
+async def test_row_36_the_database_is_vacuumed_in_the_middle_of_a_send(
+    office: Office, database_url: str
+) -> None:
+    await given_planned(office)
+    beside = _open_beside(database_url).execution_options(isolation_level="AUTOCOMMIT")
+    vacuum = "VACUUM" if office.newsletter.database.is_sqlite else "VACUUM FULL deliveries"
+    going_on: list[asyncio.Task[None]] = []
+
+    def run() -> None:
+        with beside.connect() as connection:
+            connection.exec_driver_sql(vacuum)
+
+    def begin(_: object) -> None:
+        if not going_on:
+            going_on.append(asyncio.create_task(asyncio.to_thread(run)))
+
+    office.sink.on_accepted = begin
+    await office.send()
+    await going_on[0]
+    beside.dispose()
+
+    assert set((await check_invariants(office)).values()) == {State.ACCEPTED}
+    assert len(office.sink.messages) == len(READERS)
+
+
+async def test_row_37_mails_age_in_the_middle_of_a_send(office: Office) -> None:
+    await given_planned(office)
+    await office.send()
+    before = await office.newsletter.ledger.reads.load_counts()
+    office.clock.at = MORNING + timedelta(days=1)
+    await office.newsletter.planner.plan_due()
+    retention = office.newsletter.ledger.retention
+
+    async def age() -> int:
+        gone = 0
+        for _ in READERS:
+            await retention.drop_contents(MORNING + timedelta(hours=1), 2)
+            gone += await retention.drop_deliveries(MORNING + timedelta(hours=1), 2)
+        return gone
+
+    gone, _ = await asyncio.gather(age(), office.send())
+
+    counts = await office.newsletter.ledger.reads.load_counts()
+    assert {day: counts[day] for day in before} == before, "what is gone is counted"
+    assert gone == len(READERS), "and nobody's newest mail went"
+    newest = await office.newsletter.ledger.reads.load_edition(max(counts))
+    assert {row.state for row, _ in newest} <= {State.ACCEPTED, State.EMPTY}
+    assert len(newest) == len(READERS)
+    assert await office.newsletter.ledger.audit.find_contradictions(9) == []

@@ -169,9 +169,9 @@ async def test_what_nobody_lets_out_is_forgotten_after_two_months(database: Data
     await look(database, *NEWEST)
     await look(database, *NEWEST, *ARCHIVE, days=1)
 
-    await store.thin(START + timedelta(days=60))
+    await store.thin(START + timedelta(days=60), timedelta(days=90))
     kept = await store.load_held_back()
-    await store.thin(START + timedelta(days=62))
+    await store.thin(START + timedelta(days=62), timedelta(days=90))
 
     assert len(kept) == 1
     assert await store.load_held_back() == []

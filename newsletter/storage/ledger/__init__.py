@@ -9,6 +9,7 @@ from newsletter.storage.ledger.kept import KeptCounts
 from newsletter.storage.ledger.planning import Planning
 from newsletter.storage.ledger.reads import LedgerReads
 from newsletter.storage.ledger.recording import Recording
+from newsletter.storage.ledger.retention import Retention
 
 
 class Ledger:
@@ -23,3 +24,4 @@ class Ledger:
         self.reads = LedgerReads(database)
         self.audit = Audit(database)
         self.kept = KeptCounts(database)
+        self.retention = Retention(database)

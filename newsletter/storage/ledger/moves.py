@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Update, bindparam, update
 
 from newsletter.deliver.ledger_rules import TRANSITIONS, CountedMove, Event, state_after
+from newsletter.storage.ledger.bulk import update_rows
 from newsletter.storage.tables import deliveries, subscribers
 
 
@@ -26,13 +27,18 @@ def move_rows(event: Event) -> Update:
 def move_counted(connection: Connection, moves: Iterable[CountedMove]) -> None:
     """Move readers' counted_run. Back it goes only where no later digest has counted since."""
     in_order = sorted(moves, key=lambda move: (move.reader, move.upto))
+    forward = {move.reader: move.upto for move in in_order if move.back_to is None}
+    rows = [{"id": reader, "counted_run": upto} for reader, upto in forward.items()]
+    update_rows(connection, subscribers, rows, only=_is_later)
     reader, counted_run = subscribers.c.id == bindparam("reader"), subscribers.c.counted_run
-    if forward := [asdict(move) for move in in_order if move.back_to is None]:
-        later = update(subscribers).where(reader, counted_run < bindparam("upto"))
-        connection.execute(later.values(counted_run=bindparam("upto")), forward)
     if back := [asdict(move) for move in in_order if move.back_to is not None]:
         same = update(subscribers).where(reader, counted_run == bindparam("upto"))
         connection.execute(same.values(counted_run=bindparam("back_to")), back)
+
+
+def _is_later(new: Any) -> ColumnElement[bool]:
+    later: ColumnElement[bool] = subscribers.c.counted_run < new.counted_run
+    return later
 
 
 def uncount(connection: Connection, rows: Iterable[Row[Any]]) -> None:

@@ -116,7 +116,9 @@ class Planning(Store):
             later.c.key > deliveries.c.key,
             later.c.state.in_(sorted(COUNTED | PENDING)),
         )
-        ended = can(Event.RETRY)
+        # What was begun can be sent again only while it is known what it said.
+        is_known = or_(deliveries.c.content_hash.is_(None), deliveries.c.bundle_hash.is_not(None))
+        ended = and_(can(Event.RETRY), is_known)
         fits = deliveries.c.id.in_(select(deliveries.c.id).join(subscribers).where(ended, *fitting(wanted)))
         found = connection.scalar(select(func.count()).select_from(deliveries).where(fits)) or 0
         if wanted.edition:

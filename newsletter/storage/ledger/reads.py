@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -11,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Label, Row, Table, func, select, union_all
 
+from newsletter.compose.snapshot import list_cards, parse_shown
 from newsletter.model.digest import Shown, Window
 from newsletter.model.entries import EntryId
 from newsletter.model.ledger import (
@@ -32,7 +31,7 @@ from newsletter.model.ledger import (
 from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.storage.dialects import in_chunks, key_of, unindexed, whole_seconds
 from newsletter.storage.engine import Store, reading
-from newsletter.storage.ledger.kept import count_editions, list_editions, load_kept
+from newsletter.storage.ledger.kept import load_editions
 from newsletter.storage.tables import (
     IS_DIGEST,
     IS_OPEN,
@@ -42,8 +41,8 @@ from newsletter.storage.tables import (
     bundles,
     cards,
     deliveries,
-    delivery_entries,
     entries,
+    former_entries,
     kept_counts,
     subscribers,
 )
@@ -76,31 +75,25 @@ class LedgerReads(Store):
                 subscribers.c.id.in_(ids), one.scalar_subquery().is_not(None)
             )
             ever.update(SubscriberId(reader) for reader in connection.scalars(have_had))
-            of_late = select(column.id, column.recipient).where(
+            of_late = select(column.recipient, column.entries_json).where(
                 column.recipient.in_(ids), column.upto_run >= first_run, *counts
             )
-            owners = {row.id: SubscriberId(row.recipient) for row in connection.execute(of_late)}
-            for some in in_chunks(owners):
-                rows = connection.execute(
-                    select(delivery_entries.c.delivery, delivery_entries.c.entry).where(
-                        delivery_entries.c.delivery.in_(some), delivery_entries.c.entry >= since
-                    )
-                )
-                for delivery, entry in rows:
-                    shown[owners[delivery]].add(EntryId(entry))
-        return {reader: Shown(frozenset(found), reader in ever) for reader, found in shown.items()}
+            for reader, entries_json in connection.execute(of_late):
+                shown[SubscriberId(reader)].update(entry for entry, _, _ in parse_shown(entries_json))
+        absorbed = load_absorbed(connection, since)
+        return {
+            reader: Shown(
+                frozenset(absorbed.get(entry, entry) for entry in found if entry >= since), reader in ever
+            )
+            for reader, found in shown.items()
+        }
 
     @reading
     def load_counts(
         self, connection: Connection, editions: int | None = None, since: date = date.min
     ) -> Mapping[str, LedgerCounts]:
         """Return the counts of the newest ``editions`` editions (all with None) from that date on, newest first."""
-        kept = load_kept(connection, since)
-        newest = {*list_editions(connection, editions, since), *kept}
-        of_editions = sorted(newest, reverse=True)[:editions]
-        counted = build_counts(count_editions(connection, [one for one in of_editions if one not in kept]))
-        found = {**kept, **counted}
-        return {edition: found[edition] for edition in of_editions if edition in found}
+        return load_editions(connection, editions, since)
 
     @reading
     def load_notice_counts(self, connection: Connection) -> Mapping[Kind, LedgerCounts]:
@@ -129,36 +122,34 @@ class LedgerReads(Store):
         return connection.scalar(select(func.count()).select_from(deliveries).where(*which)) or 0
 
     @reading
-    def load_entry_deliveries(self, connection: Connection, entry: EntryId) -> Sequence[EntryDelivery]:
-        """Return the digests that have this entry, shown or over a limit, the newest edition first, then by
+    def load_entry_deliveries(
+        self, connection: Connection, entry: EntryId, readers: Collection[SubscriberId]
+    ) -> Sequence[EntryDelivery]:
+        """Return these readers' digests that have this entry, shown or over a limit, the newest edition first, then by
         address."""
-        rows = connection.execute(
-            select(
-                deliveries.c.recipient,
-                deliveries.c.key,
-                deliveries.c.state,
-                deliveries.c.last_reply,
-                delivery_entries.c.topic,
-                delivery_entries.c.shown,
-                subscribers.c.address,
-            )
-            .join(deliveries, deliveries.c.id == delivery_entries.c.delivery)
-            .join(subscribers, subscribers.c.id == deliveries.c.recipient)
-            .where(delivery_entries.c.entry == entry)
-            .order_by(deliveries.c.key.desc(), subscribers.c.address)
-        )
-        return [
-            EntryDelivery(
-                address=EmailAddress(row.address),
-                subscriber=SubscriberId(row.recipient),
-                edition=row.key,
-                state=State(row.state),
-                topic=row.topic,
-                shown=row.shown,
-                last_reply=row.last_reply,
-            )
-            for row in rows
-        ]
+        column = deliveries.c
+        formers = select(former_entries.c.former).where(former_entries.c.entry == entry)
+        names = {entry, *(EntryId(former) for former in connection.scalars(formers))}
+        columns = select(column.recipient, column.key, column.state, column.last_reply, column.entries_json)
+        found = []
+        for ids in in_chunks(readers):
+            rows = columns.add_columns(subscribers.c.address).join(subscribers)
+            rows = rows.where(column.recipient.in_(ids), column.upto_run >= _load_run_of(connection, entry))
+            found += [
+                EntryDelivery(
+                    address=EmailAddress(row.address),
+                    subscriber=SubscriberId(row.recipient),
+                    edition=row.key,
+                    state=State(row.state),
+                    topic=topic,
+                    shown=shown,
+                    last_reply=row.last_reply,
+                )
+                for row in connection.execute(rows.order_by(column.key.desc(), subscribers.c.address))
+                for one, topic, shown in parse_shown(row.entries_json)
+                if one in names
+            ]
+        return found
 
     @reading
     def find(
@@ -256,6 +247,12 @@ def _load_run_of(connection: Connection, entry: EntryId) -> int:
     return connection.scalar(up_to.limit(1)) or 0
 
 
+def load_absorbed(connection: Connection, since: EntryId = _FIRST) -> Mapping[EntryId, EntryId]:
+    """Return by which entry others were absorbed that had been shown before; since leaves out older ones, by id."""
+    rows = connection.execute(select(former_entries).where(former_entries.c.former >= since))
+    return {EntryId(row.former): EntryId(row.entry) for row in rows}
+
+
 def _list_ranges(wanted: DeliveryFilter) -> list[list[ColumnElement[bool]]]:
     """Return the conditions of a filter, once for each part of an index in which its rows stand in the order of their
     ids; together they are all that fit."""
@@ -299,19 +296,12 @@ def fitting(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
 
 
 def read_deliveries(connection: Connection, rows: Sequence[Row[Any]]) -> list[Delivery]:
-    """Return the deliveries of these rows, in their order, with what is frozen of each."""
-    frozen = [row for row in rows if row.content_hash is not None]
-    hashes = {row.id: json.loads(row.card_hashes) for row in frozen}
+    """Return the deliveries of these rows, in their order, with what is frozen of each, while that is kept."""
+    frozen = [row for row in rows if row.content_hash is not None and row.bundle_hash is not None]
+    hashes = {row.id: list_cards(row.content_json) for row in frozen}
     card_of = _load_by_hash(connection, cards, {one for some in hashes.values() for one in some})
     bundle_of = _load_by_hash(connection, bundles, {row.bundle_hash for row in frozen})
-    entries_of: dict[int, list[tuple[EntryId, str, bool]]] = defaultdict(list)
-    for ids in in_chunks([row.id for row in frozen]):
-        for shown in connection.execute(
-            select(delivery_entries)
-            .where(delivery_entries.c.delivery.in_(ids))
-            .order_by(delivery_entries.c.delivery, delivery_entries.c.position)
-        ):
-            entries_of[shown.delivery].append((EntryId(shown.entry), shown.topic, shown.shown))
+    absorbed = load_absorbed(connection) if frozen else {}
     snapshot_of = {
         row.id: Snapshot(
             content_json=row.content_json,
@@ -323,7 +313,10 @@ def read_deliveries(connection: Connection, rows: Sequence[Row[Any]]) -> list[De
             address=EmailAddress(row.address),
             window=Window(row.after_run, row.upto_run) if row.upto_run is not None else None,
             size_bytes=row.size_bytes,
-            entry_ids=tuple(entries_of[row.id]),
+            entry_ids=tuple(
+                (absorbed.get(entry, entry), topic, shown)
+                for entry, topic, shown in parse_shown(row.entries_json)
+            ),
         )
         for row in frozen
     }

@@ -7,15 +7,15 @@ A reader's counted_run moves in the same transaction as the state that counts.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select
 
+from newsletter.compose.snapshot import dump_shown
 from newsletter.deliver.ledger_rules import (
     Event,
     LockedDelivery,
@@ -39,9 +39,10 @@ from newsletter.model.ledger import (
 )
 from newsletter.model.mail import Rejected, Weight
 from newsletter.model.reports import DEFAULT_POLICY, StrikePolicy
-from newsletter.storage.dialects import insert_or_ignore, insert_or_update
+from newsletter.storage.dialects import insert_or_ignore
 from newsletter.storage.engine import Database, Store, writing
 from newsletter.storage.epoch import FORGOTTEN, EpochGuard
+from newsletter.storage.ledger.bulk import update_rows, upsert_rows
 from newsletter.storage.ledger.moves import move_counted, move_rows
 from newsletter.storage.suppressions import weigh_failure
 from newsletter.storage.tables import (
@@ -49,8 +50,15 @@ from newsletter.storage.tables import (
     bundles,
     cards,
     deliveries,
-    delivery_entries,
     subscribers,
+)
+
+# Made once: to put it together takes longer than to execute it.
+_LOCKING = (
+    select(*(deliveries.c[field.name] for field in fields(LockedDelivery)))
+    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(deliveries.c.id)
+    .with_for_update()
 )
 
 
@@ -106,11 +114,10 @@ class Recording(Store):
     ) -> set[str]:
         """Keep what mails freeze that is not in their rows; return the hashes of cards and bundles that are in the
         database now."""
-        snapshots = [(row.id, found) for step, row in wanted if (found := choose_snapshot(step, row))]
-        fresh = {name for _, one in snapshots for name in (one.bundle_hash, *one.cards)}
+        snapshots = [found for step, row in wanted if (found := choose_snapshot(step, row))]
+        fresh = {name for one in snapshots for name in (one.bundle_hash, *one.cards)}
         if fresh - self._kept:
-            _save_shared_content(connection, [one for _, one in snapshots], self._kept)
-        _save_delivery_entries(connection, snapshots)
+            _save_shared_content(connection, snapshots, self._kept)
         return fresh
 
     @writing
@@ -128,12 +135,7 @@ class Recording(Store):
 
 def _lock_deliveries(connection: Connection, ids: Sequence[DeliveryId]) -> dict[DeliveryId, LockedDelivery]:
     """Lock these rows, in one order everywhere, and return by id what decisions need of them."""
-    rows = connection.execute(
-        select(*(deliveries.c[field.name] for field in fields(LockedDelivery)))
-        .where(deliveries.c.id.in_(sorted(ids)))
-        .order_by(deliveries.c.id)
-        .with_for_update()
-    ).mappings()
+    rows = connection.execute(_LOCKING, {"ids": sorted(ids)}).mappings()
     return {DeliveryId(row["id"]): LockedDelivery(**{**row, "state": State(row["state"])}) for row in rows}
 
 
@@ -147,7 +149,7 @@ def _write_steps(
     _update_rows(
         connection,
         [
-            {"row": row.id, **choose_changes(step, row, now), **_snapshot_columns(choose_snapshot(step, row))}
+            {"id": row.id, **choose_changes(step, row, now), **_snapshot_columns(choose_snapshot(step, row))}
             for step, row in wanted
         ],
     )
@@ -164,12 +166,12 @@ def _write_steps(
 
 
 def _update_rows(connection: Connection, changes: Iterable[dict[str, Any]]) -> None:
-    """Update deliveries, each with its changes under its id, ``row``: those with the same columns together."""
+    """Update deliveries, each with its changes under its id: those with the same columns together."""
     by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for row in changes:
         by_columns[tuple(row)].append(row)
     for rows in by_columns.values():
-        connection.execute(update(deliveries).where(deliveries.c.id == bindparam("row")), rows)
+        update_rows(connection, deliveries, rows)
 
 
 def _weigh_refusal(
@@ -189,21 +191,21 @@ def save_attempts(
     connection: Connection, ended: Sequence[tuple[int, int, State, str, str]], now: datetime
 ) -> None:
     """Write how attempts ended; the answer that came late replaces the guess of a voided claim."""
-    if ended:
-        connection.execute(
-            insert_or_update(connection, attempts),
-            [
-                {
-                    "delivery": delivery,
-                    "number": number,
-                    "at": now,
-                    "outcome": state,
-                    "reply": reply,
-                    "relay": relay,
-                }
-                for delivery, number, state, reply, relay in ended
-            ],
-        )
+    upsert_rows(
+        connection,
+        attempts,
+        [
+            {
+                "delivery": delivery,
+                "number": number,
+                "at": now,
+                "outcome": state,
+                "reply": reply,
+                "relay": relay,
+            }
+            for delivery, number, state, reply, relay in ended
+        ],
+    )
 
 
 def _save_shared_content(connection: Connection, snapshots: Sequence[Snapshot], kept: set[str]) -> None:
@@ -223,17 +225,6 @@ def _save_shared_content(connection: Connection, snapshots: Sequence[Snapshot], 
         )
 
 
-def _save_delivery_entries(connection: Connection, digests: Sequence[tuple[int, Snapshot]]) -> None:
-    """Write which entries the digests show, in their order."""
-    rows = [
-        {"delivery": delivery, "entry": entry, "topic": topic, "position": position, "shown": shown}
-        for delivery, snapshot in digests
-        for position, (entry, topic, shown) in enumerate(snapshot.entry_ids)
-    ]
-    if rows:
-        connection.execute(insert_or_ignore(connection, delivery_entries), rows)
-
-
 def _snapshot_columns(snapshot: Snapshot | None) -> dict[str, Any]:
     if snapshot is None:
         return {}
@@ -242,7 +233,7 @@ def _snapshot_columns(snapshot: Snapshot | None) -> dict[str, Any]:
         "after_run": snapshot.window.after_run if snapshot.window else None,
         "upto_run": snapshot.window.upto_run if snapshot.window else None,
         "content_json": snapshot.content_json,
-        "card_hashes": json.dumps(sorted(snapshot.cards)),
+        "entries_json": dump_shown(snapshot.entry_ids),
         "bundle_hash": snapshot.bundle_hash,
         "content_hash": snapshot.content_hash,
         "message_id": snapshot.message_id,

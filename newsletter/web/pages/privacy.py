@@ -53,7 +53,7 @@ def _list_of_readers(lang: Language) -> tuple[Stored, ...]:
             lang.say("Every mail to you: its papers, why each was chosen, and what the mail server answered"),
             lang.say("to send nothing twice, and to answer your questions"),
             lang.say("until you erase your data; then only the number of mails remains"),
-            ("deliveries", "delivery_entries", "attempts"),
+            ("deliveries", "attempts"),
         ),
         Stored(
             lang.say("Reports that a mail could not be delivered or was marked as spam"),

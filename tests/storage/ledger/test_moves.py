@@ -26,7 +26,7 @@ from newsletter.model.mail import Accepted, Deferred, Rejected, Uncertain, Weigh
 from newsletter.model.readers import Subscriber
 from newsletter.model.reports import BounceReport, ReportKind
 from newsletter.storage import Database, FeedbackStore, Ledger, SubscriberStore
-from newsletter.storage.tables import bundles, deliveries
+from newsletter.storage.tables import bundles, cards, deliveries
 from tests.support.given import (
     DUE,
     NOW,
@@ -73,6 +73,9 @@ async def given_each_state(database: Database) -> Scene:
 
     def work(connection: Connection) -> None:
         connection.execute(insert(bundles).values(hash=SNAPSHOT.bundle_hash, json=SNAPSHOT.bundle_json))
+        connection.execute(
+            insert(cards), [{"hash": name, "json": card} for name, card in SNAPSHOT.cards.items()]
+        )
         for state, reader in zip(State, readers, strict=True):
             connection.execute(
                 update(deliveries)
@@ -88,7 +91,6 @@ async def given_each_state(database: Database) -> Scene:
                     after_run=0,
                     upto_run=1,
                     content_json=SNAPSHOT.content_json,
-                    card_hashes="[]",
                     bundle_hash=SNAPSHOT.bundle_hash,
                     content_hash=SNAPSHOT.content_hash,
                     message_id=f"<{state}@example.org>",

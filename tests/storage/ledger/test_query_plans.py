@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
+from newsletter.model.digest import Window
 from newsletter.model.entries import EntryId
-from newsletter.model.ledger import OPEN, DeliveryFilter, InstanceId, Kind, State
+from newsletter.model.ledger import OPEN, CloseDelivery, DeliveryFilter, DeliveryId, InstanceId, Kind, State
 from newsletter.model.readers import SubscriberId
 from newsletter.storage import Database, Ledger, SubscriberStore, open_database
 from newsletter.storage.operator_views import OperatorViews
@@ -71,6 +72,15 @@ ASKED: Mapping[str, tuple[Callable[[Stores], Awaitable[object]], set[str]]] = {
     "the next moment": (lambda it: it.ledger.claims.load_next_due(NOW), set()),
     "how many are due": (lambda it: it.ledger.claims.count_due(NOW, 1000), set()),
     "the first due": (lambda it: it.ledger.claims.load_first_due(NOW, 200), set()),
+    "fence and outcomes": (lambda it: record_some(it), {PRIMARY}),
+    "contents that age": (
+        lambda it: it.ledger.retention.drop_contents(NOW - timedelta(days=200), 100),
+        {PRIMARY},
+    ),
+    "mails that age": (
+        lambda it: it.ledger.retention.drop_deliveries(NOW - timedelta(days=333), 100),
+        {PRIMARY},
+    ),
     "release": (lambda it: it.ledger.claims.release(ME), set()),
     "void": (lambda it: it.ledger.claims.void_claims(ME, NOW), set()),
     "retire": (lambda it: it.ledger.claims.retire_instance(InstanceId(2)), set()),
@@ -129,6 +139,12 @@ async def plan_some(it: Stores) -> object:
     return await it.ledger.planning.plan([(reader, make_plan(3)) for reader in readers], NOW)
 
 
+async def record_some(it: Stores) -> object:
+    ids = [DeliveryId(number) for number in range(WITH_MAIL * DAYS - 120, WITH_MAIL * DAYS - 100)]
+    steps = [CloseDelivery(delivery, State.EMPTY, "nothing new", Window(0, 1)) for delivery in ids]
+    return await it.ledger.recording.record(ME, steps, NOW)
+
+
 async def load_due_twice(it: Stores) -> object:
     first = await it.readers.load_due(NOW, 100)
     return await it.readers.load_due(NOW, 100, first[-1])
@@ -150,9 +166,9 @@ _READERS = """
 """
 _MAILS = """
     INSERT INTO deliveries (kind, key, recipient, state, slot_at, expires_at, next_attempt_at, attempt, last_reply,
-        address, after_run, upto_run, content_json, card_hashes, bundle_hash, content_hash, message_id, size_bytes)
+        address, after_run, upto_run, content_json, bundle_hash, content_hash, message_id, size_bytes)
     {numbers} SELECT 'digest', {day}, n, 'accepted', {at}, {at}, {at}, 1, '250 ok', 'reader' || n || '@example.org',
-        d - 1, d, '{{"sections":[]}}', '[]', 'bundle', 'content', 'm-' || d || '-' || n || '@example.org', 4000
+        d - 1, d, '{{"sections":[]}}', 'bundle', 'content', 'm-' || d || '-' || n || '@example.org', 4000
     FROM days, numbers
 """
 _OPEN = """

@@ -1,0 +1,124 @@
+"""Many rows in one statement: they come as one JSON text, which the engine takes apart.
+
+The driver's executemany hands each row over by itself; in between, other threads may take the interpreter, and on
+PostgreSQL each row is planned anew. One statement is three times as quick, and on both engines the same expression.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    FromClause,
+    Insert,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    cast,
+    func,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.types import JSON, Text
+
+from newsletter.storage.dialects import build_upsert
+
+_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat).encode
+Rows = Sequence[Mapping[str, Any]]
+
+
+def update_rows(
+    connection: Connection,
+    table: Table,
+    rows: Rows,
+    *,
+    only: Callable[[Any], ColumnElement[bool]] | None = None,
+) -> None:
+    """Update rows by their id, each of ``rows`` with its id and the same other columns; with ``only`` those for which
+    that says so of the new values."""
+    if rows:
+        columns = tuple(rows[0])
+        statement = _build_update(connection.dialect.name, table, columns, only)
+        connection.execute(statement, {"rows": _dump_rows(connection.dialect, table, columns, rows)})
+
+
+def upsert_rows(connection: Connection, table: Table, rows: Rows) -> None:
+    """Insert rows, each with the same columns, and overwrite those with the same primary key."""
+    if rows:
+        columns = tuple(rows[0])
+        statement = _build_upsert(connection.dialect.name, table, columns)
+        connection.execute(statement, {"rows": _dump_rows(connection.dialect, table, columns, rows)})
+
+
+@cache
+def _build_update(
+    dialect: str, table: Table, columns: tuple[str, ...], only: Callable[[Any], ColumnElement[bool]] | None
+) -> Update:
+    new = _build_values(dialect, table, columns)
+    changing = update(table).where(table.c.id == new.c.id)
+    if only is not None:
+        changing = changing.where(only(new.c))
+    return changing.values({name: new.c[name] for name in columns if name != "id"})
+
+
+@cache
+def _build_upsert(dialect: str, table: Table, columns: tuple[str, ...]) -> Insert:
+    # SQLite would else take ON CONFLICT for a part of the SELECT.
+    new = select(*_build_values(dialect, table, columns).c).where(true())
+    return build_upsert(dialect, table).from_select(columns, new)
+
+
+def _build_values(dialect: str, table: Table, columns: Sequence[str]) -> FromClause:
+    """Return the rows of the parameter ``rows`` as columns of these names and of the table's types."""
+    query: Select[Any]
+    if dialect == "sqlite":
+        each = func.json_each(bindparam("rows", type_=Text())).table_valued("value")
+        query = select(
+            *(
+                func.json_extract(each.c.value, f"$[{place}]").label(name)
+                for place, name in enumerate(columns)
+            )
+        ).select_from(each)
+    else:
+        each = func.json_array_elements(cast(bindparam("rows", type_=Text()), JSON())).table_valued("value")
+        query = select(
+            *(
+                cast(each.c.value.op("->>")(place), _plain(table, name)).label(name)
+                for place, name in enumerate(columns)
+            )
+        ).select_from(each)
+    return query.subquery("new")
+
+
+def _plain(table: Table, name: str) -> Any:
+    """Return the type in which a column is stored."""
+    kind = table.c[name].type
+    return getattr(kind, "impl_instance", kind)
+
+
+@cache
+def _list_processors(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> list[Any]:
+    return [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in columns]
+
+
+def _dump_rows(dialect: Dialect, table: Table, columns: Sequence[str], rows: Rows) -> str:
+    """Return the rows as JSON, each value as the type of its column gives it to the driver."""
+    process = _list_processors(dialect, table, tuple(columns))
+    return _dump(
+        [
+            [
+                value if act is None or value is None else act(value)
+                for act, value in zip(process, row.values(), strict=True)
+            ]
+            for row in rows
+        ]
+    )
