@@ -190,8 +190,7 @@ class PeerTemplates:
                 "papers": [
                     build_paper(
                         self.lang,
-                        item.card,
-                        item.reason,
+                        item,
                         section.topic,
                         max_summary_chars=400,
                         is_leader=False,

@@ -303,7 +303,7 @@ async def _explain_delivery(newsletter: Newsletter, delivery: Delivery) -> None:
     for section in digest.sections:
         console.print(f"  {section.topic or 'everything else'}:")
         for item in section.items:
-            why = write_reason(language, item.reason, section.topic)
+            why = write_reason(language, item.reason, section.topic, item.also)
             console.print(f"    {item.card.title} ({why})")
         if section.overflow:
             console.print(f"    and {len(section.overflow)} over the topic's limit")

@@ -44,11 +44,18 @@ def compose_digest(
         Claim(value, index, entries) for index, offer in enumerate(offers) for value, entries in offer.claims
     )
     chosen = choose_topics(claims)
+    # What fits a topic may all stand under others of this very mail: then its entries say so, and it is not quiet.
+    without = [
+        (topic.name, offer.entries | offer.matched)
+        for index, (topic, offer) in enumerate(zip(wanted, offers, strict=True))
+        if index not in chosen
+    ]
     sections = [
-        pool.fill(topic.name, offers[index], chosen[index], previous_on)
+        pool.fill(topic.name, offers[index], chosen[index], previous_on, _share(without, chosen[index]))
         for index, topic in enumerate(wanted)
         if index in chosen
     ]
+    taken = sum(chosen.values())  # no entry is there twice
     if everything_else:
         for offer in offers:
             known |= offer.matched | offer.entries
@@ -57,10 +64,12 @@ def compose_digest(
         slot=slot,
         window=pool.window,
         sections=tuple(sections),
-        # What a topic brings may stand under another one of this very mail: then it is not quiet.
-        quiet_topics=tuple(
-            [topic.name for topic, offer in zip(wanted, offers, strict=True) if not offer.entries]
-        ),
+        quiet_topics=tuple([name for name, fitting in without if not fitting & taken]),
         since_on=min(previous_on + timedelta(days=1), slot.local_on),
         is_first=bool(sections) and not shown.ever,
     )
+
+
+def _share(topics: Sequence[tuple[str, int]], entries: int) -> tuple[tuple[str, int], ...]:
+    """Return the topics that some of these entries fit, with those that do."""
+    return tuple([(name, fitting & entries) for name, fitting in topics if fitting & entries])

@@ -7,6 +7,7 @@ reader calls a topic plays no part in it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
@@ -137,11 +138,21 @@ class Pool:
     def _bit(self, entry: Entry) -> int:
         return 1 << self._numbers.setdefault(entry.id, len(self._numbers))
 
-    def _fill(self, name: str, offer: Offer, entries: int, previous_on: date) -> Section:
+    def _fill(
+        self, name: str, offer: Offer, entries: int, previous_on: date, also: tuple[tuple[str, int], ...] = ()
+    ) -> Section:
         """Return the section of a topic that gets these entries of its offer. Remembered, so that equal sections are
-        one object, and what is made of it later is found again by identity."""
+        one object, and what is made of it later is found again by identity. also are topics without a section that
+        some of these entries fit, too."""
         items, overflow, overflow_url = self._choose(offer, entries, previous_on)
+        if also:
+            items = tuple([self._add_topics(item, also) for item in items])
         return Section(name, items, overflow, overflow_url)
+
+    def _add_topics(self, item: Item, also: tuple[tuple[str, int], ...]) -> Item:
+        number = self._numbers[item.entry_id]
+        names = tuple([name for name, entries in also if entries >> number & 1])
+        return replace(item, also=names) if names else item
 
     def _choose_items(
         self, offer: Offer, entries: int, previous_on: date

@@ -106,7 +106,8 @@ def _dump_card(card: Card) -> tuple[str, str]:
 def _dump_item(item: Item) -> str:
     """Return the JSON of one entry of a section. Remembered: readers with a topic in common have it in common."""
     card_hash, _ = _dump_card(item.card)
-    return to_json({"entry": item.entry_id, "card": card_hash, "reason": asdict(item.reason)})
+    also = {"also": item.also} if item.also else {}  # without it they have the bytes that they always had
+    return to_json({"entry": item.entry_id, "card": card_hash, "reason": asdict(item.reason), **also})
 
 
 def parse_digest(digest_json: str, cards: Mapping[str, str]) -> Digest:

@@ -82,11 +82,12 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One entry in one section."""
+    """One entry in one section. also are the reader's topics that it fits, too, and that have no section."""
 
     entry_id: EntryId
     card: Card
     reason: Reason
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from itertools import repeat
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from newsletter.model.digest import Card, Digest, Reason, Section
+from newsletter.model.digest import Card, Digest, Item, Reason, Section
 from newsletter.model.mail import Fact, Identity, Links, Notice
 from newsletter.render.language import Language
 from newsletter.render.template import Values
@@ -302,9 +302,23 @@ def write_title(lang: Language, card: Card) -> str:
 
 
 def build_paper(
-    lang: Language, card: Card, reason: Reason, topic: str, *, max_summary_chars: int, is_leader: bool
+    lang: Language, item: Item, topic: str, *, max_summary_chars: int, is_leader: bool, year: int = 0
 ) -> PaperView:
-    """Return the values for the card of one paper, the same for every reader who gets it for the same reason."""
+    """Return the values for the card of one paper, the same for every reader who gets it for the same reason.
+
+    Dates of listings have their year where it is not this one, that of the edition."""
+    view = _build_paper_once(lang, item.card, item.reason, topic, max_summary_chars, is_leader, year)
+    if not item.also:
+        return view
+    also = [clean_topic(name) for name in item.also]
+    return view._replace(reason=write_reason(lang, item.reason, topic, also))
+
+
+# What else a paper fits is often one reader's alone.
+@lru_cache(maxsize=4096)
+def _build_paper_once(
+    lang: Language, card: Card, reason: Reason, topic: str, max_summary_chars: int, is_leader: bool, year: int
+) -> PaperView:
     links = build_links(lang, card)
     summary = read_tex(clean(card.summary, 10_000)) if max_summary_chars else ""
     if summary and card.is_model_summary:
@@ -314,7 +328,7 @@ def build_paper(
         url=links[0].url if links else "",
         byline=write_byline(lang, card),
         facts=write_facts(lang, card, reason),
-        marks=write_marks(lang, card, reason),
+        marks=write_marks(lang, card, reason, year),
         summary=cut_summary(summary, max_summary_chars) if max_summary_chars else "",
         reason=write_reason(lang, reason, topic),
         links=links,

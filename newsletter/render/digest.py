@@ -14,7 +14,7 @@ from typing import Any
 
 from newsletter.encoding import encode_lines
 from newsletter.errors import Problem, TemplateError
-from newsletter.model.digest import Card, Digest, Item, Reason, Section
+from newsletter.model.digest import Digest, Item, Reason, Section
 from newsletter.model.mail import Identity, Links, Notice, Rendered
 from newsletter.model.readers import Subscriber
 from newsletter.render import sample
@@ -70,22 +70,22 @@ class CompiledLayout:
         self.render_card = lru_cache(maxsize=4096)(self._render_card)
         self.show_section = lru_cache(maxsize=8192)(self._show_section)
 
-    def _render_card(self, card: Card, reason: Reason, topic: str, level: str, is_leader: bool) -> CardMark:
-        """Return the card of a paper. Remembered for every other reader."""
+    def _render_card(self, item: Item, topic: str, year: int, level: str, is_leader: bool) -> CardMark:
+        """Return the card of a paper in an edition of this year. Remembered for every other reader."""
         paper = build_paper(
             self.lang,
-            card,
-            reason,
+            item,
             topic,
             max_summary_chars=SUMMARY_CHARS[level],
             is_leader=is_leader,
+            year=year,
         )
         html = self._paper_html.render({"paper": paper}).strip("\n") + "\n"
         return CardMark.of(html, tidy(self._paper_text.render({"paper": paper})))
 
-    def _show_section(self, section: Section) -> ShownSection:
+    def _show_section(self, section: Section, year: int) -> ShownSection:
         """Return a topic with all its papers. Remembered for every other reader who gets just these."""
-        cards = [self.render_card(*_key_of(item, section), "full", False) for item in section.items]
+        cards = [self.render_card(*_key_of(item, section, year), "full", False) for item in section.items]
         return build_section(self.lang, section, cards)
 
     def render(
@@ -182,7 +182,7 @@ def _compile_layout(
         for links in sample.LINKS
     ]
     papers = [
-        build_paper(lang, item.card, item.reason, "A topic", max_summary_chars=chars, is_leader=is_leader)
+        build_paper(lang, item, "A topic", max_summary_chars=chars, is_leader=is_leader)
         for item in sample.ITEMS
         for chars, is_leader in ((400, False), (0, True))
     ]
@@ -313,11 +313,12 @@ class Papers:
         self._sections = digest.sections
         self._leaders = find_leaders(digest)
         self._count = digest.entry_count
+        self._year = digest.slot.local_on.year
 
     def show(self, cut: Cut) -> list[ShownSection]:
         """Return the sections with the papers that are shown."""
         if cut == _WHOLE and not self._leaders:
-            return [self._layout.show_section(section) for section in self._sections]
+            return [self._layout.show_section(section, self._year) for section in self._sections]
         shown = []
         place = 0
         for section, cards in zip(self._sections, self._cards(cut), strict=True):
@@ -332,7 +333,9 @@ class Papers:
         for section in self._sections:
             yield [
                 self._layout.render_card(
-                    *_key_of(item, section), cut.level(self._count - 1 - number), number in self._leaders
+                    *_key_of(item, section, self._year),
+                    cut.level(self._count - 1 - number),
+                    number in self._leaders,
                 )
                 for item, number in zip(section.items, numbers, strict=False)
                 if number < self._count - cut.dropped
@@ -348,9 +351,9 @@ def _measure_card(card: CardMark) -> int:
     return encode_lines(card.html.text + "\n").size
 
 
-def _key_of(item: Item, section: Section) -> tuple[Card, Reason, str]:
+def _key_of(item: Item, section: Section, year: int) -> tuple[Item, str, int]:
     """Return what a card depends on."""
-    return item.card, item.reason, _name_topic(item.reason, section.topic)
+    return item, _name_topic(item.reason, section.topic), year
 
 
 def _name_topic(reason: Reason, topic: str) -> str:

@@ -137,11 +137,14 @@ def _write_votes(lang: Language, upvotes: int, reason: Reason) -> str:
     return votes
 
 
-def write_marks(lang: Language, card: Card, reason: Reason) -> tuple[str, ...]:
-    """Return what is unusual: it was listed late, or it waited for the votes that the reader asked for."""
+def write_marks(lang: Language, card: Card, reason: Reason, year: int) -> tuple[str, ...]:
+    """Return what is unusual in an edition of this year: it was listed late, or it waited for the votes that the
+    reader asked for."""
     marks = []
     if reason.late and card.listed_on:
-        marks.append(lang.say("Listed on {day}", day=lang.day(card.listed_on)))
+        is_of_it = card.listed_on.year == year
+        day = lang.day(card.listed_on) if is_of_it else lang.long_date(card.listed_on)
+        marks.append(lang.say("Listed on {day}", day=day))
     if reason.reached:
         marks.append(
             lang.say_count(
@@ -151,14 +154,34 @@ def write_marks(lang: Language, card: Card, reason: Reason) -> tuple[str, ...]:
     return tuple(marks)
 
 
-def write_reason(lang: Language, reason: Reason, topic: str) -> str:
-    """Return why an entry is here, in at most 110 characters: the word that hit, then its place by votes."""
+def write_reason(lang: Language, reason: Reason, topic: str, also: Sequence[str] = ()) -> str:
+    """Return why an entry is here, in at most 110 characters: the word that hit, then its place by votes.
+
+    also are topics that it fits besides; they follow in as many characters."""
     why = _write_match(lang, reason, topic)
+    parts = (why, _write_place(lang, reason, why), _write_also(lang, also))
+    return " · ".join(part for part in parts if part)
+
+
+def _write_place(lang: Language, reason: Reason, why: str) -> str:
+    """Return ``#2 of 31``, "" where it has no place, or there is no room for it behind why."""
     if not reason.place:
-        return why
+        return ""
     place = lang.say("#{place} of {all}", place=lang.number(reason.place), all=lang.number(reason.of))
-    longer = f"{why} · {place}"
-    return longer if len(longer) <= MAX_REASON_CHARS else why
+    return place if len(f"{why} · {place}") <= MAX_REASON_CHARS else ""
+
+
+def _write_also(lang: Language, topics: Sequence[str]) -> str:
+    """Return ``also fits “RAG” and “pruning”``, "" for none."""
+    for named in range(len(topics), 0, -1):
+        names = [lang.quote(clean(topic, 80)) for topic in topics[:named]]
+        if named < len(topics):
+            left = len(topics) - named
+            names.append(lang.say_count("{number} more topic", "{number} more topics", left))
+        line = lang.say("also fits {topics}", topics=lang.join(names))
+        if named == 1 or len(line) <= MAX_REASON_CHARS:
+            return line
+    return ""
 
 
 def _write_match(lang: Language, reason: Reason, topic: str) -> str:

@@ -157,7 +157,7 @@ async def preview_values(site: Site, request: Request, lang: Language, checked: 
 def _write_topic(lang: Language, one: TopicPreview) -> PreviewedTopic:
     papers = []
     for item in one.shown:
-        view = build_paper(lang, item.card, item.reason, one.topic.name, max_summary_chars=0, is_leader=False)
+        view = build_paper(lang, item, one.topic.name, max_summary_chars=0, is_leader=False)
         papers.append(PreviewedPaper(view.title, view.url, view.reason))
     return PreviewedTopic(one.topic.name, one.count, tuple(papers), max(0, one.count - SHOWN), one.is_cut)
 

@@ -118,13 +118,44 @@ def test_paper_stands_where_its_title_was_hit() -> None:
     assert papers(digest) == {"B": [1]}
 
 
-def test_topic_whose_papers_stand_under_others_in_this_mail_is_not_called_quiet() -> None:
+def also(digest: Digest) -> dict[int, tuple[str, ...]]:
+    return {item.entry_id: item.also for section in digest.sections for item in section.items if item.also}
+
+
+def test_topic_whose_papers_stand_under_others_in_this_mail_is_named_with_them_and_not_called_quiet() -> None:
     digest = compose(
-        found(make_topic("A"), new(1)), found(make_topic("B"), new(1)), found(make_topic("C")), shown=(2,)
+        found(make_topic("A"), new(1), new(3)),
+        found(make_topic("B"), new(1)),
+        found(make_topic("D"), new(1), new(3)),
+        found(make_topic("C")),
+        shown=(2,),
     )
 
-    assert papers(digest) == {"A": [1]}
+    assert papers(digest) == {"A": [1, 3]}
+    assert also(digest) == {1: ("B", "D"), 3: ("D",)}
     assert digest.quiet_topics == ("C",)
+
+
+def test_topic_with_a_section_is_not_named_with_papers_of_others() -> None:
+    digest = compose(found(make_topic("A"), new(1)), found(make_topic("B"), new(1), new(2)))
+
+    assert papers(digest) == {"A": [1], "B": [2]}
+    assert also(digest) == {}
+
+
+def test_topic_whose_words_fit_a_paper_that_lacks_its_votes_is_not_called_quiet_beside_that_paper() -> None:
+    few, asking = new(1, upvotes=1), make_topic("B", min_upvotes=9)
+
+    assert also(compose(found(make_topic("A"), few), found(asking, few))) == {1: ("B",)}
+    assert compose(found(make_topic("A"), few), found(asking, few)).quiet_topics == ()
+    assert compose(found(make_topic("A"), new(2)), found(asking, few)).quiet_topics == ("B",)
+
+
+def test_paper_over_a_limit_names_no_topic_but_keeps_it_from_being_called_quiet() -> None:
+    digest = compose(found(make_topic("A", limit=1), new(1), new(2)), found(make_topic("B"), new(2)))
+
+    assert digest.sections[0].overflow == (2,)
+    assert (also(digest), digest.quiet_topics) == ({}, ())
 
 
 def test_between_equal_topics_the_readers_order_decides() -> None:

@@ -64,12 +64,12 @@ CARDS = st.builds(
 SECTIONS = st.builds(
     lambda topic, cards, overflow, url: Section(
         topic,
-        tuple(Item(EntryId(number), card, HIT) for number, card in enumerate(cards)),
+        tuple(Item(EntryId(number), card, HIT, also) for number, (card, also) in enumerate(cards)),
         tuple(map(EntryId, range(overflow))),
         url,
     ),
     WORDS,
-    st.lists(CARDS, max_size=8),
+    st.lists(st.tuples(CARDS, st.just(()) | st.lists(WORDS, max_size=2).map(tuple)), max_size=8),
     st.integers(0, 3),
     st.sampled_from(["", "https://example.org/more?a=1&b=2"]),
 )

@@ -127,6 +127,25 @@ def test_entry_of_everything_else_says_so() -> None:
     assert write_reason(EN, Reason(upvotes=3), "") == "Outside your topics"
 
 
+@pytest.mark.parametrize(
+    ("language", "also", "line"),
+    [
+        ("en", ["RAG"], "Outside your topics · #2 of 31 · also fits “RAG”"),
+        ("en", ["RAG", "robots", "x"], "Outside your topics · #2 of 31 · also fits “RAG”, “robots” and “x”"),
+        ("de", ["RAG", "x"], "Außerhalb deiner Themen · Platz 2 von 31 · passt auch zu „RAG“ und „x“"),
+        ("ar", ["RAG"], "خارج مواضيعك · المرتبة 2 من 31 · يوافق أيضًا «⁨RAG⁩»"),
+        (
+            "en",
+            ["word " * 9, "other " * 9, "third " * 9],
+            f"Outside your topics · #2 of 31 · also fits “{('word ' * 9).strip()}” and 2 more topics",
+        ),
+        ("en", ["x" * 80], f"Outside your topics · #2 of 31 · also fits “{'x' * 80}”"),
+    ],
+)
+def test_reason_names_the_topics_that_a_paper_fits_besides(language: str, also: list[str], line: str) -> None:
+    assert write_reason(load_language(language), Reason(place=2, of=31), "", also) == line
+
+
 @examples(60)
 @given(
     st.builds(
@@ -255,16 +274,18 @@ def test_votes_are_said_now_and_as_they_are_on_course_for(upvotes: int, reason: 
 
 
 @pytest.mark.parametrize(
-    ("reason", "marks"),
+    ("reason", "year", "marks"),
     [
-        (Reason(), ()),
-        (Reason(late=True), ("Listed on 16 June",)),
-        (Reason(reached=5), ("Reached your 5 upvotes today",)),
-        (Reason(late=True, reached=1), ("Listed on 16 June", "Reached your 1 upvote today")),
+        (Reason(), 2026, ()),
+        (Reason(late=True), 2026, ("Listed on 16 June",)),
+        (Reason(late=True), 2027, ("Listed on 16 June 2026",)),
+        (Reason(late=True), 2025, ("Listed on 16 June 2026",)),
+        (Reason(reached=5), 2026, ("Reached your 5 upvotes today",)),
+        (Reason(late=True, reached=1), 2026, ("Listed on 16 June", "Reached your 1 upvote today")),
     ],
 )
-def test_what_is_unusual_is_marked(reason: Reason, marks: tuple[str, ...]) -> None:
-    assert write_marks(EN, make_card(listed_on=date(2026, 6, 16)), reason) == marks
+def test_what_is_unusual_is_marked(reason: Reason, year: int, marks: tuple[str, ...]) -> None:
+    assert write_marks(EN, make_card(listed_on=date(2026, 6, 16)), reason, year) == marks
 
 
 def test_more_is_only_said_to_be_on_the_web_where_it_has_an_address() -> None:

@@ -131,7 +131,7 @@ def _list_topics(lang: Language, delivery: Delivery) -> list[TopicView]:
         TopicView(
             heading=clean(section.topic, 80) or lang.say("Outside your topics"),
             papers=tuple(
-                build_paper(lang, item.card, item.reason, section.topic, max_summary_chars=0, is_leader=False)
+                build_paper(lang, item, section.topic, max_summary_chars=0, is_leader=False)
                 for item in section.items
             ),
             more=lang.say_count(
