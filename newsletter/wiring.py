@@ -64,7 +64,7 @@ from newsletter.workflows.keep_slots import SlotKeeper
 from newsletter.workflows.operator_acts import OperatorDesk
 from newsletter.workflows.plan import Planner
 from newsletter.workflows.preview import preview_reader
-from newsletter.workflows.send_crew import Forks, hire
+from newsletter.workflows.send_crew import Crew, Forks, Hear, hire
 from newsletter.workflows.send_pending import Sender
 from newsletter.workflows.send_waiting import Builders, Dispatcher
 from newsletter.workflows.subscriptions import Subscriptions
@@ -342,10 +342,22 @@ class Newsletter:
             clock=self.clock,
             resend=self.config.schedule.resend,
             choose_mailer=self.choose_mailer,
-            hire=partial(hire, self.forks, stop=stop),
+            hire=partial(self.hire, stop),
             new_builders=self.new_builders,
             open_sender=partial(self.sender, stop),
         )
+
+    async def hire(
+        self, stop: asyncio.Event, progress: Hear, *, due: int, begin_at: datetime | None = None
+    ) -> Crew | None:
+        """Return processes at work on so many mails; None where this one is enough, or nothing can go out now."""
+        pauses, now = await self.settings.load_pauses(), self.clock.now()
+        paused = {relay for relay, pause in pauses.items() if pause.until > now}
+        if {str(relay) for relay in self.config.relays} <= paused:
+            return None
+        if await self.settings.load_hold() or await self.guard.check():
+            return None
+        return hire(self.forks, due, stop, progress, begin_at=begin_at)
 
     async def new_builders(self) -> Builders:
         """Return what a pass of sending builds its mails with, over the newest run that is visible now."""

@@ -52,7 +52,7 @@ class Dispatcher:
     choose_mailer: Callable[[], Mailer]
     new_builders: Callable[[], Awaitable[Builders]]
     open_sender: Callable[[Hear, Builders], AbstractAsyncContextManager[Sender]]
-    hire: Callable[..., Crew | None]
+    hire: Callable[..., Awaitable[Crew | None]]
     _builders: Builders | None = field(default=None, init=False)
     _crew: Crew | None = field(default=None, init=False)
 
@@ -73,7 +73,7 @@ class Dispatcher:
             return
         try:
             due = await self.ledger.claims.count_due(due_at, SMALL_QUEUE)
-            self._crew = self.hire(due=due, progress=_do_nothing, begin_at=due_at)
+            self._crew = await self.hire(_do_nothing, due=due, begin_at=due_at)
             if self._crew is not None:
                 return
             mails = await self._build_first(due_at)
@@ -120,7 +120,7 @@ class Dispatcher:
             crew.progress = progress
         elif Kind.DIGEST in kinds:
             due = await claims.count_due(now + _COMES_SOON, SMALL_QUEUE)
-            crew = self.hire(due=due, progress=progress)
+            crew = await self.hire(progress, due=due)
         async with self.open_sender(progress, await self._choose_builders()) as sender:
             report = await send_with(sender, crew, kinds=kinds)
         counts = {str(state): count for state, count in report.states.items() if count}
