@@ -7,8 +7,8 @@ from itertools import groupby
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _AT_ONCE = 5_000
