@@ -143,6 +143,7 @@ _QUERY_SAFE = "/:@!$'()*,;~?="
 _ESCAPE = re.compile(r"((?:%[0-9a-fA-F]{2})+)")
 
 
+@lru_cache(maxsize=4_096)
 def unwrap_url(url: str) -> str:
     """Return the http(s) address that a wrapped one leads to; the address itself where it is none. "" stays ""."""
     for _ in range(_MAX_WRAPPINGS):
@@ -209,7 +210,9 @@ def _unwrap_once(url: str) -> str:
         return clean_url(unquote_to_bytes(parts.query).decode("utf-8", "replace"))
     if _PROXY_LOGIN.fullmatch(host) and path == "/login":
         return _read_parameter(parts, ("url", "qurl"))
-    name = next((name for name in _WRAPPERS if host == name or host.endswith(f".{name}")), "")
+    labels = host.split(".")
+    above = (".".join(labels[place:]) for place in range(len(labels) - 1))
+    name = next((name for name in above if name in _WRAPPERS), "")
     if not name or not re.fullmatch(_WRAPPER_PATHS.get(name, ".*"), path):
         return ""
     if name == "urldefense.proofpoint.com" and path.startswith("/v2"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, time, timedelta
 
 from newsletter.collect.linkage import Work
@@ -45,25 +45,21 @@ def choose_held_back(
         for number, sighting in zip(work.numbers, work.sightings, strict=True):
             if sighting.source in newest and sighting.announce is Announce.NEW:
                 listed[sighting.source].append((number, sighting, bool(work.known)))
+    titles: defaultdict[str, set[str]] = defaultdict(set)
+    for entry in known:
+        for place, said in places.get(entry.id, {}).items():
+            titles[place[0]].add(said.title)
     held: set[int] = set()
     for source, rows in listed.items():
-        titles = _choose_titles(source, known, places)
-        held |= _choose_old(sorted(rows, key=lambda row: row[0]), titles, newest[source], now)
+        held |= _choose_old(sorted(rows, key=lambda row: row[0]), titles[source], newest[source], now)
     return frozenset(held)
 
 
-def _choose_titles(source: str, known: Sequence[Entry], places: KnownPlaces) -> frozenset[str]:
-    """Return the titles that a source has listed, as far as they were looked for."""
-    return frozenset(
-        said.title
-        for entry in known
-        for place, said in places.get(entry.id, {}).items()
-        if place[0] == source and said.title
-    )
-
-
 def _choose_old(
-    rows: Sequence[tuple[int, Sighting, bool]], titles: frozenset[str], newest: datetime | None, now: datetime
+    rows: Sequence[tuple[int, Sighting, bool]],
+    titles: Collection[str],
+    newest: datetime | None,
+    now: datetime,
 ) -> set[int]:
     """Return the places of what is old in one source; nothing where it is too little for an archive."""
     old: set[int] = set()

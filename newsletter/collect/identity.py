@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -339,9 +339,9 @@ def _parse_address(url: str) -> EntryKey | None:
     parts = _split(url)
     if parts is None:
         return None
-    host = host_of(parts)
-    if key := parse_arxiv_id(url) or _parse_doi(_doi_in(host, parts)):
+    if key := _parse_paper(url):
         return key
+    host = host_of(parts)
     if host in _LISTINGS and _LISTINGS[host].fullmatch(parts.path.rstrip("/")):
         return None
     return _bound("url", canonical) if (canonical := canonical_url(url)) else None
@@ -349,8 +349,8 @@ def _parse_address(url: str) -> EntryKey | None:
 
 def _parse_paper(url: str) -> EntryKey | None:
     """Return the arXiv or DOI key that an address stands for, None for any other."""
-    key = _parse_address(url)
-    return key if key and not key.startswith("url:") else None
+    parts = _split(url)
+    return parse_arxiv_id(url) or _parse_doi(_doi_in(host_of(parts), parts)) if parts else None
 
 
 def _doi_in(host: str, parts: SplitResult) -> str:
@@ -368,6 +368,7 @@ def _doi_in(host: str, parts: SplitResult) -> str:
     return next((form.format(*match.groups()) for match, form in numbers if match), "")
 
 
+@lru_cache(maxsize=4_096)
 def _split(url: str) -> SplitResult | None:
     return urlsplit(unwrap_url(cleaned)) if (cleaned := clean_url(url)) else None
 

@@ -72,9 +72,11 @@ def link(known: Sequence[Entry], places: KnownPlaces, sightings: Sequence[Sighti
     by_source: defaultdict[str, list[int]] = defaultdict(list)
     for number, sighting in enumerate(sightings):
         by_source[sighting.source].append(number)
+    by_key = {key: entry for entry in known for key in entry.keys}
+    said = _sort_said(known, places)
     for source, numbers in by_source.items():
         items = _split_items(source, sightings, numbers)
-        shelf = _Shelf(source, known, places)
+        shelf = _Shelf(source, by_key, said[source])
         clusters.add(items, _match_items(items, shelf), shelf)
     clusters.join_papers()
     clusters.join_addresses()
@@ -189,20 +191,33 @@ def _split_same_title(claimants: Sequence[int], sightings: Sequence[Sighting]) -
     return list(parts.values())
 
 
-class _Shelf:
-    """What is known of one source: its entries, by key and by title, and what it said of each."""
+def _sort_said(
+    known: Sequence[Entry], places: KnownPlaces
+) -> Mapping[str, Sequence[tuple[Entry, frozenset[Said]]]]:
+    """Return of each source the entries that it has listed, and what it said of them."""
+    sorted_: defaultdict[str, list[tuple[Entry, frozenset[Said]]]] = defaultdict(list)
+    for entry in known:
+        by_source: defaultdict[str, set[Said]] = defaultdict(set)
+        for place, said in places.get(entry.id, {}).items():
+            by_source[place[0]].add(said)
+        for source, all_said in by_source.items():
+            sorted_[source].append((entry, frozenset(all_said)))
+    return sorted_
 
-    def __init__(self, source: str, known: Sequence[Entry], places: KnownPlaces) -> None:
+
+class _Shelf:
+    """What is known of one source: its entries by title, and what it said of each; and all entries by key."""
+
+    def __init__(
+        self, source: str, by_key: Mapping[EntryKey, Entry], said: Sequence[tuple[Entry, frozenset[Said]]]
+    ) -> None:
         self._start = f"guid:{source}:"
-        self.said: dict[EntryId, set[Said]] = {}
-        self.by_key: dict[EntryKey, Entry] = {key: entry for entry in known for key in entry.keys}
+        self.by_key = by_key
+        self.said = {entry.id: all_said for entry, all_said in said}
         self.by_title: defaultdict[str, list[Entry]] = defaultdict(list)
-        for entry in known:
-            said = {said for place, said in places.get(entry.id, {}).items() if place[0] == source}
-            if said:
-                self.said[entry.id] = said
-                for title in {title for title, _ in said}:
-                    self.by_title[title].append(entry)
+        for entry, all_said in said:
+            for title in {title for title, _ in all_said}:
+                self.by_title[title].append(entry)
 
     def choose_guids(self, entry: Entry) -> set[EntryKey]:
         """Return the ids that the source gave an entry; its address is none."""
@@ -309,17 +324,26 @@ def _rank_address(item: _Item, entry: Entry, shelf: _Shelf) -> int | None:
 def _rank_title(item: _Item, entry: Entry, shelf: _Shelf) -> int | None:
     """Return how well an item fits a known entry by title and date, as ``_rank_address``.
 
-    Where neither has a date, its address must be the same but for its parameters, and no id may be its own.
+    Where neither has a date, its address must end alike, whatever stands before that and behind, and no id may be its
+    own.
     """
     said = Said(item.title, item.at)
     if item.is_paper or said not in shelf.said[entry.id]:
         return None
     if said.at:
         return 0
-    stems = [
-        {key.partition("?")[0] for key in keys if key.startswith("url:")} for keys in (entry.keys, item.keys)
-    ]
-    return None if item.guids & item.names or (stems[1] and not stems[0] & stems[1]) else 1
+    known = {_end_of(key) for key in entry.keys if key.startswith("url:")}
+    return (
+        None
+        if item.guids & item.names or (item.addresses and not known & set(map(_end_of, item.addresses)))
+        else 1
+    )
+
+
+def _end_of(address: EntryKey) -> tuple[str, ...]:
+    """Return the last part of an address's path and those that are numbers: a page of another month is another."""
+    *folders, last = address.partition("?")[0].split("/")[3:] or [""]
+    return (*(folder for folder in folders if folder.isdigit()), last)
 
 
 # --- all sources ----------------------------------------------------------------------------------------------------
@@ -346,16 +370,16 @@ class _Clusters:
     def add(self, items: Sequence[_Item], matches: Sequence[tuple[_Item, EntryId]], shelf: _Shelf) -> None:
         """Add the items of one source, and which known entries they are."""
         matched = {(id(item), entry) for item, entry in matches}
+        numbers = {id(item): number for number, item in enumerate(items, len(self.items))}
+        self.items += items
         for item in items:
-            number = len(self.items)
-            self.items.append(item)
+            number = numbers[id(item)]
             self._sources[number] = {item.source}
             self._titles[number] = {Said(item.title, item.at)}
             for key in item.names:
                 owner = self._owners.get(key)
                 if owner in shelf.said and (id(item), owner) not in matched:
                     self._refused.add((number, owner))
-        numbers = {id(item): number for number, item in enumerate(self.items)}
         for item, entry in matches:
             self._join([numbers[id(item)], (entry,)])
 

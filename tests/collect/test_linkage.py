@@ -68,6 +68,10 @@ ANOTHER: dict[str, tuple[Item, Item]] = {
         item("On glass", guid="a1", extra="<dc:identifier>doi:10.1000/journal</dc:identifier>"),
         item("On beads", guid="a2", extra="<dc:identifier>doi:10.1000/journal</dc:identifier>"),
     ),
+    "the same page of another month": (
+        item("Colloquium", link="https://x.example.net/2026/05/colloquium", date=None),
+        item("Colloquium", link="https://x.example.net/2026/06/colloquium", date=None),
+    ),
     "an anchor": (item("One", link=f"{PAGE}#1", guid="1"), item("Two", link=f"{PAGE}#2", guid="2")),
     "nothing but titles": (item("One"), item("Two")),
     "nothing but dates": (item("Backup done", date=days_ago(2)), item("Backup done")),
@@ -155,6 +159,10 @@ SAME: dict[str, tuple[Item, Item]] = {
     "the same without a date": (
         item("Bread", link=f"{PAGE}/a?tick=1", date=None),
         item("Bread", link=f"{PAGE}/a?tick=2", date=None),
+    ),
+    "a session in the path, without a date": (
+        item("Bread", link="https://x.example.net/s/a1b2/bread", date=None),
+        item("Bread", link="https://x.example.net/s/c3d4/bread", date=None),
     ),
     "an id with a session": (
         item("Bread", link=f"{PAGE}/a?x=1", guid=f"{PAGE}/a?x=1"),
