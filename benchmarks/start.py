@@ -32,10 +32,15 @@ COMMANDS: dict[str, Sequence[str]] = {
         f"newsletter {line}": ("-m", "newsletter", *line.split())
         for line in (
             "--help",
+            "--version",
             "subscribers list",
+            "subscribers list --json",
             "topics list",
+            "topics explain robot*",
             "deliveries",
+            "sources",
             "status",
+            "status --json",
             "collect --help",
             "check",
         )

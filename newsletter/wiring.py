@@ -8,74 +8,62 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from newsletter import __version__
-from newsletter.deliver.return_path import build_return_path
 from newsletter.errors import ConfigError, MailerError, Problem
 from newsletter.files import read_regular, tighten
-from newsletter.match.topics import parse_topic
-from newsletter.model.ledger import Delivery, DeliveryId, RetentionPeriods, State
-from newsletter.model.mail import Identity
-from newsletter.model.readers import EmailAddress, Subscriber, SubscriberId
 from newsletter.model.servers import WHOLE, Part
-from newsletter.model.steps import StepName
-from newsletter.model.topics import Topic
-from newsletter.ports import Clock, Inbox, Mailer
-from newsletter.render import CompiledBundle, compile_bundle, load_bundle
-from newsletter.settings.advice import did_you_mean
-from newsletter.settings.config import BounceSettings, Config
 from newsletter.settings.shipped import find_shipped
-from newsletter.signing import Secret
-from newsletter.storage import (
-    Archive,
-    ConfirmationStore,
-    Database,
-    EntryStore,
-    EpochGuard,
-    FeedbackStore,
-    Ledger,
-    OperatorLog,
-    OperatorViews,
-    PersonalStore,
-    PictureStore,
-    RunStore,
-    SchemaState,
-    SessionStore,
-    SettingStore,
-    SubscriberStore,
-    backup,
-    hold_lease,
-    inspect_database,
-    list_sqlite_files,
-    open_database,
-)
-from newsletter.web_links import WebLinks
-from newsletter.workflows.alerts import queue_alerts
-from newsletter.workflows.build_mail import Mail, MailBuilder
-from newsletter.workflows.collect_all import Collector
-from newsletter.workflows.compose_digests import DigestBuilder
-from newsletter.workflows.health import Health, load_health
-from newsletter.workflows.import_subscribers import SubscribersFile
-from newsletter.workflows.keep_pictures import PictureKeeper
-from newsletter.workflows.keep_slots import SlotKeeper
-from newsletter.workflows.operator_acts import OperatorDesk
-from newsletter.workflows.plan import Planner
-from newsletter.workflows.preview import preview_reader
-from newsletter.workflows.send_crew import Crew, Forks, Hear, hire
-from newsletter.workflows.send_pending import Sender
-from newsletter.workflows.send_waiting import Builders, Dispatcher
-from newsletter.workflows.subscriptions import Subscriptions
-from newsletter.workflows.tick import Clockwork, StepGuard
-from newsletter.workflows.upkeep import Upkeep
 
-# What only some commands need and is dear to import, the HTTP client above all, is imported where it is used.
+# A command needs a few of these, and each costs its start: what stands behind a name is imported when it is asked for.
 if TYPE_CHECKING:
     from newsletter.collect.fetch import HttpFetcher
     from newsletter.deliver.dkim import DkimKey
+    from newsletter.model.ledger import Delivery, DeliveryId, State
+    from newsletter.model.mail import Identity
+    from newsletter.model.readers import EmailAddress, Subscriber, SubscriberId
+    from newsletter.model.topics import Topic
+    from newsletter.ports import Clock, Inbox, Mailer
+    from newsletter.render import Bundle, CompiledBundle
+    from newsletter.settings.config import BounceSettings, Config
+    from newsletter.signing import Secret
+    from newsletter.storage import (
+        Archive,
+        ConfirmationStore,
+        Database,
+        EntryStore,
+        EpochGuard,
+        FeedbackStore,
+        Ledger,
+        OperatorLog,
+        OperatorViews,
+        PersonalStore,
+        PictureStore,
+        RunStore,
+        SchemaState,
+        SessionStore,
+        SettingStore,
+        SubscriberStore,
+    )
+    from newsletter.web_links import WebLinks
+    from newsletter.workflows.build_mail import Mail, MailBuilder
+    from newsletter.workflows.collect_all import Collector
+    from newsletter.workflows.compose_digests import DigestBuilder
     from newsletter.workflows.handle_bounces import IncomingReport
+    from newsletter.workflows.health import Health
+    from newsletter.workflows.import_subscribers import SubscribersFile
+    from newsletter.workflows.keep_pictures import PictureKeeper
+    from newsletter.workflows.operator_acts import OperatorDesk
+    from newsletter.workflows.plan import Planner
+    from newsletter.workflows.send_crew import Crew, Forks, Hear
+    from newsletter.workflows.send_pending import Sender
+    from newsletter.workflows.send_waiting import Builders, Dispatcher
+    from newsletter.workflows.subscriptions import Subscriptions
+    from newsletter.workflows.tick import Clockwork
+    from newsletter.workflows.upkeep import Upkeep
 
 NO_WAY_OUT = "no way to send: set 'relay' (an SMTP server) or 'maildir' (a folder) in the configuration"
 
@@ -100,49 +88,157 @@ class FixedClock:
         return self.at
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Newsletter:
-    """One newsletter, opened: what the commands and the scheduler work with."""
+    """One newsletter, opened: what the commands and the scheduler work with.
+
+    templates_given are those of another process; mailer stands in place of the configured one.
+    """
 
     config: Config
-    identity: Identity
-    library: Mapping[str, Topic]
-    templates: CompiledBundle
-    dkim: DkimKey | None
     database: Database
-    runs: RunStore
-    entries: EntryStore
-    archive: Archive
-    pictures: PictureStore
-    subscribers: SubscriberStore
-    ledger: Ledger
-    settings: SettingStore
-    feedback: FeedbackStore
-    personal: PersonalStore
-    confirmations: ConfirmationStore
-    sessions: SessionStore
-    operator_log: OperatorLog
-    views: OperatorViews
     guard: EpochGuard
     clock: Clock
-    mailer: Mailer | None
-    forks: Forks | None
+    part: Part = WHOLE
+    forks: Forks | None = None
+    templates_given: CompiledBundle | None = None
+    mailer: Mailer | None = None
+
+    def load_now(self) -> None:
+        """Load what sending needs, before anything is done. Raises TemplateError, QueryError, ConfigError."""
+        for _ in (self.templates, self.library, self.dkim):
+            pass
+
+    @property
+    def identity(self) -> Identity:
+        return self.config.identity
+
+    @cached_property
+    def library(self) -> Mapping[str, Topic]:
+        """The operator's named topics by name. Raises QueryError."""
+        from newsletter.match.topics import parse_topic
+
+        topics = [parse_topic(form, {}) for form in self.config.topics]
+        return {topic.name: topic for topic in topics}
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """The templates as they are written. Raises TemplateError."""
+        from newsletter.render.bundle import load_bundle
+
+        if self.templates_given is not None:
+            return self.templates_given.bundle
+        return load_bundle(find_shipped("templates"), self.config.templates)
+
+    @cached_property
+    def templates(self) -> CompiledBundle:
+        """The templates, ready for use. Raises TemplateError, and ConfigError where there is no such layout."""
+        return self.templates_given or load_templates(self.config, self.bundle)
+
+    @cached_property
+    def dkim(self) -> DkimKey | None:
+        """The key that signs our mail. Raises ConfigError."""
+        return load_dkim(self.config, self.identity)
+
+    @cached_property
+    def runs(self) -> RunStore:
+        from newsletter.storage.runs import RunStore
+
+        return RunStore(self.database)
+
+    @cached_property
+    def entries(self) -> EntryStore:
+        from newsletter.storage.entries import EntryStore
+
+        return EntryStore(self.database)
+
+    @cached_property
+    def archive(self) -> Archive:
+        from newsletter.storage.archive import Archive
+
+        return Archive(self.database)
+
+    @cached_property
+    def subscribers(self) -> SubscriberStore:
+        from newsletter.storage.subscribers import SubscriberStore
+
+        return SubscriberStore(self.database)
+
+    @cached_property
+    def settings(self) -> SettingStore:
+        from newsletter.storage.settings import SettingStore
+
+        return SettingStore(self.database)
+
+    @cached_property
+    def personal(self) -> PersonalStore:
+        from newsletter.storage.personal import PersonalStore
+
+        return PersonalStore(self.database)
+
+    @cached_property
+    def pictures(self) -> PictureStore:
+        from newsletter.storage.pictures import PictureStore
+
+        return PictureStore(self.database)
+
+    @cached_property
+    def confirmations(self) -> ConfirmationStore:
+        from newsletter.storage.confirmations import ConfirmationStore
+
+        return ConfirmationStore(self.database)
+
+    @cached_property
+    def sessions(self) -> SessionStore:
+        from newsletter.storage.confirmations import SessionStore
+
+        return SessionStore(self.database)
+
+    @cached_property
+    def operator_log(self) -> OperatorLog:
+        from newsletter.storage.operator_log import OperatorLog
+
+        return OperatorLog(self.database)
+
+    @cached_property
+    def views(self) -> OperatorViews:
+        from newsletter.storage.operator_views import OperatorViews
+
+        return OperatorViews(self.database)
+
+    @cached_property
+    def feedback(self) -> FeedbackStore:
+        from newsletter.storage.feedback import FeedbackStore
+
+        return FeedbackStore(self.database, self.config.strike_policy)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        from newsletter.storage.ledger import Ledger
+
+        return Ledger(self.database, self.guard, self.config.strike_policy)
+
+    @cached_property
+    def _mailer(self) -> Mailer | None:
+        return self.mailer or build_mailer(self.config, self.settings, self.clock, self.part)
 
     def choose_mailer(self) -> Mailer:
         """Return the transport. Raises MailerError where the configuration names none."""
-        if self.mailer is None:
+        if self._mailer is None:
             raise MailerError(NO_WAY_OUT)
-        return self.mailer
+        return self._mailer
 
     @property
     def file(self) -> SubscribersFile:
         """What the operator writes of readers."""
+        from newsletter.workflows.import_subscribers import SubscribersFile
+
         return SubscribersFile(
             path=self.config.subscribers_path,
             subscribers=self.subscribers,
             entries=self.entries,
             library=self.library,
-            layouts=self.templates.bundle.layouts,
+            layouts=self.bundle.layouts,
             everything_else=self.config.everything_else,
             samples=self.config.samples if self.config.relays else None,
             clock=self.clock,
@@ -151,6 +247,8 @@ class Newsletter:
     @property
     def planner(self) -> Planner:
         """Who decides what is due."""
+        from newsletter.workflows.plan import Planner
+
         return Planner(
             subscribers=self.subscribers,
             entries=self.entries,
@@ -163,10 +261,14 @@ class Newsletter:
 
     async def back_up(self, file: Path) -> None:
         """Copy the database into a file that does not exist yet. Raises StoreError."""
+        from newsletter.storage.backup import backup
+
         await backup(self.database, file)
 
     async def new_digest_builder(self) -> DigestBuilder:
         """Return a builder over the newest run that is visible now."""
+        from newsletter.workflows.compose_digests import DigestBuilder
+
         return DigestBuilder(self.entries, self.library, await self.entries.newest_run(), self.clock.now())
 
     async def subscriptions(self) -> Subscriptions:
@@ -175,6 +277,8 @@ class Newsletter:
 
     def build_subscriptions(self, secret: Secret) -> Subscriptions:
         """Return what moves subscriptions; secret is that of the database."""
+        from newsletter.workflows.subscriptions import Subscriptions
+
         return Subscriptions(
             subscribers=self.subscribers,
             entries=self.entries,
@@ -191,6 +295,8 @@ class Newsletter:
 
     def build_operator_desk(self, secret: Secret) -> OperatorDesk:
         """Return where an operator acts; secret is that of the database."""
+        from newsletter.workflows.operator_acts import OperatorDesk
+        from newsletter.workflows.preview import preview_reader
 
         async def build_test(reader: Subscriber, to: EmailAddress) -> Mail | None:
             digests, mails = await self.new_digest_builder(), await self.new_mail_builder()
@@ -204,7 +310,7 @@ class Newsletter:
             settings=self.settings,
             log=self.operator_log,
             library=self.library,
-            layouts=self.templates.bundle.layouts,
+            layouts=self.bundle.layouts,
             everything_else=self.config.everything_else,
             clock=self.clock,
             retry_for=self.config.schedule.catch_up,
@@ -214,22 +320,32 @@ class Newsletter:
         )
 
     async def new_mail_builder(self) -> MailBuilder:
+        """Return what makes mails of digests and notices."""
+        from newsletter.workflows.build_mail import MailBuilder
+
         secret = await self.settings.load_secret()
         return MailBuilder(self.templates, self.identity, secret, self.dkim, self.web_links)
 
     @property
     def web_links(self) -> WebLinks | None:
         """Where the pages of the web UI are, None where there is none."""
+        from newsletter.web_links import WebLinks
+
         return WebLinks(self.config.web.url) if self.config.web else None
 
     @property
     def picture_keeper(self) -> PictureKeeper:
         """Who brings the small pictures of papers."""
+        from newsletter.workflows.keep_pictures import PictureKeeper
+
         return PictureKeeper(self.fetcher, self.pictures, self.clock, self.config.fetch.pictures)
 
     @property
     def upkeep(self) -> Upkeep:
         """What forgets what is over."""
+        from newsletter.model.ledger import RetentionPeriods
+        from newsletter.workflows.upkeep import Upkeep
+
         kept = self.config.retention
         return Upkeep(
             self.ledger,
@@ -248,6 +364,8 @@ class Newsletter:
 
     async def load_health(self) -> Health:
         """Return how this newsletter is."""
+        from newsletter.workflows.health import load_health
+
         alerts = self.config.alerts
         return await load_health(
             self.ledger,
@@ -262,6 +380,8 @@ class Newsletter:
 
     async def queue_alerts(self) -> int:
         """Queue a mail to the operator about each thing that is wrong, each once; return how many were queued."""
+        from newsletter.workflows.alerts import queue_alerts
+
         if self.config.alerts is None:
             return 0
         return await queue_alerts(
@@ -292,6 +412,8 @@ class Newsletter:
 
     async def _choose_return_path(self) -> Callable[[DeliveryId], EmailAddress] | None:
         """Return what gives each mail its own envelope sender, None where nobody would read what comes back."""
+        from newsletter.deliver.return_path import build_return_path
+
         if self.config.bounces is None or not self.config.bounces.tagged:
             return None
         secret = await self.settings.load_secret()
@@ -318,6 +440,8 @@ class Newsletter:
     @property
     def collector(self) -> Collector:
         """Who looks at the sources."""
+        from newsletter.workflows.collect_all import Collector
+
         return Collector(
             sources=self.config.source_list,
             every=self.config.schedule.collect_every,
@@ -334,6 +458,8 @@ class Newsletter:
 
     def dispatcher(self, stop: asyncio.Event) -> Dispatcher:
         """Return who sends what waits; stop, once set, lets the mails in flight finish and the rest wait."""
+        from newsletter.workflows.send_waiting import Dispatcher
+
         return Dispatcher(
             ledger=self.ledger,
             entries=self.entries,
@@ -351,6 +477,8 @@ class Newsletter:
         self, stop: asyncio.Event, progress: Hear, *, due: int, begin_at: datetime | None = None
     ) -> Crew | None:
         """Return processes at work on so many mails; None where this one is enough, or nothing can go out now."""
+        from newsletter.workflows.send_crew import hire
+
         pauses, now = await self.settings.load_pauses(), self.clock.now()
         paused = {relay for relay, pause in pauses.items() if pause.until > now}
         if {str(relay) for relay in self.config.relays} <= paused:
@@ -361,6 +489,8 @@ class Newsletter:
 
     async def new_builders(self) -> Builders:
         """Return what a pass of sending builds its mails with, over the newest run that is visible now."""
+        from newsletter.workflows.send_waiting import Builders
+
         now = self.clock.now()
         return Builders(await self.new_digest_builder(), await self.new_mail_builder(), now)
 
@@ -373,6 +503,9 @@ class Newsletter:
     ) -> AsyncIterator[Sender]:
         """Open one pass of sending: a relay, and a lease for what it claims. builders are new ones where none are
         given."""
+        from newsletter.storage.lease import hold_lease
+        from newsletter.workflows.send_pending import Sender
+
         mailer = self.choose_mailer()
         builders = builders or await self.new_builders()
         try:
@@ -398,7 +531,10 @@ class Newsletter:
 
     def build_clockwork(self, stop: asyncio.Event) -> Clockwork:
         """Return the steps of this newsletter's clock at work."""
+        from newsletter.model.steps import StepName
         from newsletter.workflows.handle_bounces import log_incoming
+        from newsletter.workflows.keep_slots import SlotKeeper
+        from newsletter.workflows.tick import Clockwork, StepGuard
 
         async def read_mail() -> None:
             log_incoming(await self.handle_bounces())
@@ -434,66 +570,49 @@ async def open_newsletter(
     part: Part = WHOLE,
     forks: Forks | None = None,
 ) -> AsyncIterator[Newsletter]:
-    """Open the database (made and migrated as needed) and load the templates, unless they are given. part is what this
-    process may use of the relays, forks where others come from that send beside it. Raises TemplateError, QueryError
-    (a named topic) or StoreError before anything is done."""
-    identity, library = config.identity, build_library(config)
-    templates = templates or load_templates(config, identity)
-    async with _open_tables(config, database_url) as database:
-        settings, guard = SettingStore(database), EpochGuard(database, config.epoch_file)
-        yield Newsletter(
-            config=config,
-            identity=identity,
-            library=library,
-            templates=templates,
-            dkim=load_dkim(config, identity),
-            database=database,
-            runs=RunStore(database),
-            entries=EntryStore(database),
-            archive=Archive(database),
-            pictures=PictureStore(database),
-            subscribers=SubscriberStore(database),
-            ledger=Ledger(database, guard, config.strike_policy),
-            settings=settings,
-            feedback=FeedbackStore(database, config.strike_policy),
-            personal=PersonalStore(database),
-            confirmations=ConfirmationStore(database),
-            sessions=SessionStore(database),
-            operator_log=OperatorLog(database),
-            views=OperatorViews(database),
-            guard=guard,
-            clock=clock,
-            mailer=build_mailer(config, settings, clock, part),
-            forks=forks,
-        )
+    """Open the database (made and migrated as needed). part is what this process may use of the relays, forks where
+    others come from that send beside it; templates are those of another process. Raises StoreError."""
+    from newsletter.storage.epoch import EpochGuard
+    from newsletter.storage.schema import open_database
 
-
-@asynccontextmanager
-async def _open_tables(config: Config, database_url: str) -> AsyncIterator[Database]:
     database = await open_database(database_url or config.database_url)
     try:
         tighten(config.epoch_file)
-        yield database
+        yield Newsletter(
+            config=config,
+            database=database,
+            guard=EpochGuard(database, config.epoch_file),
+            clock=clock,
+            part=part,
+            forks=forks,
+            templates_given=templates,
+        )
     finally:
         await database.close()
 
 
 async def inspect_tables(config: Config) -> SchemaState:
     """Return how the tables of the database are, which is neither made nor changed. Raises StoreError."""
+    from newsletter.storage.schema import inspect_database
+
     return await inspect_database(config.database_url)
 
 
-def load_templates(config: Config, identity: Identity) -> CompiledBundle:
-    """Load and compile the shipped templates and over them the operator's own.
+def load_templates(config: Config, bundle: Bundle | None = None) -> CompiledBundle:
+    """Compile the shipped templates and over them the operator's own, which are read unless they are given.
 
     Raises TemplateError, and ConfigError where there is no such layout.
     """
-    bundle = load_bundle(find_shipped("templates"), config.templates)
-    if identity.layout not in bundle.layouts:
-        advice = did_you_mean(identity.layout, bundle.layouts)
-        message = f"there is no layout {identity.layout!r}; {advice}"
+    from newsletter.render.bundle import load_bundle
+    from newsletter.render.digest import compile_bundle
+    from newsletter.settings.advice import did_you_mean
+
+    bundle = bundle or load_bundle(find_shipped("templates"), config.templates)
+    layout = config.identity.layout
+    if layout not in bundle.layouts:
+        message = f"there is no layout {layout!r}; {did_you_mean(layout, bundle.layouts)}"
         raise ConfigError([Problem(message, file=str(config.file), steps=("newsletter", "layout"))])
-    return compile_bundle(bundle, identity)
+    return compile_bundle(bundle, config.identity)
 
 
 def load_dkim(config: Config, identity: Identity) -> DkimKey | None:
@@ -517,16 +636,12 @@ def load_dkim(config: Config, identity: Identity) -> DkimKey | None:
 
 def list_private_files(config: Config) -> list[Path]:
     """Return what holds addresses or keys, whether it is there or not."""
+    from newsletter.storage.engine import list_sqlite_files
+
     key = config.dkim.key if config.dkim else None
     database = list_sqlite_files(config.database_file) if config.database_file else []
     named = [config.epoch_file, config.maildir, key, config.subscribers_path, *database]
     return [path for path in named if path is not None]
-
-
-def build_library(config: Config) -> dict[str, Topic]:
-    """Return the operator's named topics by name. Raises QueryError."""
-    topics = [parse_topic(form, {}) for form in config.topics]
-    return {topic.name: topic for topic in topics}
 
 
 def build_mailer(config: Config, store: SettingStore, clock: Clock, part: Part = WHOLE) -> Mailer | None:

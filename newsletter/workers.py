@@ -153,7 +153,7 @@ def _launch(parent: socket.socket, config: Config, clock: Clock) -> None:
         if not asked:
             break
         if templates is None:
-            templates = load_templates(config, config.identity)
+            templates = load_templates(config)
             templates.compile_layout(config.identity.layout, config.identity.language)
             gc.collect()
             gc.freeze()  # what is never looked at by the collector stays shared

@@ -58,7 +58,7 @@ def _compiled_once() -> Iterator[None]:
         return (compile_pages if is_shipped else build_environment)(folders)
 
     with (
-        patch("newsletter.wiring.compile_bundle", compile_bundle_once),
+        patch("newsletter.render.digest.compile_bundle", compile_bundle_once),
         patch("newsletter.web.site.build_environment", build_environment_once),
     ):
         yield

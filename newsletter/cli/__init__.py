@@ -385,17 +385,17 @@ def hold(
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Stop sending until 'newsletter release'; collecting and planning continue."""
-    from newsletter.cli import operate
+    from newsletter.cli import keep
 
-    _finish(operate.set_hold(_load(config), why))
+    _finish(keep.set_hold(_load(config), why))
 
 
 @app.command()
 def release(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Resume sending after a hold."""
-    from newsletter.cli import operate
+    from newsletter.cli import keep
 
-    _finish(operate.set_hold(_load(config), ""))
+    _finish(keep.set_hold(_load(config), ""))
 
 
 @app.command()
@@ -412,11 +412,11 @@ def status(
     ] = False,
 ) -> None:
     """Show who got what, who did not and why, and the health of the sources."""
-    from newsletter.cli import look
+    from newsletter.cli import reporting
 
     if as_json or metrics:
-        _finish(look.report(_load(config), form="json" if as_json else "prometheus"))
-    _finish(look.status(_load(config), readers=readers, editions=editions, limit=limit))
+        _finish(reporting.report(_load(config), form="json" if as_json else "prometheus"))
+    _finish(reporting.status(_load(config), readers=readers, editions=editions, limit=limit))
 
 
 @app.command()
@@ -513,9 +513,9 @@ def backup(
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Write a consistent copy of the database, even while the newsletter runs."""
-    from newsletter.cli import operate
+    from newsletter.cli import keep
 
-    _finish(operate.back_up(_load(config), file))
+    _finish(keep.back_up(_load(config), file))
 
 
 @topics_app.command("list")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from newsletter.cli.exit_codes import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
@@ -15,10 +15,7 @@ from newsletter.deliver.dns_records import Verdict
 from newsletter.deliver.smtp import SmtpMailer
 from newsletter.errors import MailerError
 from newsletter.files import find_open, tighten
-from newsletter.model.readers import EmailAddress
-from newsletter.model.sources import RequestOptions
 from newsletter.settings.advice import advise_location
-from newsletter.settings.config import BounceSettings, Config
 from newsletter.settings.samples import find_reserved_addresses
 from newsletter.settings.subscribers_file import FileImport, list_changes
 from newsletter.wiring import (
@@ -29,6 +26,13 @@ from newsletter.wiring import (
     list_private_files,
     open_newsletter,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from newsletter.model.readers import EmailAddress
+    from newsletter.model.sources import RequestOptions
+    from newsletter.settings.config import BounceSettings, Config
 
 _IN_MEMORY = "sqlite:///:memory:"
 _SHOWN = 20

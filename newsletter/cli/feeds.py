@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.cli.show import complain, console
 from newsletter.errors import ConfigError, Problem
 from newsletter.files import as_the_operator_is_used_to, read_regular
-from newsletter.settings.config import Config
 from newsletter.settings.opml import MAX_BYTES, build_opml, parse_opml
 from newsletter.settings.sources_file import NotTaken, add_sources, choose_new_sources
 from newsletter.settings.yaml_text import read_text
 from newsletter.text import clean_output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from newsletter.settings.config import Config
 
 _SHOWN = 5
 

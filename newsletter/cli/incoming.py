@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES, WRONG_INPUT
-from newsletter.cli.look import load_readers, pick_reader
+from newsletter.cli.readers import load_readers, pick_reader
 from newsletter.cli.show import complain, console, draw_bars, in_iso, json_array, show_note, show_table
 from newsletter.cli.table import Table
 from newsletter.collect.source_health import GOOD_STATES
-from newsletter.compose.disposition import Disposition
-from newsletter.model.entries import Entry, EntryHistory
 from newsletter.model.sources import (
     FetchRecord,
     FetchState,
@@ -26,9 +23,15 @@ from newsletter.model.sources import (
     Source,
     SourceHealth,
 )
-from newsletter.settings.config import Config
 from newsletter.wiring import open_newsletter
-from newsletter.workflows.explain import Explanation, explain_entry, find_entries
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from newsletter.compose.disposition import Disposition
+    from newsletter.model.entries import Entry, EntryHistory
+    from newsletter.settings.config import Config
+    from newsletter.workflows.explain import Explanation
 
 _DAYS = 14
 _LOOKS = 12
@@ -211,6 +214,8 @@ def _tell_notes(
 
 async def explain(config: Config, paper: str, reader: str) -> int:
     """Say where a paper was seen, when, and what became of it for each reader, or for one."""
+    from newsletter.workflows.explain import explain_entry, find_entries
+
     async with open_newsletter(config) as newsletter:
         found = await find_entries(paper, newsletter.entries)
         if len(found) != 1:

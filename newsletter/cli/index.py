@@ -5,14 +5,18 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jinja2
 
-from newsletter.cli.show import counting_progress
+from newsletter.cli.progress import counting_progress
 from newsletter.files import FOLDER_MODE, write_private
-from newsletter.workflows.preview import MailPreview
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from newsletter.workflows.preview import MailPreview
 
 MAX_PICTURES = 200  # a browser takes about two seconds for each mail
 _TIMEOUT_S = 60

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from newsletter.cli.exit_codes import DONE, WRONG_INPUT
 from newsletter.cli.show import console
@@ -17,8 +18,10 @@ from newsletter.render.bundle import HTML, LAYOUT_FILES, NOTICE_HTML
 from newsletter.render.language import load_language
 from newsletter.render.source import TemplateSource, build_source
 from newsletter.render.theme import build_theme
-from newsletter.settings.config import Config
 from newsletter.settings.shipped import find_shipped
+
+if TYPE_CHECKING:
+    from newsletter.settings.config import Config
 
 _DEFAULT_FOLDER = Path("templates")
 # As mjml --validate says it: "Line 12 of /tmp/x.mjml (mj-text) — Attribute colour is illegal"

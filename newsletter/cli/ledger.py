@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from newsletter.address import parse_address
+from newsletter.cli.arguments import parse_edition
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
-from newsletter.cli.operate import parse_edition
 from newsletter.cli.show import console, count, json_array, print_json, show_table, word_consent, word_next
 from newsletter.cli.table import Table
 from newsletter.compose.slots import next_slot
-from newsletter.compose.snapshot import parse_digest
 from newsletter.compose.subscription import status_of
 from newsletter.errors import ActError, AddressError, ConfigError, Problem
 from newsletter.model.acts import Act, Wish
 from newsletter.model.ledger import Delivery, DeliveryFilter, DeliveryId, Kind, State
 from newsletter.model.readers import EmailAddress, Status, Subscriber, SubscriberId
-from newsletter.render.language import load_language
-from newsletter.render.wording import write_reason
-from newsletter.settings.config import Config
 from newsletter.text import clean_output
 from newsletter.wiring import Newsletter, open_newsletter
-from newsletter.workflows.operator_acts import name_command_line
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+
+    from newsletter.settings.config import Config
 
 _COLUMNS = ("edition", "address", "state", "attempts", "relay", "slot_at", "next_attempt_at", "reply")
 _WIDE = ("attempts", "relay", "slot_at", "next_attempt_at")
@@ -136,6 +136,8 @@ def _harmless(value: str) -> str:
 
 async def resolve(config: Config, address: str, edition: str, outcome: str, reason: str) -> int:
     """Settle one uncertain delivery by hand."""
+    from newsletter.workflows.operator_acts import name_command_line
+
     if outcome not in ("accepted", "not-sent"):
         raise ConfigError([Problem(f"{outcome!r} is neither accepted nor not-sent", steps=("OUTCOME",))])
     if not reason.strip():
@@ -160,6 +162,8 @@ async def resolve(config: Config, address: str, edition: str, outcome: str, reas
 
 async def retry(config: Config, wanted: DeliveryFilter) -> int:
     """Queue the rejected or expired deliveries of an edition again."""
+    from newsletter.workflows.operator_acts import name_command_line
+
     if not wanted.edition or not wanted.states or not wanted.states <= {State.REJECTED, State.EXPIRED}:
         raise ConfigError([Problem("give --edition and --state (rejected or expired)")])
     async with open_newsletter(config) as newsletter:
@@ -280,6 +284,10 @@ async def explain_reader(config: Config, address: str, on: str) -> int:
 
 
 async def _explain_delivery(newsletter: Newsletter, delivery: Delivery) -> None:
+    from newsletter.compose.snapshot import parse_digest
+    from newsletter.render.language import load_language
+    from newsletter.render.wording import write_reason
+
     console.print(
         f"\n{delivery.key}: {delivery.state}; slot {delivery.slot_at:%Y-%m-%d %H:%M} UTC; {delivery.last_reply}"
     )

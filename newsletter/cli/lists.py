@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from newsletter.address import parse_address
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
-from newsletter.cli.people import load_reader
+from newsletter.cli.readers import load_reader
 from newsletter.cli.show import console, json_array, print_json, show_doubts
 from newsletter.errors import ActError, ConfigError, Problem
 from newsletter.files import read_regular
@@ -18,9 +17,7 @@ from newsletter.match.doubts import find_doubts
 from newsletter.match.topics import parse_topic, parse_topics
 from newsletter.model.acts import Act, Wish
 from newsletter.model.readers import Consent, SubscriberId, SuppressedAddress
-from newsletter.model.topics import Topic
 from newsletter.settings.advice import word_days
-from newsletter.settings.config import Config
 from newsletter.settings.readers_csv import (
     COLUMNS,
     CONSENT_COLUMN,
@@ -38,7 +35,13 @@ from newsletter.settings.yaml_text import read_text
 from newsletter.stored_json import to_json
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.import_list import ListImport, choose_from_list, import_list
-from newsletter.workflows.operator_acts import name_command_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from newsletter.model.topics import Topic
+    from newsletter.settings.config import Config
 
 _BATCH = 500
 _MOST_TOLD = 20_000  # texts of topics that are remembered
@@ -115,7 +118,7 @@ def _read_csv(file: Path, newsletter: Newsletter, topics: Sequence[str]) -> Read
     given = require_topics(topics, newsletter.library, "--topic")
     show_doubts(given)
     terms = Terms(
-        newsletter.templates.bundle.layouts,
+        newsletter.bundle.layouts,
         newsletter.library,
         newsletter.config.everything_else,
         given.topics_json,
@@ -137,7 +140,7 @@ def _read_yaml(file: Path, newsletter: Newsletter, topics: Sequence[str]) -> Rea
         read_text(file),
         str(file),
         everything_else=newsletter.config.everything_else,
-        layouts=newsletter.templates.bundle.layouts,
+        layouts=newsletter.bundle.layouts,
         check_topics=lambda topics_json: parse_topics(topics_json, newsletter.library) and None,
     )
     by_row: dict[int | None, list[Problem]] = {}
@@ -198,6 +201,8 @@ async def export_suppressed(config: Config, *, as_json: bool = False) -> int:
 
 async def lift(config: Config, address: str, reason: str) -> int:
     """Mail an address again."""
+    from newsletter.workflows.operator_acts import name_command_line
+
     if not reason.strip():
         raise ConfigError([Problem("say why the address may be mailed again", steps=("--reason",))])
     checked = parse_address(address)

@@ -1,49 +1,35 @@
-"""The commands that only look: preview and status."""
+"""The command preview: the mail that would go out next, or everybody's."""
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import webbrowser
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from newsletter.address import address_key, is_same_address, parse_address
+from newsletter.cli.arguments import parse_clock
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.cli.index import take_pictures, write_index
+from newsletter.cli.progress import counting_progress
+from newsletter.cli.readers import load_readers, pick_reader
 from newsletter.cli.show import (
     complain,
     console,
-    counting_progress,
-    show_contradictions,
     show_doubts,
-    show_fetches,
-    show_ledger,
     show_table,
-    show_uncertain,
-    word_consent,
-    word_next,
 )
 from newsletter.cli.table import Table
 from newsletter.deliver.scorecard import check_message
 from newsletter.errors import ConfigError, FetchError, Problem
 from newsletter.files import write_private
-from newsletter.model.ledger import PENDING, DeliveryFilter, Kind, LedgerCounts, State
-from newsletter.model.readers import Consent, EmailAddress, Subscriber
+from newsletter.model.ledger import Kind
 from newsletter.model.sources import FetchState
-from newsletter.ports import Clock
-from newsletter.settings.config import Config
 from newsletter.settings.topic_lines import require_topics
 from newsletter.stored_json import to_json
-from newsletter.wiring import FixedClock, Newsletter, SystemClock, open_newsletter
-from newsletter.workflows.build_mail import Mail, MailBuilder
-from newsletter.workflows.compose_digests import DigestBuilder
-from newsletter.workflows.health import CHECKED_EDITIONS, Health, build_metrics, word_clock
-from newsletter.workflows.health import to_json as health_to_json
+from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.import_subscribers import start_window
 from newsletter.workflows.preview import (
     FORMATS,
@@ -55,7 +41,14 @@ from newsletter.workflows.preview import (
     save_preview,
 )
 
-_MISSED = frozenset(State) - PENDING - {State.ACCEPTED, State.EMPTY}
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from newsletter.model.readers import Subscriber
+    from newsletter.ports import Clock
+    from newsletter.settings.config import Config
+    from newsletter.workflows.build_mail import Mail, MailBuilder
+    from newsletter.workflows.compose_digests import DigestBuilder
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,18 +160,6 @@ async def _preview_everybody(
     return DONE_WITH_FAILURES if failed else DONE
 
 
-def parse_clock(text: str) -> Clock:
-    """Return a clock that stands at an ISO instant (UTC where it names no zone); the real one for an empty text."""
-    if not text:
-        return SystemClock()
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        message = f"{text!r} is not a time like 2026-06-16T20:00Z"
-        raise ConfigError([Problem(message, steps=("--at",))]) from error
-    return FixedClock(at if at.tzinfo else at.replace(tzinfo=UTC))
-
-
 @asynccontextmanager
 async def _open_for_preview(config: Config, clock: Clock, *, fresh: bool) -> AsyncIterator[Newsletter]:
     """Open the operator's database, or with ``fresh`` one in memory with all the sources collected into it."""
@@ -214,115 +195,3 @@ async def _choose_preview_reader(newsletter: Newsletter, request: PreviewRequest
         topics_json = to_json(list(newsletter.config.topics))
     trial = make_trial_reader(topics_json, newsletter.config.everything_else)
     return await start_window(trial, newsletter.entries, newsletter.clock.now())
-
-
-async def load_page(newsletter: Newsletter, after: str, limit: int) -> tuple[Sequence[Subscriber], bool]:
-    """Return the readers whose addresses follow ``after``, at most so many, and whether there are more."""
-    found = await newsletter.subscribers.load_page(address_key(after), limit + 1)
-    return found[:limit], len(found) > limit
-
-
-async def load_readers(newsletter: Newsletter) -> list[Subscriber]:
-    """Return everybody as they are in the store with subscribers.yaml laid over them, by address; writes nothing."""
-    readers = {address_key(reader.address): reader for reader in await newsletter.subscribers.load_all()}
-    if newsletter.config.subscribers_path is not None and newsletter.config.subscribers_path.exists():
-        chosen = await newsletter.file.choose()
-        readers |= {address_key(reader.address): reader for reader in (*chosen.save, *chosen.dropped)}
-    mailed = (reader for reader in readers.values() if reader.consent is Consent.CONFIRMED)
-    return sorted(mailed, key=lambda reader: reader.address)
-
-
-def pick_reader(readers: Sequence[Subscriber], whose: str) -> Subscriber:
-    """Return one reader by address, the first one for an empty text. Raises ConfigError where there is none."""
-    if not whose:
-        if not readers:
-            raise ConfigError(
-                [Problem("there are no subscribers yet: fill in subscribers.yaml, or give --topic")]
-            )
-        return readers[0]
-    address = parse_address(whose)
-    for reader in readers:
-        if is_same_address(reader.address, address):
-            return reader
-    raise ConfigError(
-        [Problem(f"{address} is not a confirmed subscriber; see 'newsletter subscribers list'")]
-    )
-
-
-async def report(config: Config, *, form: str) -> int:
-    """Print how the newsletter is, for a monitor, as json or prometheus. Exit code 1 where it is not well."""
-    async with open_newsletter(config) as newsletter:
-        health = await newsletter.load_health()
-    print(json.dumps(health_to_json(health), indent=1) if form == "json" else build_metrics(health))
-    return DONE if health.is_well else DONE_WITH_FAILURES
-
-
-async def status(config: Config, *, readers: bool, editions: int, limit: int) -> int:
-    """Show the ledger's equation per edition, who was not reached and why, and the sources; with readers, who
-    is due when; of each list at most ``limit`` lines. Exit code 1 where the ledger contradicts itself."""
-    async with open_newsletter(config) as newsletter:
-        health = await newsletter.load_health()
-        _show_troubles(health)
-        counts = await newsletter.ledger.reads.load_counts(editions)
-        show_ledger(counts)
-        if not counts:
-            console.print("no digest has been due yet")
-        for edition, lateness in health.lateness.items():
-            if edition in counts:
-                console.print(f"{edition} after the slot: {lateness}")
-        contradictions = await newsletter.ledger.audit.find_contradictions(CHECKED_EDITIONS)
-        show_contradictions(contradictions)
-        show_uncertain(counts)
-        for kind, found in (await newsletter.ledger.reads.load_notice_counts()).items():
-            console.print(f"{kind} mails: {found.equation}")
-        await _show_missed(newsletter, counts, limit)
-        console.print()
-        show_fetches(await newsletter.runs.load_last_fetches())
-        if readers:
-            console.print()
-            page, more = await load_page(newsletter, "", limit)
-            _show_readers(page, await newsletter.subscribers.load_suppressed([one.address for one in page]))
-            if more:
-                console.print("'newsletter subscribers list' shows the others")
-    return DONE_WITH_FAILURES if contradictions else DONE
-
-
-async def _show_missed(newsletter: Newsletter, counts: Mapping[str, LedgerCounts], limit: int) -> None:
-    """Show who has no mail, of the newest edition first, who will have none before who still may."""
-    missed = Table("reader", "edition", "state", "attempts#", "why…")
-    for edition in counts:
-        for states in (_MISSED, PENDING):
-            wanted = DeliveryFilter(edition, states)
-            for delivery, address in await newsletter.ledger.reads.find(
-                wanted, limit=limit - missed.row_count
-            ):
-                missed.add_row(address, edition, delivery.state, str(delivery.attempt), delivery.last_reply)
-    if missed.row_count:
-        console.print("\nnot delivered:")
-        show_table(missed)
-    all_missed = sum(found[state] for found in counts.values() for state in _MISSED | PENDING)
-    if all_missed > missed.row_count:
-        console.print(
-            f"and {all_missed - missed.row_count:,} more:"
-            " 'newsletter deliveries --edition DATE --state STATE' lists them"
-        )
-
-
-def _show_troubles(health: Health) -> None:
-    if health.held:
-        console.print(f"held: {health.held}. 'newsletter release' lets mail go out again.", style="red")
-    if health.refused:
-        console.print(f"sending is stopped: {health.refused}", style="red")
-    for relay, reason in health.paused.items():
-        console.print(f"relay {relay} is paused: {reason}", style="red")
-    for line in word_clock(health.failing, health.set_aside):
-        console.print(line, style="red", markup=False)
-
-
-def _show_readers(readers: Sequence[Subscriber], suppressed: Collection[EmailAddress]) -> None:
-    table = Table("reader", "consent", "next due (UTC)")
-    for reader in readers:
-        is_suppressed = reader.address in suppressed
-        consent = word_consent(reader, is_suppressed=is_suppressed)
-        table.add_row(reader.address, consent, word_next(reader, is_suppressed=is_suppressed))
-    show_table(table)

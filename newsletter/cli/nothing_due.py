@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from newsletter.compose.slots import has_slot
 from newsletter.compose.subscription import local_date
-from newsletter.model.ledger import LedgerCounts
 from newsletter.model.readers import Subscriber
+
+if TYPE_CHECKING:
+    from newsletter.model.ledger import LedgerCounts
 
 Coming = Sequence[tuple[datetime, Subscriber]]
 """The readers who are mailed, each with the instant of their next digest."""

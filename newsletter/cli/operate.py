@@ -1,26 +1,23 @@
-"""The commands that change something: collect, send, run, hold, release, backup."""
+"""The commands that collect and send: collect, send, run."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from datetime import date
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
 from newsletter.address import is_same_address, parse_address
+from newsletter.cli.arguments import parse_edition
 from newsletter.cli.exit_codes import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
-from newsletter.cli.look import load_readers, pick_reader
 from newsletter.cli.nothing_due import word_no_edition, word_nothing_due
+from newsletter.cli.progress import collecting_progress, sending_progress
+from newsletter.cli.readers import load_readers, pick_reader
 from newsletter.cli.serving import keep_serving
 from newsletter.cli.show import (
-    collecting_progress,
     console,
-    sending_progress,
     show_contradictions,
     show_fetches,
     show_ledger,
@@ -30,20 +27,24 @@ from newsletter.cli.show import (
 from newsletter.cli.table import Table
 from newsletter.compose.subscription import next_mail_at
 from newsletter.errors import ConfigError, Problem
-from newsletter.model.acts import Act, Wish
 from newsletter.model.ledger import State
 from newsletter.model.mail import SmtpReply
 from newsletter.model.readers import Consent, EmailAddress, Subscriber
 from newsletter.scheduler import run_forever, stop_on_signals
-from newsletter.settings.config import Config
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.canary import begin_trial, judge_trial, refuse_rest, release_rest
 from newsletter.workflows.health import CHECKED_EDITIONS
 from newsletter.workflows.lateness import keep_lateness
 from newsletter.workflows.mended_relays import try_failed_relays
-from newsletter.workflows.operator_acts import name_command_line, send_once
+from newsletter.workflows.operator_acts import send_once
 from newsletter.workflows.preview import preview_reader
 from newsletter.workflows.send_crew import SMALL_QUEUE, Forks, hire, send_with
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from newsletter.settings.config import Config
 
 
 async def collect(config: Config, *, at_once: bool) -> int:
@@ -74,6 +75,7 @@ async def send(
     """Send what is due; or one date's digests; or one digest to somewhere else."""
     local_on = parse_edition(edition)
     async with open_newsletter(config, forks=forks) as newsletter:
+        newsletter.load_now()
         for note in await newsletter.file.take_over():
             console.print(note)
         if dry_run and not to:
@@ -150,18 +152,6 @@ async def send_pending(newsletter: Newsletter, local_on: date | None = None) -> 
         console.print(f"stopped: {report.stopped}; the rest stays queued", style="red")
         return DONE_WITH_FAILURES if done[State.ACCEPTED] else COULD_NOT_RUN
     return DONE_WITH_FAILURES if report.failed or contradictions or left else DONE
-
-
-def parse_edition(text: str) -> date | None:
-    """Return the date of an edition; None for an empty text. Raises ConfigError with the right form."""
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(
-            [Problem(f"{text!r} is not a date like 2026-06-16", steps=("--edition",))]
-        ) from error
 
 
 async def _send_test(newsletter: Newsletter, to: str, whose: str) -> int:
@@ -260,6 +250,7 @@ async def _tell_nothing_due(newsletter: Newsletter, local_on: date | None) -> No
 async def run(config: Config, forks: Forks | None, web_command: Sequence[str] = ()) -> int:
     """Run the clock until a signal says stop; with a command for it also the web UI, as a child."""
     async with open_newsletter(config, forks=forks) as newsletter:
+        newsletter.load_now()
         newsletter.file.refuse_samples()
         newsletter.choose_mailer()  # a configuration that cannot send is told now, not at the first slot
         stop = asyncio.Event()
@@ -272,21 +263,4 @@ async def run(config: Config, forks: Forks | None, web_command: Sequence[str] = 
             stop.set()
             if serving is not None:
                 await serving
-    return DONE
-
-
-async def set_hold(config: Config, why: str) -> int:
-    """Hold sending for this reason; an empty one releases it."""
-    async with open_newsletter(config) as newsletter:
-        desk = await newsletter.operator_desk()
-        await desk.act_on(Wish(Act.HOLD if why else Act.RELEASE, name_command_line(), why=why))
-    console.print(f"on hold: {why}" if why else "released: the next run sends what is queued")
-    return DONE
-
-
-async def back_up(config: Config, file: Path) -> int:
-    """Copy the database into a file that does not exist yet."""
-    async with open_newsletter(config) as newsletter:
-        await newsletter.back_up(file)
-    console.print(f"wrote {file}")
     return DONE

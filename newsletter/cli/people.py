@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from newsletter.address import parse_address
 from newsletter.cli.exit_codes import DONE, WRONG_INPUT
-from newsletter.cli.look import load_page
+from newsletter.cli.readers import load_page, load_reader
 from newsletter.cli.show import (
     console,
     in_iso,
@@ -22,14 +20,17 @@ from newsletter.cli.show import (
 from newsletter.cli.table import Table
 from newsletter.compose.subscription import next_mail_at, pause_ends_on, word_refusal
 from newsletter.errors import ConfigError, Problem
+from newsletter.match.topics import list_names
 from newsletter.model.readers import Consent, Refused, Subscriber, SubscriberId
-from newsletter.model.topics import Topic
 from newsletter.settings.advice import word_days
-from newsletter.settings.config import Config
-from newsletter.settings.readers import check_reader, new_subscriber
-from newsletter.settings.topic_lines import require_topics
-from newsletter.wiring import Newsletter, open_newsletter
-from newsletter.workflows.subscriptions import Subscriptions, name_topics
+from newsletter.wiring import open_newsletter
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from newsletter.model.topics import Topic
+    from newsletter.settings.config import Config
+    from newsletter.workflows.subscriptions import Subscriptions
 
 _BATCH = 500
 
@@ -49,7 +50,7 @@ async def list_page(config: Config, after: str, limit: int, *, is_wide: bool = F
             reader.address,
             word_consent(reader, is_suppressed=is_suppressed),
             word_next(reader, is_suppressed=is_suppressed),
-            ", ".join(name_topics(reader, newsletter.library)),
+            ", ".join(list_names(reader.topics_json, newsletter.library)),
             *((reader.name, word_days(at.days), f"{at.at:%H:%M}", at.zone) if is_wide else ()),
         )
     if not any(counts.values()):
@@ -90,7 +91,7 @@ def _write_reader(reader: Subscriber, is_suppressed: bool, library: Mapping[str,
         "days": word_days(reader.cadence.days),
         "hour": f"{reader.cadence.at:%H:%M}",
         "zone": reader.cadence.zone,
-        "topics": list(name_topics(reader, library)),
+        "topics": list(list_names(reader.topics_json, library)),
         "language": reader.language,
         "layout": reader.layout,
         "next_due_at": in_iso(next_mail_at(reader, is_suppressed=is_suppressed)),
@@ -101,6 +102,9 @@ async def add(
     config: Config, address: str, *, name: str, days: str, hour: str, zone: str, topics: Sequence[str]
 ) -> int:
     """Add one confirmed subscriber, whose preferences the store owns."""
+    from newsletter.settings.readers import check_reader, new_subscriber
+    from newsletter.settings.topic_lines import require_topics
+
     given = {"address": address, "name": name, "days": days, "hour": hour, "zone": zone}
     async with open_newsletter(config) as newsletter:
         read = require_topics(topics, newsletter.library, "--topic")
@@ -108,7 +112,7 @@ async def add(
         checked = check_reader(
             given,
             read.topics_json,
-            layouts=newsletter.templates.bundle.layouts,
+            layouts=newsletter.bundle.layouts,
             everything_else=config.everything_else,
             call=lambda field: {"address": "ADDRESS", "topics": "--topic"}.get(field, f"--{field}"),
         )
@@ -203,12 +207,3 @@ async def _move(
     if isinstance(moved, Refused):
         raise ConfigError([Problem(f"{reader.address} {word_refusal(moved)}")])
     return _Moved(reader, moved, bool(suppressed))
-
-
-async def load_reader(newsletter: Newsletter, address: str) -> Subscriber:
-    """Return a subscriber by address. Raises ConfigError where there is none."""
-    checked = parse_address(address)
-    reader = await newsletter.subscribers.load(checked)
-    if reader is None:
-        raise ConfigError([Problem(f"{checked} is not a subscriber; see 'newsletter subscribers list'")])
-    return reader

@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import sys
 from datetime import UTC, datetime, time, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from newsletter.cli.exit_codes import COULD_NOT_RUN, DONE
 from newsletter.cli.index import write_index
@@ -23,6 +23,9 @@ from newsletter.settings.config import Config, load_config
 from newsletter.settings.shipped import find_shipped
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
 from newsletter.workflows.preview import save_preview
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Readers joined on the evening before (UTC), so that everybody's slot of the sample day, morning in Auckland
 # first, still lay ahead; now it is evening: all those slots are over, and Auckland's next has not begun.

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import structlog
 
 from newsletter.cli.exit_codes import DONE
 from newsletter.errors import ConfigError, Problem
 from newsletter.scheduler import stop_on_signals
-from newsletter.settings.config import Config, WebSettings
 from newsletter.wiring import open_newsletter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from newsletter.settings.config import Config, WebSettings
 
 log = structlog.get_logger()
 

@@ -9,33 +9,25 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.segment import Segment
 from rich.text import Text
 
 from newsletter.cli.table import Table
-from newsletter.collect.source_health import GOOD_STATES
 from newsletter.compose.subscription import next_mail_at, pause_ends_on
-from newsletter.model.ledger import Delivery, LedgerCounts, State
-from newsletter.model.readers import Subscriber
-from newsletter.model.sources import FetchRecord
-from newsletter.settings.topic_lines import ReadTopics
+from newsletter.model.ledger import LedgerCounts, State
 from newsletter.text import clean_output
-from newsletter.workflows.pace import PaceKeeper
-from newsletter.workflows.send_crew import Hear
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from newsletter.model.readers import Subscriber
+    from newsletter.model.sources import FetchRecord
+    from newsletter.settings.topic_lines import ReadTopics
 
 _TOLD_AT = 15
 """The column at which begins what a line says of the thing that it names."""
@@ -132,6 +124,8 @@ def show_doubts(read: ReadTopics) -> None:
 
 def show_fetches(records: Sequence[FetchRecord]) -> None:
     """Print how each source's fetch ended."""
+    from newsletter.collect.source_health import GOOD_STATES
+
     if not records:
         return
     table = Table("source", "state", "listed#", "new#", "at (UTC)")
@@ -183,85 +177,6 @@ def draw_bars(numbers: Sequence[int]) -> str:
     most = max(numbers, default=0)
     steps = "▁▂▃▄▅▆▇█"
     return "".join(steps[(number * len(steps) - 1) // most] if number > 0 else "·" for number in numbers)
-
-
-@contextmanager
-def collecting_progress(total: int) -> Iterator[Callable[[str], None]]:
-    """Show a bar while sources are looked at; in a log, a line for every hundredth of them."""
-    done = 0
-    if console.is_terminal:
-        with Progress(
-            TextColumn("collecting"), BarColumn(), MofNCompleteColumn(), console=console, transient=True
-        ) as bar:
-            task = bar.add_task("collect", total=total)
-            yield lambda _source: bar.advance(task)
-        return
-
-    def tell(_source: str) -> None:
-        nonlocal done
-        done += 1
-        if done % 100 == 0:
-            console.print(f"polled {done} of {total} sources")
-
-    yield tell
-
-
-@contextmanager
-def counting_progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show a bar while mails are made; in a log, a line for every hundredth of them."""
-    done = 0
-    if console.is_terminal:
-        with Progress(
-            TextColumn(what),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-        ) as bar:
-            task = bar.add_task(what, total=total)
-            yield lambda: bar.advance(task)
-        return
-
-    def tell() -> None:
-        nonlocal done
-        done += 1
-        if done % 100 == 0:
-            console.print(f"{what}: {done} of {total}")
-
-    yield tell
-
-
-@contextmanager
-def sending_progress(total: int) -> Iterator[Hear]:
-    """Show a bar while mails go out, with rate and remaining time; in a log, a line every ten seconds."""
-    if console.is_terminal:
-        columns = (
-            TextColumn("sending"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            _SpeedColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=console, transient=True) as bar:
-            task = bar.add_task("send", total=total or None)
-            yield lambda _delivery, _state: bar.advance(task)
-        return
-
-    keeper = PaceKeeper(total)
-
-    def tell(_delivery: Delivery | None, _state: State) -> None:
-        if pace := keeper.advance():
-            console.print(f"sent {pace}")
-
-    yield tell
-
-
-class _SpeedColumn(ProgressColumn):
-    """How many a second, of late."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.0f}/s" if task.speed else "")
 
 
 def word_consent(reader: Subscriber, *, is_suppressed: bool) -> str:

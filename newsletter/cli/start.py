@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from newsletter.cli.exit_codes import DONE, WRONG_INPUT
 from newsletter.cli.show import console
 from newsletter.files import as_the_operator_is_used_to
 from newsletter.settings.samples import switch_off_readers
 from newsletter.settings.shipped import find_shipped
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _FILES = {"config.yaml": "config.example.yaml", "subscribers.yaml": "subscribers.yaml"}
 

@@ -7,10 +7,13 @@ follow below their row, each with its name; and a first cell that is too long ha
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 _GAP = 2
 _LEAST_PROSE = 14

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from newsletter.cli.exit_codes import DONE
-from newsletter.cli.look import load_readers
+from newsletter.cli.readers import load_readers
 from newsletter.cli.show import console, draw_bars, json_array, show_doubts, show_note, show_table
 from newsletter.cli.table import Table
 from newsletter.errors import ConfigError, Problem
 from newsletter.match.doubts import find_doubts
-from newsletter.match.near_misses import NearMiss
 from newsletter.match.query import list_words, print_query
 from newsletter.match.rank import dated_on
 from newsletter.match.topics import parse_topic, parse_topics
 from newsletter.match.words import compile_words
-from newsletter.model.entries import Entry
 from newsletter.model.topics import Hit, Match, Scope, Topic
-from newsletter.settings.config import Config
 from newsletter.settings.topic_lines import require_topics
 from newsletter.stored_json import to_json
 from newsletter.wiring import Newsletter, open_newsletter
@@ -35,6 +32,13 @@ from newsletter.workflows.try_topics import (
     open_trier,
     use_topics,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from newsletter.match.near_misses import NearMiss
+    from newsletter.model.entries import Entry
+    from newsletter.settings.config import Config
 
 _SHOWN = 10
 _BARS = 60

@@ -106,6 +106,14 @@ def _parser_of_forms(library: tuple[tuple[str, Topic], ...]) -> Callable[[str], 
     return lru_cache(maxsize=20_000)(lambda form_json: parse_topic(json.loads(form_json), known))
 
 
+def list_names(topics_json: str, library: Mapping[str, Topic]) -> list[str]:
+    """Return the names of stored topics, as parse_topics reads them; none where they cannot be read any more."""
+    try:
+        return [topic.name for topic in parse_topics(topics_json, library)]
+    except QueryError:
+        return []
+
+
 def parse_topic(form: object, library: Mapping[str, Topic] = NO_LIBRARY) -> Topic:
     """Return the topic of one YAML or JSON form: a line, ``{name: line}``, or the long form with ``name``.
 

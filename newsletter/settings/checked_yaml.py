@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Annotated, Any, Protocol, TypeVar, get_args
@@ -19,7 +19,6 @@ from pydantic_core import ErrorDetails
 from newsletter.address import parse_address
 from newsletter.errors import AddressError, Problem, QueryError, Steps
 from newsletter.model.readers import EmailAddress
-from newsletter.render.language import list_languages
 from newsletter.settings.advice import advise_duration, did_you_mean
 from newsletter.settings.yaml_text import Document, Value
 from newsletter.stored_json import to_json
@@ -119,14 +118,15 @@ def whole_number(low: int, high: int) -> BeforeValidator:
 def one_of(known: Iterable[str]) -> BeforeValidator:
     """Return the validator of a word out of a few."""
     words = list(known)
+    return BeforeValidator(lambda value: parse_word(value, words))
 
-    def parse(value: object) -> str:
-        text = parse_line(value)
-        if text not in words:
-            raise ValueError(f"{text!r} is unknown; {did_you_mean(text, words)}")
-        return text
 
-    return BeforeValidator(parse)
+def parse_word(value: object, known: Collection[str]) -> str:
+    """Return a word out of a few. Raises ValueError."""
+    text = parse_line(value)
+    if text not in known:
+        raise ValueError(f"{text!r} is unknown; {did_you_mean(text, known)}")
+    return text
 
 
 def parse_everything_else(value: object) -> int:
@@ -180,6 +180,12 @@ def _parse_address(value: object) -> EmailAddress:
         raise ValueError(str(error)) from error
 
 
+def _parse_language(value: object) -> str:
+    from newsletter.render.language import list_languages  # looks into folders, for those who have a language
+
+    return parse_word(value, list_languages())
+
+
 Line = Annotated[str, BeforeValidator(parse_line)]
 Address = Annotated[EmailAddress, BeforeValidator(_parse_address)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
@@ -187,7 +193,7 @@ Period = Annotated[timedelta, BeforeValidator(parse_period)]
 Seconds = Annotated[float, BeforeValidator(lambda value: parse_duration(value).total_seconds())]
 Day = Annotated[date, BeforeValidator(parse_date)]
 EverythingElse = Annotated[int, BeforeValidator(parse_everything_else)]
-LanguageCode = Annotated[str, one_of(list_languages())]
+LanguageCode = Annotated[str, BeforeValidator(_parse_language)]
 
 
 # --- pydantic's errors in plain words -----------------------------------------------------

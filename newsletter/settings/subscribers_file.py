@@ -6,10 +6,9 @@ changes them; who left stays left whatever the file says; a row that disappears 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -41,6 +40,9 @@ from newsletter.settings.readers import (
 )
 from newsletter.settings.yaml_text import Document, load_yaml
 from newsletter.stored_json import to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 _FEW = 5  # below this many readers in the file, losing more than a fifth of them is everyday
 

@@ -9,16 +9,18 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from newsletter.errors import ConfigError, Message, Problem, QueryError
 from newsletter.match.doubts import Doubt, find_doubts
 from newsletter.match.topic_line import MOST_LINE_CHARS
 from newsletter.match.topics import check_names, parse_topic
-from newsletter.model.topics import Topic
 from newsletter.settings.checked_yaml import place_mistake
 from newsletter.settings.yaml_text import Document, load_yaml
 from newsletter.stored_json import to_json
+
+if TYPE_CHECKING:
+    from newsletter.model.topics import Topic
 
 MOST_TOPICS = 20
 """Of one reader who fills in a form."""

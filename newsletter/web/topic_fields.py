@@ -36,7 +36,7 @@ def make_offer(site: Site) -> Offer:
     """Return what there is to choose from."""
     return Offer(
         languages=list_choices_of_languages(list_languages()),
-        layouts=site.newsletter.templates.bundle.layouts,
+        layouts=site.newsletter.bundle.layouts,
         layout=site.identity.layout,
         library=site.newsletter.library,
     )

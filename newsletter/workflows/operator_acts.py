@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from newsletter.address import parse_address
 from newsletter.compose.subscription import word_refusal
@@ -18,14 +17,19 @@ from newsletter.model.acts import OF_READERS, Act, ActRecord, Wish
 from newsletter.model.ledger import DeliveryFilter, DeliveryId, Hold, HoldKind, State
 from newsletter.model.mail import Silence, SmtpReply
 from newsletter.model.readers import Consent, EmailAddress, Refused, Subscriber
-from newsletter.model.sources import FetchRecord
-from newsletter.model.topics import Topic
-from newsletter.ports import Clock, Mailer
 from newsletter.settings.readers import check_reader, new_subscriber
 from newsletter.settings.topic_lines import require_topics
-from newsletter.storage import Ledger, OperatorLog, SettingStore, SubscriberStore
-from newsletter.workflows.build_mail import Mail
-from newsletter.workflows.subscriptions import Subscriptions
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from datetime import timedelta
+
+    from newsletter.model.sources import FetchRecord
+    from newsletter.model.topics import Topic
+    from newsletter.ports import Clock, Mailer
+    from newsletter.storage import Ledger, OperatorLog, SettingStore, SubscriberStore
+    from newsletter.workflows.build_mail import Mail
+    from newsletter.workflows.subscriptions import Subscriptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from newsletter.compose import subscription
-from newsletter.errors import QueryError
-from newsletter.match.topics import parse_topics
+from newsletter.match.topics import list_names
 from newsletter.model.ledger import Kind, QueuedNotice
-from newsletter.model.mail import Identity
 from newsletter.model.readers import (
     Confirmation,
     Consent,
@@ -25,14 +24,17 @@ from newsletter.model.readers import (
     Subscriber,
     SubscriberId,
 )
-from newsletter.model.topics import Topic
-from newsletter.ports import Clock
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_changed, write_goodbye
-from newsletter.signing import Secret
-from newsletter.storage import EntryStore, SubscriberStore
-from newsletter.web_links import WebLinks
 from newsletter.workflows.import_subscribers import begin_reading, find_window_start
+
+if TYPE_CHECKING:
+    from newsletter.model.mail import Identity
+    from newsletter.model.topics import Topic
+    from newsletter.ports import Clock
+    from newsletter.signing import Secret
+    from newsletter.storage import EntryStore, SubscriberStore
+    from newsletter.web_links import WebLinks
 
 NOTICE_LIFETIME = timedelta(days=2)
 """So long is it tried to tell a reader what has changed."""
@@ -211,7 +213,7 @@ class Subscriptions:
     def write_changed(self, reader: Subscriber, now: datetime) -> QueuedNotice:
         """Return the mail that says what a reader's preferences are now, so that no change goes unnoticed."""
         language = reader.language or self.identity.language
-        topics = name_topics(reader, self.library)
+        topics = list_names(reader.topics_json, self.library)
         has_page = self.links is not None
         notice = write_changed(load_language(language), self.identity, reader, topics, has_page=has_page)
         return QueuedNotice(
@@ -237,11 +239,3 @@ class Subscriptions:
             language=language,
             expires_at=now + NOTICE_LIFETIME,
         )
-
-
-def name_topics(reader: Subscriber, library: Mapping[str, Topic]) -> list[str]:
-    """Return the names of a reader's topics; none where the stored ones cannot be read any more."""
-    try:
-        return [topic.name for topic in parse_topics(reader.topics_json, library)]
-    except QueryError:
-        return []

@@ -13,7 +13,7 @@ import pytest
 from newsletter.model.ledger import State
 from newsletter.scheduler import run_forever
 from newsletter.settings.config import load_config
-from newsletter.storage import backup
+from newsletter.storage.backup import backup
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
 from tests.support.builders import at
 from tests.support.clock import GoingClock

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.cli import ledger, lists, look, people
+from newsletter.cli import ledger, lists, people, reporting
 from newsletter.cli.exit_codes import DONE
 from newsletter.errors import ConfigError
 from newsletter.model.ledger import DeliveryFilter, Kind
@@ -159,7 +159,7 @@ async def test_a_next_digest_is_shown_of_those_only_who_get_one(
     async def show() -> str:
         capsys.readouterr()
         await people.list_page(config, "", 50)
-        await look.status(config, readers=True, editions=1, limit=50)
+        await reporting.status(config, readers=True, editions=1, limit=50)
         for address in (READER, ASKED, GONE):
             await ledger.explain_reader(config, address, "")
         return capsys.readouterr().out
@@ -205,7 +205,7 @@ async def test_who_is_not_mailed_has_no_next_digest_anywhere(
     capsys.readouterr()
 
     await people.list_page(config, "", 50)
-    await look.status(config, readers=True, editions=7, limit=50)
+    await reporting.status(config, readers=True, editions=7, limit=50)
     for address in (READER, GONE, ASKED):
         await ledger.explain_reader(config, address, "")
     shown = capsys.readouterr().out

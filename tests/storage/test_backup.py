@@ -13,9 +13,9 @@ from newsletter.storage import (
     RunStore,
     RunTransaction,
     SubscriberStore,
-    backup,
     open_database,
 )
+from newsletter.storage.backup import backup
 from tests.support.given import NOW, given_reader
 
 

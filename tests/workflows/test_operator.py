@@ -14,7 +14,7 @@ from newsletter.compose.subscription import pause
 from newsletter.model.ledger import DeliveryFilter, State
 from newsletter.model.readers import Consent, ConsentMove, EmailAddress, Subscriber
 from newsletter.settings.config import load_config
-from newsletter.storage import backup
+from newsletter.storage.backup import backup
 from newsletter.wiring import open_newsletter
 from tests.support.office import MORNING, Office
 

@@ -26,7 +26,7 @@ from newsletter.compose.subscription import (
 )
 from newsletter.errors import BusyError, QueryError
 from newsletter.match.near_misses import NearMiss
-from newsletter.match.topics import parse_topics
+from newsletter.match.topics import list_names, parse_topics
 from newsletter.model.readers import Consent, Refused, Status, Subscriber
 from newsletter.model.topics import Topic
 from newsletter.render.context import write_title
@@ -57,7 +57,6 @@ from newsletter.web.topic_fields import (
     read_topics_of,
 )
 from newsletter.web.workload import do_work
-from newsletter.workflows.subscriptions import name_topics
 
 _HOW = "on the preferences page"
 
@@ -325,7 +324,7 @@ def list_changes(lang: Language, site: Site, before: Subscriber, after: Subscrib
 def _word_preferences(lang: Language, site: Site, reader: Subscriber) -> dict[str, tuple[object, str]]:
     """Return what a reader chose, and each in words, by what it is called, in the order of the form."""
     names = {choice.value: choice.label for choice in make_offer(site).languages}
-    topics = lang.join([clean(name, 80) for name in name_topics(reader, site.newsletter.library)])
+    topics = lang.join([clean(name, 80) for name in list_names(reader.topics_json, site.newsletter.library)])
     layout = reader.layout or site.identity.layout
     rest = reader.everything_else
     return {
