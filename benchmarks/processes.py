@@ -17,8 +17,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(slots=True)
 class Usage:
-    """What one process took until it was last looked at. own_mb: at most, with its share of what it has in common with
-    others (PSS); peak_mb counts that in full (RSS)."""
+    """What one process took while it was watched, until it was last looked at. own_mb: at most, with its share of what
+    it has in common with others (PSS); peak_mb counts that in full (RSS)."""
 
     pid: int
     cpu_s: float = 0.0
@@ -33,10 +33,13 @@ class Watch:
     def __init__(self, skip: Collection[int] = ()) -> None:
         self.usages: dict[int, Usage] = {}
         self._skip = skip
+        self._before: dict[int, float] = {}
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
+        self._look()
+        self._before = {pid: usage.cpu_s for pid, usage in self.usages.items()}
         self._thread.start()
         return self
 
@@ -61,7 +64,7 @@ class Watch:
             usage = self.usages.setdefault(pid, Usage(pid))
             with suppress(OSError, ValueError, IndexError):
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                usage.cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS
+                usage.cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS - self._before.get(pid, 0.0)
                 usage.peak_mb = max(usage.peak_mb, _read_mb(Path(f"/proc/{pid}/status"), "VmHWM:"))
                 usage.own_mb = max(usage.own_mb, _read_mb(Path(f"/proc/{pid}/smaps_rollup"), "Pss:"))
 

@@ -75,7 +75,8 @@ class Worker:
         """Yield what the worker tells, until it has ended."""
         try:
             with suppress(OSError):
-                while line := await self._reader.readline():
+                # One that was killed may have begun a line.
+                while (line := await self._reader.readline()).endswith(b"\n"):
                     yield json.loads(line)
         finally:
             self._writer.close()

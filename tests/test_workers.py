@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from pathlib import Path
 
 import pytest
 
 from newsletter.model.servers import Part
 from newsletter.settings.config import load_config
-from newsletter.workers import choose_most, count_cores, forking
+from newsletter.workers import Worker, choose_most, count_cores, forking
 from newsletter.workflows.send_crew import WorkOrder
 from tests.support.builders import at
 from tests.support.house import House
@@ -65,3 +67,12 @@ def test_one_process_forks_none(tmp_path: Path) -> None:
     House.build(tmp_path, sources="- {kind: hf_daily_papers}", subscribers="[]", processes=1)
     with forking(load_config(tmp_path / "config.yaml", {})) as forks:
         assert forks is None
+
+
+async def test_what_a_worker_had_begun_to_tell_when_it_was_killed_is_left_out() -> None:
+    ours, theirs = socket.socketpair()
+    worker = Worker(*await asyncio.open_connection(sock=ours))
+    theirs.sendall(b'{"pid": 7}\n{"counts": {"accepted": 3')
+    theirs.close()
+
+    assert [news async for news in worker.listen()] == [{"pid": 7}]
