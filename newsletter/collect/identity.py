@@ -129,7 +129,7 @@ _DOI_PLACES = {
         r"/(?:journals/[\w-]+/)?articles/", r"10\.3389/[^\s/]+?", "(?:/(?:full|abstract|pdf))?"
     ),
     "academic.oup.com": _doi_pattern(
-        r"/[\w-]+/[\w-]*article(?:-abstract)?/doi/", r"10\.\d{4,9}/[^\s/]+?", r"(?:/\d+)?"
+        r"/[\w-]+/[\w-]*article(?:-abstract)?/doi/", r"10\.\d{4,9}/\S+?", r"(?:/\d+)?"
     ),
     "degruyter.com": _doi_pattern("/document/doi/", r"10\.\d{4,9}/\S+?", "(?:/(?:html|pdf))?"),
     "degruyterbrill.com": _doi_pattern("/document/doi/", r"10\.\d{4,9}/\S+?", "(?:/(?:html|pdf))?"),
