@@ -17,7 +17,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import jinja2
-from jinja2 import filters, meta, nodes
+from jinja2 import filters, nodes
 from markupsafe import escape
 
 from newsletter.encoding import Part
@@ -113,7 +113,7 @@ def parse_template(
 class _Part(NamedTuple):
     """What a node came to when it was cut, and the values that it uses."""
 
-    used: frozenset[str]
+    used: set[str]
     what: str | _Write
 
 
@@ -147,7 +147,7 @@ class _Cutter:
         ):
             parts = list(some)
             run = _join(parts, self._write_text)
-            used = frozenset[str]().union(*[part.used for part in parts])
+            used = set[str]().union(*[part.used for part in parts])
             writers += [_remember_run(run, sorted(used))] if is_shared and len(run) > 1 else run
         return writers
 
@@ -159,11 +159,10 @@ class _Cutter:
         self, body: Iterable[nodes.Node], names: frozenset[str], *, is_top: bool = False
     ) -> Iterator[_Part]:
         for node in body:
-            used = self._find_names([node]) & names
+            used = _find_names([node]) & names
             if isinstance(node, nodes.Output):
                 for expression in node.nodes:
-                    used = self._find_names([nodes.Output([expression])]) & names
-                    yield _Part(used, self._cut_output(expression, names))
+                    yield _Part(_find_names([expression]) & names, self._cut_output(expression, names))
             elif isinstance(node, nodes.If):
                 yield _Part(used, self._cut_if(node, names))
             elif isinstance(node, nodes.For):
@@ -222,7 +221,7 @@ class _Cutter:
     def _cut_for(self, node: nodes.For, names: frozenset[str], *, is_top: bool) -> _Write:
         """Return what writes a loop. One that asks which turn it is (``loop``), or has several targets or an ``else``,
         is left to Jinja."""
-        used = self._find_names([nodes.If(node.test or nodes.Const(True), node.body, [], [])])
+        used = _find_names([*node.body, *([node.test] if node.test else [])])
         if not isinstance(node.target, nodes.Name) or node.else_ or node.recursive or "loop" in used:
             return self._keep([node], names)
         try:
@@ -315,7 +314,7 @@ class _Cutter:
         self, body: list[nodes.Node], names: frozenset[str]
     ) -> tuple[list[str], Callable[..., str]]:
         """Return the names of the values that nodes need, and what renders nodes with these values."""
-        wanted = sorted(self._find_names(body) & names)
+        wanted = sorted(_find_names(body) & names)
         template = self.compile(body)
 
         def render(*values: object) -> str:
@@ -323,14 +322,27 @@ class _Cutter:
 
         return wanted, render
 
-    def _find_names(self, body: list[nodes.Node]) -> frozenset[str]:
-        """Return the names that nodes use and do not set themselves."""
-        return frozenset(meta.find_undeclared_variables(self._template_of(body)))
-
     def _template_of(self, body: list[nodes.Node]) -> nodes.Template:
         template = nodes.Template(body, lineno=1)
         template.set_environment(self._environment)
         return template
+
+
+def _find_names(body: Iterable[nodes.Node]) -> set[str]:
+    """Return the names that nodes use, without those that a loop sets for itself."""
+    used: set[str] = set()
+    for node in body:
+        if isinstance(node, nodes.Name):
+            used.add(node.name)
+        elif isinstance(node, nodes.For):
+            own = _find_names([node.target]) | {"loop"}
+            used |= (
+                _find_names([node.iter])
+                | _find_names(node.iter_child_nodes(exclude=("iter", "target"))) - own
+            )
+        else:
+            used |= _find_names(node.iter_child_nodes())
+    return used
 
 
 def _text_of(text: str) -> nodes.Output:
