@@ -30,6 +30,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,7 +53,7 @@ from newsletter.model.readers import EmailAddress, Slot, Subscriber, SubscriberI
 from newsletter.model.sources import Fetched, Request, Source
 from newsletter.model.topics import AllOf, Candidate, Hit, Match, Scope, Topic, TopicMatches
 from newsletter.render import Bundle, CompiledBundle, compile_bundle, load_bundle
-from newsletter.render.context import build_page, build_paper, build_section
+from newsletter.render.context import build_page, build_paper, build_papers, build_section
 from newsletter.render.language import load_language
 from newsletter.render.sample import READER
 from newsletter.render.source import build_source
@@ -182,7 +183,10 @@ class PeerTemplates:
         mailto = f"mailto:{_ADDRESS}"
         links = Links(leave=mailto, change=f"{mailto}?change", leave_mailto=mailto)
         why = f"You get this mail because {job.reader.address} subscribes."
-        shown = [build_section(self.lang, section, [""] * len(section.items)) for section in digest.sections]
+        shown = []
+        for section in digest.sections:
+            papers = build_papers(self.lang, [item.card for item in section.items], repeat(""))
+            shown.append(build_section(self.lang, section, papers))
         page = build_page(self.lang, digest, IDENTITY, shown, links, why)
         sections = [
             {

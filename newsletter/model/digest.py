@@ -89,6 +89,9 @@ class Item:
     reason: Reason
     also: tuple[str, ...] = ()
 
+    def __hash__(self) -> int:
+        return hash(self.entry_id)  # as for Entry
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -103,9 +106,7 @@ class Section:
     overflow_url: str = ""
 
     def __hash__(self) -> int:
-        return hash(
-            (self.topic, len(self.items), self.items[0].entry_id if self.items else 0)
-        )  # as for Entry
+        return hash((self.topic, *[item.entry_id for item in self.items]))  # as for Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ docs/templates.md shows them to operators; a test holds the two together.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from itertools import repeat
@@ -136,24 +136,28 @@ class ShownSection(NamedTuple):
     most_discussed: Card | None
 
 
-def build_section(
-    lang: Language, section: Section, cards: Sequence[str], leaders: Sequence[bool] = ()
-) -> ShownSection:
-    """Return the values for one topic, of which so many papers are shown as there are cards. leaders says which of
-    them a weekly digest shows first."""
-    shown = [item.card for item in section.items[: len(cards)]]
-    heads = [_head_card(lang, card) for card in shown]
+def build_papers(
+    lang: Language, cards: Sequence[Card], rendered: Iterable[str], leaders: Sequence[bool] = ()
+) -> tuple[PaperPlace, ...]:
+    """Return the values for the papers of a topic that are shown, with their cards as they were rendered. leaders says
+    which of them a weekly digest shows first."""
+    return tuple(
+        [
+            PaperPlace(*_head_card(lang, card), is_leader, mark)
+            for card, mark, is_leader in zip(cards, rendered, leaders or repeat(False), strict=False)
+        ]
+    )
+
+
+def build_section(lang: Language, section: Section, papers: tuple[PaperPlace, ...]) -> ShownSection:
+    """Return the values for one topic, of which these papers are shown."""
+    shown = [item.card for item in section.items[: len(papers)]]
     hidden = len(section.items) - len(shown) + len(section.overflow)
     more_url = safe_url(section.overflow_url) if hidden else ""
     view = SectionView(
         heading=clean_topic(section.topic) or lang.say("Also trending"),
         total=_count_papers_once(lang, len(section.items)),
-        papers=tuple(
-            [
-                PaperPlace(title, url, is_leader, card)
-                for (title, url), is_leader, card in zip(heads, leaders or repeat(False), cards, strict=False)
-            ]
-        ),
+        papers=papers,
         more=_write_more_once(lang, hidden, bool(more_url)),
         more_url=more_url,
     )

@@ -36,10 +36,12 @@ from newsletter.render.context import (
     PAPER,
     SUMMARY_CHARS,
     DigestView,
+    PaperPlace,
     ShownSection,
     build_notice,
     build_page,
     build_paper,
+    build_papers,
     build_section,
     clean_name,
     find_leaders,
@@ -69,6 +71,7 @@ class CompiledLayout:
         self._paper_text = templates[PAPER_TEXT]
         self.render_card = lru_cache(maxsize=4096)(self._render_card)
         self.show_section = lru_cache(maxsize=8192)(self._show_section)
+        self._show_papers = lru_cache(maxsize=8192)(self._build_papers)
 
     def _render_card(self, item: Item, topic: str, year: int, level: str, is_leader: bool) -> CardMark:
         """Return the card of a paper in an edition of this year. Remembered for every other reader."""
@@ -85,8 +88,16 @@ class CompiledLayout:
 
     def _show_section(self, section: Section, year: int) -> ShownSection:
         """Return a topic with all its papers. Remembered for every other reader who gets just these."""
-        cards = [self.render_card(*_key_of(item, section, year), "full", False) for item in section.items]
-        return build_section(self.lang, section, cards)
+        topics = tuple([_name_topic(item.reason, section.topic) for item in section.items])
+        return build_section(self.lang, section, self._show_papers(section.items, topics, year))
+
+    def _build_papers(
+        self, items: tuple[Item, ...], topics: tuple[str, ...], year: int
+    ) -> tuple[PaperPlace, ...]:
+        """Return the papers of a topic. Remembered by themselves, because topics have many names."""
+        keys = zip(items, topics, strict=True)
+        rendered = [self.render_card(item, topic, year, "full", False) for item, topic in keys]
+        return build_papers(self.lang, [item.card for item in items], rendered)
 
     def render(
         self, digest: Digest, sections: Sequence[ShownSection], identity: Identity, links: Links, why: str
@@ -216,7 +227,9 @@ def _build_sample(lang: Language, digest: Digest, identity: Identity, links: Lin
     for section in digest.sections:
         places = range(place, place + len(section.items))
         leads = [number in leaders for number in places]
-        sections.append(build_section(lang, section, ["A card"] * len(leads), leads))
+        cards = [item.card for item in section.items]
+        papers = build_papers(lang, cards, ["A card"] * len(cards), leads)
+        sections.append(build_section(lang, section, papers))
         place = places.stop
     return build_page(lang, digest, identity, sections, links, "Why this mail came.")
 
@@ -323,7 +336,8 @@ class Papers:
         place = 0
         for section, cards in zip(self._sections, self._cards(cut), strict=True):
             leads = [number in self._leaders for number in range(place, place + len(cards))]
-            shown.append(build_section(self._layout.lang, section, cards, leads))
+            papers = build_papers(self._layout.lang, [item.card for item in section.items], cards, leads)
+            shown.append(build_section(self._layout.lang, section, papers))
             place += len(section.items)
         return shown
 

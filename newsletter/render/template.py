@@ -233,20 +233,23 @@ class _Cutter:
         writers = self._cut(node.body, inner)
         fits = self._cut_test(node.test, inner) if node.test else None
 
+        is_closed = not used & names - {target}
+
         def write_item(sheet: Sheet, scope: _Scope, item: object) -> None:
             inside = {**scope, target: item}
             if fits is None or fits(inside):
                 for one in writers:
                     one(sheet, inside)
 
-        is_closed = is_top and not used & names - {target}
-        write = _remember(write_item, lambda _, item: id(item)) if is_closed else write_item
+        write = _remember(write_item, _identify) if is_closed and is_top else write_item
 
-        def write_all(sheet: Sheet, scope: _Scope) -> None:
-            for item in items(scope):
+        def write_all(sheet: Sheet, scope: _Scope, some: Iterable[object]) -> None:
+            for item in some:
                 write(sheet, scope, item)
 
-        return write_all
+        # The items of a page are others in each mail, those inside of an item are the same in many.
+        write_loop = _remember(write_all, _identify) if is_closed and not is_top else write_all
+        return lambda sheet, scope: write_loop(sheet, scope, items(scope))
 
     # --- what is looked up, and what is left to Jinja ---
 
@@ -373,6 +376,10 @@ def _remember_run(run: list[_Write], wanted: list[str]) -> _Write:
     return lambda sheet, scope: write(sheet, scope, None)
 
 
+def _identify(_: _Scope, item: object) -> int:
+    return id(item)
+
+
 class _Written:
     """What something came to on a sheet: pieces, and the state of the sheet behind them."""
 
@@ -387,8 +394,8 @@ class _Written:
 
 
 def _remember(
-    write: Callable[[Sheet, _Scope, object], None], key_of: Callable[[_Scope, object], Hashable]
-) -> Callable[[Sheet, _Scope, object], None]:
+    write: Callable[[Sheet, _Scope, Any], None], key_of: Callable[[_Scope, Any], Hashable]
+) -> Callable[[Sheet, _Scope, Any], None]:
     """Return what writes from what it came to last time, with the same key, on a sheet of the same state.
 
     Items are known by identity: those of many mails are one object, and hashing one costs more than writing it. An item
