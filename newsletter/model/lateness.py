@@ -27,8 +27,11 @@ class Lateness:
         return sum(self.counts)
 
     def __str__(self) -> str:
-        spans = [word_seconds(seconds) for seconds in (self.p50_s, self.p99_s, self.p999_s, self.last_s)]
-        return "half within {}, 99 % within {}, 99.9 % within {}, all within {}".format(*spans)
+        named = {"half": self.p50_s, "99 %": self.p99_s, "99.9 %": self.p999_s, "all": self.last_s}
+        spans = {
+            word_seconds(seconds): share for share, seconds in named.items()
+        }  # the largest share of each
+        return ", ".join(f"{share} within {span}" for span, share in spans.items())
 
 
 def build_lateness(found: Mapping[int, int]) -> Lateness:

@@ -36,6 +36,16 @@ def test_times_are_told_as_people_say_them(seconds: int, words: str) -> None:
     assert word_seconds(seconds) == words
 
 
-def test_lateness_in_one_line() -> None:
-    said = str(build_lateness({0: 500, 7: 490, 30: 9, 900: 1}))
-    assert said == "half within 1 s, 99 % within 8 s, 99.9 % within 31 s, all within 16 min"
+@pytest.mark.parametrize(
+    ("found", "line"),
+    [
+        (
+            {0: 500, 7: 490, 30: 9, 900: 1},
+            "half within 1 s, 99 % within 8 s, 99.9 % within 31 s, all within 16 min",
+        ),
+        ({0: 990, 7: 10}, "99 % within 1 s, all within 8 s"),
+        ({0: 420}, "all within 1 s"),
+    ],
+)
+def test_lateness_in_one_line(found: Mapping[int, int], line: str) -> None:
+    assert str(build_lateness(found)) == line
