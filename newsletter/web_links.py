@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from newsletter.address import address_key
 from newsletter.model.entries import EntryKey
-from newsletter.model.readers import EmailAddress, SubscriberId
+from newsletter.model.readers import NOBODY, EmailAddress, SubscriberId
 from newsletter.signing import Purpose, Secret, build_token
 
 
@@ -54,8 +54,10 @@ class WebLinks:
         return self.page(f"/leave/{build_token(Purpose.LEAVE, reader, secret)}")
 
     def preferences(self, reader: SubscriberId, address: EmailAddress, secret: Secret) -> str:
-        """Return one reader's own page, as long as this is their address."""
-        return self.page(f"/me/{build_token(Purpose.PREFERENCES, reader, secret, address_key(address))}")
+        """Return one reader's own page, as long as this is their address. Nobody's page, which test mails lead to, is
+        bound to none."""
+        bound = address_key(address) if reader != NOBODY else ""
+        return self.page(f"/me/{build_token(Purpose.PREFERENCES, reader, secret, bound)}")
 
     def confirm(self, confirmation: int, secret: Secret) -> str:
         """Return where something that was asked for is confirmed."""

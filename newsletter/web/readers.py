@@ -65,7 +65,10 @@ def language_of(site: Site, request: Request, reader: Subscriber | None) -> Lang
 def show_dead_link(site: Site, request: Request) -> Response:
     """Return the page for a link that is cut, forged, or belongs to a former address; or that of a test mail."""
     lang = site.choose_language(request)
-    if read_number(str(request.path_params["token"])) == NOBODY:
+    token = str(request.path_params["token"])
+    if any(
+        check_token(token, purpose, site.secret) == NOBODY for purpose in (Purpose.PREFERENCES, Purpose.LEAVE)
+    ):
         return site.message(
             request,
             lang.say("This link is from a test mail"),

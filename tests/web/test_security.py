@@ -23,7 +23,7 @@ from starlette.routing import Mount, Route
 
 from newsletter.errors import StoreError
 from newsletter.model.ledger import Kind
-from newsletter.model.readers import Asked, Consent, EmailAddress, Subscriber
+from newsletter.model.readers import NOBODY, Asked, Consent, EmailAddress, Subscriber
 from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.settings.shipped import find_shipped
 from newsletter.signing import Purpose, Secret, build_token, check_token, read_number
@@ -293,6 +293,8 @@ async def test_forged_tokens_open_nothing(small: Site) -> None:
         *(true[:place] + ("b" if true[place] == "a" else "a") + true[place + 1 :] for place in range(len(true))),
         *(true.upper(), true.title(), true + "a", "a" + true, true + "=", true * 2, f"{true}%00", f"%20{true}"),
         *(quote(one) for one in alike - {true}),
+        build_token(Purpose.PREFERENCES, NOBODY, Secret(b"guessed")),
+        build_token(Purpose.LEAVE, NOBODY, Secret(b"guessed")),
         *("0", "-1", "null", "%2e%2e", "a" * 5_000),
     } - {""}  # fmt: skip
     before = await take_snapshot(small.newsletter.database)
