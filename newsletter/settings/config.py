@@ -100,6 +100,7 @@ _MAY_NAME_VARIABLES = (
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _IMAP_PORTS = {"starttls": 143, "tls": 993, "none": 143}
 _LONGEST_TIMEOUT_S = 600  # that of a whole look
+_SOURCES_FILE = "sources.yaml"
 _NO_SOURCES = "is an empty list; at least one source is needed, such as '- kind: hf_daily_papers'"
 # The type setSpecType of https://www.openarchives.org/OAI/2.0/OAI-PMH.xsd
 _SET = re.compile(r"[A-Za-z0-9_.!~*'()-]+(?::[A-Za-z0-9_.!~*'()-]+)*")
@@ -868,7 +869,7 @@ class Config(ConfigSection):
     sources: tuple[SourceSettings, ...] = Field(
         description="the sources of papers: a list with at least '- kind: hf_daily_papers'"
     )
-    sources_file: FilePath = Field(default=Path("sources.yaml"), validate_default=True)
+    sources_file: FilePath = Field(default=Path(_SOURCES_FILE), validate_default=True)
     fetch: FetchSettings = FetchSettings()
     topics: tuple[Any, ...] = ()
     everything_else: EverythingElse = 0
@@ -1033,7 +1034,7 @@ def _add_sources(
 ) -> tuple[Config, list[Problem]]:
     """Return the configuration with the sources of the further file, where there is one, and the problems of both."""
     file = config.sources_file
-    named = "sources_file" in document.value
+    named = document.value.get("sources_file", _SOURCES_FILE) != _SOURCES_FILE
     if not file.exists():
         problems = [] if config.sources else [document.problem(("sources",), _NO_SOURCES)]
         if named:

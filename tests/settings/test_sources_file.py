@@ -177,9 +177,10 @@ def test_the_file_alone_is_enough_and_may_have_another_name(tmp_path: Path) -> N
     assert [source.name for source in load_config(tmp_path / "config.yaml", {}).source_list] == ["on"]
 
 
-def test_missing_file_is_told_only_where_it_is_named(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text(WHO + SOURCES)
-    assert load_config(tmp_path / "config.yaml", {}).notes == ()
+def test_missing_file_is_told_only_where_it_has_a_name_of_its_own(tmp_path: Path) -> None:
+    for usual in ("", "sources_file: sources.yaml\n"):  # the second is what `init` writes
+        (tmp_path / "config.yaml").write_text(WHO + SOURCES + usual)
+        assert load_config(tmp_path / "config.yaml", {}).notes == ()
 
     (tmp_path / "config.yaml").write_text(WHO + SOURCES + "sources_file: feeds.yaml\n")
     [note] = load_config(tmp_path / "config.yaml", {}).notes
