@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _BLANK_TOO_FAR = re.compile(rb"^([^\n]{74,75})(=20|=09)$", re.MULTILINE)
+_DOT_AFTER_BREAK = re.compile(rb"((?:=[0-9A-F]{2}|[^=.\n])\.{0,9})=\n(\.{1,9})(?=[^.\n])")
 _BASE64_BYTES_PER_LINE = 57  # 76 columns
 
 
@@ -92,9 +93,12 @@ def _encode_quoted_printable(data: bytes) -> bytes:
     """Return ``\\n`` lines as quoted-printable that no server on the way has a reason to touch.
 
     The C routine encodes a lone dot itself. "From " at the start of a line, which old mailboxes turn
-    into ">From ", is left to us, and so are lines that get too long because their last character is a space.
+    into ">From ", is left to us, and so are lines that get too long because their last character is a space. A dot that
+    a soft break brought to the start of a line, where SMTP would double it in each mail anew, is broken off later.
     """
     body = binascii.b2a_qp(data, istext=True)
+    if b"=\n." in body:
+        body = _DOT_AFTER_BREAK.sub(rb"=\n\1\2=\n", body)
     if b"=20\n" in body or b"=09\n" in body:
         body = _BLANK_TOO_FAR.sub(rb"\1=\n\2", body)
     if body.startswith(b"From "):

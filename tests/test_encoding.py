@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import quopri
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,3 +47,15 @@ def test_pieces_encode_to_what_the_whole_does(lines: list[str], data: st.DataObj
 def test_the_shorter_encoding_is_taken() -> None:
     assert Part.of_text("plain text\n" * 9).encode()[0] == "quoted-printable"
     assert Part.of_text("大規模言語モデル\n" * 9).encode()[0] == "base64"
+
+
+@pytest.mark.parametrize("dots", [".", "...", ". ", ".=", "é.", "." * 200])
+def test_no_soft_break_brings_a_dot_to_the_start_of_a_line(dots: str) -> None:
+    for length in range(60, 90):
+        text = "x" * length + dots + "y" * 100 + "\n"
+        part = Part.of_text(text)
+        lines = b"".join(part.pieces).split(b"\r\n")
+        assert part.text == text
+        assert all(len(line) <= 76 for line in lines)
+        if len(dots) < 10:  # more of them are left to SMTP
+            assert not any(line.startswith(b".") for line in lines)
