@@ -22,10 +22,13 @@ from newsletter.render.wording import (
     clean,
     count_papers,
     cut_summary,
+    has_place,
+    is_on_course,
     write_byline,
     write_edition,
     write_facts,
     write_headline,
+    write_legend,
     write_marks,
     write_more,
     write_most_discussed,
@@ -106,6 +109,7 @@ class DigestView(NamedTuple):
     leaders: tuple[PaperPlace, ...]
     sections: tuple[SectionView, ...]
     quiet: str
+    legend: str
     why_you: str
     leave_url: str
     change_url: str
@@ -130,10 +134,14 @@ class NoticeView(NamedTuple):
 
 
 class ShownSection(NamedTuple):
-    """A topic as a page shows it, and the card of it that is discussed most, None where it shows none."""
+    """A topic as a page shows it, and the card of it that is discussed most, None where it shows none.
+
+    has_course, has_place: a paper of it says how many votes it is on course for, and its place."""
 
     view: SectionView
     most_discussed: Card | None
+    has_course: bool
+    has_place: bool
 
 
 def build_papers(
@@ -151,7 +159,8 @@ def build_papers(
 
 def build_section(lang: Language, section: Section, papers: tuple[PaperPlace, ...]) -> ShownSection:
     """Return the values for one topic, of which these papers are shown."""
-    shown = [item.card for item in section.items[: len(papers)]]
+    items = section.items[: len(papers)]
+    shown = [item.card for item in items]
     hidden = len(section.items) - len(shown) + len(section.overflow)
     more_url = safe_url(section.overflow_url) if hidden else ""
     view = SectionView(
@@ -161,7 +170,12 @@ def build_section(lang: Language, section: Section, papers: tuple[PaperPlace, ..
         more=_write_more_once(lang, hidden, bool(more_url)),
         more_url=more_url,
     )
-    return ShownSection(view, max(shown, key=_count_comments, default=None))
+    return ShownSection(
+        view,
+        max(shown, key=_count_comments, default=None),
+        has_course=any(is_on_course(item.card, item.reason) for item in items),
+        has_place=any(has_place(lang, item.reason, section.topic) for item in items),
+    )
 
 
 PAGE = Values(
@@ -188,7 +202,6 @@ def build_page(
     topics = [clean_topic(section.topic) for section in inside]
     papers = sum([len(section.items) for section in inside])
     outside = digest.entry_count - papers
-    name = clean_name(identity)
     last_on = digest.slot.local_on
     first_on = digest.since_on or last_on
     is_weekly = is_of_a_week(digest)
@@ -197,9 +210,9 @@ def build_page(
     views = tuple([section.view for section in sections])
     shown = [paper for view in views for paper in view.papers]
     when = lang.days(first_on, last_on) if is_weekly else lang.day(last_on)
-    fallback = (_write_fallback(lang, name, edition), overview)
+    fallback = (_write_fallback(lang, clean_name(identity), edition), overview)
     return DigestView(
-        newsletter=name,
+        newsletter=clean_name(identity),
         edition=edition,
         headline=write_headline(lang, papers, topics, outside, when),
         preheader=write_preheader([paper.title for paper in shown], fallback),
@@ -210,6 +223,7 @@ def build_page(
         leaders=tuple([paper for paper in shown if paper.is_leader]) if is_weekly else (),
         sections=views,
         quiet=_write_quiet_once(lang, digest.quiet_topics) if digest.quiet_topics else "",
+        legend=_write_legend_of(lang, sections),
         why_you=why,
         leave_url=links.leave,
         change_url=links.change,
@@ -233,6 +247,14 @@ def _write_fallback(lang: Language, name: str, edition: str) -> str:
 @lru_cache(maxsize=1024)
 def _write_quiet_once(lang: Language, topics: tuple[str, ...]) -> str:
     return write_quiet(lang, [clean_topic(topic) for topic in topics])
+
+
+def _write_legend_of(lang: Language, sections: Sequence[ShownSection]) -> str:
+    return write_legend(
+        lang,
+        has_course=any(section.has_course for section in sections),
+        has_place=any(section.has_place for section in sections),
+    )
 
 
 @lru_cache(maxsize=64)

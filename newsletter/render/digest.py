@@ -14,7 +14,7 @@ from typing import Any
 
 from newsletter.encoding import encode_lines
 from newsletter.errors import Problem, TemplateError
-from newsletter.model.digest import Digest, Item, Reason, Section
+from newsletter.model.digest import Digest, Item, Section
 from newsletter.model.mail import Identity, Links, Notice, Rendered
 from newsletter.model.readers import Subscriber
 from newsletter.render import sample
@@ -53,7 +53,7 @@ from newsletter.render.source import TemplateSource, build_source, check_templat
 from newsletter.render.template import Template, Values
 from newsletter.render.text_part import compile_text, tidy
 from newsletter.render.theme import Theme, build_theme
-from newsletter.render.wording import write_cadence
+from newsletter.render.wording import name_topic, write_cadence
 
 _SPARE_BYTES_PER_SECTION = 600  # for the line about what is not shown, which comes when papers give way
 _WHOLE = Cut()
@@ -88,7 +88,7 @@ class CompiledLayout:
 
     def _show_section(self, section: Section, year: int) -> ShownSection:
         """Return a topic with all its papers. Remembered for every other reader who gets just these."""
-        topics = tuple([_name_topic(item.reason, section.topic) for item in section.items])
+        topics = tuple([name_topic(item.reason, section.topic) for item in section.items])
         return build_section(self.lang, section, self._show_papers(section.items, topics, year))
 
     def _build_papers(
@@ -367,12 +367,7 @@ def _measure_card(card: CardMark) -> int:
 
 def _key_of(item: Item, section: Section, year: int) -> tuple[Item, str, int]:
     """Return what a card depends on."""
-    return item, _name_topic(item.reason, section.topic), year
-
-
-def _name_topic(reason: Reason, topic: str) -> str:
-    """Return the topic where the reason names it, else only that there is one: so that more readers share a card."""
-    return topic if not topic or reason.share or reason.scope is None or not reason.rule else "-"
+    return item, name_topic(item.reason, section.topic), year
 
 
 def _write_why(lang: Language, subscriber: Subscriber, identity: Identity) -> str:

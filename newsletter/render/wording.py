@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from math import ceil
 
 from newsletter.model.digest import Card, Reason
@@ -137,6 +138,22 @@ def _write_votes(lang: Language, upvotes: int, reason: Reason) -> str:
     return votes
 
 
+def is_on_course(card: Card, reason: Reason) -> bool:
+    """Tell whether the facts of a paper say how many votes it is on course for."""
+    return bool(card.upvotes) and _round_roughly(reason.projected or 0) > (card.upvotes or 0)
+
+
+def write_legend(lang: Language, *, has_course: bool, has_place: bool) -> str:
+    """Return what the numbers of a mail mean, as far as it has them: votes on course for, and places."""
+    if has_course and has_place:
+        return lang.say(
+            "“On course for” is our estimate of a paper’s final upvotes; “#” is its place by it among the new papers."
+        )
+    if has_course:
+        return lang.say("“On course for” is our estimate of a paper’s final upvotes.")
+    return lang.say("“#” is a paper’s place among the new ones by its upvotes.") if has_place else ""
+
+
 def write_marks(lang: Language, card: Card, reason: Reason, year: int) -> tuple[str, ...]:
     """Return what is unusual in an edition of this year: it was listed late, or it waited for the votes that the
     reader asked for."""
@@ -169,6 +186,21 @@ def _write_place(lang: Language, reason: Reason, why: str) -> str:
         return ""
     place = lang.say("#{place} of {all}", place=lang.number(reason.place), all=lang.number(reason.of))
     return place if len(f"{why} · {place}") <= MAX_REASON_CHARS else ""
+
+
+def has_place(lang: Language, reason: Reason, topic: str) -> bool:
+    """Tell whether the reason that is written says a place."""
+    return bool(reason.place) and _has_room(lang, reason, name_topic(reason, topic))
+
+
+@lru_cache(maxsize=8192)
+def _has_room(lang: Language, reason: Reason, topic: str) -> bool:
+    return bool(_write_place(lang, reason, _write_match(lang, reason, topic)))
+
+
+def name_topic(reason: Reason, topic: str) -> str:
+    """Return the topic where the reason names it, else only that there is one: so that more readers share a card."""
+    return topic if not topic or reason.share or reason.scope is None or not reason.rule else "-"
 
 
 def _write_also(lang: Language, topics: Sequence[str]) -> str:

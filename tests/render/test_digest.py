@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from bs4 import BeautifulSoup, Comment, Tag
@@ -225,6 +226,9 @@ def test_text_reads_like_an_edition() -> None:
             PDF:
             https://arxiv.org/pdf/2606.00001
 
+        “On course for” is our estimate of a paper’s final upvotes; “#” is its
+        place by it among the new papers.
+
         ------------------------------------------------------------------------
 
         You get this mail because ada@example.org subscribes to Daily Papers,
@@ -442,3 +446,85 @@ def test_link_that_repeats_another_is_left_out() -> None:
 def test_page_that_is_no_abstract_is_named_by_its_host() -> None:
     rendered = render(make_section(make_item(key="url:x", url="https://blog.example.com/a", pdf_url="")))
     assert "    blog.example.com:\n    https://blog.example.com/a\n" in rendered.text
+
+
+LEGEND = "“On course for” is our estimate of a paper’s final upvotes"
+"""The beginning of what numbers mean."""
+
+
+@pytest.mark.parametrize("layout", ["cards", "compact", "weekly"])
+@pytest.mark.parametrize("days", [0, 6])
+def test_what_on_course_and_places_mean_is_said_once_at_the_foot_of_both_parts(
+    layout: str, days: int
+) -> None:
+    digest = replace(
+        make_digest(*FULL),
+        layout=layout,
+        language="en",
+        since_on=make_digest().slot.local_on - timedelta(days),
+    )
+
+    rendered = render_digest(shipped_templates(), digest, READER, IDENTITY, LINKS)
+
+    html, text = parse(rendered).get_text(" "), " ".join(rendered.text.split())
+    for part in (html, text):
+        assert part.count(LEGEND) == 1
+        assert part.index(LEGEND) > part.rindex("#2 of 31")
+
+
+@pytest.mark.parametrize(
+    ("language", "reason", "upvotes", "legend"),
+    [
+        ("en", Reason(), 47, ""),
+        ("en", Reason(projected=112), None, ""),
+        ("en", Reason(projected=47), 47, ""),
+        ("en", Reason(projected=112), 47, f"{LEGEND}."),
+        ("en", Reason(place=2, of=31), 47, "“#” is a paper’s place among the new ones by its upvotes."),
+        (
+            "en",
+            Reason(projected=112, place=2, of=31),
+            47,
+            f"{LEGEND}; “#” is its place by it among the new papers.",
+        ),
+        ("de", Reason(place=2, of=31), 47, "„Platz“ ist der Rang eines Papers unter den neuen"),
+        ("ar", Reason(place=2, of=31), 47, "«المرتبة» هي ترتيب الورقة"),
+    ],
+)
+def test_numbers_that_a_mail_does_not_have_are_not_explained(
+    language: str, reason: Reason, upvotes: int | None, legend: str
+) -> None:
+    digest = make_digest(make_section(make_item(1, reason, upvotes=upvotes)))
+
+    rendered = render_digest(shipped_templates(), digest, replace(READER, language=language), IDENTITY, LINKS)
+
+    for part in (parse(rendered).get_text(" "), " ".join(rendered.text.split())):
+        assert legend in part
+        assert ("our estimate" in part, "place" in part) == ("estimate" in legend, "place" in legend)
+
+
+@pytest.mark.parametrize("layout", ["cards", "compact", "weekly"])
+@pytest.mark.parametrize(
+    ("language", "also"),
+    [("en", "also fits “Robots”"), ("de", "passt auch zu „Robots“"), ("ar", "يوافق أيضًا")],
+)
+def test_a_paper_says_in_both_parts_what_it_fits_besides(layout: str, language: str, also: str) -> None:
+    items = (replace(make_item(1), also=("Robots",)), make_item(2))
+    digest = replace(make_digest(make_section(*items)), layout=layout, language=language)
+
+    rendered = render_digest(shipped_templates(), digest, READER, IDENTITY, LINKS)
+
+    assert parse(rendered).get_text(" ").count(also) == 1
+    assert " ".join(rendered.text.split()).count(also) == 1
+
+
+def test_a_listing_date_has_its_year_in_editions_of_other_years_only() -> None:
+    late = make_digest(make_section(make_item(1, Reason(late=True), listed_on=date(2026, 6, 16))))
+    slot = replace(late.slot, local_on=date(2027, 1, 4))
+
+    same, other = (
+        render_digest(shipped_templates(), digest, READER, IDENTITY, LINKS)
+        for digest in (late, replace(late, slot=slot))
+    )
+
+    assert "Listed on 16 June\n" in same.text
+    assert "Listed on 16 June 2026\n" in other.text
