@@ -270,10 +270,17 @@ def _show_entry(entry: Entry, history: EntryHistory) -> None:
         console.print(f"{at}  {event.kind} {event.detail} ({event.source})")
     votes = [(seen.observed_at, seen.upvotes) for seen in history.observations if seen.upvotes is not None]
     if votes:
-        (first_at, first), (last_at, last) = votes[0], votes[-1]
-        bars = draw_bars([count for _, count in votes][-_DAYS:]) if len(votes) > 1 else ""
-        console.print(f"votes: {first} on {first_at:%Y-%m-%d}, {last} on {last_at:%Y-%m-%d} {bars}".rstrip())
+        console.print(word_votes(votes))
     console.print()
+
+
+def word_votes(votes: Sequence[tuple[datetime, int]]) -> str:
+    """Return a line with the first and the newest count, and bars where it was counted more than once."""
+    (first_at, first), (last_at, last) = votes[0], votes[-1]
+    if first == last and first_at.date() == last_at.date():
+        return f"votes: {last} on {last_at:%Y-%m-%d}"
+    bars = draw_bars([count for _, count in votes][-_DAYS:])
+    return f"votes: {first} on {first_at:%Y-%m-%d}, {last} on {last_at:%Y-%m-%d} {bars}"
 
 
 def _show_fates(explanation: Explanation) -> None:

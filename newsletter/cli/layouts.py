@@ -47,12 +47,11 @@ def new_layout(config: Config, name: str, copied: str) -> int:
         for file in LAYOUT_FILES:
             (folder / file).write_text(bundle.sources[f"{copied}/{file}"], encoding="utf-8")
             console.print(f"wrote {folder / file}")
-    console.print("\nNext: edit it, then set in config.yaml")
+    console.print("\nNext: edit it, and set in config.yaml")
     if config.templates is None:
         console.print(f"  templates: {_DEFAULT_FOLDER}")
-    console.print(
-        f"  newsletter: {{layout: {name}}}\n  newsletter template check\n  newsletter preview --open"
-    )
+    console.print(f"  layout: {name}   (below 'newsletter:')")
+    console.print("then\n  newsletter template check\n  newsletter preview --open")
     return DONE
 
 

@@ -21,6 +21,10 @@ def house(tmp_path: Path) -> House:
 def test_new_layout_is_copied_checked_changed_and_used(house: House, tmp_path: Path) -> None:
     done = house.run("template", "new", "mine", "--from", "compact")
     assert done.returncode == 0, done.stderr
+    assert (
+        "set in config.yaml\n  templates: templates\n  layout: mine   (below 'newsletter:')\nthen\n"
+        in done.stdout
+    )
     assert house.run("template", "new", "mine").returncode == 2  # never overwrites
     subject = tmp_path / "templates" / "mine" / "subject.txt.j2"
     subject.write_text("Mine: {{ headline }}\n")

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from newsletter.cli import show
+from newsletter.cli.incoming import word_votes
 from newsletter.cli.table import Table
 from newsletter.model.ledger import LedgerCounts, State
 from newsletter.model.sources import FetchRecord, FetchState
@@ -77,3 +78,19 @@ def test_json_escapes_what_a_terminal_should_not_obey_and_keeps_it_exact(
         assert clean_output(printed) == printed
         assert json.loads(printed) == value
         assert "größe" in printed
+
+
+@pytest.mark.parametrize(
+    ("counted", "said"),
+    [
+        ([("06:00", 7)], "votes: 7 on 2026-06-16"),
+        ([("06:00", 7), ("18:00", 7)], "votes: 7 on 2026-06-16"),
+        ([("06:00", 7), ("18:00", 9)], "votes: 7 on 2026-06-16, 9 on 2026-06-16 "),
+    ],
+)
+def test_votes_of_one_day_are_said_twice_only_where_they_changed(
+    counted: list[tuple[str, int]], said: str
+) -> None:
+    line = word_votes([(at(f"2026-06-16 {hour}"), votes) for hour, votes in counted])
+    assert line.startswith(said)
+    assert line.endswith("16") == (not said.endswith(" "))

@@ -396,6 +396,7 @@ async def test_mistakes_are_shown_and_everything_stays(visit: Visit) -> None:
     for text in (
         "This is not an e-mail address.",
         "<mark>titel:robot</mark>",
+        '<a href="#own">Line 2: ',
         "did you mean &#39;title:&#39;",
         "Please enter a time of day",
         'value="nobody"',
