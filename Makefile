@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test lint format catalogs inbox inbox-tools screenshots crash fuzz bench million docs image clean
+.PHONY: help demo test lint format catalogs inbox inbox-tools screenshots crash fuzz bench million engines docs image clean
 
 help:
 	@echo "make demo    run the whole way over a sample day, with no network"
@@ -19,6 +19,7 @@ help:
 	@echo "make docs    the site of docs/, into site/; strict: no broken link"
 	@echo "make image   build the container image and use it (Docker, Podman or Buildah; docs/containers.md)"
 	@echo "make bench   speed, as ratios against named peers; relevance (DATA=../shared/data/relevance)"
+	@echo "make engines what the library for jobs does when a worker is killed, frozen or cut off, beside another one"
 	@echo "make million send an edition to a million readers at its slot, signed, over all cores (READERS=100000 STORE=postgresql)"
 
 $(READY): pyproject.toml constraints.txt
@@ -79,6 +80,10 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.web
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.relevance --data $(or $(DATA),../shared/data/relevance)
+
+engines: $(READY)
+	$(BIN)/pip install --quiet --constraint constraints.txt --group engines
+	$(BIN)/python -m benchmarks.queue_engines
 
 docs: $(READY)
 	$(BIN)/pip install --quiet --constraint constraints.txt --group docs

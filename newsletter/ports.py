@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -75,3 +76,20 @@ class Mailer(Protocol):
         """Open sessions for so many mails that will begin soon, as far as that is possible. Raises nothing."""
 
     async def close(self) -> None: ...
+
+
+Job = Callable[[int], Awaitable[bool]]
+"""Does a job; is given how often it was handed on. False hands it on: another process may be free for it."""
+
+
+class WakeUps(Protocol):
+    """Lets jobs run later, each in one of the processes that share a database. A job may come late, twice, or again
+    where its process died: rows decide what there is to do."""
+
+    async def ring(self, jobs: Iterable[str], after_s: float = 0) -> None:
+        """Let each of these jobs run once, so many seconds from now; one that waits or runs already is left as it is.
+        Raises StoreError."""
+
+    async def run(self, jobs: Mapping[str, Job], clock: str, stop: asyncio.Event) -> None:
+        """Do these jobs as they come, until told to stop and those under way have ended. clock is the job that is rung
+        at once and at each full minute, for one of all processes. Raises StoreError."""

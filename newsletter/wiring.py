@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from newsletter.model.mail import Identity
     from newsletter.model.readers import EmailAddress, Subscriber, SubscriberId
     from newsletter.model.topics import Topic
-    from newsletter.ports import Clock, Inbox, Mailer
+    from newsletter.ports import Clock, Inbox, Mailer, WakeUps
     from newsletter.render import Bundle, CompiledBundle
     from newsletter.settings.config import BounceSettings, Config
     from newsletter.signing import Secret
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from newsletter.workflows.send_crew import Crew, Forks, Hear
     from newsletter.workflows.send_pending import Sender
     from newsletter.workflows.send_waiting import Builders, Dispatcher
+    from newsletter.workflows.shared_work import SharedWork
     from newsletter.workflows.subscriptions import Subscriptions
     from newsletter.workflows.tick import Clockwork
     from newsletter.workflows.upkeep import Upkeep
@@ -529,22 +530,62 @@ class Newsletter:
         finally:
             await mailer.close()
 
+    async def _read_mail(self) -> None:
+        from newsletter.workflows.handle_bounces import log_incoming
+
+        log_incoming(await self.handle_bounces())
+
+    def build_shared_work(self, stop: asyncio.Event) -> SharedWork:
+        """Return the clock's work as jobs that any number of machines share."""
+        from newsletter.model.steps import StepName
+        from newsletter.workflows.shared_work import SharedWork, choose_seats
+        from newsletter.workflows.tick import StepGuard
+
+        def open_seat(part: Part) -> Dispatcher:
+            return replace(self, part=part, templates_given=self.templates).dispatcher(stop)
+
+        return SharedWork(
+            wake_ups=self._choose_wake_ups(),
+            guard=StepGuard(self.settings, self.clock),
+            clock=self.clock,
+            stop=stop,
+            collector=self.collector,
+            claims=self.ledger.claims,
+            resend=self.config.schedule.resend,
+            acts={
+                StepName.SUBSCRIBERS_FILE: self.file.take_over_and_log,
+                StepName.INCOMING_MAIL: self._read_mail,
+                StepName.PICTURES: self.picture_keeper.keep,
+                StepName.UPKEEP: self.upkeep.thin,
+                StepName.PAUSES_AND_ZONES: self.planner.prepare,
+                StepName.PLANNING: self.planner.plan_and_log,
+                StepName.ALERTS: self.queue_alerts,
+            },
+            seats=choose_seats(
+                self.config.send.processes, [relay.connections for relay in self.config.relays]
+            ),
+            open_seat=open_seat,
+        )
+
+    def _choose_wake_ups(self) -> WakeUps:
+        """Return what carries jobs: a queue in PostgreSQL, else this process."""
+        from newsletter.storage.wake_ups import QueuedWakeUps
+        from newsletter.workflows.in_process import InProcess
+
+        return InProcess() if self.database.is_sqlite else QueuedWakeUps(self.config.database_url)
+
     def build_clockwork(self, stop: asyncio.Event) -> Clockwork:
         """Return the steps of this newsletter's clock at work."""
         from newsletter.model.steps import StepName
-        from newsletter.workflows.handle_bounces import log_incoming
         from newsletter.workflows.keep_slots import SlotKeeper
         from newsletter.workflows.tick import Clockwork, StepGuard
-
-        async def read_mail() -> None:
-            log_incoming(await self.handle_bounces())
 
         dispatcher = self.dispatcher(stop)
         return Clockwork(
             acts={
                 StepName.SUBSCRIBERS_FILE: self.file.take_over_and_log,
                 StepName.COLLECTING: self.collector.collect_if_due,
-                StepName.INCOMING_MAIL: read_mail,
+                StepName.INCOMING_MAIL: self._read_mail,
                 StepName.PICTURES: self.picture_keeper.keep,
                 StepName.UPKEEP: self.upkeep.thin_if_due,
                 StepName.PAUSES_AND_ZONES: self.planner.prepare,

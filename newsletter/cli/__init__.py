@@ -13,6 +13,7 @@ import typer
 
 from newsletter import __version__
 from newsletter.cli.exit_codes import COULD_NOT_RUN, WRONG_INPUT
+from newsletter.model.steps import Role
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -361,6 +362,18 @@ def run(
     web_command = build_command(loaded, log_json=log_json) if web else ()
     with forking(loaded) as forks:
         _finish(operate.run(loaded, forks, web_command))
+
+
+@app.command()
+def worker(
+    config: ConfigPath = DEFAULT_CONFIG,
+    only: Annotated[list[Role] | None, typer.Option(help="Only jobs of this kind; may be repeated.")] = None,
+    log_json: LogJson = False,
+) -> None:
+    """Do what 'run' does, beside other workers: on PostgreSQL any number, on any machines."""
+    from newsletter.cli import operate
+
+    _finish(operate.work(_load(config, log_json), only or list(Role)))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The commands that collect and send: collect, send, run."""
+"""The commands that collect and send: collect, send, run, worker."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ from newsletter.workflows.preview import preview_reader
 from newsletter.workflows.send_crew import SMALL_QUEUE, Forks, hire, send_with
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import date
 
+    from newsletter.model.steps import Role
     from newsletter.settings.config import Config
 
 
@@ -263,4 +264,17 @@ async def run(config: Config, forks: Forks | None, web_command: Sequence[str] = 
             stop.set()
             if serving is not None:
                 await serving
+    return DONE
+
+
+async def work(config: Config, roles: Collection[Role]) -> int:
+    """Do jobs of the newsletter, beside others on any number of machines, until a signal says stop."""
+    async with open_newsletter(config) as newsletter:
+        newsletter.load_now()
+        newsletter.file.refuse_samples()
+        newsletter.choose_mailer()
+        stop = asyncio.Event()
+        stop_on_signals(stop)
+        await try_failed_relays(newsletter.settings, newsletter.clock)
+        await newsletter.build_shared_work(stop).run(roles)
     return DONE

@@ -152,6 +152,10 @@ class SourceHealth:
     not_before: datetime | None = None
     why: str = ""
 
+    def must_wait(self, now: datetime) -> bool:
+        """Tell whether it is too early to ask it again."""
+        return self.not_before is not None and self.not_before > now
+
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:

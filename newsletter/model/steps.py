@@ -22,6 +22,16 @@ class StepName(StrEnum):
     NOTICES = "notices"
 
 
+class Role(StrEnum):
+    """What one of several workers may be told to do alone: send, look at sources, read the mailbox, or keep the clock,
+    which plans and wakes the others."""
+
+    SEND = "send"
+    COLLECT = "collect"
+    MAIL = "mail"
+    PLAN = "plan"
+
+
 @dataclass(frozen=True, slots=True)
 class StepFailure:
     """A step of the clock that fails: since when, how often in a row, and of the newest failure its time and what was

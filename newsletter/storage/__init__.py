@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from newsletter.storage.schema import SchemaState, inspect_database, open_database
     from newsletter.storage.settings import SettingStore
     from newsletter.storage.subscribers import SubscriberStore
+    from newsletter.storage.wake_ups import QueuedWakeUps
 
 __all__ = [
     "Archive",
@@ -39,6 +40,7 @@ __all__ = [
     "OperatorViews",
     "PersonalStore",
     "PictureStore",
+    "QueuedWakeUps",
     "RunStore",
     "RunTransaction",
     "SchemaState",
@@ -67,6 +69,7 @@ _HOMES = {
     "OperatorViews": "operator_views",
     "PersonalStore": "personal",
     "PictureStore": "pictures",
+    "QueuedWakeUps": "wake_ups",
     "RunStore": "runs",
     "RunTransaction": "runs",
     "SchemaState": "schema",

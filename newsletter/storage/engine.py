@@ -56,7 +56,7 @@ _POSTGRESQL_SETTINGS = (
     " -c synchronous_commit=on"
 )
 
-_KEEPALIVES: Mapping[str, int] = {
+KEEPALIVES: Mapping[str, int] = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
@@ -345,7 +345,7 @@ def _postgresql_options(url: URL) -> dict[str, Any]:
     connect_args: dict[str, Any] = {
         "application_name": "newsletter",
         "connect_timeout": 10,
-        **{name: value for name, value in _KEEPALIVES.items() if name not in url.query},
+        **{name: value for name, value in KEEPALIVES.items() if name not in url.query},
     }
     if "options" not in url.query:
         connect_args["options"] = _POSTGRESQL_SETTINGS

@@ -16,7 +16,7 @@ from newsletter.ports import Clock, Fetcher
 from newsletter.storage import EntryStore, RunStore, SubscriberStore
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
 from newsletter.workflows.import_subscribers import SubscribersFile
-from newsletter.workflows.liked_papers import choose_lookup
+from newsletter.workflows.liked_papers import LOOKUP, choose_lookup
 
 log = structlog.get_logger()
 
@@ -51,9 +51,7 @@ class Collector:
                 )
 
             report = await look(self.sources)
-            lookup = await choose_lookup(
-                await self._load_topics(), self.entries, self.arxiv_api, self.arxiv_repository
-            )
+            lookup = await self._choose_lookup()
             return report.followed_by(await look([lookup])) if lookup else report
 
     async def poll(self, name: str) -> FetchRecord | None:
@@ -69,15 +67,42 @@ class Collector:
         """Collect, for the clock, if it is time, and tell its log; return whether it was."""
         if not is_collect_due(await self.runs.load_last_pass_at(), self.clock.now(), self.every):
             return False
-        for record in (await self.collect()).records:
-            log.info(
-                "collected",
-                source=record.source,
-                state=str(record.state),
-                new=record.new,
-                note=record.message,
-            )
+        _log_looks(await self.collect())
         return True
+
+    def list_looks(self) -> list[str]:
+        """Return the names under which single looks can be asked for: of the sources, and of the lookup of papers."""
+        return [*(source.name for source in self.sources), LOOKUP]
+
+    async def list_due(self) -> list[str]:
+        """Return the looks for which it is time: of a source by its own last one, and with any the lookup."""
+        last = {record.source: record.finished_at for record in await self.runs.load_last_fetches()}
+        health, now = await self.runs.load_health(), self.clock.now()
+        due = [
+            source.name
+            for source in self.sources
+            if is_collect_due(last.get(source.name), now, self.every)
+            and not (source.name in health and health[source.name].must_wait(now))
+        ]
+        return [*due, LOOKUP] if due else []
+
+    async def look_if_due(self, name: str) -> bool:
+        """Look at one source, for the clock of many machines, if it is time; return whether it was."""
+        if name == LOOKUP:
+            lookup = await self._choose_lookup()
+            sources = [lookup] if lookup else []
+        else:
+            due = await self.list_due()
+            sources = [source for source in self.sources if source.name == name and name in due]
+        if not sources:
+            return False
+        async with self.open_fetcher() as fetcher:
+            _log_looks(await collect_entries(sources, fetcher, self.runs, self.clock, self.every))
+        return True
+
+    async def _choose_lookup(self) -> Source | None:
+        topics = await self._load_topics()
+        return await choose_lookup(topics, self.entries, self.arxiv_api, self.arxiv_repository)
 
     async def is_first(self) -> bool:
         """Tell whether nothing has been collected ever."""
@@ -94,6 +119,13 @@ class Collector:
             *self.library.values(),
             *(topic for text in texts for topic in parse_topics(text, self.library)),
         ]
+
+
+def _log_looks(report: CollectReport) -> None:
+    for record in report.records:
+        log.info(
+            "collected", source=record.source, state=str(record.state), new=record.new, note=record.message
+        )
 
 
 def is_collect_due(last: datetime | None, now: datetime, every: timedelta) -> bool:

@@ -269,7 +269,7 @@ def _choose_changes(
 
 def _choose_waiting(health: Mapping[str, SourceHealth], now: datetime) -> dict[str, SourceHealth]:
     """Return the sources for which it is too early, by name."""
-    return {name: one for name, one in health.items() if one.not_before is not None and one.not_before > now}
+    return {name: one for name, one in health.items() if one.must_wait(now)}
 
 
 async def _look_at(

@@ -38,12 +38,12 @@ class SlotKeeper:
             if due_at is None or left_s > 0:
                 await _pause(stop, min(left_s, _LOOK_EVERY_S))
                 continue
-            if await self._wait_for(due_at, stop):
+            if await self.wait_for(due_at, stop):
                 send()
             await _pause(stop, _PAUSE_S)
 
-    async def _wait_for(self, due_at: datetime, stop: asyncio.Event) -> bool:
-        """Warm up and wait; return whether this is the moment."""
+    async def wait_for(self, due_at: datetime, stop: asyncio.Event) -> bool:
+        """Warm up and wait for this moment; return whether it is now."""
         warming = asyncio.create_task(self.warm_up(due_at))
         await _pause(stop, self._left_s(due_at))
         is_late = self._left_s(due_at) < -_LATE_S

@@ -11,6 +11,9 @@ from newsletter.model.sources import Source
 from newsletter.model.topics import Topic
 from newsletter.storage import EntryStore
 
+LOOKUP = "papers that readers named"
+"""The name of the source that brings them."""
+
 
 async def load_papers(papers: Collection[str], entries: EntryStore) -> dict[str, Entry]:
     """Return the entries of these papers, by the names that were given; without those that are not stored."""
@@ -30,7 +33,7 @@ async def choose_lookup(
     if not keys:
         return None
     return Source(
-        "papers that readers named",
+        LOOKUP,
         "arxiv_papers",
         site,
         papers=tuple(key.removeprefix("arxiv:") for key in keys),

@@ -24,10 +24,10 @@ CONNECTIONS = 8
 EDITION = "2026-06-16"
 
 
-def build_house(folder: Path, port: int, url: str, more: str = "") -> House:
+def build_house(folder: Path, port: int, url: str, more: str = "", readers: int = READERS) -> House:
     (folder / "day.json").write_text(make_day())
     rows = "".join(
-        f"  - {{address: reader{number}@example.org, topics: [robot]}}\n" for number in range(READERS)
+        f"  - {{address: reader{number}@example.org, topics: [robot]}}\n" for number in range(readers)
     )
     house = House.build(
         folder,
@@ -76,7 +76,7 @@ async def end_of(command: subprocess.Popen[str]) -> str:
     return said
 
 
-async def judge(url: str, sink: Sink, *, most_twice: int = 0) -> None:
+async def judge(url: str, sink: Sink, *, most_twice: int = 0, readers: int = READERS) -> None:
     """Check that everybody got their mail, nobody twice but as the ledger says, and that the ledger fits together."""
     database = await open_database(url)
     try:
@@ -86,7 +86,7 @@ async def judge(url: str, sink: Sink, *, most_twice: int = 0) -> None:
         assert await ledger.audit.find_contradictions(9) == []
     finally:
         await database.close()
-    assert len(rows) == READERS
+    assert len(rows) == readers
     assert {row.state for row, _ in rows} == {State.ACCEPTED}
     copies = Counter(message.rcpt_to for message in sink.messages)
     assert set(copies) == {address for _, address in rows}
