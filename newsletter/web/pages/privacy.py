@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,18 +23,19 @@ class Stored:
     tables: tuple[str, ...]
 
 
-def list_stored(lang: Language) -> tuple[Stored, ...]:
-    """Return all that is stored of readers and operators, what it is for, and until when it is kept."""
+def list_stored(lang: Language, kept: timedelta) -> tuple[Stored, ...]:
+    """Return all that is stored of readers and operators, what it is for, and until when it is kept. kept is
+    how long mails are."""
     of_operators = Stored(
         lang.say("Of operators: their address, and a hash of the session"),
         lang.say("to let them log in"),
         lang.say("until the session ends"),
         ("sessions",),
     )
-    return (*_list_of_readers(lang), of_operators)
+    return (*_list_of_readers(lang, kept), of_operators)
 
 
-def _list_of_readers(lang: Language) -> tuple[Stored, ...]:
+def _list_of_readers(lang: Language, kept: timedelta) -> tuple[Stored, ...]:
     return (
         Stored(
             lang.say("Your address, and your choices: topics, days, hour, time zone, language, layout, name"),
@@ -52,7 +54,11 @@ def _list_of_readers(lang: Language) -> tuple[Stored, ...]:
         Stored(
             lang.say("Every mail to you: its papers, why each was chosen, and what the mail server answered"),
             lang.say("to send nothing twice, and to answer your questions"),
-            lang.say("until you erase your data; then only the number of mails remains"),
+            lang.say_count(
+                "for {number} day, or until you erase your data; then only the number of mails remains",
+                "for {number} days, or until you erase your data; then only the number of mails remains",
+                kept.days,
+            ),
             ("deliveries", "attempts"),
         ),
         Stored(
@@ -74,7 +80,8 @@ def _list_of_readers(lang: Language) -> tuple[Stored, ...]:
 async def show_privacy(site: Site, request: Request) -> Response:
     """Return the page on privacy."""
     lang = site.choose_language(request)
-    return site.page(request, "privacy.html.j2", language=lang, stored=list_stored(lang))
+    kept = site.newsletter.config.retention.deliveries
+    return site.page(request, "privacy.html.j2", language=lang, stored=list_stored(lang, kept))
 
 
 PAGES = (("/privacy", show_privacy, ("GET",)),)
