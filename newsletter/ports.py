@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -78,7 +78,7 @@ class Mailer(Protocol):
     async def close(self) -> None: ...
 
 
-Job = Callable[[int], Awaitable[bool]]
+Job = Callable[[int], Coroutine[None, None, bool]]
 """Does a job; is given how often it was handed on. False hands it on: another process may be free for it."""
 
 

@@ -367,7 +367,10 @@ def run(
 @app.command()
 def worker(
     config: ConfigPath = DEFAULT_CONFIG,
-    only: Annotated[list[Role] | None, typer.Option(help="Only jobs of this kind; may be repeated.")] = None,
+    only: Annotated[
+        list[Role] | None,
+        typer.Option(metavar="PART", help="Only this: send, collect, mail or plan; may be repeated."),
+    ] = None,
     log_json: LogJson = False,
 ) -> None:
     """Do what 'run' does, beside other workers: on PostgreSQL any number, on any machines."""

@@ -19,6 +19,7 @@ import structlog
 from newsletter.errors import StoreError
 from newsletter.ports import Job
 from newsletter.storage.engine import KEEPALIVES
+from newsletter.tracebacks import word_failure
 
 log = structlog.get_logger()
 
@@ -64,27 +65,21 @@ class QueuedWakeUps:
 
     async def run(self, jobs: Mapping[str, Job], clock: str, stop: asyncio.Event) -> None:
         pgqueuer = _import_engine()
-        logging.getLogger("pgqueuer").setLevel(logging.WARNING)
+        # What it says at a lost connection fills pages.
+        logging.getLogger("pgqueuer").setLevel(logging.CRITICAL)
 
         @asynccontextmanager
-        async def open_queue() -> AsyncIterator[Any]:
+        async def open_and_tell() -> AsyncIterator[Any]:
             """Give a queue over a new connection; called again after each failure."""
-            async with await self._connect() as connection:
-                queuer = pgqueuer.PgQueuer.from_psycopg_connection(connection)
-                await _prepare_tables(queuer.queries)
-                for name, job in jobs.items():
-                    queuer.entrypoint(name)(_build_entrypoint(job, pgqueuer.RetryRequested))
-                self._queries = queuer.queries
-                self._keep_time(queuer, clock)
-                if clock in jobs:
-                    await self.ring([clock])
-                try:
+            try:
+                async with self._open(jobs, clock, pgqueuer) as queuer:
                     yield queuer
-                finally:
-                    self._queries = None
+            except Exception as error:
+                log.warning("the queue of jobs is away; trying again", error=word_failure(error))
+                raise
 
         await pgqueuer.run(
-            open_queue,
+            open_and_tell,
             dequeue_timeout=_LOOK_EVERY,
             batch_size=1,  # who takes several at once keeps them from others
             heartbeat_timeout=_DEAD_AFTER,
@@ -93,6 +88,23 @@ class QueuedWakeUps:
             restart_delay=_CONNECT_AGAIN_AFTER,
             shutdown=stop,
         )
+
+    @asynccontextmanager
+    async def _open(self, jobs: Mapping[str, Job], clock: str, pgqueuer: Any) -> AsyncIterator[Any]:
+        """Open a queue for these jobs, until the block ends."""
+        async with await self._connect() as connection:
+            queuer = pgqueuer.PgQueuer.from_psycopg_connection(connection)
+            await _prepare_tables(queuer.queries)
+            for name, job in jobs.items():
+                queuer.entrypoint(name)(_build_entrypoint(name, job, pgqueuer.RetryRequested))
+            self._queries = queuer.queries
+            try:
+                self._keep_time(queuer, clock)
+                if clock in jobs:
+                    await self.ring([clock])
+                yield queuer
+            finally:
+                self._queries = None
 
     async def _connect(self) -> Any:
         import psycopg
@@ -129,9 +141,14 @@ def _import_engine() -> Any:
     return pgqueuer
 
 
-def _build_entrypoint(job: Job, retry: Callable[..., Exception]) -> Callable[[Any], Any]:
+def _build_entrypoint(name: str, job: Job, retry: Callable[..., Exception]) -> Callable[[Any], Any]:
     async def entrypoint(row: Any) -> None:
-        if not await job(row.attempts):
+        try:
+            is_done = await job(row.attempts)
+        except Exception:
+            log.exception("a job failed; it is rung again when its time comes", job=name)
+            return
+        if not is_done:
             raise retry(delay=_HAND_ON_AFTER, reason="another process may be free")
 
     return entrypoint

@@ -19,6 +19,7 @@ from newsletter.storage import Ledger, open_database
 from newsletter.wiring import FixedClock, open_newsletter
 from tests.acceptance.test_workers import CONNECTIONS, EDITION, build_house, end_of, judge, wait_until
 from tests.support.house import House
+from tests.support.postgres import NO_POSTGRES, running_postgres
 from tests.support.sink import Sink
 
 READERS = 500
@@ -90,3 +91,19 @@ async def test_what_a_killed_worker_held_is_sent_by_another(tmp_path: Path, data
     assert victim in {worker.pid for worker in workers}
     assert Counter(worker.returncode for worker in workers) == {0: 1, -signal.SIGKILL: 1}
     await judge(database_url, sink, most_twice=CONNECTIONS, readers=READERS)
+
+
+@pytest.mark.slow
+async def test_workers_go_on_when_the_database_has_restarted(tmp_path: Path) -> None:
+    with running_postgres() as server:
+        if server is None:
+            pytest.skip(NO_POSTGRES)
+        async with Sink(delay_s=0.02) as sink:
+            house = await asyncio.to_thread(build_house, tmp_path, sink.port, server.url, readers=READERS)
+            await plan(house)
+            async with working(house) as workers:
+                await wait_until(lambda: len(sink.messages) > READERS // 4)
+                await asyncio.to_thread(server.restart)
+                await wait_until(lambda: len({message.rcpt_to for message in sink.messages}) == READERS)
+            assert [worker.returncode for worker in workers] == [0, 0]
+        await judge(server.url, sink, readers=READERS)
