@@ -395,9 +395,7 @@ def serve(
 
 @app.command()
 def hold(
-    why: Annotated[
-        str, typer.Argument(help="The reason, shown by 'newsletter status'.")
-    ] = "held by the operator",
+    why: Annotated[str, typer.Argument(help="The reason, shown by 'newsletter status'.")] = "by the operator",
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Stop sending until 'newsletter release'; collecting and planning continue."""

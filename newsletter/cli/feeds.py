@@ -44,9 +44,9 @@ def import_feeds(config: Config, file: Path) -> int:
     console.print(f"{told}: {config.sources_file}", soft_wrap=True)
     if choice.new:
         console.print(
-            "Next: 'newsletter check --sources' polls them once and stores nothing. A 'newsletter run'"
+            "Next: 'newsletter check --sources' polls them once and stores nothing.\n"
+            "A 'newsletter run' that is running reads them after a restart."
         )
-        console.print("that is running reads them after a restart.")
     return DONE_WITH_FAILURES if choice.refused else DONE
 
 
@@ -63,7 +63,8 @@ def export_feeds(config: Config, file: Path | None) -> int:
         if file.exists():
             raise ConfigError([Problem("there is such a file already; choose another name", file=str(file))])
         _write(file, text)
-        console.print(f"{len(feeds)} feeds written: {file}", soft_wrap=True)
+        count = "1 feed" if len(feeds) == 1 else f"{len(feeds)} feeds"
+        console.print(f"{count} written: {file}", soft_wrap=True)
     if others:
         complain(f"left out, as no feeds on the web: {', '.join(source.name for source in others)}")
     return DONE

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 
 async def set_hold(config: Config, why: str) -> int:
-    """Hold sending for this reason; an empty one releases it."""
+    """Hold sending for this reason; an empty one releases it, where there is a hold."""
     from newsletter.model.acts import Act, Wish
     from newsletter.workflows.operator_acts import name_command_line
 
     async with open_newsletter(config) as newsletter:
+        if not why and await newsletter.settings.load_hold() is None:
+            console.print("sending is not on hold")
+            return DONE
         desk = await newsletter.operator_desk()
         await desk.act_on(Wish(Act.HOLD if why else Act.RELEASE, name_command_line(), why=why))
     console.print(f"on hold: {why}" if why else "released: the next run sends what is queued")

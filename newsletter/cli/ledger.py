@@ -169,7 +169,11 @@ async def retry(config: Config, wanted: DeliveryFilter) -> int:
     async with open_newsletter(config) as newsletter:
         desk = await newsletter.operator_desk()
         queued, covered = await desk.retry(wanted, name_command_line())
-    console.print(f"{queued} queued again; the next 'newsletter send' or 'newsletter run' sends them")
+    if queued:
+        console.print(f"{queued} queued again; the next 'newsletter send' or 'newsletter run' sends them")
+    elif not covered:
+        states = " or ".join(sorted(wanted.states))
+        console.print(f"no {states} mail of {wanted.edition} fits; see 'newsletter deliveries'")
     if covered:
         console.print(f"{covered} skipped: a later digest of the same reader covers their papers")
     return DONE

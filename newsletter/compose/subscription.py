@@ -51,7 +51,7 @@ WORDS: Mapping[Refusal, str] = {
     Refusal.SUPPRESSED: "is suppressed and gets no mail; 'newsletter subscribers lift' ends that",
     Refusal.STALE: "was changed in the meantime",
     Refusal.WEEKLY: "already gets one digest a week",
-    Refusal.NOT_TO_COME: "the day must be in the future",
+    Refusal.NOT_TO_COME: "can only be paused until a day in the future",
 }
 
 

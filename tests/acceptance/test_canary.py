@@ -41,7 +41,8 @@ async def test_the_rest_waits_for_the_operators_word(tmp_path: Path) -> None:
         assert (held.returncode, len(sink.messages)) == (3, 3)
         assert "of a canary" in (await asyncio.to_thread(house.run, "status")).stdout
 
-        await asyncio.to_thread(house.run, "release")
+        said = [(await asyncio.to_thread(house.run, "release")).stdout for _ in range(2)]
+        assert said == ["released: the next run sends what is queued\n", "sending is not on hold\n"]
         assert (await asyncio.to_thread(house.run, "send")).returncode == 0
     assert sorted(message.rcpt_to for message in sink.messages) == sorted(GOOD)
 

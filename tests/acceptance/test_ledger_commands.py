@@ -109,6 +109,8 @@ async def test_retry_queues_just_the_failed_ones(house: House, sink: Sink) -> No
     await run(house, "subscribers", "lift", GONE, "--reason", "they are back")
     before = len(sink.messages)
 
+    none = await run(house, "retry", "--edition", "2026-06-01", "--state", "rejected")
+    assert none == "no rejected mail of 2026-06-01 fits; see 'newsletter deliveries'\n"
     assert "1 queued again" in await run(house, "retry", "--edition", EDITION, "--state", "rejected")
     await asyncio.to_thread(lambda: house.run("send", at=LATER))
 
