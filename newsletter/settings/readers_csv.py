@@ -28,6 +28,7 @@ COLUMNS = ("address", "name", "days", "hour", "zone", "language", "layout", "eve
 CONSENT_COLUMN = "consent"
 """Stands in an exported list, too: whoever is not confirmed there is not taken from it."""
 
+_MOST_SHOWN = 120
 _FORMULA = ("=", "+", "-", "@", "\t")
 
 _NAMES: Mapping[str, str] = {
@@ -242,6 +243,8 @@ def _find_columns(head: CsvRow, file: str) -> _Columns:
     problems += _find_misspelled(unread, fields)
     if "address" not in fields and not problems:
         names = ", ".join(name for name in head.cells if name)
+        if len(names) > _MOST_SHOWN:  # of a file that is no list of readers
+            names = names[:_MOST_SHOWN] + "…"
         problems.append(
             f"has no column 'address' or 'email'; the first row must name the columns, and names {names}"
         )

@@ -225,6 +225,7 @@ def test_names_of_columns_are_known_in_many_spellings(head: str, row: str) -> No
         ("email,hours", "unknown column 'hours'; did you mean 'hour'?"),
         ("email,everything else?!,concent", "unknown column 'concent'; did you mean 'consent'?"),
         ("ada@example.org,Ada", "has no column 'address' or 'email'"),
+        ("<opml>" + 9_000 * "x", "and names <opml>" + 114 * "x" + "…"),
     ],
 )
 def test_columns_that_cannot_be_told_apart_are_refused_with_their_line(head: str, said: str) -> None:
