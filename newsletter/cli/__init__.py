@@ -387,7 +387,7 @@ def serve(
     ] = False,
     log_json: LogJson = False,
 ) -> None:
-    """Serve the web pages until stopped (SIGTERM finishes the requests in progress)."""
+    """Serve the web pages alone until stopped; 'newsletter run' sends the mails that they ask for."""
     from newsletter.cli import serving
 
     _finish(serving.serve(_load(config, log_json, quiet=with_parent), with_parent=with_parent))
