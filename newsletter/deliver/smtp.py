@@ -132,12 +132,12 @@ class SmtpMailer:
         facts = [
             f"{self._relay.security} ({connection.tls})" if connection.tls else "no TLS",
             f"logged in as {self._relay.username}" if self._relay.username else "no login",
-            f"accepts up to {size} bytes" if size.isdigit() and int(size) else "",
+            f"accepts up to {int(size) / 1e6:,.0f} MB" if size.isdigit() and int(size) else "",
             "PIPELINING" if connection.pipelines else "",
             "SMTPUTF8" if "smtputf8" in connection.extensions else "",
         ]
         await _say_goodbye(connection.channel)
-        return f"relay {self._relay}: " + ", ".join(fact for fact in facts if fact)
+        return f"{self._relay}: " + ", ".join(fact for fact in facts if fact)
 
     async def _begin(self, envelope: Envelope) -> SmtpSession | SmtpReply:
         kept = await self._take_idle()

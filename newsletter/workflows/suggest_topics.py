@@ -102,7 +102,7 @@ def _suggest_words(
         if hits in found or not _LEAST_ENTRIES <= hits.bit_count() <= max(5, _MOST_SHARE * len(entries)):
             continue
         found.add(hits)
-        suggestions.append(Suggestion(words, words, hits.bit_count()))
+        suggestions.append(Suggestion(words, words[:1].upper() + words[1:], hits.bit_count()))
     suggestions.sort(key=lambda one: (-one.count, one.label.casefold()))
     return suggestions[:MOST_WORDS]
 
@@ -150,9 +150,13 @@ def names_a_subject(words: str) -> bool:
 
 
 def _spell(spellings: Counter[str], text: str) -> str:
-    """Return how most sentences write it; where none does, the spelling with the fewest capitals of the most common."""
+    """Return how most sentences write it; where none does, the most common spelling without the capitals of a title."""
     pattern = re.compile(rf"\b{re.escape(next(iter(spellings)))}\b", re.IGNORECASE)
-    counts = Counter(pattern.findall(text)) or spellings
+    counts: Counter[str] = Counter(pattern.findall(text))
+    if not counts:
+        counts = Counter(
+            {_OF_TITLES.sub(lambda found: found[0].lower(), one): spellings[one] for one in spellings}
+        )
     return min(counts, key=lambda word: (-counts[word], sum(map(str.isupper, word)), word))
 
 
@@ -165,6 +169,7 @@ _SIGNS = re.compile(r"[\W_]+")
 _WORD = re.compile(r"\w[\w-]+")
 
 
+_OF_TITLES = re.compile(r"\b[A-Z][a-z]+\b")
 _DIMENSIONS = re.compile(r"[1-4][dD]\b")
 _NOUN_ENDS = ("s", "ing", "ion", "ment", "ity", "ance", "ence", "graphy", "logy")
 _SAID_OF_ANY = frozenset(

@@ -63,7 +63,7 @@ async def test_logins_with_access_tokens_are_tried(
         server.valid["ada"] = ""
         assert await run_check(tmp_path, server, sink, imap) == DONE
         said = " ".join(capsys.readouterr().out.split())
-        assert f"relay 127.0.0.1:{sink.port}: no TLS, logged in as ada" in said
+        assert f"127.0.0.1:{sink.port}: no TLS, logged in as ada" in said
         assert f"mailbox 127.0.0.1:{imap.port}: logged in as ada, folder INBOX" in said
 
         assert await run_check(tmp_path, server, sink, imap, "expired") == COULD_NOT_RUN

@@ -579,11 +579,11 @@ async def test_check_says_in_one_line_what_the_relay_is_like_and_sends_nothing()
     facts = [
         "no TLS",
         "no login",
-        "accepts up to 10000000 bytes",
+        "accepts up to 10 MB",
         *["PIPELINING"] * Sink.pipelining,
         "SMTPUTF8",
     ]
-    assert said == f"relay 127.0.0.1:{sink.port}: {', '.join(facts)}"
+    assert said == f"127.0.0.1:{sink.port}: {', '.join(facts)}"
     assert [command.split(" ")[0] for command in sink.commands] == ["EHLO", "QUIT"]
 
 
