@@ -87,7 +87,7 @@ async def test_no_command_waits_for_a_pipe_in_the_place_of_a_file(tmp_path: Path
     commands: dict[str, tuple[str, ...]] = {
         "config.yaml": ("collect",),
         "subscribers.yaml": ("send", "--dry-run"),
-        "key.pem": ("collect",),
+        "key.pem": ("send",),
         "list.csv": (*_IMPORT, "list.csv"),
         "list.yaml": (*_IMPORT, "list.yaml"),
         "feed.xml": ("collect",),

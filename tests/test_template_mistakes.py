@@ -67,7 +67,7 @@ MISTAKES = [
         0,
         "not callable",
     ),
-    ("digest.txt.j2", "{{ quiet | wrap }}", "{{ quite | wrap }}", 0, 0, "'quite'"),
+    ("digest.txt.j2", "{{ paper.card }}", "{{ papr.card }}", 0, 0, "'papr'"),
     ("subject.txt.j2", "{{ headline }}", "{{ headline / 2 }}", 1, 0, "TypeError"),
     ("subject.txt.j2", "{{ headline }}", "{{ headline", 1, 0, "expected"),
 ]

@@ -57,7 +57,7 @@ def test_every_text_column_is_a_clean_text() -> None:
         and isinstance(column.type.impl if isinstance(column.type, TypeDecorator) else column.type, kinds)
     }
 
-    assert not found
+    assert found == {"pictures.body"}  # bytes that we have encoded ourselves
 
 
 @pytest.mark.parametrize(("written", "clean"), POISON)

@@ -327,7 +327,7 @@ async def test_database_that_cannot_be_opened_says_what_to_do(
 async def test_missing_driver_of_postgresql_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
 
-    with pytest.raises(StoreError, match=r"newsletter\[postgres\]"):
+    with pytest.raises(StoreError, match=r"pip install '\.\[postgres\]'"):
         await open_database("postgresql://127.0.0.1/news")
 
 
