@@ -28,7 +28,7 @@ TOOLS = {
     "rspamd": "rspamd",
     "opendkim": "opendkim",
     "postfix": "postfix",
-    "dovecot": "dovecot-imapd",
+    "/usr/lib/dovecot/imap": "dovecot-imapd",
     "chromium": "chromium",
     "node": "nodejs",
 }
