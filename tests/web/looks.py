@@ -42,6 +42,7 @@ NO_PAGES = frozenset(
         "/readyz",
         "/webhooks/{provider}/{token}",
         "/language",
+        "/pictures/{name}",
         "/metrics",
         "/preview",
         "/me/{token}/export",
