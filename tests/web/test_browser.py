@@ -231,7 +231,7 @@ async def confirm(press: Press, page: Page, address: str) -> None:
 
 async def change_preferences(press: Press, page: Page, address: str) -> None:
     """From there to the preferences: every day at seven by UTC, and no pictures."""
-    await page.get_by_role("link", name="Your preferences").click()
+    await page.get_by_role("main").get_by_role("link", name="Your preferences").click()
     assert address in await page.get_by_role("main").inner_text()
     assert await page.get_by_label("Monday", exact=True).is_checked()
     await page.get_by_label("Your own topics").fill("")
