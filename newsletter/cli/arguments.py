@@ -6,10 +6,17 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from newsletter.errors import ConfigError, Problem
-from newsletter.wiring import FixedClock, SystemClock
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from newsletter.ports import Clock
+
+
+def refuse_existing(*paths: Path) -> None:
+    """Raise ConfigError where one of the files or folders that a command is about to write is there already."""
+    if there := [path for path in paths if path.exists()]:
+        raise ConfigError([Problem("exists already; nothing was written", file=str(path)) for path in there])
 
 
 def parse_edition(text: str) -> date | None:
@@ -26,6 +33,8 @@ def parse_edition(text: str) -> date | None:
 
 def parse_clock(text: str) -> Clock:
     """Return a clock that stands at an ISO instant (UTC where it names no zone); the real one for an empty text."""
+    from newsletter.wiring import FixedClock, SystemClock
+
     if not text:
         return SystemClock()
     try:

@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from newsletter.cli.arguments import refuse_existing
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.cli.show import complain, console
 from newsletter.errors import ConfigError, Problem
@@ -60,8 +61,7 @@ def export_feeds(config: Config, file: Path | None) -> int:
     if file is None:
         sys.stdout.write(clean_output(text))
     else:
-        if file.exists():
-            raise ConfigError([Problem("there is such a file already; choose another name", file=str(file))])
+        refuse_existing(file)
         _write(file, text)
         count = "1 feed" if len(feeds) == 1 else f"{len(feeds)} feeds"
         console.print(f"{count} written: {file}", soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from newsletter.cli.arguments import refuse_existing
 from newsletter.cli.exit_codes import DONE
 from newsletter.cli.show import console
 from newsletter.wiring import open_newsletter
@@ -31,6 +32,7 @@ async def set_hold(config: Config, why: str) -> int:
 
 async def back_up(config: Config, file: Path) -> int:
     """Copy the database into a file that does not exist yet."""
+    refuse_existing(file)
     async with open_newsletter(config) as newsletter:
         await newsletter.back_up(file)
     console.print(f"wrote {file}")

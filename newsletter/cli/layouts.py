@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from newsletter.cli.exit_codes import DONE, WRONG_INPUT
+from newsletter.cli.arguments import refuse_existing
+from newsletter.cli.exit_codes import DONE
 from newsletter.cli.show import console
 from newsletter.errors import ConfigError, Problem, TemplateError
 from newsletter.files import as_the_operator_is_used_to
@@ -39,9 +40,7 @@ def new_layout(config: Config, name: str, copied: str) -> int:
         message = f"there is no layout {copied!r}; there are {', '.join(bundle.layouts)}"
         raise ConfigError([Problem(message, steps=("--from",))])
     folder = (config.templates or config.folder / _DEFAULT_FOLDER) / name
-    if folder.exists():
-        console.print(f"{folder} already exists; nothing was written.")
-        return WRONG_INPUT
+    refuse_existing(folder)
     with as_the_operator_is_used_to():
         folder.mkdir(parents=True)
         for file in LAYOUT_FILES:

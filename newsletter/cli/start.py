@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from newsletter.cli.exit_codes import DONE, WRONG_INPUT
+from newsletter.cli.arguments import refuse_existing
+from newsletter.cli.exit_codes import DONE
 from newsletter.cli.show import console
 from newsletter.files import as_the_operator_is_used_to
 from newsletter.settings.samples import switch_off_readers
@@ -19,10 +20,7 @@ _FILES = {"config.yaml": "config.example.yaml", "subscribers.yaml": "subscribers
 
 def init(folder: Path) -> int:
     """Write the two files to start from. Writes nothing at all where one of them exists already."""
-    there = [name for name in _FILES if (folder / name).exists()]
-    if there:
-        console.print(f"{' and '.join(there)} already exist in {folder.resolve()}; nothing was written.")
-        return WRONG_INPUT
+    refuse_existing(*(folder / name for name in _FILES))
     with as_the_operator_is_used_to():
         folder.mkdir(parents=True, exist_ok=True)
     for name, shipped in _FILES.items():

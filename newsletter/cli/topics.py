@@ -29,6 +29,8 @@ from newsletter.workflows.try_topics import (
     count_by_day,
     count_topics,
     find_oddities,
+    find_unknown,
+    judge_matches,
     open_trier,
     use_topics,
 )
@@ -44,6 +46,7 @@ _SHOWN = 10
 _BARS = 60
 _LIST_DAYS = 30
 _CHECK_DAYS = 90
+_FEWEST_DATES = 3
 
 
 async def show_list(config: Config, *, as_json: bool = False) -> int:
@@ -234,15 +237,19 @@ def _show_diff(before: Trial, after: Trial) -> None:
 
 
 async def find_odd_topics(newsletter: Newsletter) -> list[str]:
-    """Return a line for each thing that is odd about a topic, judged by the last 90 days."""
+    """Return a line for each thing that is odd about a topic, judged by the last 90 days, or by as many as are stored;
+    a few say nothing of what a topic finds."""
     counts = count_topics(await load_readers(newsletter), newsletter.library)
     trier = await open_trier(newsletter.entries, counts, newsletter.clock.now(), _CHECK_DAYS)
+    dates = trier.count_dates()
+    seen = f"of {trier.looked_at} papers from {dates} days"
     return [
-        f"{use.trial.topic.name}: {odd} in the last {_CHECK_DAYS} days"
-        if odd.startswith("matched")
-        else f"{use.trial.topic.name}: {odd}"
+        f"{use.trial.topic.name}: {odd}"
         for use in use_topics(counts, trier)
-        for odd in find_oddities(use.trial, trier)
+        for odd in (
+            *(f"{odd} ({seen})" for odd in judge_matches(use.trial) if dates >= _FEWEST_DATES),
+            *find_unknown(use.trial.topic, trier),
+        )
     ]
 
 

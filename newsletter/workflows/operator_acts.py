@@ -122,12 +122,9 @@ class OperatorDesk:
             raise ActError(Message("Nothing was sent: sending is on hold ({why}).", why=hold.why))
         address = read_address(wish.who)
         reader = await self.subscribers.load(address)
-        if reader is None or reader.consent not in (Consent.CONFIRMED, Consent.PAUSED):
-            raise ActError(
-                Message(
-                    "{address} is no reader. Subscribe with it, then a test can be sent.", address=address
-                )
-            )
+        if why := word_no_test(address, reader):
+            raise ActError(why)
+        assert reader is not None  # word_no_test
         mail = await self.build_test(reader, address)
         if mail is None:
             raise ActError(
@@ -219,6 +216,13 @@ def read_address(typed: str) -> EmailAddress:
         return parse_address(typed)
     except AddressError as error:
         raise ActError(Message("This is not an e-mail address.")) from error
+
+
+def word_no_test(address: EmailAddress, reader: Subscriber | None) -> Message | None:
+    """Return why no test can be sent to the operator at an address, who reads as ``reader``; None where it can."""
+    if reader is not None and reader.consent in (Consent.CONFIRMED, Consent.PAUSED):
+        return None
+    return Message("{address} is no reader. Subscribe with it, then a test can be sent.", address=address)
 
 
 def _word_retry(queued: int, covered: int) -> Message:

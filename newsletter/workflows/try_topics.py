@@ -55,6 +55,10 @@ class TopicTrier:
         """How many entries there are to try topics on."""
         return len(self._selection.entries)
 
+    def count_dates(self) -> int:
+        """Return of how many different dates these entries are."""
+        return len({dated_on(entry) for entry in self._selection.entries} - {None})
+
     def try_topic(self, topic: Topic) -> Trial:
         """Return what a topic finds in these entries."""
         matched = self._selection.find(topic, self.papers).matched
@@ -104,14 +108,22 @@ def use_topics(counts: Mapping[Topic, int], trier: TopicTrier) -> list[TopicUse]
 
 
 def find_oddities(trial: Trial, trier: TopicTrier) -> list[str]:
-    """Return what is odd about a topic: it finds nothing at all, or nearly everything; it names papers that are not
-    stored."""
-    topic, odd = trial.topic, []
+    """Return what is odd about a topic: what it finds, and the papers that it names."""
+    return [*judge_matches(trial), *find_unknown(trial.topic, trier)]
+
+
+def judge_matches(trial: Trial) -> list[str]:
+    """Return what is odd about what a topic finds: nothing at all, or nearly everything."""
     if trial.looked_at and not trial.matches:
-        odd.append("matched nothing")
-    elif trial.share > MOST_SHARE and not topic.is_described:
-        odd.append(f"matched {trial.share:.0%} of all entries")
+        return ["matched nothing"]
+    if trial.share > MOST_SHARE and not trial.topic.is_described:
+        return [f"matched {trial.share:.0%} of all entries"]
+    return []
+
+
+def find_unknown(topic: Topic, trier: TopicTrier) -> list[str]:
+    """Return what is odd about the papers that a topic names: they are not stored."""
     unknown = [paper for paper in (*topic.like, *topic.unlike) if paper not in trier.papers]
-    if unknown:
-        odd.append(f"{', '.join(unknown)} not stored: 'newsletter collect' fetches papers of arXiv")
-    return odd
+    return (
+        [f"{', '.join(unknown)} not stored: 'newsletter collect' fetches papers of arXiv"] if unknown else []
+    )

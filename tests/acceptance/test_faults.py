@@ -221,16 +221,30 @@ async def _hold_and_release(folder: Path) -> None:
     assert len(sink.messages) == 1
 
 
-def test_init_never_overwrites(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "written"),
+    [
+        (("init",), "config.yaml"),
+        (("init", "other"), "other/subscribers.yaml"),
+        (("backup", "copy.db"), "copy.db"),
+        (("sources", "export", "feeds.opml"), "feeds.opml"),
+        (("template", "new", "mine"), "templates/mine/digest.mjml.j2"),
+    ],
+)
+def test_no_command_writes_over_what_is_there(tmp_path: Path, command: tuple[str, ...], written: str) -> None:
     house = House(tmp_path)
     assert house.run("init").returncode == 0
-    (tmp_path / "config.yaml").write_text("mine")
+    (tmp_path / written).parent.mkdir(parents=True, exist_ok=True)
+    if written != "config.yaml":
+        (tmp_path / written).write_text("mine")
+    before = (tmp_path / written).read_bytes()
 
-    again = house.run("init")
+    done = house.run(*command)
 
-    assert again.returncode == 2
-    assert "config.yaml" in again.stdout
-    assert (tmp_path / "config.yaml").read_text() == "mine"
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.endswith("exists already; nothing was written\n")
+    assert (tmp_path / written).read_bytes() == before
+    assert not (tmp_path / "other" / "config.yaml").exists()
 
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:

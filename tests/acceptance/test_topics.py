@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.test_explain import make_house
 from tests.support.house import House
-from tests.support.papers import make_day
+from tests.support.papers import make_day, make_record
 
 NOON = "2026-06-16T12:00:00+00:00"
 
@@ -54,7 +55,12 @@ def test_wrong_query_is_refused_with_its_place(house: House) -> None:
 def test_check_warns_of_topics_that_find_nothing_or_nearly_everything(house: House) -> None:
     done = house.run("check", at=NOON)
     assert done.returncode == 0, done.stderr
-    assert "zymurgy: matched nothing in the last 90 days" in done.stdout
+    assert "zymurgy" not in done.stdout.partition("topic ")[2], "a day of papers says nothing of a topic"
+
+    listed = [make_record(20 + day, "Robots at sea", on=f"2026-06-{day}") for day in (14, 15)]
+    (house.folder / "day.json").write_text(json.dumps(listed))
+    assert house.run("collect", at=NOON).returncode == 0
+    assert "zymurgy: matched nothing (of 10 papers from 3 days)" in house.run("check", at=NOON).stdout
 
 
 def test_explain_names_the_rule_that_kept_a_paper_out(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_files_that_are_missing_or_in_the_way_are_told(house: House) -> None:
     taken = house.run("sources", "export", "feeds.opml")
     assert (taken.returncode, taken.stderr) == (
         2,
-        "feeds.opml: there is such a file already; choose another name\n",
+        "feeds.opml: exists already; nothing was written\n",
     )
     assert (house.folder / "feeds.opml").read_text() == FEEDS
 

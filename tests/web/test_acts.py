@@ -138,6 +138,20 @@ async def test_what_cannot_be_done_is_told_and_not_recorded(
     assert await small_desk.site.newsletter.operator_log.load_newest(9) == []
 
 
+@pytest.mark.parametrize("reads", [True, False])
+async def test_a_test_is_offered_to_an_operator_who_reads_and_others_see_why_not(
+    small_desk: OperatorDesk, reads: bool
+) -> None:
+    if reads:
+        await given_other(small_desk.site, OPERATOR)
+    await small_desk.log_in()
+
+    page = (await small_desk.client.get("/operate")).text
+
+    assert ('name="act" value="test"' in page) is reads
+    assert (f"{OPERATOR} is no reader. Subscribe with it" in page) is not reads
+
+
 async def test_an_operator_who_reads_gets_a_test_and_the_ledger_knows_nothing_of_it(
     small_desk: OperatorDesk,
 ) -> None:

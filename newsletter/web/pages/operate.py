@@ -41,6 +41,7 @@ from newsletter.web.sessions import (
 from newsletter.web.site import Site
 from newsletter.workflows.confirm_by_mail import LOGGING_IN, is_open
 from newsletter.workflows.notices import find_recipient
+from newsletter.workflows.operator_acts import word_no_test
 
 log = structlog.get_logger()
 
@@ -62,6 +63,7 @@ async def show_operate(site: Site, request: Request) -> Response:
         return site.page(request, "login.html.j2", headers=PRIVATE)
     lang = site.choose_language(request)
     report = await load_report(site.newsletter, lang)
+    no_test = word_no_test(session.address, await site.newsletter.subscribers.load(session.address))
     return site.page(
         request,
         "operate.html.j2",
@@ -69,6 +71,7 @@ async def show_operate(site: Site, request: Request) -> Response:
         headers=PRIVATE,
         report=report,
         operator=session.address,
+        no_test=lang.tell(no_test) if no_test else "",
         word_act=partial(word_act, lang),
         logout_token=build_form_token(site, session, "logout"),
         of_readers=[(act, word_act(lang, act)) for act in OF_READERS],
