@@ -20,7 +20,7 @@ help:
 	@echo "make image   build the container image and use it (Docker, Podman or Buildah; docs/containers.md)"
 	@echo "make bench   speed, as ratios against named peers; relevance (DATA=../shared/data/relevance)"
 	@echo "make engines what the library for jobs does when a worker is killed, frozen or cut off, beside another one"
-	@echo "make million send an edition to a million readers at its slot, signed, over all cores (READERS=100000 STORE=postgresql)"
+	@echo "make million send an edition to a million readers at its slot, signed, over all cores (READERS=100000 STORE=postgresql OLD=1000000)"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("newsletter needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; say make PYTHON=python3.12") if sys.version_info < (3, 11) else 0'
@@ -93,7 +93,7 @@ image: $(READY)
 	$(BIN)/python -m tests.container
 
 million: $(READY)
-	$(BIN)/python -m benchmarks.million --readers $(or $(READERS),1000000) --store $(or $(STORE),sqlite)
+	$(BIN)/python -m benchmarks.million --readers $(or $(READERS),1000000) --store $(or $(STORE),sqlite) --old $(or $(OLD),0) $(if $(SNAPSHOT),--snapshot) $(if $(JSON),--json $(JSON))
 
 clean:
 	rm -rf .venv demo-out dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -76,7 +76,7 @@ async def measure(url: str, mails: int, old: int, batch: int) -> Cost:
     size = await database.read(_measure_size)
     plain = await _pass(database, instance, entries, 1, batch)
     grown = await database.read(_measure_size) - size
-    with _snapshot(url):
+    with hold_snapshot(url):
         beside = await _pass(database, instance, entries, 2, batch)
     ids = [SubscriberId(number) for number in range(1, _CLAIMED_AT_ONCE + 1)]
     shown_ms = await _time_ms(lambda: ledger.reads.load_shown(ids, EntryId(1)))
@@ -249,7 +249,7 @@ def _read_server_cpu(connection: Connection) -> float:
 
 
 @contextmanager
-def _snapshot(url: str) -> Iterator[None]:
+def hold_snapshot(url: str) -> Iterator[None]:
     """Hold what a backup holds."""
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
     with engine.connect().execution_options(

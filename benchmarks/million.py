@@ -1,57 +1,62 @@
 """A whole edition to very many readers: imported, planned, and sent at its slot, signed, from all cores.
 
-    python -m benchmarks.million [--readers 1000000] [--store sqlite|postgresql] [--json FILE]
+    python -m benchmarks.million [--readers N] [--store sqlite|postgresql] [--old N] [--snapshot] [--json FILE]
 
-The clock of `newsletter run` sends into one smtp-sink of Postfix on this machine, over durable commits. Printed are the
-minutes from the slot to the last mail, the rate, how late mails were, the memory of each process, and the size of the
-ledger; in the end each Message-ID that the sink has heard is held against the ledger. Half an hour for a million.
+The clock of `newsletter run` sends into one smtp-sink of Postfix on this machine, over durable commits; meanwhile a
+confirmation is asked for now and then. Beforehand ``old`` mails of past editions are written. With ``snapshot`` a
+transaction that has read stays open all the while, as that of a backup does. Then everybody's contents age. Each stage
+is told as it ends and written into FILE; in the end each Message-ID that the sink has heard is held against the ledger.
+A million takes most of an hour, and 10 GB; with as many old mails twice that.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import hashlib
 import json
 import os
-import random
-import re
-import select
-import shutil
+import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, func, make_url, select, text
 from sqlalchemy.engine import Engine
 
-from benchmarks.delivery import CONNECTIONS, count_listeners
+from benchmarks.claim_times import sum_up_claims, timed_claims
+from benchmarks.counting_sink import CountingSink, count_ids, counting_sink
+from benchmarks.delivery import CONNECTIONS
 from benchmarks.delivery_newsletter import prepare, write_config
+from benchmarks.ledger import hold_snapshot
+from benchmarks.old_mails import write_old_mails
 from benchmarks.processes import Watch
 from newsletter.model.lateness import build_lateness
+from newsletter.model.ledger import Kind, QueuedNotice, State
+from newsletter.model.mail import Notice
+from newsletter.model.readers import SubscriberId
 from newsletter.scheduler import run_forever
 from newsletter.settings.config import Config
 from newsletter.storage.tables import deliveries, subscribers
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workers import forking
+from newsletter.workflows.health import CHECKED_EDITIONS
 from newsletter.workflows.plan import PLANNED_AHEAD
 from newsletter.workflows.send_crew import Forks
 from tests.support.postgres import fresh_database, running_postgres
-from tests.support.tools import take_port
 
 _EVE = datetime(2026, 6, 16, 4, 0, tzinfo=UTC)
-_PLANNED_A_SECOND = (
-    4_000  # slower than any machine: the slot must lie behind the plan, and within ten minutes of it
-)
-_MESSAGE_ID = re.compile(rb"^Message-ID: (<[^>\r\n]+>)", re.MULTILINE | re.IGNORECASE)
-_PIPE_BYTES = 1 << 20
+_PLANNED_A_SECOND = {"sqlite": 4_000, "postgresql": 1_800}
+"""Slower than it is: the slot must lie behind the plan, and within ten minutes of it."""
+_TELL_EVERY_S = 30.0
+_ASK_EVERY_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,209 +69,352 @@ class LaterClock:
         return datetime.now(UTC) + self.offset
 
 
-# --- the sink -----------------------------------------------------------------------------
-
-
-def count_mails(fifo: Path) -> None:
-    """Read what the sink takes from a pipe until told to stop; print how many mails there were, how many different
-    Message-IDs, and the sum of their hashes."""
-    pipe = os.open(fifo, os.O_RDWR)  # the sink closes it after each mail
-    os.set_blocking(pipe, False)
-    seen: set[int] = set()
-    mails, rest = 0, b""
-    while True:
-        ready, _, _ = select.select([pipe, sys.stdin], [], [])
-        if pipe in ready:
-            data = rest + os.read(pipe, _PIPE_BYTES)
-            end = data.rfind(b"\n") + 1
-            found = _MESSAGE_ID.findall(data, 0, end)
-            mails += len(found)
-            seen.update(map(_hash, found))
-            rest = data[end:]
-        elif sys.stdin in ready:
-            break
-    print(json.dumps({"mails": mails, "different": len(seen), "sum": sum(seen) % (1 << 64)}))
-
-
-def _hash(message_id: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(message_id, digest_size=8).digest())
-
-
 @dataclass(slots=True)
-class CountingSink:
-    """A running smtp-sink, and who counts what it takes."""
+class Trial:
+    """One run: on what, with how many, and what it came to so far, which file has as JSON."""
 
-    port: int
-    sink: subprocess.Popen[bytes]
-    counter: subprocess.Popen[str]
+    engine: Engine
+    url: str
+    folder: Path
+    sink: CountingSink
+    clock: LaterClock
+    readers: int
+    old: int
+    snapshot: bool
+    file: Path | None
+    figures: dict[str, Any] = field(default_factory=dict)
 
-    def count(self) -> dict[str, int]:
-        """Return what count_mails has found; nothing is counted any more."""
-        said, _ = self.counter.communicate("stop\n", timeout=600)
-        counts: dict[str, int] = json.loads(said)
-        return counts
+    def note(self, stage: str, **figures: Any) -> None:
+        """Tell what a stage came to."""
+        self.figures |= figures
+        _tell(f"{stage}: " + ", ".join(f"{name} {value}" for name, value in figures.items()))
+        if self.file:
+            self.file.write_text(json.dumps(self.figures, indent=1) + "\n")
 
-
-@contextmanager
-def counting_sink(folder: Path) -> Iterator[CountingSink]:
-    """Run smtp-sink, which writes all that it takes into a pipe, and a process that counts there."""
-    folder.chmod(0o777)
-    folder.parent.chmod(0o711)  # smtp-sink is nobody
-    fifo = folder / "mails"
-    os.mkfifo(fifo)
-    fifo.chmod(0o666)
-    port = take_port()
-    program = shutil.which("smtp-sink", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    assert program, "needs smtp-sink, a part of Postfix"
-    counter = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.million", "--count", str(fifo)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    sink = subprocess.Popen([program, "-u", "nobody", "-D", str(fifo), f"127.0.0.1:{port}", "1000"])
-    try:
-        while count_listeners(port) != 1:
-            time.sleep(0.05)
-        yield CountingSink(port, sink, counter)
-    finally:
-        for process in (sink, counter):
-            process.kill()
-            process.wait()
-
-
-# --- the edition --------------------------------------------------------------------------
-
-
-async def send_edition(
-    config: Config, clock: LaterClock, forks: Forks | None, readers: int, engine: Engine, sink: CountingSink
-) -> dict[str, Any]:
-    """Import, plan and send; return the figures."""
-    begun = time.monotonic()
-    async with open_newsletter(config, clock=clock, forks=forks) as newsletter:
-        await prepare(newsletter, readers)
-        imported = time.monotonic()
-        before = measure_size(engine)
-        slot = choose_slot(clock.now(), readers)
-        move_everybody(engine, slot)
-        _tell(f"imported in {imported - begun:.0f} s; the slot is {slot:%H:%M}, it is {clock.now():%H:%M:%S}")
-        planning = time.monotonic()
-        await newsletter.planner.plan_due(PLANNED_AHEAD)
-        planned = time.monotonic()
-        assert clock.now() < slot, "planning took longer than was thought; the slot is over"
-        _tell(f"planned in {planned - planning:.1f} s")
-        with Watch({sink.sink.pid, sink.counter.pid}) as watch:
-            await run_until_sent(newsletter, slot, sink)
+    async def run(self, newsletter: Newsletter) -> None:
+        """Import, plan and send, and look at what it cost."""
+        await self._fill(newsletter)
+        base = measure_size(self.engine)
+        last_id = self._load_last_id()
+        slot = choose_slot(self.clock.now(), self.readers, self.engine.dialect.name)
+        await self._plan(newsletter, slot)
+        snapshot = hold_snapshot(self.url) if self.snapshot else nullcontext()
+        with Watch(self.sink.pids) as watch, snapshot:
+            waits = await self._send(newsletter, slot, watch)
         found = await newsletter.ledger.reads.count_lateness(slot.date().isoformat())
-    lateness = build_lateness(found)
-    span_s = lateness.last_s + 1
-    return {
-        "readers": readers,
-        "accepted": lateness.mails,
-        "import_s": round(imported - begun, 1),
-        "plan_s": round(planned - planning, 1),
-        "minutes": round(span_s / 60, 2),
-        "rate": round(lateness.mails / span_s, 1),
-        "first_s": min(found),
-        "lateness_s": {"p50": lateness.p50_s, "p99": lateness.p99_s, "p99.9": lateness.p999_s},
-        "ledger_kb_a_mail": round((measure_size(engine) - before) / readers / 1000, 2),
-        "memory_mb": [round(usage.own_mb) for usage in watch.usages.values()],
-        "peak_mb": [round(usage.peak_mb) for usage in watch.usages.values()],
-        "cpu_us_a_mail": round(sum(usage.cpu_s for usage in watch.usages.values()) / readers * 1e6),
-    }
+        counted, first_at = self.sink.count()
+        lateness = build_lateness(found)
+        span_s = lateness.last_s + 1
+        self.note(
+            "sent",
+            accepted=lateness.mails,
+            minutes=round(span_s / 60, 2),
+            rate=round(lateness.mails / span_s, 1),
+            first_s=round(first_at - (slot - self.clock.offset).timestamp(), 2),
+            lateness_s={"p50": lateness.p50_s, "p99": lateness.p99_s, "p99.9": lateness.p999_s},
+            confirmation_s=waits,
+            claim_ms=sum_up_claims(self.folder / "claims"),
+        )
+        usages = watch.usages.values()
+        self.note(
+            "used",
+            memory_mb=[round(usage.own_mb) for usage in usages],
+            peak_mb=[round(usage.peak_mb) for usage in usages],
+            all_memory_mb=round(watch.all_own_mb),
+            cpu_us_a_mail=round(sum(usage.cpu_s for usage in usages) / self.readers * 1e6),
+        )
+        self.note("counted", sink=counted.mails, sink_equals_ledger=counted == self._count_ledger(last_id))
+        await self._look(newsletter)
+        await self._age(newsletter, slot, base)
+
+    async def _fill(self, newsletter: Newsletter) -> None:
+        begun = time.monotonic()
+        with Watch(self.sink.pids) as watch:
+            await prepare(newsletter, self.readers)
+        self.note(
+            "imported",
+            import_s=_since(begun),
+            import_peak_mb=round(max(usage.peak_mb for usage in watch.usages.values())),
+        )
+        self.figures["empty_mb"] = round(measure_size(self.engine) / 1e6)
+        if self.old:
+            begun = time.monotonic()
+            await write_old_mails(
+                newsletter, self.engine, self.old, self.clock.now().date() - timedelta(days=1)
+            )
+            self.note("old mails written", old_s=_since(begun), old_mb=round(measure_size(self.engine) / 1e6))
+
+    async def _plan(self, newsletter: Newsletter, slot: datetime) -> None:
+        """Let everybody be due at that moment, and plan."""
+        with self.engine.begin() as connection:
+            connection.execute(subscribers.update().values(local_time=f"{slot:%H:%M}", next_due_at=slot))
+        _tell(f"the slot is {slot:%H:%M}, it is {self.clock.now():%H:%M:%S}")
+        begun = time.monotonic()
+        with Watch(self.sink.pids) as watch:
+            await newsletter.planner.plan_due(PLANNED_AHEAD)
+        us = (time.monotonic() - begun) / self.readers * 1e6
+        peak_mb = round(max(usage.own_mb for usage in watch.usages.values()))
+        self.note("planned", plan_s=_since(begun), plan_us_a_reader=round(us), plan_mb=peak_mb)
+        assert self.clock.now() < slot, "planning took longer than was thought; the slot is over"
+
+    async def _send(self, newsletter: Newsletter, slot: datetime, watch: Watch) -> dict[str, float]:
+        """Let the clock run until everybody's mail is sent; return how long confirmations took meanwhile."""
+        stop = asyncio.Event()
+        running = asyncio.create_task(run_forever(newsletter, stop))
+        asking = asyncio.create_task(ask_for_confirmations(newsletter, slot))
+        told_at, wal_mb = time.monotonic(), 0.0
+        while pending := await newsletter.ledger.reads.count_pending():
+            assert self.sink.sink.poll() is None, "the sink has ended"
+            after_s = (self.clock.now() - slot).total_seconds()
+            wal_mb = max(wal_mb, self._measure_wal_mb())
+            if after_s > 0 and time.monotonic() - told_at > _TELL_EVERY_S:
+                told_at = time.monotonic()
+                rate = (self.readers - pending) / after_s
+                _tell(
+                    f"{after_s:.0f} s after the slot: {pending} to send, {rate:.0f}/s,"
+                    f" {pending / max(rate, 1) / 60:.1f} min left; {watch.all_own_mb:.0f} MB, log {wal_mb:.0f} MB"
+                )
+            await asyncio.sleep(1 if pending < 20_000 else 5)
+        asking.cancel()
+        (waits,) = await asyncio.gather(asking)
+        stop.set()
+        await running
+        self.figures["log_mb"] = round(wal_mb)
+        if not waits:
+            return {"asked": 0}
+        return {"asked": len(waits), "median": statistics.median(waits), "longest": max(waits)}
+
+    def _measure_wal_mb(self) -> float:
+        """Return the size of what SQLite has not put in its place."""
+        file = Path(f"{self.engine.url.database}-wal")
+        is_sqlite = self.engine.dialect.name == "sqlite"
+        return file.stat().st_size / 1e6 if is_sqlite and file.exists() else 0.0
+
+    def _load_last_id(self) -> int:
+        with self.engine.connect() as connection:
+            return connection.scalar(select(func.max(deliveries.c.id))) or 0
+
+    def _count_ledger(self, after: int) -> Any:
+        """Return what the Message-IDs of accepted mails come to, as the sink counts those that it hears."""
+        column = deliveries.c
+        with self.engine.connect() as connection:
+            accepted = connection.execution_options(yield_per=10_000).scalars(
+                select(column.message_id).where(column.id > after, column.state == State.ACCEPTED)
+            )
+            return count_ids(message_id.encode() for message_id in accepted)
+
+    async def _look(self, newsletter: Newsletter) -> None:
+        """Take the time of what operators look at, and of what is done each hour."""
+        ledger = newsletter.ledger
+        self.note(
+            "looked",
+            health_s=await _time(newsletter.load_health()),
+            contradictions_s=await _time(ledger.audit.find_contradictions(CHECKED_EDITIONS)),
+            pauses_and_zones_s=await _time(newsletter.planner.prepare()),
+            status_s_mb=self._run_command("status"),
+            metrics_s_mb=self._run_command("status", "--metrics"),
+        )
+
+    def _run_command(self, *arguments: str) -> tuple[float, int]:
+        """Return how long a command takes, and its memory in MB."""
+        program = Path(sys.executable).with_name("newsletter")
+        begun = time.monotonic()
+        process = subprocess.Popen(
+            [program, *arguments, "--config", self.folder / "config.yaml"],
+            env={**os.environ, "DATABASE": self.url},
+            stdout=subprocess.DEVNULL,
+        )
+        _, _, used = os.wait4(process.pid, 0)
+        process.returncode = 0  # it is waited for
+        return _since(begun), used.ru_maxrss // 1024
+
+    async def _age(self, newsletter: Newsletter, slot: datetime, base: int) -> None:
+        """Drop the contents of all mails, as upkeep does after a month; take what is left."""
+        grown = measure_size(self.engine) - base
+        batches_ms = []
+        begun = time.monotonic()
+        while True:
+            one = time.perf_counter()
+            if not await newsletter.ledger.retention.drop_contents(slot + timedelta(days=1)):
+                break
+            batches_ms.append((time.perf_counter() - one) * 1e3)
+        took_s = _since(begun)
+        aged, free = vacuum(self.engine)
+        packed = measure_packed(self.engine, self.folder)
+        mails = self.readers + self.old
+        self.note(
+            "aged",
+            ledger_kb_a_mail=round(grown / self.readers / 1000, 2),
+            retention_s=took_s,
+            retention_batch_ms={
+                "median": round(statistics.median(batches_ms)),
+                "longest": round(max(batches_ms)),
+            },
+            aged_file_mb=round(aged / 1e6),
+            aged_free_mb=round(free / 1e6),
+            aged_packed_kb_a_mail=round((packed - self.figures["empty_mb"] * 1e6) / mails / 1000, 2),
+        )
 
 
-def choose_slot(now: datetime, readers: int) -> datetime:
+# --- at its slot --------------------------------------------------------------------------
+
+
+def choose_slot(now: datetime, readers: int, engine: str) -> datetime:
     """Return the full minute at which everything is planned for certain, and everybody warm."""
-    ready = now + timedelta(seconds=readers / _PLANNED_A_SECOND + 45)
+    ready = now + timedelta(seconds=readers / _PLANNED_A_SECOND[engine] + 45)
     return ready.replace(second=0, microsecond=0) + timedelta(minutes=1)
 
 
-def move_everybody(engine: Engine, slot: datetime) -> None:
-    """Let everybody's next digest be due at that moment."""
-    with engine.begin() as connection:
-        connection.execute(subscribers.update().values(local_time=f"{slot:%H:%M}", next_due_at=slot))
+async def ask_for_confirmations(newsletter: Newsletter, slot: datetime) -> list[float]:
+    """Ask for a mail that somebody waits for, again and again from the slot on until cancelled; return how many seconds
+    each took to be accepted."""
+    (reader,) = await newsletter.subscribers.load_after(SubscriberId(0), 1)
+    waits: list[float] = []
+    try:
+        while True:
+            await asyncio.sleep(max((slot - newsletter.clock.now()).total_seconds(), 0) + _ASK_EVERY_S / 4)
+            now, begun = newsletter.clock.now(), time.monotonic()
+            notice = Notice("Please confirm", "One click", ("We received a request.",))
+            expires_at = now + timedelta(days=7)
+            await newsletter.ledger.planning.queue_notice(
+                QueuedNotice(
+                    Kind.CONFIRM, f"{len(waits)}", reader.id, reader.address, notice, "en", expires_at
+                ),
+                now,
+            )
+            while await _count_accepted(newsletter) <= len(waits):  # noqa: ASYNC110 - another process sends it
+                await asyncio.sleep(0.1)
+            waits.append(_since(begun))
+            await asyncio.sleep(_ASK_EVERY_S)
+    except asyncio.CancelledError:
+        return waits
 
 
-async def run_until_sent(newsletter: Newsletter, slot: datetime, sink: CountingSink) -> None:
-    """Let the clock of the newsletter run until everybody's mail is sent."""
-    stop = asyncio.Event()
-    running = asyncio.create_task(run_forever(newsletter, stop))
-    told_at = 0.0
-    while pending := await newsletter.ledger.reads.count_pending():
-        assert sink.sink.poll() is None, "the sink has ended"
-        after_s = (newsletter.clock.now() - slot).total_seconds()
-        if after_s > 0 and time.monotonic() - told_at > 30:
-            _tell(f"{after_s:.0f} s after the slot: {pending} to send")
-            told_at = time.monotonic()
-        await asyncio.sleep(1)
-    stop.set()
-    await running
+async def _count_accepted(newsletter: Newsletter) -> int:
+    counts = await newsletter.ledger.reads.load_notice_counts()
+    return counts[Kind.CONFIRM][State.ACCEPTED] if Kind.CONFIRM in counts else 0
+
+
+# --- sizes --------------------------------------------------------------------------------
 
 
 def measure_size(engine: Engine) -> int:
-    """Return the bytes of a database, with what is not yet in its place."""
+    """Return the bytes of a database, with all in its place."""
     if engine.dialect.name == "sqlite":
-        file = Path(str(engine.url.database))
-        return sum(path.stat().st_size for path in file.parent.glob(f"{file.name}*") if path.is_file())
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        return Path(str(engine.url.database)).stat().st_size
     with engine.connect() as connection:
         connection.execute(text("CHECKPOINT"))
         return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
 
 
-def compare(engine: Engine, counted: dict[str, int]) -> bool:
-    """Tell whether the sink has heard each Message-ID of the ledger once, and no other."""
-    with engine.connect() as connection:
-        accepted = connection.execution_options(yield_per=10_000).scalars(
-            deliveries.select()
-            .with_only_columns(deliveries.c.message_id)
-            .where(deliveries.c.state == "accepted")
-        )
-        hashes = [_hash(message_id.encode()) for message_id in accepted]
-    return counted == {"mails": len(hashes), "different": len(set(hashes)), "sum": sum(hashes) % (1 << 64)}
+def vacuum(engine: Engine) -> tuple[int, int]:
+    """Do what engines do by themselves about rows that are gone; return the bytes of the database then, and how many of
+    them whole free pages have (of PostgreSQL nobody tells)."""
+    if engine.dialect.name == "sqlite":
+        size = measure_size(engine)
+        with engine.connect() as connection:
+            pages, page = (
+                int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+                for name in ("freelist_count", "page_size")
+            )
+        return size, pages * page
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+    return measure_size(engine), 0
+
+
+def measure_packed(engine: Engine, folder: Path) -> int:
+    """Return the bytes of the database without any room between its rows."""
+    if engine.dialect.name == "sqlite":
+        file = folder / "packed.db"
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM INTO ?", (str(file),))
+        size = file.stat().st_size
+        file.unlink()
+        return size
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM FULL"))
+    return measure_size(engine)
+
+
+# --- one run ------------------------------------------------------------------------------
+
+
+async def _time(work: Any) -> float:
+    begun = time.monotonic()
+    await work
+    return _since(begun)
+
+
+def _since(begun: float) -> float:
+    return round(time.monotonic() - begun, 1)
 
 
 def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(f"{datetime.now(UTC):%H:%M:%S} {line}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def open_store(store: str, folder: Path) -> Iterator[str]:
+    """Yield the URL of an empty database whose commits reach the disk."""
+    if store == "sqlite":
+        yield f"sqlite:///{folder / 'newsletter.db'}"
+        return
+    with running_postgres(durable=True) as server:
+        assert server, "needs PostgreSQL"
+        with fresh_database(make_url(server.url)) as url:
+            yield url.render_as_string(hide_password=False)
+
+
+async def run(trial: Trial, config: Config, forks: Forks | None) -> None:
+    async with open_newsletter(config, clock=trial.clock, forks=forks) as newsletter:
+        await trial.run(newsletter)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--readers", type=int, default=1_000_000)
     parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--old", type=int, default=0, help="mails of past editions, written beforehand")
+    parser.add_argument("--snapshot", action="store_true", help="hold what a backup holds while it sends")
     parser.add_argument("--processes", default="auto")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--count", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.count:
-        count_mails(arguments.count)
-        return 0
-    random.seed(7)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that everything is cleaned up
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        (folder / "sink").mkdir()
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="newsletter-million-")))
+        for name in ("sink", "claims"):
+            (folder / name).mkdir()
         sink = stack.enter_context(counting_sink(folder / "sink"))
-        url = f"sqlite:///{folder / 'newsletter.db'}"
-        if arguments.store == "postgresql":
-            server = stack.enter_context(running_postgres(durable=True))
-            assert server, "needs PostgreSQL"
-            made = stack.enter_context(fresh_database(make_url(server.url)))
-            url = made.render_as_string(hide_password=False)
-        driver = make_url(url).set(drivername="postgresql+psycopg") if "postgresql" in url else make_url(url)
-        engine = create_engine(driver)
+        url = stack.enter_context(open_store(arguments.store, folder))
+        engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+        stack.callback(engine.dispose)
         config = write_config(folder, sink.port, url, True, CONNECTIONS, arguments.processes)
         clock = LaterClock(_EVE - datetime.now(UTC))
+        trial = Trial(
+            engine,
+            url,
+            folder,
+            sink,
+            clock,
+            arguments.readers,
+            arguments.old,
+            arguments.snapshot,
+            arguments.json,
+        )
+        trial.figures = {name: getattr(arguments, name) for name in ("readers", "store", "old", "snapshot")}
+        stack.enter_context(timed_claims(folder / "claims"))
         with forking(config, clock) as forks:
-            figures = asyncio.run(send_edition(config, clock, forks, arguments.readers, engine, sink))
-        figures["store"] = arguments.store
-        figures["sink"] = sink.count()
-        figures["sink_equals_ledger"] = compare(engine, figures["sink"])
-        engine.dispose()
-    print(json.dumps(figures, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
-    return int(not figures["sink_equals_ledger"] or figures["accepted"] != arguments.readers)
+            asyncio.run(run(trial, config, forks))
+    print(json.dumps(trial.figures, indent=1))
+    is_whole = trial.figures["sink_equals_ledger"] and trial.figures["accepted"] == arguments.readers
+    return int(not is_whole)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("stopped; everything is cleaned up")
