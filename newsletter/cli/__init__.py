@@ -682,6 +682,21 @@ def list_suppressed(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False
     _finish(lists.export_suppressed(_load(config), as_json=as_json))
 
 
+@subscribers_app.command("suppress")
+def suppress(
+    what: Annotated[
+        str, typer.Argument(help="An address, or a file: CSV with a column of addresses, or lines.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="Why they are not to be mailed; kept.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would happen.")] = False,
+) -> None:
+    """Mail an address, or a list of them, no more, readers or not. 'lift' ends it."""
+    from newsletter.cli import lists
+
+    _finish(lists.suppress(_load(config), what, reason, dry_run=dry_run))
+
+
 @subscribers_app.command("lift")
 def lift_suppression(
     address: Address,

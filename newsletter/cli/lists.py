@@ -1,16 +1,17 @@
-"""The commands that move lists of people: import, export, data, erase, suppressed, lift."""
+"""The commands that move lists of people: import, export, data, erase, suppress, suppressed, lift."""
 
 from __future__ import annotations
 
 import csv
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsletter.address import parse_address
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.cli.readers import load_reader
-from newsletter.cli.show import console, json_array, print_json, show_doubts
+from newsletter.cli.show import console, count, json_array, print_json, show_doubts, show_note
 from newsletter.errors import ActError, ConfigError, Problem
 from newsletter.files import read_regular
 from newsletter.match.doubts import find_doubts
@@ -21,12 +22,14 @@ from newsletter.settings.advice import word_days
 from newsletter.settings.readers_csv import (
     COLUMNS,
     CONSENT_COLUMN,
+    Named,
     ReaderList,
     Refused,
     Skipped,
     Taken,
     Terms,
     read_list,
+    read_unwanted,
     write_csv_row,
 )
 from newsletter.settings.subscribers_file import row_of, sift_subscribers
@@ -34,11 +37,11 @@ from newsletter.settings.topic_lines import require_topics
 from newsletter.settings.yaml_text import read_text
 from newsletter.stored_json import to_json
 from newsletter.wiring import Newsletter, open_newsletter
-from newsletter.workflows.import_list import ListImport, choose_from_list, import_list
+from newsletter.workflows.import_list import choose_from_list, choose_suppressing, import_list
+from newsletter.workflows.operator_acts import name_command_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from newsletter.model.topics import Topic
     from newsletter.settings.config import Config
@@ -66,26 +69,64 @@ async def import_file(
         store, entries, clock = newsletter.subscribers, newsletter.entries, newsletter.clock
         with console.status(f"looking up {len(people)} people in the database …"):
             if dry_run:
-                chosen = await choose_from_list(people, store, entries, clock.now())
+                chosen = await choose_from_list(listed.rows, file.name, store, entries, clock.now())
             else:
                 why = f"imported from {file.name}: {consent.strip()}"
-                chosen = await import_list(people, store, entries, clock, why)
-    refused = _tell_rows(file, listed, chosen)
+                chosen = await import_list(listed.rows, file.name, store, entries, clock, why)
+    refused = _tell_rows(file, listed, chosen.refused)
     skipped = sum(isinstance(row, Skipped) for row in listed.rows)
     what = "would be added" if dry_run else "added"
     last = f", {skipped} skipped" if skipped else ""
     console.print(f"{len(chosen.new)} {what}, {chosen.known} already known, {refused} refused{last}")
+    if chosen.unwanted:
+        console.print(
+            f"{count(len(chosen.unwanted), 'address', 'addresses')} {'would be ' if dry_run else ''}suppressed:"
+            " the list says that they left, bounced or complained"
+        )
     return DONE_WITH_FAILURES if refused else DONE
 
 
-def _tell_rows(file: Path, listed: ReaderList, chosen: ListImport) -> int:
+async def suppress(config: Config, what: str, why: str, *, dry_run: bool) -> int:
+    """Mail an address, or all addresses of a list, no more; say what that changes."""
+    if not why.strip():
+        raise ConfigError([Problem("say why they are not to be mailed; it is kept", steps=("--reason",))])
+    file = Path(what)
+    listed = _read_unwanted(file, what)
+    async with open_newsletter(config) as newsletter:
+        chosen = await choose_suppressing(listed.rows, newsletter.subscribers)
+        if chosen.new and not dry_run:
+            desk = await newsletter.operator_desk()
+            await desk.suppress_all(chosen.new, why.strip(), name_command_line())
+    refused = _tell_rows(file, listed)
+    skipped = sum(isinstance(row, Skipped) for row in listed.rows)
+    what_is = "would be suppressed" if dry_run else "suppressed"
+    last = f", {skipped} skipped" if skipped else ""
+    console.print(
+        f"{len(chosen.new)} {what_is}, {chosen.already} already suppressed, {refused} refused{last}"
+    )
+    if chosen.readers:
+        shown = ", ".join(chosen.readers[:_LINES_SHOWN]) + (
+            " …" if len(chosen.readers) > _LINES_SHOWN else ""
+        )
+        show_note(f"{count(len(chosen.readers), 'of them is a reader', 'of them are readers')}: {shown}")
+    return DONE_WITH_FAILURES if refused else DONE
+
+
+def _read_unwanted(file: Path, what: str) -> ReaderList:
+    """Return whom a file, or an address that is none, says not to mail. Raises ConfigError, AddressError."""
+    if "@" in what and not file.exists():
+        return ReaderList((Named(0, parse_address(what)),), ())
+    return read_unwanted(_read_bytes(file), str(file))
+
+
+def _tell_rows(file: Path, listed: ReaderList, and_refused: Sequence[tuple[int, str]] = ()) -> int:
     """Say of the rows that are not taken why, by line; return how many of them are refused."""
     for note in listed.notes:
         console.print(f"{file}: {note}", style="yellow")
     refused = [
         (row.line, "\n".join(map(str, row.problems))) for row in listed.rows if isinstance(row, Refused)
     ]
-    refused += [(line, f"{file}:{line}: {why}") for line, why in chosen.refused]
+    refused += [(line, f"{file}:{line}: {why}") for line, why in and_refused]
     for _, said in sorted(refused):
         console.print(said, style="red")
     skipped: dict[str, list[int]] = {}
@@ -123,11 +164,14 @@ def _read_csv(file: Path, newsletter: Newsletter, topics: Sequence[str]) -> Read
         newsletter.config.everything_else,
         given.topics_json,
     )
+    return read_list(_read_bytes(file), str(file), terms)
+
+
+def _read_bytes(file: Path) -> bytes:
     try:
-        data = read_regular(file)
+        return read_regular(file)
     except OSError as error:
         raise ConfigError([Problem(f"cannot be read: {error.strerror}", file=str(file))]) from error
-    return read_list(data, str(file), terms)
 
 
 def _read_yaml(file: Path, newsletter: Newsletter, topics: Sequence[str]) -> ReaderList:
@@ -201,8 +245,6 @@ async def export_suppressed(config: Config, *, as_json: bool = False) -> int:
 
 async def lift(config: Config, address: str, reason: str) -> int:
     """Mail an address again."""
-    from newsletter.workflows.operator_acts import name_command_line
-
     if not reason.strip():
         raise ConfigError([Problem("say why the address may be mailed again", steps=("--reason",))])
     checked = parse_address(address)

@@ -149,6 +149,14 @@ class Suppression:
     is_complaint: bool = False
 
 
+class Unwanted(NamedTuple):
+    """An address that is to be mailed no more, and why; is_complaint as in `Suppression`."""
+
+    address: EmailAddress
+    why: str
+    is_complaint: bool = False
+
+
 class SuppressedAddress(NamedTuple):
     """An address that is suppressed now, and the report that did it: its kind, the edition of the mail that it was
     about, its enhanced code and its words; empty where a relay's reply did it, which is the reason then."""

@@ -13,10 +13,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from newsletter.address import address_key
-from newsletter.errors import ConfigError, Problem, QueryError
+from newsletter.address import address_key, parse_address
+from newsletter.errors import AddressError, ConfigError, Problem, QueryError
 from newsletter.match.topics import parse_topics
-from newsletter.model.readers import AddressKey, Subscriber
+from newsletter.model.readers import AddressKey, EmailAddress, Subscriber
 from newsletter.model.topics import Topic
 from newsletter.settings.csv_text import CsvRow, read_csv
 from newsletter.settings.readers import CheckedReader, check_reader
@@ -76,6 +76,10 @@ _NO = _words(
     " unsubscription date, deleted at, bounced at, cleaned at, complained at, blocked at, opt out date, opt out time"
 )
 _FALSE = _words(", 0, no, n, false, f, off, none, null, nil, never")
+_COMPLAINED = _words("complained, complained at, spammy")
+_ENDED = _NO | _words("unsubscribed, left, removed, undeliverable, blocked, disabled, opted out")
+"""Columns and words that say that mail to somebody has ended; others say only that it has not begun."""
+_ENDED_BY_NO = _words("subscribed, subscribed to emails, is subscribed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +100,25 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Somebody whom the list itself says not to mail; why is the same text for all whom the same is said of."""
+    """Somebody whom the list itself says not to mail; why is the same text for all whom the same is said of. has_ended:
+    they left, bounced or complained there, rather than never having begun."""
 
     line: int
     address: str
     why: str
+    has_ended: bool = False
+    is_complaint: bool = False
 
 
-ListRow = Taken | Refused | Skipped
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Somebody who stands in a list of whom not to mail."""
+
+    line: int
+    address: EmailAddress
+
+
+ListRow = Taken | Refused | Skipped | Named
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +147,46 @@ def read_list(data: bytes, file: str, terms: Terms) -> ReaderList:
 
     Raises ConfigError where the list is wrong as a whole: nobody can be taken from it.
     """
+    columns, rows, is_guessed = _open_list(data, file)
+    reader = _RowReader(columns, file, terms, is_guessed=is_guessed)
+    notes = list(_note_columns(columns))
+    if is_guessed:
+        notes.append(_note_encoding(rows))
+    return ReaderList(tuple(_settle_equal(map(reader.read, rows), file)), tuple(notes))
+
+
+def read_unwanted(data: bytes, file: str) -> ReaderList:
+    """Return whom a list of people not to be mailed names: each address once, and whom it says to be mailed not at all.
+
+    Raises ConfigError as read_list.
+    """
+    columns, rows, _ = _open_list(data, file)
+    named: dict[AddressKey, ListRow] = {}
+    others: list[ListRow] = []
+    for row in rows:
+        _, typed = read_mailbox(_read_cell(columns.read(row, "address")))
+        if why := columns.find_wanted(row):
+            others.append(Skipped(row.line, typed, why))
+            continue
+        try:
+            address = parse_address(typed)
+        except AddressError as error:
+            place = (columns.called["address"],)
+            others.append(Refused(row.line, (Problem(str(error), file, row.line, steps=place),)))
+        else:
+            named.setdefault(address_key(address), Named(row.line, address))
+    return ReaderList((*named.values(), *others), ())
+
+
+def _open_list(data: bytes, file: str) -> tuple[_Columns, Sequence[CsvRow], bool]:
+    """Return what the columns of a list are, its rows, and whether its letters are guessed. Raises ConfigError."""
     table = read_csv(data, file, lambda name: _fold(name) in _KNOWN)
     if not table.rows:
         raise ConfigError([Problem("is empty; the first row names the columns", file=file, line=1)])
     head, rows = table.rows[0], table.rows[1:]
     if len(head.cells) == 1 and _ADDRESS.fullmatch(head.cells[0]):
         head, rows = CsvRow(head.line, ("address",)), table.rows  # nothing but addresses
-    columns = _find_columns(head, file)
-    reader = _RowReader(columns, file, terms, is_guessed=table.is_guessed)
-    read = tuple(map(reader.read, rows))
-    notes = list(_note_columns(columns, rows))
-    if table.is_guessed:
-        notes.append(_note_encoding(rows))
-    return ReaderList(tuple(_settle_equal(read, file)), tuple(notes))
+    return _find_columns(head, file), rows, table.is_guessed
 
 
 def _settle_equal(rows: Iterable[ListRow], file: str) -> Iterator[ListRow]:
@@ -189,9 +231,52 @@ class _Columns:
     verdicts: tuple[tuple[int, str, Callable[[str], bool]], ...]
     unread: tuple[str, ...]
 
+    def read(self, row: CsvRow, field: str) -> str:
+        """Return what a row says of a field that there is."""
+        return _cell(row, self.fields[field])
+
+    def find_unwanted(self, row: CsvRow, address: str) -> Skipped | None:
+        """Return why a row says not to mail somebody; None where it does not say so."""
+        against = [
+            (shown, value)
+            for index, shown, may in self.verdicts
+            if not may(_fold(value := _cell(row, index)))
+        ]
+        if not against:
+            return None
+        shown, value = against[0]
+        said = [(_fold(name), _fold(word)) for name, word in against]
+        return Skipped(
+            row.line,
+            address,
+            f"{shown!r} is {value!r}",
+            any(_has_ended(*one) for one in said),
+            any(_COMPLAINED & {*one} for one in said),
+        )
+
+    def find_wanted(self, row: CsvRow) -> str:
+        """Return where a row says that somebody is mailed, and nowhere that they are not; else nothing."""
+        if self.find_unwanted(row, ""):
+            return ""
+        said = ((shown, _cell(row, index)) for index, shown, _ in self.verdicts)
+        return next(
+            (f"{shown!r} is {value!r}" for shown, value in said if value and _fold(shown) in _STATUS | _YES),
+            "",
+        )
+
 
 def _fold(name: str) -> str:
     return re.sub(r"[\W_]+", " ", name).strip().casefold()
+
+
+def _cell(row: CsvRow, index: int) -> str:
+    return row.cells[index] if index < len(row.cells) else ""
+
+
+def _has_ended(column: str, value: str) -> bool:
+    """Tell whether a column that says not to mail somebody says that they were mailed before."""
+    said = {column, value}
+    return bool(said & (_ENDED | _COMPLAINED)) or (column in _ENDED_BY_NO and value != "" and value in _FALSE)
 
 
 def _may_by_status(value: str) -> bool:
@@ -263,7 +348,7 @@ def _find_misspelled(unread: Iterable[str], fields: Collection[str]) -> Iterator
             yield f"unknown column {shown!r}; did you mean '{missing[near]}'?"
 
 
-def _note_columns(columns: _Columns, rows: Sequence[CsvRow]) -> Iterator[str]:
+def _note_columns(columns: _Columns) -> Iterator[str]:
     if columns.unread:
         yield f"ignored columns: {', '.join(columns.unread)}"
 
@@ -293,12 +378,10 @@ class _RowReader:
 
     def read(self, row: CsvRow) -> ListRow:
         """Return what a row says."""
-        given = {field: self._cell(row, index) for field, index in self._columns.fields.items()}
+        given = {field: _cell(row, index) for field, index in self._columns.fields.items()}
         named, given["address"] = read_mailbox(_read_cell(given["address"]))
-        for index, shown, may in self._columns.verdicts:
-            value = self._cell(row, index)
-            if not may(_fold(value)):
-                return Skipped(row.line, given["address"], f"{shown!r} is {value!r}")
+        if unwanted := self._columns.find_unwanted(row, given["address"]):
+            return unwanted
         full = f"{given.get('first name', '')} {given.get('last name', '')}".strip()
         given["name"] = _read_cell(given.get("name", "")) or full or named
         given["days"] = re.sub(r"\s*[;|/]\s*", ",", given.get("days", ""))
@@ -309,9 +392,6 @@ class _RowReader:
         except ConfigError as error:
             placed = (Problem(one.message, self._file, row.line, steps=one.steps) for one in error.problems)
             return Refused(row.line, tuple(placed))
-
-    def _cell(self, row: CsvRow, index: int) -> str:
-        return row.cells[index] if index < len(row.cells) else ""
 
     def _check_shape(self, row: CsvRow, address: str) -> None:
         if any(row.cells[self._columns.width :]):

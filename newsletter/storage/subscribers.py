@@ -21,6 +21,7 @@ from newsletter.model.readers import (
     SubscriberId,
     SuppressedAddress,
     Suppression,
+    Unwanted,
 )
 from newsletter.storage.dialects import UtcDateTime, in_chunks, list_values
 from newsletter.storage.engine import Store, reading, writing
@@ -38,7 +39,7 @@ from newsletter.storage.subscriptions import (
     read_subscriber,
     write_readers,
 )
-from newsletter.storage.suppressions import forget_strikes, suppress
+from newsletter.storage.suppressions import forget_strikes, suppress, suppress_all
 from newsletter.storage.tables import Id, bounces, deliveries, suppressions
 from newsletter.storage.tables import subscribers as readers
 
@@ -279,6 +280,12 @@ class SubscriberStore(Store):
     def suppress(self, connection: Connection, address: EmailAddress, why: str, now: datetime) -> None:
         """Mail this address no more. One that is suppressed already keeps its reason."""
         suppress(connection, address, why, now)
+
+    @writing
+    def suppress_all(self, connection: Connection, unwanted: Sequence[Unwanted], now: datetime) -> None:
+        """Mail none of these addresses any more, in one transaction. Those that are suppressed already keep their
+        reason."""
+        suppress_all(connection, unwanted, now)
 
 
 def lift_suppression(

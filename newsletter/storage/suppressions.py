@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from sqlalchemy import Connection, delete, func, select, update
 
 from newsletter.deliver.bounce_policy import is_common
 from newsletter.model.mail import Weight
-from newsletter.model.readers import Consent
+from newsletter.model.readers import Consent, Unwanted
 from newsletter.model.reports import StrikePolicy
 from newsletter.storage.dialects import insert_or_ignore
 from newsletter.storage.tables import strikes, subscribers, suppressions
@@ -29,6 +30,22 @@ def suppress(
             address=address, reason=reason, since=now, lifted_why="", is_complaint=is_complaint
         )
     )
+
+
+def suppress_all(connection: Connection, unwanted: Sequence[Unwanted], now: datetime) -> None:
+    """Mail none of these addresses any more. Those that are suppressed already stay as they are."""
+    rows = [
+        {
+            "address": one.address,
+            "reason": one.why,
+            "since": now,
+            "lifted_why": "",
+            "is_complaint": one.is_complaint,
+        }
+        for one in unwanted
+    ]
+    if rows:
+        connection.execute(insert_or_ignore(connection, suppressions), rows)
 
 
 def weigh_failure(

@@ -16,12 +16,12 @@ from newsletter.errors import ActError, AddressError, ConfigError, MailerError, 
 from newsletter.model.acts import OF_READERS, Act, ActRecord, Wish
 from newsletter.model.ledger import DeliveryFilter, DeliveryId, Hold, HoldKind, State
 from newsletter.model.mail import Silence, SmtpReply
-from newsletter.model.readers import Consent, EmailAddress, Refused, Subscriber
+from newsletter.model.readers import Consent, EmailAddress, Refused, Subscriber, Unwanted
 from newsletter.settings.readers import check_reader, new_subscriber
 from newsletter.settings.topic_lines import require_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import timedelta
 
     from newsletter.model.sources import FetchRecord
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from newsletter.storage import Ledger, OperatorLog, SettingStore, SubscriberStore
     from newsletter.workflows.build_mail import Mail
     from newsletter.workflows.subscriptions import Subscriptions
+
+
+_BY_HAND = "by the operator: {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +188,20 @@ class OperatorDesk:
         if not why:
             raise ActError(Message("Say why: it is kept in the record."))
         if wish.act is Act.SUPPRESS:
-            await self.subscribers.suppress(address, f"by the operator: {why}", now)
+            await self.subscribers.suppress(address, _BY_HAND.format(why), now)
             return Message("{address} is mailed no more.", address=address)
         if not await self.subscribers.lift_suppression(address, why, now):
             raise ActError(Message("{address} is not suppressed.", address=address))
         return Message("{address} may be mailed again.", address=address)
+
+    async def suppress_all(self, addresses: Sequence[EmailAddress], why: str, who: str) -> None:
+        """Mail none of these addresses any more, and write down who did it. Raises StoreError."""
+        now = self.clock.now()
+        await self.subscribers.suppress_all(
+            [Unwanted(address, _BY_HAND.format(why)) for address in addresses], now
+        )
+        outcome = f"{len(addresses)} addresses are mailed no more: {why}"
+        await self.log.note(ActRecord(now, who, Act.SUPPRESS, "", outcome))
 
     async def _add(self, address: EmailAddress, lines: str) -> Subscriber:
         try:

@@ -27,6 +27,11 @@ FILES = {
         "left@example.org,,,,,2,,,,,,,,,,,,2025-02-03 04:05:06,,2025-02-03 04:05:06,3,c3,,\n"
         "gone@example.org,,,,,1,,,,,,,,,,,,,2025-02-03 04:05:06,2025-02-03 04:05:06,4,d4,,\n"
     ),
+    "unsubscribed.csv": (
+        "Email Address,First Name,UNSUB_TIME,UNSUB_CAMPAIGN_TITLE,UNSUB_REASON\n"
+        "over@example.org,Kim,2025-02-03 04:05:06,News,NORMAL\n"
+    ),
+    "cleaned.csv": "Email Address,CLEAN_TIME\nbounced@example.org,2025-02-03 04:05:06\n",
     "email_list.csv": (
         "email,active_subscription,expiry,plan,email_disabled,created_at,first_payment_at\n"
         "stack@example.org,false,,other,false,2024-01-01T00:00:00.000Z,\n"
@@ -99,6 +104,23 @@ def test_the_commands_of_the_page_bring_over_all_who_may_be_mailed_and_nobody_el
     assert readers["chimp@example.org"]["name"] == "Ada Holm"
     assert readers["chimp@example.org"]["zone"] == "Europe/Berlin"
     assert readers["nozone@example.org"]["zone"] == "UTC"
+    suppressed = house.run("subscribers", "suppressed").stdout
+    assert {row["address"].partition("@")[0] for row in csv.DictReader(io.StringIO(suppressed))} == {
+        *(
+            "left",
+            "gone",
+            "over",
+            "bounced",
+            "off",
+            "angry",
+            "dead",
+            "left2",
+            "blocked",
+            "disabled",
+            "quiet",
+            "deleted",
+        )
+    }
     sources = yaml.safe_load((house.folder / "sources.yaml").read_text("utf-8"))
     assert "https://lab.example.org/feed.xml" in str(sources)
 

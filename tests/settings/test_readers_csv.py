@@ -367,6 +367,37 @@ def test_whoever_would_get_nothing_is_refused() -> None:
 
 # --- nobody is lost -------------------------------------------------------------------------------
 
+
+@pytest.mark.parametrize(
+    ("column", "value", "ended"),
+    [
+        *(
+            ("Status", word, True)
+            for word in ("unsubscribed", "cleaned", "bounced", "blocklisted", "disabled")
+        ),
+        *(("Status", word, False) for word in ("pending", "unconfirmed", "paused", "kein Abo")),
+        *(("type", word, True) for word in ("removed", "undeliverable", "complained", "spammy")),
+        *(("type", word, False) for word in ("unactivated", "upcoming")),
+        ("consent", "left", True),
+        ("consent", "unconfirmed", False),
+        ("UNSUB_TIME", "2025-02-03", True),
+        ("email_disabled", "true", True),
+        ("deleted_at", "2025-02-03", True),
+        ("subscribed_to_emails", "false", True),
+        ("Subscribed", "", False),
+        ("opted in", "no", False),
+        ("accepts marketing", "no", False),
+        ("confirmed", "no", False),
+    ],
+)
+def test_who_left_is_told_from_who_never_began(column: str, value: str, ended: bool) -> None:
+    (row,) = read(f"email,{column}\na@example.org,{value}\n".encode()).rows
+
+    assert isinstance(row, Skipped)
+    assert row.has_ended is ended
+    assert row.is_complaint is (value in ("complained", "spammy"))
+
+
 ROWS = st.lists(
     st.tuples(
         st.sampled_from(
