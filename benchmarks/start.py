@@ -1,16 +1,17 @@
-"""What it costs to start a command, beside a Python that does nothing, in the same run.
+"""What it costs to start a command, beside a Python that does nothing and one that imports SQLAlchemy, in turns.
 
     python -m benchmarks.start [--json FILE] [--rounds N]
 
 The commands run in a folder with the sample files of ``newsletter init`` and an empty database, so that they have
-nothing to do but to begin and to end. CPU is that of the process, user and system, the least of all rounds: other
-work on the machine can only add to it.
+nothing to do but to begin and to end. Modules are compiled before, as they are where pip installed them. CPU is that
+of the process, user and system, the least of all rounds: other work on the machine can only add to it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -25,9 +26,12 @@ from rich.table import Table
 TARGET_S = 0.6
 """A command that has nothing to do takes less CPU than this."""
 
-_PYTHON = ("-c", "pass")
+PEER = "python -c 'import sqlalchemy'"
+"""What each command is compared with: no command that asks the database can be cheaper."""
+
 COMMANDS: dict[str, Sequence[str]] = {
-    "python -c pass": _PYTHON,
+    "python -c pass": ("-c", "pass"),
+    PEER: ("-c", "import sqlalchemy"),
     **{
         f"newsletter {line}": ("-m", "newsletter", *line.split())
         for line in (
@@ -56,45 +60,48 @@ class Cost:
     modules: int
 
 
-def measure(arguments: Sequence[str], folder: Path, rounds: int) -> Cost:
-    """Start Python with these arguments so many times."""
-    cpu_s = min(_measure_once(arguments, folder) for _ in range(rounds))
-    listed = subprocess.run(
-        [sys.executable, "-X", "importtime", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Cost(
-        cpu_s, sum(" newsletter" in line for line in listed.stderr.splitlines() if "import time:" in line)
-    )
-
-
-def _measure_once(arguments: Sequence[str], folder: Path) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
 def run(rounds: int, commands: Sequence[str] = tuple(COMMANDS)) -> dict[str, Cost]:
     """Return what each command costs."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for arguments in (("init",), ("subscribers", "list")):  # the second one makes the database
-            subprocess.run(
-                [sys.executable, "-m", "newsletter", *arguments], cwd=folder, capture_output=True, check=True
-            )
-        return {command: measure(COMMANDS[command], folder, rounds) for command in commands}
+            _start(["-m", "newsletter", *arguments], folder).check_returncode()
+        # The first start of each compiles what it imports.
+        modules = {command: _count_modules(COMMANDS[command], folder) for command in commands}
+        turns = [
+            {command: _measure(COMMANDS[command], folder) for command in commands} for _ in range(rounds)
+        ]
+    return {command: Cost(min(turn[command] for turn in turns), modules[command]) for command in commands}
+
+
+def _start(arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Start Python with these arguments; bytecode is kept in the folder, whatever the environment says of it."""
+    environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True, check=False
+    )
+
+
+def _count_modules(arguments: Sequence[str], folder: Path) -> int:
+    lines = _start(["-X", "importtime", *arguments], folder).stderr.splitlines()
+    return sum(" newsletter" in line for line in lines if "import time:" in line)
+
+
+def _measure(arguments: Sequence[str], folder: Path) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    _start(arguments, folder)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def print_table(costs: dict[str, Cost]) -> None:
+    """Print what each costs, in seconds and in imports of SQLAlchemy where that was measured."""
     table = Table(title=f"CPU of a start; a command that does nothing: below {TARGET_S} s")
-    for column in ("command", "CPU s", "our modules"):
+    for column in ("command", "CPU s", "of SQLAlchemy's", "our modules"):
         table.add_column(column, justify="left" if column == "command" else "right")
     for command, cost in costs.items():
-        table.add_row(command, f"{cost.cpu_s:.2f}", str(cost.modules))
+        ratio = f"{cost.cpu_s / costs[PEER].cpu_s:.2f}" if PEER in costs else ""
+        table.add_row(command, f"{cost.cpu_s:.2f}", ratio, str(cost.modules))
     Console().print(table)
 
 
