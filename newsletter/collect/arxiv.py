@@ -50,8 +50,6 @@ _WITH_CLASSES = frozenset(
 _BEFORE_SUMMARY = re.compile(r"arXiv:(\S+)\s+Announce Type:\s+(\S+)\s+Abstract:\s*")
 _AFTER_TITLE = re.compile(r"\.?\s+\((arXiv:\S+)(?:\s+\[([^\]]*)\])?(\s+UPDATED)?\)$")
 
-_CATEGORY = re.compile(r"[a-z]{2,9}(?:-[a-z]{2,4})?(?:\.(?:[A-Za-z]{2}|[a-z]{2,6}-[a-z]{2,4}|[a-z]{3,8}))?")
-
 _ANNOUNCED = (Announce.NEW, Announce.CROSS, Announce.REPLACE, Announce.REPLACE_CROSS)
 
 _Item = Mapping[str, Any]
@@ -313,13 +311,6 @@ def parse_papers(fetched: Fetched, source: Source, request: Request) -> ParsedFe
 # --- both ---------------------------------------------------------------------------------
 
 
-def parse_category(text: str) -> str:
-    """Return a category or an archive as it stands. Raises ValueError for what cannot be one."""
-    if not _CATEGORY.fullmatch(text):
-        raise ValueError(f"{text!r} is not an arXiv category; write cs.CL, or cs for the whole archive")
-    return text
-
-
 def _take(
     parsed: Sequence[Sighting | None], source: Source, expected: str
 ) -> tuple[list[Sighting], int, int, list[str]]:
@@ -364,10 +355,6 @@ LISTING = SourceKind(
     requests=choose_listing_request,
     is_quiet=is_weekend,
     batch_due=choose_batch_due,
-    options=frozenset(["categories", "cross_lists"]),
-    needs=("categories",),
-    parse_category=parse_category,
-    site="https://rss.arxiv.org",
 )
 SEARCH = SourceKind(
     "arxiv_search",
@@ -376,16 +363,10 @@ SEARCH = SourceKind(
     next_request=choose_next_page,
     fallback=arxiv_harvest.SEARCH,
     resume=oai_pmh.choose_start,
-    options=frozenset(["categories", "authors", "search", "days_back", "cross_lists", "second_location"]),
-    needs=("categories", "authors", "search"),
-    parse_category=parse_category,
-    site="https://export.arxiv.org",
 )
 PAPERS = SourceKind(
     "arxiv_papers",
     parse_papers,
     requests=choose_paper_requests,
     fallback=arxiv_harvest.PAPERS,
-    options=frozenset(["papers", "second_location"]),
-    site="https://export.arxiv.org",
 )

@@ -21,8 +21,6 @@ from newsletter.errors import FeedError, FetchError, SourceError
 from newsletter.model.entries import Announce, Entry, Sighting
 from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 
-SITE = "https://oaipmh.arxiv.org/oai"
-
 MAX_RECORDS = 20
 """So many papers that are named are asked for in one look; each is a request."""
 

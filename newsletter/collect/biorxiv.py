@@ -12,12 +12,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from difflib import get_close_matches
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from newsletter.collect.arxiv_paper import is_withdrawn
 from newsletter.collect.atom_rss import describe
+from newsletter.collect.categories import parse_subject
 from newsletter.collect.characters import read_characters
 from newsletter.collect.fields import read_line, read_list, read_text
 from newsletter.collect.identity import choose_keys
@@ -29,34 +29,12 @@ from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 from newsletter.people import read_people
 from newsletter.text import clean_line
 
-_SITE = "https://api.biorxiv.org"
-
 # A day has some 400 records at most; with 30 a page that is 14 pages.
 _MAX_PAGES = 40
 _CURSOR = re.compile(r"(?<=/)\d+(?=/json(?:\?|$))")
 
 # With more subjects than this it takes fewer requests to read everything, and to choose here.
 _MAX_ASKED = 5
-
-# https://www.biorxiv.org and https://www.medrxiv.org, "Subject Areas"; only for advice: new ones come.
-_SUBJECTS = """
-    animal behavior and cognition, biochemistry, bioengineering, bioinformatics, biophysics, cancer biology,
-    cell biology, clinical trials, developmental biology, ecology, epidemiology, evolutionary biology, genetics,
-    genomics, immunology, microbiology, molecular biology, neuroscience, paleontology, pathology, pharmacology
-    and toxicology, physiology, plant biology, scientific communication and education, synthetic biology,
-    systems biology, zoology, addiction medicine, allergy and immunology, anesthesia, cardiovascular medicine,
-    dentistry and oral medicine, dermatology, emergency medicine, endocrinology, forensic medicine,
-    gastroenterology, genetic and genomic medicine, geriatric medicine, health economics, health informatics,
-    health policy, health systems and quality improvement, hematology, hiv/aids, infectious diseases, intensive
-    care and critical care medicine, medical education, medical ethics, nephrology, neurology, nursing,
-    nutrition, obstetrics and gynecology, occupational and environmental health, oncology, ophthalmology,
-    orthopedics, otolaryngology, pain medicine, palliative medicine, pediatrics, pharmacology and therapeutics,
-    primary care research, psychiatry and clinical psychology, public and global health, radiology and imaging,
-    rehabilitation medicine and physical therapy, respiratory medicine, rheumatology, sexual and reproductive
-    health, sports medicine, surgery, toxicology, transplantation, urology
-"""
-_KNOWN = frozenset(" ".join(subject.split()) for subject in _SUBJECTS.split(","))
-_SUBJECT = re.compile(r"[a-z][a-z/' ]{2,80}")
 
 # What is left of the tags of an abstract: small capitals inside of words, figures and tables, headings and lists.
 _SMALL_CAPITALS = re.compile(r"[OC]_SCP(?:LOW|CAP)")
@@ -114,21 +92,6 @@ def parse(fetched: Fetched, source: Source, request: Request) -> ParsedFeed:
     return ParsedFeed(
         tuple(sightings), refused=refused, notes=tuple(notes), left_out=left_out, total=total or None
     )
-
-
-def parse_subject(text: str) -> str:
-    """Return a subject as the API names it: ``Cell Biology``, ``cell_biology`` and ``cell-biology`` are one.
-
-    What stands in parentheses behind one is no part of it. Raises ValueError for what is none, and for what is nearly
-    one.
-    """
-    subject = " ".join(re.sub(r"\([^()]*\)", " ", text).replace("_", " ").replace("-", " ").split()).lower()
-    if not _SUBJECT.fullmatch(subject):
-        raise ValueError(f"{text!r} is not a subject; write cell biology, or neuroscience")
-    near = get_close_matches(subject, _KNOWN, n=1, cutoff=0.85)
-    if subject not in _KNOWN and near:
-        raise ValueError(f"{text!r} is unknown; did you mean '{near[0]}'?")
-    return subject
 
 
 def _read(fetched: Fetched, source: Source) -> _Record:
@@ -289,9 +252,6 @@ BIORXIV, MEDRXIV = (
         parse,
         requests=choose_requests,
         next_request=choose_next,
-        options=frozenset(["categories", "days_back"]),
-        parse_category=parse_subject,
-        site=_SITE,
     )
     for name in ("biorxiv", "medrxiv")
 )

@@ -18,6 +18,7 @@ from newsletter.collect.dates import parse_date
 from newsletter.collect.fields import read_line, read_list
 from newsletter.collect.identity import choose_keys, parse_arxiv_id
 from newsletter.collect.kind import Fallback, SourceKind
+from newsletter.collect.options import KIND_OPTIONS
 from newsletter.collect.plain import (
     MAX_NAME_CHARS,
     MAX_SUMMARY_CHARS,
@@ -32,7 +33,7 @@ from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
 from newsletter.people import read_people
 from newsletter.text import clean_line
 
-_SITE = "https://huggingface.co"
+_SITE = KIND_OPTIONS["hf_daily_papers"].site
 _MAX_COUNT = 2**31 - 1
 
 _RECORD_FIELDS = frozenset(
@@ -310,6 +311,4 @@ KIND = SourceKind(
     next_request=choose_next,
     fallback=Fallback(choose_page, "its web page"),
     is_quiet=is_quiet,
-    options=frozenset(["listing_dates"]),
-    site=_SITE,
 )

@@ -223,4 +223,4 @@ def _build_date(year: int, found: _Date) -> date | None:
         return None
 
 
-KIND = SourceKind("hf_papers_capture", parse, options=frozenset(["captured_on"]))
+KIND = SourceKind("hf_papers_capture", parse)

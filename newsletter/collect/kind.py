@@ -62,10 +62,8 @@ class SourceKind:
     alone after a look at which nothing failed, where it may not be asked as often as others.
     is_quiet: whether nothing is listed on that date as a rule (a weekend). batch_due: of a source that lists
     in batches, the date of the newest one that must be out by then.
-    options: the names of the options of ``Source`` that it uses; needs: those of which one must be given where
-    no page or file is. parse_category: a category as people write it → as the source names it, or ValueError.
-    site: its base URL where none is configured. is_feed: whether the source decides what it lists, so that all it ever
-    wrote may come at once (``collect.dam``).
+    is_feed: whether the source decides what it lists, so that all it ever wrote may come at once (``collect.dam``).
+    What may be configured of a kind is in ``collect.options``.
     """
 
     name: str
@@ -77,8 +75,4 @@ class SourceKind:
     rest: timedelta = timedelta()
     is_quiet: Callable[[date], bool] = never_quiet
     batch_due: Callable[[datetime], date | None] = without_batches
-    options: frozenset[str] = frozenset()
-    needs: tuple[str, ...] = ()
-    parse_category: Callable[[str], str] = str
-    site: str = ""
     is_feed: bool = False

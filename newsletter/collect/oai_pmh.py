@@ -341,5 +341,4 @@ KIND = SourceKind(
     next_request=choose_next,
     fallback=Fallback(choose_restart, "the list from its beginning"),
     rest=_REST,
-    options=frozenset(["sets", "metadata_prefix", "days_back"]),
 )

@@ -31,9 +31,6 @@ from newsletter.people import read_people
 from newsletter.tex_accents import read_letters
 from newsletter.text import clean_line
 
-METADATA_PREFIXES = ("oai_dc", "arXiv", "arXivRaw")
-"""The formats that are read."""
-
 _DATE = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?(?=$|[T ])")
 _ID_MONTH = re.compile(r"arxiv:(?:[a-z-]+/)?(\d{2})(\d{2})")
 _FIRST_YEAR = 91  # of arXiv: ids of old have two digits for the year

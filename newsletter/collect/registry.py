@@ -1,4 +1,4 @@
-"""The kinds of sources. To add one: write its file and name it here."""
+"""The kinds of sources. To add one: write its file, and name it here and in ``options``."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Source:
     """Something that we poll, as the operator configured it.
 
     location is a web address or a file path; for kinds that have a site of their own it may be the base URL of it.
-    The others are options of some kinds (``collect.registry`` says of which):
+    The others are options of some kinds (``collect.options`` says of which):
     listing_dates: how many of the newest listing dates each run reads again.
     captured_on: the day on which a text capture was made, if the operator knows it.
     categories, authors, search: what is asked for. days_back: how old an entry may be that a search brings.

@@ -32,10 +32,8 @@ from pydantic import (
 )
 
 from newsletter.address import parse_address
-from newsletter.collect import arxiv_harvest
-from newsletter.collect.oai_records import METADATA_PREFIXES
+from newsletter.collect.options import ARXIV_REPOSITORY, KIND_OPTIONS, METADATA_PREFIXES
 from newsletter.collect.proxies import is_proxy
-from newsletter.collect.registry import KINDS
 from newsletter.errors import AddressError, ConfigError, Problem
 from newsletter.model.ledger import Kind, OnUncertain, QuietDay
 from newsletter.model.mail import Identity
@@ -79,7 +77,7 @@ from newsletter.text import clean_text
 _CONFIG_VARIABLE = "NEWSLETTER_CONFIG"
 KNOWN_VARIABLES = (_CONFIG_VARIABLE, "NEWSLETTER_TEST_DATABASE_URL")
 # Papers that readers name are looked up without being configured.
-SOURCE_KINDS = tuple(name for name, kind in KINDS.items() if "papers" not in kind.options)
+SOURCE_KINDS = tuple(name for name, kind in KIND_OPTIONS.items() if "papers" not in kind.options)
 
 # Where ${NAME} is filled in, there and below; a number stands for any place in a list.
 _MAY_NAME_VARIABLES = (
@@ -158,7 +156,7 @@ def _parse_location(value: object, info: ValidationInfo) -> str:
     """Return a web address or an absolute path; empty where the kind has a site of its own."""
     kind = info.data.get("kind")
     if value == "":
-        if kind is None or KINDS[kind].site:
+        if kind is None or KIND_OPTIONS[kind].site:
             return ""
         raise ValueError(f"is missing: {kind} reads a file or a web address (https://…)")
     text = parse_line(value)
@@ -187,7 +185,7 @@ def _parse_names(value: object) -> tuple[str, ...]:
 def _parse_categories(value: object, info: ValidationInfo) -> tuple[str, ...]:
     kind = info.data.get("kind")
     names = _parse_names(value)
-    return tuple(dict.fromkeys(KINDS[kind].parse_category(name) for name in names)) if kind else names
+    return tuple(dict.fromkeys(KIND_OPTIONS[kind].parse_category(name) for name in names)) if kind else names
 
 
 def _parse_sets(value: object) -> tuple[str, ...]:
@@ -504,7 +502,7 @@ class SourceSettings(ConfigSection):
     @classmethod
     def _has_a_site(cls, value: str, info: ValidationInfo) -> str:
         kind = info.data.get("kind")
-        if kind is not None and not KINDS[kind].site:
+        if kind is not None and not KIND_OPTIONS[kind].site:
             raise ValueError(f"does not apply to {kind}, which has no site of its own; use 'location'")
         return value
 
@@ -512,14 +510,14 @@ class SourceSettings(ConfigSection):
     @classmethod
     def _is_for_this_kind(cls, value: object, info: ValidationInfo) -> object:
         kind = info.data.get("kind")
-        others = [other.name for other in KINDS.values() if info.field_name in other.options]
+        others = [name for name, other in KIND_OPTIONS.items() if info.field_name in other.options]
         if kind is not None and others and kind not in others:
             raise ValueError(f"is only for {', '.join(others)}, not for {kind}; remove it")
         return value
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> SourceSettings:
-        needs = KINDS[self.kind].needs
+        needs = KIND_OPTIONS[self.kind].needs
         if needs and not self.location and not any(getattr(self, name) for name in needs):
             raise ValueError(f"selects nothing; {self.kind} needs {' or '.join(needs)}")
         return self
@@ -527,7 +525,7 @@ class SourceSettings(ConfigSection):
     @property
     def source(self) -> Source:
         given = dict(self)
-        site = given.pop("base_url") or KINDS[self.kind].site
+        site = given.pop("base_url") or KIND_OPTIONS[self.kind].site
         location = self.location or site
         headers, cookies = (
             tuple((key, _reveal(text)) for key, text in given.pop(name).items())
@@ -556,8 +554,8 @@ class FetchSettings(ConfigSection):
     """How sources are fetched."""
 
     allow_private_hosts: Annotated[bool, BeforeValidator(_parse_switch)] = False
-    arxiv_api: Annotated[str, BeforeValidator(_parse_base_url)] = KINDS["arxiv_papers"].site
-    arxiv_repository: Annotated[str, BeforeValidator(_parse_base_url)] = arxiv_harvest.SITE
+    arxiv_api: Annotated[str, BeforeValidator(_parse_base_url)] = KIND_OPTIONS["arxiv_papers"].site
+    arxiv_repository: Annotated[str, BeforeValidator(_parse_base_url)] = ARXIV_REPOSITORY
     pictures: Annotated[bool, BeforeValidator(_parse_switch)] = True
 
 
@@ -931,7 +929,7 @@ class Config(ConfigSection):
         second = self.fetch.arxiv_repository
         return tuple(
             replace(source, second_location=second)
-            if "second_location" in KINDS[source.kind].options
+            if "second_location" in KIND_OPTIONS[source.kind].options
             else source
             for source in sources
         )

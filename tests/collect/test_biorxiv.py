@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from newsletter.collect import biorxiv
+from newsletter.collect.categories import parse_subject
 from newsletter.collect.identity import choose_keys
 from newsletter.errors import FeedError
 from newsletter.model.entries import Announce, Entry, EntryKey
@@ -340,7 +341,7 @@ def test_endless_day_is_left_with_a_note() -> None:
     ],
 )
 def test_subject_may_be_written_in_many_ways(written: str, subject: str) -> None:
-    assert biorxiv.parse_subject(written) == subject
+    assert parse_subject(written) == subject
 
 
 @pytest.mark.parametrize(
@@ -357,6 +358,6 @@ def test_subject_may_be_written_in_many_ways(written: str, subject: str) -> None
 )
 def test_subject_that_is_none_is_told(written: str, advice: str) -> None:
     with pytest.raises(ValueError, match=r"unknown|not a subject") as caught:
-        biorxiv.parse_subject(written)
+        parse_subject(written)
 
     assert advice in str(caught.value)

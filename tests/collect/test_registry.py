@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from newsletter.collect.options import KIND_OPTIONS
 from newsletter.collect.registry import KINDS
 from newsletter.errors import FetchError
 from newsletter.model.sources import ParsedFeed, Request, Source
@@ -123,4 +124,8 @@ def test_a_page_is_the_whole_listing() -> None:
 def test_every_option_of_a_kind_is_one_of_a_source() -> None:
     options = {field.name for field in fields(Source)}
 
-    assert all(kind.options <= options for kind in KINDS.values())
+    assert all(kind.options <= options for kind in KIND_OPTIONS.values())
+
+
+def test_what_may_be_configured_of_a_kind_is_said_of_each() -> None:
+    assert list(KIND_OPTIONS) == list(KINDS)
