@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from newsletter.render.bundle import Bundle, load_bundle
+    from newsletter.render.catalogs import list_languages
     from newsletter.render.digest import (
         CompiledBundle,
         choose_look,
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
         render_digest,
         render_notice,
     )
-    from newsletter.render.language import list_languages
 
 __all__ = [
     "Bundle",
@@ -33,7 +33,7 @@ _HOMES = {
     "CompiledBundle": "digest",
     "choose_look": "digest",
     "compile_bundle": "digest",
-    "list_languages": "language",
+    "list_languages": "catalogs",
     "load_bundle": "bundle",
     "render_digest": "digest",
     "render_notice": "digest",

@@ -30,6 +30,7 @@ from newsletter.render.bundle import (
     TEXT,
     Bundle,
 )
+from newsletter.render.catalogs import list_languages
 from newsletter.render.context import (
     NOTICE,
     PAGE,
@@ -47,7 +48,7 @@ from newsletter.render.context import (
     find_leaders,
 )
 from newsletter.render.html_part import compile_fragment, compile_html, parse_html
-from newsletter.render.language import Language, list_languages, load_language
+from newsletter.render.language import Language, load_language
 from newsletter.render.sheet import CardMark
 from newsletter.render.source import TemplateSource, build_source, check_template
 from newsletter.render.template import Template, Values

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from functools import cache, cached_property, lru_cache
-from pathlib import Path
 from typing import Literal
 
 from babel import Locale
@@ -23,10 +22,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
 from newsletter.errors import Message
-
-LOCALES = Path(__file__).parent.parent / "locale"
-DOMAIN = "newsletter"
-SOURCE_LANGUAGE = "en"
+from newsletter.render.catalogs import DOMAIN, LOCALES, SOURCE_LANGUAGE, list_languages
 
 # Our English is spelled the British way, and its dates go from the day to the year.
 _REGIONS = {"en": "en_GB"}
@@ -108,12 +104,6 @@ class Language:
 
 
 _RIGHT_TO_LEFT = frozenset(map(chr, range(0x590, 0x900)))
-
-
-def list_languages() -> tuple[str, ...]:
-    """Return the codes of the languages that mails can be in, English first."""
-    found = sorted(path.parent.parent.name for path in LOCALES.glob(f"*/LC_MESSAGES/{DOMAIN}.po"))
-    return (SOURCE_LANGUAGE, *(code.replace("_", "-") for code in found))
 
 
 # CLDR's patterns are read anew each time; a run asks for the same few dates and lists again and again.

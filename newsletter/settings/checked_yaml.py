@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from newsletter.address import parse_address
 from newsletter.errors import AddressError, Problem, QueryError, Steps
 from newsletter.model.readers import EmailAddress
+from newsletter.render.catalogs import list_languages
 from newsletter.settings.advice import advise_duration, did_you_mean
 from newsletter.settings.yaml_text import Document, Value
 from newsletter.stored_json import to_json
@@ -181,8 +182,6 @@ def _parse_address(value: object) -> EmailAddress:
 
 
 def _parse_language(value: object) -> str:
-    from newsletter.render.language import list_languages  # looks into folders, for those who have a language
-
     return parse_word(value, list_languages())
 
 

@@ -20,6 +20,7 @@ from zoneinfo import available_timezones
 from newsletter.address import parse_address
 from newsletter.errors import AddressError, ConfigError, Problem
 from newsletter.model.readers import Cadence, EmailAddress, Subscriber
+from newsletter.render.catalogs import list_languages
 from newsletter.settings.advice import advise_days, advise_hour, advise_zone, did_you_mean
 from newsletter.settings.checked_yaml import parse_everything_else, parse_line
 
@@ -107,8 +108,6 @@ def parse_name(text: str) -> str:
 
 def parse_language(text: str) -> str:
     """Return a language of the mails, or "" for the newsletter's own. Raises ValueError."""
-    from newsletter.render.language import list_languages
-
     # Which there are is looked up in folders: not for each of a hundred thousand who say nothing.
     return parse_choice(text, list_languages()) if text else ""
 

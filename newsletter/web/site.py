@@ -17,7 +17,8 @@ from starlette.responses import HTMLResponse, Response
 from newsletter.errors import Problem, TemplateError
 from newsletter.files import read_regular
 from newsletter.model.mail import Identity
-from newsletter.render.language import Language, list_languages, load_language
+from newsletter.render.catalogs import list_languages
+from newsletter.render.language import Language, load_language
 from newsletter.render.theme import Theme, build_theme
 from newsletter.settings.config import WebSettings
 from newsletter.settings.shipped import find_shipped

@@ -10,8 +10,9 @@ from typing import Any
 from starlette.requests import Request
 
 from newsletter.errors import BusyError
+from newsletter.render.catalogs import list_languages
 from newsletter.render.context import build_paper
-from newsletter.render.language import Language, list_languages
+from newsletter.render.language import Language
 from newsletter.settings.topic_lines import MOST_TOPICS, write_line
 from newsletter.web.forms import (
     DAYS,

@@ -13,7 +13,8 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
-from newsletter.render.language import DOMAIN, LOCALES, list_languages, load_language
+from newsletter.render.catalogs import DOMAIN, LOCALES, list_languages
+from newsletter.render.language import load_language
 
 ROOT = Path(__file__).parent.parent.parent
 LANGUAGES = [code for code in list_languages() if code != "en"]

@@ -9,7 +9,8 @@ import pytest
 
 from newsletter.model.ledger import Kind
 from newsletter.model.readers import Consent
-from newsletter.render.language import list_languages, load_language
+from newsletter.render.catalogs import list_languages
+from newsletter.render.language import load_language
 from newsletter.storage.suppressions import suppress
 from newsletter.storage.tables import metadata
 from newsletter.web.pages.language import is_local

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from newsletter.render.language import list_languages
+from newsletter.render.catalogs import list_languages
 from newsletter.web.readers import read_fields
 from newsletter.web.site import LANGUAGE_COOKIE, Site
 
