@@ -10,52 +10,39 @@ import asyncio
 import logging
 import sys
 import threading
+from functools import cached_property
 from types import TracebackType
-from typing import Any
-
-import structlog
+from typing import TYPE_CHECKING, Any
 
 from newsletter.signing import hide_tokens
 from newsletter.text import clean_output
 from newsletter.tracebacks import Recurrences, format_traceback, word_error
 
-log = structlog.get_logger()
+# Most commands log no line, and need not pay for structlog, which brings Rich's tracebacks and Pygments.
+if TYPE_CHECKING:
+    import structlog
+
+_is_to_be_configured = False
+"""Whether the logs are set up and structlog, which comes with the first line, does not know of it."""
+
+
+class Logger:
+    """structlog's logger, imported when there is something to say."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_load_structlog().get_logger(), name)
+
+
+log = Logger()
 
 
 def set_up_logs(*, as_json: bool = False) -> None:
     """Send structlog and the libraries' warnings to standard error in one form."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    renderer: structlog.typing.Processor
-    if as_json:
-        renderer = structlog.processors.JSONRenderer()
-    else:
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
+    global _is_to_be_configured
+    _is_to_be_configured = True
     handler = _Handler(sys.stderr)
     handler.addFilter(Recurrences())
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.ExceptionRenderer(_format_exc_info),
-                _clean_texts,
-                renderer,
-                _hide_tokens,
-            ],
-        )
-    )
+    handler.setFormatter(_Formatter(as_json))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
@@ -63,6 +50,69 @@ def set_up_logs(*, as_json: bool = False) -> None:
     for noisy in ("apscheduler", "aiohttp", "alembic", "flufl.bounce", "mail.log"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     _tell_what_nobody_catches()
+
+
+def _load_structlog() -> Any:
+    """Return structlog, which sends its lines to the handler of set_up_logs where that was called."""
+    global _is_to_be_configured
+    import structlog
+
+    if _is_to_be_configured:
+        structlog.configure(
+            processors=[*_list_processors(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+            logger_factory=structlog.stdlib.LoggerFactory(ignore_frame_names=[__name__]),
+            wrapper_class=structlog.stdlib.BoundLogger,
+        )
+        _is_to_be_configured = False
+    return structlog
+
+
+def _list_processors() -> list[structlog.typing.Processor]:
+    """Return what is added to every line, ours or a library's."""
+    import structlog
+
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _build_formatter(*, as_json: bool) -> logging.Formatter:
+    import structlog
+
+    renderer: structlog.typing.Processor
+    if as_json:
+        renderer = structlog.processors.JSONRenderer()
+    else:
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_list_processors(),
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.ExceptionRenderer(_format_exc_info),
+            _clean_texts,
+            renderer,
+            _hide_tokens,
+        ],
+    )
+
+
+class _Formatter(logging.Formatter):
+    """The form of a line, made with the first one."""
+
+    def __init__(self, as_json: bool) -> None:
+        super().__init__()
+        self._as_json = as_json
+
+    @cached_property
+    def _form(self) -> logging.Formatter:
+        return _build_formatter(as_json=self._as_json)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._form.format(record)
 
 
 def report_loop_failure(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -13,12 +13,10 @@ import signal
 import time
 from datetime import UTC, datetime, timedelta
 
-import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from newsletter.logs import log
 from newsletter.wiring import Newsletter
-
-log = structlog.get_logger()
 
 TICK = timedelta(minutes=1)
 POST_EVERY = timedelta(seconds=5)

@@ -25,9 +25,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-import structlog
-
 from newsletter.errors import NewsletterError
+from newsletter.logs import log
 from newsletter.model.ledger import Delivery, DeliveryId, State
 from newsletter.ports import Clock
 from newsletter.render import CompiledBundle
@@ -39,8 +38,6 @@ from newsletter.workflows.send_crew import SMALL_QUEUE, WorkOrder
 from newsletter.workflows.send_pending import CLAIM_AT_ONCE, Sender
 from newsletter.workflows.send_pipeline import SendReport
 from newsletter.workflows.send_waiting import CONNECT_BEFORE
-
-log = structlog.get_logger()
 
 _TELL_EVERY_S = 0.5
 _LONGEST_LINE = 1 << 20

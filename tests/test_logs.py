@@ -9,15 +9,12 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-import structlog
 
-from newsletter import tracebacks
-from newsletter.logs import report_loop_failure, set_up_logs
+from newsletter import logs, tracebacks
+from newsletter.logs import log, report_loop_failure, set_up_logs
 from newsletter.signing import Purpose, Secret, build_token
 from newsletter.text import clean_output
 from newsletter.tracebacks import format_traceback, word_error
-
-log = structlog.get_logger()
 
 HIDDEN = "hunter2-in-a-local-variable"
 TOKEN = build_token(Purpose.PREFERENCES, 7, Secret(b"s" * 32), "ada@example.org")
@@ -27,6 +24,7 @@ TOKEN = build_token(Purpose.PREFERENCES, 7, Secret(b"s" * 32), "ada@example.org"
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for module, name in ((sys, "excepthook"), (threading, "excepthook"), (sys, "unraisablehook")):
         monkeypatch.setattr(module, name, getattr(module, name))
+    monkeypatch.setattr(logs, "_is_to_be_configured", False)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

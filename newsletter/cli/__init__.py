@@ -94,16 +94,14 @@ def _load(path: Path, log_json: bool = False, *, quiet: bool = False) -> Config:
     """Set up the logs and load the configuration; quiet: whoever started us has told what is odd about it."""
     import os
 
-    import structlog
-
-    from newsletter.logs import set_up_logs
+    from newsletter.logs import log, set_up_logs
     from newsletter.settings.config import load_config
 
     set_up_logs(as_json=log_json)
     config = load_config(path, os.environ)
     if not quiet:
         for note in config.notes:
-            structlog.get_logger().warning(note)
+            log.warning(note)
     return config
 
 

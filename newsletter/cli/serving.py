@@ -8,10 +8,9 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import structlog
-
 from newsletter.cli.exit_codes import DONE
 from newsletter.errors import ConfigError, Problem
+from newsletter.logs import log
 from newsletter.scheduler import stop_on_signals
 from newsletter.wiring import open_newsletter
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from newsletter.settings.config import Config, WebSettings
 
-log = structlog.get_logger()
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from email.message import Message
 
-import structlog
 from flufl.bounce import all_failures
 
 from newsletter.deliver.judgement import Judgement, judge
@@ -36,11 +35,10 @@ from newsletter.deliver.reply_words import (
 )
 from newsletter.deliver.webhooks.report import build_report
 from newsletter.deliver.webhooks.ses import find_notification
+from newsletter.logs import log
 from newsletter.model.mail import Weight
 from newsletter.model.reports import BounceReport, ReportedRecipient, ReportKind
 from newsletter.text import clean_line, clean_text
-
-log = structlog.get_logger()
 
 _MOST_BYTES = 256 << 10
 _LONGEST_DIAGNOSTIC = 500

@@ -20,7 +20,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import aiosmtplib
-import structlog
 from aiosmtplib import (
     SMTPAuthenticationError,
     SMTPConnectResponseError,
@@ -34,12 +33,11 @@ from newsletter.deliver.oauth import AccessTokens
 from newsletter.deliver.outcome import Answer, read_answer
 from newsletter.deliver.smtp_wire import MAX_REPLY_CHARS, SmtpChannel, SmtpClient, to_reply
 from newsletter.errors import LoginError, MailerError
+from newsletter.logs import log
 from newsletter.model.mail import Envelope, Silence, SmtpReply
 from newsletter.model.readers import EmailAddress
 from newsletter.model.servers import RelayConfig, is_loopback
 from newsletter.text import clean_line
-
-log = structlog.get_logger()
 
 _GOODBYE_S = 2.0  # QUIT is a courtesy; nobody waits long for its answer
 _CLOSING = 421  # RFC 5321 section 3.8: the server is about to close this connection

@@ -14,14 +14,11 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-import structlog
-
 from newsletter.errors import StoreError
+from newsletter.logs import log
 from newsletter.ports import Job
 from newsletter.storage.engine import KEEPALIVES
 from newsletter.tracebacks import word_failure
-
-log = structlog.get_logger()
 
 _EACH_MINUTE = "* * * * *"
 _EACH_NIGHT = "23 3 * * *"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -13,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from newsletter.errors import BudgetError, BusyError, LeftError, StoreError
+from newsletter.logs import log
 from newsletter.model.readers import Asked
 from newsletter.web.metrics import PAGE_NAME, Counted, WebCounters
 from newsletter.web.pages import (
@@ -40,8 +40,6 @@ from newsletter.web.pages import (
 )
 from newsletter.web.security import SiteGuard, build_headers
 from newsletter.web.site import Site
-
-log = structlog.get_logger()
 
 Page = Callable[[Site, Request], Awaitable[Response]]
 """A page. Raises StoreError where the database is away, which becomes a page that says so."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
@@ -17,10 +16,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from newsletter.errors import StoreError
+from newsletter.logs import log
 from newsletter.wiring import Newsletter
 from newsletter.workflows.health import build_metrics
-
-log = structlog.get_logger()
 
 PAGE_NAME = "newsletter.page"
 """Where a route leaves its name in the scope."""

@@ -14,13 +14,11 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.errors import BusyError, LeftError, StoreError
-
-log = structlog.get_logger()
+from newsletter.logs import log
 
 MAX_BYTES = 64 * 1024 * 1024
 CHECK_EVERY_S = 1.0

@@ -14,19 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import h11
-import structlog
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from newsletter.errors import ListenError
+from newsletter.logs import log
 from newsletter.settings.config import Listen, WebSettings
 from newsletter.web.app import build_app
 from newsletter.web.metrics import WebCounters, build_metrics_app
 from newsletter.web.site import open_site
 from newsletter.wiring import Newsletter
-
-log = structlog.get_logger()
 
 HEAD_TIMEOUT_S = 10.0
 """How long the head of a request may take, from the connection or from its first byte on."""

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import structlog
-
+from newsletter.logs import log
 from newsletter.model.ledger import Kind, QueuedNotice, State
 from newsletter.model.mail import Fact, Identity
 from newsletter.model.readers import EmailAddress
@@ -21,8 +20,6 @@ from newsletter.storage import SubscriberStore
 from newsletter.storage.ledger.planning import Planning
 from newsletter.workflows.health import BROKEN_AFTER, SHOWN_INCOMING, Health, is_broken
 from newsletter.workflows.notices import find_recipient
-
-log = structlog.get_logger()
 
 ALERT_LIFETIME = timedelta(days=1)
 """So long is it tried to tell the operator; a problem that stays is told again the next day."""

@@ -7,8 +7,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import structlog
-
+from newsletter.logs import log
 from newsletter.match.topics import parse_topics
 from newsletter.model.sources import FetchRecord, Source
 from newsletter.model.topics import Topic
@@ -17,8 +16,6 @@ from newsletter.storage import EntryStore, RunStore, SubscriberStore
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
 from newsletter.workflows.import_subscribers import SubscribersFile
 from newsletter.workflows.liked_papers import LOOKUP, choose_lookup
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import structlog
-
 from newsletter.deliver.bounce import parse_report
 from newsletter.deliver.return_path import find_return_path
 from newsletter.errors import MailerError, StoreError
+from newsletter.logs import log
 from newsletter.model.ledger import DeliveryId
 from newsletter.model.readers import SubscriberId
 from newsletter.model.reports import SET_ASIDE, BounceReport, ReportKind, Unreadable
@@ -30,8 +29,6 @@ from newsletter.signing import Purpose, Secret, find_token
 from newsletter.storage import FeedbackStore
 from newsletter.tracebacks import word_failure
 from newsletter.workflows.answer_letters import LetterAnswers
-
-log = structlog.get_logger()
 
 KNOWN = "already known"
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-import structlog
-
 from newsletter.address import address_key
 from newsletter.compose.slots import previous_slot
 from newsletter.compose.subscription import add
 from newsletter.errors import ClashError, ConfigError, Problem, StoreError
+from newsletter.logs import log
 from newsletter.match.topics import parse_topics
 from newsletter.model.readers import Cadence, Consent, ConsentMove, Subscriber
 from newsletter.model.topics import Topic
@@ -26,8 +25,6 @@ from newsletter.settings.samples import find_sample_readers
 from newsletter.settings.subscribers_file import FileImport, choose_import, parse_subscribers
 from newsletter.settings.yaml_text import load_yaml, read_text
 from newsletter.storage import EntryStore, SubscriberStore
-
-log = structlog.get_logger()
 
 _TRIES = 5
 

@@ -7,16 +7,13 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-import structlog
-
 from newsletter.collect.pictures import shrink
 from newsletter.errors import FetchError
+from newsletter.logs import log
 from newsletter.model.pictures import Picture, WantedPicture
 from newsletter.model.sources import Fetched
 from newsletter.ports import Clock, Fetcher
 from newsletter.storage import PictureStore
-
-log = structlog.get_logger()
 
 _AT_ONCE = 4
 _A_PASS = 40

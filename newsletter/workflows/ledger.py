@@ -13,14 +13,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-import structlog
-
 from newsletter.errors import FellBehindError, StoreError
+from newsletter.logs import log
 from newsletter.model.ledger import BeginData, InstanceId, LedgerStep, RecordOutcome
 from newsletter.ports import Clock
 from newsletter.storage.ledger.recording import Recording
-
-log = structlog.get_logger()
 
 _MOST_AT_ONCE = 100
 _GATHER_S = 0.005

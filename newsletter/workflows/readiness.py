@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 from enum import StrEnum
 
-import structlog
-
 from newsletter.errors import StoreError
+from newsletter.logs import log
 from newsletter.storage import Database
 from newsletter.storage.schema import SCHEMA_VERSION, load_version
-
-log = structlog.get_logger()
 
 _PATIENCE_S = 5.0
 

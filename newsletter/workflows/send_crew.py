@@ -12,14 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-import structlog
-
+from newsletter.logs import log
 from newsletter.model.ledger import Delivery, Kind, State
 from newsletter.model.servers import Part
 from newsletter.workflows.send_pending import Sender
 from newsletter.workflows.send_pipeline import SendReport
-
-log = structlog.get_logger()
 
 SMALL_QUEUE = 2_000
 """Fewer mails than these go out from one process: they take it some seconds, and making others ready takes one."""

@@ -16,11 +16,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 
-import structlog
-
 from newsletter.compose.subscription import may_send
 from newsletter.deliver.outcome import choose_outcome
 from newsletter.errors import StoreError
+from newsletter.logs import log
 from newsletter.model.digest import Shown
 from newsletter.model.ledger import (
     TO_OPERATORS,
@@ -43,8 +42,6 @@ from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.garbage import rare_collections
 from newsletter.workflows.ledger import LedgerWriter, retry_transient
 from newsletter.workflows.send_pipeline import Build, Built, SendPipeline, SendReport
-
-log = structlog.get_logger()
 
 CLAIM_AT_ONCE = 200
 _RECOVER_EVERY_S = 5.0

@@ -24,17 +24,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import structlog
-
 from newsletter.deliver.ledger_rules import choose_state
 from newsletter.errors import MailerError
+from newsletter.logs import log
 from newsletter.model.ledger import BeginData, CloseDelivery, Delivery, Kind, RecordOutcome, State
 from newsletter.model.mail import Silence, SmtpReply
 from newsletter.ports import Mailer, MailSession
 from newsletter.workflows.build_mail import LedgerMail
 from newsletter.workflows.ledger import LedgerWriter, retry_transient
-
-log = structlog.get_logger()
 
 _BY_ERROR = "stopped by an error"
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-import structlog
-
+from newsletter.logs import log
 from newsletter.model.ledger import NOTICES, TO_OPERATORS, Delivery, Kind, State
 from newsletter.ports import Clock, Mailer
 from newsletter.storage import EntryStore, EpochGuard, Ledger, SettingStore
@@ -21,8 +20,6 @@ from newsletter.workflows.lateness import keep_lateness
 from newsletter.workflows.pace import PaceKeeper
 from newsletter.workflows.send_crew import SMALL_QUEUE, Crew, Hear, send_with
 from newsletter.workflows.send_pending import Sender
-
-log = structlog.get_logger()
 
 CONNECT_BEFORE = timedelta(seconds=5)
 """So long before a slot connections are opened: few relays keep one that waits for long."""

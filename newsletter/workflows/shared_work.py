@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-import structlog
-
+from newsletter.logs import log
 from newsletter.model.ledger import NOTICES, Kind
 from newsletter.model.servers import Part
 from newsletter.model.steps import Role, StepName
@@ -26,8 +25,6 @@ from newsletter.workflows.collect_all import Collector
 from newsletter.workflows.keep_slots import WARM_UP_BEFORE, SlotKeeper
 from newsletter.workflows.send_waiting import Dispatcher
 from newsletter.workflows.tick import PATIENCE_S, Act, StepGuard
-
-log = structlog.get_logger()
 
 CLOCK = "clock"
 _COMES_SOON = timedelta(seconds=90)

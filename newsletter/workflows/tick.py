@@ -14,16 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-import structlog
-
 from newsletter.errors import NewsletterError
+from newsletter.logs import log
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.ports import Clock
 from newsletter.storage import SettingStore
 from newsletter.tracebacks import word_failure
 from newsletter.workflows.keep_slots import SlotKeeper
-
-log = structlog.get_logger()
 
 Act = Callable[[], Awaitable[object]]
 """Does a step; gives False where there was nothing to do. May raise anything."""

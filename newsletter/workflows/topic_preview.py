@@ -16,10 +16,9 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-import structlog
-
 from newsletter.compose.item import build_card, build_reason
 from newsletter.errors import BudgetError, StoreError
+from newsletter.logs import log
 from newsletter.match.budget import UNBOUNDED, Budget
 from newsletter.match.corpus import Corpus, Selection
 from newsletter.match.near_misses import NearMiss
@@ -47,8 +46,6 @@ _LOOK_AGAIN_S = 5.0
 _AT_ONCE = 2
 
 T = TypeVar("T")
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,12 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import structlog
-
+from newsletter.logs import log
 from newsletter.model.ledger import RetentionPeriods
 from newsletter.ports import Clock
 from newsletter.storage import ConfirmationStore, Ledger, RunStore, SettingStore, SubscriberStore
 from newsletter.workflows.health import CHECKED_EDITIONS
 from newsletter.workflows.subscribe import thin_unconfirmed
-
-log = structlog.get_logger()
 
 _EVERY = timedelta(hours=1)
 _MOST_BATCHES = 100

@@ -17,13 +17,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import structlog
 import time_machine
 
-from newsletter import files
+from newsletter import files, logs
 from newsletter.cli import main
 
 _alone = threading.Lock()
@@ -75,19 +74,14 @@ def _kept_process() -> Iterator[None]:
     os.umask(umask)
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    logs = structlog.get_config()
+    lines = structlog.get_config()
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     switch_s = sys.getswitchinterval()
-    configure = structlog.configure
-
-    def configure_for_now(**given: Any) -> None:
-        # A logger that was kept from a command would hide its lines from later tests.
-        configure(**{**given, "cache_logger_on_first_use": False})
 
     try:
         with (
             patch.object(files, "_umask_at_start", None),
-            patch.object(structlog, "configure", configure_for_now),
+            patch.object(logs, "_is_to_be_configured", False),
             patch.object(
                 asyncio.SelectorEventLoop, "add_signal_handler"
             ),  # whoever runs the tests gets signals
@@ -97,7 +91,7 @@ def _kept_process() -> Iterator[None]:
         os.umask(umask)
         root.handlers[:] = handlers
         root.setLevel(level)
-        structlog.configure(**logs)
+        structlog.configure(**lines)
         sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
         sys.setswitchinterval(switch_s)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import update
 
+from newsletter import logs
 from newsletter.errors import StoreError
 from newsletter.logs import set_up_logs
 from newsletter.storage.tables import subscribers
@@ -23,6 +24,7 @@ from tests.web.readers import load, own_path
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for module, name in ((sys, "excepthook"), (threading, "excepthook"), (sys, "unraisablehook")):
         monkeypatch.setattr(module, name, getattr(module, name))
+    monkeypatch.setattr(logs, "_is_to_be_configured", False)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

@@ -12,12 +12,12 @@ import secrets
 from datetime import timedelta
 from functools import partial
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from newsletter.address import parse_address
 from newsletter.errors import AddressError
+from newsletter.logs import log
 from newsletter.model.acts import OF_READERS
 from newsletter.model.mail import Notice
 from newsletter.model.readers import Confirmation, EmailAddress
@@ -42,8 +42,6 @@ from newsletter.web.site import Site
 from newsletter.workflows.confirm_by_mail import LOGGING_IN, is_open
 from newsletter.workflows.notices import find_recipient
 from newsletter.workflows.operator_acts import word_no_test
-
-log = structlog.get_logger()
 
 SESSION_LIFETIME = timedelta(hours=12)
 LOGIN = Limit("login", client="5/minute; 20/hour")

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from newsletter.deliver.webhooks import generic, mailgun, postmark, sendgrid, ses
 from newsletter.deliver.webhooks.event import ParsedEvents
 from newsletter.errors import WebhookError
+from newsletter.logs import log
 from newsletter.signing import check_webhook
 from newsletter.web.limits import Limit
 from newsletter.web.site import Site
 from newsletter.workflows.handle_events import handle_events
-
-log = structlog.get_logger()
 
 EVENTS = Limit("webhooks", client="6000/minute")
 """Requests of one provider, which repeats those that were put off."""
