@@ -270,7 +270,9 @@ class Newsletter:
         """Return a builder over the newest run that is visible now."""
         from newsletter.workflows.compose_digests import DigestBuilder
 
-        return DigestBuilder(self.entries, self.library, await self.entries.newest_run(), self.clock.now())
+        pictures = self.pictures if self.web_links else None
+        newest_run = await self.entries.newest_run()
+        return DigestBuilder(self.entries, self.library, newest_run, self.clock.now(), pictures)
 
     async def subscriptions(self) -> Subscriptions:
         """Return what moves subscriptions."""

@@ -60,6 +60,7 @@ async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False
         _check_requests(config)
         _check_way_out(config)
         await _check_web(newsletter)
+        _check_pictures(config)
         code = DONE
         if sources and not await _check_sources(newsletter):
             code = DONE_WITH_FAILURES
@@ -233,6 +234,22 @@ async def _check_web(newsletter: Newsletter) -> None:
     tell("web", f"{web.url}, served on {web.listen}, {metrics}")
     if not web.operators:
         tell("", "nobody may open /operate; list addresses in web.operators")
+
+
+def _check_pictures(config: Config) -> None:
+    """Say whence mails load the pictures that they are to show, or why they show none."""
+    if not config.identity.pictures:
+        return
+    if config.web is None:
+        told = "mails show none: they are loaded from your own host, and config.yaml has no section 'web'"
+    elif not config.fetch.pictures:
+        told = "mails show none of new papers: fetch.pictures is off"
+    elif not config.web.url.startswith("https://"):
+        told = f"mails load them from {config.web.url}, which only this machine can"
+    else:
+        tell("pictures", f"in mails, loaded from {config.web.url}/pictures/")
+        return
+    tell("pictures", told, "yellow")
 
 
 async def _check_sources(newsletter: Newsletter) -> bool:

@@ -72,7 +72,7 @@ def _encode(image: Image.Image) -> bytes:
     encoded = b""
     for quality in _QUALITIES:
         file = io.BytesIO()
-        image.save(file, "WEBP", quality=quality, method=4)
+        image.save(file, "JPEG", quality=quality, optimize=True, progressive=True)
         encoded = file.getvalue()
         if len(encoded) <= _GOAL_BYTES:
             break

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from newsletter.model.digest import Card, Item, Reason, Window
 from newsletter.model.entries import Entry
+from newsletter.model.pictures import PictureFile
 from newsletter.model.topics import Match, VoteRank
 
 # What is no paper is shown with its source; papers are known by their authors.
@@ -21,14 +22,15 @@ def build_item(
     vote_rank: VoteRank | None,
     window: Window,
     previous_on: date,
+    picture: PictureFile | None = None,
 ) -> Item:
     """Return one entry of a section. Remembered, so that readers who get it for the same reason share one object, and
     what is made of it later is found again by identity."""
     reason = build_reason(entry, match, min_upvotes, vote_rank, window, previous_on)
-    return Item(entry.id, build_card(entry), reason)
+    return Item(entry.id, build_card(entry, picture), reason)
 
 
-def build_card(entry: Entry) -> Card:
+def build_card(entry: Entry, picture: PictureFile | None = None) -> Card:
     """Return what a mail shows of an entry, as it stands now. A model-written summary only where there is no other."""
     return Card(
         key=entry.key,
@@ -49,6 +51,7 @@ def build_card(entry: Entry) -> Card:
         code_url=entry.code_url,
         project_url=entry.project_url,
         source="" if entry.key.startswith(_PAPERS) else next(iter(entry.sources), ""),
+        picture=picture,
     )
 
 

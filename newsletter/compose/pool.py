@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from types import MappingProxyType
 
 from newsletter.compose.choice import first_entries
 from newsletter.compose.diversity import Comparison, diversify
 from newsletter.compose.item import build_item
 from newsletter.model.digest import Item, Section, Window
-from newsletter.model.entries import Entry, EntryId
+from newsletter.model.entries import Entry, EntryId, EntryKey
+from newsletter.model.pictures import PictureFile
 from newsletter.model.topics import Candidate, Match, Rank, Topic, TopicMatches, VoteRank
 
 # The other two orders are what the reader asked for to the letter.
@@ -81,7 +83,7 @@ class Offer:
 
 class Pool:
     """The entries of one window at one moment. new are those that came in it, in the order in which everything else is
-    shown."""
+    shown; pictures are those that entries have."""
 
     def __init__(
         self,
@@ -90,12 +92,14 @@ class Pool:
         vote_ranks: Mapping[EntryId, VoteRank],
         compare: Comparison,
         now: datetime,
+        pictures: Mapping[EntryKey, PictureFile] = MappingProxyType({}),
     ) -> None:
         self.window = window
         self._new = choose_entries(new, window)
         self._vote_ranks = vote_ranks
         self._compare = compare
         self._now = now
+        self._pictures = pictures
         self._numbers = {entry.id: number for number, entry in enumerate(self._new)}
         self._choose = lru_cache(maxsize=8192)(self._choose_items)
         self.fill = lru_cache(maxsize=16_384)(self._fill)
@@ -180,4 +184,5 @@ class Pool:
 
     def _build(self, entry: Entry, match: Match | None, min_upvotes: int, previous_on: date) -> Item:
         vote_rank = self._vote_ranks.get(entry.id)
-        return build_item(entry, match, min_upvotes, vote_rank, self.window, previous_on)
+        picture = self._pictures.get(entry.key)
+        return build_item(entry, match, min_upvotes, vote_rank, self.window, previous_on, picture)

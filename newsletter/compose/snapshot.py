@@ -29,7 +29,9 @@ def dump_digest(digest: Digest) -> tuple[str, dict[str, str]]:
         sections.append(text)
         cards |= some
     # Put together by hand, because what readers share is; "sections" stands between its neighbours by name.
-    before = _dump_before(digest.is_first, digest.layout, digest.language, digest.quiet_topics)
+    before = _dump_before(
+        digest.is_first, digest.layout, digest.language, digest.pictures, digest.quiet_topics
+    )
     after = _dump_after(digest.since_on, digest.slot, digest.window)
     return f'{before},"sections":[{",".join(sections)}],{after}', cards
 
@@ -52,8 +54,15 @@ def _dump_papers(
 
 
 @lru_cache(maxsize=1024)
-def _dump_before(is_first: bool, layout: str, language: str, quiet_topics: tuple[str, ...]) -> str:
-    before = {"is_first": is_first, "look": [layout, language], "quiet_topics": quiet_topics}
+def _dump_before(
+    is_first: bool, layout: str, language: str, pictures: bool, quiet_topics: tuple[str, ...]
+) -> str:
+    look = [
+        layout,
+        language,
+        *([pictures] if pictures else []),
+    ]  # without it, the bytes that there always were
+    before = {"is_first": is_first, "look": look, "quiet_topics": quiet_topics}
     return to_json(before)[:-1]
 
 
@@ -105,6 +114,8 @@ def _dump_card(card: Card) -> tuple[str, str]:
     fields = asdict(card)
     if not card.source:
         del fields["source"]  # the cards of papers keep the bytes, and the hash, that they had without it
+    if not card.picture:
+        del fields["picture"]  # likewise
     text = to_json(fields)
     return hashlib.sha256(text.encode()).hexdigest(), text
 
@@ -120,7 +131,8 @@ def _dump_item(item: Item) -> str:
 def parse_digest(digest_json: str, cards: Mapping[str, str]) -> Digest:
     """Return the digest that dump_digest was given. Raises KeyError where a card is missing."""
     parsed = json.loads(digest_json)
-    parsed["layout"], parsed["language"] = parsed.pop("look", ("", ""))  # at first there was only one look
+    look = parsed.pop("look", ("", ""))  # at first there was only one look
+    parsed["layout"], parsed["language"], parsed["pictures"] = (*look, False)[:3]
     for section in parsed["sections"]:
         for item in section["items"]:
             item["entry_id"] = item.pop("entry")

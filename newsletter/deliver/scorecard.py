@@ -305,13 +305,22 @@ def _preheader(mail: _Mail) -> _Faults:
 
 
 def _self_contained(mail: _Mail) -> _Faults:
-    found = sorted({tag.name for tag in mail.soup.find_all(sorted(_GENERATED))})
+    loaded = [tag for tag in mail.soup.find_all(sorted(_GENERATED)) if not _is_own_picture(mail, tag)]
+    found = sorted({tag.name for tag in loaded})
     if found:
         yield ", ".join(found)
     if re.search(r"@import|@font-face|url\(", mail.html):
         yield "something is loaded from a style"
     if re.search(r"\son\w+\s*=", " ".join(re.findall(r"<[a-z][^>]*>", mail.html))):
         yield "an event handler"
+
+
+def _is_own_picture(mail: _Mail, tag: Tag) -> bool:
+    """Say whether this is a picture beside the newsletter's archive, named by its content: its address is the same for
+    every reader."""
+    base, archive, _ = mail.header("List-Archive").strip("<>").rpartition("archive")
+    ours = rf"{re.escape(base)}pictures/[0-9a-f]{{64}}\.jpg"
+    return tag.name == "img" and bool(archive and re.fullmatch(ours, str(tag.get("src", ""))))
 
 
 def _footer(mail: _Mail) -> _Faults:
@@ -346,6 +355,6 @@ _CHECKS: tuple[tuple[int, str, Callable[[_Mail], _Faults], bool], ...] = (
     (37, "nothing hidden appears without styles", _hidden_without_styles, False),
     (40, "balanced tables for Outlook", _outlook, False),
     (41, "a preheader of its own", _preheader, False),
-    (42, "nothing is loaded, nothing runs", _self_contained, False),
+    (42, "nothing is loaded but pictures of our own, nothing runs", _self_contained, False),
     (45, "the footer says why, and how to unsubscribe", _footer, False),
 )

@@ -7,6 +7,7 @@ from datetime import date
 from typing import NamedTuple
 
 from newsletter.model.entries import EntryId, EntryKey
+from newsletter.model.pictures import PictureFile
 from newsletter.model.readers import Slot
 from newsletter.model.topics import Scope
 
@@ -24,7 +25,7 @@ class Card:
     """What a mail shows of one entry, frozen at the moment of composing, so that a retry shows the same.
 
     is_model_summary: the summary was written by a model, because there is no other. source: what brought an entry that
-    is no paper, "" for papers: those are known by their authors.
+    is no paper, "" for papers: those are known by their authors. picture is shown in digests that show pictures.
     """
 
     key: EntryKey
@@ -45,6 +46,7 @@ class Card:
     project_url: str = ""
     is_model_summary: bool = False
     source: str = ""
+    picture: PictureFile | None = None
 
     def __hash__(self) -> int:
         return hash(self.key)  # as for Entry
@@ -113,9 +115,9 @@ class Section:
 class Digest:
     """What one reader gets in one slot. quiet_topics are the reader's topics that fit no paper of it.
 
-    since_on is the first date that it covers; a digest that covers a week is shown as one. layout and language are
-    how it is shown, empty until that is chosen (``render.choose_look``). is_first: nothing was
-    ever shown to the reader before, so it welcomes them.
+    since_on is the first date that it covers; a digest that covers a week is shown as one. layout, language and
+    pictures (of the papers) are how it is shown, empty until that is chosen (``render.choose_look``). is_first: nothing
+    was ever shown to the reader before, so it welcomes them.
     """
 
     slot: Slot
@@ -125,6 +127,7 @@ class Digest:
     since_on: date | None = None
     layout: str = ""
     language: str = ""
+    pictures: bool = False
     is_first: bool = False
 
     @property

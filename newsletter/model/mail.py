@@ -15,7 +15,7 @@ class Identity:
     """Who the newsletter is, as every mail says it. Made from the configuration.
 
     id is short and steady: it stands in List-Id and Message-ID (``id.domain``). leave_address gets the
-    "unsubscribe" and "change" mails until there is a web UI.
+    "unsubscribe" and "change" mails until there is a web UI. pictures: digests show those of their papers.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Identity:
     accent: str = "#b45309"
     language: str = "en"
     layout: str = "cards"
+    pictures: bool = False
 
     @property
     def domain(self) -> str:
@@ -41,7 +42,8 @@ class Links:
     """Where one reader's mail leads: leave and change are personal, web is this edition for everybody.
 
     leave_mailto writes a mail that ends the subscription; where there is no web UI leave is the same. one_click takes
-    the POST of RFC 8058 (https); web, archive and one_click are empty where there is no web UI.
+    the POST of RFC 8058 (https). pictures is where those of papers are, ending in ``/``, the same for everybody. web,
+    archive, one_click and pictures are empty where there is no web UI.
     What is personal is not in the repr: whoever has it can act for the reader.
     """
 
@@ -51,6 +53,7 @@ class Links:
     web: str = ""
     archive: str = ""
     one_click: str = field(default="", repr=False)
+    pictures: str = ""
 
 
 @dataclass(frozen=True, slots=True)

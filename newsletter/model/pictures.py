@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-MEDIA_TYPE = "image/webp"
+MEDIA_TYPE = "image/jpeg"
+"""Every mail program shows JPEG; Outlook for Windows, among others, knows nothing newer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture as we show it: WebP without anything but its pixels. hash is the SHA-256 of body, in hex."""
+    """A picture as we show it: JPEG without anything but its pixels. hash is the SHA-256 of body, in hex."""
 
     body: bytes
     hash: str
@@ -19,11 +20,12 @@ class Picture:
 
 
 class PictureFile(NamedTuple):
-    """What a page needs to show a picture: the name of its file, and its size in pixels."""
+    """What a page or a mail needs to show a picture: the name of its file, its size in pixels, and in bytes."""
 
     name: str
     width: int
     height: int
+    bytes: int
 
 
 class WantedPicture(NamedTuple):

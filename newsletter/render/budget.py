@@ -1,12 +1,15 @@
-"""What gives way when a mail would be too long: summaries from the tail, then papers from the tail."""
+"""What gives way when a mail would be too long: summaries from the tail, then papers from the tail; and which
+pictures it may show."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 MAX_HTML_BYTES = 90_000
 """Of the encoded HTML part. Gmail hides what is behind about 102 kB."""
+MAX_PICTURE_BYTES = 150_000
+"""Of all the pictures that a mail loads when it is opened: a second or two with a telephone on the road."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +56,14 @@ def choose_step(papers: int, fits: Callable[[int], bool]) -> int:
         else:
             low = middle
     return high
+
+
+def count_pictures(sizes: Iterable[int]) -> int:
+    """Return of how many papers, from the first, a mail shows the pictures; sizes are their bytes, 0 for none."""
+    shown, left = 0, MAX_PICTURE_BYTES
+    for size in sizes:
+        left -= size
+        if left < 0:
+            break
+        shown += 1
+    return shown

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from newsletter.model.digest import Card, Digest, Item, Reason, Section
 from newsletter.model.mail import Fact, Identity, Links, Notice
+from newsletter.model.pictures import PictureFile
 from newsletter.render.language import Language
 from newsletter.render.template import Values
 from newsletter.render.tex import has_tex, read_tex
@@ -45,6 +46,7 @@ _WEEK = timedelta(days=6)  # from the first date to the last
 _LEADERS = 3
 _FEW_FOR_LEADERS = 8
 _MAX_TITLE_CHARS = 300
+_PICTURE_WIDTH, _PICTURE_HEIGHT = 160, 120
 _MAX_URL_CHARS = 2_000
 
 
@@ -55,11 +57,21 @@ class LinkView(NamedTuple):
     url: str
 
 
+class PictureView(NamedTuple):
+    """The small picture of a paper: its address, the same for everybody, and how large it is shown beside the text, at
+    most 160 by 120 pixels. Its file is up to 400 pixels wide."""
+
+    url: str
+    width: int
+    height: int
+
+
 class PaperView(NamedTuple):
     """One paper, for its card. url is the title's link, "" where there is none.
 
     byline: authors, organisation, date. facts: votes now and on course for, comments, stars. marks: what is
     unusual, such as Listed on 16 June. Each address stands in links once. is_leader: a weekly digest shows it first.
+    picture is None where none is shown.
     """
 
     title: str
@@ -71,6 +83,7 @@ class PaperView(NamedTuple):
     reason: str
     links: tuple[LinkView, ...]
     is_leader: bool
+    picture: PictureView | None = None
 
 
 class PaperPlace(NamedTuple):
@@ -106,6 +119,7 @@ class DigestView(NamedTuple):
     most_discussed: str
     is_weekly: bool
     is_first: bool
+    has_pictures: bool
     leaders: tuple[PaperPlace, ...]
     sections: tuple[SectionView, ...]
     quiet: str
@@ -202,9 +216,8 @@ def build_page(
     topics = [clean_topic(section.topic) for section in inside]
     papers = sum([len(section.items) for section in inside])
     outside = digest.entry_count - papers
-    last_on = digest.slot.local_on
+    last_on, is_weekly = digest.slot.local_on, is_of_a_week(digest)
     first_on = digest.since_on or last_on
-    is_weekly = is_of_a_week(digest)
     edition = _write_edition_once(lang, first_on if is_weekly else last_on, last_on)
     overview = _write_overview_once(lang, papers, len(topics), outside)
     views = tuple([section.view for section in sections])
@@ -220,6 +233,7 @@ def build_page(
         most_discussed=_choose_most_discussed(lang, sections, len(shown)),
         is_weekly=is_weekly,
         is_first=digest.is_first,
+        has_pictures=bool(find_pictures(digest, links)) and any(map(_has_picture, digest.sections)),
         leaders=tuple([paper for paper in shown if paper.is_leader]) if is_weekly else (),
         sections=views,
         quiet=_write_quiet_once(lang, digest.quiet_topics) if digest.quiet_topics else "",
@@ -230,6 +244,16 @@ def build_page(
         web_url=links.web,
         postal_address=build_postal_address(identity),
     )
+
+
+def find_pictures(digest: Digest, links: Links) -> str:
+    """Return where the pictures of a digest's papers are, "" where it shows none."""
+    return links.pictures if digest.pictures else ""
+
+
+@lru_cache(maxsize=8192)
+def _has_picture(section: Section) -> bool:
+    return any(item.card.picture for item in section.items)
 
 
 # What is said of many digests alike is worded once.
@@ -328,12 +352,22 @@ def write_title(lang: Language, card: Card) -> str:
 
 
 def build_paper(
-    lang: Language, item: Item, topic: str, *, max_summary_chars: int, is_leader: bool, year: int = 0
+    lang: Language,
+    item: Item,
+    topic: str,
+    *,
+    max_summary_chars: int,
+    is_leader: bool,
+    year: int = 0,
+    pictures: str = "",
 ) -> PaperView:
     """Return the values for the card of one paper, the same for every reader who gets it for the same reason.
 
-    Dates of listings have their year where it is not this one, that of the edition."""
-    view = _build_paper_once(lang, item.card, item.reason, topic, max_summary_chars, is_leader, year)
+    Dates of listings have their year where it is not this one, that of the edition. pictures is where these are, "" for
+    a card that shows none."""
+    view = _build_paper_once(
+        lang, item.card, item.reason, topic, max_summary_chars, is_leader, year, pictures
+    )
     if not item.also:
         return view
     also = [clean_topic(name) for name in item.also]
@@ -343,7 +377,14 @@ def build_paper(
 # What else a paper fits is often one reader's alone.
 @lru_cache(maxsize=4096)
 def _build_paper_once(
-    lang: Language, card: Card, reason: Reason, topic: str, max_summary_chars: int, is_leader: bool, year: int
+    lang: Language,
+    card: Card,
+    reason: Reason,
+    topic: str,
+    max_summary_chars: int,
+    is_leader: bool,
+    year: int,
+    pictures: str,
 ) -> PaperView:
     links = build_links(lang, card)
     summary = read_tex(clean(card.summary, 10_000)) if max_summary_chars else ""
@@ -359,7 +400,14 @@ def _build_paper_once(
         reason=write_reason(lang, reason, topic),
         links=links,
         is_leader=is_leader,
+        picture=_build_picture(card.picture, pictures) if card.picture and pictures else None,
     )
+
+
+def _build_picture(picture: PictureFile, pictures: str) -> PictureView:
+    scale = min(_PICTURE_WIDTH / picture.width, _PICTURE_HEIGHT / picture.height, 1)
+    width, height = (max(1, round(side * scale)) for side in (picture.width, picture.height))
+    return PictureView(f"{pictures}{picture.name}", width, height)
 
 
 def build_links(lang: Language, card: Card) -> tuple[LinkView, ...]:

@@ -18,7 +18,7 @@ from newsletter.model.digest import Digest, Item, Section
 from newsletter.model.mail import Identity, Links, Notice, Rendered
 from newsletter.model.readers import Subscriber
 from newsletter.render import sample
-from newsletter.render.budget import MAX_HTML_BYTES, Cut, choose_step, cut_at, last_step
+from newsletter.render.budget import MAX_HTML_BYTES, Cut, choose_step, count_pictures, cut_at, last_step
 from newsletter.render.bundle import (
     HTML,
     LAYOUT_FILES,
@@ -46,6 +46,7 @@ from newsletter.render.context import (
     build_section,
     clean_name,
     find_leaders,
+    find_pictures,
 )
 from newsletter.render.html_part import compile_fragment, compile_html, parse_html
 from newsletter.render.language import Language, load_language
@@ -74,8 +75,11 @@ class CompiledLayout:
         self.show_section = lru_cache(maxsize=8192)(self._show_section)
         self._show_papers = lru_cache(maxsize=8192)(self._build_papers)
 
-    def _render_card(self, item: Item, topic: str, year: int, level: str, is_leader: bool) -> CardMark:
-        """Return the card of a paper in an edition of this year. Remembered for every other reader."""
+    def _render_card(
+        self, item: Item, topic: str, year: int, level: str, is_leader: bool, pictures: str
+    ) -> CardMark:
+        """Return the card of a paper in an edition of this year; pictures is where its picture is, "" for a card
+        without one. Remembered for every other reader."""
         paper = build_paper(
             self.lang,
             item,
@@ -83,21 +87,26 @@ class CompiledLayout:
             max_summary_chars=SUMMARY_CHARS[level],
             is_leader=is_leader,
             year=year,
+            pictures=pictures,
         )
         html = self._paper_html.render({"paper": paper}).strip("\n") + "\n"
         return CardMark.of(html, tidy(self._paper_text.render({"paper": paper})))
 
-    def _show_section(self, section: Section, year: int) -> ShownSection:
-        """Return a topic with all its papers. Remembered for every other reader who gets just these."""
+    def _show_section(self, section: Section, year: int, pictured: int, pictures: str) -> ShownSection:
+        """Return a topic with all its papers, of which so many, from the first, show their pictures. Remembered for
+        every other reader who gets just these."""
         topics = tuple([name_topic(item.reason, section.topic) for item in section.items])
-        return build_section(self.lang, section, self._show_papers(section.items, topics, year))
+        papers = self._show_papers(section.items, topics, year, pictured, pictures)
+        return build_section(self.lang, section, papers)
 
     def _build_papers(
-        self, items: tuple[Item, ...], topics: tuple[str, ...], year: int
+        self, items: tuple[Item, ...], topics: tuple[str, ...], year: int, pictured: int, pictures: str
     ) -> tuple[PaperPlace, ...]:
         """Return the papers of a topic. Remembered by themselves, because topics have many names."""
-        keys = zip(items, topics, strict=True)
-        rendered = [self.render_card(item, topic, year, "full", False) for item, topic in keys]
+        rendered = []
+        for number, (item, topic) in enumerate(zip(items, topics, strict=True)):
+            own = pictures if number < pictured and item.card.picture else ""
+            rendered.append(self.render_card(item, topic, year, "full", False, own))
         return build_papers(self.lang, [item.card for item in items], rendered)
 
     def render(
@@ -194,9 +203,12 @@ def _compile_layout(
         for links in sample.LINKS
     ]
     papers = [
-        build_paper(lang, item, "A topic", max_summary_chars=chars, is_leader=is_leader)
+        build_paper(
+            lang, item, "A topic", max_summary_chars=chars, is_leader=is_leader, pictures=links.pictures
+        )
         for item in sample.ITEMS
         for chars, is_leader in ((400, False), (0, True))
+        for links in sample.LINKS
     ]
     paper_values = [{"paper": paper} for paper in papers]
     templates: dict[str, Template] = {}
@@ -282,10 +294,11 @@ def choose_look(
     names, languages = compiled.bundle.layouts, compiled.languages
     if digest.layout in names and digest.language in languages:
         return digest
+    pictures = digest.pictures if digest.layout else identity.pictures
     code = _first_of((digest.language, subscriber.language, identity.language), languages)
     is_weekly = len(subscriber.cadence.days) == 1
     wanted = (digest.layout, subscriber.layout, "weekly" if is_weekly else "", identity.layout)
-    return replace(digest, layout=_first_of(wanted, names), language=code)
+    return replace(digest, layout=_first_of(wanted, names), language=code, pictures=pictures)
 
 
 def _first_of(wanted: Sequence[str], known: Sequence[str]) -> str:
@@ -303,7 +316,7 @@ def render_digest(
     digest = choose_look(compiled, digest, subscriber, identity)
     layout = compiled.compile_layout(digest.layout, digest.language)
     why = _write_why(layout.lang, subscriber, identity)
-    papers = Papers(layout, digest)
+    papers = Papers(layout, digest, find_pictures(digest, links))
     whole = layout.render(digest, papers.show(_WHOLE), identity, links, why)
     papers_count = digest.entry_count
     spare = MAX_HTML_BYTES - whole.html_part.size
@@ -320,19 +333,22 @@ def render_digest(
 
 
 class Papers:
-    """The papers of a digest in reading order, at any step of the ladder."""
+    """The papers of a digest in reading order, at any step of the ladder. pictures is where theirs are, "" for a digest
+    that shows none: those that come first on the page are shown, as many as a mail may load."""
 
-    def __init__(self, layout: CompiledLayout, digest: Digest) -> None:
+    def __init__(self, layout: CompiledLayout, digest: Digest, pictures: str) -> None:
         self._layout = layout
         self._sections = digest.sections
         self._leaders = find_leaders(digest)
         self._count = digest.entry_count
         self._year = digest.slot.local_on.year
+        self._pictures = pictures
+        self._pictured = _choose_pictured(digest, self._leaders) if pictures else frozenset[int]()
 
     def show(self, cut: Cut) -> list[ShownSection]:
         """Return the sections with the papers that are shown."""
         if cut == _WHOLE and not self._leaders:
-            return [self._layout.show_section(section, self._year) for section in self._sections]
+            return self._show_whole()
         shown = []
         place = 0
         for section, cards in zip(self._sections, self._cards(cut), strict=True):
@@ -340,6 +356,18 @@ class Papers:
             papers = build_papers(self._layout.lang, [item.card for item in section.items], cards, leads)
             shown.append(build_section(self._layout.lang, section, papers))
             place += len(section.items)
+        return shown
+
+    def _show_whole(self) -> list[ShownSection]:
+        if not self._pictured:
+            return [self._layout.show_section(section, self._year, 0, "") for section in self._sections]
+        shown = []
+        left = len(self._pictured)  # without leaders these are the first in reading order
+        for section in self._sections:
+            pictured = min(left, len(section.items))
+            left -= pictured
+            pictures = self._pictures if pictured else ""
+            shown.append(self._layout.show_section(section, self._year, pictured, pictures))
         return shown
 
     def _cards(self, cut: Cut) -> Iterator[list[CardMark]]:
@@ -351,6 +379,7 @@ class Papers:
                     *_key_of(item, section, self._year),
                     cut.level(self._count - 1 - number),
                     number in self._leaders,
+                    self._pictures if number in self._pictured and item.card.picture else "",
                 )
                 for item, number in zip(section.items, numbers, strict=False)
                 if number < self._count - cut.dropped
@@ -359,6 +388,14 @@ class Papers:
     def size_at(self, cut: Cut) -> int:
         """Return the encoded bytes of the HTML cards that are shown."""
         return sum(_measure_card(card) for cards in self._cards(cut) for card in cards)
+
+
+def _choose_pictured(digest: Digest, leaders: frozenset[int]) -> frozenset[int]:
+    """Return the places of the papers whose pictures a mail may load: leaders stand first on its page."""
+    items = [item for section in digest.sections for item in section.items]
+    places = sorted(range(len(items)), key=lambda place: place not in leaders)
+    sizes = (picture.bytes if (picture := items[place].card.picture) else 0 for place in places)
+    return frozenset(places[: count_pictures(sizes)])
 
 
 @lru_cache(maxsize=4096)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time
 from newsletter.model.digest import Card, Digest, Item, Reason, Section, Window
 from newsletter.model.entries import EntryId, EntryKey
 from newsletter.model.mail import Fact, Links, Notice
+from newsletter.model.pictures import PictureFile
 from newsletter.model.readers import Cadence, EmailAddress, Slot, Subscriber
 from newsletter.model.topics import Scope
 
@@ -37,6 +38,7 @@ _FULL_CARD = Card(
     discussion_url="https://example.org/discussion",
     code_url="https://example.org/code",
     project_url="https://example.org/project",
+    picture=PictureFile(f"{'0' * 64}.jpg", 400, 225, 12_000),
 )
 _BARE_CARD = Card(key=EntryKey("url:https://example.org/post"), title="A title")
 _REASON = Reason(
@@ -67,6 +69,7 @@ FULL = Digest(
         Section(topic="", items=(Item(EntryId(4), _FULL_CARD, Reason()),), overflow=(EntryId(5),)),
     ),
     quiet_topics=("A quiet topic",),
+    pictures=True,
 )
 BARE = Digest(
     slot=_SLOT,
@@ -102,6 +105,7 @@ LINKS = (
         change="https://example.org/me",
         leave_mailto=_MAILTO,
         web="https://example.org/today",
+        pictures="https://example.org/pictures/",
     ),
 )
 

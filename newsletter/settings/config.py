@@ -444,6 +444,7 @@ class NewsletterSettings(ConfigSection):
     accent: Annotated[str, BeforeValidator(_parse_accent)] = "#b45309"
     language: LanguageCode = "en"
     layout: Line = "cards"
+    pictures: Annotated[bool, BeforeValidator(_parse_switch)] = False
 
     @property
     def identity(self) -> Identity:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
+from newsletter.model.entries import EntryKey
 from newsletter.model.pictures import Picture, PictureFile, WantedPicture
 from newsletter.storage.dialects import in_chunks, insert_or_ignore
 from newsletter.storage.engine import Store, reading, writing
@@ -54,24 +55,33 @@ class PictureStore(Store):
             )
 
     @reading
-    def find(self, connection: Connection, keys: Collection[str]) -> Mapping[str, PictureFile]:
+    def find(self, connection: Connection, keys: Collection[EntryKey]) -> Mapping[EntryKey, PictureFile]:
         """Return the pictures of those of these entries, by key, that have one."""
-        found = {}
+        found: dict[EntryKey, PictureFile] = {}
         for some in in_chunks(keys):
             rows = connection.execute(
-                select(entries.c.key, pictures.c.hash, pictures.c.width, pictures.c.height)
+                select(
+                    entries.c.key,
+                    *(pictures.c.hash, pictures.c.width, pictures.c.height),
+                    func.length(pictures.c.body).label("size"),
+                )
                 .join(entry_pictures, entry_pictures.c.entry == entries.c.id)
                 .join(pictures, pictures.c.id == entry_pictures.c.picture)
                 .where(entries.c.key.in_(some))
             )
-            found.update({row.key: PictureFile(f"{row.hash}.webp", row.width, row.height) for row in rows})
+            found.update(
+                {
+                    EntryKey(row.key): PictureFile(f"{row.hash}.jpg", row.width, row.height, row.size)
+                    for row in rows
+                }
+            )
         return found
 
     @reading
     def load(self, connection: Connection, name: str) -> bytes | None:
         """Return the content of a file by its name."""
-        wanted = select(pictures.c.body).where(pictures.c.hash == name.removesuffix(".webp"))
-        return connection.scalar(wanted) if name.endswith(".webp") else None
+        wanted = select(pictures.c.body).where(pictures.c.hash == name.removesuffix(".jpg"))
+        return connection.scalar(wanted) if name.endswith(".jpg") else None
 
 
 def _keep(connection: Connection, picture: Picture) -> int:

@@ -258,6 +258,7 @@ def build_links(
             archive=web.page("/archive"),
             # RFC 8058 wants https; a web UI on this machine alone is for trying things out.
             one_click=leave if web.is_secure else "",
+            pictures=web.page("/pictures/"),
         )
     return Links(
         leave=leave_mailto,

@@ -23,7 +23,7 @@ from newsletter.model.digest import Digest, Shown, Window
 from newsletter.model.entries import Entry, EntryId
 from newsletter.model.readers import Slot, Subscriber
 from newsletter.model.topics import Match, Query, Topic
-from newsletter.storage import EntryStore
+from newsletter.storage import EntryStore, PictureStore
 from newsletter.workflows.liked_papers import load_papers
 
 _MOST_FOUND = 20_000  # so many topics, and queries, are remembered with what they find
@@ -44,13 +44,21 @@ class _QueryMatches:
 
 class DigestBuilder:
     """Composes digests, sharing what readers have in common: entries are loaded and folded once, each distinct query
-    is evaluated once per entry, and each description is measured once, however many readers have it."""
+    is evaluated once per entry, and each description is measured once, however many readers have it.
+
+    pictures are those that a mail may show, None where it cannot show any."""
 
     def __init__(
-        self, entries: EntryStore, library: Mapping[str, Topic], newest_run: int, now: datetime
+        self,
+        entries: EntryStore,
+        library: Mapping[str, Topic],
+        newest_run: int,
+        now: datetime,
+        pictures: PictureStore | None = None,
     ) -> None:
         self.newest_run = newest_run
         self._entries = entries
+        self._pictures = pictures
         self._library = library
         self._now = now
         self._corpus: Corpus | None = None
@@ -102,7 +110,7 @@ class DigestBuilder:
         entries = await self._load(load)
         corpus = await self._open_corpus()
         await self._load_named(topics)
-        pool = self._open_pool(corpus, load, entries)
+        pool = await self._open_pool(corpus, load, entries)
         return compose_digest(
             pool,
             [Wanted(topic.name, self._offer_once(pool, corpus, topic, load, entries)) for topic in topics],
@@ -112,13 +120,14 @@ class DigestBuilder:
             previous_on=previous_slot(reader.cadence, slot.at).local_on,
         )
 
-    def _open_pool(self, corpus: Corpus, load: _Load, entries: Sequence[Entry]) -> Pool:
+    async def _open_pool(self, corpus: Corpus, load: _Load, entries: Sequence[Entry]) -> Pool:
         """Return what the digests of a window are composed of, made once for all its readers."""
         if load not in self._pools:
             window = self._window_of(load)
             new = [entry for entry in entries if entry.first_seen_run > window.after_run]
             ordered, vote_ranks = order_by_votes(new, self._now), stand_entries(new, self._now)
-            self._pools[load] = Pool(window, ordered, vote_ranks, corpus.compare, self._now)
+            pictures = await self._pictures.find([entry.key for entry in entries]) if self._pictures else {}
+            self._pools[load] = Pool(window, ordered, vote_ranks, corpus.compare, self._now, pictures)
         return self._pools[load]
 
     def _offer_once(

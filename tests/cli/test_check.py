@@ -209,6 +209,27 @@ def test_check_says_how_mail_leaves(tmp_path: Path, way: str, said: list[str]) -
 
 
 @pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            "web: {url: 'https://hill.example/papers'}",
+            "in mails, loaded from https://hill.example/papers/pictures/",
+        ),
+        ("", "mails show none: they are loaded from your own host"),
+        ("web: {url: 'https://hill.example'}\nfetch: {pictures: off}", "fetch.pictures is off"),
+        ("web: {url: 'http://127.0.0.1:8080'}", "which only this machine can"),
+    ],
+)
+def test_check_says_whence_pictures_come_or_why_mails_show_none(tmp_path: Path, more: str, said: str) -> None:
+    for switch in ("on", "off"):
+        (tmp_path / "config.yaml").write_text(
+            f"newsletter: {{name: Hill, from: Hill <digest@hill.example>, pictures: {switch}}}\n"
+            f"sources: [{{kind: feed, location: feed.xml}}]\nsubscribers: {{path: off}}\nmaildir: out\n{more}\n"
+        )
+        assert (said in run(House(tmp_path), "check")) == (switch == "on")
+
+
+@pytest.mark.parametrize(
     ("location", "advice"),
     [
         ("blog.hill.example/feed.xml", "for a web address write https://blog.hill.example/feed.xml"),

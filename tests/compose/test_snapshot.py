@@ -20,6 +20,7 @@ from newsletter.compose.snapshot import (
 from newsletter.model.digest import Card, Digest, Item, Reason, Section, Window
 from newsletter.model.entries import EntryId, EntryKey
 from newsletter.model.mail import Fact, Notice
+from newsletter.model.pictures import PictureFile
 from newsletter.model.readers import Slot
 from newsletter.model.topics import Scope
 from tests.support.builders import DAY, at
@@ -31,8 +32,14 @@ SHARED = {
     "upvotes": st.none() | st.integers(0, 10**6),
     "published_on": st.none() | st.dates(date(2020, 1, 1), date(2040, 1, 1)),
 }
+PICTURES = st.builds(PictureFile, TEXTS, st.integers(1, 400), st.integers(1, 225), st.integers(1, 10**6))
 CARDS = st.builds(
-    Card, TEXTS, TEXTS, TEXTS, authors=st.lists(TEXTS).map(tuple), is_model_summary=st.booleans(), **SHARED
+    Card,
+    *(TEXTS, TEXTS, TEXTS),
+    authors=st.lists(TEXTS).map(tuple),
+    is_model_summary=st.booleans(),
+    picture=st.none() | PICTURES,
+    **SHARED,
 )
 REASONS = st.builds(
     Reason,
@@ -60,6 +67,7 @@ DIGESTS = st.builds(
     SHARED["published_on"],
     TEXTS,
     TEXTS,
+    st.booleans(),
     st.booleans(),
 )
 NOTICES = st.builds(

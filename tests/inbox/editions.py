@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cache
 
+from PIL import Image, ImageDraw
+
 from newsletter.collect import hf_daily_papers
+from newsletter.collect.pictures import shrink
 from newsletter.compose.item import build_card
 from newsletter.deliver.dkim import DkimKey, sign_message
 from newsletter.deliver.message import Letter, build_message, build_message_id
@@ -15,6 +19,7 @@ from newsletter.model.digest import Card, Digest, Item, Reason, Section
 from newsletter.model.entries import EntryId, EntryKey
 from newsletter.model.ledger import Kind
 from newsletter.model.mail import Fact, Identity, Links, Notice, Rendered
+from newsletter.model.pictures import Picture, PictureFile
 from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.model.sources import Fetched, Request, Source
 from newsletter.model.topics import Scope
@@ -42,8 +47,11 @@ LINKS = Links(
     web="https://news.example.org/e/2026-06-18",
     archive="https://news.example.org/archive",
     one_click="https://news.example.org/u/" + "k7" * 13,
+    pictures="https://news.example.org/pictures/",
 )
 LAYOUTS = ("cards", "compact")
+PICTURED = ("plain", "fifty", "german", "rtl", "hostile", "no-summaries", "weekly")
+"""The digests that are also sent with the pictures of their papers."""
 
 
 @dataclass(frozen=True)
@@ -240,36 +248,87 @@ def build_notices() -> Mapping[str, tuple[Notice, Kind, bool]]:
     }
 
 
+_SIZES = ((1200, 648), (1200, 630), (700, 900), (640, 640))
+
+
+@cache
+def draw_pictures() -> tuple[Picture, ...]:
+    """Return small pictures as the collector keeps them: of wide figures, and of the upright first page of a paper."""
+    drawn = []
+    for number, (width, height) in enumerate(_SIZES):
+        image = Image.new("RGB", (width, height), "white")
+        draw = ImageDraw.Draw(image)
+        draw.rectangle((0, 0, width, height // 9), fill=("#1f4e79", "#7a3b00", "#3d3d3d", "#0b5d4e")[number])
+        for row in range(6):
+            top = height // 5 + row * height // 8
+            draw.rectangle((width // 12, top, width * (11 - row) // 13, top + height // 24), fill="#c9c9c9")
+        draw.ellipse((width * 2 // 3, height // 2, width * 11 // 12, height * 9 // 10), fill="#d98e4a")
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        picture = shrink(file.getvalue())
+        assert picture is not None
+        drawn.append(picture)
+    return tuple(drawn)
+
+
+def list_picture_files() -> Mapping[str, bytes]:
+    """Return what our host would answer, by the name of the file."""
+    return {f"{picture.hash}.jpg": picture.body for picture in draw_pictures()}
+
+
+def _add_pictures(digest: Digest) -> Digest:
+    """Return a digest that shows pictures, which all papers but each fifth one have."""
+    drawn = draw_pictures()
+
+    def add(item: Item) -> Item:
+        picture = drawn[item.entry_id % len(drawn)]
+        file = PictureFile(f"{picture.hash}.jpg", picture.width, picture.height, 12_000)
+        return item if item.entry_id % 5 == 4 else replace(item, card=replace(item.card, picture=file))
+
+    sections = tuple(replace(section, items=tuple(map(add, section.items))) for section in digest.sections)
+    return replace(digest, sections=sections)
+
+
 def _address(kind: Kind, key: str, to_name: str, date: datetime) -> Letter:
     message_id = build_message_id(IDENTITY, kind, key, SubscriberId(7), SECRET)
     return Letter(kind, message_id, READER.address, to_name, date)
 
 
 def build_edition(
-    name: str, layout: str, digest: Digest, language: str, key: DkimKey | None = None, links: Links = LINKS
+    name: str,
+    layout: str,
+    digest: Digest,
+    language: str,
+    key: DkimKey | None = None,
+    links: Links = LINKS,
+    *,
+    pictures: bool = False,
 ) -> Edition:
-    """Return one golden digest as the mail that a reader would get."""
+    """Return one golden digest as the mail that a reader would get, with the pictures of its papers or without."""
     templates = shipped_templates()
     reader = replace(READER, language=language, layout=layout)
-    digest = choose_look(templates, digest, reader, IDENTITY)
-    rendered = render_digest(templates, digest, reader, IDENTITY, links)
+    identity = replace(IDENTITY, pictures=pictures)
+    digest = choose_look(templates, _add_pictures(digest), reader, identity)
+    rendered = render_digest(templates, digest, reader, identity, links)
+    name = f"{name}-{layout}-pictures" if pictures else f"{name}-{layout}"
     message, _ = build_message(
         rendered,
-        _address(Kind.DIGEST, f"{name}-{layout}", "Ada", digest.slot.at),
+        _address(Kind.DIGEST, name, "Ada", digest.slot.at),
         IDENTITY,
         links=links,
         language=language,
     )
     message = sign_message(message, key) if key else message
-    return Edition(f"{name}-{layout}", rendered, message.to_bytes(), language, digest.entry_count)
+    return Edition(name, rendered, message.to_bytes(), language, digest.entry_count)
 
 
 def build_editions(key: DkimKey | None = None) -> list[Edition]:
-    """Return all golden editions: each digest in each layout, then the other mails."""
+    """Return all golden editions: each digest in each layout, some with pictures, then the other mails."""
     editions = [
-        build_edition(name, layout, digest, language, key)
+        build_edition(name, layout, digest, language, key, pictures=pictures)
         for name, (digest, language) in build_digests().items()
         for layout in (("weekly",) if name == "weekly" else LAYOUTS)
+        for pictures in ((False, True) if name in PICTURED else (False,))
     ]
     for name, (notice, kind, can_leave) in build_notices().items():
         rendered = render_notice(shipped_templates(), notice, "en", IDENTITY, LINKS if can_leave else None)

@@ -16,7 +16,7 @@ from newsletter.encoding import Part
 from newsletter.model.mail import Rendered
 from newsletter.render.budget import MAX_HTML_BYTES
 from newsletter.render.theme import contrast
-from tests.inbox.editions import Edition, build_digests, build_edition, build_editions
+from tests.inbox.editions import PICTURED, Edition, build_digests, build_edition, build_editions
 
 
 @cache
@@ -25,8 +25,13 @@ def editions() -> dict[str, Edition]:
 
 
 NAMES = sorted(
-    [f"{name}-{layout}" for name in build_digests() if name != "weekly" for layout in ("cards", "compact")]
-    + ["weekly-weekly", "confirm", "changed", "goodbye", "alert"]
+    [
+        f"{name}-{layout}{pictures}"
+        for name in build_digests()
+        for layout in (("weekly",) if name == "weekly" else ("cards", "compact"))
+        for pictures in (("", "-pictures") if name in PICTURED else ("",))
+    ]
+    + ["confirm", "changed", "goodbye", "alert"]
 )
 
 

@@ -18,12 +18,21 @@ from newsletter.model.entries import EntryId
 from newsletter.model.mail import Fact, Links, Notice
 from newsletter.render.budget import Cut, cut_at, last_step
 from newsletter.render.bundle import HTML, PAPER_HTML, PAPER_TEXT, SUBJECT, TEXT, Bundle
-from newsletter.render.context import build_notice, build_page
+from newsletter.render.context import build_notice, build_page, find_pictures
 from newsletter.render.digest import CompiledBundle, CompiledLayout, Papers, compile_bundle
 from newsletter.render.sheet import CardMark, split_at_cards
 from newsletter.render.template import Template
 from newsletter.render.text_part import tidy
-from tests.support.digests import DAY, HIT, IDENTITY, LINKS, make_card, make_digest, shipped_templates
+from tests.support.digests import (
+    DAY,
+    HIT,
+    IDENTITY,
+    LINKS,
+    make_card,
+    make_digest,
+    make_picture,
+    shipped_templates,
+)
 from tests.support.examples import examples
 
 LANGUAGES = ("en", "de", "ar")
@@ -33,6 +42,7 @@ WEB = Links(
     change="https://news.example.org/me/k7",
     leave_mailto="mailto:leave@news.example.org?subject=unsubscribe%20k7",
     web="https://news.example.org/2026-06-18",
+    pictures="https://news.example.org/pictures/",
 )
 WHY = "You get this mail because reader@example.org subscribes to Daily Papers, every day at 07:30 (Europe/Berlin)."
 
@@ -60,6 +70,8 @@ CARDS = st.builds(
     comments=st.none() | st.integers(0, 40),
     upvotes=st.none() | st.integers(0, 90),
     url=st.sampled_from(["", "https://arxiv.org/abs/2606.1", "https://example.org/" + "p" * 90]),
+    picture=st.none()
+    | st.sampled_from([make_picture(1), make_picture(2, width=180, height=225, size=60_000)]),
 )
 SECTIONS = st.builds(
     lambda topic, cards, overflow, url: Section(
@@ -74,12 +86,16 @@ SECTIONS = st.builds(
     st.sampled_from(["", "https://example.org/more?a=1&b=2"]),
 )
 DIGESTS = st.builds(
-    lambda sections, quiet, days, is_first: replace(
-        make_digest(*sections, quiet_topics=tuple(quiet)), since_on=DAY - timedelta(days), is_first=is_first
+    lambda sections, quiet, days, is_first, pictures: replace(
+        make_digest(*sections, quiet_topics=tuple(quiet)),
+        since_on=DAY - timedelta(days),
+        is_first=is_first,
+        pictures=pictures,
     ),
     st.lists(SECTIONS, max_size=5),
     st.lists(WORDS, max_size=3),
     st.sampled_from([0, 1, 6]),
+    st.booleans(),
     st.booleans(),
 )
 
@@ -111,7 +127,7 @@ def assert_same(part: Part, text: str) -> None:
 
 
 def assert_equal_bytes(layout: CompiledLayout, digest: Digest, cut: Cut, links: Links = WEB) -> None:
-    sections = Papers(layout, digest).show(cut)
+    sections = Papers(layout, digest, find_pictures(digest, links)).show(cut)
     rendered = layout.render(digest, sections, IDENTITY, links, WHY)
     values = build_page(layout.lang, digest, IDENTITY, sections, links, WHY)._asdict()
     assert_same(rendered.html_part, rendered_whole(layout.html, values))

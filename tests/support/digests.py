@@ -9,6 +9,7 @@ from typing import Any
 from newsletter.model.digest import Card, Digest, Item, Reason, Section, Window
 from newsletter.model.entries import EntryId, EntryKey
 from newsletter.model.mail import Identity, Links, Rendered
+from newsletter.model.pictures import PictureFile
 from newsletter.model.readers import Cadence, EmailAddress, Slot, Subscriber
 from newsletter.model.topics import Scope
 from newsletter.render import CompiledBundle, compile_bundle, load_bundle, render_digest
@@ -49,6 +50,10 @@ def make_card(number: int = 1, **values: Any) -> Card:
         "pdf_url": f"https://arxiv.org/pdf/2606.{number:05}",
     }
     return Card(**{**defaults, **values})
+
+
+def make_picture(number: int = 1, *, width: int = 400, height: int = 225, size: int = 12_000) -> PictureFile:
+    return PictureFile(f"{number:064x}.jpg", width, height, size)
 
 
 def make_item(number: int = 1, reason: Reason = HIT, **values: Any) -> Item:

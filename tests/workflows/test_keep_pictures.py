@@ -9,12 +9,17 @@ from datetime import timedelta
 import pytest
 from pytest_httpserver import HTTPServer
 
+from newsletter.signing import Secret
 from newsletter.web.site import Site
+from newsletter.workflows.build_mail import MailBuilder
 from newsletter.workflows.keep_pictures import PictureKeeper
+from newsletter.workflows.preview import preview_reader
 from tests.collect.test_pictures import draw
+from tests.support.builders import make_subscriber
 from tests.support.clock import SetClock
 from tests.support.website import NOW, WEDNESDAY, browsing, make_paper, new, opened_site, save_run
 
+SECRET = Secret(bytes(range(32)))
 PAPER = make_paper("2606.00001", "Paper 1", WEDNESDAY)
 
 
@@ -54,10 +59,38 @@ async def test_a_picture_is_fetched_once_kept_once_and_shown_from_our_host(
         assert f'/pictures/{file.name}"' in shown.text
         assert url not in shown.text
         picture = await client.get(f"/pictures/{file.name}")
-        assert picture.headers["content-type"] == "image/webp"
+        assert picture.headers["content-type"] == "image/jpeg"
         assert "immutable" in picture.headers["cache-control"]
-        for wrong in ("nothing.webp", file.name.removesuffix(".webp"), "%2e%2e"):
+        assert picture.headers["cross-origin-resource-policy"] == "cross-origin"
+        assert "set-cookie" not in picture.headers
+        assert len(picture.content) == file.bytes
+        for wrong in ("nothing.jpg", file.name.removesuffix(".jpg"), "%2e%2e"):
             assert (await client.get(f"/pictures/{wrong}")).status_code == 404
+
+
+@pytest.mark.parametrize("pictures", [True, False])
+async def test_a_mail_shows_the_pictures_that_are_kept_where_that_was_chosen(
+    site: Site, httpserver: HTTPServer, pictures: bool
+) -> None:
+    newsletter = site.newsletter
+    httpserver.expect_request("/a.jpg").respond_with_data(draw("JPEG"), content_type="image/jpeg")
+    paper = replace(PAPER, thumbnail_url=httpserver.url_for("/a.jpg"))
+    await save_run(newsletter.runs, "2026-06-17 18:00", new(paper))
+    await PictureKeeper(newsletter.fetcher, newsletter.pictures, SetClock(NOW), is_on=True).keep()
+    (file,) = (await newsletter.pictures.find([paper.key])).values()
+    identity = replace(newsletter.identity, pictures=pictures)
+    mails = MailBuilder(newsletter.templates, identity, SECRET, web=site.links)
+    reader = make_subscriber("ada@example.org", topics_json='["paper"]')
+
+    mail = await preview_reader(
+        reader, await newsletter.new_digest_builder(), mails, newsletter.ledger.reads, SetClock(NOW)
+    )
+
+    assert mail.digest.entry_count == 1
+    assert (f'src="{site.links.page("/pictures/")}{file.name}"' in mail.rendered.html) == pictures
+    assert "pictures" not in mail.rendered.text
+    later = MailBuilder(newsletter.templates, newsletter.identity, SECRET, web=site.links)
+    assert later.rebuild(mail.snapshot, reader).message == mail.message
 
 
 async def test_what_cannot_be_had_is_tried_three_times(site: Site, httpserver: HTTPServer) -> None:

@@ -14,7 +14,11 @@ async def show_picture(site: Site, request: Request) -> Response:
     body = await site.newsletter.pictures.load(str(request.path_params["name"]))
     if body is None:
         return site.not_found(request)
-    headers = {"cache-control": "public, max-age=31536000, immutable"}
+    headers = {
+        "cache-control": "public, max-age=31536000, immutable",
+        # Mails show it, too: in the browser a webmail is another site.
+        "cross-origin-resource-policy": "cross-origin",
+    }
     return Response(body, headers=headers, media_type=MEDIA_TYPE)
 
 
