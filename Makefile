@@ -4,6 +4,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
+# Tests start many processes: without its bytecode each of them would compile the whole newsletter anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test lint format catalogs inbox inbox-tools screenshots crash fuzz bench million engines docs image clean
 
 help:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import importlib
 import os
 import shutil
 import ssl
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import jinja2
@@ -41,6 +46,29 @@ _LONG = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let what takes long begin first: no process works alone at the end."""
     items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Let the processes of a fresh clone share the work of compiling the tests: each begins with other files.
+
+    To rewrite their assertions takes twenty seconds, and all would do it for the same file at the same moment.
+    """
+    worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
+    if worker is None or sys.dont_write_bytecode:
+        return
+    number, count = int(worker["workerid"].removeprefix("gw")), worker["workercount"]
+    folder = Path(__file__).parent
+    for file in sorted(folder.rglob("test_*.py"))[number::count]:
+        name = ".".join(file.relative_to(folder.parent).with_suffix("").parts)
+        with suppress(Exception, pytest.skip.Exception):  # the collection of that file tells what is wrong
+            importlib.import_module(name)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector ten thousand tests: they stay to the end, and it would go through them each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

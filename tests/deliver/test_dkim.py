@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 
@@ -158,21 +159,23 @@ def test_any_white_space_is_canonicalised_as_the_verifier_does(parts: list[str],
 
 
 @pytest.mark.parametrize(
-    ("pem", "says"),
+    ("make_pem", "says"),
     [
-        (b"no key", "no private key"),
-        (write_pem(rsa.generate_private_key(65537, 1024)), "1024 bits"),
-        (write_pem(ec.generate_private_key(ec.SECP256R1())), "neither RSA nor Ed25519"),
+        (lambda: b"no key", "no private key"),
+        (lambda: write_pem(rsa.generate_private_key(65537, 1024)), "1024 bits"),
+        (lambda: write_pem(ec.generate_private_key(ec.SECP256R1())), "neither RSA nor Ed25519"),
         (
-            write_pem(ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)), BestAvailableEncryption(b"x")),
+            lambda: write_pem(
+                ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)), BestAvailableEncryption(b"x")
+            ),
             "password",
         ),
     ],
     ids=["no key", "short", "elliptic", "password"],
 )
-def test_what_is_no_usable_key_is_refused_with_the_reason(pem: bytes, says: str) -> None:
+def test_what_is_no_usable_key_is_refused_with_the_reason(make_pem: Callable[[], bytes], says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        load_dkim_key(pem, "example.org", "s1")
+        load_dkim_key(make_pem(), "example.org", "s1")
 
 
 @pytest.mark.parametrize(
@@ -190,8 +193,10 @@ def test_repr_does_not_show_the_key() -> None:
 # --- what is kept of a message --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key", [None, make_key(), make_key("ed25519")], ids=["unsigned", "rsa", "ed25519"])
-def test_what_is_kept_tells_one_message_from_any_other(key: DkimKey | None) -> None:
+@pytest.mark.parametrize("kind", ["", "rsa", "ed25519"])
+def test_what_is_kept_tells_one_message_from_any_other(kind: str) -> None:
+    key = make_key(kind) if kind else None
+
     def hash_of(text: str = "Three papers\n", to: str = "ada@example.org") -> str:
         message = build_whole(key, text, to)
         return hash_message(message, message.to_bytes())
