@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -69,10 +70,20 @@ def choose_plan(
     the next slot. A digest goes out at its slot or within ``spread`` after it, and expires catch_up after its slot, or
     after it was planned.
     """
-    cadence = subscriber.cadence
+    plan = _choose_plan(subscriber.cadence, subscriber.next_due_at, now, catch_up, ahead)
+    if plan.slot is None or not spread:
+        return plan
+    return replace(plan, send_at=spread_slot(plan.slot, subscriber.id, spread))
+
+
+@lru_cache(maxsize=4096)
+def _choose_plan(
+    cadence: Cadence, due_at: datetime | None, now: datetime, catch_up: timedelta, ahead: timedelta
+) -> Plan:
+    """Return what all readers of a cadence have in common who are due at the same moment."""
     upto = now + ahead
     following = next_slot(cadence, upto).at
-    due = list(_slots_between(cadence, subscriber.next_due_at or upto, upto))
+    due = list(_slots_between(cadence, due_at or upto, upto))
     if not due:
         return Plan(slot=None, skipped=(), next_due_at=following)
     newest = due[-1]
@@ -85,7 +96,7 @@ def choose_plan(
         slot=newest,
         skipped=tuple(Skip(slot, _covered_by(newest)) for slot in due[:-1]),
         next_due_at=following,
-        send_at=spread_slot(newest, subscriber.id, spread),
+        send_at=newest.at,
         expires_at=max(now, newest.at) + catch_up,
     )
 

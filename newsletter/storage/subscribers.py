@@ -85,6 +85,21 @@ class SubscriberStore(Store):
         return read_subscriber(row) if row else None
 
     @reading
+    def load_file_owned(self, connection: Connection) -> Sequence[Subscriber]:
+        """Return those whose preferences the subscribers file decides, by address."""
+        owned = select(readers).where(readers.c.file_owned.is_(True)).order_by(readers.c.address_key)
+        return [read_subscriber(row) for row in connection.execute(owned)]
+
+    @reading
+    def load_named(self, connection: Connection, addresses: Collection[EmailAddress]) -> Sequence[Subscriber]:
+        """Return those of these readers that there are, however their addresses are spelled there."""
+        found = []
+        for keys in in_chunks(group_by_key(addresses)):
+            rows = connection.execute(select(readers).where(readers.c.address_key.in_(keys)))
+            found += [read_subscriber(row) for row in rows]
+        return found
+
+    @reading
     def load_many(
         self, connection: Connection, subscribers: Collection[SubscriberId]
     ) -> Mapping[SubscriberId, Subscriber]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, time
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, insert, select, update
@@ -103,21 +104,25 @@ def write_readers(connection: Connection, known: Sequence[Subscriber]) -> None:
 
 def insert_readers(connection: Connection, new: Sequence[Subscriber]) -> None:
     """Insert readers; each gets a number of its own."""
-    connection.execute(
-        insert(readers), [{"counted_run": person.counted_run, **_preferences_row(person)} for person in new]
-    )
+    for some in in_chunks(new):
+        connection.execute(
+            insert(readers),
+            [{"counted_run": person.counted_run, **_preferences_row(person)} for person in some],
+        )
 
 
 def log_consents(
     connection: Connection, people: Sequence[Subscriber], now: datetime, why: str, origin: str = ""
 ) -> None:
     """Write the consent of these readers into the record."""
-    rows = [
-        {"subscriber": person.id, "at": now, "consent": person.consent, "why": why, "origin": origin}
-        for person in people
-    ]
-    if rows:
-        connection.execute(insert(consents), rows)
+    for some in in_chunks(people):
+        connection.execute(
+            insert(consents),
+            [
+                {"subscriber": person.id, "at": now, "consent": person.consent, "why": why, "origin": origin}
+                for person in some
+            ],
+        )
 
 
 def load_ids(
@@ -170,9 +175,7 @@ def read_subscriber(row: Row[Any]) -> Subscriber:
     """Return the reader of a row."""
     return Subscriber(
         address=EmailAddress(row.address),
-        cadence=Cadence(
-            days=frozenset(json.loads(row.days)), at=time.fromisoformat(row.local_time), zone=row.zone
-        ),
+        cadence=_read_cadence(row.days, row.local_time, row.zone),
         topics_json=row.topics_json,
         name=row.name,
         language=row.language,
@@ -188,3 +191,9 @@ def read_subscriber(row: Row[Any]) -> Subscriber:
         declined=row.declined,
         decided_at=row.decided_at,
     )
+
+
+@lru_cache(maxsize=4096)
+def _read_cadence(days: str, local_time: str, zone: str) -> Cadence:
+    """Return a cadence, which very many readers have in common, as one value for all of them."""
+    return Cadence(frozenset(json.loads(days)), time.fromisoformat(local_time), zone)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from newsletter.storage import EntryStore, SubscriberStore
 _TRIES = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SubscribersFile:
     """The operator's file beside the store. path is None where there is none.
 
@@ -45,6 +45,7 @@ class SubscribersFile:
     everything_else: int
     samples: Sequence[Problem] | None
     clock: Clock
+    _taken_over: str | None = field(default=None, init=False)
 
     async def choose(self) -> FileImport:
         """Decide what the file changes in the store; writes nothing. Raises ConfigError.
@@ -54,8 +55,8 @@ class SubscribersFile:
         """
         if self.path is None:
             return FileImport((), ())
-        now, known = self.clock.now(), await self.subscribers.load_all()
-        is_owner = any(reader.file_owned and reader.consent is Consent.CONFIRMED for reader in known)
+        now, owned = self.clock.now(), await self.subscribers.load_file_owned()
+        is_owner = any(reader.consent is Consent.CONFIRMED for reader in owned)
         rows = parse_subscribers(
             read_text(self.path),
             str(self.path),
@@ -64,9 +65,11 @@ class SubscribersFile:
             check_topics=lambda topics_json: parse_topics(topics_json, self.library) and None,
             may_be_empty=not is_owner,
         )
-        known_keys = {address_key(reader.address) for reader in known}
+        named = await self.subscribers.load_named([row.address for row in rows])
+        known = {reader.id: reader for reader in (*owned, *named)}
+        known_keys = {address_key(reader.address) for reader in known.values()}
         chosen = choose_import(
-            known,
+            list(known.values()),
             rows,
             now=now,
             counted_run=await self.entries.newest_run(),
@@ -89,9 +92,13 @@ class SubscribersFile:
             raise ConfigError([*self.samples, *readers])
 
     async def take_over_and_log(self) -> None:
-        """As take_over, for the clock, which tells its log."""
+        """As take_over, for the clock, which tells its log: at the start, and when the file has changed since."""
+        text = read_text(self.path) if self.path is not None else ""
+        if text == self._taken_over:
+            return
         for note in await self.take_over():
             log.info(note)
+        self._taken_over = text
 
     async def take_over(self) -> tuple[str, ...]:
         """Write what the file changes; return notes. Raises ConfigError; then nothing has changed."""
