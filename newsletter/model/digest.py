@@ -92,7 +92,7 @@ class Item:
     also: tuple[str, ...] = ()
 
     def __hash__(self) -> int:
-        return hash(self.entry_id)  # as for Entry
+        return hash((self.entry_id, self.also))  # as for Entry; by what else it fits, readers' items differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Section:
     overflow_url: str = ""
 
     def __hash__(self) -> int:
-        return hash((self.topic, *[item.entry_id for item in self.items]))  # as for Entry
+        return hash((self.topic, self.items))
 
 
 @dataclass(frozen=True, slots=True)

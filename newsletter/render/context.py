@@ -165,10 +165,16 @@ def build_papers(
     which of them a weekly digest shows first."""
     return tuple(
         [
-            PaperPlace(*_head_card(lang, card), is_leader, mark)
+            _place_paper(lang, card, is_leader, mark)
             for card, mark, is_leader in zip(cards, rendered, leaders or repeat(False), strict=False)
         ]
     )
+
+
+@lru_cache(maxsize=8192)
+def _place_paper(lang: Language, card: Card, is_leader: bool, mark: str) -> PaperPlace:
+    """Return the values for one paper. Remembered, so that what is written of it is found again by identity."""
+    return PaperPlace(*_head_card(lang, card), is_leader, mark)
 
 
 def build_section(lang: Language, section: Section, papers: tuple[PaperPlace, ...]) -> ShownSection:

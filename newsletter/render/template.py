@@ -241,7 +241,7 @@ class _Cutter:
                 for one in writers:
                     one(sheet, inside)
 
-        write = _remember(write_item, _identify) if is_closed and is_top else write_item
+        write = _remember(write_item, _identify) if is_closed else write_item
 
         def write_all(sheet: Sheet, scope: _Scope, some: Iterable[object]) -> None:
             for item in some:

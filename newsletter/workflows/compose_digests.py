@@ -135,23 +135,23 @@ class DigestBuilder:
     ) -> Offer:
         """Return what a topic may bring, once for all readers who ask for the same, by whatever name. A described one
         may learn more with each reader whose papers are looked up, so it is found anew."""
+        known = self._offers.get((id(topic), load))
+        if known is not None:
+            return known[1]
 
         def find() -> Offer:
             return pool.offer(corpus.find(topic, self._match(corpus, topic, entries), self._papers))
 
         if topic.is_described:
             return find()
-        known = self._offers.get((id(topic), load))
-        if known is None:
-            # The name of a described topic is a part of what it asks for.
-            nameless = (topic if topic.about else replace(topic, name=""), load)
-            if max(len(self._offers), len(self._nameless)) >= _MOST_FOUND:
-                self._offers.clear()
-                self._nameless.clear()
-            offer = self._nameless.get(nameless) or find()
-            known = topic, self._nameless.setdefault(nameless, offer)
-            self._offers[id(topic), load] = known
-        return known[1]
+        # The name of a described topic is a part of what it asks for.
+        nameless = (topic if topic.about else replace(topic, name=""), load)
+        if max(len(self._offers), len(self._nameless)) >= _MOST_FOUND:
+            self._offers.clear()
+            self._nameless.clear()
+        offer = self._nameless[nameless] = self._nameless.get(nameless) or find()
+        self._offers[id(topic), load] = topic, offer
+        return offer
 
     def _match(self, corpus: Corpus, topic: Topic, entries: Sequence[Entry]) -> list[Matched]:
         """Return those of the entries that a topic's words match."""
