@@ -145,7 +145,7 @@ async def send(config: Config, forks: Forks | None, readers: int, topics: str) -
     """Send everybody's digest; return mails a second, and their CPU."""
     async with open_newsletter(config, clock=FixedClock(_EVENING), forks=forks) as newsletter:
         await prepare(newsletter, readers, topics)
-        with Watch() as watch:
+        with Watch(memory=False) as watch:
             begun = clock_time.perf_counter()
             await newsletter.planner.plan_due()
             stop = asyncio.Event()
