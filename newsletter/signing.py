@@ -8,20 +8,26 @@ preferences was sent to: after a change of address the old mailbox's link leads 
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import itertools
 import re
 from enum import StrEnum
 from typing import NoReturn
 
+_BLOCK_BYTES = 64  # of SHA-256
+
 
 class Secret:
     """A key that signs. Whoever holds it can sign, and nobody can print it."""
 
-    __slots__ = ("__key",)
+    __slots__ = ("__inner", "__outer")
 
     def __init__(self, key: bytes) -> None:
-        self.__key = key
+        # Begun once for all texts: several stand in each mail, and hmac.digest takes three times as long.
+        block = (hashlib.sha256(key).digest() if len(key) > _BLOCK_BYTES else key).ljust(_BLOCK_BYTES, b"\0")
+        self.__inner = hashlib.sha256(bytes([byte ^ 0x36 for byte in block]))
+        self.__outer = hashlib.sha256(bytes([byte ^ 0x5C for byte in block]))
 
     @classmethod
     def from_hex(cls, text: str) -> Secret:
@@ -33,13 +39,16 @@ class Secret:
 
     def sign(self, text: bytes) -> bytes:
         """Return the HMAC-SHA256 of a text: 32 bytes. Source: RFC 2104."""
-        return hmac.digest(self.__key, text, "sha256")
+        inner, outer = self.__inner.copy(), self.__outer.copy()
+        inner.update(text)
+        outer.update(inner.digest())
+        return outer.digest()
 
     def __repr__(self) -> str:
         return "Secret(…)"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self.__key, other.__key)
+        return isinstance(other, Secret) and hmac.compare_digest(self.sign(b"equal"), other.sign(b"equal"))
 
     def __hash__(self) -> int:
         return hash(self.sign(b"hash"))

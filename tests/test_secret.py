@@ -45,8 +45,15 @@ def test_a_damaged_one_is_not_quoted() -> None:
     assert refused.value.__cause__ is None
 
 
-def test_it_signs_as_the_key_does_and_equals_its_like() -> None:
-    assert Secret(KEY).sign(b"x") == hmac.digest(KEY, b"x", "sha256")
+@pytest.mark.parametrize("length", [0, 1, 32, 63, 64, 65, 200])
+@pytest.mark.parametrize("text", [b"", b"x", b"x" * 1000])
+def test_it_signs_as_the_standard_library_does(length: int, text: bytes) -> None:
+    key = bytes(range(length))
+    secret = Secret(key)
+    assert secret.sign(text) == secret.sign(text) == hmac.digest(key, text, "sha256")
+
+
+def test_it_equals_its_like() -> None:
     assert {Secret(KEY), Secret.from_hex(KEY.hex())} == {Secret(KEY)}
     assert Secret(KEY) != Secret(b"another")
     assert Secret(KEY) != KEY

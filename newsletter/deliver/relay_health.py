@@ -67,12 +67,13 @@ def note_reply(
 ) -> RelayHealth:
     """Return the health of a relay after one reply to a message or to its RCPT. has_stand_in: another can take over."""
     seen = _read(reply)
-    health = replace(health, seen=(*health.seen, seen)[-_REMEMBERED:])
+    all_seen = (*health.seen, seen)[-_REMEMBERED:]
     if seen is _Seen.TAKEN:
         gap_s = health.gap_s * _GAP_SHRINKS
         # One that was under way when the pause began does not end it.
         pause = health.pause if health.is_paused(now) else None
-        return replace(health, pause=pause, gap_s=gap_s if gap_s >= _SMALLEST_GAP_S else 0.0)
+        return RelayHealth(pause, gap_s if gap_s >= _SMALLEST_GAP_S else 0.0, all_seen)
+    health = replace(health, seen=all_seen)
     if seen is _Seen.SLOW_DOWN or (seen is _Seen.BLAMED and judge_reply(reply).cause is Cause.RATE):
         health = replace(health, gap_s=min(max(health.gap_s * 2, FIRST_GAP_S), LONGEST_GAP_S))
     if seen is _Seen.BLAMED:

@@ -182,7 +182,7 @@ class RelayPool:
         relay.health = note_reply(before, reply, now, has_stand_in=has_stand_in)
         if relay.health.pause != before.pause:
             await self._tell_others(relay)
-        return replace(reply, elsewhere=has_stand_in and relay.health.is_paused(now))
+        return replace(reply, elsewhere=True) if has_stand_in and relay.health.is_paused(now) else reply
 
     async def _tell_others(self, relay: Relay) -> None:
         """Write a pause down, or its end. A reply in hand must not be lost because the store is away."""
