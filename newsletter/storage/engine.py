@@ -211,8 +211,7 @@ class Database:
         with self._only_store_errors(), self._writing_engine.connect() as connection:
             if not self.is_sqlite:
                 with connection.begin():
-                    # Tables with millions of rows may be rebuilt.
-                    connection.exec_driver_sql(_LIMIT_TRANSACTIONS.format(limit="0", local="true"))
+                    allow_long_transaction(connection)  # tables with millions of rows may be rebuilt
                     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('newsletter schema'))")
                     work(connection)
                 return
@@ -268,6 +267,12 @@ class Database:
             if error.orig is None:
                 raise
             raise error.orig from error
+
+
+def allow_long_transaction(connection: Connection) -> None:
+    """Let the transaction that this connection is in take as long as it needs."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(_LIMIT_TRANSACTIONS.format(limit="0", local="true"))
 
 
 class _Read:

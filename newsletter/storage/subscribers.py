@@ -24,7 +24,7 @@ from newsletter.model.readers import (
     Unwanted,
 )
 from newsletter.storage.dialects import UtcDateTime, in_chunks, list_values
-from newsletter.storage.engine import Store, reading, writing
+from newsletter.storage.engine import Store, allow_long_transaction, reading, writing
 from newsletter.storage.erase import erase_person, find_erased
 from newsletter.storage.ledger.planning import insert_notice
 from newsletter.storage.subscriptions import (
@@ -45,6 +45,9 @@ from newsletter.storage.tables import subscribers as readers
 
 Write = Callable[[Subscriber, Subscriber], QueuedNotice | None]
 """A reader before and after a move → the mail that tells them, if any."""
+
+_MANY = 50_000
+"""Who saves more at once imports a list, which may take minutes."""
 
 
 class SubscriberStore(Store):
@@ -127,6 +130,8 @@ class SubscriberStore(Store):
         Without a move, preferences change and nothing else, and whoever is new is added or has been asked. Raises
         MoveError where a row, as it is now, has no such move; then nothing is written.
         """
+        if len(subscribers) > _MANY:
+            allow_long_transaction(connection)
         known = [person for person in subscribers if person.id]
         new = [person for person in subscribers if not person.id]
         before = lock_readers(connection, [person.id for person in known])

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -19,7 +20,7 @@ from newsletter.storage.ledger.planning import Planning
 PLANNED_AHEAD = timedelta(minutes=10)
 """So long before its slot does the clock queue a digest, so that nothing is left to do at the slot but to send. It is
 composed when it is sent, with the topics, the consent and the papers of then."""
-_BATCH = 500
+_BATCH = 1_000
 
 
 @lru_cache(maxsize=1)
@@ -67,10 +68,7 @@ class Planner:
         harm nobody."""
         now = self.clock.now()
         planned = skipped = waiting = 0
-        last: Subscriber | None = None
-        # Readers that must wait stay due; reading on past them keeps them from hiding the others.
-        while due := await self.subscribers.load_due(now + ahead, _BATCH, last):
-            last = due[-1]
+        async for due in self._load_due(now + ahead):
             plans = [(reader, choose_plan(reader, now, self.catch_up, self.spread, ahead)) for reader in due]
             for (_, plan), result in zip(plans, await self.planning.plan(plans, now), strict=True):
                 if result is PlanResult.PLANNED:
@@ -115,6 +113,19 @@ class Planner:
                 ]
             )
         return moved
+
+    async def _load_due(self, until: datetime) -> AsyncIterator[Sequence[Subscriber]]:
+        """Yield those who are due, the next ones being loaded while the last ones are planned. Readers that must wait
+        stay due; reading on past them keeps them from hiding the others."""
+        due = await self.subscribers.load_due(until, _BATCH)
+        while due:
+            coming = asyncio.create_task(self.subscribers.load_due(until, _BATCH, due[-1]))
+            try:
+                yield due
+            except BaseException:
+                coming.cancel()
+                raise
+            due = await coming
 
     async def _load_all(self) -> AsyncIterator[Sequence[Subscriber]]:
         last = SubscriberId(0)

@@ -44,6 +44,8 @@ from newsletter.workflows.ledger import LedgerWriter, retry_transient
 from newsletter.workflows.send_pipeline import Build, Built, SendPipeline, SendReport
 
 CLAIM_AT_ONCE = 200
+_CLAIM_LASTS_S = 2.0
+"""A confirmation that somebody waits for is claimed before all digests, but only when the next ones are claimed."""
 _RECOVER_EVERY_S = 5.0
 
 
@@ -165,24 +167,26 @@ class Sender:
         others held who die meanwhile is taken back on the way."""
         loop = asyncio.get_running_loop()
         looked_at = loop.time()
+        pace = min(self.mailer.connections, CLAIM_AT_ONCE)
         while not report.stopped and not self.stop.is_set():
             if loop.time() - looked_at > _RECOVER_EVERY_S:
                 await retry_transient(self.recover)
                 looked_at = loop.time()
             if not wanted.kinds <= TO_OPERATORS:
                 report.stop(await retry_transient(self.guard.check) or await self._load_hold(wanted))
-            limit = CLAIM_AT_ONCE
+            limit = pace
             if wanted.at_most:
                 limit = min(limit, wanted.at_most - report.taken)
             if report.stopped or limit <= 0:
                 return
-            found = await self._claim(wanted, limit)
+            found, claimed_at = await self._claim(wanted, limit), loop.time()
             if not found:
                 return
             report.taken += len(found)
             report.claimed.extend(one.delivery.id for one in found)
             for one in found:
                 yield partial(self._build_or_close, one)
+            pace = choose_claim(len(found), loop.time() - claimed_at, self.mailer.connections)
 
     async def _claim(self, wanted: _Wanted, limit: int) -> list[_Claimed]:
         """Claim a handful, and look their readers up together: consent and suppression as they are now."""
@@ -262,6 +266,13 @@ class Sender:
         attempt = delivery.attempt + 1
         outcome = choose_outcome(reply, attempt, self.clock.now(), jitter=random.random())
         return RecordOutcome(delivery.id, attempt, outcome, reply.relay)
+
+
+def choose_claim(begun: int, took_s: float, connections: int) -> int:
+    """Return how many mails to claim next, after so many were begun in so many seconds: what goes out in two seconds,
+    at least one for each connection, 200 at most. No more than twice as many: the first ones are only built ahead."""
+    at_this_pace = round(begun * _CLAIM_LASTS_S / max(took_s, 0.001))
+    return min(max(at_this_pace, connections), max(2 * begun, connections), CLAIM_AT_ONCE)
 
 
 def _address_of(delivery: Delivery, reader: Subscriber | None) -> EmailAddress | None:

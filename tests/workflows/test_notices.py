@@ -10,7 +10,9 @@ import pytest
 from newsletter.model.ledger import DeliveryFilter, Hold, HoldKind, Kind, LedgerCounts, QueuedNotice, State
 from newsletter.model.mail import Notice
 from newsletter.model.readers import Consent, EmailAddress, SubscriberId
+from newsletter.workflows import send_pending
 from newsletter.workflows.notices import find_recipient
+from newsletter.workflows.send_pending import choose_claim
 from newsletter.workflows.send_pipeline import SendReport
 from tests.support.office import IN_MEMORY, MORNING, Office
 
@@ -134,3 +136,44 @@ async def test_a_notice_changes_nothing_of_what_a_reader_was_shown(office: Offic
     office.clock.at = MORNING
     await office.send()
     assert await office.states() == {"ada@example.org": State.ACCEPTED}
+
+
+@pytest.mark.parametrize(
+    ("begun", "took_s", "connections", "expected"),
+    [
+        (200, 1.0, 16, 200),  # a quick relay: as many as are claimed at once at all
+        (200, 20.0, 16, 20),
+        (20, 2.0, 16, 20),
+        (20, 0.1, 16, 40),  # it has become quicker
+        (16, 100.0, 16, 16),  # one for each connection
+        (3, 0.0, 16, 16),
+    ],
+)
+def test_no_more_is_claimed_than_goes_out_in_two_seconds(
+    begun: int, took_s: float, connections: int, expected: int
+) -> None:
+    assert choose_claim(begun, took_s, connections) == expected
+
+
+async def test_a_confirmation_passes_the_digests_of_a_long_pass_to_a_slow_relay(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send_pending, "_CLAIM_LASTS_S", 0.2)
+    readers = [f"reader{number}@example.org" for number in range(60)]
+    await office.join(*readers)
+    office.clock.at = MORNING
+    await office.collect()
+    office.use_relay(connections=2)
+    office.sink.delay_s = 0.02
+
+    sending = asyncio.create_task(office.send())
+    while len(office.sink.messages) < 10:  # noqa: ASYNC110 - the sink has no event for it
+        await asyncio.sleep(0.005)
+    before = len(office.sink.messages)
+    await queue(office, "ada@example.org")
+    await sending
+
+    places = [place for place, one in enumerate(office.sink.messages) if one.rcpt_to == "ada@example.org"]
+    assert len(office.sink.messages) == 61
+    assert places
+    assert places[0] < before + 35
