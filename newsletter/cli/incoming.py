@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
+from newsletter.address import parse_address
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES, WRONG_INPUT
-from newsletter.cli.readers import load_readers, pick_reader
+from newsletter.cli.readers import each_page, find_reader
 from newsletter.cli.show import complain, console, draw_bars, in_iso, json_array, show_note, show_table
 from newsletter.cli.table import Table
 from newsletter.collect.source_health import GOOD_STATES
+from newsletter.errors import ConfigError, Problem
 from newsletter.model.sources import (
     FetchRecord,
     FetchState,
@@ -23,15 +26,15 @@ from newsletter.model.sources import (
     Source,
     SourceHealth,
 )
-from newsletter.wiring import open_newsletter
+from newsletter.wiring import Newsletter, open_newsletter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from newsletter.compose.disposition import Disposition
     from newsletter.model.entries import Entry, EntryHistory
+    from newsletter.model.readers import Subscriber
     from newsletter.settings.config import Config
-    from newsletter.workflows.explain import Explanation
 
 _DAYS = 14
 _LOOKS = 12
@@ -220,25 +223,45 @@ async def explain(config: Config, paper: str, reader: str) -> int:
         found = await find_entries(paper, newsletter.entries)
         if len(found) != 1:
             return _tell_found(paper, found)
-        joined = await load_readers(newsletter)
-        named = {one.address for one in joined}
-        everybody = [
-            *joined,
-            *(one for one in await newsletter.subscribers.load_all() if one.address not in named),
-        ]
-        readers = [pick_reader(everybody, reader)] if reader else everybody
-        explanation = await explain_entry(
-            found[0],
-            readers,
-            await newsletter.new_digest_builder(),
-            newsletter.entries,
-            newsletter.subscribers,
-            newsletter.ledger.reads,
-            newsletter.clock.now(),
-        )
-    _show_entry(explanation.entry, explanation.history)
-    _show_fates(explanation)
+        (entry,) = found
+        history = await newsletter.entries.load_history(entry.id)
+        digests, now = await newsletter.new_digest_builder(), newsletter.clock.now()
+        fates: dict[str, _Fate] = {}
+        pages = _one_page(await _find_reader(newsletter, reader)) if reader else each_page(newsletter)
+        async for page in pages:
+            for disposition in await explain_entry(
+                entry, page, digests, newsletter.subscribers, newsletter.ledger.reads, now
+            ):
+                fates.setdefault(disposition.kind, _Fate()).add(disposition)
+    _show_entry(entry, history)
+    _show_fates(fates)
     return DONE
+
+
+async def _find_reader(newsletter: Newsletter, whose: str) -> Subscriber:
+    found = await find_reader(newsletter, whose)
+    if found is None:
+        raise ConfigError(
+            [Problem(f"{parse_address(whose)} is not a subscriber; see 'newsletter subscribers list'")]
+        )
+    return found
+
+
+async def _one_page(reader: Subscriber) -> AsyncIterator[Sequence[Subscriber]]:
+    yield [reader]
+
+
+@dataclass(slots=True)
+class _Fate:
+    """Readers for whom the same became of a paper: how many, and the first of them."""
+
+    readers: int = 0
+    first: list[Disposition] = field(default_factory=list)
+
+    def add(self, disposition: Disposition) -> None:
+        self.readers += 1
+        if len(self.first) < _MOST_READERS:
+            self.first.append(disposition)
 
 
 def _tell_found(paper: str, found: Sequence[Entry]) -> int:
@@ -283,19 +306,15 @@ def word_votes(votes: Sequence[tuple[datetime, int]]) -> str:
     return f"votes: {first} on {first_at:%Y-%m-%d}, {last} on {last_at:%Y-%m-%d} {bars}"
 
 
-def _show_fates(explanation: Explanation) -> None:
+def _show_fates(fates: Mapping[str, _Fate]) -> None:
     """Print what became of the entry, the readers with the same fate together."""
-    by_kind: dict[str, list[Disposition]] = defaultdict(list)
-    for disposition in explanation.dispositions:
-        by_kind[disposition.kind].append(disposition)
-    if not by_kind:
+    if not fates:
         console.print("there are no subscribers yet")
         return
     table = Table("reader", "what happened", "why…")
-    for kind, dispositions in by_kind.items():
-        for disposition in dispositions[:_MOST_READERS]:
+    for kind, fate in fates.items():
+        for disposition in fate.first:
             table.add_row(disposition.address, kind, disposition.why)
-        if len(dispositions) > _MOST_READERS:
-            more = len(dispositions) - _MOST_READERS
-            table.add_row(f"and {more} more", kind, "'--reader ADDRESS' shows one")
+        if more := fate.readers - len(fate.first):
+            table.add_row(f"and {more:,} more", kind, "'--reader ADDRESS' shows one")
     show_table(table, is_whole=True)

@@ -14,7 +14,7 @@ from newsletter.cli.arguments import parse_clock
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.cli.index import take_pictures, write_index
 from newsletter.cli.progress import counting_progress
-from newsletter.cli.readers import load_readers, pick_reader
+from newsletter.cli.readers import find_first, load_readers, pick_mailed
 from newsletter.cli.show import (
     complain,
     console,
@@ -189,9 +189,11 @@ async def _choose_preview_reader(newsletter: Newsletter, request: PreviewRequest
         show_doubts(read)
         topics_json = read.topics_json
     else:
-        readers = await load_readers(newsletter)
-        if request.address or readers or not newsletter.config.topics:
-            return pick_reader(readers, request.address)
+        if request.address or not newsletter.config.topics:
+            return await pick_mailed(newsletter, request.address)
+        first = await find_first(newsletter)
+        if first is not None:
+            return first
         topics_json = to_json(list(newsletter.config.topics))
     trial = make_trial_reader(topics_json, newsletter.config.everything_else)
     return await start_window(trial, newsletter.entries, newsletter.clock.now())

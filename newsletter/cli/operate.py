@@ -14,7 +14,7 @@ from newsletter.cli.arguments import parse_edition
 from newsletter.cli.exit_codes import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
 from newsletter.cli.nothing_due import word_no_edition, word_nothing_due
 from newsletter.cli.progress import collecting_progress, sending_progress
-from newsletter.cli.readers import load_readers, pick_reader
+from newsletter.cli.readers import pick_mailed
 from newsletter.cli.serving import keep_serving
 from newsletter.cli.show import (
     console,
@@ -25,11 +25,10 @@ from newsletter.cli.show import (
     show_uncertain,
 )
 from newsletter.cli.table import Table
-from newsletter.compose.subscription import next_mail_at
 from newsletter.errors import ConfigError, Problem
 from newsletter.model.ledger import State
 from newsletter.model.mail import SmtpReply
-from newsletter.model.readers import Consent, EmailAddress, Subscriber
+from newsletter.model.readers import Consent, EmailAddress
 from newsletter.scheduler import run_forever, stop_on_signals
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.canary import begin_trial, judge_trial, refuse_rest, release_rest
@@ -161,8 +160,7 @@ async def _send_test(newsletter: Newsletter, to: str, whose: str) -> int:
     if hold := await newsletter.settings.load_hold():
         console.print(f"nothing was sent: held, {hold.why}")
         return COULD_NOT_RUN
-    readers = await load_readers(newsletter)
-    reader = pick_reader(readers, whose or _ask_whose(address, readers))
+    reader = await pick_mailed(newsletter, whose or await _ask_whose(newsletter, address))
     mail = await preview_reader(
         reader,
         await newsletter.new_digest_builder(),
@@ -187,21 +185,24 @@ async def _send_test(newsletter: Newsletter, to: str, whose: str) -> int:
     return DONE_WITH_FAILURES
 
 
-def _ask_whose(address: EmailAddress, readers: Sequence[Subscriber]) -> str:
+async def _ask_whose(newsletter: Newsletter, address: EmailAddress) -> str:
     """Return whose digest is sent to an address: the reader's own, else the one whom a person at the terminal names.
 
-    Raises ConfigError where nobody can be asked.
+    Raises ConfigError where nobody can be asked, or there is nobody.
     """
-    if not readers or any(is_same_address(reader.address, address) for reader in readers):
-        return address if readers else ""
-    others = f", or one of {len(readers) - 1} others" if len(readers) > 1 else ""
+    reader = await newsletter.subscribers.load(address)
+    if reader is not None and reader.consent is Consent.CONFIRMED:
+        return address
+    first = (await pick_mailed(newsletter, "")).address
+    others = (await newsletter.views.count_readers())[Consent.CONFIRMED] - 1
+    there = f"{first}, or one of {others:,} others" if others else first
     if not sys.stdin.isatty():
         message = (
             f"{address} is no reader who gets mail; say whose digest to send:"
-            f" --reader {readers[0].address}{others} ('newsletter subscribers list')"
+            f" --reader {there} ('newsletter subscribers list')"
         )
         raise ConfigError([Problem(message, steps=("--to",))])
-    console.print(f"{address} is no reader who gets mail. There is {readers[0].address}{others}.")
+    console.print(f"{address} is no reader who gets mail. There is {there}.")
     return str(typer.prompt("Whose digest shall it be?"))
 
 
@@ -229,17 +230,11 @@ async def _tell_due(newsletter: Newsletter) -> int:
 
 async def _tell_nothing_due(newsletter: Newsletter, local_on: date | None) -> None:
     """Say why nothing is to be sent, of one date if given, and when the next digest is."""
-    readers = await newsletter.subscribers.load_all()
-    suppressed = await newsletter.subscribers.load_suppressed([reader.address for reader in readers])
-    coming = [
-        (due_at, reader)
-        for reader in readers
-        if reader.consent is Consent.CONFIRMED
-        and (due_at := next_mail_at(reader, is_suppressed=reader.address in suppressed))
-    ]
+    coming = await newsletter.views.load_coming()
     now = newsletter.clock.now()
     if not coming:
-        why = "no subscriber receives mail at present" if readers else "there are no subscribers yet"
+        is_anybody = any((await newsletter.views.count_readers()).values())
+        why = "no subscriber receives mail at present" if is_anybody else "there are no subscribers yet"
     elif local_on:
         counts = await newsletter.ledger.reads.load_counts()
         why = word_no_edition(local_on, coming, counts, newsletter.config.schedule.catch_up, now)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from newsletter.cli.exit_codes import DONE
-from newsletter.cli.readers import load_readers
+from newsletter.cli.readers import each_mailed
 from newsletter.cli.show import console, draw_bars, json_array, show_doubts, show_note, show_table
 from newsletter.cli.table import Table
 from newsletter.errors import ConfigError, Problem
@@ -27,7 +27,6 @@ from newsletter.workflows.try_topics import (
     TopicUse,
     Trial,
     count_by_day,
-    count_topics,
     find_oddities,
     find_unknown,
     judge_matches,
@@ -52,7 +51,7 @@ _FEWEST_DATES = 3
 async def show_list(config: Config, *, as_json: bool = False) -> int:
     """Show each topic: its readers, how many entries of the last 30 days it takes, and their share."""
     async with open_newsletter(config) as newsletter:
-        counts = count_topics(await load_readers(newsletter), newsletter.library)
+        counts = await _count_topics(newsletter)
         trier = await open_trier(newsletter.entries, counts, newsletter.clock.now(), _LIST_DAYS)
     uses = use_topics(counts, trier)
     if as_json:
@@ -73,6 +72,15 @@ async def show_list(config: Config, *, as_json: bool = False) -> int:
         if odd := find_oddities(use.trial, trier):
             show_note(f"{use.trial.topic.name}: {'; '.join(odd)}")
     return DONE
+
+
+async def _count_topics(newsletter: Newsletter) -> dict[Topic, int]:
+    """Return each distinct topic of the library and of the readers, with how many readers have it."""
+    counts = dict.fromkeys(newsletter.library.values(), 0)
+    async for reader in each_mailed(newsletter):
+        for topic in parse_topics(reader.topics_json, newsletter.library):
+            counts[topic] = counts.get(topic, 0) + 1
+    return counts
 
 
 def _write_use(use: TopicUse, trier: TopicTrier) -> dict[str, object]:
@@ -142,7 +150,7 @@ async def _find_topic(newsletter: Newsletter, text: str) -> Topic:
     if not wanted:
         raise ConfigError([Problem("give a topic's name, or a topic as in subscribers.yaml")])
     named = dict(newsletter.library)
-    for reader in await load_readers(newsletter):
+    async for reader in each_mailed(newsletter):
         for topic in parse_topics(reader.topics_json, newsletter.library):
             named.setdefault(topic.name, topic)
     for name, topic in named.items():
@@ -239,7 +247,7 @@ def _show_diff(before: Trial, after: Trial) -> None:
 async def find_odd_topics(newsletter: Newsletter) -> list[str]:
     """Return a line for each thing that is odd about a topic, judged by the last 90 days, or by as many as are stored;
     a few say nothing of what a topic finds."""
-    counts = count_topics(await load_readers(newsletter), newsletter.library)
+    counts = await _count_topics(newsletter)
     trier = await open_trier(newsletter.entries, counts, newsletter.clock.now(), _CHECK_DAYS)
     dates = trier.count_dates()
     seen = f"of {trier.looked_at} papers from {dates} days"
@@ -256,7 +264,7 @@ async def find_odd_topics(newsletter: Newsletter) -> list[str]:
 async def find_doubted_topics(newsletter: Newsletter) -> list[str]:
     """Return a line for each word of a topic that will find nothing, or everything, as it is written."""
     forms: dict[str, None] = dict.fromkeys(map(to_json, newsletter.config.topics))
-    for reader in await load_readers(newsletter):
+    async for reader in each_mailed(newsletter):
         forms |= dict.fromkeys(map(to_json, json.loads(reader.topics_json)))
     return [
         f"{parse_topic(form, newsletter.library).name}: {doubt}"

@@ -30,14 +30,14 @@ def build_slot(cadence: Cadence, local_on: date) -> Slot:
 def next_slot(cadence: Cadence, after: datetime) -> Slot:
     """Return the first slot whose instant lies after ``after``."""
     # One day back: the local date at `after` may lie behind a slot that a gap has moved on.
-    first = after.astimezone(ZoneInfo(cadence.zone)).date() - _DAY
+    first = cadence.date_at(after) - _DAY
     return next(slot for slot in _slots_from(cadence, first) if slot.at > after)
 
 
 @lru_cache(maxsize=4096)
 def previous_slot(cadence: Cadence, before: datetime) -> Slot:
     """Return the last slot whose instant lies before ``before``."""
-    first = before.astimezone(ZoneInfo(cadence.zone)).date() - 9 * _DAY
+    first = cadence.date_at(before) - 9 * _DAY
     previous = None
     for slot in _slots_from(cadence, first):
         if slot.at >= before:
@@ -112,7 +112,7 @@ def choose_plan_for_date(
     """
     cadence = subscriber.cadence
     slot = build_slot(cadence, local_on)
-    today = now.astimezone(ZoneInfo(cadence.zone)).date()
+    today = cadence.date_at(now)
     if not has_slot(cadence, local_on) or local_on > today or now - slot.at > catch_up:
         return None
     missed = _slots_between(cadence, subscriber.next_due_at or slot.at, slot.at)
@@ -130,7 +130,7 @@ def realign(cadence: Cadence, due_at: datetime) -> datetime:
 
     A country may change its hours at short notice: the local hour is what the reader chose, so the instant moves.
     """
-    near = due_at.astimezone(ZoneInfo(cadence.zone)).date()
+    near = cadence.date_at(due_at)
     slots = [
         build_slot(cadence, near + day * _DAY).at
         for day in (-1, 0, 1)
@@ -161,7 +161,7 @@ def _covered_by(slot: Slot) -> str:
 
 
 def _slots_between(cadence: Cadence, first: datetime, last: datetime) -> Iterator[Slot]:
-    start = first.astimezone(ZoneInfo(cadence.zone)).date() - _DAY
+    start = cadence.date_at(first) - _DAY
     for slot in _slots_from(cadence, start):
         if slot.at > last:
             return

@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from newsletter.compose.slots import find_pause_end, next_slot
 from newsletter.model.ledger import Kind
@@ -291,7 +290,9 @@ def pause(reader: Subscriber, first_on: date | None, now: datetime) -> Subscribe
 
 def pause_instead(reader: Subscriber, weeks: int, now: datetime) -> Subscriber | Refused:
     """Return somebody who has left with a pause of so many weeks instead."""
-    return _pause(reader, ConsentMove.PAUSE_INSTEAD, local_date(reader, now) + timedelta(weeks=weeks), now)
+    return _pause(
+        reader, ConsentMove.PAUSE_INSTEAD, reader.cadence.date_at(now) + timedelta(weeks=weeks), now
+    )
 
 
 def wake(reader: Subscriber, newest_run: int) -> Subscriber | Refused:
@@ -407,7 +408,7 @@ def _follow_cadence(before: Subscriber, after: Subscriber, now: datetime) -> Sub
     if after.cadence == before.cadence and (before.next_due_at or not _is_mailed(before)):
         return after
     if before.wake_at and before.next_due_at:
-        due_at, wake_at = find_pause_end(after.cadence, local_date(before, before.next_due_at))
+        due_at, wake_at = find_pause_end(after.cadence, before.cadence.date_at(before.next_due_at))
         return replace(after, next_due_at=due_at, wake_at=wake_at)
     return replace(after, next_due_at=next_slot(after.cadence, now).at) if _is_mailed(after) else after
 
@@ -440,7 +441,7 @@ def pause_ends_on(reader: Subscriber) -> date | None:
     """Return the local date from which on a reader with a pause is mailed again; None for one without an end to it."""
     if reader.consent is not Consent.PAUSED or reader.wake_at is None or reader.next_due_at is None:
         return None
-    return local_date(reader, reader.next_due_at)
+    return reader.cadence.date_at(reader.next_due_at)
 
 
 def _is_mailed(reader: Subscriber) -> bool:
@@ -464,10 +465,5 @@ def parse_pause_end(text: str, reader: Subscriber, now: datetime) -> date | None
         first_on = date.fromisoformat(text)
     except ValueError:
         return None
-    today = local_date(reader, now)
+    today = reader.cadence.date_at(now)
     return first_on if today < first_on <= today + LONGEST_PAUSE else None
-
-
-def local_date(reader: Subscriber, at: datetime) -> date:
-    """Return the date that it is for a reader at an instant."""
-    return at.astimezone(ZoneInfo(reader.cadence.zone)).date()

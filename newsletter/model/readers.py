@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import NamedTuple, NewType
+from zoneinfo import ZoneInfo
 
 SubscriberId = NewType("SubscriberId", int)
 
@@ -99,6 +100,10 @@ class Cadence:
     at: time
     zone: str
 
+    def date_at(self, at: datetime) -> date:
+        """Return the date that it is there at an instant."""
+        return at.astimezone(ZoneInfo(self.zone)).date()
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -147,6 +152,16 @@ class Suppression:
 
     reason: str
     is_complaint: bool = False
+
+
+class ComingDigests(NamedTuple):
+    """The next digests of readers with one cadence that are due at one moment: how many, and the first of their
+    addresses."""
+
+    due_at: datetime
+    cadence: Cadence
+    readers: int
+    address: EmailAddress
 
 
 class Unwanted(NamedTuple):

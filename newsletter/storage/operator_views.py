@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, sel
 
 from newsletter.compose.snapshot import parse_shown
 from newsletter.model.ledger import DayCount, Kind, ReplyCount, State
-from newsletter.model.readers import Consent
+from newsletter.model.readers import ComingDigests, Consent, EmailAddress
 from newsletter.storage.dialects import unindexed, utc_day
 from newsletter.storage.engine import Store, reading
+from newsletter.storage.subscriptions import read_cadence
 from newsletter.storage.tables import (
     IS_DIGEST,
     IS_OPEN,
@@ -22,6 +23,14 @@ from newsletter.storage.tables import (
     fetches,
     subscribers,
     suppressions,
+)
+
+_IS_MAILED = and_(
+    subscribers.c.consent == Consent.CONFIRMED,
+    subscribers.c.next_due_at.is_not(None),
+    ~select(suppressions.c.id)
+    .where(suppressions.c.address == subscribers.c.address_key, suppressions.c.lifted_at.is_(None))
+    .exists(),
 )
 
 
@@ -124,15 +133,23 @@ class OperatorViews(Store):
     @reading
     def load_next_due(self, connection: Connection) -> datetime | None:
         """Return when the next digest is due, None where nobody waits for one."""
-        suppressed = select(suppressions.c.id).where(
-            suppressions.c.address == subscribers.c.address, suppressions.c.lifted_at.is_(None)
-        )
         column = subscribers.c
-        rows = select(column.next_due_at).where(
-            column.consent == Consent.CONFIRMED, column.next_due_at.is_not(None), ~suppressed.exists()
-        )
-        due: datetime | None = connection.scalar(rows.order_by(column.next_due_at, column.id).limit(1))
+        rows = select(column.next_due_at).where(_IS_MAILED).order_by(column.next_due_at, column.id)
+        due: datetime | None = connection.scalar(rows.limit(1))
         return due
+
+    @reading
+    def load_coming(self, connection: Connection) -> Sequence[ComingDigests]:
+        """Return the next digests of all who are mailed, those of one cadence and moment together, the first due
+        first."""
+        column = subscribers.c
+        one = (column.next_due_at, column.days, column.local_time, column.zone)
+        rows = select(*one, func.count(), func.min(column.address)).where(_IS_MAILED).group_by(*one)
+        coming = [
+            ComingDigests(due_at, read_cadence(days, at, zone), readers, EmailAddress(address))
+            for due_at, days, at, zone, readers, address in connection.execute(rows)
+        ]
+        return sorted(coming, key=lambda some: (some.due_at, some.address))
 
     @reading
     def _count_by_day(

@@ -175,7 +175,7 @@ def read_subscriber(row: Row[Any]) -> Subscriber:
     """Return the reader of a row."""
     return Subscriber(
         address=EmailAddress(row.address),
-        cadence=_read_cadence(row.days, row.local_time, row.zone),
+        cadence=read_cadence(row.days, row.local_time, row.zone),
         topics_json=row.topics_json,
         name=row.name,
         language=row.language,
@@ -194,6 +194,6 @@ def read_subscriber(row: Row[Any]) -> Subscriber:
 
 
 @lru_cache(maxsize=4096)
-def _read_cadence(days: str, local_time: str, zone: str) -> Cadence:
+def read_cadence(days: str, local_time: str, zone: str) -> Cadence:
     """Return a cadence, which very many readers have in common, as one value for all of them."""
     return Cadence(frozenset(json.loads(days)), time.fromisoformat(local_time), zone)

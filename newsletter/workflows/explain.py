@@ -1,4 +1,4 @@
-"""Explain: where a paper was seen, when, and what became of it for each reader. Only reads.
+"""Explain: which paper is meant, and what became of it for each reader. Only reads.
 
 Whether it is in a reader's next digest is asked of the very builder that composes digests.
 """
@@ -6,13 +6,12 @@ Whether it is in a reader's next digest is asked of the very builder that compos
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from newsletter.collect.identity import name_keys
 from newsletter.compose.disposition import Disposition, choose_disposition
 from newsletter.compose.slots import next_slot
-from newsletter.model.entries import Entry, EntryHistory
+from newsletter.model.entries import Entry
 from newsletter.model.ledger import EntryDelivery
 from newsletter.model.readers import Subscriber, SubscriberId
 from newsletter.storage import EntryStore, SubscriberStore
@@ -20,15 +19,6 @@ from newsletter.storage.ledger.reads import LedgerReads
 from newsletter.workflows.compose_digests import DigestBuilder
 
 _MOST_TITLES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What is known of one entry. fates are in the order of the readers."""
-
-    entry: Entry
-    history: EntryHistory
-    dispositions: tuple[Disposition, ...]
 
 
 async def find_entries(text: str, entries: EntryStore) -> Sequence[Entry]:
@@ -42,18 +32,17 @@ async def explain_entry(
     entry: Entry,
     readers: Sequence[Subscriber],
     digests: DigestBuilder,
-    entries: EntryStore,
     subscribers: SubscriberStore,
     reads: LedgerReads,
     now: datetime,
-) -> Explanation:
-    """Return where an entry was seen and what became of it for these readers."""
+) -> Sequence[Disposition]:
+    """Return what became of an entry for each of these readers, in their order."""
     sent: dict[SubscriberId, list[EntryDelivery]] = {}
     for delivery in await reads.load_entry_deliveries(entry.id, [reader.id for reader in readers]):
         sent.setdefault(delivery.subscriber, []).append(delivery)
     suppressed = await subscribers.load_suppressed([reader.address for reader in readers])
     shown = await reads.load_shown([reader.id for reader in readers])
-    dispositions = [
+    return [
         choose_disposition(
             entry,
             reader,
@@ -66,4 +55,3 @@ async def explain_entry(
         )
         for reader in readers
     ]
-    return Explanation(entry, await entries.load_history(entry.id), tuple(dispositions))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -10,9 +10,7 @@ from newsletter.match.corpus import HISTORY, Corpus, Selection, newest_first
 from newsletter.match.near_misses import NearMiss
 from newsletter.match.rank import Matched, dated_on
 from newsletter.match.similarity import find_named
-from newsletter.match.topics import parse_topics
 from newsletter.model.entries import Entry
-from newsletter.model.readers import Subscriber
 from newsletter.model.topics import Topic
 from newsletter.storage import EntryStore
 from newsletter.workflows.liked_papers import load_papers
@@ -89,15 +87,6 @@ def count_by_day(entries: Iterable[Entry], last: date, days: int) -> list[int]:
         listed_on = dated_on(entry)
         if listed_on is not None and first <= listed_on <= last:
             counts[(listed_on - first).days] += 1
-    return counts
-
-
-def count_topics(readers: Sequence[Subscriber], library: Mapping[str, Topic]) -> dict[Topic, int]:
-    """Return each distinct topic of the library and of the readers, with how many readers have it."""
-    counts: dict[Topic, int] = dict.fromkeys(library.values(), 0)
-    for reader in readers:
-        for topic in parse_topics(reader.topics_json, library):
-            counts[topic] = counts.get(topic, 0) + 1
     return counts
 
 

@@ -12,10 +12,10 @@ import pytest
 from newsletter.cli.nothing_due import word_no_edition, word_nothing_due
 from newsletter.compose.slots import next_slot
 from newsletter.model.ledger import LedgerCounts, State
-from newsletter.model.readers import Cadence
+from newsletter.model.readers import Cadence, ComingDigests, EmailAddress
 from newsletter.signing import read_number
 from newsletter.web.app import build_app
-from tests.support.builders import at, make_cadence, make_subscriber
+from tests.support.builders import at, make_cadence
 from tests.support.house import House
 from tests.support.papers import make_day
 from tests.support.sink import Received, Sink
@@ -135,7 +135,7 @@ async def test_a_date_without_digests_says_why_and_when_the_next_is(
 
 
 def test_what_is_done_is_told_with_its_sum() -> None:
-    coming = [(at("2026-06-17 07:00"), make_subscriber())]
+    coming = [ComingDigests(at("2026-06-17 07:00"), make_cadence(), 1, EmailAddress("ada@example.org"))]
     counts = {"2026-06-16": LedgerCounts({State.ACCEPTED: 3})}
 
     said = word_no_edition(date(2026, 6, 16), coming, counts, timedelta(days=2), at("2026-06-16 09:00"))
@@ -153,7 +153,7 @@ def test_what_is_done_is_told_with_its_sum() -> None:
 )
 def test_todays_digests_are_offered_only_where_somebody_gets_one(days: range, now: str, command: str) -> None:
     cadence = Cadence(frozenset(days), make_cadence().at, "UTC")
-    coming = [(next_slot(cadence, at(now)).at, make_subscriber(cadence=cadence))]
+    coming = [ComingDigests(next_slot(cadence, at(now)).at, cadence, 1, EmailAddress("ada@example.org"))]
 
     said = word_nothing_due(coming, at(now))
 

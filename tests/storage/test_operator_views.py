@@ -7,12 +7,12 @@ from sqlalchemy import Connection, insert
 
 from newsletter.model.ledger import State
 from newsletter.model.mail import Accepted, Rejected, Uncertain, Weight
-from newsletter.model.readers import Consent, ConsentMove
+from newsletter.model.readers import ComingDigests, Consent, ConsentMove, EmailAddress
 from newsletter.model.sources import FetchRecord, FetchState
 from newsletter.storage import Database, Ledger, RunStore, SubscriberStore
 from newsletter.storage.operator_views import OperatorViews
 from newsletter.storage.tables import bounces
-from tests.support.builders import DAY, at, make_subscriber
+from tests.support.builders import DAY, at, make_cadence, make_subscriber
 from tests.support.given import (
     DUE,
     NOW,
@@ -167,3 +167,29 @@ async def test_suppressed_addresses_are_counted_while_they_are(database: Databas
     assert await views.load_next_due() is None
     await SubscriberStore(database).lift_suppression((await reload(database)).address, "back", NOW)
     assert await views.count_suppressed() == 0
+
+
+async def test_coming_digests_are_counted_by_moment_and_cadence_without_those_who_are_not_mailed(
+    database: Database,
+) -> None:
+    store, later = SubscriberStore(database), DUE + timedelta(days=1)
+    berlin = replace(make_cadence(), zone="Europe/Berlin")
+    await put_readers(
+        database,
+        make_subscriber("b@example.org", next_due_at=later),
+        make_subscriber("a@example.org", next_due_at=later),
+        make_subscriber("z@example.org", next_due_at=DUE, cadence=berlin),
+        make_subscriber("c@example.org", next_due_at=later, cadence=berlin),
+        make_subscriber("d@example.org", next_due_at=DUE, consent=Consent.PAUSED),
+        make_subscriber("E@example.org", next_due_at=DUE),
+    )
+    await store.suppress(EmailAddress("e@EXAMPLE.org"), "bounced", NOW)
+
+    views = OperatorViews(database)
+
+    assert await views.load_coming() == [
+        ComingDigests(DUE, berlin, 1, EmailAddress("z@example.org")),
+        ComingDigests(later, make_cadence(), 2, EmailAddress("a@example.org")),
+        ComingDigests(later, berlin, 1, EmailAddress("c@example.org")),
+    ]
+    assert await views.load_next_due() == DUE

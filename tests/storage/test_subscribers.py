@@ -18,6 +18,7 @@ from newsletter.model.readers import (
     EmailAddress,
     Subscriber,
     Suppression,
+    Unwanted,
 )
 from newsletter.storage import (
     Database,
@@ -261,3 +262,18 @@ async def test_no_list_brings_back_an_address_that_was_given_up_for_another(data
     moved = await store.load(new)
     assert moved is not None
     assert (moved.id, moved.consent) == (reader.id, reader.consent)
+
+
+async def test_many_addresses_are_suppressed_at_once_and_a_reason_stays(database: Database) -> None:
+    store = SubscriberStore(database)
+    await store.suppress(EmailAddress("a@example.org"), "bounced", NOW)
+    wanted = [Unwanted(EmailAddress(f"{name}@example.org"), "left", name == "c") for name in "abc"]
+
+    for unwanted in ((), wanted):
+        await store.suppress_all(unwanted, NOW)
+
+    assert await store.load_suppressed([one.address for one in wanted]) == {
+        "a@example.org": Suppression("bounced"),
+        "b@example.org": Suppression("left"),
+        "c@example.org": Suppression("left", is_complaint=True),
+    }

@@ -17,7 +17,6 @@ from newsletter.compose.subscription import (
     choose_weekly,
     come_back,
     come_back_weekly,
-    local_date,
     pause_instead,
     status_of,
 )
@@ -129,7 +128,7 @@ def _show_instead(site: Site, request: Request, reader: Subscriber, lang: Langua
     """Return the page that says what comes from now on; its button leaves after all."""
     cadence = write_cadence(lang, reader.cadence)
     assert reader.next_due_at is not None
-    next_on = lang.full_date(local_date(reader, reader.next_due_at))
+    next_on = lang.full_date(reader.cadence.date_at(reader.next_due_at))
     if reader.consent is Consent.PAUSED:
         heading = lang.say("Your subscription is paused")
         says = lang.say("You get no mail until then. Your next digest comes on {day}.", day=next_on)

@@ -19,7 +19,6 @@ from starlette.responses import Response
 from newsletter.compose.item import build_card
 from newsletter.compose.subscription import (
     LONGEST_PAUSE,
-    local_date,
     parse_pause_end,
     pause_ends_on,
     status_of,
@@ -236,7 +235,7 @@ async def _show(
 
 def _describe(site: Site, lang: Language, reader: Subscriber) -> dict[str, Any]:
     """Return what the page says of a reader as they are, and where its forms lead."""
-    today = local_date(reader, site.newsletter.clock.now())
+    today = reader.cadence.date_at(site.newsletter.clock.now())
     return {
         "reader": reader,
         "here": site.links.preferences(reader.id, reader.address, site.secret),
@@ -310,7 +309,7 @@ def write_state(lang: Language, reader: Subscriber) -> str:
 
 def _write_next(lang: Language, reader: Subscriber) -> str:
     assert reader.next_due_at is not None
-    return lang.full_date(local_date(reader, reader.next_due_at))
+    return lang.full_date(reader.cadence.date_at(reader.next_due_at))
 
 
 def list_changes(lang: Language, site: Site, before: Subscriber, after: Subscriber) -> list[Change]:
