@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -67,12 +67,22 @@ def _token_pattern(word: str) -> str:
     )
 
 
-# One character of a script without blanks; or a run of letters and digits. Most texts are quicker to read.
-_LETTER = rf"[^\W_{CJK}{_UNSPACED}]"
-_TOKEN = re.compile(
-    rf"[{CJK}]|[{_UNSPACED}][{_SIGNS}]*|" + _token_pattern(rf"{_LETTER}+(?:[{_SIGNS}]+{_LETTER}*)*")
-)
 _ASCII_TOKEN = re.compile(_token_pattern("[A-Za-z0-9]+"))
+
+
+@cache
+def _compile_token() -> re.Pattern[str]:
+    """Return the pattern of one character of a script without blanks, or of a run of letters and digits. Compiled when
+    it is first asked for: that takes long, and most texts are quicker to read."""
+    letter = rf"[^\W_{CJK}{_UNSPACED}]"
+    return re.compile(
+        rf"[{CJK}]|[{_UNSPACED}][{_SIGNS}]*|" + _token_pattern(rf"{letter}+(?:[{_SIGNS}]+{letter}*)*")
+    )
+
+
+def _choose_token(text: str) -> re.Pattern[str]:
+    return _ASCII_TOKEN if text.isascii() else _compile_token()
+
 
 # Plain text comes as one piece; conjoining jamo are one syllable together; any other character takes the marks
 # that follow it along.
@@ -298,7 +308,7 @@ class Folded:
 
     def __init__(self, draft: _Draft) -> None:
         text = draft.text
-        surfaces: list[str] = (_ASCII_TOKEN if text.isascii() else _TOKEN).findall(text)
+        surfaces: list[str] = _choose_token(text).findall(text)
         self._has_apostrophes = "'" in text or "’" in text
         if self._has_apostrophes:
             surfaces = [_without_apostrophes(surface) for surface in surfaces]
@@ -337,8 +347,7 @@ class Folded:
     def _find_limits(self) -> list[tuple[int, int]]:
         if self._limits is None:
             text = self._draft.text
-            pattern = _ASCII_TOKEN if text.isascii() else _TOKEN
-            self._limits = [match.span() for match in pattern.finditer(text)]
+            self._limits = [match.span() for match in _choose_token(text).finditer(text)]
         return self._limits
 
 

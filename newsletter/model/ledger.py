@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple, NewType
+from typing import TYPE_CHECKING, NamedTuple, NewType
 
-from newsletter.model.digest import Window
-from newsletter.model.entries import EntryId
-from newsletter.model.mail import Notice, Outcome
-from newsletter.model.readers import EmailAddress, Slot, SubscriberId
+# Every command knows the states of a delivery; what else a delivery is about is imported by those who make it.
+if TYPE_CHECKING:
+    from newsletter.model.digest import Window
+    from newsletter.model.entries import EntryId
+    from newsletter.model.mail import Notice, Outcome
+    from newsletter.model.readers import EmailAddress, Slot, SubscriberId
 
 DeliveryId = NewType("DeliveryId", int)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from newsletter.encoding import Part
-from newsletter.model.readers import EmailAddress
+if TYPE_CHECKING:
+    from newsletter.encoding import Part
+    from newsletter.model.readers import EmailAddress
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from newsletter.model.entries import Sighting
+if TYPE_CHECKING:
+    from newsletter.model.entries import Sighting
 
 
 @dataclass(frozen=True, slots=True)

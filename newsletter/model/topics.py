@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from newsletter.model.entries import Entry
+if TYPE_CHECKING:
+    from newsletter.model.entries import Entry
 
 
 class Scope(StrEnum):
