@@ -7,6 +7,7 @@ sudden end, two at once, the umask that it was started with, ``serve``) is teste
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import logging
 import os
@@ -77,6 +78,7 @@ def _kept_process() -> Iterator[None]:
     lines = structlog.get_config()
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     switch_s = sys.getswitchinterval()
+    threshold = gc.get_threshold()
 
     try:
         with (
@@ -94,6 +96,7 @@ def _kept_process() -> Iterator[None]:
         structlog.configure(**lines)
         sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
         sys.setswitchinterval(switch_s)
+        gc.set_threshold(*threshold)
 
 
 def _run_main() -> int:
