@@ -175,18 +175,18 @@ def match_patterns(papers: Sequence[Paper], phrases: Sequence[str]) -> Part:
 # --- readers ------------------------------------------------------------------------------
 
 
-def draw_readers(count: int, rng: random.Random) -> tuple[array[int], array[int]]:
-    """Return the topics of all readers in one array, and where each reader's topics begin: 1 to 10 each."""
+def draw_readers(count: int, phrases: int, rng: random.Random) -> tuple[array[int], array[int]]:
+    """Return the topics of all readers in one array, and where each reader's topics begin: 1 to 10 of so many each."""
     topics, begins = array("H"), array("L", [0])
     for _ in range(count):
-        topics.extend(rng.randrange(_PHRASES) for _ in range(rng.randint(1, 10)))
+        topics.extend(rng.randrange(phrases) for _ in range(rng.randint(1, 10)))
         begins.append(len(topics))
     return topics, begins
 
 
 def choose_ours(papers: Sequence[Paper], phrases: Sequence[str], readers: int) -> Part:
-    """Match 20,000 phrases, give each reader's entries to the best of their topics, cut each topic at ten."""
-    topics, begins = draw_readers(readers, random.Random(_SEED))
+    """Match all phrases, give each reader's entries to the best of their topics, cut each topic at ten."""
+    topics, begins = draw_readers(readers, len(phrases), random.Random(_SEED))
     ready = time.perf_counter()
     index, queries = index_phrases(phrases)
     began = time.perf_counter()
@@ -222,7 +222,7 @@ def _count(found: dict[Query, list[tuple[int, float]]]) -> str:
 
 def choose_least(papers: Sequence[Paper], phrases: Sequence[str], readers: int) -> Part:
     """Phrases in a dict of word runs, one bit set a reader, readers with equal sets grouped, ten entries each."""
-    topics, begins = draw_readers(readers, random.Random(_SEED))
+    topics, begins = draw_readers(readers, len(phrases), random.Random(_SEED))
     ready = time.perf_counter()
     numbers = {tuple(phrase.split()): number for number, phrase in enumerate(phrases)}
     began = time.perf_counter()

@@ -62,6 +62,7 @@ class ReplyReader:
 
     def __init__(self) -> None:
         self._lines: list[bytes] = []  # of the reply that has begun
+        self._kept_bytes = 0  # in those lines
         self._rest = b""  # the line that has not ended
         self._size = 0  # of the reply that has begun, with that line; what is kept may be less
 
@@ -89,11 +90,12 @@ class ReplyReader:
             raise _not_a_reply(rest)
 
     def _keep(self, line: bytes) -> None:
-        if not self._lines or sum(map(len, self._lines)) < _KEPT_BYTES:
+        if not self._lines or self._kept_bytes < _KEPT_BYTES:
             self._lines.append(line[:_KEPT_BYTES])
+            self._kept_bytes += len(self._lines[-1])
 
     def _take_lines(self, code: bytes) -> RawReply:
-        lines, self._lines = self._lines, []
+        lines, self._lines, self._kept_bytes = self._lines, [], 0
         texts = [found[3] if (found := _LINE.match(line)) else line for line in lines]
         text = "\n".join(text.strip(b" \t\r\0").decode("utf-8", "replace") for text in texts)
         return RawReply(int(code), text)

@@ -35,7 +35,7 @@ def test_ours_finds_at_least_what_whole_words_find() -> None:
 def test_readers_get_digests_either_way() -> None:
     rng = random.Random(1)
     papers = make_papers(20, rng)
-    phrases = draw_phrases(papers, 20_000, rng)
+    phrases = draw_phrases(papers, 5_000, rng)
     ours, least = choose_ours(papers, phrases, 50), choose_least(papers, phrases, 50)
 
     assert count(ours.note, "digests") > 0

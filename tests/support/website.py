@@ -76,10 +76,10 @@ def write_config(folder: Path, database_url: str, *, url: str = URL, more: str =
 async def opened_site(
     folder: Path, database_url: str, *, filled: bool = True, url: str = URL, more: str = ""
 ) -> AsyncIterator[Site]:
-    """A site whose clock stands at NOW, by default with the week's entries and READER."""
+    """A site whose clock stands at NOW. filled: with the week's entries and READER, where the database has none."""
     config = write_config(folder, database_url, url=url, more=more)
     async with open_newsletter(config, clock=FixedClock(NOW), database_url=database_url) as newsletter:
-        if filled:
+        if filled and not await newsletter.entries.newest_run():
             await fill(newsletter)
         assert config.web is not None
         yield await open_site(newsletter, config.web)

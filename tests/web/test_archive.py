@@ -314,9 +314,9 @@ async def test_new_run_is_seen_and_an_old_page_is_not_given_out(
     assert f"{URL}/2026-06-18" in after.text
 
 
-async def test_archive_works_below_a_path(tmp_path: Path, database_url: str) -> None:
+async def test_archive_works_below_a_path(tmp_path: Path, filled_url: str) -> None:
     base = f"{URL}/papers"
-    async with opened_site(tmp_path, database_url, url=base) as site, browsing(site) as client:
+    async with opened_site(tmp_path, filled_url, url=base) as site, browsing(site) as client:
         for path in ("/archive", f"/{MONDAY}", f"/papers/{AGENTS.key}", "/search?q=agent", "/topics/rag"):
             page = await load(client, f"{base}{path}")
             inside = [

@@ -24,18 +24,18 @@ SCANNERS = (
 
 
 @pytest.fixture
-async def staffed(tmp_path: Path, database_url: str) -> AsyncIterator[Site]:
+async def staffed(tmp_path: Path, filled_url: str) -> AsyncIterator[Site]:
     """The site of tests.support.website with an operator, on each engine."""
-    async with opened_site(tmp_path, database_url, more=WITH_OPERATOR) as site:
+    async with opened_site(tmp_path, filled_url, more=WITH_OPERATOR) as site:
         yield site
 
 
 @pytest.mark.parametrize("prefix", ["", "/papers"])
 async def test_opening_every_link_of_every_kind_of_mail_changes_nothing(
-    tmp_path: Path, database_url: str, prefix: str
+    tmp_path: Path, filled_url: str, prefix: str
 ) -> None:
     url = f"http://127.0.0.1:8080{prefix}"
-    async with opened_site(tmp_path, database_url, url=url, more=WITH_OPERATOR) as site:
+    async with opened_site(tmp_path, filled_url, url=url, more=WITH_OPERATOR) as site:
         mails = await send_every_kind(site)
         links = list_links(mails, site.links.base)
         before = await take_snapshot(site.newsletter.database)

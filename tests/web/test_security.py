@@ -63,16 +63,16 @@ SESSION = "s" * 43
 
 
 @pytest.fixture
-async def staffed(tmp_path: Path, database_url: str) -> AsyncIterator[Site]:
+async def staffed(tmp_path: Path, filled_url: str) -> AsyncIterator[Site]:
     """The site of tests.support.website with an operator, on each engine."""
-    async with opened_site(tmp_path, database_url, more=WITH_OPERATOR) as opened:
+    async with opened_site(tmp_path, filled_url, more=WITH_OPERATOR) as opened:
         yield opened
 
 
 @pytest.fixture
-def small_url(tmp_path: Path, migrated_sqlite: Path) -> str:
+def small_url(tmp_path: Path, filled_sqlite: Path) -> str:
     """An SQLite database of its own: for what no database can make different."""
-    return f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'small.db')}"
+    return f"sqlite:///{shutil.copy(filled_sqlite, tmp_path / 'small.db')}"
 
 
 @pytest.fixture

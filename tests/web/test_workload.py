@@ -29,9 +29,9 @@ DEAR = ('"the agents that use"~50', "/a.e+/", "about", "RAG AND NOT /x+/", "auth
 
 
 @pytest.fixture
-async def small(tmp_path: Path, migrated_sqlite: Path) -> AsyncIterator[Site]:
+async def small(tmp_path: Path, filled_sqlite: Path) -> AsyncIterator[Site]:
     """The site of tests.support.website, on SQLite."""
-    url = f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'small.db')}"
+    url = f"sqlite:///{shutil.copy(filled_sqlite, tmp_path / 'small.db')}"
     async with opened_site(tmp_path, url) as opened:
         yield opened
 
