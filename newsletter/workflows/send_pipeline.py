@@ -88,9 +88,9 @@ class InFlight:
     ledger waits a moment for its fence. ``release`` gives both back, once, however often it is called.
     """
 
-    def __init__(self, building: asyncio.Task[Built], room: asyncio.Semaphore, ledger: LedgerWriter) -> None:
+    def __init__(self, built: Built, room: asyncio.Semaphore, ledger: LedgerWriter) -> None:
         """Take over one place of the room that is acquired already."""
-        self.building = building
+        self.built = built
         self._room = room
         self._ledger = ledger
         self._is_coming = False
@@ -161,11 +161,6 @@ class SendPipeline:
             building.cancel()
             await asyncio.gather(building, return_exceptions=True)
             raise
-        finally:
-            while not self._ready.empty():
-                left = self._ready.get_nowait()
-                if left is not None:
-                    left.building.cancel()
         return self._taken
 
     def _must_stop(self) -> bool:
@@ -182,7 +177,7 @@ class SendPipeline:
                 await self._room.acquire()
                 if self._must_stop():
                     return
-                self._ready.put_nowait(InFlight(asyncio.create_task(build()), self._room, self._ledger))
+                self._ready.put_nowait(InFlight(await build(), self._room, self._ledger))
                 await asyncio.sleep(0)  # one at a time: the replies that have come meanwhile go first
         except Exception:  # not CancelledError: whoever stops it knows why
             self._report.stop(_BY_ERROR)
@@ -195,7 +190,7 @@ class SendPipeline:
         """Be one connection: take one mail after the other until there is none, or until the pass must stop."""
         last: asyncio.Future[bool] | None = None
         while (mail := await self._ready.get()) is not None:
-            built = await mail.building
+            built = mail.built
             if self._must_stop():
                 return  # its room stays taken: nothing more is to be built
             self._taken += 1

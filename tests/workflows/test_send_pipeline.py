@@ -166,17 +166,10 @@ class Run:
         return mail
 
 
-def make_in_flight(room: asyncio.Semaphore, ledger: LedgerWriter) -> InFlight:
-    async def build() -> Built:
-        return make_built(1)
-
-    return InFlight(asyncio.create_task(build()), room, ledger)
-
-
 async def test_a_mail_counts_once_as_coming_and_gives_its_room_back_once() -> None:
     ledger = Run(World()).ledger
     room = asyncio.Semaphore(0)  # its one place is taken
-    mail = make_in_flight(room, ledger)
+    mail = InFlight(make_built(1), room, ledger)
 
     mail.come()
     mail.come()
@@ -192,7 +185,7 @@ async def test_a_mail_counts_once_as_coming_and_gives_its_room_back_once() -> No
 
 async def test_a_mail_that_no_connection_has_taken_was_never_coming() -> None:
     ledger = Run(World()).ledger
-    make_in_flight(asyncio.Semaphore(0), ledger).release()
+    InFlight(make_built(1), asyncio.Semaphore(0), ledger).release()
 
     assert ledger.coming == 0
 
