@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _MISSED = frozenset(State) - PENDING - {State.ACCEPTED, State.EMPTY}
 
+_CHECKED_AT_ONCE = 300_000
+"""Of more mails than these it takes longer than somebody waits who looks."""
+
 
 async def report(config: Config, *, form: str) -> int:
     """Print how the newsletter is, for a monitor, as json or prometheus. Exit code 1 where it is not well."""
@@ -53,7 +56,7 @@ async def status(config: Config, *, readers: bool, editions: int, limit: int) ->
         for edition, lateness in health.lateness.items():
             if edition in counts:
                 console.print(f"{edition} after the slot: {lateness}")
-        contradictions = await newsletter.ledger.audit.find_contradictions(CHECKED_EDITIONS)
+        contradictions = await _find_contradictions(newsletter, health)
         show_contradictions(contradictions)
         show_uncertain(counts)
         for kind, found in (await newsletter.ledger.reads.load_notice_counts()).items():
@@ -68,6 +71,15 @@ async def status(config: Config, *, readers: bool, editions: int, limit: int) ->
             if more:
                 console.print("'newsletter subscribers list' shows the others")
     return DONE_WITH_FAILURES if contradictions else DONE
+
+
+async def _find_contradictions(newsletter: Newsletter, health: Health) -> Sequence[str]:
+    """Return what does not fit together in the newest editions: now, or of very large ones what was found within the
+    last hour."""
+    checked = list(health.counts.values())[:CHECKED_EDITIONS]
+    if sum(counts.due for counts in checked) > _CHECKED_AT_ONCE:
+        return health.contradictions
+    return await newsletter.ledger.audit.find_contradictions(CHECKED_EDITIONS)
 
 
 async def _show_missed(newsletter: Newsletter, counts: Mapping[str, LedgerCounts], limit: int) -> None:

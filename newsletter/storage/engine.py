@@ -42,6 +42,9 @@ _WRITERS = 4
 
 _LOOK_S = 0.01
 
+_LARGEST_LOG_BYTES = 64 << 20
+"""What SQLite leaves of its log once all is in its place: a backup during a large send lets it grow to gigabytes."""
+
 _TRIES = 5
 """How often a transaction is begun again that stood in the way of another one."""
 
@@ -383,6 +386,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA journal_size_limit={_LARGEST_LOG_BYTES}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 

@@ -336,3 +336,30 @@ async def test_password_is_not_shown() -> None:
 
     assert repr(database) == "Database('postgresql://ada:***@127.0.0.1/news')"
     await database.close()
+
+
+async def test_the_log_of_sqlite_shrinks_when_a_backup_has_ended(
+    tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_LARGEST_LOG_BYTES", 100_000)
+    file = tmp_path / "newsletter.db"
+    shutil.copy(migrated_sqlite, file)
+    database = await open_database(f"sqlite:///{file}")
+    readers, log = SubscriberStore(database), file.with_name(f"{file.name}-wal")
+
+    async def add(number: int) -> None:
+        await readers.save([make_subscriber(f"reader{number}@example.org")], NOW, "added")
+
+    held = sqlite3.connect(file)
+    held.execute("BEGIN")
+    held.execute("SELECT count(*) FROM subscribers").fetchone()
+    for number in range(150):
+        await add(number)
+    grown = log.stat().st_size
+    held.close()
+    for number in range(200, 203):  # the first moves all into its place, the next one begins the log anew
+        await add(number)
+
+    assert grown > 4_096_000  # moved after a thousand pages
+    assert log.stat().st_size <= 100_000
+    await database.close()
