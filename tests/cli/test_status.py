@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
@@ -24,9 +25,13 @@ async def test_of_large_editions_what_upkeep_has_found_is_told(
         await office.newsletter.settings.save_contradictions(["found an hour ago"])
         health = await office.newsletter.load_health()
         statements: list[str] = []
-        event.listen(Engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
 
+        def note(*given: Any) -> None:
+            statements.append(given[2])
+
+        event.listen(Engine, "before_cursor_execute", note)
         found = await reporting._find_contradictions(office.newsletter, health)
+        event.remove(Engine, "before_cursor_execute", note)
 
     assert list(found) == expected
     assert bool(statements) is (expected == [])
