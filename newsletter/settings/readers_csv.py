@@ -75,7 +75,9 @@ _NO = _words(
     " suppressed, deleted, cleaned, unsub time, clean time, unsubscribed at, unsubscribe time, unsubscribe date,"
     " unsubscription date, deleted at, bounced at, cleaned at, complained at, blocked at, opt out date, opt out time"
 )
-_FALSE = _words(", 0, no, n, false, f, off, none, null, nil, never")
+_FALSE = _words(", 0, no, n, false, f, off, none, null, nil, never, -, –, —")
+_TICKS = _words("✓, ✔, ☑, ✅, +")
+"""Signs that are understood as yes, where a yes is asked for; others are no consent, and no answer either."""
 _COMPLAINED = _words("complained, complained at, spammy")
 _ENDED = _NO | _words("unsubscribed, left, removed, undeliverable, blocked, disabled, opted out")
 """Columns and words that say that mail to somebody has ended; others say only that it has not begun."""
@@ -266,7 +268,9 @@ class _Columns:
 
 
 def _fold(name: str) -> str:
-    return re.sub(r"[\W_]+", " ", name).strip().casefold()
+    """Return a name or value as its words. What has none is its signs: ``?`` is not empty, and says something."""
+    signs = name.replace("\ufe0f", "").strip()
+    return re.sub(r"[\W_]+", " ", signs).strip().casefold() or signs
 
 
 def _cell(row: CsvRow, index: int) -> str:
@@ -288,7 +292,8 @@ def _may_by_type(value: str) -> bool:
 
 
 def _may_by_yes(value: str) -> bool:
-    return value not in _FALSE and _may_by_type(value)
+    is_said = value in _TICKS or re.search(r"\w", value) is not None
+    return is_said and value not in _FALSE and _may_by_type(value)
 
 
 def _may_by_no(value: str) -> bool:
