@@ -196,6 +196,7 @@ async def subscribe(press: Press, page: Page, address: str, *, has_script: bool)
     assert await page.get_by_label("Your e-mail address").input_value() == address
     shown = asyncio.get_running_loop().time()
     zone = page.get_by_label("Time zone")
+    await page.wait_for_load_state()  # the script has run
     assert await zone.input_value() == ("America/Toronto" if has_script else "UTC")
     await page.get_by_label("Robotics").check()
     await page.get_by_label("Your own topics").fill("Pictures: video OR (image AND")
@@ -254,6 +255,106 @@ async def go_until_the_digest(press: Press, browser: Browser, address: str, *, h
     assert errors == []
 
 
+# --- the way of a visitor -------------------------------------------------------------------------
+
+
+async def look_around(press: Press, browser: Browser, *, has_script: bool) -> None:
+    """What somebody does who only reads: topics, a paper and its citation, search, another language, a lost link."""
+    options = {"java_script_enabled": has_script, **VISITOR}
+    async with open_page(browser, viewport={"width": 390, "height": 844}, **options) as page:
+        main = page.get_by_role("main")
+        await page.goto(press.url)
+        await page.get_by_role("navigation").get_by_role("link", name="Topics").click()
+        await main.get_by_role("link", name="Robotics", exact=True).click()
+        await main.get_by_role("link", name="Geometric Action Model").first.click()
+        await take_the_citation(page, has_script=has_script)
+        await page.goto(f"{press.url}/search?q=multi")
+        await main.get_by_role("link", name="multi*", exact=True).click()
+        await page.get_by_role("button", name="Deutsch").click()
+        await page.get_by_role("heading", name="Suche").wait_for()
+        assert page.url.endswith(("/search?q=multi*", "/search?q=multi%2A"))
+        await page.get_by_role("button", name="English").click()
+        await page.get_by_role("contentinfo").get_by_role("link", name="Your preferences").click()
+        await main.get_by_label("Your e-mail address").fill(STAYS)
+        await main.get_by_role("button", name="Send me the link").click()
+        await page.get_by_role("heading", name="Check your mailbox").wait_for()
+        mail = await press.wait_for_mail(STAYS, "Your preferences: Test Papers")
+        await page.goto(link_of(mail, "/me/"))
+        assert STAYS in await main.inner_text()
+        await come_from_elsewhere(press, page, has_script=has_script)
+
+
+async def take_the_citation(page: Page, *, has_script: bool) -> None:
+    """From the page of a paper: its BibTeX as a file, by a button where there is a script, and by mail to somebody."""
+    await page.get_by_text("Cite this paper").click()
+    await page.wait_for_load_state()
+    shown = await page.locator("#bib").inner_text()
+    assert shown.startswith("@misc{")
+    copy = page.get_by_role("button", name="Copy BibTeX")
+    assert await copy.is_visible() is has_script
+    if has_script:
+        await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await copy.click()
+        await page.get_by_role("button", name="Copied").wait_for()
+        assert (await page.evaluate("navigator.clipboard.readText()")).strip() == shown.strip()
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="BibTeX file").click()
+    saved = await (await download.value).path()
+    assert saved.read_text("utf-8").strip() == shown.strip()
+    share = await page.get_by_role("link", name="Share by mail").get_attribute("href")
+    assert share is not None
+    assert share.startswith("mailto:?subject=Geometric%20Action%20Model")
+
+
+async def come_from_elsewhere(press: Press, page: Page, *, has_script: bool) -> None:
+    """By the form on another site to Subscribe: the button is in reach on a telephone, and a mistake that is mended is
+    no longer told where there is a script."""
+    await page.set_content(
+        f'<form method="post" action="{press.url}/join"><input name="address"><button>Go</button></form>'
+    )
+    await page.locator("input").fill("new@readers.example.net")
+    await page.get_by_role("button", name="Go").click()
+    assert await page.get_by_label("Your e-mail address").input_value() == "new@readers.example.net"
+    button = page.get_by_role("main").get_by_role("button", name="Subscribe")
+    box = await button.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 844
+    await page.get_by_label("Your own topics").fill("RAG AND (")
+    await button.click()
+    mistakes = page.locator("#mistakes")
+    await mistakes.wait_for()
+    await page.wait_for_load_state()
+    await page.get_by_label("Your own topics").fill("RAG")
+    if has_script:
+        await mistakes.wait_for(state="hidden")
+    else:
+        assert await mistakes.is_visible()
+
+
+# --- the way of the operator ----------------------------------------------------------------------
+
+
+async def suppress_and_lift(page: Page) -> None:
+    """An act asks first, and can be left; done, it is written down with who did it."""
+    by_hand = page.locator("form", has=page.get_by_role("heading", name="A reader"))
+    for act, outcome in (
+        ("Suppress the address", "is mailed no more"),
+        ("Lift the suppression", "may be mailed again"),
+    ):
+        for sure in (False, True):
+            await by_hand.get_by_label("E-mail address").fill("lawyer@example.net")
+            await by_hand.get_by_label("What").select_option(label=act)
+            await by_hand.get_by_label("Why").fill("a letter")
+            await by_hand.get_by_role("button", name="Continue").click()
+            if not sure:
+                await page.get_by_role("link", name="No, back to the overview").click()
+                continue
+            await page.get_by_role("main").get_by_role("button", name=act).click()
+            await page.get_by_text(outcome).wait_for()
+            await page.get_by_role("link", name="Back to the overview").click()
+        await page.get_by_role("row").filter(has_text=act).filter(has_text=OPERATOR).wait_for()
+
+
 async def log_in_and_out(press: Press, browser: Browser) -> None:
     """The operator's way: form, mail, link, button, page, logout. The link works once."""
     async with open_page(browser, **VISITOR) as page:
@@ -268,6 +369,7 @@ async def log_in_and_out(press: Press, browser: Browser) -> None:
         await page.get_by_role("heading", name="Status of Test Papers").wait_for()
         assert page.url == f"{press.url}/operate"
         assert "Papers" in await page.locator("section", has_text="Latest polls").inner_text()
+        await suppress_and_lift(page)
         await page.get_by_role("button", name="Log out").click()
         await page.get_by_role("button", name="Send me the link").wait_for()
         await page.goto(link)
@@ -305,6 +407,8 @@ async def go_the_way(press: Press, browser: Browser) -> None:
         await asyncio.gather(
             go_until_the_digest(press, browser, with_script, has_script=True),
             go_until_the_digest(press, browser, without, has_script=False),
+            look_around(press, browser, has_script=True),
+            look_around(press, browser, has_script=False),
             log_in_and_out(press, browser),
         )
     async with clock_at(press, AT_SEVEN):
