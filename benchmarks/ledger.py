@@ -41,6 +41,12 @@ from tests.support.postgres import running_postgres
 
 _CLAIMED_AT_ONCE = 200
 _ENTRIES = 12
+_LASTING = (
+    ("deliveries", "id"),
+    ("mails", "delivery"),
+    ("contents", "delivery"),
+    ("outcomes", "delivery"),
+)
 _TICKS = os.sysconf("SC_CLK_TCK")
 DUE = datetime.combine(DAY, clock_time(7), UTC)
 
@@ -187,42 +193,33 @@ def _freeze(row: Delivery, entries: Sequence[EntryId]) -> Snapshot:
 
 def _copy_old(connection: Connection, old: int, mails: int) -> None:
     """Copy the mails that went out until there are so many more of them, each of an edition before."""
-    columns = _list_columns(connection, "deliveries")
     first = connection.execute(text("SELECT max(id) FROM deliveries")).scalar_one()
     for copy in range(1, -(-old // mails) + 1):
+        edition = f"'{DAY - timedelta(days=copy)}'"
         changed = {
             "id": f"id + {copy * first}",
-            "key": f"'{DAY - timedelta(days=copy)}'",
+            "delivery": f"delivery + {copy * first}",
+            "key": edition,
+            "edition": edition,
             "message_id": f"message_id || '{copy}'",
         }
-        values = ", ".join(changed.get(name, name) for name in columns)
-        connection.execute(
-            text(
-                f"INSERT INTO deliveries ({', '.join(columns)}) SELECT {values} FROM deliveries WHERE id <= {first}"
-            )
-        )
-        for table in ("delivery_entries", "attempts", "outcomes"):
-            names = _list_columns(connection, table)
-            if names:
-                moved = ", ".join(
-                    f"{name} + {copy * first}" if name == "delivery" else name for name in names
-                )
-                connection.execute(
-                    text(
-                        f"INSERT INTO {table} ({', '.join(names)}) SELECT {moved} FROM {table}"
-                        f" WHERE delivery <= {first}"
-                    )
-                )
-    if connection.dialect.name == "postgresql":
-        for table in ("deliveries",):
+        for table, number in _LASTING:
+            columns = _list_columns(connection, table)
+            values = ", ".join(changed.get(name, name) for name in columns)
             connection.execute(
-                text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}")
+                text(
+                    f"INSERT INTO {table} ({', '.join(columns)})"
+                    f" SELECT {values} FROM {table} WHERE {number} <= {first}"
+                )
             )
+    if connection.dialect.name == "postgresql":
+        connection.execute(
+            text("SELECT setval(pg_get_serial_sequence('deliveries', 'id'), max(id)) FROM deliveries")
+        )
 
 
 def _list_columns(connection: Connection, table: str) -> list[str]:
-    inspector = inspect(connection)
-    return [column["name"] for column in inspector.get_columns(table)] if inspector.has_table(table) else []
+    return [column["name"] for column in inspect(connection).get_columns(table)]
 
 
 def _measure_size(connection: Connection) -> int:

@@ -44,6 +44,7 @@ from newsletter.model.mail import Notice
 from newsletter.model.readers import SubscriberId
 from newsletter.scheduler import run_forever
 from newsletter.settings.config import Config
+from newsletter.storage.ledger.view import ended_ledger
 from newsletter.storage.tables import deliveries, subscribers
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workers import forking
@@ -198,7 +199,7 @@ class Trial:
 
     def _count_ledger(self, after: int) -> Any:
         """Return what the Message-IDs of accepted mails come to, as the sink counts those that it hears."""
-        column = deliveries.c
+        column = ended_ledger.c
         with self.engine.connect() as connection:
             accepted = connection.execution_options(yield_per=10_000).scalars(
                 select(column.message_id).where(column.id > after, column.state == State.ACCEPTED)

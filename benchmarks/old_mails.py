@@ -132,7 +132,7 @@ def _copy_mails(
         "recipient": subscribers.c.id,
         "address": subscribers.c.address,
     }
-    _copy_rows(connection, deliveries, model, pairs, these, mine, days)
+    _copy_rows(connection, deliveries, model, pairs, these, {**mine, "address": null()}, days)
     for table in metadata.sorted_tables:
         if "delivery" in table.primary_key.columns:
             part = table.alias("part")

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from newsletter.model.ledger import (
@@ -104,6 +105,7 @@ _ANSWERS = {
 _CLOSES = {State.EMPTY: Event.EMPTY, State.SUPPRESSED: Event.FORBID, State.REJECTED: Event.BREAK}
 
 
+@cache
 def state_after(event: Event) -> State:
     """Return where an event leads. Raises ValueError for one that leads to several states."""
     (after,) = {after for states in TRANSITIONS[event].values() for after in states}
@@ -187,9 +189,9 @@ def choose_next_due(reader: Subscriber, plan: Plan, *, by_hand: bool) -> datetim
 
 @dataclass(frozen=True, slots=True)
 class LockedDelivery:
-    """What decisions need of a delivery's row, as it is under the lock: its columns of these names.
+    """What decisions need of a delivery, as it is under the lock, and what is kept of it when it ends.
 
-    lost_by is the instance that had it in data when its claim was voided.
+    lost_by is the instance that had it in data when its claim was voided. edition is None of what is no digest.
     """
 
     id: DeliveryId
@@ -201,9 +203,12 @@ class LockedDelivery:
     resends: int = 0
     uncertain_at: datetime | None = None
     content_hash: str | None = None
-    address: str | None = None
     after_run: int | None = None
     upto_run: int | None = None
+    edition: str | None = None
+    slot_at: datetime | None = None
+    last_reply: str = ""
+    relay: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +258,6 @@ def choose_changes(step: LedgerStep, row: LockedDelivery, now: datetime) -> dict
             return changes | {"attempt": step.attempt, "relay": step.relay, "resends": resends}
         case CloseDelivery():
             changes |= {"last_reply": step.why, **RELEASED}
-            if step.window is not None:
-                changes |= {"after_run": step.window.after_run, "upto_run": step.window.upto_run}
         case RecordOutcome():
             outcome = step.outcome
             changes |= {"last_reply": outcome.reply, "attempt": step.attempt, "relay": step.relay, **RELEASED}

@@ -117,12 +117,13 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The ledger row of one mail to one address. UNIQUE (kind, key, recipient).
+    """The ledger row of one mail to one address, once for (recipient, kind, key).
 
     key of a digest is its edition's date, that of a notice names what caused it. content_json is what a notice says;
     address is where it was queued to, or what was frozen. attempt counts the tries that the relay answered, or might
     have.
-    Queued and deferred ones wait for next_attempt_at. relay is the last one that was tried.
+    Queued and deferred ones wait for next_attempt_at. What has ended has neither that nor expires_at. relay is the
+    last one that was tried.
     snapshot is None until the first ``in_data``. resends counts the sends after it was uncertain.
     """
 
@@ -132,7 +133,7 @@ class Delivery:
     recipient: SubscriberId
     state: State
     slot_at: datetime
-    expires_at: datetime
+    expires_at: datetime | None
     address: EmailAddress | None = None
     content_json: str = ""
     attempt: int = 0

@@ -187,7 +187,12 @@ def _dialect_insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.In
 
 def insert_or_ignore(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT that leaves rows alone that are there already."""
-    return _dialect_insert(connection.dialect.name, table).on_conflict_do_nothing()
+    return build_insert(connection.dialect.name, table)
+
+
+def build_insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Return the same for a dialect by its name."""
+    return _dialect_insert(dialect, table).on_conflict_do_nothing()
 
 
 def insert_or_update(

@@ -19,20 +19,26 @@ from newsletter.model.ledger import HELD
 from newsletter.model.readers import Consent, EmailAddress, Subscriber, SubscriberId
 from newsletter.signing import Secret
 from newsletter.storage.dialects import in_chunks, key_of
-from newsletter.storage.ledger.moves import move_rows
+from newsletter.storage.ledger.moves import end_all
 from newsletter.storage.subscriptions import insert_readers, lock_readers, write_readers
 from newsletter.storage.tables import (
     attempts,
     bounces,
     confirmations,
     consents,
+    contents,
     deliveries,
+    mails,
     operator_acts,
+    outcomes,
+    queue,
     sessions,
     settings,
     strikes,
 )
 from newsletter.storage.tables import subscribers as readers
+
+_ERASED = "erased"
 
 
 def find_erased(connection: Connection, addresses: Collection[EmailAddress]) -> frozenset[EmailAddress]:
@@ -82,10 +88,10 @@ def erase_person(connection: Connection, subscriber: SubscriberId) -> bool:
     stay true; what was still pending is suppressed. A suppression of the address stays: an import would else
     mail them again.
     """
-    mine = deliveries.c.recipient == subscriber
-    if connection.scalar(select(deliveries.c.id).where(mine, deliveries.c.state.in_(HELD)).limit(1)):
+    held = select(queue.c.id).where(queue.c.recipient == subscriber, queue.c.state.in_(HELD))
+    if connection.scalar(held.limit(1)):
         return False
-    rows = select(deliveries.c.id).where(mine)
+    rows = select(deliveries.c.id).where(deliveries.c.recipient == subscriber)
     before = lock_readers(connection, [subscriber])
     address = next((reader.address for reader in before.values()), None)
     _blank_deliveries(connection, subscriber)
@@ -111,18 +117,23 @@ def erase_person(connection: Connection, subscriber: SubscriberId) -> bool:
 
 def _blank_deliveries(connection: Connection, subscriber: SubscriberId) -> None:
     """Leave of a person's deliveries what the counts need; what is pending is suppressed."""
-    mine = deliveries.c.recipient == subscriber
-    rows = select(deliveries.c.id).where(mine)
-    connection.execute(update(attempts).where(attempts.c.delivery.in_(rows)).values(reply="erased"))
-    connection.execute(move_rows(Event.ERASE).where(mine))
+    rows = select(deliveries.c.id).where(deliveries.c.recipient == subscriber)
+    connection.execute(update(attempts).where(attempts.c.delivery.in_(rows)).values(reply=_ERASED))
+    end_all(connection, Event.ERASE, _ERASED, queue.c.recipient == subscriber)
+    connection.execute(update(queue).where(queue.c.recipient == subscriber).values(last_reply=_ERASED))
+    connection.execute(update(outcomes).where(outcomes.c.delivery.in_(rows)).values(last_reply=_ERASED))
+    connection.execute(delete(contents).where(contents.c.delivery.in_(rows)))
+    connection.execute(
+        update(mails)
+        .where(mails.c.recipient == subscriber)
+        .values(
+            address=case((mails.c.address.is_(None), None), else_=""),
+            entries_json=case((mails.c.entries_json.is_(None), None), else_="[]"),
+            message_id=None,
+        )
+    )
     connection.execute(
         update(deliveries)
-        .where(mine)
-        .values(
-            address=case((deliveries.c.address.is_(None), None), else_=""),
-            content_json=case((deliveries.c.content_json.is_(None), None), else_=""),
-            entries_json=case((deliveries.c.entries_json.is_(None), None), else_="[]"),
-            message_id=None,
-            last_reply="erased",
-        )
+        .where(deliveries.c.recipient == subscriber, deliveries.c.address.is_not(None))
+        .values(address="")
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from newsletter.deliver.bounce_policy import choose_action
 from newsletter.model.ledger import DeliveryId, State
@@ -27,10 +27,11 @@ from newsletter.model.reports import (
 from newsletter.storage.dialects import insert_or_ignore
 from newsletter.storage.engine import Database, Store, reading, writing
 from newsletter.storage.ledger.kept import forget_kept
-from newsletter.storage.ledger.moves import uncount
+from newsletter.storage.ledger.moves import change_outcome, lock_delivery, uncount
+from newsletter.storage.ledger.view import ledger
 from newsletter.storage.subscriptions import leave_reader
 from newsletter.storage.suppressions import suppress, weigh_failure
-from newsletter.storage.tables import bounces, deliveries, subscribers
+from newsletter.storage.tables import bounces, deliveries, mails, subscribers
 
 
 class FeedbackStore(Store):
@@ -44,37 +45,21 @@ class FeedbackStore(Store):
     def find_by_message_ids(self, connection: Connection, message_ids: Sequence[str]) -> DeliveryId | None:
         """Return the delivery of the mail with the first of these Message-IDs that is one of ours."""
         found = connection.execute(
-            select(deliveries.c.message_id, deliveries.c.id).where(deliveries.c.message_id.in_(message_ids))
+            select(mails.c.message_id, mails.c.delivery).where(mails.c.message_id.in_(message_ids))
         )
-        ours = {row.message_id: DeliveryId(row.id) for row in found}
+        ours = {row.message_id: DeliveryId(row.delivery) for row in found}
         return next((ours[one] for one in message_ids if one in ours), None)
 
     @reading
     def find_newest_to(self, connection: Connection, address: str, since: datetime) -> DeliveryId | None:
         """Return the newest mail that went out since then to the reader of an address."""
-        found = connection.scalar(
-            select(deliveries.c.id)
-            .join(subscribers)
-            .where(
-                subscribers.c.address_key == address,
-                deliveries.c.content_hash.is_not(None),
-                deliveries.c.slot_at >= since,
-            )
-            .order_by(deliveries.c.slot_at.desc(), deliveries.c.id.desc())
-            .limit(1)
-        )
-        return DeliveryId(found) if found is not None else None
+        to_them = mails.c.recipient.in_(select(subscribers.c.id).where(subscribers.c.address_key == address))
+        return _find_newest(connection, to_them, deliveries.c.slot_at >= since)
 
     @reading
     def find_last_mail(self, connection: Connection, reader: SubscriberId) -> DeliveryId | None:
         """Return the delivery of the last mail that went out to a reader."""
-        found = connection.scalar(
-            select(deliveries.c.id)
-            .where(deliveries.c.recipient == reader, deliveries.c.content_hash.is_not(None))
-            .order_by(deliveries.c.slot_at.desc(), deliveries.c.id.desc())
-            .limit(1)
-        )
-        return DeliveryId(found) if found is not None else None
+        return _find_newest(connection, mails.c.recipient == reader)
 
     @writing
     def note(
@@ -91,11 +76,11 @@ class FeedbackStore(Store):
         """
         if _is_known(connection, report_hash):
             return None
+        lock_delivery(connection, delivery)
         row = connection.execute(
-            select(deliveries, subscribers.c.address.label("current"))
-            .join(subscribers)
-            .where(deliveries.c.id == delivery)
-            .with_for_update(of=deliveries)
+            select(ledger, subscribers.c.address.label("current"))
+            .join_from(ledger, subscribers, subscribers.c.id == ledger.c.recipient)
+            .where(ledger.c.id == delivery)
         ).one_or_none()
         first = next(iter(report.recipients), None)
         noted = {"status": first.status, "diagnostic": first.diagnostic} if first else {}
@@ -122,11 +107,7 @@ class FeedbackStore(Store):
     ) -> bool:
         """Do what follows from a report about a delivery, whose row this is; return whether failures are enough now."""
         if action.state is not None:
-            connection.execute(
-                update(deliveries)
-                .where(deliveries.c.id == row.id)
-                .values(state=action.state, last_reply=_say(report))
-            )
+            change_outcome(connection, row.id, action.state, _say(report))
             forget_kept(connection, [row.key])
             if action.state is State.REJECTED:
                 uncount(connection, [row])
@@ -204,6 +185,18 @@ class FeedbackStore(Store):
             return Noticed(count or 0, newest.at, newest.diagnostic) if newest else None
 
         return Incoming(load(SET_ASIDE), load(ABOUT_US), load(ANSWERED, UNPROVEN))
+
+
+def _find_newest(connection: Connection, *which: ColumnElement[bool]) -> DeliveryId | None:
+    """Return the delivery of the newest of these mails that went out."""
+    found = connection.scalar(
+        select(deliveries.c.id)
+        .join_from(mails, deliveries, deliveries.c.id == mails.c.delivery)
+        .where(mails.c.content_hash.is_not(None), *which)
+        .order_by(deliveries.c.slot_at.desc(), deliveries.c.id.desc())
+        .limit(1)
+    )
+    return DeliveryId(found) if found is not None else None
 
 
 def _is_known(connection: Connection, report_hash: str) -> bool:

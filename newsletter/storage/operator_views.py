@@ -9,18 +9,18 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, select
 
 from newsletter.compose.snapshot import parse_shown
-from newsletter.model.ledger import DayCount, Kind, ReplyCount, State
+from newsletter.model.ledger import DayCount, ReplyCount, State
 from newsletter.model.readers import ComingDigests, Consent, EmailAddress
-from newsletter.storage.dialects import unindexed, utc_day
+from newsletter.storage.dialects import utc_day
 from newsletter.storage.engine import Store, reading
 from newsletter.storage.subscriptions import read_cadence
 from newsletter.storage.tables import (
-    IS_DIGEST,
-    IS_OPEN,
     bounces,
     consents,
-    deliveries,
     fetches,
+    mails,
+    outcomes,
+    queue,
     subscribers,
     suppressions,
 )
@@ -43,26 +43,21 @@ class OperatorViews(Store):
     ) -> Sequence[ReplyCount]:
         """Return the last replies of digests in these states, of editions from that date on, the most frequent
         first, at most so many."""
-        count = func.count().label("count")
-        rows = (
-            select(deliveries.c.state, deliveries.c.last_reply, count)
-            .where(
-                IS_DIGEST,
-                deliveries.c.key >= since.isoformat(),
-                deliveries.c.state.in_(states),
+        counts: Counter[tuple[str, str]] = Counter()
+        for table in (queue, outcomes):
+            column = table.c
+            rows = select(column.state, column.last_reply, func.count()).where(
+                column.edition >= since.isoformat(), column.state.in_(states)
             )
-            .group_by(deliveries.c.state, deliveries.c.last_reply)
-            .order_by(count.desc(), deliveries.c.state, deliveries.c.last_reply)
-            .limit(limit)
-        )
-        return [ReplyCount(State(state), reply, number) for state, reply, number in connection.execute(rows)]
+            for state, reply, number in connection.execute(rows.group_by(column.state, column.last_reply)):
+                counts[state, reply] += number
+        in_order = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+        return [ReplyCount(State(state), reply, number) for (state, reply), number in in_order[:limit]]
 
     @reading
     def count_uncertain(self, connection: Connection) -> int:
         """Return how many digests are uncertain, of whatever edition."""
-        rows = select(func.count()).where(
-            IS_OPEN, deliveries.c.state == State.UNCERTAIN, unindexed(deliveries.c.kind) == Kind.DIGEST
-        )
+        rows = select(func.count()).where(queue.c.state == State.UNCERTAIN, queue.c.edition.is_not(None))
         return connection.scalar(rows) or 0
 
     async def count_bounces(self, since: datetime) -> Sequence[DayCount]:
@@ -106,10 +101,9 @@ class OperatorViews(Store):
     def count_topics(self, connection: Connection, digests: int) -> Sequence[tuple[str, int]]:
         """Return how many papers each topic brought in the newest digests, at most so many digests; "" is what no
         topic brought. The most frequent first."""
-        column = deliveries.c
-        newest = (
-            select(column.entries_json).where(column.entries_json.is_not(None)).order_by(column.id.desc())
-        )
+        column = mails.c
+        newest = select(column.entries_json).where(column.entries_json.is_not(None))
+        newest = newest.order_by(column.delivery.desc())
         counts: Counter[str] = Counter()
         for entries_json in connection.scalars(newest.limit(digests)):
             counts.update(topic for _, topic, _ in parse_shown(entries_json))

@@ -24,13 +24,12 @@ from newsletter.storage.dialects import in_chunks, key_of
 from newsletter.storage.engine import Store, reading, writing
 from newsletter.storage.erase import erase_person, give_up_address
 from newsletter.storage.ledger.reads import load_absorbed
+from newsletter.storage.ledger.view import answers, ledger
 from newsletter.storage.subscriptions import check_move, load_ids, lock_readers, log_consents, write_readers
 from newsletter.storage.tables import (
-    attempts,
     bounces,
     confirmations,
     consents,
-    deliveries,
     entries,
     sessions,
     strikes,
@@ -90,13 +89,14 @@ class PersonalStore(Store):
     ) -> Sequence[SentDigest]:
         """Return a reader's digests, the newest edition first, at most so many; with ``before`` those of earlier
         editions."""
-        wanted = [deliveries.c.recipient == reader, deliveries.c.kind == Kind.DIGEST]
+        column = ledger.c
+        wanted = [column.recipient == reader, column.kind == Kind.DIGEST]
         if before:
-            wanted.append(deliveries.c.key < before)
+            wanted.append(column.key < before)
         rows = connection.execute(
-            select(deliveries.c.key, deliveries.c.state, deliveries.c.slot_at, deliveries.c.entries_json)
+            select(column.key, column.state, column.slot_at, column.entries_json)
             .where(*wanted)
-            .order_by(deliveries.c.key.desc())
+            .order_by(column.key.desc())
             .limit(limit)
         )
         return [
@@ -125,7 +125,7 @@ class PersonalStore(Store):
         if not person:
             return {}
         address = person[0]["address"]
-        mine = select(deliveries.c.id).where(_is_mail_of(reader, address))
+        mine = select(ledger.c.id).where(_is_mail_of(reader, address))
         about_me = or_(bounces.c.address == address, bounces.c.delivery.in_(mine))
         return {
             "subscriber": person[0],
@@ -156,18 +156,19 @@ _HIDDEN = ("recipient", "subscriber", "delivery", "entries_json")
 
 def _is_mail_of(reader: SubscriberId, address: str) -> ColumnElement[bool]:
     """Return the condition that a mail is a reader's own. What was asked of another address is not."""
-    foreign = and_(deliveries.c.kind == Kind.CONFIRM, key_of(deliveries.c.address) != address)
-    return and_(deliveries.c.recipient == reader, ~foreign)
+    column = ledger.c
+    foreign = and_(column.kind == Kind.CONFIRM, key_of(column.address) != address)
+    return and_(column.recipient == reader, ~foreign)
 
 
 def _load_mails(connection: Connection, reader: SubscriberId, address: str) -> list[dict[str, Any]]:
     """Return a reader's mails, each with its attempts and papers, by slot."""
     mails = connection.execute(
-        select(deliveries).where(_is_mail_of(reader, address)).order_by(deliveries.c.slot_at, deliveries.c.id)
+        select(ledger).where(_is_mail_of(reader, address)).order_by(ledger.c.slot_at, ledger.c.id)
     ).all()
     tries: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for some in in_chunks([row.id for row in mails]):
-        of_attempts = select(attempts).where(attempts.c.delivery.in_(some)).order_by(attempts.c.number)
+        of_attempts = select(answers).where(answers.c.delivery.in_(some)).order_by(answers.c.number)
         for row in connection.execute(of_attempts):
             tries[row.delivery].append(_write_row(row))
     papers = _name_papers(connection, mails)

@@ -7,14 +7,13 @@ Runs are counted from 1; the run number 0 means "before our first run".
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    ColumnElement,
     Date,
     ForeignKey,
     Index,
@@ -23,12 +22,14 @@ from sqlalchemy import (
     MetaData,
     Table,
     UniqueConstraint,
+    event,
     false,
     literal_column,
 )
+from sqlalchemy.schema import ExecutableDDLElement
 
 from newsletter.model.entries import EventKind
-from newsletter.model.ledger import Kind, State
+from newsletter.model.ledger import HELD, OPEN, Kind, State
 from newsletter.model.readers import Asked, Consent
 from newsletter.model.sources import FetchState
 from newsletter.storage.dialects import AddressText, CleanJson, CleanText, UtcDateTime
@@ -330,15 +331,11 @@ bundles = Table(
     Column("json", CleanText, nullable=False),
 )
 
-_CLAIMED = _one_of("state", [State.CLAIMED, State.IN_DATA])
-
-# next_attempt_at: a queued or deferred row is not claimed earlier. relay is the last one that was tried.
-# Frozen in the in_data commit, all at once: address, after_run, upto_run, content_json, entries_json,
-# bundle_hash, content_hash, message_id, size_bytes. entries_json is what a digest showed
-# (compose/snapshot.py). An empty digest gets after_run and upto_run when it is closed.
-# content_json of a notice, and the address that it goes to, are there from the beginning.
-# lost_by is the instance that had the row in data when its claim was voided: its late answer may still
-# settle it. It is no foreign key, so that a process that outlived its lease can be forgotten.
+# A delivery is written once, when it is planned or caused, and says which it is; what becomes of it stands beside it,
+# under its id. While something leads on by itself that is its row in the queue; then one in outcomes
+# (storage/ledger/view.py puts all of it together). No foreign key leads from those to it, nor to an instance: they are
+# written in the transactions that write the other, and each check of one would lock a row.
+# address is where a notice goes, from the beginning; that of a digest is frozen with it.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -346,77 +343,124 @@ deliveries = Table(
     Column("kind", CleanText(20), nullable=False),
     Column("key", CleanText(100), nullable=False),
     Column("recipient", ForeignKey("subscribers.id"), nullable=False),
+    Column("slot_at", UtcDateTime, nullable=False),
+    Column("address", CleanText),
+    UniqueConstraint("recipient", "kind", "key"),
+    CheckConstraint(_one_of("kind", Kind), name="kind"),
+)
+
+_CLAIMED = _one_of("state", HELD)
+
+# What is open. next_attempt_at: a queued or deferred row is not claimed earlier. relay is the last one that was tried.
+# lost_by is the instance that had the row in data when its claim was voided: its late answer may still settle it.
+# On PostgreSQL a claim and a fence change no column of an index, and find room on their page: they touch no index.
+queue = Table(
+    "queue",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("kind", CleanText(20), nullable=False),
+    Column("edition", CleanText(10)),
+    Column("recipient", Id, nullable=False),
     Column("state", CleanText(20), nullable=False),
     Column("slot_at", UtcDateTime, nullable=False),
+    Column("next_attempt_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("attempt", Integer, nullable=False, server_default="0"),
-    Column("next_attempt_at", UtcDateTime),
-    Column("last_reply", CleanText, nullable=False, server_default=""),
-    Column("relay", CleanText, nullable=False, server_default=""),
-    Column("uncertain_at", UtcDateTime),
     Column("resends", Integer, nullable=False, server_default="0"),
-    Column("claimed_by", ForeignKey("instances.id")),
+    Column("uncertain_at", UtcDateTime),
+    Column("claimed_by", Id),
     Column("state_before_claim", CleanText(20)),
     Column("lost_by", Id),
-    Column("address", CleanText),
-    Column("after_run", Integer),
-    Column("upto_run", Integer),
-    Column("content_json", CleanJson),
-    Column("entries_json", CleanJson),
-    Column("bundle_hash", ForeignKey("bundles.hash")),
-    Column("content_hash", CleanText(64)),
-    Column("message_id", CleanText),
-    Column("size_bytes", Integer),
-    UniqueConstraint("kind", "key", "recipient"),
-    CheckConstraint(_one_of("kind", Kind), name="kind"),
-    CheckConstraint("kind = 'digest' OR content_json IS NOT NULL", name="notice"),
-    CheckConstraint(_one_of("state", State), name="state"),
+    Column("last_reply", CleanText, nullable=False, server_default=""),
+    Column("relay", CleanText, nullable=False, server_default=""),
+    CheckConstraint(_one_of("state", [state for state in State if state in OPEN]), name="state"),
     CheckConstraint(f"({_CLAIMED}) = (claimed_by IS NOT NULL)", name="claimed_by"),
     CheckConstraint(f"({_CLAIMED}) = (state_before_claim IS NOT NULL)", name="kept_for_release"),
     CheckConstraint(
         _one_of("state_before_claim", [State.QUEUED, State.DEFERRED, State.UNCERTAIN]),
         name="state_before_claim",
     ),
-    CheckConstraint("state <> 'deferred' OR next_attempt_at IS NOT NULL", name="deferred"),
     CheckConstraint("state <> 'uncertain' OR uncertain_at IS NOT NULL", name="uncertain"),
-    CheckConstraint(
-        "state NOT IN ('in_data', 'accepted', 'uncertain') OR content_hash IS NOT NULL", name="frozen"
-    ),
-    CheckConstraint("after_run <= upto_run", name="window"),
-    # What a reader was shown of late, without the years before.
-    Index("ix_deliveries_recipient_upto_run", "recipient", "upto_run"),
+    Index("ix_queue_next_attempt_at_id", "next_attempt_at", "id"),
+    Index("ix_queue_expires_at", "expires_at"),
+    Index("ix_queue_recipient", "recipient"),
+    postgresql_with={"fillfactor": 50},
+)
+# As an index's own condition is written: SQLite uses it where a statement says the very same, without parameters.
+NOT_A_DIGEST = literal_column("queue.kind") != literal_column("'digest'")
+# Notices go before digests, so they are found without looking at a million of those.
+_ARE_NOTICES = literal_column("kind") != literal_column("'digest'")
+Index(
+    "ix_queue_notices",
+    queue.c.next_attempt_at,
+    queue.c.id,
+    sqlite_where=_ARE_NOTICES,
+    postgresql_where=_ARE_NOTICES,
 )
 
+# What was frozen in the in_data commit, written once. entries_json is what a digest showed (compose/snapshot.py).
+# An empty digest has only a window, from when it is closed.
+mails = Table(
+    "mails",
+    metadata,
+    Column("delivery", Id, primary_key=True, autoincrement=False),
+    Column("recipient", Id, nullable=False),
+    Column("address", CleanText),
+    Column("after_run", Integer),
+    Column("upto_run", Integer),
+    Column("size_bytes", Integer),
+    Column("entries_json", CleanJson),
+    Column("bundle_hash", CleanText(64)),
+    Column("content_hash", CleanText(64)),
+    Column("message_id", CleanText),
+    CheckConstraint("after_run <= upto_run", name="window"),
+    # What a reader was shown of late, without the years before.
+    Index("ix_mails_recipient_upto_run", "recipient", "upto_run"),
+)
+_HAS_MESSAGE_ID = mails.c.message_id.is_not(None)
+Index(
+    "ix_mails_message_id",
+    mails.c.message_id,
+    sqlite_where=_HAS_MESSAGE_ID,
+    postgresql_where=_HAS_MESSAGE_ID,
+)
 
-def _literally(states: Iterable[State]) -> ColumnElement[bool]:
-    """Return the condition that a delivery is in one of these states, as an index's own is written: SQLite uses the
-    index where a statement says the very same, without parameters."""
-    return literal_column("state").in_([literal_column(f"'{state}'") for state in states])
+# What mails say, for as long as that is kept: a digest's from the in_data commit on, a notice's from the beginning.
+# On PostgreSQL a partition a month of slots, so that old ones go at once; what has none is in contents_rest.
+contents = Table(
+    "contents",
+    metadata,
+    Column("delivery", Id, primary_key=True, autoincrement=False),
+    Column("slot_at", UtcDateTime, primary_key=True),
+    Column("json", CleanJson, nullable=False),
+    postgresql_partition_by="RANGE (slot_at)",
+)
+_MAKE_REST: ExecutableDDLElement = DDL("CREATE TABLE contents_rest PARTITION OF contents DEFAULT")  # type: ignore[no-untyped-call]
+event.listen(
+    contents,
+    "after_create",
+    _MAKE_REST.execute_if(dialect="postgresql"),
+)
 
-
-# Few rows are open, however many years are closed: what is asked at each tick or claim is found among these.
-IS_OPEN = _literally([State.QUEUED, State.CLAIMED, State.IN_DATA, State.DEFERRED, State.UNCERTAIN])
-IS_WAITING = _literally([State.QUEUED, State.DEFERRED])
-IS_PENDING = _literally([State.QUEUED, State.CLAIMED, State.IN_DATA, State.DEFERRED])
-# In words of its own: where "kind = 'digest'" is asked for, engines look into the unique index, else into this one.
-IS_DIGEST = literal_column("kind || ''") == literal_column("'digest'")
-# Notices go before digests, so they are found without looking at a million of those.
-NOT_A_DIGEST = literal_column("kind") != literal_column("'digest'")
-
-
-def _index_some(name: str, where: ColumnElement[bool], *columns: Column[Any]) -> None:
-    Index(f"ix_deliveries_{name}", *columns, sqlite_where=where, postgresql_where=where)
-
-
-_index_some("open", IS_OPEN, deliveries.c.state, deliveries.c.next_attempt_at, deliveries.c.id)
-_index_some("waiting_expires_at", IS_WAITING, deliveries.c.expires_at)
-_index_some("pending_recipient", IS_PENDING, deliveries.c.recipient)
-# Also for the reference to instances, one of which ends with each pass.
-_index_some("claimed_by", deliveries.c.claimed_by.is_not(None), deliveries.c.claimed_by)
-# Editions are counted without reading their rows, which are large, and read a state at a time.
-_index_some("digests", IS_DIGEST, deliveries.c.key, deliveries.c.state, deliveries.c.id)
-_index_some("message_id", deliveries.c.message_id.is_not(None), deliveries.c.message_id)
-_index_some("notices", NOT_A_DIGEST, deliveries.c.state, deliveries.c.next_attempt_at)
+# How deliveries ended, written once; a report that comes back later may change it. answered_at: a relay's answer to
+# the last attempt is what ended it; answers before that one are in attempts.
+# edition is the key of a digest, here as well so that editions are counted in one index.
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("delivery", Id, primary_key=True, autoincrement=False),
+    Column("edition", CleanText(10)),
+    Column("state", CleanText(20), nullable=False),
+    Column("answered_at", UtcDateTime),
+    Column("uncertain_at", UtcDateTime),
+    Column("attempt", Integer, nullable=False),
+    Column("resends", Integer, nullable=False),
+    Column("last_reply", CleanText, nullable=False),
+    Column("relay", CleanText, nullable=False),
+    CheckConstraint(_one_of("state", [state for state in State if state not in OPEN]), name="state"),
+    CheckConstraint("answered_at IS NULL OR attempt > 0", name="answered"),
+    Index("ix_outcomes_edition_state_delivery", "edition", "state", "delivery"),
+)
 
 # How many deliveries of an edition that is over are in each state. is_gone: how many of those that are gone were; of
 # notices, too, whose key is empty here.
@@ -439,6 +483,7 @@ former_entries = Table(
     Index("ix_former_entries_entry", "entry"),
 )
 
+# The answers to attempts that did not end their delivery, or whose delivery went on all the same.
 attempts = Table(
     "attempts",
     metadata,

@@ -190,16 +190,24 @@ class Sender:
 
     async def _claim(self, wanted: _Wanted, limit: int) -> list[_Claimed]:
         """Claim a handful, and look their readers up together: consent and suppression as they are now."""
-        rows = await retry_transient(
-            lambda: self.ledger.claims.claim(
-                self.lease.instance,
-                self.clock.now(),
-                limit,
-                self.resend,
-                kinds=wanted.kinds,
-                edition=wanted.edition,
+        claiming = asyncio.ensure_future(
+            retry_transient(
+                lambda: self.ledger.claims.claim(
+                    self.lease.instance,
+                    self.clock.now(),
+                    limit,
+                    self.resend,
+                    kinds=wanted.kinds,
+                    edition=wanted.edition,
+                )
             )
         )
+        try:
+            rows = await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            # What has begun comes to its end in its thread: what is claimed then must not be released before.
+            await asyncio.gather(claiming, return_exceptions=True)
+            raise
         if not rows:
             return []
         return await retry_transient(lambda: self._look_up(rows))

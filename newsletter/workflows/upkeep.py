@@ -45,6 +45,7 @@ class Upkeep:
     async def _drop_old(self, now: datetime) -> None:
         """Drop what the ledger need not keep any longer; what is left of a great heap goes the next time."""
         ledger = self.ledger.retention
+        await ledger.make_months(now)
         for drop, before in (
             (ledger.drop_contents, now - self.retention.content),
             (ledger.drop_deliveries, now - self.retention.deliveries),

@@ -39,9 +39,13 @@ class LedgerView:
         with self._engine.connect() as connection:
             found = connection.execute(
                 text(
-                    "SELECT coalesce(deliveries.address, subscribers.address), state,"
-                    " uncertain_at IS NOT NULL, resends"
-                    " FROM deliveries JOIN subscribers ON subscribers.id = recipient"
+                    "SELECT coalesce(mails.address, subscribers.address), coalesce(queue.state, outcomes.state),"
+                    " coalesce(queue.uncertain_at, outcomes.uncertain_at) IS NOT NULL,"
+                    " coalesce(queue.resends, outcomes.resends)"
+                    " FROM deliveries JOIN subscribers ON subscribers.id = deliveries.recipient"
+                    " LEFT JOIN queue ON queue.id = deliveries.id"
+                    " LEFT JOIN outcomes ON outcomes.delivery = deliveries.id"
+                    " LEFT JOIN mails ON mails.delivery = deliveries.id"
                 )
             )
             return tuple(Row(address, state, bool(was), resends) for address, state, was, resends in found)
@@ -51,7 +55,7 @@ class LedgerView:
         with self._engine.connect() as connection:
             found = connection.execute(
                 text(
-                    "SELECT state, count(*) AS held FROM deliveries JOIN instances ON instances.id = claimed_by"
+                    "SELECT state, count(*) AS held FROM queue JOIN instances ON instances.id = claimed_by"
                     " WHERE pid = :pid GROUP BY state"
                 ),
                 {"pid": pid},

@@ -153,8 +153,11 @@ async def test_row_8_copies_of_the_files_at_random_moments_open_and_add_up(tmp_p
         with closing(sqlite3.connect(copy / "newsletter.db")) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             rows = connection.execute(
-                "SELECT coalesce(deliveries.address, subscribers.address), deliveries.state"
+                "SELECT coalesce(mails.address, subscribers.address), coalesce(queue.state, outcomes.state)"
                 " FROM deliveries JOIN subscribers ON subscribers.id = deliveries.recipient"
+                " LEFT JOIN queue ON queue.id = deliveries.id"
+                " LEFT JOIN outcomes ON outcomes.delivery = deliveries.id"
+                " LEFT JOIN mails ON mails.delivery = deliveries.id"
             ).fetchall()
         states = Counter(state for _, state in rows)
         assert len(rows) == READERS

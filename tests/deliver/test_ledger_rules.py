@@ -320,7 +320,7 @@ EARLIER = at("2026-06-15 08:00")
             )
             for before, at_first in ((None, NOW), (EARLIER, EARLIER))
         ),
-        (EMPTY, None, {"state": State.EMPTY, "last_reply": "why", "after_run": 5, "upto_run": 8}),
+        (EMPTY, None, {"state": State.EMPTY, "last_reply": "why"}),
         *((close, None, {"state": close.state, "last_reply": "why"}) for close in CLOSES[1:]),
     ],
 )

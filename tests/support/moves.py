@@ -11,15 +11,20 @@ from tests.support.statements import load_rows
 ALLOWED = {
     (before, after) for moves in TRANSITIONS.values() for before, states in moves.items() for after in states
 }
-_SQLITE = """
-    CREATE TRIGGER watch AFTER UPDATE OF state ON deliveries WHEN old.state <> new.state
-    BEGIN INSERT INTO watched VALUES (old.state, new.state); END
-"""
+# In its place, and from the one to the other: a row is put into its new place before it is taken out of the old one.
+_IN_PLACE = "INSERT INTO watched VALUES (old.state, new.state)"
+_ENDED = "INSERT INTO watched SELECT state, new.state FROM queue WHERE id = new.delivery"
+_AGAIN = "INSERT INTO watched SELECT state, new.state FROM outcomes WHERE delivery = new.id"
+_WATCHED = (
+    ("queue", "UPDATE OF state", _IN_PLACE),
+    ("outcomes", "UPDATE OF state", _IN_PLACE),
+    ("outcomes", "INSERT", _ENDED),
+    ("queue", "INSERT", _AGAIN),
+)
+_SQLITE = "CREATE TRIGGER {name} AFTER {what} ON {table} {when} BEGIN {note}; END"
 _POSTGRESQL = """
-    CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN INSERT INTO watched VALUES (old.state, new.state); RETURN NULL; END $$;
-    CREATE TRIGGER watch AFTER UPDATE OF state ON deliveries FOR EACH ROW WHEN (old.state <> new.state)
-    EXECUTE FUNCTION watch()
+    CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {note}; RETURN NULL; END $$;
+    CREATE TRIGGER {name} AFTER {what} ON {table} FOR EACH ROW {when} EXECUTE FUNCTION {name}()
 """
 
 
@@ -28,7 +33,12 @@ async def watch_moves(database: Database) -> None:
 
     def change(connection: Connection) -> None:
         connection.exec_driver_sql("CREATE TABLE watched (before TEXT, after TEXT)")
-        connection.exec_driver_sql(_SQLITE if database.is_sqlite else _POSTGRESQL)
+        for number, (table, what, note) in enumerate(_WATCHED):
+            when = "WHEN (old.state <> new.state)" if what != "INSERT" else ""
+            statement = (_SQLITE if database.is_sqlite else _POSTGRESQL).format(
+                name=f"watch_{number}", table=table, what=what, note=note, when=when
+            )
+            connection.exec_driver_sql(statement)
 
     await database.write(change)
 

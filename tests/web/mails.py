@@ -17,7 +17,7 @@ from newsletter.model.ledger import Kind
 from newsletter.model.mail import Fact
 from newsletter.model.readers import EmailAddress, Subscriber
 from newsletter.model.reports import BounceReport, ReportKind
-from newsletter.storage.tables import deliveries
+from newsletter.storage.ledger.view import ledger
 from newsletter.web.site import Site
 from newsletter.workflows.alerts import Alert, queue_alert
 from newsletter.workflows.answer_letters import LetterAnswers
@@ -106,9 +106,7 @@ async def load_sent_kinds(site: Site) -> set[Kind]:
     """The kinds of which mails were accepted."""
 
     def look(connection: Connection) -> set[Kind]:
-        kinds = connection.scalars(
-            select(deliveries.c.kind).where(deliveries.c.state == "accepted").distinct()
-        )
+        kinds = connection.scalars(select(ledger.c.kind).where(ledger.c.state == "accepted").distinct())
         return set(map(Kind, kinds))
 
     return await site.newsletter.database.read(look)

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, select
 
 from newsletter.model.ledger import Kind
 from newsletter.model.readers import EmailAddress, Subscriber
-from newsletter.storage.tables import consents, deliveries
+from newsletter.storage.ledger.view import ledger
+from newsletter.storage.tables import consents
 from newsletter.web.site import Site
 from tests.support.builders import make_subscriber
 from tests.support.given import put_readers
@@ -58,9 +59,7 @@ async def load_notices(site: Site, kind: Kind) -> list[tuple[str, str, str]]:
 
     def look(connection: Connection) -> list[tuple[str, str, str]]:
         rows = connection.execute(
-            select(deliveries.c.address, deliveries.c.content_json)
-            .where(deliveries.c.kind == kind)
-            .order_by(deliveries.c.id)
+            select(ledger.c.address, ledger.c.content_json).where(ledger.c.kind == kind).order_by(ledger.c.id)
         )
         notices = [(row.address, json.loads(row.content_json)["notice"]) for row in rows]
         return [(address, notice["subject"], notice["url"]) for address, notice in notices]

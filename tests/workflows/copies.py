@@ -13,8 +13,12 @@ from newsletter.storage.tables import (
     attempts,
     bundles,
     cards,
+    contents,
     deliveries,
     instances,
+    mails,
+    outcomes,
+    queue,
     relay_days,
     settings,
     subscribers,
@@ -29,6 +33,10 @@ _TABLES = (
     cards,
     subscribers,
     deliveries,
+    queue,
+    mails,
+    contents,
+    outcomes,
     attempts,
 )
 

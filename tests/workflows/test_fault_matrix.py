@@ -581,6 +581,11 @@ async def test_row_18_a_database_whose_counter_is_behind_sends_nothing(office: O
     assert await guard.check() == ""
 
 
+_STATES = """
+    SELECT state, count(*) FROM (SELECT state FROM queue UNION ALL SELECT state FROM outcomes) GROUP BY state
+"""
+
+
 async def test_row_8_copies_of_the_database_at_each_message_open_and_add_up(office: Office) -> None:
     file = office.newsletter.database.file
     if file is None:
@@ -610,7 +615,7 @@ async def test_row_8_copies_of_the_database_at_each_message_open_and_add_up(offi
             again.with_name(again.name + ending).write_bytes(content)
         connection = sqlite3.connect(again)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        states = dict(connection.execute("SELECT state, count(*) FROM deliveries GROUP BY state").fetchall())
+        states = dict(connection.execute(_STATES).fetchall())
         connection.close()
         assert sum(states.values()) == len(READERS)
         known = states.get("accepted", 0) + states.get("in_data", 0)
@@ -632,7 +637,7 @@ def _open_beside(database_url: str) -> Engine:
 async def test_row_35_a_backup_holds_its_snapshot_all_the_while(office: Office, database_url: str) -> None:
     await given_planned(office)
     beside = _open_beside(database_url)
-    count = text("SELECT count(*) FROM deliveries WHERE state = 'accepted'")
+    count = text("SELECT count(*) FROM outcomes WHERE state = 'accepted'")
 
     with beside.connect() as backup:
         if office.newsletter.database.is_sqlite:
@@ -651,7 +656,9 @@ async def test_row_36_the_database_is_vacuumed_in_the_middle_of_a_send(
 ) -> None:
     await given_planned(office)
     beside = _open_beside(database_url).execution_options(isolation_level="AUTOCOMMIT")
-    vacuum = "VACUUM" if office.newsletter.database.is_sqlite else "VACUUM FULL deliveries"
+    vacuum = (
+        "VACUUM" if office.newsletter.database.is_sqlite else "VACUUM FULL queue, mails, contents, outcomes"
+    )
     going_on: list[asyncio.Task[None]] = []
 
     def run() -> None:

@@ -43,7 +43,7 @@ def stop_in_the_middle():
 
 def freeze(connection):
     cursor = connection.connection.cursor()
-    change = "UPDATE deliveries SET relay = 'frozen' WHERE claimed_by = %(instance)s AND %(number)s::int = 0"
+    change = "UPDATE queue SET relay = 'frozen' WHERE claimed_by = %(instance)s AND %(number)s::int = 0"
     if where == "pipeline":
         cursor.executemany(change, stop_in_the_middle())
     else:

@@ -21,7 +21,7 @@ from newsletter.workflows.health import Health, build_metrics, to_json, word_clo
 from tests.support.builders import at
 from tests.support.invariants import check_invariants
 from tests.support.office import IN_MEMORY, MORNING, Office
-from tests.support.statements import execute
+from tests.support.statements import execute, load_values
 
 
 @pytest.fixture
@@ -176,9 +176,12 @@ async def test_a_canary_sends_so_many_and_no_more(office: Office) -> None:
 @pytest.mark.parametrize(
     ("tamper", "said"),
     [
-        ("DELETE FROM attempts", "2 mails have an attempt whose answer is not on record"),
-        ("UPDATE deliveries SET attempt = 0", "2 mails have an attempt whose answer"),
-        ("UPDATE deliveries SET attempt = 0", "1 mails are called sent that were never begun"),
+        (
+            "UPDATE outcomes SET answered_at = NULL",
+            "2 mails have an attempt whose answer is not on record",
+        ),
+        ("DELETE FROM mails", "1 mails are called sent that were never begun"),
+        ("DELETE FROM outcomes WHERE state = 'rejected'", "1 mails are in no state, or in two"),
         (
             "UPDATE subscribers SET counted_run = 0",
             "1 mails count as sent, but not in their readers' windows",
@@ -219,3 +222,12 @@ async def test_refusals_by_policy_stop_the_relay_and_the_operator_is_told(office
     alerts = DeliveryFilter(kind=Kind.ALERT)
     keys = [delivery.key for delivery, _ in await newsletter.ledger.reads.find(alerts)]
     assert any(key.startswith("relay:") for key in keys), keys
+
+
+async def test_upkeep_makes_room_for_what_mails_will_say(office: Office) -> None:
+    if office.newsletter.database.is_sqlite:
+        pytest.skip("only PostgreSQL has partitions")
+    await office.newsletter.upkeep.thin()
+
+    months = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'contents'::regclass"
+    assert await load_values(office.newsletter.database, text(months)) == [4], "three months, and the rest"

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from newsletter.deliver.return_path import build_return_path
-from newsletter.model.ledger import DeliveryId, Kind, State
+from newsletter.model.ledger import DeliveryId, State
 from newsletter.model.mail import Identity
-from newsletter.model.readers import EmailAddress
+from newsletter.model.readers import EmailAddress, Slot, SubscriberId
 from newsletter.model.reports import Unreadable
 from newsletter.signing import Secret
 from newsletter.storage import Database, FeedbackStore, Ledger, SubscriberStore
-from newsletter.storage.tables import deliveries, subscribers
+from newsletter.storage.tables import subscribers
 from newsletter.workflows.answer_letters import LetterAnswers
 from newsletter.workflows.handle_bounces import handle_bounces
-from tests.support.given import NOW, given_reader
+from tests.support.builders import DAY
+from tests.support.deliveries import put_delivery
+from tests.support.given import NOW, given_reader, make_snapshot
 
 SECRET = Secret(b"s" * 32)
 OURS = EmailAddress("bounces@news.example.net")
@@ -96,22 +99,13 @@ async def send_day(database: Database, readers: Mapping[str, int], day: int, now
     """Write down that each of these readers got a mail; return the deliveries by address."""
 
     def work(connection: Connection) -> dict[str, int]:
-        found = {}
+        found: dict[str, int] = {}
         for address, reader in readers.items():
-            row = connection.execute(
-                insert(deliveries)
-                .values(
-                    kind=Kind.DIGEST,
-                    key=f"day-{day}",
-                    recipient=reader,
-                    state=State.ACCEPTED,
-                    slot_at=now,
-                    expires_at=now,
-                    content_hash="content",
-                )
-                .returning(deliveries.c.id)
+            snapshot = replace(make_snapshot(), address=EmailAddress(address), message_id=f"{reader}-{day}")
+            slot = Slot(DAY + timedelta(days=day), now)
+            found[address] = put_delivery(
+                *(connection, SubscriberId(reader), slot, State.ACCEPTED), snapshot=snapshot
             )
-            found[address] = row.scalar_one()
         return found
 
     return await database.write(work)

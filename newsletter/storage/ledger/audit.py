@@ -1,24 +1,26 @@
 """Whether the ledger's counts can be believed: what its own records say of each other.
 
-That the states of an edition add up to what was due is a matter of one row having one state. These checks compare
-facts that different statements wrote: each attempt with the answer to it, each mail that counts with its reader's
-window. They find nothing unless the program, or somebody's hand in the database, is at fault.
+These checks compare facts that different statements wrote: each delivery that was planned with what became of it, each
+attempt with the answer to it, each mail that counts with its reader's window. They find nothing unless the program, or
+somebody's hand in the database, is at fault.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, or_, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Subquery, and_, exists, func, or_, select
 
 from newsletter.model.ledger import HELD, Kind, State
 from newsletter.storage.dialects import in_chunks, unindexed
 from newsletter.storage.engine import Store, reading
 from newsletter.storage.ledger.kept import list_editions
-from newsletter.storage.tables import IS_DIGEST, attempts, deliveries, subscribers
+from newsletter.storage.ledger.view import ended_ledger, open_ledger
+from newsletter.storage.tables import attempts, deliveries, outcomes, queue, subscribers
 
 _SENT = (State.ACCEPTED, State.UNCERTAIN)
+_Found = Counter[tuple[str, str]]
 
 
 class Audit(Store):
@@ -28,60 +30,91 @@ class Audit(Store):
     def find_contradictions(self, connection: Connection, editions: int) -> Sequence[str]:
         """Return what does not fit together in the newest ``editions`` editions, the newest first; nothing if all is
         well."""
-        column = deliveries.c
         newest = list_editions(connection, editions)
-        return _check(connection, [IS_DIGEST & column.key.in_(newest)]) if newest else []
+        if not newest:
+            return []
+        firsts = [
+            connection.scalar(select(func.min(number)).where(edition.in_(newest)))
+            for number, edition in (
+                (queue.c.id, queue.c.edition),
+                (outcomes.c.delivery, outcomes.c.edition),
+            )
+        ]
+        # Ids are given in the order of time: nothing of these editions comes before.
+        found = _count_strays(connection, deliveries.c.id >= min(one for one in firsts if one is not None))
+        found += _check(connection, open_ledger, open_ledger.c.key.in_(newest))
+        found += _check(connection, ended_ledger, ended_ledger.c.edition.in_(newest))
+        return _word(found)
 
     @reading
     def find_contradictions_in(self, connection: Connection, mails: Collection[int]) -> Sequence[str]:
         """Return what does not fit together in the digests of these ids, of the newest edition first; nothing if all is
         well."""
-        is_digest = unindexed(deliveries.c.kind) == Kind.DIGEST
-        return _check(connection, [is_digest & deliveries.c.id.in_(some) for some in in_chunks(mails)])
+        found: _Found = Counter()
+        for some in in_chunks(mails):
+            found += _count_strays(connection, deliveries.c.id.in_(some))
+            for part in (open_ledger, ended_ledger):
+                found += _check(connection, part, part.c.id.in_(some))
+        return _word(found)
 
 
-def _check(connection: Connection, parts: Sequence[ColumnElement[bool]]) -> Sequence[str]:
-    """Return what does not fit together in these parts of the ledger, of the newest edition first."""
-    found: Counter[tuple[str, str]] = Counter()
-    for which in parts:
-        for what, wrong in _checks():
-            counted = connection.execute(
-                select(deliveries.c.key, func.count())
-                .select_from(deliveries.join(subscribers))
-                .where(which, wrong)
-                .group_by(deliveries.c.key)
-            )
-            for edition, number in counted:
-                found[edition, what] += number
+def _word(found: _Found) -> Sequence[str]:
     in_order = sorted(found.items(), key=lambda one: one[0][0], reverse=True)
     return [f"{edition}: {number} {what}" for (edition, what), number in in_order]
 
 
-def _checks() -> tuple[tuple[str, ColumnElement[bool]], ...]:
-    state = deliveries.c.state
-    return (
-        (
-            "mails have an attempt whose answer is not on record",
-            state.not_in(HELD) & (deliveries.c.attempt != _count_answers()),
-        ),
-        (
-            "mails are called sent that were never begun",
-            state.in_(_SENT) & or_(deliveries.c.attempt == 0, deliveries.c.upto_run.is_(None)),
-        ),
-        (
-            "mails count as sent, but not in their readers' windows: a paper could come twice",
-            state.in_(_SENT)
-            & (deliveries.c.after_run < deliveries.c.upto_run)
-            & (subscribers.c.counted_run < deliveries.c.upto_run),
+def _count_strays(connection: Connection, which: ColumnElement[bool]) -> _Found:
+    """Count those of these digests that are due, and in no state, or in two."""
+    is_open = exists().where(queue.c.id == deliveries.c.id)
+    has_ended = exists().where(outcomes.c.delivery == deliveries.c.id)
+    stray = or_(and_(is_open, has_ended), and_(~is_open, ~has_ended))
+    counting = select(deliveries.c.key, func.count()).where(which, _is_digest(deliveries.c.kind), stray)
+    counted = connection.execute(counting.group_by(deliveries.c.key))
+    return Counter({(edition, "mails are in no state, or in two"): number for edition, number in counted})
+
+
+def _check(connection: Connection, part: Subquery, which: ColumnElement[bool]) -> _Found:
+    """Count what does not fit together in a part of the ledger, by edition and what it is."""
+    found: _Found = Counter()
+    for what, wrong in _checks(part):
+        counted = connection.execute(
+            select(part.c.key, func.count())
+            .select_from(part.join(subscribers, subscribers.c.id == part.c.recipient))
+            .where(which, _is_digest(part.c.kind), wrong)
+            .group_by(part.c.key)
+        )
+        for edition, number in counted:
+            found[edition, what] += number
+    return found
+
+
+def _checks(part: Subquery) -> Iterator[tuple[str, ColumnElement[bool]]]:
+    column = part.c
+    unanswered = and_(column.state.not_in(HELD), column.attempt != _count_answers(part))
+    if "answered_at" in column:  # the answer to the last attempt stands in the row
+        unanswered = and_(column.answered_at.is_(None), unanswered)
+    yield "mails have an attempt whose answer is not on record", unanswered
+    never_begun = or_(column.attempt == 0, column.upto_run.is_(None))
+    yield "mails are called sent that were never begun", and_(column.state.in_(_SENT), never_begun)
+    yield (
+        "mails count as sent, but not in their readers' windows: a paper could come twice",
+        and_(
+            column.state.in_(_SENT),
+            column.after_run < column.upto_run,
+            subscribers.c.counted_run < column.upto_run,
         ),
     )
 
 
-def _count_answers() -> ScalarSelect[int]:
-    """The number of the last attempt of a delivery that has an answer."""
+def _is_digest(kind: ColumnElement[str]) -> ColumnElement[bool]:
+    return unindexed(kind) == Kind.DIGEST
+
+
+def _count_answers(part: Subquery) -> ScalarSelect[int]:
+    """The number of the last attempt of a delivery that has an answer beside it."""
     return (
         select(func.coalesce(func.max(attempts.c.number), 0))
-        .where(attempts.c.delivery == deliveries.c.id)
-        .correlate(deliveries)
+        .where(attempts.c.delivery == part.c.id)
+        .correlate(part)
         .scalar_subquery()
     )

@@ -16,8 +16,10 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
+    Executable,
     FromClause,
     Insert,
+    Row,
     Select,
     Table,
     Update,
@@ -30,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import JSON, Text
 
-from newsletter.storage.dialects import build_upsert
+from newsletter.storage.dialects import build_insert, build_upsert
 
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat).encode
 Rows = Sequence[Mapping[str, Any]]
@@ -59,6 +61,19 @@ def upsert_rows(connection: Connection, table: Table, rows: Rows) -> None:
         connection.execute(statement, {"rows": _dump_rows(connection.dialect, table, columns, rows)})
 
 
+def insert_rows(
+    connection: Connection, table: Table, rows: Rows, *, returning: Sequence[str] = ()
+) -> Sequence[Row[Any]]:
+    """Insert rows, each with the same columns, but for those that are there already; return these columns of the new
+    ones."""
+    if not rows:
+        return []
+    columns = tuple(rows[0])
+    statement = _build_insert(connection.dialect.name, table, columns, tuple(returning))
+    done = connection.execute(statement, {"rows": _dump_rows(connection.dialect, table, columns, rows)})
+    return done.all() if returning else []
+
+
 @cache
 def _build_update(
     dialect: str, table: Table, columns: tuple[str, ...], only: Callable[[Any], ColumnElement[bool]] | None
@@ -68,6 +83,15 @@ def _build_update(
     if only is not None:
         changing = changing.where(only(new.c))
     return changing.values({name: new.c[name] for name in columns if name != "id"})
+
+
+@cache
+def _build_insert(
+    dialect: str, table: Table, columns: tuple[str, ...], returning: tuple[str, ...]
+) -> Executable:
+    new = select(*_build_values(dialect, table, columns).c).where(true())
+    inserting = build_insert(dialect, table).from_select(columns, new)
+    return inserting.returning(*(table.c[name] for name in returning)) if returning else inserting
 
 
 @cache

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
     and_,
     delete,
     exists,
@@ -18,22 +17,39 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    union_all,
+    tuple_,
     update,
 )
 
-from newsletter.deliver.ledger_rules import RELEASED, CountedMove, Event
+from newsletter.deliver.ledger_rules import RELEASED, CountedMove, Event, state_after
 from newsletter.model.ledger import HELD, NOTICES, WAITING, Delivery, Instance, InstanceId, Kind, State
-from newsletter.storage.dialects import unindexed
-from newsletter.storage.engine import Store, reading, writing
-from newsletter.storage.ledger.moves import can, move_counted, move_rows
+from newsletter.storage.dialects import UtcDateTime, unindexed
+from newsletter.storage.engine import Database, Store, reading, writing
+from newsletter.storage.ledger.bulk import update_rows
+from newsletter.storage.ledger.moves import can, lock_some, move_counted, move_rows
 from newsletter.storage.ledger.reads import read_deliveries
 from newsletter.storage.ledger.recording import save_attempts
-from newsletter.storage.tables import IS_OPEN, IS_WAITING, NOT_A_DIGEST, deliveries, instances
+from newsletter.storage.ledger.view import open_ledger
+from newsletter.storage.tables import NOT_A_DIGEST, Id, instances, queue
+
+_LOST = "the process that sent it ended before it could write down an answer"
+_WAITS = queue.c.state.in_(WAITING)
+
+
+class _Place(NamedTuple):
+    """A place in the order in which rows are claimed."""
+
+    next_attempt_at: datetime
+    id: int
 
 
 class Claims(Store):
     """Who sends: the instances of one database, and the rows that they hold."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        # Where each instance claimed its last digests. One that is wrong costs another look, nothing else.
+        self._places: dict[InstanceId, _Place] = {}
 
     @writing
     def register_instance(
@@ -51,7 +67,7 @@ class Claims(Store):
     @reading
     def load_instances_with_claims(self, connection: Connection) -> Sequence[Instance]:
         """Return the instances that hold rows in ``claimed`` or ``in_data``, by id."""
-        holding = select(deliveries.c.claimed_by).where(IS_OPEN, deliveries.c.state.in_(HELD))
+        holding = select(queue.c.claimed_by).where(queue.c.state.in_(HELD))
         rows = connection.execute(
             select(instances).where(instances.c.id.in_(holding)).order_by(instances.c.id)
         )
@@ -65,31 +81,34 @@ class Claims(Store):
         uncertain with uncertain_at. Uncertain counts: counted_run of their readers moves to their window's
         upper bound.
         """
-        released = _release(connection, instance)
-        lost = connection.execute(
-            move_rows(Event.VOID)
-            .where(IS_OPEN, deliveries.c.claimed_by == instance)
-            .values(
-                uncertain_at=func.coalesce(deliveries.c.uncertain_at, now),
-                last_reply="the process that sent it ended before it could write down an answer",
-                lost_by=instance,
-                **RELEASED,
+        released, number = _release(connection, instance), 0
+        while lost := lock_some(connection, queue.c.claimed_by == instance, can(Event.VOID)):
+            after = state_after(Event.VOID)
+            update_rows(
+                connection,
+                queue,
+                [
+                    {
+                        "id": row.id,
+                        "state": after,
+                        "uncertain_at": row.uncertain_at or now,
+                        "last_reply": _LOST,
+                        "lost_by": instance,
+                        **RELEASED,
+                    }
+                    for row in lost
+                ],
             )
-            .returning(deliveries)
-        ).all()
-        save_attempts(
-            connection,
-            [(row.id, row.attempt, State(row.state), row.last_reply, row.relay) for row in lost],
-            now,
-        )
-        counted = [row for row in lost if row.upto_run is not None]
-        move_counted(connection, [CountedMove(row.recipient, row.upto_run) for row in counted])
-        return released, len(lost)
+            save_attempts(connection, [(row.id, row.attempt, after, _LOST, row.relay) for row in lost], now)
+            counted = [row for row in lost if row.upto_run is not None]
+            move_counted(connection, [CountedMove(row.recipient, row.upto_run or 0) for row in counted])
+            number += len(lost)
+        return released, number
 
     @writing
     def retire_instance(self, connection: Connection, instance: InstanceId) -> None:
         """Forget an instance that ended cleanly and holds nothing."""
-        holding = exists().where(IS_OPEN, deliveries.c.claimed_by == instance, deliveries.c.state.in_(HELD))
+        holding = exists().where(queue.c.claimed_by == instance, queue.c.state.in_(HELD))
         connection.execute(delete(instances).where(instances.c.id == instance, ~holding))
 
     @writing
@@ -111,55 +130,62 @@ class Claims(Store):
         with resends 0. Those whose expires_at has come are left. Their state is committed as ``claimed`` when this
         returns. edition means digests alone.
         """
-        chosen = _choose(now, limit, resend, kinds, edition).cte("chosen")
-        rows = connection.execute(
-            move_rows(Event.CLAIM)
-            .where(deliveries.c.id.in_(select(chosen.c.id)))
-            .values(state_before_claim=deliveries.c.state, claimed_by=instance)
-            .returning(deliveries)
-        ).all()
+        ids: list[int] = []
+        if edition is None and NOTICES & set(kinds):
+            which = [NOT_A_DIGEST, unindexed(queue.c.kind).in_(sorted(kinds))]
+            ids += _claim(connection, instance, _can_go(now, NOTICES & set(resend), *which), limit, None)[0]
+        if Kind.DIGEST in kinds and len(ids) < limit:
+            which = [unindexed(queue.c.kind) == Kind.DIGEST]
+            if edition is not None:
+                which.append(unindexed(queue.c.edition) == edition)
+            ready = _can_go(now, {Kind.DIGEST} & set(resend), *which)
+            ids += self._claim_digests(connection, instance, ready, limit - len(ids))
+        rows = connection.execute(select(open_ledger).where(open_ledger.c.id.in_(ids))).all()
         in_order = sorted(rows, key=lambda row: (row.kind == Kind.DIGEST, row.next_attempt_at, row.id))
         return read_deliveries(connection, in_order)
+
+    def _claim_digests(
+        self, connection: Connection, instance: InstanceId, ready: Sequence[ColumnElement[bool]], limit: int
+    ) -> list[int]:
+        """Claim digests where the last claim ended: before it there are those that are on their way, or gone, and those
+        that have come since. These are looked for when no others are left."""
+        ids, place = _claim(connection, instance, ready, limit, self._places.get(instance))
+        if len(ids) < limit and instance in self._places:
+            more, place = _claim(connection, instance, ready, limit - len(ids), None)
+            ids += more
+        if len(ids) == limit and place is not None:
+            self._places[instance] = place
+        else:
+            self._places.pop(instance, None)
+        return ids
 
     @reading
     def load_next_due(self, connection: Connection, now: datetime) -> datetime | None:
         """Return the first instant after ``now`` for which a queued or deferred row waits."""
-        column = deliveries.c
-        first = [
-            connection.scalar(
-                select(func.min(column.next_attempt_at)).where(
-                    IS_OPEN, column.state == state, column.next_attempt_at > now
-                )
-            )
-            for state in WAITING
-        ]
-        return min((at for at in first if at is not None), default=None)
+        later = select(func.min(queue.c.next_attempt_at)).where(_WAITS, queue.c.next_attempt_at > now)
+        first: datetime | None = connection.scalar(later)
+        return first
 
     @reading
     def count_due(self, connection: Connection, until: datetime, most: int) -> int:
         """Return how many queued and deferred rows can go out until then; no more than ``most`` of them are looked
         at."""
-        column, counted = deliveries.c, 0
-        for state in WAITING:
-            due = select(column.id).where(IS_OPEN, column.state == state, column.next_attempt_at <= until)
-            some = due.limit(most - counted).subquery()
-            counted += connection.scalar(select(func.count()).select_from(some)) or 0
-        return counted
+        due = select(queue.c.id).where(_WAITS, queue.c.next_attempt_at <= until).limit(most).subquery()
+        return connection.scalar(select(func.count()).select_from(due)) or 0
 
     @reading
     def load_first_due(self, connection: Connection, until: datetime, limit: int) -> Sequence[Delivery]:
         """Return the queued digests that would be claimed first until then, without claiming them."""
-        column = deliveries.c
-        first = select(deliveries).where(
-            IS_OPEN, column.state == State.QUEUED, column.next_attempt_at <= until
-        )
-        first = first.order_by(column.next_attempt_at, column.id).limit(limit)
-        rows = connection.execute(first).all()
-        return read_deliveries(connection, [row for row in rows if row.kind == Kind.DIGEST])
+        first = select(queue.c.id).where(queue.c.state == State.QUEUED, queue.c.next_attempt_at <= until)
+        ids = connection.scalars(first.order_by(queue.c.next_attempt_at, queue.c.id).limit(limit)).all()
+        rows = connection.execute(select(open_ledger).where(open_ledger.c.id.in_(ids))).all()
+        in_order = sorted(rows, key=lambda row: (row.next_attempt_at, row.id))
+        return read_deliveries(connection, [row for row in in_order if row.kind == Kind.DIGEST])
 
     @writing
     def release(self, connection: Connection, instance: InstanceId) -> int:
         """Put this instance's rows in ``claimed`` back as they were; return how many."""
+        self._places.pop(instance, None)
         return _release(connection, instance)
 
     @reading
@@ -174,60 +200,61 @@ class Claims(Store):
         expired, or claims of others."""
         wanted = [] if Kind.DIGEST in kinds else [NOT_A_DIGEST]
         if set(kinds) < NOTICES:
-            wanted.append(unindexed(deliveries.c.kind).in_(sorted(kinds)))
+            wanted.append(unindexed(queue.c.kind).in_(sorted(kinds)))
+        its_time = queue.c.next_attempt_at <= now  # what is held was claimed when its time had come
         work = [
-            and_(IS_OPEN, deliveries.c.state.in_(HELD)),
-            and_(IS_WAITING, deliveries.c.expires_at <= now),
-            *_list_sendable(now, resend),
+            and_(its_time, queue.c.state.in_(HELD)),
+            and_(_WAITS, queue.c.expires_at <= now),
+            and_(*_can_go(now, resend)),
         ]
         # Each on its own, so that each is looked up in an index.
         found = connection.scalar(select(or_(*(exists().where(some, *wanted) for some in work))))
         return bool(found)
 
 
-def _choose(
-    now: datetime, limit: int, resend: Collection[Kind], kinds: Collection[Kind], edition: str | None
-) -> Select[Any]:
-    """Return the query for the ids of the rows to claim: see Claims.claim."""
-    digests = [unindexed(deliveries.c.kind) == Kind.DIGEST]
-    if edition is not None:
-        digests.append(unindexed(deliveries.c.key) == edition)
-    groups: list[tuple[int, list[ColumnElement[bool]], Collection[Kind]]] = []
-    if edition is None and NOTICES & set(kinds):
-        groups.append((0, [NOT_A_DIGEST, unindexed(deliveries.c.kind).in_(sorted(kinds))], NOTICES))
-    if Kind.DIGEST in kinds:
-        groups.append((1, digests, {Kind.DIGEST}))
-    # One short list of each state, so that each is read along its index and none is sorted as a whole.
-    lists = [
-        select(deliveries.c.id, deliveries.c.next_attempt_at, literal(place).label("place"))
-        .where(sendable, *which)
-        .order_by(deliveries.c.next_attempt_at, deliveries.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .subquery()
-        for place, which, group in groups
-        for sendable in _list_sendable(now, set(group) & set(resend))
-    ]
-    found = union_all(*(select(part.c.id, part.c.next_attempt_at, part.c.place) for part in lists)).subquery()
-    return select(found.c.id).order_by(found.c.place, found.c.next_attempt_at, found.c.id).limit(limit)
-
-
-def _list_sendable(now: datetime, resend: Collection[Kind]) -> list[ColumnElement[bool]]:
-    """Return the conditions under which a row can be claimed, each of one state. What is uncertain is sent once more
-    where it is of the kinds in ``resend``."""
-    column = deliveries.c
-    its_time = and_(IS_OPEN, column.next_attempt_at <= now, column.expires_at > now)
-    sendable = [and_(column.state == state, its_time) for state in WAITING]
+def _can_go(
+    now: datetime, resend: Collection[Kind], *which: ColumnElement[bool]
+) -> Sequence[ColumnElement[bool]]:
+    """Return the conditions under which a row of these can be claimed. What is uncertain is sent once more where it is
+    of the kinds in ``resend``."""
+    states: ColumnElement[bool] = _WAITS
     if resend:
-        once_more = and_(column.resends == 0, unindexed(column.kind).in_(sorted(resend)))
-        sendable.append(and_(column.state == State.UNCERTAIN, its_time, once_more))
-    return sendable
+        once_more = and_(
+            queue.c.state == State.UNCERTAIN,
+            queue.c.resends == 0,
+            unindexed(queue.c.kind).in_(sorted(resend)),
+        )
+        states = or_(_WAITS, once_more)
+    return [states, queue.c.next_attempt_at <= now, queue.c.expires_at > now, *which]
+
+
+def _claim(
+    connection: Connection,
+    instance: InstanceId,
+    ready: Sequence[ColumnElement[bool]],
+    limit: int,
+    after: _Place | None,
+) -> tuple[list[int], _Place | None]:
+    """Claim so many of the rows that are ready, after a place in their order if given; return their ids, and the place
+    of the last."""
+    place = (queue.c.next_attempt_at, queue.c.id)
+    first = select(queue.c.id).where(*ready).order_by(*place).limit(limit)
+    if after is not None:
+        first = first.where(tuple_(*place) > tuple_(literal(after[0], UtcDateTime), literal(after[1], Id)))
+    chosen = first.with_for_update(skip_locked=True).cte("chosen")
+    rows = connection.execute(
+        move_rows(Event.CLAIM)
+        .where(queue.c.id.in_(select(chosen.c.id)))
+        .values(state_before_claim=queue.c.state, claimed_by=instance)
+        .returning(queue.c.next_attempt_at, queue.c.id)
+    ).all()
+    return [row.id for row in rows], max((_Place(row[0], row[1]) for row in rows), default=None)
 
 
 def _release(connection: Connection, instance: InstanceId) -> int:
     """Put the claimed rows of an instance back as they were."""
     return connection.execute(
-        update(deliveries)
-        .where(IS_OPEN, deliveries.c.claimed_by == instance, can(Event.RELEASE))
-        .values(state=deliveries.c.state_before_claim, **RELEASED)
+        update(queue)
+        .where(queue.c.claimed_by == instance, can(Event.RELEASE))
+        .values(state=queue.c.state_before_claim, **RELEASED)
     ).rowcount

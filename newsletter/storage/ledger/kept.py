@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, union_all, update
 
 from newsletter.model.ledger import Kind, LedgerCounts, State, build_counts
-from newsletter.storage.dialects import insert_or_ignore, list_values, unindexed
+from newsletter.storage.dialects import insert_or_ignore, list_values
 from newsletter.storage.engine import Store, writing
-from newsletter.storage.tables import IS_DIGEST, IS_OPEN, deliveries, kept_counts
+from newsletter.storage.tables import kept_counts, outcomes, queue
 
 
 class KeptCounts(Store):
@@ -26,10 +26,11 @@ class KeptCounts(Store):
         """Count the editions of before that date of which nothing is open and keep what they come to; return how
         many."""
         kept = _load(connection, date.min, is_gone=False)
+        known = {*kept, *_list_open(connection)}
         over = [
             edition
             for edition in list_editions(connection)
-            if edition < before.isoformat() and edition not in kept and not _is_open(connection, edition)
+            if edition < before.isoformat() and edition not in known
         ]
         rows = [
             {"kind": Kind.DIGEST, "key": edition, "state": state, "number": number, "is_gone": False}
@@ -42,9 +43,11 @@ class KeptCounts(Store):
 
 def list_editions(connection: Connection, newest: int | None = None, since: date = date.min) -> Sequence[str]:
     """Return the editions of which there are rows, from that date on, the newest first, at most so many."""
-    column = deliveries.c
-    which = (column.kind == Kind.DIGEST, column.key >= since.isoformat())
-    return list(connection.scalars(list_values(column.key, *which, newest=True).limit(newest)))
+    column = outcomes.c.edition
+    which = (column.is_not(None), column >= since.isoformat())
+    ended = connection.scalars(list_values(column, *which, newest=True).limit(newest))
+    still = (one for one in _list_open(connection) if one >= since.isoformat())
+    return sorted({*ended, *still}, reverse=True)[:newest]
 
 
 def load_editions(
@@ -94,12 +97,18 @@ def _count(connection: Connection, editions: Collection[str]) -> list[tuple[str,
     """Return of these editions, the newest first, how many rows are in each state: (edition, state, how many)."""
     if not editions:
         return []
-    column = deliveries.c
-    counting = select(column.key, column.state, func.count()).where(
-        IS_DIGEST, column.key.in_(sorted(editions))
-    )
-    rows = connection.execute(counting.group_by(column.key, column.state).order_by(column.key.desc()))
-    return [(edition, state, number) for edition, state, number in rows]
+    found = []
+    for edition in sorted(editions, reverse=True):
+        # One statement, so that what ends meanwhile is counted once; and an edition at a time, so that PostgreSQL reads
+        # no others.
+        parts = [
+            select(table.c.state, func.count().label("number"))
+            .where(table.c.edition == edition)
+            .group_by(table.c.state)
+            for table in (queue, outcomes)
+        ]
+        found += [(edition, state, number) for state, number in connection.execute(union_all(*parts))]
+    return found
 
 
 def _load(connection: Connection, since: date, *, is_gone: bool) -> Mapping[str, LedgerCounts]:
@@ -117,8 +126,6 @@ def _add(one: LedgerCounts, other: LedgerCounts) -> LedgerCounts:
     return LedgerCounts({state: both[state] for state in State if state in both})
 
 
-def _is_open(connection: Connection, edition: str) -> bool:
-    """Tell whether a digest of this edition is pending or uncertain."""
-    column = deliveries.c
-    some = exists().where(IS_OPEN, unindexed(column.kind) == Kind.DIGEST, unindexed(column.key) == edition)
-    return bool(connection.scalar(select(some)))
+def _list_open(connection: Connection) -> Sequence[str]:
+    """Return the editions of which a digest is pending or uncertain."""
+    return list(connection.scalars(select(queue.c.edition).where(queue.c.edition.is_not(None)).distinct()))

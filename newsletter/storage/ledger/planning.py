@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, or_, select, update
 
 from newsletter.compose.snapshot import dump_notice
 from newsletter.deliver.ledger_rules import (
     BEGINNINGS,
-    RELEASED,
+    TRANSITIONS,
     Event,
     LockedReader,
     PlannedDigest,
@@ -39,10 +40,18 @@ from newsletter.model.ledger import (
 from newsletter.model.readers import Subscriber, SubscriberId
 from newsletter.storage.dialects import in_chunks, insert_or_ignore, unindexed
 from newsletter.storage.engine import Store, writing
+from newsletter.storage.ledger.bulk import insert_rows
 from newsletter.storage.ledger.kept import forget_kept
-from newsletter.storage.ledger.moves import can, move_rows, uncount
+from newsletter.storage.ledger.moves import end_all, keep_answers
 from newsletter.storage.ledger.reads import fitting
-from newsletter.storage.tables import IS_OPEN, IS_PENDING, IS_WAITING, deliveries, subscribers
+from newsletter.storage.ledger.view import build_ledger, ended_ledger, ledger
+from newsletter.storage.tables import contents, deliveries, outcomes, queue, subscribers
+
+_KEPT = (
+    *("kind", "recipient", "edition", "slot_at", "attempt", "resends", "uncertain_at"),
+    *("last_reply", "relay"),
+)
+"""What a delivery that is queued again takes along."""
 
 
 class Planning(Store):
@@ -68,9 +77,7 @@ class Planning(Store):
         results = [judge_plan(reader, plan, locked.get(reader.id), by_hand=by_hand) for reader, plan in plans]
         taken = [one for one, result in zip(plans, results, strict=True) if result is PlanResult.PLANNED]
         _expire_covered(connection, taken, locked)
-        if rows := [row for reader, plan in taken for row in _list_rows(reader.id, plan)]:
-            connection.execute(insert_or_ignore(connection, deliveries), rows)
-            forget_kept(connection, {row["key"] for row in rows})
+        _write_plans(connection, taken)
         if taken:
             connection.execute(
                 update(subscribers).where(subscribers.c.id == bindparam("reader")),
@@ -90,18 +97,14 @@ class Planning(Store):
     def expire(self, connection: Connection, now: datetime) -> int:
         """Expire queued and deferred rows with expires_at <= now; return how many."""
         why = "it could not be sent before its time was over"
-        return _expire(connection, and_(IS_WAITING, deliveries.c.expires_at <= now), why)
+        return end_all(connection, Event.EXPIRE, why, queue.c.expires_at <= now, keep_reply=True)
 
     @writing
     def skip_until(self, connection: Connection, until: datetime, why: str) -> int:
         """Skip the queued and deferred rows whose slot lies at or before ``until``, also those that are
         claimed and have not come to the fence; return how many."""
-        was_waiting = or_(deliveries.c.state != State.CLAIMED, deliveries.c.state_before_claim.in_(WAITING))
-        return connection.execute(
-            move_rows(Event.SKIP)
-            .where(IS_OPEN, was_waiting, deliveries.c.slot_at <= until)
-            .values(last_reply=why, **RELEASED)
-        ).rowcount
+        was_waiting = or_(queue.c.state != State.CLAIMED, queue.c.state_before_claim.in_(WAITING))
+        return end_all(connection, Event.SKIP, why, was_waiting, queue.c.slot_at <= until)
 
     @writing
     def retry(
@@ -109,30 +112,58 @@ class Planning(Store):
     ) -> tuple[int, int]:
         """Queue rejected and expired rows that fit again; return how many, and how many were left because a later
         digest of their reader has covered them, or is about to."""
-        later = deliveries.alias("later")
+        column, later = ended_ledger.c, build_ledger("later")
         covered = exists().where(
-            later.c.recipient == deliveries.c.recipient,
-            unindexed(later.c.kind) == deliveries.c.kind,
-            later.c.key > deliveries.c.key,
+            later.c.recipient == column.recipient,
+            unindexed(later.c.kind) == column.kind,
+            later.c.key > column.key,
             later.c.state.in_(sorted(COUNTED | PENDING)),
         )
         # What was begun can be sent again only while it is known what it said.
-        is_known = or_(deliveries.c.content_hash.is_(None), deliveries.c.bundle_hash.is_not(None))
-        ended = and_(can(Event.RETRY), is_known)
-        fits = deliveries.c.id.in_(select(deliveries.c.id).join(subscribers).where(ended, *fitting(wanted)))
-        found = connection.scalar(select(func.count()).select_from(deliveries).where(fits)) or 0
+        is_known = or_(column.content_hash.is_(None), column.content_json.is_not(None))
+        fits = fitting(replace(wanted, edition=""), ended_ledger)
+        if wanted.edition:
+            fits.append(column.edition == wanted.edition)
+        found = connection.execute(
+            select(column.id, covered.label("is_covered"))
+            .join(subscribers, subscribers.c.id == column.recipient)
+            .where(column.state.in_(list(TRANSITIONS[Event.RETRY])), is_known, *fits)
+        ).all()
         if wanted.edition:
             forget_kept(connection, [wanted.edition])
-        queued = connection.execute(
-            update(deliveries)
-            .where(fits, ended, ~covered)
-            .values(
-                state=case((deliveries.c.attempt > 0, State.DEFERRED), else_=State.QUEUED),
-                next_attempt_at=now,
-                expires_at=expires_at,
-            )
-        ).rowcount
-        return queued, found - queued
+        again = [row.id for row in found if not row.is_covered]
+        queued = sum(_queue_again(connection, some, now, expires_at) for some in in_chunks(again))
+        return queued, len(found) - len(again)
+
+
+def _queue_again(connection: Connection, ids: Collection[int], now: datetime, expires_at: datetime) -> int:
+    """Put deliveries that have ended back into the queue; return how many. What has changed meanwhile is left."""
+    column = outcomes.c
+    rows = connection.execute(
+        select(outcomes, deliveries.c.kind, deliveries.c.recipient, deliveries.c.slot_at)
+        .join_from(outcomes, deliveries, deliveries.c.id == column.delivery)
+        .where(column.delivery.in_(ids), column.state.in_(list(TRANSITIONS[Event.RETRY])))
+        .order_by(column.delivery)
+        .with_for_update(of=outcomes)
+    ).all()
+    insert_rows(
+        connection,
+        queue,
+        [
+            {
+                "id": row.delivery,
+                "state": State.DEFERRED if row.attempt > 0 else State.QUEUED,
+                "next_attempt_at": now,
+                "expires_at": expires_at,
+                **{name: getattr(row, name) for name in _KEPT},
+            }
+            for row in rows
+        ],
+    )
+    these = [row.delivery for row in rows]
+    keep_answers(connection, these)
+    connection.execute(delete(outcomes).where(column.delivery.in_(these)))
+    return len(these)
 
 
 def _lock_readers(
@@ -159,14 +190,21 @@ def _load_digests(
 ) -> dict[SubscriberId, list[PlannedDigest]]:
     """Return the digests of these readers that are pending, and those of these editions."""
     digests: dict[SubscriberId, dict[DeliveryId, PlannedDigest]] = defaultdict(dict)
-    column = deliveries.c
-    is_digest, is_planned = unindexed(column.kind) == Kind.DIGEST, column.key.in_(sorted(editions))
-    columns = select(column.id, column.recipient, column.key, column.state)
+    pending = (
+        select(queue.c.id, queue.c.recipient, queue.c.edition.label("key"), queue.c.state),
+        queue.c.recipient,
+        and_(queue.c.edition.is_not(None), queue.c.state.in_(sorted(PENDING))),
+    )
+    column = ledger.c
+    planned = (
+        select(column.id, column.recipient, column.key, column.state),
+        column.recipient,
+        and_(column.kind == Kind.DIGEST, column.key.in_(sorted(editions))),
+    )
     for ids in in_chunks(readers):
-        of_readers = columns.where(column.recipient.in_(ids))
         # Each on its own, so that each is looked up in its index: a reader of years has a thousand rows.
-        for which in (and_(IS_PENDING, is_digest), and_(column.kind == Kind.DIGEST, is_planned)):
-            for row in connection.execute(of_readers.where(which)):
+        for columns, recipient, which in (pending, planned):
+            for row in connection.execute(columns.where(recipient.in_(ids), which)):
                 digest = PlannedDigest(DeliveryId(row.id), row.key, State(row.state))
                 digests[SubscriberId(row.recipient)][digest.id] = digest
     return {reader: list(found.values()) for reader, found in digests.items()}
@@ -184,68 +222,79 @@ def _expire_covered(
     for edition, others in covered.items():
         for ids in in_chunks(others):
             why = f"not sent in time: the digest of {edition} covers it"
-            _expire(connection, deliveries.c.id.in_(ids), why)
+            end_all(connection, Event.EXPIRE, why, queue.c.id.in_(ids), keep_reply=True)
 
 
-def _list_rows(reader: SubscriberId, plan: Plan) -> list[dict[str, Any]]:
-    """Return the rows that a plan writes: a skipped one for each slot that was missed, and a queued one."""
-    digest = {"kind": Kind.DIGEST, "recipient": reader}
-    rows = [
-        {
-            **digest,
-            "key": skip.slot.local_on.isoformat(),
-            "state": BEGINNINGS[Event.MISS],
-            "slot_at": skip.slot.at,
-            "next_attempt_at": skip.slot.at,
-            "expires_at": skip.slot.at,
-            "last_reply": skip.why,
-        }
-        for skip in plan.skipped
-    ]
-    if plan.slot is not None:
-        rows.append(
+def _write_plans(connection: Connection, plans: Sequence[tuple[Subscriber, Plan]]) -> None:
+    """Write the deliveries of these plans that are not there yet: for each slot that was missed one that ends at once,
+    and one that is queued."""
+    missed = {
+        (reader.id, skip.slot.local_on.isoformat()): skip for reader, plan in plans for skip in plan.skipped
+    }
+    due = {(reader.id, plan.edition): plan for reader, plan in plans if plan.slot is not None}
+    slots = {which: plan.slot.at for which, plan in due.items() if plan.slot is not None}
+    slots |= {which: skip.slot.at for which, skip in missed.items()}
+    new = insert_rows(
+        connection,
+        deliveries,
+        [
+            {"kind": Kind.DIGEST, "key": edition, "recipient": reader, "slot_at": at}
+            for (reader, edition), at in slots.items()
+        ],
+        returning=("id", "recipient", "key"),
+    )
+    places = {(SubscriberId(row.recipient), row.key): row.id for row in new}
+    begun = {which: number for which, number in places.items() if which not in missed}
+    ended = {which: number for which, number in places.items() if which in missed}
+    insert_rows(
+        connection, outcomes, [_build_missed(ended[which], missed[which].why, which[1]) for which in ended]
+    )
+    insert_rows(
+        connection,
+        queue,
+        [
             {
-                **digest,
-                "key": plan.edition,
+                "id": number,
+                "kind": Kind.DIGEST,
+                "edition": edition,
+                "recipient": reader,
                 "state": BEGINNINGS[Event.PLAN],
-                "slot_at": plan.slot.at,
-                "next_attempt_at": plan.send_at or plan.slot.at,
-                "expires_at": plan.expires_at,
-                "last_reply": "",
+                "slot_at": slots[reader, edition],
+                "next_attempt_at": due[reader, edition].send_at or slots[reader, edition],
+                "expires_at": due[reader, edition].expires_at,
             }
-        )
-    return rows
+            for (reader, edition), number in begun.items()
+        ],
+    )
+    forget_kept(connection, {edition for _, edition in places})
 
 
-def _expire(connection: Connection, which: ColumnElement[bool], why: str) -> int:
-    """Expire the waiting ones of these rows. The relay's last answer is kept beside the reason."""
-    column = deliveries.c
-    told = case((column.last_reply == "", why), else_=why + "; last: " + column.last_reply)
-    expired = connection.execute(
-        move_rows(Event.EXPIRE)
-        .where(which)
-        .values(last_reply=told)
-        .returning(column.recipient, column.after_run, column.upto_run, column.uncertain_at)
-    ).all()
-    uncount(connection, [row for row in expired if row.uncertain_at is not None])
-    return len(expired)
+def _build_missed(delivery: int, why: str, edition: str) -> dict[str, Any]:
+    """Return the outcome of a digest whose slot was missed."""
+    nothing = {"answered_at": None, "uncertain_at": None, "attempt": 0, "resends": 0, "relay": ""}
+    state = BEGINNINGS[Event.MISS]
+    return {"delivery": delivery, "edition": edition, "state": state, "last_reply": why, **nothing}
 
 
 def insert_notice(connection: Connection, queued: QueuedNotice, now: datetime) -> bool:
     """Queue one mail that is no digest; see Planning.queue_notice."""
-    inserted = connection.execute(
-        insert_or_ignore(connection, deliveries)
-        .values(
+    inserting = insert_or_ignore(connection, deliveries).values(
+        kind=queued.kind, key=queued.key, recipient=queued.recipient, slot_at=now, address=queued.address
+    )
+    number = connection.scalar(inserting.returning(deliveries.c.id))
+    if number is None:
+        return False
+    connection.execute(
+        insert(queue).values(
+            id=number,
             kind=queued.kind,
-            key=queued.key,
             recipient=queued.recipient,
-            address=queued.address,
-            content_json=dump_notice(queued.notice, queued.language),
             state=BEGINNINGS[Event.PLAN],
             slot_at=now,
             next_attempt_at=now,
             expires_at=queued.expires_at,
         )
-        .returning(deliveries.c.id)
     )
-    return inserted.one_or_none() is not None
+    content_json = dump_notice(queued.notice, queued.language)
+    connection.execute(insert(contents).values(delivery=number, slot_at=now, json=content_json))
+    return True

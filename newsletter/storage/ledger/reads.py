@@ -7,7 +7,18 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Label, Row, Table, func, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Label,
+    Row,
+    Subquery,
+    Table,
+    func,
+    literal,
+    select,
+    union_all,
+)
 
 from newsletter.compose.snapshot import list_cards, parse_shown
 from newsletter.model.digest import Shown, Window
@@ -16,6 +27,7 @@ from newsletter.model.ledger import (
     COUNTED,
     NOTICES,
     OPEN,
+    PENDING,
     WAITING,
     Attempt,
     Delivery,
@@ -32,22 +44,27 @@ from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.storage.dialects import in_chunks, key_of, unindexed, whole_seconds
 from newsletter.storage.engine import Store, reading
 from newsletter.storage.ledger.kept import load_editions
+from newsletter.storage.ledger.view import answers, ended_ledger, ledger, open_ledger
 from newsletter.storage.tables import (
-    IS_DIGEST,
-    IS_OPEN,
-    IS_PENDING,
     NOT_A_DIGEST,
-    attempts,
     bundles,
     cards,
     deliveries,
     entries,
     former_entries,
     kept_counts,
+    mails,
+    outcomes,
+    queue,
     subscribers,
 )
 
 _FIRST = EntryId(0)
+# As subqueries, each of which can only be looked up: engines would else read all there is.
+_STATE_OF_MAIL = func.coalesce(
+    select(queue.c.state).where(queue.c.id == mails.c.delivery).scalar_subquery(),
+    select(outcomes.c.state).where(outcomes.c.delivery == mails.c.delivery).scalar_subquery(),
+)
 _FIRST_DELIVERY = DeliveryId(0)
 
 
@@ -66,10 +83,12 @@ class LedgerReads(Store):
         shown: dict[SubscriberId, set[EntryId]] = {reader: set() for reader in readers}
         ever: set[SubscriberId] = set()
         # Only digests have a window, and one that shows an entry has looked at the run that brought it.
-        column, first_run = deliveries.c, _load_run_of(connection, since)
-        counts = (column.content_hash.is_not(None), column.state.in_([*COUNTED, State.IN_DATA]))
+        column, first_run = mails.c, _load_run_of(connection, since)
+        counts = (column.content_hash.is_not(None), _STATE_OF_MAIL.in_([*COUNTED, State.IN_DATA]))
         for ids in in_chunks(readers):
-            one = select(column.id).where(column.recipient == subscribers.c.id, column.upto_run >= 0, *counts)
+            one = select(column.delivery).where(
+                column.recipient == subscribers.c.id, column.upto_run >= 0, *counts
+            )
             one = one.order_by(column.recipient, column.upto_run).limit(1)
             have_had = select(subscribers.c.id).where(
                 subscribers.c.id.in_(ids), one.scalar_subquery().is_not(None)
@@ -98,13 +117,12 @@ class LedgerReads(Store):
     @reading
     def load_notice_counts(self, connection: Connection) -> Mapping[Kind, LedgerCounts]:
         """Return the counts of each kind of notice of which there are any."""
-        column = deliveries.c
-        there = select(column.kind, column.state, func.count().label("number"))
-        there = there.where(NOT_A_DIGEST, column.kind.in_(sorted(NOTICES))).group_by(
-            column.kind, column.state
-        )
+        waiting = select(queue.c.kind, queue.c.state, literal(1).label("number")).where(NOT_A_DIGEST)
+        ended = select(deliveries.c.kind, outcomes.c.state, literal(1))
+        ended = ended.join_from(outcomes, deliveries, deliveries.c.id == outcomes.c.delivery)
         gone = select(kept_counts.c.kind, kept_counts.c.state, kept_counts.c.number)
-        both = union_all(there, gone.where(kept_counts.c.kind.in_(sorted(NOTICES)))).subquery()
+        gone = gone.where(kept_counts.c.kind.in_(sorted(NOTICES)))
+        both = union_all(waiting, ended.where(outcomes.c.edition.is_(None)), gone).subquery()
         rows = connection.execute(
             select(both.c.kind, both.c.state, func.sum(both.c.number))
             .group_by(both.c.kind, both.c.state)
@@ -116,10 +134,9 @@ class LedgerReads(Store):
     @reading
     def count_pending(self, connection: Connection, edition: str | None = None) -> int:
         """Return how many digests are pending, of one edition if given."""
-        which = [IS_PENDING, unindexed(deliveries.c.kind) == Kind.DIGEST]
-        if edition is not None:
-            which.append(unindexed(deliveries.c.key) == edition)
-        return connection.scalar(select(func.count()).select_from(deliveries).where(*which)) or 0
+        of_it = queue.c.edition.is_not(None) if edition is None else queue.c.edition == edition
+        pending = select(func.count()).where(queue.c.state.in_(sorted(PENDING)), of_it)
+        return connection.scalar(pending) or 0
 
     @reading
     def load_entry_deliveries(
@@ -127,14 +144,17 @@ class LedgerReads(Store):
     ) -> Sequence[EntryDelivery]:
         """Return these readers' digests that have this entry, shown or over a limit, the newest edition first, then by
         address."""
-        column = deliveries.c
+        column = ledger.c
         formers = select(former_entries.c.former).where(former_entries.c.entry == entry)
         names = {entry, *(EntryId(former) for former in connection.scalars(formers))}
         columns = select(column.recipient, column.key, column.state, column.last_reply, column.entries_json)
-        found = []
+        columns = columns.add_columns(subscribers.c.address).join_from(ledger, subscribers, _IS_READER)
+        found, first_run = [], _load_run_of(connection, entry)
         for ids in in_chunks(readers):
-            rows = columns.add_columns(subscribers.c.address).join(subscribers)
-            rows = rows.where(column.recipient.in_(ids), column.upto_run >= _load_run_of(connection, entry))
+            of_late = select(mails.c.delivery).where(
+                mails.c.recipient.in_(ids), mails.c.upto_run >= first_run
+            )
+            rows = columns.where(column.id.in_(of_late))
             found += [
                 EntryDelivery(
                     address=EmailAddress(row.address),
@@ -160,38 +180,36 @@ class LedgerReads(Store):
         limit: int = 1000,
     ) -> Sequence[tuple[Delivery, EmailAddress]]:
         """Return deliveries that fit, by id, those after ``after``, at most so many; without what is frozen."""
-        address = _mailed_to()
         lists = [
-            select(deliveries.c.id)
-            .join(subscribers)
-            .where(deliveries.c.id > after, *which)
-            .order_by(deliveries.c.id)
+            select(column.id)
+            .join(subscribers, subscribers.c.id == column.recipient)
+            .where(column.id > after, *which)
+            .order_by(column.id)
             .limit(limit)
             .subquery()
-            for which in _list_ranges(wanted)
+            for column, which in _list_ranges(wanted)
         ]
         found = union_all(*(select(part.c.id) for part in lists)).subquery()
-        ids = select(found.c.id).order_by(found.c.id).limit(limit).subquery()
-        rows = connection.execute(
-            select(deliveries, address)
-            .join(subscribers)
-            .where(deliveries.c.id.in_(select(ids.c.id)))
-            .order_by(deliveries.c.id)
-        )
-        return [(_read_delivery(row, None), EmailAddress(row.mailed_to)) for row in rows]
+        ids = connection.scalars(select(found.c.id).order_by(found.c.id).limit(limit)).all()
+        rows: dict[int, Row[Any]] = {}
+        for some in in_chunks(ids):
+            query = select(ledger, _mailed_to()).where(ledger.c.id.in_(some))
+            rows |= {row.id: row for row in connection.execute(query)}
+        return [
+            (_read_delivery(rows[one], None), EmailAddress(rows[one].mailed_to)) for one in ids if one in rows
+        ]
 
     @reading
     def count_lateness(self, connection: Connection, edition: str) -> Mapping[int, int]:
         """Return of an edition's accepted mails how many were accepted how many whole seconds after their slot."""
-        late = whole_seconds(deliveries.c.slot_at, attempts.c.at).label("late")
+        late = whole_seconds(deliveries.c.slot_at, outcomes.c.answered_at).label("late")
         rows = connection.execute(
             select(late, func.count().label("number"))
-            .select_from(deliveries.join(attempts))
+            .join_from(outcomes, deliveries, deliveries.c.id == outcomes.c.delivery)
             .where(
-                IS_DIGEST,
-                deliveries.c.state == State.ACCEPTED,
-                deliveries.c.key == edition,
-                attempts.c.outcome == State.ACCEPTED,
+                outcomes.c.edition == edition,
+                outcomes.c.state == State.ACCEPTED,
+                outcomes.c.answered_at.is_not(None),
             )
             .group_by(late)
         )
@@ -200,11 +218,9 @@ class LedgerReads(Store):
     @reading
     def count_late(self, connection: Connection, since: datetime) -> int:
         """Return how many queued or deferred rows could have gone out for the first time before ``since``."""
+        column = queue.c
         late = select(func.count()).where(
-            IS_OPEN,
-            deliveries.c.state.in_(WAITING),
-            deliveries.c.slot_at < since,
-            deliveries.c.next_attempt_at < since,
+            column.state.in_(WAITING), column.slot_at < since, column.next_attempt_at < since
         )
         return connection.scalar(late) or 0
 
@@ -213,29 +229,31 @@ class LedgerReads(Store):
         self, connection: Connection, reader: SubscriberId, edition: str = ""
     ) -> Sequence[Delivery]:
         """Return a reader's digests, of one edition if given, the newest first, with what is frozen of each."""
-        wanted = [unindexed(deliveries.c.kind) == Kind.DIGEST, deliveries.c.recipient == reader]
+        column = ledger.c
+        wanted = [column.recipient == reader, column.kind == Kind.DIGEST]
         if edition:
-            wanted.append(deliveries.c.key == edition)
-        newest = select(deliveries).where(*wanted).order_by(deliveries.c.key.desc()).limit(10)
+            wanted.append(column.key == edition)
+        newest = select(ledger).where(*wanted).order_by(column.key.desc()).limit(10)
         return read_deliveries(connection, connection.execute(newest).all())
 
     @reading
     def load_attempts(self, connection: Connection, delivery: DeliveryId) -> Sequence[Attempt]:
         """Return the attempts at one delivery, the first one first."""
         rows = connection.execute(
-            select(attempts).where(attempts.c.delivery == delivery).order_by(attempts.c.number)
+            select(answers).where(answers.c.delivery == delivery).order_by(answers.c.number)
         )
         return [Attempt(row.number, row.at, State(row.outcome), row.reply, row.relay) for row in rows]
 
     @reading
     def load_edition(self, connection: Connection, edition: str) -> Sequence[tuple[Delivery, EmailAddress]]:
         """Return all the rows of an edition, by address."""
+        ended = select(outcomes.c.delivery).where(outcomes.c.edition == edition)
+        still = select(queue.c.id).where(queue.c.edition == edition)
         address = _mailed_to()
         rows = connection.execute(
-            select(deliveries, address)
-            .join(subscribers)
-            .where(IS_DIGEST, deliveries.c.key == edition)
-            .order_by(address, deliveries.c.id)
+            select(ledger, address)
+            .where(ledger.c.id.in_(ended.union_all(still)))
+            .order_by(address, ledger.c.id)
         ).all()
         found = read_deliveries(connection, rows)
         return [(delivery, EmailAddress(row.mailed_to)) for delivery, row in zip(found, rows, strict=True)]
@@ -253,42 +271,46 @@ def load_absorbed(connection: Connection, since: EntryId = _FIRST) -> Mapping[En
     return {EntryId(row.former): EntryId(row.entry) for row in rows}
 
 
-def _list_ranges(wanted: DeliveryFilter) -> list[list[ColumnElement[bool]]]:
-    """Return the conditions of a filter, once for each part of an index in which its rows stand in the order of their
-    ids; together they are all that fit."""
-    column = deliveries.c
-    states = sorted(wanted.states or State)
-    if wanted.edition:
-        rest = fitting(replace(wanted, states=frozenset()))
-        return [[column.state == state, *rest] for state in states]
-    if wanted.states and wanted.states <= OPEN:
-        return [[IS_OPEN, column.state == state, *fitting(wanted)] for state in states]
-    return [fitting(wanted)]
+def _list_ranges(wanted: DeliveryFilter) -> list[tuple[Any, list[ColumnElement[bool]]]]:
+    """Return the columns and conditions of a filter, once for each part of the ledger and of an index in which its rows
+    stand in the order of their ids; together they are all that fit."""
+    states = wanted.states or frozenset(State)
+    rest = replace(wanted, edition="", states=frozenset())
+    ranges: list[tuple[Any, list[ColumnElement[bool]]]] = []
+    if still := sorted(states & OPEN):
+        which = [open_ledger.c.state.in_(still), *fitting(replace(rest, edition=wanted.edition), open_ledger)]
+        ranges.append((open_ledger.c, which))
+    column, fits = ended_ledger.c, fitting(rest, ended_ledger)
+    if not wanted.edition:
+        return [*ranges, (column, [column.state.in_(sorted(states - OPEN)), *fits])]
+    is_of_it = column.edition == wanted.edition
+    return [*ranges, *((column, [is_of_it, column.state == state, *fits]) for state in sorted(states - OPEN))]
+
+
+_IS_READER = subscribers.c.id == ledger.c.recipient
 
 
 def _mailed_to() -> Label[str]:
     """The address of a delivery: the frozen one, else its reader's."""
-    return func.coalesce(deliveries.c.address, subscribers.c.address).label("mailed_to")
+    current = select(subscribers.c.address).where(subscribers.c.id == ledger.c.recipient)
+    return func.coalesce(ledger.c.address, current.scalar_subquery()).label("mailed_to")
 
 
-def fitting(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
-    """Return the conditions of a filter, for deliveries joined with subscribers."""
-    address = func.coalesce(deliveries.c.address, subscribers.c.address)
-    conditions: list[ColumnElement[bool]] = [unindexed(deliveries.c.kind) == wanted.kind]
-    if wanted.kind is not Kind.DIGEST:
-        conditions.append(NOT_A_DIGEST)
+def fitting(wanted: DeliveryFilter, part: Subquery) -> list[ColumnElement[bool]]:
+    """Return the conditions of a filter, for a part of the ledger joined with subscribers."""
+    column = part.c
+    address = func.coalesce(column.address, subscribers.c.address)
+    conditions: list[ColumnElement[bool]] = [unindexed(column.kind) == wanted.kind]
     if wanted.edition:
-        conditions.append(deliveries.c.key == wanted.edition)
-        if wanted.kind is Kind.DIGEST:
-            conditions.append(IS_DIGEST)
+        conditions.append(unindexed(column.key) == wanted.edition)
     if wanted.states:
-        conditions.append(deliveries.c.state.in_(sorted(wanted.states)))
+        conditions.append(column.state.in_(sorted(wanted.states)))
     if wanted.domain:
         conditions.append(address.endswith(f"@{wanted.domain}", autoescape=True))
     if wanted.address:
         conditions.append(key_of(address) == wanted.address)
     if wanted.reason:
-        conditions.append(deliveries.c.last_reply.icontains(wanted.reason, autoescape=True))
+        conditions.append(column.last_reply.icontains(wanted.reason, autoescape=True))
     return conditions
 
 
@@ -297,7 +319,7 @@ def fitting(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
 
 def read_deliveries(connection: Connection, rows: Sequence[Row[Any]]) -> list[Delivery]:
     """Return the deliveries of these rows, in their order, with what is frozen of each, while that is kept."""
-    frozen = [row for row in rows if row.content_hash is not None and row.bundle_hash is not None]
+    frozen = [row for row in rows if row.content_hash is not None and row.content_json is not None]
     hashes = {row.id: list_cards(row.content_json) for row in frozen}
     card_of = _load_by_hash(connection, cards, {one for some in hashes.values() for one in some})
     bundle_of = _load_by_hash(connection, bundles, {row.bundle_hash for row in frozen})
@@ -341,7 +363,7 @@ def _read_delivery(row: Row[Any], snapshot: Snapshot | None) -> Delivery:
         slot_at=row.slot_at,
         expires_at=row.expires_at,
         address=EmailAddress(row.address) if row.address else None,
-        content_json="" if row.kind == Kind.DIGEST else row.content_json,
+        content_json="" if row.kind == Kind.DIGEST else row.content_json or "",
         attempt=row.attempt,
         next_attempt_at=row.next_attempt_at,
         last_reply=row.last_reply,

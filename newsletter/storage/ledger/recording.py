@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, func, select
 
 from newsletter.compose.snapshot import dump_shown
 from newsletter.deliver.ledger_rules import (
@@ -29,6 +28,7 @@ from newsletter.deliver.ledger_rules import (
 )
 from newsletter.errors import FellBehindError
 from newsletter.model.ledger import (
+    OPEN,
     CloseDelivery,
     DeliveryId,
     InstanceId,
@@ -42,23 +42,25 @@ from newsletter.model.reports import DEFAULT_POLICY, StrikePolicy
 from newsletter.storage.dialects import insert_or_ignore
 from newsletter.storage.engine import Database, Store, writing
 from newsletter.storage.epoch import FORGOTTEN, EpochGuard
-from newsletter.storage.ledger.bulk import update_rows, upsert_rows
-from newsletter.storage.ledger.moves import move_counted, move_rows
+from newsletter.storage.ledger.bulk import insert_rows, update_rows, upsert_rows
+from newsletter.storage.ledger.moves import (
+    build_outcome,
+    end_all,
+    end_rows,
+    lock_rows,
+    move_counted,
+    move_rows,
+)
+from newsletter.storage.ledger.view import ledger
 from newsletter.storage.suppressions import weigh_failure
 from newsletter.storage.tables import (
     attempts,
     bundles,
     cards,
-    deliveries,
+    contents,
+    mails,
+    queue,
     subscribers,
-)
-
-# Made once: to put it together takes longer than to execute it.
-_LOCKING = (
-    select(*(deliveries.c[field.name] for field in fields(LockedDelivery)))
-    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(deliveries.c.id)
-    .with_for_update()
 )
 
 
@@ -89,7 +91,7 @@ class Recording(Store):
         )
 
         def work(connection: Connection) -> tuple[Sequence[bool], set[str], Mapping[str, int]]:
-            rows = _lock_deliveries(connection, [step.delivery for step in steps])
+            rows = _load_deliveries(connection, [step.delivery for step in steps])
             judged = [(step, rows.get(step.delivery)) for step in steps]
             if any(is_forgotten(step, row) for step, row in judged):
                 raise FellBehindError(FORGOTTEN)
@@ -112,12 +114,12 @@ class Recording(Store):
     def _freeze(
         self, connection: Connection, wanted: Sequence[tuple[LedgerStep, LockedDelivery]]
     ) -> set[str]:
-        """Keep what mails freeze that is not in their rows; return the hashes of cards and bundles that are in the
-        database now."""
-        snapshots = [found for step, row in wanted if (found := choose_snapshot(step, row))]
-        fresh = {name for one in snapshots for name in (one.bundle_hash, *one.cards)}
+        """Keep what mails freeze; return the hashes of cards and bundles that are in the database now."""
+        frozen = [(row, found) for step, row in wanted if (found := choose_snapshot(step, row))]
+        fresh = {name for _, one in frozen for name in (one.bundle_hash, *one.cards)}
         if fresh - self._kept:
-            _save_shared_content(connection, snapshots, self._kept)
+            _save_shared_content(connection, [one for _, one in frozen], self._kept)
+        _save_mails(connection, frozen)
         return fresh
 
     @writing
@@ -126,17 +128,22 @@ class Recording(Store):
     ) -> bool:
         """Settle an uncertain row by hand: it was accepted, or it was not sent and is tried again until expires_at.
         False where it is not uncertain."""
-        settle = move_rows(Event.CONFIRM if accepted else Event.DENY).where(deliveries.c.id == delivery)
-        if not accepted:
-            settle = settle.values(expires_at=expires_at)
-        settle = settle.values(last_reply=f"resolved by the operator: {why}")
-        return connection.execute(settle).rowcount > 0
+        told, this = f"resolved by the operator: {why}", queue.c.id == delivery
+        if accepted:
+            return end_all(connection, Event.CONFIRM, told, this) > 0
+        again = move_rows(Event.DENY).where(this).values(expires_at=expires_at, last_reply=told)
+        return connection.execute(again).rowcount > 0
 
 
-def _lock_deliveries(connection: Connection, ids: Sequence[DeliveryId]) -> dict[DeliveryId, LockedDelivery]:
-    """Lock these rows, in one order everywhere, and return by id what decisions need of them."""
-    rows = connection.execute(_LOCKING, {"ids": sorted(ids)}).mappings()
-    return {DeliveryId(row["id"]): LockedDelivery(**{**row, "state": State(row["state"])}) for row in rows}
+def _load_deliveries(connection: Connection, ids: Sequence[DeliveryId]) -> dict[DeliveryId, LockedDelivery]:
+    """Lock these deliveries where they are open, and return by id what decisions need of them."""
+    rows = {row.id: row for row in lock_rows(connection, ids)}
+    if ended := [one for one in ids if one not in rows]:
+        column = ledger.c
+        columns = select(column.id, column.recipient, column.state, column.attempt)
+        for row in connection.execute(columns.where(column.id.in_(ended))):
+            rows[row.id] = LockedDelivery(row.id, row.recipient, State(row.state), attempt=row.attempt)
+    return rows
 
 
 def _write_steps(
@@ -146,51 +153,107 @@ def _write_steps(
     now: datetime,
 ) -> None:
     """Write what these steps change: their rows, the attempts, the readers' windows, and who is mailed no more."""
-    _update_rows(
-        connection,
-        [
-            {"id": row.id, **choose_changes(step, row, now), **_snapshot_columns(choose_snapshot(step, row))}
-            for step, row in wanted
-        ],
-    )
-    settled = [(step, row) for step, row in wanted if isinstance(step, RecordOutcome)]
+    going_on = [(step, row) for step, row in wanted if choose_state(step) in OPEN]
+    _update_queue(connection, [{"id": row.id, **choose_changes(step, row, now)} for step, row in going_on])
     save_attempts(
         connection,
-        [(row.id, step.attempt, choose_state(step), step.outcome.reply, step.relay) for step, row in settled],
+        [
+            (row.id, step.attempt, choose_state(step), step.outcome.reply, step.relay)
+            for step, row in going_on
+            if isinstance(step, RecordOutcome)
+        ],
         now,
     )
+    ending = [(step, row) for step, row in wanted if choose_state(step) not in OPEN]
+    _keep_windows(connection, ending)
+    ended = [
+        build_outcome(row, choose_changes(step, row, now), now if isinstance(step, RecordOutcome) else None)
+        for step, row in ending
+    ]
+    end_rows(connection, ended)
     move_counted(connection, filter(None, (choose_counted(step, row) for step, row in wanted)))
-    for step, row in settled:
-        if isinstance(step.outcome, Rejected) and step.outcome.weight is not Weight.NONE:
+    for step, row in ending:
+        if not isinstance(step, RecordOutcome) or not isinstance(step.outcome, Rejected):
+            continue
+        if step.outcome.weight is not Weight.NONE:
             _weigh_refusal(connection, row, step.outcome, policy, now)
 
 
-def _update_rows(connection: Connection, changes: Iterable[dict[str, Any]]) -> None:
-    """Update deliveries, each with its changes under its id: those with the same columns together."""
+def _update_queue(connection: Connection, changes: Iterable[dict[str, Any]]) -> None:
+    """Update rows of the queue, each with its changes under its id: those with the same columns together."""
     by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for row in changes:
         by_columns[tuple(row)].append(row)
     for rows in by_columns.values():
-        update_rows(connection, deliveries, rows)
+        update_rows(connection, queue, rows)
+
+
+def _keep_windows(connection: Connection, ended: Sequence[tuple[LedgerStep, LockedDelivery]]) -> None:
+    """Keep what digests that are not sent have looked through."""
+    insert_rows(
+        connection,
+        mails,
+        [
+            {
+                "delivery": row.id,
+                "recipient": row.recipient,
+                "after_run": step.window.after_run,
+                "upto_run": step.window.upto_run,
+            }
+            for step, row in ended
+            if isinstance(step, CloseDelivery) and step.window is not None
+        ],
+    )
+
+
+def _save_mails(connection: Connection, frozen: Sequence[tuple[LockedDelivery, Snapshot]]) -> None:
+    """Keep what these mails are, and what they say: a notice's content is there already."""
+    insert_rows(
+        connection,
+        mails,
+        [
+            {
+                "delivery": row.id,
+                "recipient": row.recipient,
+                "address": one.address,
+                "after_run": one.window.after_run if one.window else None,
+                "upto_run": one.window.upto_run if one.window else None,
+                "size_bytes": one.size_bytes,
+                "entries_json": dump_shown(one.entry_ids),
+                "bundle_hash": one.bundle_hash,
+                "content_hash": one.content_hash,
+                "message_id": one.message_id,
+            }
+            for row, one in frozen
+        ],
+    )
+    insert_rows(
+        connection,
+        contents,
+        [
+            {"delivery": row.id, "slot_at": row.slot_at, "json": one.content_json}
+            for row, one in frozen
+            if row.edition is not None
+        ],
+    )
 
 
 def _weigh_refusal(
     connection: Connection, row: LockedDelivery, refused: Rejected, policy: StrikePolicy, now: datetime
 ) -> None:
     """Count a refusal against the address of this row: the one it was frozen with, else its reader's."""
-    address = (
-        row.address
-        or connection.execute(
-            select(subscribers.c.address).where(subscribers.c.id == row.recipient)
-        ).scalar_one()
-    )
+    address = connection.execute(
+        select(func.coalesce(ledger.c.address, subscribers.c.address))
+        .join_from(ledger, subscribers, subscribers.c.id == ledger.c.recipient)
+        .where(ledger.c.id == row.id)
+    ).scalar_one()
     weigh_failure(connection, address, refused.weight, refused.reply, row.id, policy, now)
 
 
 def save_attempts(
     connection: Connection, ended: Sequence[tuple[int, int, State, str, str]], now: datetime
 ) -> None:
-    """Write how attempts ended; the answer that came late replaces the guess of a voided claim."""
+    """Write how attempts ended; the same one may be written again."""
     upsert_rows(
         connection,
         attempts,
@@ -223,19 +286,3 @@ def _save_shared_content(connection: Connection, snapshots: Sequence[Snapshot], 
             insert_or_ignore(connection, cards),
             [{"hash": name, "json": card} for name, card in sorted(new_cards.items())],
         )
-
-
-def _snapshot_columns(snapshot: Snapshot | None) -> dict[str, Any]:
-    if snapshot is None:
-        return {}
-    return {
-        "address": snapshot.address,
-        "after_run": snapshot.window.after_run if snapshot.window else None,
-        "upto_run": snapshot.window.upto_run if snapshot.window else None,
-        "content_json": snapshot.content_json,
-        "entries_json": dump_shown(snapshot.entry_ids),
-        "bundle_hash": snapshot.bundle_hash,
-        "content_hash": snapshot.content_hash,
-        "message_id": snapshot.message_id,
-        "size_bytes": snapshot.size_bytes,
-    }

@@ -1,6 +1,8 @@
-"""What ages in the ledger: the contents of mails go first, then the rows. What they came to is counted for ever.
+"""What the ledger need not keep for ever: what mails said, and years later their rows. What they came to is counted for
+ever.
 
 Rows go in the order of their ids, which is that of time, some at once in a transaction of their own: nobody waits long.
+On PostgreSQL what mails said lies in months (storage/ledger/months.py), each of which goes as a whole.
 """
 
 from __future__ import annotations
@@ -8,48 +10,59 @@ from __future__ import annotations
 from datetime import datetime
 from itertools import takewhile
 
-from sqlalchemy import Connection, case, delete, func, select, update
+from sqlalchemy import Connection, case, delete, func, select
 
-from newsletter.model.ledger import OPEN, PENDING, Kind
-from newsletter.storage.dialects import insert_or_update
+from newsletter.model.ledger import PENDING, Kind
 from newsletter.storage.engine import Store, writing
 from newsletter.storage.ledger.kept import add_gone
-from newsletter.storage.tables import IS_DIGEST, attempts, bounces, deliveries, settings, strikes
+from newsletter.storage.ledger.months import drop_month, make_months, rest
+from newsletter.storage.ledger.view import ledger
+from newsletter.storage.tables import (
+    attempts,
+    bounces,
+    contents,
+    deliveries,
+    mails,
+    outcomes,
+    queue,
+    strikes,
+)
 
 _AT_ONCE = 2_000
-_CONTENTS_UPTO = "contents_dropped_upto"
 
 
 class Retention(Store):
     """What of the ledger of one database is old enough to go."""
 
+    async def make_months(self, now: datetime) -> int:
+        """Make room for what mails will say in this month and the next; return how many months were made. One that
+        cannot be made now can be later: what belongs there has a place meanwhile."""
+        return await make_months(self._database, now)
+
+    async def drop_contents(self, before: datetime, at_once: int = _AT_ONCE) -> int:
+        """Drop what mails of slots before then said, but for those that are open; return how many lost it (a month
+        counts as one), at_once or fewer. They cannot be sent again; what they showed, and to whom, stays.
+
+        A month on PostgreSQL goes when it is over as a whole.
+        """
+        return await drop_month(self._database, before) or await self._drop_some_contents(before, at_once)
+
     @writing
-    def drop_contents(self, connection: Connection, before: datetime, at_once: int = _AT_ONCE) -> int:
-        """Drop what mails of slots before then said, but for those that are open; return how many mails were looked at,
-        at_once or fewer. They cannot be sent again; what they showed, and to whom, stays."""
-        column = deliveries.c
-        done = connection.scalar(select(settings.c.value).where(settings.c.key == _CONTENTS_UPTO))
-        first = int(done or 0)
+    def _drop_some_contents(self, connection: Connection, before: datetime, at_once: int) -> int:
+        """Drop some of what lies in no month."""
+        places = rest if connection.dialect.name == "postgresql" else contents
+        column = places.c
+        still = select(queue.c.id).where(queue.c.id == column.delivery).scalar_subquery()
         rows = connection.execute(
-            select(column.id, column.slot_at).where(column.id > first).order_by(column.id).limit(at_once)
+            select(column.delivery, column.slot_at)
+            .where(column.delivery > 0, still.is_(None))
+            .order_by(column.delivery)
+            .limit(at_once)
         )
-        old = [row.id for row in takewhile(lambda row: row.slot_at < before, rows)]
-        if not old:
-            return 0
-        connection.execute(
-            update(deliveries)
-            .where(
-                column.id > first,
-                column.id <= old[-1],
-                column.state.not_in(sorted(OPEN)),
-                column.content_json.is_not(None),
-            )
-            # A check of the table says that a notice has a content.
-            .values(content_json=case((IS_DIGEST, None), else_=""), bundle_hash=None)
-        )
-        connection.execute(
-            insert_or_update(connection, settings).values(key=_CONTENTS_UPTO, value=str(old[-1]))
-        )
+        old = [row.delivery for row in takewhile(lambda row: row.slot_at < before, rows)]
+        if old:
+            span = column.delivery.between(old[0], old[-1])
+            connection.execute(delete(places).where(span, still.is_(None)))
         return len(old)
 
     @writing
@@ -58,7 +71,8 @@ class Retention(Store):
         return how many, at_once or fewer."""
         column = deliveries.c
         rows = connection.execute(
-            select(column.id, column.slot_at, column.state)
+            select(column.id, column.slot_at, queue.c.state)
+            .outerjoin(queue, queue.c.id == column.id)
             .where(column.id > 0)
             .order_by(column.id)
             .limit(at_once)
@@ -68,14 +82,16 @@ class Retention(Store):
         ]
         if not old:
             return 0
-        these = column.id.between(old[0], old[-1])
-        key = case((IS_DIGEST, column.key), else_="")
-        each = select(column.kind, key.label("key"), column.state).where(these).subquery()
+        span = (old[0], old[-1])
+        key = case((ledger.c.kind == Kind.DIGEST, ledger.c.key), else_="")
+        these = ledger.c.id.between(*span)
+        each = select(ledger.c.kind, key.label("key"), ledger.c.state).where(these).subquery()
         counted = connection.execute(
             select(each, func.count()).group_by(each.c.kind, each.c.key, each.c.state)
         )
         add_gone(connection, [(Kind(kind), name, state, number) for kind, name, state, number in counted])
-        for table in (attempts, bounces, strikes):
-            connection.execute(delete(table).where(table.c.delivery.between(old[0], old[-1])))
-        connection.execute(delete(deliveries).where(these))
+        for table in (attempts, bounces, strikes, outcomes, mails, contents):
+            connection.execute(delete(table).where(table.c.delivery.between(*span)))
+        connection.execute(delete(queue).where(queue.c.id.between(*span)))
+        connection.execute(delete(deliveries).where(column.id.between(*span)))
         return len(old)

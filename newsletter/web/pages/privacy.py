@@ -59,7 +59,7 @@ def _list_of_readers(lang: Language, kept: timedelta) -> tuple[Stored, ...]:
                 "for {number} days, or until you erase your data; then only the number of mails remains",
                 kept.days,
             ),
-            ("deliveries", "attempts"),
+            ("deliveries", "queue", "mails", "contents", "outcomes", "attempts"),
         ),
         Stored(
             lang.say("Reports that a mail could not be delivered or was marked as spam"),

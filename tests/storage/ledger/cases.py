@@ -9,7 +9,7 @@ from sqlalchemy import select
 from newsletter.model.ledger import Kind, State
 from newsletter.model.mail import Accepted, Deferred, Rejected, Uncertain
 from newsletter.storage import Database, Ledger
-from newsletter.storage.tables import attempts
+from newsletter.storage.ledger.view import answers
 from tests.support.given import NOW
 
 NONE: frozenset[Kind] = frozenset()
@@ -30,6 +30,6 @@ async def load_states(database: Database) -> dict[str, State]:
 
 async def load_attempts(database: Database) -> list[tuple[int, str, str]]:
     """The attempts at all deliveries: number, outcome, reply."""
-    columns = select(attempts.c.number, attempts.c.outcome, attempts.c.reply)
-    in_order = columns.order_by(attempts.c.delivery, attempts.c.number)
+    columns = select(answers.c.number, answers.c.outcome, answers.c.reply)
+    in_order = columns.order_by(answers.c.delivery, answers.c.number)
     return await database.read(lambda connection: [tuple(row) for row in connection.execute(in_order)])

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 from newsletter.model.ledger import State
 from newsletter.storage import Database
 from newsletter.storage.ledger.bulk import update_rows, upsert_rows
-from newsletter.storage.tables import attempts, deliveries, subscribers
+from newsletter.storage.tables import attempts, queue, subscribers
 from tests.support.given import NOW, given_queued, given_reader
 from tests.support.statements import load_rows
 
@@ -29,7 +29,7 @@ TEXTS = (
 async def given_two(database: Database) -> list[int]:
     for address in ("ada@example.org", "bo@example.org"):
         await given_queued(database, await given_reader(database, address))
-    return [row.id for row in await load_rows(database, select(deliveries.c.id).order_by(deliveries.c.id))]
+    return [row.id for row in await load_rows(database, select(queue.c.id).order_by(queue.c.id))]
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -37,20 +37,19 @@ async def test_an_update_of_many_writes_what_an_update_of_each_does(database: Da
     one, other = await given_two(database)
     changes: dict[str, Any] = {
         "last_reply": text,
-        "content_json": f'{{"a":"{len(text)}"}}',
         "next_attempt_at": datetime(2026, 6, 16, 9, 30, 0, 1, timezone(timedelta(hours=2))),
         "uncertain_at": None,
-        "size_bytes": 52_000,
+        "resends": 52_000,
         "relay": "smtp.example.org:25",
     }
 
     def work(connection: Connection) -> None:
-        connection.execute(update(deliveries).where(deliveries.c.id == one).values(**changes))
-        update_rows(connection, deliveries, [{"id": other, **changes}])
+        connection.execute(update(queue).where(queue.c.id == one).values(**changes))
+        update_rows(connection, queue, [{"id": other, **changes}])
 
     await database.write(work)
 
-    columns = select(*(deliveries.c[name] for name in changes)).order_by(deliveries.c.id)
+    columns = select(*(queue.c[name] for name in changes)).order_by(queue.c.id)
     first, second = await load_rows(database, columns)
     assert tuple(first) == tuple(second)
 
@@ -63,11 +62,9 @@ async def test_each_row_gets_its_own_values_and_others_none(database: Database) 
         {"id": 99, "attempt": 9, "relay": ""},
     ]
 
-    await database.write(lambda connection: update_rows(connection, deliveries, rows))
+    await database.write(lambda connection: update_rows(connection, queue, rows))
 
-    found = await load_rows(
-        database, select(deliveries.c.id, deliveries.c.attempt, deliveries.c.relay).order_by("id")
-    )
+    found = await load_rows(database, select(queue.c.id, queue.c.attempt, queue.c.relay).order_by("id"))
     assert [tuple(row) for row in found] == [(one, 1, "a"), (other, 2, "b")]
 
 

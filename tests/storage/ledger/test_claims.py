@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from sqlalchemy import Connection, text, update
 
 from newsletter.model.ledger import DeliveryId, Kind, State
 from newsletter.model.mail import Outcome
 from newsletter.storage import Database, Ledger
+from newsletter.storage.tables import queue
 from tests.storage.ledger.cases import (
     ACCEPTED,
     DEFERRED,
@@ -23,6 +27,7 @@ from tests.storage.ledger.cases import (
     load_attempts,
 )
 from tests.support.builders import DAY
+from tests.support.deliveries import put_snapshot
 from tests.support.given import (
     DUE,
     NOW,
@@ -243,3 +248,59 @@ async def test_queued_row_is_work(database: Database) -> None:
     await given_queued(database, await given_reader(database))
 
     assert await Ledger(database).claims.has_work(NOW, DIGESTS)
+
+
+async def test_what_comes_before_the_last_claim_is_claimed_when_the_rest_is(database: Database) -> None:
+    ledger, instance = Ledger(database), await given_instance(database)
+    for name in ("a", "b", "c"):
+        await given_queued(database, await given_reader(database, f"{name}@example.org"))
+    assert len(await ledger.claims.claim(instance, NOW, 2, NONE)) == 2
+
+    earlier = replace(make_plan(), send_at=DUE - ONE_DAY)
+    await plan_one(ledger, await given_reader(database, "earlier@example.org"), earlier)
+    claimed = [await ledger.claims.claim(instance, NOW, 1, NONE) for _ in range(3)]
+
+    assert [[delivery.recipient for delivery in some] for some in claimed] == [[3], [4], []]
+
+
+async def test_given_back_rows_are_claimed_again_by_whoever_gave_them_back(database: Database) -> None:
+    ledger, instance = Ledger(database), await given_instance(database)
+    for name in ("a", "b", "c"):
+        await given_queued(database, await given_reader(database, f"{name}@example.org"))
+    await ledger.claims.claim(instance, NOW, 2, NONE)
+
+    await ledger.claims.release(instance)
+
+    again = await ledger.claims.claim(instance, NOW, 9, NONE)
+    assert [delivery.recipient for delivery in again] == [1, 2, 3]
+
+
+async def test_a_claim_is_voided_as_it_is_when_its_fence_commits_at_that_moment(database: Database) -> None:
+    """On PostgreSQL who waits for a lock gets its row as it is then; what was frozen beside it must be as new."""
+    if database.is_sqlite:
+        pytest.skip("writes wait for each other as a whole there")
+    ledger, instance = Ledger(database), await given_instance(database)
+    reader = await given_reader(database)
+    await given_queued(database, reader)
+    delivery = await claim_one(database, instance)
+    fenced = threading.Event()
+
+    def take_fence(connection: Connection) -> None:
+        connection.execute(
+            update(queue).where(queue.c.id == delivery.id).values(state=State.IN_DATA, attempt=1)
+        )
+        put_snapshot(connection, delivery.id, reader.id, make_slot(), make_snapshot((0, 3)))
+        fenced.set()
+        waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        deadline = time.monotonic() + 60
+        while not connection.scalar(waiting) and time.monotonic() < deadline:
+            connection.execute(text("SELECT pg_sleep(0.01), pg_stat_clear_snapshot()"))
+
+    fence = asyncio.create_task(database.write(take_fence))
+    await asyncio.to_thread(fenced.wait, 60)
+
+    assert await ledger.claims.void_claims(instance, NOW) == (0, 1)
+
+    await fence
+    assert (await load_row(database)).state is State.UNCERTAIN
+    assert (await reload(database)).counted_run == 3

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection
 
 from newsletter.deliver.ledger_rules import BEGINNINGS, TRANSITIONS, Event
 from newsletter.model.ledger import (
-    HELD,
+    OPEN,
     BeginData,
     CloseDelivery,
     DeliveryFilter,
@@ -26,15 +26,15 @@ from newsletter.model.mail import Accepted, Deferred, Rejected, Uncertain, Weigh
 from newsletter.model.readers import Subscriber
 from newsletter.model.reports import BounceReport, ReportKind
 from newsletter.storage import Database, FeedbackStore, Ledger, SubscriberStore
-from newsletter.storage.tables import bundles, cards, deliveries
+from tests.support.deliveries import put_delivery
 from tests.support.given import (
     DUE,
     NOW,
     given_instance,
-    given_queued,
     given_reader,
     load_row,
     make_plan,
+    make_slot,
     make_snapshot,
     plan_one,
     reload,
@@ -67,39 +67,30 @@ async def given_each_state(database: Database) -> Scene:
     holder = await given_instance(database)
     readers = [await given_reader(database, f"{state}@example.org") for state in State]
     for reader in readers:
-        await given_queued(database, reader)
-    found = await Ledger(database).reads.load_edition(make_plan().edition)
-    rows = {address: delivery.id for delivery, address in found}
+        await move_on(database, reader)
 
-    def work(connection: Connection) -> None:
-        connection.execute(insert(bundles).values(hash=SNAPSHOT.bundle_hash, json=SNAPSHOT.bundle_json))
-        connection.execute(
-            insert(cards), [{"hash": name, "json": card} for name, card in SNAPSHOT.cards.items()]
-        )
-        for state, reader in zip(State, readers, strict=True):
-            connection.execute(
-                update(deliveries)
-                .where(deliveries.c.id == rows[reader.address])
-                .values(
-                    state=state,
-                    attempt=1,
-                    claimed_by=holder if state in HELD else None,
-                    state_before_claim=State.QUEUED if state in HELD else None,
-                    uncertain_at=NOW if state is State.UNCERTAIN else None,
-                    lost_by=holder if state is State.UNCERTAIN else None,
-                    address=reader.address,
-                    after_run=0,
-                    upto_run=1,
-                    content_json=SNAPSHOT.content_json,
-                    bundle_hash=SNAPSHOT.bundle_hash,
-                    content_hash=SNAPSHOT.content_hash,
-                    message_id=f"<{state}@example.org>",
-                    size_bytes=1,
-                )
+    def work(connection: Connection) -> list[DeliveryId]:
+        return [
+            put_delivery(
+                *(connection, reader.id, make_slot(), state),
+                holder=holder,
+                snapshot=replace(SNAPSHOT, address=reader.address, message_id=f"<{state}@example.org>"),
+                expires_at=make_plan().expires_at,
             )
+            if state in OPEN
+            else put_delivery(
+                *(connection, reader.id, make_slot(), state),
+                snapshot=replace(SNAPSHOT, address=reader.address, message_id=f"<{state}@example.org>"),
+            )
+            for state, reader in zip(State, readers, strict=True)
+        ]
 
-    await database.write(work)
-    return Scene(database, holder, readers, [rows[reader.address] for reader in readers])
+    return Scene(database, holder, readers, await database.write(work))
+
+
+async def move_on(database: Database, reader: Subscriber) -> None:
+    """Let the reader's next digest be that of the next day."""
+    await plan_one(Ledger(database), reader, make_plan(with_slot=False))
 
 
 Act = Callable[[Scene], Awaitable[object]]
