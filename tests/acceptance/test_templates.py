@@ -44,14 +44,16 @@ def test_new_layout_is_copied_checked_changed_and_used(house: House, tmp_path: P
 def test_broken_layout_is_told_with_its_place_and_nothing_is_sent(house: House, tmp_path: Path) -> None:
     assert house.run("template", "new", "mine").returncode == 0
     card = tmp_path / "templates" / "mine" / "paper.html.j2"
-    card.write_text(card.read_text().replace("{{ paper.title }}", "{{ paper.titel }}"))
+    before, _, after = card.read_text().partition("{{ paper.title }}")
+    card.write_text(f"{before}{{{{ paper.titel }}}}{after}")
+    line = before.count("\n") + 1
     config = tmp_path / "config.yaml"
     config.write_text(config.read_text() + "templates: templates\n")
 
     for command in (("template", "check"), ("send",), ("check",)):
         done = house.run(*command)
         assert done.returncode == 2
-        assert re.search(r"paper\.html\.j2:3:\d+: there is no value 'titel' here", done.stderr)
+        assert re.search(rf"paper\.html\.j2:{line}:\d+: there is no value 'titel' here", done.stderr)
 
 
 def test_unknown_layout_is_refused_with_those_that_are_there(house: House, tmp_path: Path) -> None:
