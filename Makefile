@@ -17,7 +17,7 @@ help:
 	@echo "make catalogs  collect the fixed words of the mails into the catalogs (LANGUAGE=fr begins one)"
 	@echo "make inbox   measure golden editions: spam filters, DKIM, Postfix, Dovecot, Chromium, validators"
 	@echo "make screenshots  take the pictures in docs/images again"
-	@echo "make crash   the slow tests, and signals in the middle of a send, many rounds (ROUNDS=500 SEED=1 ENGINE=both WORKERS=2)"
+	@echo "make crash   the slow tests, and signals in the middle of a send, many rounds (ROUNDS=500 SEED=1 ENGINE=both WORKERS=2 MACHINES=3 RESUME=1)"
 	@echo "make fuzz    properties on many examples, mutated files to every parser, odd requests to every page (COUNT=20000)"
 	@echo "make docs    the site of docs/, into site/; strict: no broken link"
 	@echo "make image   build the container image and use it (Docker, Podman or Buildah; docs/containers.md)"
@@ -66,8 +66,8 @@ screenshots: $(READY) inbox-tools
 	$(BIN)/python -m tests.web.screenshots docs/images
 
 crash: $(READY)
-	$(BIN)/pytest -m slow
-	$(BIN)/python -m tests.crash --rounds $(or $(ROUNDS),500) --seed $(or $(SEED),1) --workers $(or $(WORKERS),1) --engine $(or $(ENGINE),both) --json $(or $(JSON),crash.jsonl)
+	$(if $(RESUME),,$(BIN)/pytest -m slow)
+	$(BIN)/python -m tests.crash --rounds $(or $(ROUNDS),500) --seed $(or $(SEED),1) --workers $(or $(WORKERS),1) --machines $(or $(MACHINES),0) --engine $(or $(ENGINE),both) --json $(or $(JSON),crash.jsonl) $(if $(RESUME),--resume)
 
 fuzz: $(READY)
 	$(BIN)/pytest -n auto -m hypothesis --hypothesis-profile thorough

@@ -8,7 +8,6 @@ import importlib
 import os
 import shutil
 import ssl
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -26,6 +25,7 @@ from newsletter.render import Bundle, CompiledBundle, compile_bundle
 from newsletter.settings.shipped import find_shipped
 from newsletter.storage import Database, open_database
 from newsletter.web.site import build_environment
+from tests.support.certificate import NO_OPENSSL, make_certificate, serve_with
 from tests.support.examples import register_profiles
 from tests.support.postgres import NO_POSTGRES, find_quick_folder, fresh_database, running_postgres
 
@@ -175,26 +175,15 @@ async def _migrate(url: str) -> None:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A throw-away certificate for localhost and 127.0.0.1, with its key in the same file."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs the openssl command to make a certificate")
-    folder = tmp_path_factory.mktemp("tls")
-    command = (
-        f"{openssl} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-        f" -keyout {folder / 'key.pem'} -out {folder / 'cert.pem'} -subj /CN=localhost"
-        " -addext subjectAltName=DNS:localhost,IP:127.0.0.1"
-    )
-    subprocess.run(command.split(), check=True, capture_output=True)
-    both = folder / "both.pem"
-    both.write_bytes((folder / "cert.pem").read_bytes() + (folder / "key.pem").read_bytes())
-    return both
+    made = make_certificate(tmp_path_factory.mktemp("tls"))
+    if made is None:
+        pytest.skip(NO_OPENSSL)
+    return made
 
 
 @pytest.fixture
 def server_tls(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
+    return serve_with(certificate)
 
 
 @pytest.fixture

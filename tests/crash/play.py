@@ -12,13 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from newsletter.model.servers import Part
 from newsletter.storage import Ledger, SubscriberStore, open_database
 from tests.crash.relay import Trap
-from tests.crash.rounds import Round, Strike
+from tests.crash.rounds import CONNECTIONS, Round, Strike
 from tests.crash.stage import EDITION, Scene
 from tests.crash.verdict import Facts, Hit
 from tests.support.fork_server import Command
 from tests.support.invariants import check_ledger
+from tests.support.sink import Received
 
 PAST_THE_LEASE = "2026-06-16T18:40:00+00:00"  # ten minutes after the senders that begin a round
 _MOST_PASSES = 5
@@ -31,20 +33,26 @@ async def play(round_: Round, scene: Scene) -> Facts:
     game = _Game(scene)
     senders = round_.senders
     for strike in round_.strikes:
-        hit = await (game.hit_worker(strike) if round_.workers > 1 else game.play_pass(strike, senders))
+        hit = await (
+            game.hit_worker(strike, round_.workers) if round_.workers > 1 else game.play_pass(strike, senders)
+        )
         game.hits.append(hit)
         senders = 1
     passes = await game.finish()
     await wait_until(lambda: scene.relay.open_now == 0)  # what was under way when a sender died has arrived
     pids = {hit.pid for hit in game.hits}
+    rows = await asyncio.to_thread(scene.ledger.load_rows)
+    if round_.workers > 1:
+        uncertain = sum(row.was_uncertain for row in rows)
+        game.hits = [replace(hit, in_data=uncertain) for hit in game.hits]
     return Facts(
         round=round_,
-        rows=await asyncio.to_thread(scene.ledger.load_rows),
+        rows=rows,
         copies=Counter(message.rcpt_to for message in scene.relay.messages),
         hits=tuple(game.hits),
         codes=tuple(command.code for command in scene.commands if command.pid not in pids),
         passes=passes,
-        broken=await _find_broken_promise(scene),
+        broken=await find_broken_promise(scene.database_url, scene.relay.messages, EDITION),
     )
 
 
@@ -92,10 +100,10 @@ class _Game:
         code = victim.code if victim is not None else None
         return Hit(strike, landed, trap.hit, code, held["in_data"], held["claimed"])
 
-    async def hit_worker(self, strike: Strike) -> Hit:
+    async def hit_worker(self, strike: Strike, workers: int) -> Hit:
         """Let a sender send with several processes, and strike one of them; whoever started it must come to the end.
 
-        What it held when it was hit is not to be seen: the others take it over at once.
+        What it held when it was hit is not to be seen, since the others take it over at once: it is what was uncertain.
         """
         scene = self.scene
         scene.relay.trap = trap = Trap(strike, family=True)
@@ -109,7 +117,7 @@ class _Game:
                 os.kill(trap.hit, signal.SIGCONT)
         await command.wait(_PATIENCE_S)
         code = -signal.SIGKILL if strike.signal is signal.SIGKILL else 0
-        return Hit(strike, landed, trap.hit, code, in_data=0, claimed=0)
+        return Hit(strike, landed, trap.hit, code, 0, 0, connections=Part(0, workers).share(CONNECTIONS))
 
     async def finish(self) -> int:
         """Send until nothing is left, and wake who stands still after the first pass; return the number of passes."""
@@ -158,12 +166,12 @@ class _Game:
         ]
 
 
-async def _find_broken_promise(scene: Scene) -> str:
+async def find_broken_promise(url: str, messages: Sequence[Received], edition: str) -> str:
     """Hold the five promises against the ledger; return what is broken, empty where nothing is."""
-    database = await open_database(scene.database_url)
+    database = await open_database(url)
     try:
         ledger, subscribers = Ledger(database), SubscriberStore(database)
-        await check_ledger(ledger, subscribers, scene.relay.messages, EDITION)
+        await check_ledger(ledger, subscribers, messages, edition)
     except AssertionError as error:
         return str(error) or "a promise is broken"
     finally:

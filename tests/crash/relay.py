@@ -35,14 +35,14 @@ class StrikingRelay(Sink):
     trap: Trap | None = None
     _strikes: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def reach(self, moment: Moment, peer_port: int) -> None:
+    async def reach(self, moment: Moment, peer: tuple[str, int]) -> None:
         trap = self.trap
         if trap is None or moment is not trap.strike.moment:
             return
         trap.seen += 1
         if trap.seen != trap.strike.at_mail:
             return
-        striking = asyncio.create_task(self._strike(trap, peer_port))
+        striking = asyncio.create_task(self._strike(trap, peer[1]))
         self._strikes.add(striking)
         striking.add_done_callback(self._strikes.discard)
         if moment in _AFTERWARDS:

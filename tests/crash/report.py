@@ -28,6 +28,15 @@ class Result:
     problems: tuple[str, ...]
     seconds: float
 
+    @property
+    def words(self) -> str:
+        """The round on a line."""
+        strikes = "; ".join(
+            f"{strike['words']}: {strike['uncertain']} uncertain" if strike["landed"] else "missed"
+            for strike in self.strikes
+        )
+        return f"{self.engine}, {self.senders} senders: {strikes}; {self.flagged} known copies"
+
 
 def build_result(facts: Facts, verdict: Verdict, seconds: float) -> Result:
     """Put a round that was played to its end in short."""

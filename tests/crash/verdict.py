@@ -17,7 +17,8 @@ _WELL = (0, 1)  # done, done with failures
 class Hit:
     """A strike as it came out. landed: the signal reached a sender that was at the mail it was meant for.
 
-    code: its exit code, None where it stands still. in_data, claimed: how many mails it held then.
+    code: its exit code, None where it stands still. in_data, claimed: how many mails it held then. connections: how
+    many it may have to the relay.
     """
 
     strike: Strike
@@ -26,6 +27,7 @@ class Hit:
     code: int | None
     in_data: int
     claimed: int
+    connections: int = CONNECTIONS
 
     @property
     def may_leave_uncertain(self) -> bool:
@@ -91,12 +93,13 @@ def _find_problems(facts: Facts, left: int) -> Iterator[str]:
     pending = len(facts.rows) - states["accepted"] - left
     if pending:
         yield f"after {facts.passes} passes {pending} mails are left: {dict(states)}"
-    deadly = sum(hit.may_leave_uncertain for hit in facts.hits)
-    if left and deadly < 2:
+    deadly = [hit for hit in facts.hits if hit.may_leave_uncertain]
+    if left and len(deadly) < 2:
         yield f"{left} mails are uncertain for good, and were cut off once"
     uncertain = sum(row.was_uncertain for row in facts.rows)
-    if uncertain > deadly * CONNECTIONS:
-        yield f"{uncertain} mails were uncertain, with {deadly} signals and {CONNECTIONS} connections"
+    connections = sum(hit.connections for hit in deadly)
+    if uncertain > connections:
+        yield f"{uncertain} mails were uncertain, with {len(deadly)} signals and {connections} connections"
     for hit in facts.hits:
         yield from _find_problems_of_hit(hit)
     if bad := [code for code in facts.codes if code not in _WELL]:
@@ -107,8 +110,8 @@ def _find_problems(facts: Facts, left: int) -> Iterator[str]:
 
 def _find_problems_of_hit(hit: Hit) -> Iterator[str]:
     name = hit.strike.signal.name
-    if hit.in_data > CONNECTIONS:
-        yield f"{name} left {hit.in_data} mails uncertain, with {CONNECTIONS} connections"
+    if hit.in_data > hit.connections:
+        yield f"{name} left {hit.in_data} mails uncertain, with {hit.connections} connections"
     if not hit.landed:
         return
     if hit.strike.is_polite:

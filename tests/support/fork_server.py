@@ -58,13 +58,18 @@ class ForkServer:
         self._one_at_a_time = asyncio.Lock()
         self._commands: dict[int, Command] = {}
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     @classmethod
     @asynccontextmanager
-    async def running(cls) -> AsyncIterator[ForkServer]:
-        """Start the server; at the end it ends, and with it every command that is left."""
+    async def running(cls, *within: str) -> AsyncIterator[ForkServer]:
+        """Start the server; at the end it ends, and with it every command that is left. within: a command that becomes
+        the one that it is given, for a server on a machine of its own."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith("NEWSLETTER_")}
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.support.fork_server"),
+            *(*within, sys.executable, "-m", "tests.support.fork_server"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             cwd=REPOSITORY,

