@@ -470,16 +470,18 @@ class Newsletter:
             guard=self.guard,
             clock=self.clock,
             resend=self.config.schedule.resend,
+            stop=stop,
             choose_mailer=self.choose_mailer,
             hire=partial(self.hire, stop),
             new_builders=self.new_builders,
-            open_sender=partial(self.sender, stop),
+            open_sender=self.sender,
         )
 
     async def hire(
         self, stop: asyncio.Event, progress: Hear, *, due: int, begin_at: datetime | None = None
     ) -> Crew | None:
-        """Return processes at work on so many mails; None where this one is enough, or nothing can go out now."""
+        """Return processes for so many mails, which wait until they may begin; None where this one is enough, or
+        nothing can go out now."""
         from newsletter.workflows.send_crew import hire
 
         pauses, now = await self.settings.load_pauses(), self.clock.now()

@@ -5,8 +5,9 @@ does nothing until it is asked for the first time; then it compiles the template
 small queue costs nothing, a worker begins within milliseconds, and what a day's mails needed is gone when they are
 sent, which it would not be in workers that stay.
 
-Each worker is told by a socket what to do, and tells by it what it did, a line of JSON each. The end of that socket
-means: stop, with the mails in flight finished. So workers end with whoever started them, however that ends.
+Each worker is told by a socket what to do, and tells by it what it did, a line of JSON each; a line more lets it
+connect to the relays. The end of that socket means: stop, with the mails in flight finished. So workers end with
+whoever started them, however that ends.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ from newsletter.wiring import SYSTEM_CLOCK, load_templates, open_newsletter
 from newsletter.workflows.send_crew import SMALL_QUEUE, WorkOrder
 from newsletter.workflows.send_pending import CLAIM_AT_ONCE, Sender
 from newsletter.workflows.send_pipeline import SendReport
-from newsletter.workflows.send_waiting import CONNECT_BEFORE
 
 _TELL_EVERY_S = 0.5
 _LONGEST_LINE = 1 << 20
+_BEGIN = b"begin\n"
 
 
 class Forks:
@@ -77,6 +78,11 @@ class Worker:
                     yield json.loads(line)
         finally:
             self._writer.close()
+
+    def let_begin(self) -> None:
+        """Let it connect to the relays."""
+        with suppress(OSError, RuntimeError):
+            self._writer.write(_BEGIN)
 
     def stop(self) -> None:
         """Let it finish the mails in flight."""
@@ -179,7 +185,8 @@ async def _work(channel: socket.socket, config: Config, clock: Clock, templates:
     reader, writer = await asyncio.open_connection(sock=channel)
     teller = _Teller(writer)
     order = WorkOrder.from_json(json.loads(await reader.readline()))
-    beside = [asyncio.create_task(_stop_at_end(reader, stop)), asyncio.create_task(teller.run())]
+    begin = asyncio.Event()
+    beside = [asyncio.create_task(_listen(reader, begin, stop)), asyncio.create_task(teller.run())]
     report = SendReport()
     try:
         async with (
@@ -187,7 +194,8 @@ async def _work(channel: socket.socket, config: Config, clock: Clock, templates:
             newsletter.sender(stop, teller.note) as sender,
         ):
             if order.begin_at is not None:
-                await _wait_warmly(sender, order.begin_at, clock, stop)
+                await _wait_warmly(sender, order.begin_at, clock, begin)
+            await _wait_for_any(begin, stop)
             report = await sender.send_pending(order.edition)
     except NewsletterError as error:
         report.stop(str(error))
@@ -223,21 +231,28 @@ class _Teller:
             self.tell()
 
 
-async def _stop_at_end(reader: asyncio.StreamReader, stop: asyncio.Event) -> None:
-    """Set stop when whoever started us says so, or is gone."""
+async def _listen(reader: asyncio.StreamReader, begin: asyncio.Event, stop: asyncio.Event) -> None:
+    """Set begin when whoever started us lets us connect, and stop when they say so or are gone."""
     with suppress(OSError):  # it died without having read all that it was told
-        await reader.read()
+        if await reader.readline():
+            begin.set()
+            await reader.read()
     stop.set()
 
 
-async def _wait_warmly(sender: Sender, begin_at: datetime, clock: Clock, stop: asyncio.Event) -> None:
+async def _wait_warmly(sender: Sender, begin_at: datetime, clock: Clock, begin: asyncio.Event) -> None:
     """Make ready what is needed at that moment, and wait for it."""
-
-    async def wait_until(at: datetime) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), max((at - clock.now()).total_seconds(), 0))
-
     mails = await sender.warm_up(begin_at)
-    await wait_until(begin_at - CONNECT_BEFORE)
+    await _wait_for_any(begin, sender.stop)
+    if sender.stop.is_set():
+        return
     await sender.mailer.warm_up(mails)
-    await wait_until(begin_at)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(sender.stop.wait(), max((begin_at - clock.now()).total_seconds(), 0))
+
+
+async def _wait_for_any(*events: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()

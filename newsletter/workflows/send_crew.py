@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from newsletter.logs import log
-from newsletter.model.ledger import Delivery, Kind, State
+from newsletter.model.ledger import Delivery, State
 from newsletter.model.servers import Part
 from newsletter.workflows.send_pending import Sender
 from newsletter.workflows.send_pipeline import SendReport
@@ -53,6 +53,9 @@ class Worker(Protocol):
         """Yield what it tells: pid first, then counts and mails, in the end taken and stopped with ended; nothing more
         once it is gone, however."""
 
+    def let_begin(self) -> None:
+        """Let it connect to the relays."""
+
     def stop(self) -> None:
         """Let it finish the mails in flight."""
 
@@ -76,17 +79,19 @@ def hire(
     edition: str | None = None,
     begin_at: datetime | None = None,
 ) -> Crew | None:
-    """Return a crew at work on so many mails that are due; None where this process is enough for them."""
+    """Return a crew for so many mails that are due, which waits until it may begin; None where this process is enough
+    for them."""
     if forks is None or due < forks.least:
         return None
     crew = Crew(forks, stop, progress)
-    crew.begin(edition, begin_at)
+    crew.start(edition, begin_at)
     return crew
 
 
 class Crew:
-    """Workers at one order. What they do is told to progress as it becomes known. stop, once set, lets the mails in
-    flight finish."""
+    """Workers at one order. They make themselves ready, and connect to the relays once they may begin: together they
+    use all that the relays allow. What they do is told to progress as it becomes known. stop, once set, lets the mails
+    in flight finish."""
 
     def __init__(self, forks: Forks, stop: asyncio.Event, progress: Hear) -> None:
         self.report = SendReport()
@@ -97,13 +102,25 @@ class Crew:
         self._watching: Sequence[asyncio.Task[None]] = ()
         self._stopping: asyncio.Task[None] | None = None
         self._replaced = 0
+        self._may_begin = False
 
-    def begin(self, edition: str | None = None, begin_at: datetime | None = None) -> None:
-        """Start the workers."""
+    @property
+    def is_over(self) -> bool:
+        """Whether all workers have ended."""
+        return all(watch.done() for watch in self._watching)
+
+    def start(self, edition: str | None = None, begin_at: datetime | None = None) -> None:
+        """Start the workers, for a moment or at once."""
         most = self._forks.most
         orders = [WorkOrder(Part(number, most), edition, begin_at) for number in range(most)]
         self._watching = [asyncio.create_task(self._watch(order)) for order in orders]
         self._stopping = asyncio.create_task(self._pass_on_stop())
+
+    def let_begin(self) -> None:
+        """Let the workers connect: nobody else of this process does before they have ended."""
+        self._may_begin = True
+        for worker in self._workers:
+            worker.let_begin()
 
     async def finish(self) -> SendReport:
         """Return, when all have ended, what became of the mails."""
@@ -128,6 +145,8 @@ class Crew:
                 log.error("cannot start a process for sending", error=str(error))
                 return
             self._workers.add(worker)
+            if self._may_begin:
+                worker.let_begin()
             if self._stop.is_set():
                 worker.stop()
             has_ended, pid = await self._read(worker)
@@ -158,12 +177,17 @@ class Crew:
         return has_ended, pid
 
 
-async def send_with(
-    sender: Sender, crew: Crew | None, edition: str | None = None, kinds: frozenset[Kind] = frozenset(Kind)
-) -> SendReport:
+async def send_with(sender: Sender, crew: Crew | None, edition: str | None = None) -> SendReport:
     """Send with a crew, if there is one, and then from this process what is left; return what became of all."""
-    done = await crew.finish() if crew else SendReport()
-    rest = await sender.send_pending(edition, kinds=kinds)
+    done = SendReport()
+    if crew is not None:
+        crew.let_begin()
+        done = await crew.finish()
+    return add_reports(done, await sender.send_pending(edition))
+
+
+def add_reports(done: SendReport, rest: SendReport) -> SendReport:
+    """Return what became of the mails of a crew, and of those that it left."""
     return SendReport(
         states=done.states + rest.states,
         taken=done.taken + rest.taken,

@@ -18,8 +18,10 @@ from newsletter.workflows.build_mail import MailBuilder
 from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.lateness import keep_lateness
 from newsletter.workflows.pace import PaceKeeper
-from newsletter.workflows.send_crew import SMALL_QUEUE, Crew, Hear, send_with
+from newsletter.workflows.relay_turns import PATIENCE_S, RelayTurns
+from newsletter.workflows.send_crew import SMALL_QUEUE, Crew, Hear, add_reports
 from newsletter.workflows.send_pending import Sender
+from newsletter.workflows.send_pipeline import SendReport
 
 CONNECT_BEFORE = timedelta(seconds=5)
 """So long before a slot connections are opened: few relays keep one that waits for long."""
@@ -38,7 +40,8 @@ class Builders(NamedTuple):
 
 @dataclass(slots=True)
 class Dispatcher:
-    """Sends what waits. resend are the kinds of which an uncertain mail is sent once more."""
+    """Sends what waits. resend are the kinds of which an uncertain mail is sent once more. stop, once set, lets the
+    mails in flight finish."""
 
     ledger: Ledger
     entries: EntryStore
@@ -46,12 +49,17 @@ class Dispatcher:
     guard: EpochGuard
     clock: Clock
     resend: frozenset[Kind]
+    stop: asyncio.Event
     choose_mailer: Callable[[], Mailer]
     new_builders: Callable[[], Awaitable[Builders]]
-    open_sender: Callable[[Hear, Builders], AbstractAsyncContextManager[Sender]]
+    open_sender: Callable[[asyncio.Event, Hear, Builders], AbstractAsyncContextManager[Sender]]
     hire: Callable[..., Awaitable[Crew | None]]
     _builders: Builders | None = field(default=None, init=False)
     _crew: Crew | None = field(default=None, init=False)
+    _turns: RelayTurns = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._turns = RelayTurns(self.stop, self._disconnect)
 
     async def send_all(self) -> None:
         """Send all that can go out now."""
@@ -66,16 +74,16 @@ class Dispatcher:
         """Make ready what the mails of a moment that is near will share, and open connections for them just before it;
         for many mails in processes that begin at that moment by themselves. Where that fails they go out all the same,
         a little later."""
-        if self._crew is not None:
+        if self._crew is not None or self._turns.is_with_crew:
             return
         try:
             due = await self.ledger.claims.count_due(due_at, SMALL_QUEUE)
             self._crew = await self.hire(_do_nothing, due=due, begin_at=due_at)
             if self._crew is not None:
+                self._turns.give_later(self._crew, self._left_s(due_at - CONNECT_BEFORE) - PATIENCE_S)
                 return
             mails = await self._build_first(due_at)
-            left_s = (due_at - CONNECT_BEFORE - self.clock.now()).total_seconds()
-            await asyncio.sleep(max(left_s, 0))
+            await asyncio.sleep(max(self._left_s(due_at - CONNECT_BEFORE), 0))
             if self._builders is not await self._choose_builders():
                 await self._build_first(due_at)  # a run has become visible meanwhile
             await self.choose_mailer().warm_up(mails)
@@ -84,8 +92,14 @@ class Dispatcher:
 
     async def _build_first(self, due_at: datetime) -> int:
         builders = await self._choose_builders()
-        async with self.open_sender(_do_nothing, builders) as sender:
+        async with self.open_sender(self.stop, _do_nothing, builders) as sender:
             return await sender.warm_up(due_at)
+
+    def _left_s(self, at: datetime) -> float:
+        return (at - self.clock.now()).total_seconds()
+
+    async def _disconnect(self) -> None:
+        await self.choose_mailer().close()
 
     async def _choose_builders(self) -> Builders:
         """Return what builds mails from what is visible now: what was made ready where it is new enough."""
@@ -100,12 +114,10 @@ class Dispatcher:
 
     async def _send_waiting(self, kinds: frozenset[Kind]) -> None:
         """Send what waits, if anything does; after digests their rows are held against their own records."""
-        claims, now = self.ledger.claims, self.clock.now()
         crew = None
         if Kind.DIGEST in kinds:
             crew, self._crew = self._crew, None
-        if crew is None and not await claims.has_work(now, self.resend & kinds, kinds):
-            self._builders = None
+        if crew is None and not await self._has_work(kinds):
             return
         keeper = PaceKeeper(await self.ledger.reads.count_pending())
 
@@ -116,10 +128,13 @@ class Dispatcher:
         if crew is not None:
             crew.progress = progress
         elif Kind.DIGEST in kinds:
-            due = await claims.count_due(now + _COMES_SOON, SMALL_QUEUE)
-            crew = await self.hire(progress, due=due)
-        async with self.open_sender(progress, await self._choose_builders()) as sender:
-            report = await send_with(sender, crew, kinds=kinds)
+            due = await self.ledger.claims.count_due(self.clock.now() + _COMES_SOON, SMALL_QUEUE)
+            if crew := await self.hire(progress, due=due):
+                await self._turns.give(crew)
+        report = await crew.finish() if crew else SendReport()
+        builders = await self._choose_builders()
+        async with self._turns.take() as stop, self.open_sender(stop, progress, builders) as sender:
+            report = add_reports(report, await sender.send_pending(kinds=kinds))
         counts = {str(state): count for state, count in report.states.items() if count}
         if counts or report.stopped:
             log.info("sent", **counts, stopped=report.stopped)
@@ -130,6 +145,15 @@ class Dispatcher:
                 log.error("the ledger is inconsistent", found=what)
             if found:
                 await self.settings.save_contradictions(found)
+
+    async def _has_work(self, kinds: frozenset[Kind]) -> bool:
+        """Tell whether a pass of this process would find anything; beside a crew it does not: that takes all along."""
+        if self._turns.is_with_crew:
+            return False
+        is_work = await self.ledger.claims.has_work(self.clock.now(), self.resend & kinds, kinds)
+        if not is_work:
+            self._builders = None
+        return is_work
 
 
 def _do_nothing(_delivery: Delivery | None, _state: State) -> None:

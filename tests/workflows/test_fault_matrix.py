@@ -479,27 +479,27 @@ async def test_row_34_who_leaves_or_is_suppressed_or_erased_after_planning_gets_
     assert [message.rcpt_to for message in office.sink.messages] == ["stays@example.org"]
 
 
-async def test_row_12_a_lock_of_another_process_makes_the_run_wait(office: Office) -> None:
-    file = office.newsletter.database.file
-    if file is None:
-        pytest.skip("PostgreSQL locks rows; see rows 9 and 10")
+async def test_row_12_a_lock_of_another_process_makes_the_run_wait(office: Office, database_url: str) -> None:
+    """SQLite has one lock for all; on PostgreSQL somebody changes the table by hand."""
     await given_planned(office)
-    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other = _open_beside(database_url).connect()
+    is_sqlite = office.newsletter.database.is_sqlite
     known: list[int] = []
 
     def lock(_: object) -> None:
         if not known:
-            other.execute("BEGIN IMMEDIATE")
+            other.exec_driver_sql("BEGIN IMMEDIATE" if is_sqlite else "LOCK TABLE deliveries")
             known.append(0)
             asyncio.get_running_loop().call_later(1.0, let_go)
 
     def let_go() -> None:
         known[0] = len(office.sink.messages)
-        other.execute("ROLLBACK")
+        other.rollback()
 
     office.sink.on_accepted = lock
     await office.send()
     other.close()
+    other.engine.dispose()
 
     assert known[0] <= office.newsletter.choose_mailer().connections, "no mail begins that cannot be recorded"
     assert set((await check_invariants(office)).values()) == {State.ACCEPTED}

@@ -28,12 +28,16 @@ class Script:
     news: Sequence[dict[str, Any]]
     waits: bool = False
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    may_begin: bool = False
 
     async def listen(self) -> AsyncIterator[dict[str, Any]]:
         if self.waits:
             await self.stopped.wait()
         for news in self.news:
             yield news
+
+    def let_begin(self) -> None:
+        self.may_begin = True
 
     def stop(self) -> None:
         self.stopped.set()
@@ -75,7 +79,7 @@ async def test_what_workers_do_is_added_up_and_told() -> None:
     scripts = Scripts([Script(end(3, accepted=2, rejected=1)), Script(end(2, "no relay", accepted=2))])
     heard: list[State] = []
     crew = Crew(scripts, asyncio.Event(), lambda _delivery, state: heard.append(state))
-    crew.begin("2026-06-16", MORNING)
+    crew.start("2026-06-16", MORNING)
     report = await crew.finish()
 
     assert scripts.orders == [WorkOrder(Part(number, 2), "2026-06-16", MORNING) for number in range(2)]
@@ -88,7 +92,7 @@ async def test_what_workers_do_is_added_up_and_told() -> None:
 async def test_a_worker_that_dies_is_replaced_but_not_for_ever() -> None:
     scripts = Scripts([Script(DEAD) for _ in range(9)], most=1)
     crew = Crew(scripts, asyncio.Event(), lambda _delivery, _state: None)
-    crew.begin()
+    crew.start()
     report = await crew.finish()
 
     assert len(scripts.orders) == 4
@@ -99,7 +103,7 @@ async def test_a_stop_reaches_all_and_starts_none_again() -> None:
     workers = [Script(end(1, accepted=1), waits=True), Script(DEAD, waits=True)]
     scripts, stop = Scripts(list(workers)), asyncio.Event()
     crew = Crew(scripts, stop, lambda _delivery, _state: None)
-    crew.begin()
+    crew.start()
     finishing = asyncio.create_task(crew.finish())
     while len(scripts.orders) < 2:  # noqa: ASYNC110
         await asyncio.sleep(0)
@@ -138,3 +142,16 @@ async def test_while_nothing_can_go_out_nobody_is_started_for_it(office: Office,
     crew = await newsletter.hire(asyncio.Event(), lambda _delivery, _state: None, due=5_000)
     assert crew is not None
     await crew.finish()
+
+
+async def test_workers_connect_when_they_may_begin_and_those_that_come_later_at_once() -> None:
+    first, second = Script(DEAD, waits=True), Script(end())
+    crew = Crew(Scripts([first, second], most=1), asyncio.Event(), lambda _delivery, _state: None)
+    crew.start()
+    await asyncio.sleep(0)
+    before = first.may_begin
+    crew.let_begin()
+    first.stop()
+    await crew.finish()
+    assert (before, first.may_begin, second.may_begin) == (False, True, True)
+    assert crew.is_over
