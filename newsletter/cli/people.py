@@ -94,6 +94,7 @@ def _write_reader(reader: Subscriber, is_suppressed: bool, library: Mapping[str,
         "topics": list(list_names(reader.topics_json, library)),
         "language": reader.language,
         "layout": reader.layout,
+        "pictures": reader.pictures,
         "next_due_at": in_iso(next_mail_at(reader, is_suppressed=is_suppressed)),
     }
 

@@ -399,6 +399,7 @@ def with_preferences(reader: Subscriber, wanted: Subscriber) -> Subscriber:
         cadence=wanted.cadence,
         language=wanted.language,
         layout=wanted.layout,
+        pictures=wanted.pictures,
         everything_else=wanted.everything_else,
     )
 

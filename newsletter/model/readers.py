@@ -119,7 +119,8 @@ class Subscriber:
 
     topics_json is the list of topics as the reader wrote them, canonical JSON; ``match.topics.parse_topics``
     reads it. everything_else is how many unmatched entries a digest may add, 0 for none.
-    language and layout are empty where the newsletter's own count.
+    language and layout are empty, and pictures (whether those of papers are shown) None, where the newsletter's own
+    count.
     counted_run is the upper bound of the last counted digest: what later runs brought is still to come.
     wake_at is when a pause ends by itself. file_owned: subscribers.yaml decides the preferences until the reader
     changes them by link.
@@ -134,6 +135,7 @@ class Subscriber:
     name: str = ""
     language: str = ""
     layout: str = ""
+    pictures: bool | None = None
     everything_else: int = 0
     consent: Consent = Consent.CONFIRMED
     id: SubscriberId = NOBODY

@@ -294,7 +294,8 @@ def choose_look(
     names, languages = compiled.bundle.layouts, compiled.languages
     if digest.layout in names and digest.language in languages:
         return digest
-    pictures = digest.pictures if digest.layout else identity.pictures
+    wanted_pictures = identity.pictures if subscriber.pictures is None else subscriber.pictures
+    pictures = digest.pictures if digest.layout else wanted_pictures
     code = _first_of((digest.language, subscriber.language, identity.language), languages)
     is_weekly = len(subscriber.cadence.days) == 1
     wanted = (digest.layout, subscriber.layout, "weekly" if is_weekly else "", identity.layout)

@@ -130,6 +130,14 @@ def parse_word(value: object, known: Collection[str]) -> str:
     return text
 
 
+def parse_switch(value: object) -> bool:
+    """Return whether something is on, or off. Raises ValueError for any other word."""
+    text = parse_line(value)
+    if text not in ("on", "off"):
+        raise ValueError(f"{text!r} is unknown; write on or off")
+    return text == "on"
+
+
 def parse_everything_else(value: object) -> int:
     """Return how many unmatched entries a digest may add: a number from 0 to 50, or 0 for ``off``."""
     text = parse_line(value)
@@ -191,6 +199,7 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Period = Annotated[timedelta, BeforeValidator(parse_period)]
 Seconds = Annotated[float, BeforeValidator(lambda value: parse_duration(value).total_seconds())]
 Day = Annotated[date, BeforeValidator(parse_date)]
+Switch = Annotated[bool, BeforeValidator(parse_switch)]
 EverythingElse = Annotated[int, BeforeValidator(parse_everything_else)]
 LanguageCode = Annotated[str, BeforeValidator(_parse_language)]
 

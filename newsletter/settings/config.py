@@ -61,6 +61,7 @@ from newsletter.settings.checked_yaml import (
     Line,
     Period,
     Seconds,
+    Switch,
     find_topic_problems,
     in_file_order,
     one_of,
@@ -196,13 +197,6 @@ def _parse_sets(value: object) -> tuple[str, ...]:
                 f"{name!r} is not a set of OAI-PMH; write it as the repository does, such as cs:cs:CL"
             )
     return names
-
-
-def _parse_switch(value: object) -> bool:
-    text = parse_line(value)
-    if text not in ("on", "off"):
-        raise ValueError(f"{text!r} is unknown; write on or off")
-    return text == "on"
 
 
 def _parse_web_address(value: object) -> str:
@@ -444,7 +438,7 @@ class NewsletterSettings(ConfigSection):
     accent: Annotated[str, BeforeValidator(_parse_accent)] = "#b45309"
     language: LanguageCode = "en"
     layout: Line = "cards"
-    pictures: Annotated[bool, BeforeValidator(_parse_switch)] = False
+    pictures: Switch = False
 
     @property
     def identity(self) -> Identity:
@@ -482,7 +476,7 @@ class SourceSettings(ConfigSection):
     authors: Annotated[tuple[str, ...], BeforeValidator(_parse_names)] = ()
     search: Line = ""
     days_back: Annotated[int, whole_number(1, 60)] = 7
-    cross_lists: Annotated[bool, BeforeValidator(_parse_switch)] = True
+    cross_lists: Switch = True
     sets: Annotated[tuple[str, ...], BeforeValidator(_parse_sets)] = ()
     metadata_prefix: Annotated[str, one_of(METADATA_PREFIXES)] = "oai_dc"
     headers: Mapping[str, _SecretText] = Field(default={})
@@ -554,10 +548,10 @@ class SourcesFile(ConfigSection):
 class FetchSettings(ConfigSection):
     """How sources are fetched."""
 
-    allow_private_hosts: Annotated[bool, BeforeValidator(_parse_switch)] = False
+    allow_private_hosts: Switch = False
     arxiv_api: Annotated[str, BeforeValidator(_parse_base_url)] = KIND_OPTIONS["arxiv_papers"].site
     arxiv_repository: Annotated[str, BeforeValidator(_parse_base_url)] = ARXIV_REPOSITORY
-    pictures: Annotated[bool, BeforeValidator(_parse_switch)] = True
+    pictures: Switch = True
 
 
 Password = Annotated[SecretStr, BeforeValidator(_parse_password)]
@@ -675,7 +669,7 @@ class BounceSettings(ConfigSection):
 
     maildir: FilePath | None = None
     imap: ImapSettings | None = None
-    tagged: Annotated[bool, BeforeValidator(_parse_switch)] = True
+    tagged: Switch = True
     strikes: Annotated[int, Field(ge=1, le=100)] = DEFAULT_POLICY.strikes
     within: Duration = DEFAULT_POLICY.within
     hard: Literal["suppress", "strike"] = DEFAULT_POLICY.hard
@@ -729,9 +723,9 @@ class WebhookSettings(ConfigSection):
 
     ses: SesSettings | None = None
     mailgun: MailgunSettings | None = None
-    postmark: Annotated[bool, BeforeValidator(_parse_switch)] = False
+    postmark: Switch = False
     sendgrid: SendgridSettings | None = None
-    generic: Annotated[bool, BeforeValidator(_parse_switch)] = False
+    generic: Switch = False
 
     @property
     def providers(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from newsletter.errors import AddressError, ConfigError, Problem
 from newsletter.model.readers import Cadence, EmailAddress, Subscriber
 from newsletter.render.catalogs import list_languages
 from newsletter.settings.advice import advise_days, advise_hour, advise_zone, did_you_mean
-from newsletter.settings.checked_yaml import parse_everything_else, parse_line
+from newsletter.settings.checked_yaml import parse_everything_else, parse_line, parse_switch
 
 WEEKDAYS = frozenset(range(5))
 _DAYS = {name[:3].lower(): number for number, name in enumerate(calendar.day_name)}
@@ -36,8 +36,8 @@ UNSERVED = "this reader would never get a digest; add 'topics', or 'everything_e
 
 @dataclass(frozen=True, slots=True)
 class CheckedReader:
-    """What somebody who may be a reader is called and has chosen, every field checked. language and layout are empty
-    where the newsletter's own count."""
+    """What somebody who may be a reader is called and has chosen, every field checked. language and layout are empty,
+    and pictures None, where the newsletter's own count."""
 
     address: EmailAddress
     name: str
@@ -46,6 +46,7 @@ class CheckedReader:
     everything_else: int
     language: str
     layout: str
+    pictures: bool | None
 
 
 def new_subscriber(checked: CheckedReader) -> Subscriber:
@@ -57,6 +58,7 @@ def new_subscriber(checked: CheckedReader) -> Subscriber:
         name=checked.name,
         language=checked.language,
         layout=checked.layout,
+        pictures=checked.pictures,
         everything_else=checked.everything_else,
         file_owned=False,
     )
@@ -93,12 +95,15 @@ def check_reader(
     zone = read("zone", parse_zone, DEFAULTS["zone"])
     language = read("language", parse_language)
     layout = read("layout", lambda text: parse_choice(text, sorted(layouts)))
+    pictures = read("pictures", parse_pictures)
     rest = read("everything_else", parse_everything_else, str(everything_else))
     if topics_json == "[]" and rest == 0:
         problems.append(Problem(UNSERVED, steps=(call("topics"),)))
     if problems:
         raise ConfigError(problems)
-    return CheckedReader(address, name, Cadence(days, hour, zone), topics_json, rest, language, layout)
+    return CheckedReader(
+        address, name, Cadence(days, hour, zone), topics_json, rest, language, layout, pictures
+    )
 
 
 def parse_name(text: str) -> str:
@@ -117,6 +122,11 @@ def parse_choice(text: str, known: Collection[str]) -> str:
     if text and text not in known:
         raise ValueError(f"{text!r} is unknown; {did_you_mean(text, known)}")
     return text
+
+
+def parse_pictures(text: str) -> bool | None:
+    """Return whether mails show the pictures of papers; None, as the newsletter has it, for "". Raises ValueError."""
+    return parse_switch(text) if text else None
 
 
 def parse_days(value: object) -> frozenset[int]:

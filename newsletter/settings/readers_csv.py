@@ -23,7 +23,10 @@ from newsletter.settings.readers import CheckedReader, check_reader
 from newsletter.settings.topic_lines import form_of, split_topics, word_mistake
 from newsletter.stored_json import to_json
 
-COLUMNS = ("address", "name", "days", "hour", "zone", "language", "layout", "everything_else", "topics")
+COLUMNS = (
+    *("address", "name", "days", "hour", "zone"),
+    *("language", "layout", "pictures", "everything_else", "topics"),
+)
 """The columns that are written; only the address must be there. Topics are JSON, or lines with ``|`` between."""
 CONSENT_COLUMN = "consent"
 """Stands in an exported list, too: whoever is not confirmed there is not taken from it."""
@@ -481,6 +484,7 @@ def write_csv_row(reader: Subscriber, days: str) -> tuple[str, ...]:
         reader.cadence.zone,
         reader.language,
         reader.layout,
+        "" if reader.pictures is None else "on" if reader.pictures else "off",
         str(reader.everything_else),
         reader.topics_json,
         reader.consent,

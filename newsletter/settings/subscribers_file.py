@@ -22,6 +22,7 @@ from newsletter.settings.checked_yaml import (
     ConfigSection,
     EverythingElse,
     Line,
+    Switch,
     find_topic_problems,
     in_file_order,
     parse_line,
@@ -83,6 +84,7 @@ class _Defaults(ConfigSection):
     everything_else: EverythingElse | None = None
     language: LanguageName = ""
     layout: Line = ""
+    pictures: Switch | None = None
 
 
 class _Row(ConfigSection):
@@ -96,6 +98,7 @@ class _Row(ConfigSection):
     everything_else: EverythingElse | None = None
     language: LanguageName | None = None
     layout: Line | None = None
+    pictures: Switch | None = None
     topics: tuple[Any, ...] = ()
 
 
@@ -212,6 +215,7 @@ def _to_subscriber(
         everything_else=next(number for number in wanted if number is not None),
         language=row.language or defaults.language,
         layout=row.layout or defaults.layout,
+        pictures=defaults.pictures if row.pictures is None else row.pictures,
         line=document.places["subscribers", index].line,
     )
 
@@ -298,6 +302,7 @@ def list_changes(before: Subscriber, after: Subscriber) -> list[str]:
         "topics": (before.topics_json, after.topics_json),
         "language": (before.language, after.language),
         "layout": (before.layout, after.layout),
+        "pictures": (before.pictures, after.pictures),
         "everything_else": (before.everything_else, after.everything_else),
     }
     changed = [key for key, (old, new) in values.items() if old != new]

@@ -245,6 +245,7 @@ subscribers = Table(
     Column("name", CleanText, nullable=False),
     Column("language", CleanText, nullable=False),
     Column("layout", CleanText, nullable=False, server_default=""),
+    Column("pictures", Boolean),
     Column("days", CleanJson, nullable=False),
     Column("local_time", CleanText, nullable=False),
     Column("zone", CleanText, nullable=False),

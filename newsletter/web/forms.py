@@ -26,6 +26,7 @@ from newsletter.settings.readers import (
     parse_days,
     parse_hour,
     parse_name,
+    parse_pictures,
     parse_zone,
 )
 from newsletter.settings.topic_lines import ReadTopics, read_topics, write_lines
@@ -50,11 +51,14 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the form has to choose from. layout is the newsletter's own."""
+    """What the form has to choose from. layout and pictures are the newsletter's own; pictures_from is the host that
+    mails load them from, "" where none are kept."""
 
     languages: tuple[Choice, ...]
     layouts: tuple[str, ...]
     layout: str
+    pictures: bool
+    pictures_from: str
     library: Mapping[str, Topic] = field(repr=False)
 
 
@@ -65,7 +69,8 @@ _T = TypeVar("_T")
 class Given:
     """What stands in the fields, as text. picked are the lines of suggested topics; own has one topic a line.
 
-    when is ``daily``, ``weekdays`` or ``chosen``; days counts with the last.
+    when is ``daily``, ``weekdays`` or ``chosen``; days counts with the last. pictures is ``on`` or ``off``, or empty:
+    as the newsletter has it.
     """
 
     address: str = ""
@@ -78,6 +83,7 @@ class Given:
     zone: str = "UTC"
     language: str = ""
     layout: str = ""
+    pictures: str = ""
     everything_else: str = "0"
 
 
@@ -91,6 +97,7 @@ class Preferences:
     cadence: Cadence
     language: str
     layout: str
+    pictures: bool | None
     everything_else: int
 
 
@@ -136,6 +143,7 @@ def read_form(fields: Mapping[str, Sequence[str]]) -> Given:
         return values[0] if values else default
 
     blank = Given()
+    box = fields.get("pictures", ())  # before it stands what counts where it is not ticked
     return Given(
         address=one("address")[: 2 * MOST_CHARS],
         name=one("name")[: 2 * MOST_NAME_CHARS],
@@ -147,6 +155,7 @@ def read_form(fields: Mapping[str, Sequence[str]]) -> Given:
         zone=one("zone", blank.zone)[:60],
         language=one("language")[:20],
         layout=one("layout")[:60],
+        pictures=box[-1][:20] if box else "",
         everything_else=one("everything_else", blank.everything_else)[:20],
     )
 
@@ -167,6 +176,7 @@ def show_reader(reader: Subscriber, offered: Sequence[str] = ()) -> Given:
         zone=reader.cadence.zone,
         language=reader.language,
         layout=reader.layout,
+        pictures="" if reader.pictures is None else "on" if reader.pictures else "off",
         everything_else=str(reader.everything_else),
     )
 
@@ -225,6 +235,8 @@ def check_form(given: Given, offer: Offer, lang: Language, *, with_address: bool
     language = form.read("language", given.language, known, lang.say("This language is not known."))
     known = partial(parse_choice, known=offer.layouts)
     layout = form.read("layout", given.layout, known, lang.say("This layout is not known."))
+    message = lang.say("Please choose whether you want pictures.")
+    pictures = form.read("pictures", given.pictures, parse_pictures, message)
     if name is None or rest is None or cadence is None or language is None or layout is None or form.mistakes:
         return Checked(given, read, tuple(form.mistakes), address=address)
     preferences = Preferences(
@@ -234,6 +246,7 @@ def check_form(given: Given, offer: Offer, lang: Language, *, with_address: bool
         cadence=cadence,
         language=language,
         layout="" if layout == offer.layout else layout,  # who did not choose follows the newsletter
+        pictures=pictures,
         everything_else=rest,
     )
     return Checked(given, read, (), preferences, address)
@@ -295,8 +308,10 @@ def group_zones(chosen: str = "") -> tuple[tuple[str, tuple[Choice, ...]], ...]:
     return tuple((region, tuple(zones)) for region, zones in groups.items())
 
 
-def lay_preferences_over(reader: Subscriber, wanted: Preferences) -> Subscriber:
-    """Return the reader with these preferences, which are the reader's own from now on."""
+def lay_preferences_over(reader: Subscriber, wanted: Preferences, *, pictures: bool) -> Subscriber:
+    """Return the reader with these preferences, which are the reader's own from now on. pictures is whether the
+    newsletter shows them: who never wanted it otherwise goes on following it."""
+    chosen = reader.pictures if wanted.pictures is None else wanted.pictures
     return replace(
         reader,
         name=wanted.name,
@@ -305,5 +320,6 @@ def lay_preferences_over(reader: Subscriber, wanted: Preferences) -> Subscriber:
         everything_else=wanted.everything_else,
         language=wanted.language,
         layout=wanted.layout,
+        pictures=None if reader.pictures is None and chosen == pictures else chosen,
         file_owned=False,
     )

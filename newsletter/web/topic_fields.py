@@ -39,6 +39,8 @@ def make_offer(site: Site) -> Offer:
         languages=list_choices_of_languages(list_languages()),
         layouts=site.newsletter.bundle.layouts,
         layout=site.identity.layout,
+        pictures=site.identity.pictures,
+        pictures_from=site.links.host if site.newsletter.config.fetch.pictures else "",
         library=site.newsletter.library,
     )
 

@@ -178,7 +178,7 @@ def was_done(confirmation: Confirmation, reader: Subscriber) -> bool:
 # --- what was asked for, kept as JSON until it is confirmed ---------------------------------------
 
 
-_AS_THEY_ARE = ("name", "language", "layout", "everything_else")
+_AS_THEY_ARE = ("name", "language", "layout", "pictures", "everything_else")
 
 
 def write_wanted(wanted: Subscriber) -> str:
@@ -200,7 +200,8 @@ def read_wanted(reader: Subscriber, wanted_json: str) -> Subscriber:
     wanted = json.loads(wanted_json)
     return replace(
         reader,
-        **{name: wanted[name] for name in _AS_THEY_ARE},
+        # What waited while the program was replaced by a newer one may not have all of them.
+        **{name: wanted[name] for name in _AS_THEY_ARE if name in wanted},
         topics_json=to_json(wanted["topics"]),
         cadence=from_parsed(Cadence, {**wanted, "at": wanted["hour"]}),
     )

@@ -32,7 +32,7 @@ from newsletter.render.html_part import parse_html
 from newsletter.render.language import load_language
 from newsletter.render.source import build_source
 from newsletter.render.theme import build_theme
-from tests.inbox.editions import IDENTITY, Edition, build_editions
+from tests.inbox.editions import IDENTITY, LINKS, Edition, build_editions, list_picture_files
 from tests.support import tools
 from tests.support.digests import shipped_templates
 
@@ -168,7 +168,7 @@ def check_pages(
     editions: list[Edition], results: Results, folder: Path, screenshots: Path
 ) -> tuple[Mapping[str, Any], Mapping[str, dict[str, list[str]]], Mapping[str, list[str]]]:
     pages = {edition.name: edition.rendered.html for edition in editions}
-    seen = tools.look_at(pages, screenshots)
+    seen = tools.look_at(pages, screenshots, list_picture_files())
     support = tools.list_unsupported(pages, folder / "pages")
     faults = tools.validate_html(pages, folder / "pages")
     for edition in editions:
@@ -179,6 +179,14 @@ def check_pages(
         _note(results, "34 no overflow, 200 % text too", edition, "; ".join(over))
         same = " ".join(look["visible"].split()) == " ".join(look["strippedVisible"].split())
         _note(results, "37 reads the same without styles", edition, "" if same else "it differs")
+        same = " ".join(look["visible"].split()) == " ".join(look["withoutImages"].split())
+        _note(results, "38 reads the same without images", edition, "" if same else "it differs")
+        _note(results, "42 every picture is there", edition, "; ".join(look["broken"]))
+        odd = [url for url in look["asked"] if not url.startswith(LINKS.pictures)]
+        wrong = "; ".join(odd) or (
+            "" if edition.has_pictures == bool(look["asked"]) else "pictures are not as chosen"
+        )
+        _note(results, "42 pictures of our own are all it loads", edition, wrong)
         gmail = [name for name in support[edition.name]["gmail"] if name not in _GMAIL_ALLOWED]
         _note(results, "28 Gmail knows every feature", edition, ", ".join(gmail))
         outlook = support[edition.name]["outlook"]

@@ -56,13 +56,15 @@ PICTURED = ("plain", "fifty", "german", "rtl", "hostile", "no-summaries", "weekl
 
 @dataclass(frozen=True)
 class Edition:
-    """One mail as it goes out. papers is how many it has to show, None for a mail that is no digest."""
+    """One mail as it goes out. papers is how many it has to show, None for a mail that is no digest. has_pictures: it
+    shows those of its papers."""
 
     name: str
     rendered: Rendered
     message: bytes
     language: str
     papers: int | None
+    has_pictures: bool = False
 
 
 def _reason(number: int, **values: object) -> Reason:
@@ -319,7 +321,7 @@ def build_edition(
         language=language,
     )
     message = sign_message(message, key) if key else message
-    return Edition(name, rendered, message.to_bytes(), language, digest.entry_count)
+    return Edition(name, rendered, message.to_bytes(), language, digest.entry_count, pictures)
 
 
 def build_editions(key: DkimKey | None = None) -> list[Edition]:

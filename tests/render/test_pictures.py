@@ -157,6 +157,16 @@ def test_a_frozen_digest_keeps_its_pictures_whatever_is_configured_now() -> None
     assert choose_look(shipped_templates(), gone, READER, IDENTITY).pictures
 
 
+@pytest.mark.parametrize("own", [True, False, None])
+@pytest.mark.parametrize("newsletters", [True, False])
+def test_a_readers_choice_goes_before_the_newsletters(own: bool | None, newsletters: bool) -> None:
+    reader, identity = replace(READER, pictures=own), replace(IDENTITY, pictures=newsletters)
+
+    assert choose_look(shipped_templates(), SOME, reader, identity).pictures == (
+        newsletters if own is None else own
+    )
+
+
 def test_pictures_never_make_a_mail_longer_than_gmail_shows() -> None:
     items = [make_item(number, picture=make_picture(number, size=1)) for number in range(120)]
 

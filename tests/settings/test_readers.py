@@ -95,9 +95,11 @@ def test_a_name_may_be_left_out_and_be_in_any_script() -> None:
         assert parse_name(name) == name
 
 
-@pytest.mark.parametrize(("field", "text"), [("language", "fr"), ("layout", "fancy"), ("name", "a\nb")])
+@pytest.mark.parametrize(
+    ("field", "text"), [("language", "fr"), ("layout", "fancy"), ("name", "a\nb"), ("pictures", "yes")]
+)
 def test_the_form_refuses_what_the_other_doors_refuse(field: str, text: str) -> None:
-    offer = Offer((), LAYOUTS, "cards", {})
+    offer = Offer((), LAYOUTS, "cards", False, "", {})
     given = {"address": "ada@example.org", "own": "robots", field: text}
 
     checked = check_form(Given(**given), offer, load_language("en"), with_address=True)  # type: ignore[arg-type]

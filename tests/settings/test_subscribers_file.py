@@ -70,6 +70,7 @@ subscribers:
             everything_else=0,
             language="",
             layout="",
+            pictures=None,
             line=4,
         ),
         FileSubscriber(
@@ -80,6 +81,7 @@ subscribers:
             everything_else=5,
             language="",
             layout="",
+            pictures=None,
             line=11,
         ),
     )
@@ -360,6 +362,7 @@ def make_row(name: str = "ada", *, hour: int = 7, topics: str = '["RAG"]') -> Fi
         everything_else=0,
         language="",
         layout="",
+        pictures=None,
         line=1,
     )
 

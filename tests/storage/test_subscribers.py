@@ -60,6 +60,7 @@ async def test_subscriber_comes_back_as_saved(database: Database) -> None:
         topics_json='["RAG"]',
         name="Ada Ünlü",
         language="de",
+        pictures=True,
         everything_else=3,
         consent=Consent.UNCONFIRMED,
         counted_run=6,

@@ -12,10 +12,12 @@ import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 NODE = Path(__file__).parents[1] / "inbox" / "node"
@@ -74,7 +76,7 @@ def serving(command: Sequence[str], port: int, folder: Path) -> Iterator[None]:
     with (folder / f"{Path(command[0]).name}.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRON, cwd=folder)
         try:
-            wait_for(lambda: _answers(port), f"{command[0]} on port {port}")
+            wait_for(lambda: _answers(port), f"{command[0]} on port {port}", seconds=600)
             yield
         finally:
             process.terminate()
@@ -349,10 +351,16 @@ service anvil {{
 # --- pages --------------------------------------------------------------------------------
 
 
-def look_at(pages: Mapping[str, str], folder: Path) -> dict[str, Any]:
-    """Return what Chromium and axe see of each page (node/look.mjs says what); screenshots go into the folder."""
+def look_at(
+    pages: Mapping[str, str], folder: Path, pictures: Mapping[str, bytes] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return what Chromium and axe see of each page (node/look.mjs says what); screenshots go into the folder. pictures
+    are what our host has, by their names."""
     files = _write_all(pages, folder, "html")
-    answer = _run_node("look.mjs", str(folder), *files)
+    with tempfile.TemporaryDirectory() as served:
+        for name, body in pictures.items():
+            Path(served, name).write_bytes(body)
+        answer = _run_node("look.mjs", str(folder), served, *files)
     assert isinstance(answer, dict)
     return answer
 

@@ -239,8 +239,12 @@ async def change_preferences(press: Press, page: Page, address: str) -> None:
     await page.get_by_label("Every day").check()
     await page.get_by_label("At", exact=True).fill("07:00")
     await page.get_by_label("Time zone").select_option("UTC")
+    pictures = page.get_by_label("Pictures of the papers in your mails")
+    assert not await pictures.is_checked()
+    await pictures.check()
     await page.get_by_role("button", name="Save").click()
     await page.get_by_role("heading", name="Saved").wait_for()
+    assert await pictures.is_checked()
 
 
 async def go_until_the_digest(press: Press, browser: Browser, address: str, *, has_script: bool) -> None:

@@ -33,7 +33,14 @@ from tests.support.builders import make_cadence, make_subscriber
 
 EN = load_language("en")
 LIBRARY: dict[str, Topic] = {"Agents (tools)": parse_topic({"name": "Agents (tools)", "any": ["agent"]})}
-OFFER = Offer((Choice("en", "English"), Choice("de", "Deutsch")), ("cards", "compact"), "cards", LIBRARY)
+OFFER = Offer(
+    (Choice("en", "English"), Choice("de", "Deutsch")),
+    ("cards", "compact"),
+    "cards",
+    False,
+    "news.example.org",
+    LIBRARY,
+)
 FILLED = Given(address="Ada@Example.org", own="RAG", language="de")
 
 
@@ -258,7 +265,7 @@ def test_reader_in_the_form_comes_back_the_same(days: Any, when: str) -> None:
     assert given.when == when
     assert given.picked == ("robotics: robot*, manipulation",)
     assert checked.preferences is not None
-    again = lay_preferences_over(reader, checked.preferences)
+    again = lay_preferences_over(reader, checked.preferences, pictures=False)
     assert parse_topics(again.topics_json) == parse_topics(reader.topics_json)
     assert replace(again, topics_json="", file_owned=True) == replace(reader, topics_json="")
 
@@ -267,3 +274,32 @@ def test_zone_that_is_on_no_map_can_stay_chosen() -> None:
     zones = [zone.value for _, group in group_zones("Asia/Calcutta") for zone in group]
 
     assert {"UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Calcutta"} <= set(zones)
+
+
+@pytest.mark.parametrize(
+    ("before", "sent", "newsletters", "after"),
+    [
+        (None, [], False, None),  # a form on another site has no such box
+        (None, [""], False, None),
+        (None, ["off"], False, None),  # who says nothing else follows the newsletter
+        (None, ["off", "on"], True, None),
+        (None, ["off", "on"], False, True),
+        (None, ["off"], True, False),
+        (False, ["off"], False, False),  # what somebody chose once stays a choice
+        (True, ["off", "on"], True, True),
+        (True, ["off"], True, False),
+        (True, [""], False, True),  # where no pictures are kept the page has no box
+        (False, [], True, False),
+    ],
+)
+def test_pictures_are_a_choice_of_who_made_it(
+    before: bool | None, sent: list[str], newsletters: bool, after: bool | None
+) -> None:
+    reader = replace(make_subscriber("ada@example.org"), pictures=before)
+    given = read_form({"own": ["RAG"], "pictures": sent})
+
+    checked = check_form(given, OFFER, EN, with_address=False)
+
+    assert checked.preferences is not None
+    assert lay_preferences_over(reader, checked.preferences, pictures=newsletters).pictures is after
+    assert show_reader(reader).pictures == {None: "", True: "on", False: "off"}[before]

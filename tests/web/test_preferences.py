@@ -108,6 +108,25 @@ async def test_looking_at_all_pages_changes_nothing(site: Site, client: httpx2.A
     assert await take_snapshot(site.newsletter.database) == before
 
 
+async def test_pictures_are_offered_with_what_they_mean_and_taken_back(
+    site: Site, client: httpx2.AsyncClient
+) -> None:
+    path = own_path(site, await load(site))
+    page = (await client.get(path)).text
+    assert f"loaded from {site.links.host} when you open the mail" in page
+    assert re.search(r'type="checkbox" name="pictures" value="on" aria-describedby="pictures-help">', page)
+
+    chosen = (await save(client, path, pictures=["off", "on"])).text
+    assert (await load(site)).pictures is True
+    assert "Pictures of the papers in your mails" in chosen
+    assert re.search(r'name="pictures" value="on" aria-describedby="pictures-help" checked>', chosen)
+    untouched = (await save(client, path, pictures=["off", "on"], name="Ada")).text
+    assert "Nothing was changed." in untouched
+
+    await save(client, path, pictures="off")
+    assert (await load(site)).pictures is False
+
+
 async def test_forms_of_other_sites_are_refused(site: Site, client: httpx2.AsyncClient) -> None:
     path = own_path(site, await load(site))
     before = await take_snapshot(site.newsletter.database)

@@ -106,7 +106,7 @@ async def save_preferences(site: Site, request: Request) -> Response:
     checked = await asyncio.to_thread(check_form, given, make_offer(site), lang, with_address=False)
     if checked.preferences is None:
         return await _show(site, request, reader, checked, status=422)
-    after = lay_preferences_over(reader, checked.preferences)
+    after = lay_preferences_over(reader, checked.preferences, pictures=site.identity.pictures)
     if _has_same_topics(reader, checked.preferences.topics, site):
         after = replace(after, topics_json=reader.topics_json)  # the form may write them in another way
     if not reader.language and after.language == site.identity.language:
@@ -278,6 +278,7 @@ def version_of(reader: Subscriber) -> str:
     shown = (
         *(reader.address, reader.name, sorted(reader.cadence.days), reader.cadence.at.isoformat()),
         *(reader.cadence.zone, reader.topics_json, reader.language, reader.layout, reader.everything_else),
+        *(reader.pictures,),
         *(reader.consent, reader.wake_at.isoformat() if reader.wake_at else ""),
     )
     return hashlib.sha256(to_json(list(shown)).encode()).hexdigest()[:16]
@@ -325,6 +326,7 @@ def _word_preferences(lang: Language, site: Site, reader: Subscriber) -> dict[st
     names = {choice.value: choice.label for choice in make_offer(site).languages}
     topics = lang.join([clean(name, 80) for name in list_names(reader.topics_json, site.newsletter.library)])
     layout = reader.layout or site.identity.layout
+    pictures = site.identity.pictures if reader.pictures is None else reader.pictures
     rest = reader.everything_else
     return {
         lang.say("Topics"): (reader.topics_json, topics or "–"),
@@ -334,6 +336,10 @@ def _word_preferences(lang: Language, site: Site, reader: Subscriber) -> dict[st
             names.get(reader.language or site.identity.language, reader.language),
         ),
         lang.say("Layout"): (layout, layout),
+        lang.say("Pictures of the papers in your mails"): (
+            pictures,
+            lang.say("yes") if pictures else lang.say("no"),
+        ),
         lang.say("Trending papers outside your topics, at most"): (rest, lang.number(rest)),
         lang.say("Your name"): (reader.name, reader.name or "–"),
         lang.say("Subscription"): ((reader.consent, reader.wake_at), write_state(lang, reader)),

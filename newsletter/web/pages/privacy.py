@@ -38,7 +38,7 @@ def list_stored(lang: Language, kept: timedelta) -> tuple[Stored, ...]:
 def _list_of_readers(lang: Language, kept: timedelta) -> tuple[Stored, ...]:
     return (
         Stored(
-            lang.say("Your address, and your choices: topics, days, hour, time zone, language, layout, name"),
+            lang.say("Your address and choices: topics, days, hour, zone, language, layout, pictures, name"),
             lang.say("to send you what you asked for, when you asked for it"),
             lang.say("until you erase your data"),
             ("subscribers",),

@@ -101,7 +101,8 @@ async def _begin(site: Site, request: Request, lang: Language, address: str) -> 
 async def _ask(site: Site, request: Request, checked: Checked, address: EmailAddress, lang: Language) -> None:
     wanted = checked.preferences
     assert wanted is not None
-    reader = lay_preferences_over(Subscriber(address, wanted.cadence, wanted.topics_json), wanted)
+    stranger = Subscriber(address, wanted.cadence, wanted.topics_json)
+    reader = lay_preferences_over(stranger, wanted, pictures=site.identity.pictures)
     now = site.newsletter.clock.now()
     await site.desk.ask(reader, wanted.language or lang.code, site.origin_of(request), now)
 

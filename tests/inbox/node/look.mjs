@@ -1,12 +1,13 @@
-// Opens pages in Chromium and prints what it sees as JSON: look.mjs FOLDER PAGE.html...
-// No network: the pages are also seen with images off. Screenshots go into FOLDER.
+// Opens pages in Chromium and prints what it sees as JSON: look.mjs FOLDER PICTURES PAGE.html...
+// No network: what lies in PICTURES is answered by its name, as our own host would; the pages are also seen with images
+// off. Screenshots go into FOLDER.
 import fs from 'fs';
 import path from 'path';
 import { createRequire } from 'module';
 import puppeteer from 'puppeteer-core';
 
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const [folder, ...files] = process.argv.slice(2);
+const [folder, pictures, ...files] = process.argv.slice(2);
 const browser = await puppeteer.launch({
   executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -42,18 +43,27 @@ for (const file of files) {
   const html = fs.readFileSync(file, 'utf8');
   const page = await browser.newPage();
   await page.setRequestInterception(true);
-  page.on('request', r => r.url().startsWith('http') ? r.abort() : r.continue());
+  const asked = new Set();
+  let imagesOn = true;
+  page.on('request', request => {
+    const picture = path.join(pictures, path.basename(new URL(request.url()).pathname));
+    if (!request.url().startsWith('http')) return request.continue();
+    asked.add(request.url());
+    if (imagesOn && request.resourceType() === 'image' && fs.existsSync(picture))
+      return request.respond({contentType: 'image/jpeg', body: fs.readFileSync(picture)});
+    return request.abort();
+  });
   const open = async (text, scheme = 'light') => {
     await page.emulateMediaFeatures([{name: 'prefers-color-scheme', value: scheme}]);
-    await page.setContent(text, {waitUntil: 'domcontentloaded'});
+    await page.setContent(text, {waitUntil: 'load'});
   };
   const seen = result[name] = {overflow: {}, axe: {}};
   for (const scheme of ['light', 'dark']) {
     await open(html, scheme);
-    for (const width of [320, 360, 600, 1200]) {
+    for (const width of [320, 360, 390, 600, 1200]) {
       await page.setViewport({width, height: 900});
       seen.overflow[`${scheme} ${width}`] = await overflow(page);
-      if (width === 320 || width === 600)
+      if (width === 390 || width === 600)
         await page.screenshot({path: path.join(folder, `${name}-${width}-${scheme}.png`), clip: {x: 0, y: 0, width, height: 1100}, captureBeyondViewport: true});
     }
     await page.setViewport({width: 600, height: 900});
@@ -61,6 +71,12 @@ for (const file of files) {
   }
   await open(html);
   seen.visible = await page.evaluate(() => document.body.innerText);
+  seen.broken = await page.evaluate(() => [...document.images].filter(one => !one.naturalWidth).map(one => one.src));
+  imagesOn = false;
+  await open(html);
+  seen.withoutImages = await page.evaluate(() => document.body.innerText);
+  imagesOn = true;
+  await open(html);
   await page.evaluate(invert);
   seen.axe.inverted = await violations(page);
   await open(html);
@@ -76,6 +92,7 @@ for (const file of files) {
     seen.overflow[`stripped ${width}`] = await overflow(page);
   }
   seen.strippedVisible = await page.evaluate(() => document.body.innerText);
+  seen.asked = [...asked];
   await page.close();
 }
 await browser.close();
