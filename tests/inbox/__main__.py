@@ -158,6 +158,9 @@ def check_spam(
             # A title that is a script makes rspamd take the text part for HTML: the attack's points, not the mail's.
             if edition.name.startswith("hostile"):
                 symbols = {name: value for name, value in symbols.items() if name not in _OF_SCRIPTS}
+            # It counts the addresses of both parts together, and finds an odd number where that of the pictures is odd.
+            if edition.has_pictures:
+                symbols.pop("URI_COUNT_ODD", None)
             is_good = sum(symbols.values()) <= MAX_RSPAMD and max(symbols.values()) <= MAX_RSPAMD_SYMBOL
             wrong = ", ".join(f"{name} {value}" for name, value in symbols.items() if value > 0)
             _note(results, "20 rspamd at most 0.5", edition, "" if is_good else wrong)
