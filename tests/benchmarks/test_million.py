@@ -13,7 +13,7 @@ from benchmarks.counting_sink import count_ids
 from benchmarks.delivery_newsletter import prepare, write_config
 from benchmarks.million import choose_slot
 from benchmarks.old_mails import write_old_mails
-from newsletter.storage.tables import attempts
+from newsletter.storage.tables import contents, mails, outcomes
 from newsletter.wiring import FixedClock, open_newsletter
 from newsletter.workflows.plan import PLANNED_AHEAD
 
@@ -35,7 +35,8 @@ async def test_old_mails_are_whole_and_keep_nobody_from_their_next_one(
         assert sum(edition.due for edition in counts.values()) == max(old, 10)
         assert await newsletter.ledger.audit.find_contradictions(len(counts)) == []
         with engine.connect() as connection:
-            assert connection.scalar(select(func.count()).select_from(attempts)) == max(old, 10)
+            for table in (mails, contents, outcomes):
+                assert connection.scalar(select(func.count()).select_from(table)) == max(old, 10)
         readers = await newsletter.subscribers.load_all()
         assert {reader.counted_run for reader in readers} == {0}
     engine.dispose()
