@@ -488,7 +488,7 @@ async def test_row_12_a_lock_of_another_process_makes_the_run_wait(office: Offic
 
     def lock(_: object) -> None:
         if not known:
-            other.exec_driver_sql("BEGIN IMMEDIATE" if is_sqlite else "LOCK TABLE deliveries")
+            other.exec_driver_sql("BEGIN IMMEDIATE" if is_sqlite else "LOCK TABLE queue")
             known.append(0)
             asyncio.get_running_loop().call_later(1.0, let_go)
 
