@@ -34,10 +34,11 @@ from sqlalchemy.engine import Engine
 from benchmarks.claim_times import sum_up_claims, timed_claims
 from benchmarks.counting_sink import CountingSink, count_ids, counting_sink
 from benchmarks.delivery import CONNECTIONS
-from benchmarks.delivery_newsletter import prepare, write_config
+from benchmarks.delivery_newsletter import write_config
+from benchmarks.fill import OLD, READERS
 from benchmarks.ledger import hold_snapshot
-from benchmarks.old_mails import write_old_mails
 from benchmarks.processes import Watch
+from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.model.lateness import build_lateness
 from newsletter.model.ledger import Kind, QueuedNotice, State
 from newsletter.model.mail import Notice
@@ -77,6 +78,7 @@ class Trial:
     engine: Engine
     url: str
     folder: Path
+    config: Path
     sink: CountingSink
     clock: LaterClock
     readers: int
@@ -92,9 +94,19 @@ class Trial:
         if self.file:
             self.file.write_text(json.dumps(self.figures, indent=1) + "\n")
 
+    def fill(self) -> None:
+        """Import everybody, and write old mails."""
+        import_s, peak_mb = self._run_apart(
+            "benchmarks.fill", self.config, READERS, self.readers, self.clock.now()
+        )
+        self.note("imported", import_s=import_s, import_peak_mb=peak_mb)
+        self.figures["empty_mb"] = round(measure_size(self.engine) / 1e6)
+        if self.old:
+            old_s, _ = self._run_apart("benchmarks.fill", self.config, OLD, self.old, self.clock.now())
+            self.note("old mails written", old_s=old_s, old_mb=round(measure_size(self.engine) / 1e6))
+
     async def run(self, newsletter: Newsletter) -> None:
-        """Import, plan and send, and look at what it cost."""
-        await self._fill(newsletter)
+        """Plan and send, and look at what it cost."""
         base = measure_size(self.engine)
         last_id = self._load_last_id()
         slot = choose_slot(self.clock.now(), self.readers, self.engine.dialect.name)
@@ -127,23 +139,6 @@ class Trial:
         self.note("counted", sink=counted.mails, sink_equals_ledger=counted == self._count_ledger(last_id))
         await self._look(newsletter)
         await self._age(newsletter, slot, base)
-
-    async def _fill(self, newsletter: Newsletter) -> None:
-        begun = time.monotonic()
-        with Watch(self.sink.pids) as watch:
-            await prepare(newsletter, self.readers)
-        self.note(
-            "imported",
-            import_s=_since(begun),
-            import_peak_mb=round(max(usage.peak_mb for usage in watch.usages.values())),
-        )
-        self.figures["empty_mb"] = round(measure_size(self.engine) / 1e6)
-        if self.old:
-            begun = time.monotonic()
-            await write_old_mails(
-                newsletter, self.engine, self.old, self.clock.now().date() - timedelta(days=1)
-            )
-            self.note("old mails written", old_s=_since(begun), old_mb=round(measure_size(self.engine) / 1e6))
 
     async def _plan(self, newsletter: Newsletter, slot: datetime) -> None:
         """Let everybody be due at that moment, and plan."""
@@ -219,16 +214,20 @@ class Trial:
         )
 
     def _run_command(self, *arguments: str) -> tuple[float, int]:
-        """Return how long a command takes, and its memory in MB."""
-        program = Path(sys.executable).with_name("newsletter")
+        return self._run_apart("newsletter", *arguments, "--config", self.config)
+
+    def _run_apart(self, module: str, *arguments: object) -> tuple[float, int]:
+        """Return how long a program takes that has its own process, and its memory in MB. Raises CalledProcessError."""
         begun = time.monotonic()
         process = subprocess.Popen(
-            [program, *arguments, "--config", self.folder / "config.yaml"],
+            [sys.executable, "-m", module, *map(str, arguments)],
             env={**os.environ, "DATABASE": self.url},
             stdout=subprocess.DEVNULL,
         )
-        _, _, used = os.wait4(process.pid, 0)
-        process.returncode = 0  # it is waited for
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode not in (DONE, DONE_WITH_FAILURES):
+            raise subprocess.CalledProcessError(process.returncode, process.args)
         return _since(begun), used.ru_maxrss // 1024
 
     async def _age(self, newsletter: Newsletter, slot: datetime, base: int) -> None:
@@ -400,6 +399,7 @@ def main() -> int:
             engine,
             url,
             folder,
+            config.file,
             sink,
             clock,
             arguments.readers,
@@ -408,6 +408,7 @@ def main() -> int:
             arguments.json,
         )
         trial.figures = {name: getattr(arguments, name) for name in ("readers", "store", "old", "snapshot")}
+        trial.fill()
         stack.enter_context(timed_claims(folder / "claims"))
         with forking(config, clock) as forks:
             asyncio.run(run(trial, config, forks))
