@@ -2,6 +2,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+# The newsletter in .venv is all that 'make demo' needs; READY also has what tests and linters need.
+PACKAGE := .venv/.package
 READY := .venv/.ready
 
 # Tests start many processes: without its bytecode each of them would compile the whole newsletter anew.
@@ -25,14 +27,18 @@ help:
 	@echo "make engines what the library for jobs does when a worker is killed, frozen or cut off, beside another one"
 	@echo "make million send an edition to a million readers at its slot, signed, over all cores (READERS=100000 STORE=postgresql OLD=1000000)"
 
-$(READY): pyproject.toml constraints.txt
+$(PACKAGE): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("newsletter needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; say make PYTHON=python3.12") if sys.version_info < (3, 11) else 0'
 	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@touch $(PACKAGE)
+
+$(READY): $(PACKAGE)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[postgres]" --group dev
 	@touch $(READY)
 
-demo: $(READY)
+demo: $(PACKAGE)
 	$(BIN)/newsletter demo --out demo-out
 
 test: $(READY)
