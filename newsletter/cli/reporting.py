@@ -12,6 +12,7 @@ from newsletter.cli.show import (
     show_contradictions,
     show_fetches,
     show_ledger,
+    show_note,
     show_table,
     show_uncertain,
     word_consent,
@@ -22,6 +23,7 @@ from newsletter.model.ledger import PENDING, DeliveryFilter, LedgerCounts, State
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.health import CHECKED_EDITIONS, Health, build_metrics, word_clock
 from newsletter.workflows.health import to_json as health_to_json
+from newsletter.workflows.pace import word_sending
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -53,6 +55,8 @@ async def status(config: Config, *, readers: bool, editions: int, limit: int) ->
         show_ledger(counts)
         if not counts:
             console.print("no digest has been due yet")
+        if health.sending and not health.held:
+            show_note(f"sending: {word_sending(health.sending, health.at)}")
         for edition, lateness in health.lateness.items():
             if edition in counts:
                 console.print(f"{edition} after the slot: {lateness}")
@@ -60,7 +64,7 @@ async def status(config: Config, *, readers: bool, editions: int, limit: int) ->
         show_contradictions(contradictions)
         show_uncertain(counts)
         for kind, found in (await newsletter.ledger.reads.load_notice_counts()).items():
-            console.print(f"{kind} mails: {found.equation}")
+            show_note(f"{kind} mails: {found.equation}")
         await _show_missed(newsletter, counts, limit)
         console.print()
         show_fetches(await newsletter.runs.load_last_fetches())

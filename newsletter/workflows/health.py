@@ -18,6 +18,7 @@ from newsletter.model.reports import Noticed
 from newsletter.model.sources import HeldBack, SourceHealth
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.storage import EpochGuard, FeedbackStore, Ledger, RunStore, SettingStore
+from newsletter.workflows.pace import Pace
 
 if TYPE_CHECKING:
     from prometheus_client.core import HistogramMetricFamily
@@ -28,15 +29,19 @@ CHECKED_EDITIONS = 3
 SHOWN_INCOMING = timedelta(days=7)
 """So long is it told what came in."""
 BROKEN_AFTER = 3
+_OF_LATE = timedelta(minutes=1)
+_LOOKED_AT = 5_000
+"""So many mails of an edition tell how quickly it goes out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
     """The state of a newsletter at one moment. counts are those of the newest editions, the newest first; late is how
-    many deliveries have waited since before late_since; lateness is how late the accepted ones were, by edition; paused
-    names paused relays, and why; contradictions is what did not fit together in the ledger when that was last looked
-    at; failing are the steps of the clock that fail; held_back is what counts as archives of sources; set_aside, blamed
-    and wishes are what came in of late (model/reports.py:Incoming)."""
+    many deliveries have waited since before late_since; lateness is how late the accepted ones were, by edition;
+    sending is how quickly what is due now goes out, None where nothing is; paused names paused relays, and why;
+    contradictions is what did not fit together in the ledger when that was last looked at; failing are the steps of
+    the clock that fail; held_back is what counts as archives of sources; set_aside, blamed and wishes are what came
+    in of late (model/reports.py:Incoming)."""
 
     at: datetime
     counts: Mapping[str, LedgerCounts]
@@ -53,6 +58,7 @@ class Health:
     set_aside: Noticed | None = None
     blamed: Noticed | None = None
     wishes: Noticed | None = None
+    sending: Pace | None = None
 
     @property
     def is_well(self) -> bool:
@@ -72,9 +78,11 @@ async def load_health(
     now: datetime,
 ) -> Health:
     """Return how the newsletter is. relays are those that are configured; late is what has waited for late_after."""
+    counts = await ledger.reads.load_counts(_EDITIONS)
     return Health(
         at=now,
-        counts=await ledger.reads.load_counts(_EDITIONS),
+        counts=counts,
+        sending=await _load_sending(ledger, counts, now),
         late=await ledger.reads.count_late(now - late_after),
         lateness=await settings.load_lateness(_EDITIONS),
         held=hold.why if (hold := await settings.load_hold()) else "",
@@ -91,6 +99,19 @@ async def load_health(
         held_back=tuple(await runs.load_held_back()),
         **(await feedback.load_incoming(now - SHOWN_INCOMING))._asdict(),
     )
+
+
+async def _load_sending(ledger: Ledger, counts: Mapping[str, LedgerCounts], now: datetime) -> Pace | None:
+    """Return how quickly what is due now goes out: what was accepted within the last minute of what that and what is
+    left come to; None where nothing is due."""
+    pending = {edition: found.pending for edition, found in counts.items() if found.pending}
+    left = await ledger.claims.count_due(now, sum(pending.values()))
+    if not left:
+        return None
+    found = [await ledger.reads.count_accepted(edition, now - _OF_LATE, _LOOKED_AT) for edition in pending]
+    accepted = sum(number for number, _ in found)
+    first_at = min((at for _, at in found if at), default=now)
+    return Pace(accepted, accepted + left, max((now - first_at).total_seconds(), 1))
 
 
 def word_clock(failing: Sequence[StepFailure], set_aside: Noticed | None) -> list[str]:
@@ -116,6 +137,7 @@ def to_json(health: Health) -> dict[str, Any]:
         "held": health.held,
         "refused": health.refused,
         "late": health.late,
+        "sending": _sending_to_json(health.sending),
         "lateness": {
             edition: {"mails": found.mails, **asdict(found), "bounds_s": BOUNDS_S}
             for edition, found in health.lateness.items()
@@ -144,6 +166,12 @@ def to_json(health: Health) -> dict[str, Any]:
             for edition, counts in health.counts.items()
         },
     }
+
+
+def _sending_to_json(pace: Pace | None) -> dict[str, Any] | None:
+    if pace is None:
+        return None
+    return {"due_now": pace.total - pace.done, "per_second": pace.per_second, "remaining_s": pace.remaining_s}
 
 
 def _set_aside_to_json(found: Noticed | None) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 TELL_EVERY_S = 10.0
@@ -28,15 +29,28 @@ class Pace(NamedTuple):
             return None
         return (self.total - self.done) * self.elapsed_s / self.done
 
+    @property
+    def rate(self) -> str:
+        """How quickly it goes, in words."""
+        if self.per_second >= 2:
+            return f"{self.per_second:,.0f} per second"
+        return f"{self.per_second * 60:.0f} per minute"
+
     def __str__(self) -> str:
-        rate = (
-            f"{self.per_second:.0f} per second"
-            if self.per_second >= 2
-            else f"{self.per_second * 60:.0f} per minute"
-        )
         if self.remaining_s is None:
-            return f"{self.done}, {rate}"
-        return f"{self.done} of {self.total}, {rate}, {_in_words(self.remaining_s)} left"
+            return f"{self.done}, {self.rate}"
+        return f"{self.done} of {self.total}, {self.rate}, {_in_words(self.remaining_s)} left"
+
+
+def word_sending(pace: Pace, now: datetime) -> str:
+    """Return how many mails are due now, and when the last of them goes out if all goes on like this."""
+    left = f"{pace.total - pace.done:,} due now"
+    if pace.remaining_s is None:
+        return f"{left}, none accepted in the last minute"
+    end = now + timedelta(seconds=pace.remaining_s)
+    return (
+        f"{left}, {pace.rate} of late: done in about {_in_words(pace.remaining_s)} ({end:%Y-%m-%d %H:%M} UTC)"
+    )
 
 
 class PaceKeeper:

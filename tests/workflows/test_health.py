@@ -18,6 +18,7 @@ from newsletter.settings.config import AlertSettings
 from newsletter.wiring import Newsletter
 from newsletter.workflows.alerts import choose_alerts
 from newsletter.workflows.health import Health, build_metrics, to_json, word_clock
+from newsletter.workflows.pace import Pace
 from tests.support.builders import at
 from tests.support.invariants import check_invariants
 from tests.support.office import IN_MEMORY, MORNING, Office
@@ -231,3 +232,22 @@ async def test_upkeep_makes_room_for_what_mails_will_say(office: Office) -> None
 
     months = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'contents'::regclass"
     assert await load_values(office.newsletter.database, text(months)) == [4], "three months, and the rest"
+
+
+async def test_health_knows_what_is_due_now_and_how_quickly_it_goes_out(office: Office) -> None:
+    await office.join("ada@example.org", "bob@example.org", "eve@example.org")
+    await office.collect()
+    assert (await office.newsletter.load_health()).sending is None
+
+    office.clock.at = MORNING
+    await office.newsletter.planner.plan_due()
+    assert (await office.newsletter.load_health()).sending == Pace(0, 3, 1)
+    async with office.newsletter.sender(asyncio.Event()) as sender:
+        await sender.send_pending(at_most=1)
+    office.clock.at = MORNING + timedelta(seconds=20)
+    health = await office.newsletter.load_health()
+
+    assert health.sending == Pace(1, 3, 20)
+    assert to_json(health)["sending"] == {"due_now": 2, "per_second": 0.05, "remaining_s": 40}
+    office.clock.at = MORNING + timedelta(minutes=3)
+    assert (await office.newsletter.load_health()).sending == Pace(0, 2, 1)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.workflows.pace import Pace, PaceKeeper
+from newsletter.workflows.pace import Pace, PaceKeeper, word_sending
+from tests.support.builders import at
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,21 @@ from newsletter.workflows.pace import Pace, PaceKeeper
 )
 def test_a_pace_says_rate_and_remaining_time(pace: Pace, said: str) -> None:
     assert str(pace) == said
+
+
+@pytest.mark.parametrize(
+    ("pace", "said"),
+    [
+        (
+            Pace(5_000, 436_200, 2),
+            "431,200 due now, 2,500 per second of late: done in about 3 min (2026-06-16 07:02 UTC)",
+        ),
+        (Pace(10, 13, 60), "3 due now, 10 per minute of late: done in about 18 s (2026-06-16 07:00 UTC)"),
+        (Pace(0, 3, 1), "3 due now, none accepted in the last minute"),
+    ],
+)
+def test_what_is_due_now_is_told_with_its_rate_and_end(pace: Pace, said: str) -> None:
+    assert word_sending(pace, at("2026-06-16 07:00")) == said
 
 
 def test_a_log_hears_of_it_every_ten_seconds_however_quick_it_goes() -> None:

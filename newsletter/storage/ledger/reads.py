@@ -216,6 +216,24 @@ class LedgerReads(Store):
         return {row.late: row.number for row in rows}
 
     @reading
+    def count_accepted(
+        self, connection: Connection, edition: str, since: datetime, most: int
+    ) -> tuple[int, datetime | None]:
+        """Return how many mails of an edition were accepted since then, and when the first of these was. Only the
+        ``most`` newest by id are looked at, which are the last of its newest slot."""
+        column = outcomes.c
+        newest = (
+            select(column.answered_at)
+            .where(column.edition == edition, column.state == State.ACCEPTED)
+            .order_by(column.delivery.desc())
+            .limit(most)
+            .subquery()
+        )
+        of_late = select(func.count(), func.min(newest.c.answered_at)).where(newest.c.answered_at >= since)
+        number, first_at = connection.execute(of_late).one()
+        return number, first_at
+
+    @reading
     def count_late(self, connection: Connection, since: datetime) -> int:
         """Return how many queued or deferred rows could have gone out for the first time before ``since``."""
         column = queue.c

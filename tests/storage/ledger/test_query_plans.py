@@ -98,6 +98,10 @@ ASKED: Mapping[str, tuple[Callable[[Stores], Awaitable[object]], set[str]]] = {
         lambda it: it.ledger.reads.count_lateness(YESTERDAY.isoformat()),
         {COUNTS, PRIMARY},
     ),
+    "accepted of late": (
+        lambda it: it.ledger.reads.count_accepted(LAST.isoformat(), NOW - timedelta(days=9), 100),
+        {COUNTS, PRIMARY},
+    ),
     "uncertain": (lambda it: it.views.count_uncertain(), set()),
     "the first uncertain ones": (
         lambda it: it.ledger.reads.find(DeliveryFilter(states=frozenset({State.UNCERTAIN})), limit=50),

@@ -86,6 +86,25 @@ async def test_lateness_is_the_time_from_the_slot_to_the_answer_in_whole_seconds
     assert await settings.load_lateness(9) == {edition: build_lateness({0: 2, 1: 1, 86_461: 1, -540: 1})}
 
 
+@pytest.mark.parametrize(("most", "expected"), [(10, (2, 50)), (1, (1, 70))])
+async def test_what_was_accepted_of_late_is_counted_among_the_newest(
+    database: Database, most: int, expected: tuple[int, int]
+) -> None:
+    ledger = Ledger(database)
+    instance = await given_instance(database)
+    for number, after_s in enumerate((0, 20, 50, 70)):
+        reader = await given_reader(database, f"{number}@example.org")
+        delivery = await given_in_data(database, reader, instance)
+        step = RecordOutcome(delivery.id, 1, ACCEPTED)
+        await ledger.recording.record(instance, [step], delivery.slot_at + timedelta(seconds=after_s))
+    since = delivery.slot_at + timedelta(seconds=30)
+
+    number, first_after_s = expected
+    first_at = delivery.slot_at + timedelta(seconds=first_after_s)
+    assert await ledger.reads.count_accepted(DAY.isoformat(), since, most) == (number, first_at)
+    assert await ledger.reads.count_accepted("2026-06-15", since, most) == (0, None)
+
+
 async def test_counts_of_an_edition_add_up_to_what_was_due(database: Database) -> None:
     ledger = Ledger(database)
     instance = await given_instance(database)
