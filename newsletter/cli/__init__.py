@@ -610,11 +610,20 @@ def add_subscriber(
     days: Annotated[str, typer.Option(help="daily, weekdays, weekends or days: mon,wed.")] = "weekdays",
     hour: Annotated[str, typer.Option(help="The local time: 07:30.")] = "07:00",
     zone: Annotated[str, typer.Option(help="The IANA time zone: Europe/Berlin.")] = "UTC",
+    language: Annotated[str, typer.Option(help="ar, de or en. Left out: the newsletter's.")] = "",
+    layout: Annotated[
+        str, typer.Option(help="cards, compact, weekly or your own. Left out: the newsletter's.")
+    ] = "",
+    pictures: Annotated[
+        str, typer.Option(help="on or off: the papers' pictures in the mail. Left out: the newsletter's.")
+    ] = "",
 ) -> None:
     """Add a subscriber who is not in subscribers.yaml."""
     from newsletter.cli import people
 
-    _finish(people.add(_load(config), address, name=name, days=days, hour=hour, zone=zone, topics=topic))
+    given = {"address": address, "name": name, "days": days, "hour": hour, "zone": zone}
+    given |= {"language": language, "layout": layout, "pictures": pictures}
+    _finish(people.add(_load(config), given, topic))
 
 
 @subscribers_app.command("pause")

@@ -15,6 +15,7 @@ from newsletter.deliver.dns_records import Verdict
 from newsletter.deliver.smtp import SmtpMailer
 from newsletter.errors import MailerError
 from newsletter.files import find_open, tighten
+from newsletter.model.readers import Consent
 from newsletter.settings.advice import advise_location
 from newsletter.settings.samples import find_reserved_addresses
 from newsletter.settings.subscribers_file import FileImport, list_changes
@@ -30,7 +31,7 @@ from newsletter.wiring import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from newsletter.model.readers import EmailAddress
+    from newsletter.model.readers import Subscriber
     from newsletter.model.sources import RequestOptions
     from newsletter.settings.config import BounceSettings, Config
 
@@ -60,7 +61,6 @@ async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False
         _check_requests(config)
         _check_way_out(config)
         await _check_web(newsletter)
-        _check_pictures(config)
         code = DONE
         if sources and not await _check_sources(newsletter):
             code = DONE_WITH_FAILURES
@@ -126,6 +126,7 @@ def _check_way_out(config: Config) -> None:
     if config.bounces and config.bounces.tagged:
         envelope = envelope.replace("@", "+TOKEN@")  # build_return_path
     tell("", f"From: {identity.from_name} <{identity.from_address}>, envelope sender {envelope}")
+    _tell_reserved(config, config.reserved)
 
 
 async def _check_database(config: Config) -> None:
@@ -140,7 +141,8 @@ async def _check_database(config: Config) -> None:
     is_current = state == "current"
     async with open_newsletter(config, database_url="" if is_current else _IN_MEMORY) as newsletter:
         tell("database", f"{where}: {told[state]}", "yellow" if state == "old" else None)
-        await _check_subscribers(newsletter, may_compare=state != "old")
+        chosen = await _check_subscribers(newsletter, may_compare=state != "old")
+        _check_pictures(config, await _count_asking_for_pictures(newsletter, chosen))
         _check_files(config)
         await _check_topics(newsletter, is_new=not is_current)
 
@@ -169,20 +171,20 @@ async def _check_topics(newsletter: Newsletter, *, is_new: bool) -> None:
         tell("topic", line, "yellow")
 
 
-async def _check_subscribers(newsletter: Newsletter, *, may_compare: bool) -> None:
-    """Say what the file of readers would change in the database."""
+async def _check_subscribers(newsletter: Newsletter, *, may_compare: bool) -> FileImport:
+    """Say what the file of readers would change in the database, and return it."""
     path = newsletter.config.subscribers_path
+    chosen = await newsletter.file.choose()
     if path is None:
         tell("subscribers", "no file configured")
-        return
-    chosen = await newsletter.file.choose()
-    if not chosen.listed and not chosen.dropped:
+    elif not chosen.listed and not chosen.dropped:
         tell("subscribers", f"{path}: no readers yet; the file has only samples, which are switched off")
-        return
-    tell("subscribers", f"{path}: {count(chosen.listed, 'reader')}")
-    _tell_reserved(newsletter.config, [reader.address for reader in chosen.save])
-    if may_compare:
-        await _tell_changes(newsletter, chosen)
+    else:
+        tell("subscribers", f"{path}: {count(chosen.listed, 'reader')}")
+        _tell_reserved(newsletter.config, find_reserved_addresses(reader.address for reader in chosen.save))
+        if may_compare:
+            await _tell_changes(newsletter, chosen)
+    return chosen
 
 
 async def _tell_changes(newsletter: Newsletter, chosen: FileImport) -> None:
@@ -213,10 +215,9 @@ def _and_more(found: Sequence[object]) -> str:
     return f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
 
 
-def _tell_reserved(config: Config, readers: list[EmailAddress]) -> None:
+def _tell_reserved(config: Config, found: Sequence[str]) -> None:
     """Warn of names that belong to nobody, where mail goes to a relay: it will not arrive, nor will answers."""
-    found = [*config.reserved, *find_reserved_addresses(readers)] if config.relays else []
-    if found:
+    if found and config.relays:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         tell("", f"no mail arrives at example domains (RFC 2606): {', '.join(found[:3])}{more}", "yellow")
 
@@ -236,18 +237,33 @@ async def _check_web(newsletter: Newsletter) -> None:
         tell("", "nobody may open /operate; list addresses in web.operators")
 
 
-def _check_pictures(config: Config) -> None:
-    """Say whence mails load the pictures that they are to show, or why they show none."""
-    if not config.identity.pictures:
+async def _count_asking_for_pictures(newsletter: Newsletter, chosen: FileImport) -> int:
+    """Return how many readers will have asked for pictures in their mails once the file is taken over."""
+    before = await newsletter.subscribers.load_many([reader.id for reader in chosen.save if reader.id])
+    stored = await newsletter.views.count_asking_for_pictures()
+    return stored + sum(map(_asks_for_pictures, chosen.save)) - sum(map(_asks_for_pictures, before.values()))
+
+
+def _asks_for_pictures(reader: Subscriber) -> bool:
+    return reader.pictures is True and reader.consent is Consent.CONFIRMED
+
+
+def _check_pictures(config: Config, asking: int) -> None:
+    """Say whence mails load the pictures that they are to show, or why they show none. asking: so many readers have
+    asked for them."""
+    if not config.identity.pictures and not asking:
         return
+    mails = (
+        "mails" if config.identity.pictures else f"the mails of {count(asking, 'reader')} who asked for them"
+    )
     if config.web is None:
-        told = "mails show none: they are loaded from your own host, and config.yaml has no section 'web'"
+        told = f"{mails} show none: they are loaded from your own host, and config.yaml has no section 'web'"
     elif not config.fetch.pictures:
-        told = "mails show none of new papers: fetch.pictures is off"
+        told = f"{mails} show none of new papers: fetch.pictures is off"
     elif not config.web.url.startswith("https://"):
-        told = f"mails load them from {config.web.url}, which only this machine can"
+        told = f"{mails} load them from {config.web.url}, which only this machine can"
     else:
-        tell("pictures", f"in mails, loaded from {config.web.url}/pictures/")
+        tell("pictures", f"in {mails}, loaded from {config.web.url}/pictures/")
         return
     tell("pictures", told, "yellow")
 

@@ -99,14 +99,11 @@ def _write_reader(reader: Subscriber, is_suppressed: bool, library: Mapping[str,
     }
 
 
-async def add(
-    config: Config, address: str, *, name: str, days: str, hour: str, zone: str, topics: Sequence[str]
-) -> int:
-    """Add one confirmed subscriber, whose preferences the store owns."""
+async def add(config: Config, given: Mapping[str, str], topics: Sequence[str]) -> int:
+    """Add one confirmed subscriber, whose preferences the store owns. given is what was typed, by the field's name."""
     from newsletter.settings.readers import check_reader, new_subscriber
     from newsletter.settings.topic_lines import require_topics
 
-    given = {"address": address, "name": name, "days": days, "hour": hour, "zone": zone}
     async with open_newsletter(config) as newsletter:
         read = require_topics(topics, newsletter.library, "--topic")
         show_doubts(read)

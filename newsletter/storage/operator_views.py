@@ -119,6 +119,13 @@ class OperatorViews(Store):
         return counts
 
     @reading
+    def count_asking_for_pictures(self, connection: Connection) -> int:
+        """Return how many confirmed readers have asked for pictures in their mails."""
+        column = subscribers.c
+        rows = select(func.count()).where(column.pictures.is_(True), column.consent == Consent.CONFIRMED)
+        return connection.scalar(rows) or 0
+
+    @reading
     def count_suppressed(self, connection: Connection) -> int:
         """Return how many addresses are not mailed any more."""
         rows = select(func.count()).where(suppressions.c.lifted_at.is_(None))

@@ -23,6 +23,13 @@ from tests.support.papers import make_day
 from tests.support.sink import Sink
 from tests.support.token_server import TokenServer
 
+PICTURED = """
+defaults: {pictures: on}
+subscribers:
+  - {address: ada@hill.example, topics: [b]}
+  - {address: bob@hill.example, topics: [b]}
+  - {address: cy@hill.example, topics: [b], pictures: off}
+"""
 CONFIG = """\
 newsletter: {{name: Test, from: digest@example.com}}
 sources: [{{kind: feed, location: feed.xml}}]
@@ -227,6 +234,30 @@ def test_check_says_whence_pictures_come_or_why_mails_show_none(tmp_path: Path, 
             f"sources: [{{kind: feed, location: feed.xml}}]\nsubscribers: {{path: off}}\nmaildir: out\n{more}\n"
         )
         assert (said in run(House(tmp_path), "check")) == (switch == "on")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("", "the mails of 2 readers who asked for them show none: they are loaded from your own host"),
+        (
+            "web: {url: 'https://hill.example'}",
+            "in the mails of 2 readers who asked for them, loaded from https://hill.example/pictures/",
+        ),
+    ],
+)
+def test_check_says_the_same_where_readers_ask_for_pictures(tmp_path: Path, more: str, said: str) -> None:
+    house = House.build(
+        tmp_path, sources="- {kind: feed, location: feed.xml}", subscribers=PICTURED, more=f"{more}\n"
+    )
+    assert said in run(house, "check"), "of the rows of a file that nobody has taken over"
+    house.run("send")
+    run(house, "subscribers", "add", "dan@hill.example", "--topic", "b", "--pictures", "off")
+    assert said in run(house, "check"), "of the database"
+    (tmp_path / "subscribers.yaml").write_text(PICTURED.replace("pictures: on", "pictures: off"))
+    assert "who asked for them" not in run(house, "check"), "of the database as the file will change it"
+    run(house, "subscribers", "add", "eve@hill.example", "--topic", "b", "--pictures", "on")
+    assert said.replace("2 readers", "1 reader") in run(house, "check")
 
 
 @pytest.mark.parametrize(

@@ -106,11 +106,32 @@ async def test_no_command_confirms_who_never_did(config: Config, command: Say, h
         await command(config)
 
     assert await load(config, ASKED) == before
-    assert await people.add(
-        config, ASKED, name="", days="daily", hour="07:00", zone="UTC", topics=["RAG"]
-    )  # is refused
+    assert await people.add(config, {"address": ASKED}, ["RAG"])  # is refused
     assert await load(config, ASKED) == before
     assert await list_mails(config) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ({}, ("", "", None)),
+        ({"language": "de", "layout": "compact", "pictures": "on"}, ("de", "compact", True)),
+        ({"pictures": "off"}, ("", "", False)),
+    ],
+)
+async def test_add_takes_how_the_mails_of_somebody_new_look(
+    config: Config, typed: dict[str, str], expected: tuple[str, str, bool | None]
+) -> None:
+    assert await people.add(config, {"address": "new@example.org", **typed}, ["RAG"]) == DONE
+
+    added = await load(config, "new@example.org")
+    assert (added.language, added.layout, added.pictures) == expected
+
+
+@pytest.mark.parametrize("field", ["language", "layout", "pictures"])
+async def test_add_names_the_option_that_is_wrong(config: Config, field: str) -> None:
+    with pytest.raises(ConfigError, match=f"--{field}"):
+        await people.add(config, {"address": "new@example.org", field: "nonsense"}, ["RAG"])
 
 
 @pytest.mark.parametrize(
@@ -130,9 +151,7 @@ async def test_add_brings_nobody_back_and_promises_no_digest_that_is_not_sent(
         await end(config)
     capsys.readouterr()
 
-    refused = await people.add(
-        config, address, name="", days="daily", hour="07:00", zone="UTC", topics=["RAG"]
-    )
+    refused = await people.add(config, {"address": address}, ["RAG"])
 
     assert refused
     shown = " ".join(capsys.readouterr().out.split())
