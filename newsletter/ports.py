@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from newsletter.model.mail import Envelope, Silence, SmtpReply
-from newsletter.model.reports import Unreadable
 from newsletter.model.sources import USUAL_REQUEST, Fetched, NotModified, RequestOptions, Validators
+
+if TYPE_CHECKING:
+    from newsletter.model.mail import Envelope, Silence, SmtpReply
+    from newsletter.model.reports import Unreadable
 
 
 class Clock(Protocol):

@@ -12,11 +12,14 @@ import asyncio
 import signal
 import time
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from newsletter.logs import log
-from newsletter.wiring import Newsletter
+
+if TYPE_CHECKING:
+    from newsletter.wiring import Newsletter
 
 TICK = timedelta(minutes=1)
 POST_EVERY = timedelta(seconds=5)

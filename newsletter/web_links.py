@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
 from newsletter.address import address_key
-from newsletter.model.entries import EntryKey
 from newsletter.model.readers import NOBODY, EmailAddress, SubscriberId
 from newsletter.signing import Purpose, Secret, build_token
+
+if TYPE_CHECKING:
+    from newsletter.model.entries import EntryKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,20 +24,22 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from newsletter.errors import NewsletterError
 from newsletter.logs import log
-from newsletter.model.ledger import Delivery, DeliveryId, State
-from newsletter.ports import Clock
-from newsletter.render import CompiledBundle
 from newsletter.scheduler import stop_on_signals
-from newsletter.settings.config import Config
 from newsletter.tracebacks import word_failure
 from newsletter.wiring import SYSTEM_CLOCK, load_templates, open_newsletter
 from newsletter.workflows.send_crew import SMALL_QUEUE, WorkOrder
 from newsletter.workflows.send_pending import CLAIM_AT_ONCE, Sender
 from newsletter.workflows.send_pipeline import SendReport
+
+if TYPE_CHECKING:
+    from newsletter.model.ledger import Delivery, DeliveryId, State
+    from newsletter.ports import Clock
+    from newsletter.render import CompiledBundle
+    from newsletter.settings.config import Config
 
 _TELL_EVERY_S = 0.5
 _LONGEST_LINE = 1 << 20

@@ -3,9 +3,9 @@
 Exit codes: 0 done, 1 done with failures, 2 wrong input, 3 could not run.
 """
 
-from __future__ import annotations
-
+import atexit
 import gc
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -83,6 +83,10 @@ def main() -> None:
 
     keep_private()
     gc.set_threshold(_NEW_OBJECTS)
+    # What is left at the end goes with the process, and is not looked through once more.
+    atexit.register(gc.freeze)
+    # They are sought in the metadata of all that is installed, and we have none.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "true"
     try:
         app()
     except (ConfigError, QueryError, AddressError) as error:
@@ -96,10 +100,8 @@ def main() -> None:
         sys.exit(COULD_NOT_RUN)
 
 
-def _load(path: Path, log_json: bool = False, *, quiet: bool = False) -> Config:
+def _load(path: Path, log_json: bool = False, *, quiet: bool = False) -> "Config":
     """Set up the logs and load the configuration; quiet: whoever started us has told what is odd about it."""
-    import os
-
     from newsletter.logs import log, set_up_logs
     from newsletter.settings.config import load_config
 
@@ -111,7 +113,7 @@ def _load(path: Path, log_json: bool = False, *, quiet: bool = False) -> Config:
     return config
 
 
-def _finish(work: Coroutine[object, object, int]) -> None:
+def _finish(work: "Coroutine[object, object, int]") -> None:
     """Run a command's coroutine and leave with its exit code."""
     import asyncio
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from newsletter.model.entries import Entry
+if TYPE_CHECKING:
+    from newsletter.model.entries import Entry
 
 # The words of authors and of arXiv's administrators. "Withdrawn from" a venue is not withdrawn from arXiv, and "an
 # earlier version of this paper was withdrawn" stands on one that is not.

@@ -10,9 +10,12 @@ import shlex
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING
 
-from newsletter.collect.linkage import Work
 from newsletter.model.entries import Announce, Entry, KnownPlaces, Sighting
+
+if TYPE_CHECKING:
+    from newsletter.collect.linkage import Work
 
 MANY = 10
 """So many old entries at once are an archive, whatever else is listed. Ten is what most feeds list in all."""

@@ -10,9 +10,11 @@ import re
 import unicodedata
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
-from newsletter.model.entries import Sighting
-from newsletter.model.sources import ParsedFeed
+if TYPE_CHECKING:
+    from newsletter.model.entries import Sighting
+    from newsletter.model.sources import ParsedFeed
 
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(days=1)  # a zone that is ahead of ours, a clock that is fast

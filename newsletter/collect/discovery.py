@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from newsletter.collect.plain import clean_url, parse_page
-from newsletter.model.sources import Fetched
+
+if TYPE_CHECKING:
+    from newsletter.model.sources import Fetched
 
 _MAX_PAGE_BYTES = 1_000_000
 _LANGUAGE = re.compile(rb"<html\b[^>]{,500}?\slang=[\"']?([a-z]+)", re.I)

@@ -16,11 +16,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from newsletter.collect.proxies import NO_PROXIES, EnvironmentProxies, choose_proxy, is_proxy
@@ -30,6 +29,9 @@ from newsletter.collect.waits import read_wait
 from newsletter.errors import FetchError
 from newsletter.files import NotRegularError, read_regular
 from newsletter.model.sources import USUAL_REQUEST, Fetched, NotModified, RequestOptions, Validators
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractResolver
 
 MAX_REDIRECTS = 20  # as browsers: https://fetch.spec.whatwg.org/#http-redirect-fetch
 _REDIRECTS = frozenset([301, 302, 303, 307, 308])

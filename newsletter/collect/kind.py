@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from newsletter.errors import SourceError
 from newsletter.model.sources import Fetched, ParsedFeed, Request, Source
+
+if TYPE_CHECKING:
+    from newsletter.errors import SourceError
 
 
 def ask_once(source: Source, now: datetime) -> tuple[Request, ...]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from newsletter.collect import arxiv, biorxiv, feed, hf_daily_papers, hf_papers_capture, oai_pmh
-from newsletter.collect.kind import SourceKind
+
+if TYPE_CHECKING:
+    from newsletter.collect.kind import SourceKind
 
 KINDS: Mapping[str, SourceKind] = MappingProxyType(
     {

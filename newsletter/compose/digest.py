@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from newsletter.compose.choice import Claim, choose_topics
-from newsletter.compose.pool import Offer, Pool
 from newsletter.model.digest import Digest, Shown
-from newsletter.model.readers import Slot
+
+if TYPE_CHECKING:
+    from newsletter.compose.pool import Offer, Pool
+    from newsletter.model.readers import Slot
 
 
 class Wanted(NamedTuple):

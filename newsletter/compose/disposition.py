@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from newsletter.model.digest import Digest
-from newsletter.model.entries import Entry
 from newsletter.model.ledger import COUNTED, PENDING, EntryDelivery
 from newsletter.model.readers import Consent, EmailAddress, Subscriber
-from newsletter.model.topics import Topic
+
+if TYPE_CHECKING:
+    from newsletter.model.digest import Digest
+    from newsletter.model.entries import Entry
+    from newsletter.model.topics import Topic
 
 
 class DispositionKind(StrEnum):

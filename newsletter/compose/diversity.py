@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from newsletter.model.entries import Entry
-from newsletter.model.topics import Candidate
+
+if TYPE_CHECKING:
+    from newsletter.model.topics import Candidate
 
 Comparison = Callable[[Entry, Entry], float]
 """How alike two entries are, 0 to 1; the same both ways round."""

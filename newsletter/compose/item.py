@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from newsletter.model.digest import Card, Item, Reason, Window
-from newsletter.model.entries import Entry
-from newsletter.model.pictures import PictureFile
-from newsletter.model.topics import Match, VoteRank
+
+if TYPE_CHECKING:
+    from newsletter.model.entries import Entry
+    from newsletter.model.pictures import PictureFile
+    from newsletter.model.topics import Match, VoteRank
 
 # What is no paper is shown with its source; papers are known by their authors.
 _PAPERS = ("arxiv:", "doi:")

@@ -11,14 +11,17 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from newsletter.compose.choice import first_entries
 from newsletter.compose.diversity import Comparison, diversify
 from newsletter.compose.item import build_item
 from newsletter.model.digest import Item, Section, Window
-from newsletter.model.entries import Entry, EntryId, EntryKey
-from newsletter.model.pictures import PictureFile
 from newsletter.model.topics import Candidate, Match, Rank, Topic, TopicMatches, VoteRank
+
+if TYPE_CHECKING:
+    from newsletter.model.entries import Entry, EntryId, EntryKey
+    from newsletter.model.pictures import PictureFile
 
 # The other two orders are what the reader asked for to the letter.
 _DIVERSE = frozenset({Rank.TRENDING, Rank.MATCH})

@@ -12,12 +12,15 @@ from dataclasses import asdict
 from datetime import date
 from functools import lru_cache
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from newsletter.model.digest import Card, Digest, Item, Section, Window
 from newsletter.model.entries import EntryId
 from newsletter.model.mail import Notice
-from newsletter.model.readers import Slot
 from newsletter.stored_json import from_parsed, to_json
+
+if TYPE_CHECKING:
+    from newsletter.model.readers import Slot
 
 
 def dump_digest(digest: Digest) -> tuple[str, dict[str, str]]:

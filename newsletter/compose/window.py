@@ -3,8 +3,12 @@ a paper that was listed late, or stored late, is in exactly one window all the s
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from newsletter.model.digest import Window
-from newsletter.model.readers import Subscriber
+
+if TYPE_CHECKING:
+    from newsletter.model.readers import Subscriber
 
 
 def choose_window(subscriber: Subscriber, newest_run: int) -> Window:

@@ -5,10 +5,14 @@ A report is evidence, too: whoever reports on a mail has had it, so an uncertain
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from newsletter.deliver.ledger_rules import Event, move
-from newsletter.model.ledger import State
 from newsletter.model.mail import Blame, Weight
 from newsletter.model.reports import ABOUT_US, BounceAction, BounceReport, ReportedRecipient, ReportKind
+
+if TYPE_CHECKING:
+    from newsletter.model.ledger import State
 
 _COMMON = 0.1
 _FEWEST_IN_COMMON = 3

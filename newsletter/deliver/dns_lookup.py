@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
-from newsletter.deliver.dkim import DkimKey
 from newsletter.deliver.dns_records import Finding, Verdict, judge_dkim, judge_dmarc, judge_mx, judge_spf
-from newsletter.model.mail import Identity
+
+if TYPE_CHECKING:
+    from newsletter.deliver.dkim import DkimKey
+    from newsletter.model.mail import Identity
 
 _TIMEOUT_S = 5.0
 

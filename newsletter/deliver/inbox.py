@@ -21,7 +21,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from imap_tools import AND, BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted, MailMessageFlags
 from imap_tools.errors import ImapToolsError
@@ -30,7 +30,9 @@ from newsletter.deliver.oauth import AccessTokens
 from newsletter.errors import LoginError, MailerError
 from newsletter.files import NotRegularError, read_regular
 from newsletter.model.reports import Unreadable
-from newsletter.model.servers import ImapConfig
+
+if TYPE_CHECKING:
+    from newsletter.model.servers import ImapConfig
 
 MOST_BYTES = 1 << 20
 """So much of a message is read; what reports say stands at their beginning."""

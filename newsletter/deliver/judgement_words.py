@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import unicodedata
 from enum import StrEnum
+from functools import cache
 
 import re2
 
@@ -514,37 +515,42 @@ def _compile(pattern: str) -> re2._Regexp:
     return re2.compile(pattern, options)
 
 
-_ROWS = (
-    (Cause.UNWANTED, any_of(_WISHES)),
-    (Cause.SENDER, _near(_SENDERS, _UNKNOWN, _REFUSED)),
-    (Cause.SLOW, any_of(_RECEIVES_TOO_MUCH)),
-    (Cause.FULL, any_of(_STORAGE)),
-    (Cause.AUTHENTICATION, any_of(_AUTHENTICATION)),
-    (Cause.HOST, any_of(_LISTS), _near(_HOSTS, _UNKNOWN, _REFUSED, _LACKING)),
-    (Cause.SIZE, any_of(_TOO_LARGE), _near(_MESSAGES, _LARGE)),
-    (Cause.ACCOUNT, any_of(_LOGIN), _near(_SENDING, _TOO_MUCH, _USED_UP)),
-    (Cause.RATE, any_of(_FAST), _near(_HOSTS, _TOO_MUCH, between=25)),
-    (Cause.CONTENT, any_of(_SPAM, _FORM)),
-    (Cause.FULL, any_of(_OVER_QUOTA), _near(_RECIPIENTS, _FULL)),
-    (Cause.SLOW, any_of(_LATER)),
-    (Cause.GONE, any_of(_GONE_ALONE, _NO_MAIL_HERE)),
-    (Cause.NO_HOST, any_of(_DOMAIN_ALONE), _after(_DOMAINS, _UNKNOWN)),
-    (Cause.GONE, _near(_RECIPIENTS, _UNKNOWN)),
-    (Cause.DISABLED, any_of(_CLOSED)),
-    (Cause.UNREACHABLE, any_of(_DOWN)),
-    (Cause.POLICY, any_of(_POLICY)),
-)
-_TABLE = tuple((cause, _compile("|".join(patterns))) for cause, *patterns in _ROWS)
+@cache
+def _build_table() -> tuple[tuple[Cause, re2._Regexp], ...]:
+    """Return the causes with their words, in the order in which they are asked. Dear, and few commands judge."""
+    rows = (
+        (Cause.UNWANTED, any_of(_WISHES)),
+        (Cause.SENDER, _near(_SENDERS, _UNKNOWN, _REFUSED)),
+        (Cause.SLOW, any_of(_RECEIVES_TOO_MUCH)),
+        (Cause.FULL, any_of(_STORAGE)),
+        (Cause.AUTHENTICATION, any_of(_AUTHENTICATION)),
+        (Cause.HOST, any_of(_LISTS), _near(_HOSTS, _UNKNOWN, _REFUSED, _LACKING)),
+        (Cause.SIZE, any_of(_TOO_LARGE), _near(_MESSAGES, _LARGE)),
+        (Cause.ACCOUNT, any_of(_LOGIN), _near(_SENDING, _TOO_MUCH, _USED_UP)),
+        (Cause.RATE, any_of(_FAST), _near(_HOSTS, _TOO_MUCH, between=25)),
+        (Cause.CONTENT, any_of(_SPAM, _FORM)),
+        (Cause.FULL, any_of(_OVER_QUOTA), _near(_RECIPIENTS, _FULL)),
+        (Cause.SLOW, any_of(_LATER)),
+        (Cause.GONE, any_of(_GONE_ALONE, _NO_MAIL_HERE)),
+        (Cause.NO_HOST, any_of(_DOMAIN_ALONE), _after(_DOMAINS, _UNKNOWN)),
+        (Cause.GONE, _near(_RECIPIENTS, _UNKNOWN)),
+        (Cause.DISABLED, any_of(_CLOSED)),
+        (Cause.UNREACHABLE, any_of(_DOWN)),
+        (Cause.POLICY, any_of(_POLICY)),
+    )
+    return tuple((cause, _compile("|".join(patterns))) for cause, *patterns in rows)
 
 
-_OF_SENDERS = _compile(any_of(_SENDERS))
+@cache
+def _compile_senders() -> re2._Regexp:
+    return _compile(any_of(_SENDERS))
 
 
 def find_cause(text: str) -> Cause | None:
     """Return what a folded text gives as the reason, None where it says nothing that is known."""
-    return next((cause for cause, words in _TABLE if words.search(text)), None)
+    return next((cause for cause, words in _build_table() if words.search(text)), None)
 
 
 def names_sender(text: str) -> bool:
     """Tell whether a folded text speaks of who sends, in whatever way."""
-    return _OF_SENDERS.search(text) is not None
+    return _compile_senders().search(text) is not None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from newsletter.model.ledger import (
     COUNTED,
@@ -31,7 +31,9 @@ from newsletter.model.ledger import (
     State,
 )
 from newsletter.model.mail import Accepted, Deferred, Rejected, Uncertain
-from newsletter.model.readers import Subscriber, SubscriberId
+
+if TYPE_CHECKING:
+    from newsletter.model.readers import Subscriber, SubscriberId
 
 
 class Event(StrEnum):

@@ -17,12 +17,15 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from itertools import accumulate
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from newsletter.model.ledger import Kind
 from newsletter.model.mail import Envelope, Identity, Links, Rendered
-from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.signing import Purpose, Secret, build_token, write_hash
+
+if TYPE_CHECKING:
+    from newsletter.model.ledger import Kind
+    from newsletter.model.readers import EmailAddress, SubscriberId
 
 _HEADER_COLUMNS = 78  # RFC 5322 section 2.1.1: a line should not be longer
 _WORD_COLUMNS = 75  # RFC 2047 section 2: an encoded word must not be longer

@@ -13,13 +13,15 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from newsletter.errors import MailerError
 from newsletter.files import write_private
-from newsletter.model.servers import OAuthConfig
 from newsletter.text import clean_line
+
+if TYPE_CHECKING:
+    from newsletter.model.servers import OAuthConfig
 
 MARGIN_S = 300.0
 """A token that ends so soon is not used for another login."""

@@ -11,15 +11,17 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from newsletter.deliver.relay_health import RelayHealth, blames_us, note_failure, note_reply, take_over
-from newsletter.deliver.smtp import SmtpMailer, SmtpSession
 from newsletter.errors import MailerError, StoreError
 from newsletter.logs import log
-from newsletter.model.ledger import RelayPause
 from newsletter.model.mail import Envelope, Silence, SmtpReply
-from newsletter.ports import Clock
+
+if TYPE_CHECKING:
+    from newsletter.deliver.smtp import SmtpMailer, SmtpSession
+    from newsletter.model.ledger import RelayPause
+    from newsletter.ports import Clock
 
 _RESERVED_AT_ONCE = 20
 _ASK_OTHERS_EVERY = timedelta(minutes=1)

@@ -10,10 +10,13 @@ import base64
 import hmac
 import itertools
 import re
+from typing import TYPE_CHECKING
 
 from newsletter.model.ledger import DeliveryId
 from newsletter.model.readers import EmailAddress
-from newsletter.signing import Secret
+
+if TYPE_CHECKING:
+    from newsletter.signing import Secret
 
 _TOKEN = re.compile(r"(?<![0-9a-z])([0-9a-f]{1,15})-([a-z2-7]{16})(?![0-9a-z])")
 _MOST_TOKENS = 100

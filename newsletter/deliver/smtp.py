@@ -18,6 +18,7 @@ import time
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import aiosmtplib
 from aiosmtplib import (
@@ -35,9 +36,11 @@ from newsletter.deliver.smtp_wire import MAX_REPLY_CHARS, SmtpChannel, SmtpClien
 from newsletter.errors import LoginError, MailerError
 from newsletter.logs import log
 from newsletter.model.mail import Envelope, Silence, SmtpReply
-from newsletter.model.readers import EmailAddress
 from newsletter.model.servers import RelayConfig, is_loopback
 from newsletter.text import clean_line
+
+if TYPE_CHECKING:
+    from newsletter.model.readers import EmailAddress
 
 _GOODBYE_S = 2.0  # QUIT is a courtesy; nobody waits long for its answer
 _CLOSING = 421  # RFC 5321 section 3.8: the server is about to close this connection

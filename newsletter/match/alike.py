@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 from math import log
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from newsletter.match.lookup import Lookup, Run, SomeOf, fold_tokens
 from newsletter.match.similarity import is_little_word
 from newsletter.match.spelling import word_forms
-from newsletter.model.entries import Entry, EntryId
+
+if TYPE_CHECKING:
+    from newsletter.model.entries import Entry, EntryId
 
 MOST_HITS = 500
 """Words that so many of the newest papers have say nothing of one of them."""

@@ -17,6 +17,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from threading import Lock
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from newsletter.match.acronyms import learn_acronyms
 from newsletter.match.budget import UNBOUNDED, Budget
@@ -27,8 +28,10 @@ from newsletter.match.near_misses import NearMiss, find_obstacle
 from newsletter.match.rank import Matched, build_scale, dated_on, order_by_votes, rank_entries
 from newsletter.match.similarity import LexicalSimilarity, build_interest, find_named, weigh_match
 from newsletter.match.words import FoldedEntry, fold_entry, text_of
-from newsletter.model.entries import Entry, EntryId
 from newsletter.model.topics import Candidate, Match, Query, Topic, TopicMatches
+
+if TYPE_CHECKING:
+    from newsletter.model.entries import Entry, EntryId
 
 HISTORY = timedelta(days=30)
 """The entries of so many days before now make a corpus, whatever entries are asked about."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from newsletter.errors import Message, Steps
 from newsletter.match.categories import doubt_category, is_category
@@ -13,7 +14,9 @@ from newsletter.match.fold import fold
 from newsletter.match.query import SCOPES
 from newsletter.match.similarity import is_little_word
 from newsletter.match.topics import NO_LIBRARY, list_items
-from newsletter.model.topics import Topic
+
+if TYPE_CHECKING:
+    from newsletter.model.topics import Topic
 
 _SCOPED = re.compile(rf"({'|'.join(SCOPES)})(?:\|[a-z|]+)?:\s*(.*)", re.IGNORECASE | re.DOTALL)
 _OPERATOR = re.compile(r"(?<=\S\s)(and|or|not)(?=\s\S)|\A(not)(?=\s\S)")

@@ -10,15 +10,17 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from newsletter.match.acronyms import Acronyms
 from newsletter.match.budget import UNBOUNDED, Budget
-from newsletter.match.fold import Folded
 from newsletter.match.index import find_beginnings
 from newsletter.match.matcher import match_query
 from newsletter.match.words import FoldedEntry, Needle, compile_words, find_end, find_words, has_needles
 from newsletter.model.topics import AllOf, AnyOf, Compare, Match, Not, Query, Scope, Spelling, Words
+
+if TYPE_CHECKING:
+    from newsletter.match.acronyms import Acronyms
+    from newsletter.match.fold import Folded
 
 _BREAK = "\n"  # no letter of a token
 _MOST_REMEMBERED = 10_000

@@ -8,12 +8,11 @@ the cost grows with what is found, not with the number of queries.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ahocorasick_rs import AhoCorasick
 
 from newsletter.match.acronyms import Acronyms, shipped_acronyms
-from newsletter.match.fold import Folded
 from newsletter.match.matcher import evaluate
 from newsletter.match.query import list_words, written
 from newsletter.match.words import (
@@ -26,6 +25,9 @@ from newsletter.match.words import (
     name_spellings,
 )
 from newsletter.model.topics import AllOf, AnyOf, Hit, Match, Query, Scope, Spelling, Words
+
+if TYPE_CHECKING:
+    from newsletter.match.fold import Folded
 
 
 class _Spot(NamedTuple):

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
+from typing import TYPE_CHECKING
 
-from newsletter.match.acronyms import Acronyms
 from newsletter.match.fold import fold
 from newsletter.match.spelling import regional_spellings, stem, word_forms
 from newsletter.match.words import compile_words, name_spellings
-from newsletter.model.entries import Entry
 from newsletter.model.topics import AllOf, AnyOf, Query, Scope, Spelling, Words
+
+if TYPE_CHECKING:
+    from newsletter.match.acronyms import Acronyms
+    from newsletter.model.entries import Entry
 
 MAX_TOKEN_CHARS = 80
 """Longer tokens are cut, in the index and in what it is asked."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from typing import TYPE_CHECKING
 
 from newsletter.match.acronyms import Acronyms, shipped_acronyms
 from newsletter.match.rank import dated_on
 from newsletter.match.words import FoldedEntry, find_words
-from newsletter.model.entries import Entry
 from newsletter.model.topics import (
     AllOf,
     AnyOf,
@@ -22,6 +22,9 @@ from newsletter.model.topics import (
     Topic,
     Words,
 )
+
+if TYPE_CHECKING:
+    from newsletter.model.entries import Entry
 
 _SCOPE_ORDER = {scope: index for index, scope in enumerate(Scope)}
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from newsletter.errors import Message
-from newsletter.match.acronyms import Acronyms
 from newsletter.match.fold import fold
 from newsletter.match.matcher import match_query
 from newsletter.match.query import print_query
 from newsletter.match.words import FoldedEntry, find_words
-from newsletter.model.entries import Entry
 from newsletter.model.topics import AllOf, AnyOf, Not, Query, Scope, Spelling, Words
+
+if TYPE_CHECKING:
+    from newsletter.match.acronyms import Acronyms
+    from newsletter.model.entries import Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from math import exp, fsum, log, sqrt
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import Stemmer
 
 from newsletter.match.budget import UNBOUNDED, Budget
 from newsletter.match.fold import Folded, Gap, fold
-from newsletter.match.words import FoldedEntry
-from newsletter.model.entries import Entry, EntryKey
 from newsletter.model.topics import Likeness, Match, Scope, Topic
+
+if TYPE_CHECKING:
+    from newsletter.match.words import FoldedEntry
+    from newsletter.model.entries import Entry, EntryKey
 
 
 @dataclass(frozen=True, slots=True)

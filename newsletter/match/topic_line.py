@@ -11,9 +11,12 @@ Every place where topics are written reads a line by these rules: subscribers.ya
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from newsletter.match.piece import Piece
 from newsletter.match.query import OPERATORS, SCOPES
+
+if TYPE_CHECKING:
+    from newsletter.match.piece import Piece
 
 MOST_LINE_CHARS = 4000
 """Of one topic in a line; a query is no longer either."""

@@ -13,15 +13,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, takewhile
+from typing import TYPE_CHECKING
 
 from newsletter.match.acronyms import Acronyms, find_definitions, shipped_acronyms
 from newsletter.match.fold import Folded, Gap, fold
 from newsletter.match.query import compile_pattern, written
 from newsletter.match.spelling import count_capitals, is_capital_plural, regional_spellings, stem, word_forms
-from newsletter.model.entries import Entry
 from newsletter.model.topics import Hit, Scope, Spelling, Words
 from newsletter.people import parse_name
 from newsletter.text import CJK
+
+if TYPE_CHECKING:
+    from newsletter.model.entries import Entry
 
 _MAX_TOKENS = 6  # a keyword may be spread over so many tokens ("text-to-image", "text to image")
 _MAX_SPELLINGS = 16

@@ -14,14 +14,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from newsletter.model.entries import Entry
 from newsletter.people import is_group, parse_name
 from newsletter.render.context import safe_url
 from newsletter.render.tex import read_tex, split_formulas
 from newsletter.render.wording import clean
+
+if TYPE_CHECKING:
+    from newsletter.model.entries import Entry
 
 BIBTEX_TYPE = "application/x-bibtex; charset=utf-8"
 RIS_TYPE = "application/x-research-info-systems; charset=utf-8"

@@ -10,13 +10,10 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from itertools import repeat
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from newsletter.model.digest import Card, Digest, Item, Reason, Section
 from newsletter.model.mail import Fact, Identity, Links, Notice
-from newsletter.model.pictures import PictureFile
-from newsletter.render.language import Language
 from newsletter.render.template import Values
 from newsletter.render.tex import has_tex, read_tex
 from newsletter.render.wording import (
@@ -38,6 +35,11 @@ from newsletter.render.wording import (
     write_quiet,
     write_reason,
 )
+
+if TYPE_CHECKING:
+    from newsletter.model.digest import Card, Digest, Item, Reason, Section
+    from newsletter.model.pictures import PictureFile
+    from newsletter.render.language import Language
 
 SUMMARY_CHARS = {"full": 400, "brief": 160, "bare": 0}
 """How long a summary may be at each level of the ladder of shortening."""

@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from newsletter.encoding import encode_lines
 from newsletter.errors import Problem, TemplateError
-from newsletter.model.digest import Digest, Item, Section
 from newsletter.model.mail import Identity, Links, Notice, Rendered
-from newsletter.model.readers import Subscriber
 from newsletter.render import sample
 from newsletter.render.budget import MAX_HTML_BYTES, Cut, choose_step, count_pictures, cut_at, last_step
 from newsletter.render.bundle import (
@@ -52,10 +50,14 @@ from newsletter.render.html_part import compile_fragment, compile_html, parse_ht
 from newsletter.render.language import Language, load_language
 from newsletter.render.sheet import CardMark
 from newsletter.render.source import TemplateSource, build_source, check_template
-from newsletter.render.template import Template, Values
 from newsletter.render.text_part import compile_text, tidy
 from newsletter.render.theme import Theme, build_theme
 from newsletter.render.wording import name_topic, write_cadence
+
+if TYPE_CHECKING:
+    from newsletter.model.digest import Digest, Item, Section
+    from newsletter.model.readers import Subscriber
+    from newsletter.render.template import Template, Values
 
 _SPARE_BYTES_PER_SECTION = 600  # for the line about what is not shown, which comes when papers give way
 _WHOLE = Cut()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from newsletter.model.mail import Fact, Identity, Notice
 from newsletter.model.readers import Consent, Subscriber
-from newsletter.render.language import Language
 from newsletter.render.wording import clean, write_cadence
+
+if TYPE_CHECKING:
+    from newsletter.render.language import Language
 
 
 def write_confirm(lang: Language, identity: Identity, address: str, url: str) -> Notice:

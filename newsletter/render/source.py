@@ -13,15 +13,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import jinja2
 from markupsafe import escape
 
 from newsletter.errors import Problem, TemplateError
-from newsletter.render.bundle import Bundle
-from newsletter.render.language import Language
-from newsletter.render.theme import Theme
 from newsletter.tracebacks import word_error
+
+if TYPE_CHECKING:
+    from newsletter.render.bundle import Bundle
+    from newsletter.render.language import Language
+    from newsletter.render.theme import Theme
 
 RUN_TIME_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _BUILD_TIME_TAG = re.compile(r"\[\[.*?\]\]|\[%.*?%\]|\[#.*?#\]", re.DOTALL)

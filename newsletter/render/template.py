@@ -14,15 +14,17 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jinja2
 from jinja2 import filters, nodes
 from markupsafe import escape
 
-from newsletter.encoding import Part
 from newsletter.render.sheet import CardMark, Line, Sheet, Stretch, split_at_cards
 from newsletter.render.source import TemplateSource, check_template
+
+if TYPE_CHECKING:
+    from newsletter.encoding import Part
 
 _Scope = Mapping[str, Any]
 _Get = Callable[[_Scope], Any]

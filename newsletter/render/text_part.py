@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from newsletter.encoding import Lines, Part, encode_line
 from newsletter.render.sheet import CardMark, Sheet, Stretch, tidy_lines
-from newsletter.render.source import TemplateSource
 from newsletter.render.template import Template, Values, new_environment, parse_template
 from newsletter.render.wording import cut_summary
+
+if TYPE_CHECKING:
+    from newsletter.render.source import TemplateSource
 
 WIDTH = 72
 

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 from math import ceil
+from typing import TYPE_CHECKING
 
-from newsletter.model.digest import Card, Reason
-from newsletter.model.readers import Cadence
 from newsletter.model.topics import Scope
-from newsletter.render.language import Language
 from newsletter.render.tex import read_tex
 from newsletter.text import clean_line
+
+if TYPE_CHECKING:
+    from newsletter.model.digest import Card, Reason
+    from newsletter.model.readers import Cadence
+    from newsletter.render.language import Language
 
 MAX_REASON_CHARS = 110
 MAX_SUBJECT_CHARS = 60

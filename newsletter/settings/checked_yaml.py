@@ -11,19 +11,22 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Annotated, Any, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
 
 from newsletter.address import parse_address
 from newsletter.errors import AddressError, Problem, QueryError, Steps
 from newsletter.model.readers import EmailAddress
 from newsletter.render.catalogs import list_languages
 from newsletter.settings.advice import advise_duration, did_you_mean
-from newsletter.settings.yaml_text import Document, Value
 from newsletter.stored_json import to_json
 from newsletter.text import clean_text
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from newsletter.settings.yaml_text import Document, Value
 
 
 class ConfigSection(BaseModel):

@@ -37,7 +37,7 @@ from newsletter.collect.proxies import is_proxy
 from newsletter.errors import AddressError, ConfigError, Problem
 from newsletter.model.ledger import Kind, OnUncertain, QuietDay
 from newsletter.model.mail import Identity
-from newsletter.model.readers import EmailAddress
+from newsletter.model.readers import EmailAddress  # noqa: TC001 (pydantic reads what a Mailbox holds)
 from newsletter.model.reports import DEFAULT_POLICY, StrikePolicy
 from newsletter.model.servers import (
     Auth,

@@ -12,16 +12,19 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from newsletter.address import address_key, parse_address
 from newsletter.errors import AddressError, ConfigError, Problem, QueryError
 from newsletter.match.topics import parse_topics
-from newsletter.model.readers import AddressKey, EmailAddress, Subscriber
-from newsletter.model.topics import Topic
 from newsletter.settings.csv_text import CsvRow, read_csv
 from newsletter.settings.readers import CheckedReader, check_reader
 from newsletter.settings.topic_lines import form_of, split_topics, word_mistake
 from newsletter.stored_json import to_json
+
+if TYPE_CHECKING:
+    from newsletter.model.readers import AddressKey, EmailAddress, Subscriber
+    from newsletter.model.topics import Topic
 
 COLUMNS = (
     *("address", "name", "days", "hour", "zone"),

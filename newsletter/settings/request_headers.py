@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from newsletter.errors import Problem
-from newsletter.settings.yaml_text import Document
+if TYPE_CHECKING:
+    from newsletter.errors import Problem
+    from newsletter.settings.yaml_text import Document
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _ELSEWHERE = {

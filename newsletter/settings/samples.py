@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from newsletter.errors import Problem
-from newsletter.settings.yaml_text import Document
+if TYPE_CHECKING:
+    from newsletter.errors import Problem
+    from newsletter.settings.yaml_text import Document
 
 SAMPLE_READERS = frozenset(
     f"{name}@example.org" for name in ("emmy", "grace", "ravi", "maia", "tomas", "wren")

@@ -6,18 +6,20 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import yaml
 from pydantic import ValidationError
 
 from newsletter.collect.identity import choose_keys
-from newsletter.model.sources import Source
 from newsletter.settings.config import SourceSettings
-from newsletter.settings.opml import Outline
 from newsletter.settings.yaml_text import load_yaml
 from newsletter.text import clean_line
+
+if TYPE_CHECKING:
+    from newsletter.model.sources import Source
+    from newsletter.settings.opml import Outline
 
 _MAX_NAME_CHARS = 100
 _HEAD = (

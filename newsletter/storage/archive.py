@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 
 from newsletter.match.alike import MOST_HITS, choose_alike, choose_probes
-from newsletter.match.lookup import Lookup
 from newsletter.model.editions import Edition, EditionEntry, EditionSize
 from newsletter.model.entries import Entry, EntryId, EntryKey
 from newsletter.storage.dialects import in_chunks, utc_day
@@ -22,6 +22,9 @@ from newsletter.storage.engine import Store, reading
 from newsletter.storage.entries import load_entries_where
 from newsletter.storage.tables import entries, entry_events, pictures, runs, sightings
 from newsletter.storage.word_index import MOST_RUNS, count_runs, find_words
+
+if TYPE_CHECKING:
+    from newsletter.match.lookup import Lookup
 
 MOST_FOUND = 2_000
 """So many entries that have the words looked for are taken note of, the newest."""

@@ -7,11 +7,14 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from newsletter.errors import StoreError
 from newsletter.files import create_private
-from newsletter.storage.engine import Database
 from newsletter.storage.failures import LOCK_PATIENCE_S
+
+if TYPE_CHECKING:
+    from newsletter.storage.engine import Database
 
 
 async def backup(database: Database, file: Path) -> None:

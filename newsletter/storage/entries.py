@@ -7,11 +7,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
-from newsletter.model.digest import Window
 from newsletter.model.entries import (
     Entry,
     EntryEvent,
@@ -26,6 +25,9 @@ from newsletter.model.entries import (
 from newsletter.storage.dialects import in_chunks
 from newsletter.storage.engine import Store, reading
 from newsletter.storage.tables import entries, entry_events, entry_keys, observations, runs, sightings
+
+if TYPE_CHECKING:
+    from newsletter.model.digest import Window
 
 # Lists are JSON text, the rest are columns of the same name. Keys and sources stand in tables of their own.
 _LISTS = ("authors", "categories", "ai_keywords", "media_urls")

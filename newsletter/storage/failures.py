@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import TYPE_CHECKING
 
-from sqlalchemy import URL
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 from newsletter.errors import ClashError, StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 LOCK_PATIENCE_S = 30
 """How long a statement waits for another process before it fails."""

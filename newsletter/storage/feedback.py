@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from newsletter.deliver.bounce_policy import choose_action
 from newsletter.model.ledger import DeliveryId, State
-from newsletter.model.readers import SubscriberId
 from newsletter.model.reports import (
     ABOUT_US,
     ANSWERED,
@@ -32,6 +31,9 @@ from newsletter.storage.ledger.view import ledger
 from newsletter.storage.subscriptions import leave_reader
 from newsletter.storage.suppressions import suppress, weigh_failure
 from newsletter.storage.tables import bounces, deliveries, mails, subscribers
+
+if TYPE_CHECKING:
+    from newsletter.model.readers import SubscriberId
 
 
 class FeedbackStore(Store):

@@ -13,15 +13,18 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, update
 
 from newsletter.errors import StoreError
-from newsletter.model.ledger import Instance, InstanceId
-from newsletter.ports import Clock
-from newsletter.storage.engine import Database
-from newsletter.storage.ledger.claims import Claims
 from newsletter.storage.tables import instances
+
+if TYPE_CHECKING:
+    from newsletter.model.ledger import Instance, InstanceId
+    from newsletter.ports import Clock
+    from newsletter.storage.engine import Database
+    from newsletter.storage.ledger.claims import Claims
 
 HEARTBEAT_S = 10.0
 LEASE = timedelta(seconds=60)

@@ -49,7 +49,6 @@ from newsletter.storage.tables import (
     sources,
 )
 from newsletter.storage.tables import validators as known_answers
-from newsletter.storage.word_index import delete_words, has_same_words, load_indexed, save_words
 
 _FULL_OBSERVATIONS = timedelta(days=30)
 _HELD_BACK_KEPT = timedelta(days=60)
@@ -95,6 +94,9 @@ class RunTransaction:
 
         Raises StoreError where a key belongs to an entry that is not absorbed.
         """
+        # Here and below: it folds words, which is dear to import, and most looks bring nothing.
+        from newsletter.storage.word_index import load_indexed
+
         for change in changes:
             self._absorb(change)
         indexed = load_indexed(self._connection, [change.entry.id for change in changes if change.entry.id])
@@ -122,6 +124,8 @@ class RunTransaction:
 
         What the survivor has already (the same moment, the same place, the same mail) is not kept twice.
         """
+        from newsletter.storage.word_index import delete_words
+
         if change.absorbs and not change.entry.id:
             raise StoreError(f"{change.entry.key} is new and cannot absorb entries that are known")
         for absorbed in change.absorbs:
@@ -168,6 +172,8 @@ class RunTransaction:
         self, changes: Sequence[EntryChange], ids: Sequence[EntryId], indexed: Mapping[EntryId, Entry]
     ) -> None:
         """Put the entries into the full-text index whose texts are not as they were."""
+        from newsletter.storage.word_index import has_same_words, save_words
+
         changed = [
             (entry, change.entry)
             for change, entry in zip(changes, ids, strict=True)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, func, select, update
 
 from newsletter.deliver.bounce_policy import is_common
 from newsletter.model.mail import Weight
 from newsletter.model.readers import Consent, Unwanted
-from newsletter.model.reports import StrikePolicy
 from newsletter.storage.dialects import insert_or_ignore
 from newsletter.storage.tables import strikes, subscribers, suppressions
+
+if TYPE_CHECKING:
+    from newsletter.model.reports import StrikePolicy
 
 
 def suppress(

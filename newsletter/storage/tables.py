@@ -7,6 +7,7 @@ Runs are counted from 1; the run number 0 means "before our first run".
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     DDL,
@@ -14,6 +15,8 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
+    Connection,
     Date,
     ForeignKey,
     Index,
@@ -26,13 +29,15 @@ from sqlalchemy import (
     false,
     literal_column,
 )
-from sqlalchemy.schema import ExecutableDDLElement
 
 from newsletter.model.entries import EventKind
 from newsletter.model.ledger import HELD, OPEN, Kind, State
 from newsletter.model.readers import Asked, Consent
 from newsletter.model.sources import FetchState
 from newsletter.storage.dialects import AddressText, CleanJson, CleanText, UtcDateTime
+
+if TYPE_CHECKING:
+    from sqlalchemy.schema import ExecutableDDLElement
 
 metadata = MetaData(
     naming_convention={
@@ -50,6 +55,23 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 
 def _one_of(column: str, values: Iterable[str]) -> str:
     return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
+
+
+def _tell_postgresql(item: Table | Index, table: Table, **options: object) -> None:
+    """Give a table or an index options of PostgreSQL's own when it is made there. Where they are given beside the
+    others SQLAlchemy loads that dialect at once, which SQLite's commands would pay at each start."""
+
+    def tell(_: Table, connection: Connection, **_more: object) -> None:
+        if connection.dialect.name == "postgresql":
+            item.dialect_options["postgresql"].update(options)
+
+    event.listen(table, "before_create", tell)
+
+
+def _index_some(name: str, *columns: Column[Any], where: ColumnElement[bool], unique: bool = False) -> None:
+    """Index the rows of a table for which a condition holds."""
+    index = Index(name, *columns, unique=unique, sqlite_where=where)
+    _tell_postgresql(index, columns[0].table, where=where)
 
 
 # --- collect ------------------------------------------------------------------------------
@@ -296,12 +318,11 @@ suppressions = Table(
     Column("lifted_why", CleanText, nullable=False),
     Column("is_complaint", Boolean, nullable=False, server_default=false()),
 )
-Index(
+_index_some(
     "uq_suppressions_address_in_force",
     suppressions.c.address,
     unique=True,
-    sqlite_where=suppressions.c.lifted_at.is_(None),
-    postgresql_where=suppressions.c.lifted_at.is_(None),
+    where=suppressions.c.lifted_at.is_(None),
 )
 
 # --- deliver ------------------------------------------------------------------------------
@@ -385,19 +406,13 @@ queue = Table(
     Index("ix_queue_next_attempt_at_id", "next_attempt_at", "id"),
     Index("ix_queue_expires_at", "expires_at"),
     Index("ix_queue_recipient", "recipient"),
-    postgresql_with={"fillfactor": 50},
 )
+_tell_postgresql(queue, queue, **{"with": {"fillfactor": 50}})
 # As an index's own condition is written: SQLite uses it where a statement says the very same, without parameters.
 NOT_A_DIGEST = literal_column("queue.kind") != literal_column("'digest'")
 # Notices go before digests, so they are found without looking at a million of those.
 _ARE_NOTICES = literal_column("kind") != literal_column("'digest'")
-Index(
-    "ix_queue_notices",
-    queue.c.next_attempt_at,
-    queue.c.id,
-    sqlite_where=_ARE_NOTICES,
-    postgresql_where=_ARE_NOTICES,
-)
+_index_some("ix_queue_notices", queue.c.next_attempt_at, queue.c.id, where=_ARE_NOTICES)
 
 # What was frozen in the in_data commit, written once. entries_json is what a digest showed (compose/snapshot.py).
 # An empty digest has only a window, from when it is closed.
@@ -418,13 +433,7 @@ mails = Table(
     # What a reader was shown of late, without the years before.
     Index("ix_mails_recipient_upto_run", "recipient", "upto_run"),
 )
-_HAS_MESSAGE_ID = mails.c.message_id.is_not(None)
-Index(
-    "ix_mails_message_id",
-    mails.c.message_id,
-    sqlite_where=_HAS_MESSAGE_ID,
-    postgresql_where=_HAS_MESSAGE_ID,
-)
+_index_some("ix_mails_message_id", mails.c.message_id, where=mails.c.message_id.is_not(None))
 
 # What mails say, for as long as that is kept: a digest's from the in_data commit on, a notice's from the beginning.
 # On PostgreSQL a partition a month of slots, so that old ones go at once; what has none is in contents_rest.
@@ -434,8 +443,8 @@ contents = Table(
     Column("delivery", Id, primary_key=True, autoincrement=False),
     Column("slot_at", UtcDateTime, primary_key=True),
     Column("json", CleanJson, nullable=False),
-    postgresql_partition_by="RANGE (slot_at)",
 )
+_tell_postgresql(contents, contents, partition_by="RANGE (slot_at)")
 _MAKE_REST: ExecutableDDLElement = DDL("CREATE TABLE contents_rest PARTITION OF contents DEFAULT")  # type: ignore[no-untyped-call]
 event.listen(
     contents,
@@ -517,12 +526,7 @@ bounces = Table(
     Index("ix_bounces_address_at", "address", "at"),
     Index("ix_bounces_at", "at"),
 )
-Index(
-    "ix_bounces_delivery",
-    bounces.c.delivery,
-    sqlite_where=bounces.c.delivery.is_not(None),
-    postgresql_where=bounces.c.delivery.is_not(None),
-)
+_index_some("ix_bounces_delivery", bounces.c.delivery, where=bounces.c.delivery.is_not(None))
 
 # Small pictures of papers, each content once. hash is the SHA-256 of body.
 pictures = Table(

@@ -12,13 +12,15 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from newsletter.errors import StoreError
 from newsletter.logs import log
-from newsletter.ports import Job
 from newsletter.storage.engine import KEEPALIVES
 from newsletter.tracebacks import word_failure
+
+if TYPE_CHECKING:
+    from newsletter.ports import Job
 
 _EACH_MINUTE = "* * * * *"
 _EACH_NIGHT = "23 3 * * *"

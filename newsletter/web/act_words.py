@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from newsletter.model.acts import Act
-from newsletter.render.language import Language
+
+if TYPE_CHECKING:
+    from newsletter.render.language import Language
 
 
 def word_act(lang: Language, act: Act) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-from starlette.requests import Request
-from starlette.responses import Response
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
 
-from newsletter.web.limits import Limit
-from newsletter.web.site import Site
+    from newsletter.web.limits import Limit
+    from newsletter.web.site import Site
 
 ANSWER_AFTER_S = 0.3
 """An answer takes at least so long where its time could say something of the work behind it: whether an address is

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from starlette.requests import Request
 from starlette.responses import Response
 
-from newsletter.model.entries import Entry
 from newsletter.render.citations import BIBTEX_TYPE, RIS_TYPE, build_citation, write_bibtex, write_ris
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from newsletter.model.entries import Entry
 
 _FORMS = {"bib": (write_bibtex, BIBTEX_TYPE), "ris": (write_ris, RIS_TYPE)}
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from babel import Locale, UnknownLocaleError
 
 from newsletter.address import MOST_CHARS, parse_address
 from newsletter.errors import AddressError
 from newsletter.model.readers import Cadence, EmailAddress, Subscriber
-from newsletter.model.topics import Topic
-from newsletter.render.language import Language
 from newsletter.render.wording import clean
 from newsletter.settings.checked_yaml import parse_everything_else, parse_line
 from newsletter.settings.readers import (
@@ -30,6 +28,10 @@ from newsletter.settings.readers import (
     parse_zone,
 )
 from newsletter.settings.topic_lines import ReadTopics, read_topics, write_lines
+
+if TYPE_CHECKING:
+    from newsletter.model.topics import Topic
+    from newsletter.render.language import Language
 
 MOST_NAME_CHARS = 80
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

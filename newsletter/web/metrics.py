@@ -6,19 +6,23 @@ Few series by design: pages by the name of their route, never by path, reader or
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from newsletter.errors import StoreError
 from newsletter.logs import log
-from newsletter.wiring import Newsletter
 from newsletter.workflows.health import build_metrics
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from newsletter.wiring import Newsletter
 
 PAGE_NAME = "newsletter.page"
 """Where a route leaves its name in the scope."""

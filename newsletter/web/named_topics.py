@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from newsletter.match.budget import UNBOUNDED
 from newsletter.match.corpus import newest_first
 from newsletter.match.lookup import fold_tokens
-from newsletter.model.entries import Entry
-from newsletter.model.topics import Topic
-from newsletter.workflows.search import Searcher
-from newsletter.workflows.topic_preview import TopicPreviews
+
+if TYPE_CHECKING:
+    from newsletter.model.entries import Entry
+    from newsletter.model.topics import Topic
+    from newsletter.workflows.search import Searcher
+    from newsletter.workflows.topic_preview import TopicPreviews
 
 
 def name_topics(topics: Iterable[Topic]) -> Mapping[str, Topic]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
-from newsletter.model.entries import Entry, EntryKey
-from newsletter.render.language import Language
 from newsletter.web.paper_views import PaperLine, build_line
-from newsletter.web.site import Site
+
+if TYPE_CHECKING:
+    from newsletter.model.entries import Entry, EntryKey
+    from newsletter.render.language import Language
+    from newsletter.web.site import Site
 
 
 async def build_lines(

@@ -6,18 +6,20 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from newsletter.compose.item import build_card
-from newsletter.model.digest import Card
-from newsletter.model.entries import Entry, Observation
-from newsletter.model.pictures import PictureFile
 from newsletter.render.context import LinkView, build_links, safe_url, write_title
-from newsletter.render.language import Language
 from newsletter.render.tex import read_tex
 from newsletter.render.wording import clean, cut_summary, write_authors
-from newsletter.web_links import WebLinks
+
+if TYPE_CHECKING:
+    from newsletter.model.digest import Card
+    from newsletter.model.entries import Entry, Observation
+    from newsletter.model.pictures import PictureFile
+    from newsletter.render.language import Language
+    from newsletter.web_links import WebLinks
 
 _SUMMARY_CHARS = 320
 _MOST_BARS = 60

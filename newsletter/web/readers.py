@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
 
 from newsletter.address import address_key
 from newsletter.model.readers import NOBODY, Subscriber, SubscriberId
 from newsletter.render.language import Language, load_language
 from newsletter.signing import Purpose, check_token, read_number
-from newsletter.web.site import Site
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from newsletter.web.site import Site
 
 PRIVATE: Mapping[str, str] = {"cache-control": "no-store", "x-robots-tag": "noindex"}
 """Headers of pages that belong to one reader."""

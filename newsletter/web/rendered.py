@@ -13,12 +13,15 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.errors import BusyError, LeftError, StoreError
 from newsletter.logs import log
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 MAX_BYTES = 64 * 1024 * 1024
 CHECK_EVERY_S = 1.0

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from newsletter.model.acts import ActRecord
 from newsletter.model.lateness import BOUNDS_S, Lateness, word_seconds
 from newsletter.model.ledger import (
     DayCount,
@@ -26,13 +25,16 @@ from newsletter.model.ledger import (
     ReplyCount,
     State,
 )
-from newsletter.model.readers import Consent, EmailAddress
 from newsletter.model.reports import ReportKind
 from newsletter.model.sources import FetchRecord, SourceHealth
-from newsletter.render.language import Language
 from newsletter.web.charts import SERIES_CLASSES, Chart, Series
-from newsletter.wiring import Newsletter
-from newsletter.workflows.health import Health
+
+if TYPE_CHECKING:
+    from newsletter.model.acts import ActRecord
+    from newsletter.model.readers import Consent, EmailAddress
+    from newsletter.render.language import Language
+    from newsletter.wiring import Newsletter
+    from newsletter.workflows.health import Health
 
 EDITIONS = 7
 """How many days the tables go back, and how many the charts:"""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-from starlette.requests import Request
-from starlette.responses import Response
+from typing import TYPE_CHECKING, TypeVar
 
 from newsletter.errors import BudgetError, BusyError
 from newsletter.match.budget import UNBOUNDED, Budget
 from newsletter.web.answers import refuse
 from newsletter.web.limits import SEARCH
-from newsletter.web.site import Site
 from newsletter.web.workload import do_work
 from newsletter.workflows.search import Question, read_question
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from newsletter.web.site import Site
 
 T = TypeVar("T")
 

@@ -12,19 +12,23 @@ import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import h11
 import uvicorn
-from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from newsletter.errors import ListenError
 from newsletter.logs import log
-from newsletter.settings.config import Listen, WebSettings
 from newsletter.web.app import build_app
 from newsletter.web.metrics import WebCounters, build_metrics_app
 from newsletter.web.site import open_site
-from newsletter.wiring import Newsletter
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from newsletter.settings.config import Listen, WebSettings
+    from newsletter.wiring import Newsletter
 
 HEAD_TIMEOUT_S = 10.0
 """How long the head of a request may take, from the connection or from its first byte on."""

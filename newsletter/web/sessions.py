@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-
-from starlette.requests import Request
-from starlette.responses import Response
+from typing import TYPE_CHECKING
 
 from newsletter.address import is_same_address
-from newsletter.model.readers import EmailAddress
 from newsletter.signing import Purpose, build_token, check_token
-from newsletter.web.site import Site
-from newsletter.web_links import WebLinks
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from newsletter.model.readers import EmailAddress
+    from newsletter.web.site import Site
+    from newsletter.web_links import WebLinks
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 

@@ -8,21 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from newsletter.errors import Problem, TemplateError
 from newsletter.files import read_regular
-from newsletter.model.mail import Identity
 from newsletter.render.catalogs import list_languages
 from newsletter.render.language import Language, load_language
 from newsletter.render.theme import Theme, build_theme
-from newsletter.settings.config import WebSettings
 from newsletter.settings.shipped import find_shipped
-from newsletter.signing import Secret
 from newsletter.web.clients import IpAddress, choose_client, shorten_client
 from newsletter.web.forms import list_choices_of_languages
 from newsletter.web.limits import Limiter
@@ -30,13 +26,20 @@ from newsletter.web.rendered import RenderedPages
 from newsletter.web.sns import Sns
 from newsletter.web.turns import Queue
 from newsletter.web_links import WebLinks
-from newsletter.wiring import Newsletter
 from newsletter.workflows.confirm_by_mail import ConfirmByMail
 from newsletter.workflows.newest_corpus import NewestCorpus
 from newsletter.workflows.search import Searcher
 from newsletter.workflows.subscribe import Desk
-from newsletter.workflows.subscriptions import Subscriptions
 from newsletter.workflows.topic_preview import TopicPreviews
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from newsletter.model.mail import Identity
+    from newsletter.settings.config import WebSettings
+    from newsletter.signing import Secret
+    from newsletter.wiring import Newsletter
+    from newsletter.workflows.subscriptions import Subscriptions
 
 LANGUAGE_COOKIE = "language"
 """What somebody chose at the foot of a page."""

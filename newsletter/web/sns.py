@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
 
 from newsletter.deliver.webhooks.ses import SnsMessage, is_of_amazon
 from newsletter.errors import FetchError, WebhookError
 from newsletter.model.sources import Fetched
-from newsletter.ports import Fetcher
+
+if TYPE_CHECKING:
+    from newsletter.ports import Fetcher
 
 _MOST_CERTIFICATES = 8
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
-
-from starlette.requests import Request
+from typing import TYPE_CHECKING, Any
 
 from newsletter.errors import BusyError
 from newsletter.render.catalogs import list_languages
 from newsletter.render.context import build_paper
-from newsletter.render.language import Language
 from newsletter.settings.topic_lines import MOST_TOPICS, write_line
 from newsletter.web.forms import (
     DAYS,
@@ -26,9 +23,14 @@ from newsletter.web.forms import (
     list_own_mistakes,
     read_own_topics,
 )
-from newsletter.web.site import Site
 from newsletter.web.workload import do_work
 from newsletter.workflows.topic_preview import SHOWN, TopicPreview, TopicsPreview
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from newsletter.render.language import Language
+    from newsletter.web.site import Site
 
 NO_PREVIEW: Mapping[str, Any] = {"preview": None, "previews": (), "retry_after_s": 0}
 

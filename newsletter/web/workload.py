@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-from starlette.requests import Request
+from typing import TYPE_CHECKING, TypeVar
 
 from newsletter.errors import BusyError, LeftError
 from newsletter.match.budget import Budget
 from newsletter.web.clients import household_of
 from newsletter.web.limits import WORK, WORK_UNIT_S
-from newsletter.web.site import Site
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from newsletter.web.site import Site
 
 REQUEST_CPU_S = 1.0
 """What one request may cost, in seconds of a processor."""

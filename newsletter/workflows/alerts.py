@@ -9,17 +9,20 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from newsletter.logs import log
 from newsletter.model.ledger import Kind, QueuedNotice, State
 from newsletter.model.mail import Fact, Identity
-from newsletter.model.readers import EmailAddress
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_alert
-from newsletter.storage import SubscriberStore
-from newsletter.storage.ledger.planning import Planning
 from newsletter.workflows.health import BROKEN_AFTER, SHOWN_INCOMING, Health, is_broken
 from newsletter.workflows.notices import find_recipient
+
+if TYPE_CHECKING:
+    from newsletter.model.readers import EmailAddress
+    from newsletter.storage import SubscriberStore
+    from newsletter.storage.ledger.planning import Planning
 
 ALERT_LIFETIME = timedelta(days=1)
 """So long is it tried to tell the operator; a problem that stays is told again the next day."""

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from newsletter.address import parse_address
 from newsletter.deliver.message import write_leave_mailto
 from newsletter.errors import AddressError
 from newsletter.model.ledger import Kind, QueuedNotice
-from newsletter.model.mail import Identity
 from newsletter.model.readers import Consent, Subscriber
 from newsletter.model.reports import ANSWERED, UNPROVEN, BounceReport
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_leave_link
-from newsletter.signing import Secret
-from newsletter.storage import FeedbackStore, SubscriberStore
-from newsletter.storage.ledger.planning import Planning
-from newsletter.web_links import WebLinks
 from newsletter.workflows.subscriptions import NOTICE_LIFETIME
+
+if TYPE_CHECKING:
+    from newsletter.model.mail import Identity
+    from newsletter.signing import Secret
+    from newsletter.storage import FeedbackStore, SubscriberStore
+    from newsletter.storage.ledger.planning import Planning
+    from newsletter.web_links import WebLinks
 
 ONCE_IN = timedelta(days=7)
 

@@ -23,7 +23,6 @@ from newsletter.deliver.message import (
     write_leave_mailto,
     write_mailto,
 )
-from newsletter.model.digest import Digest, Section, Window
 from newsletter.model.entries import EntryId
 from newsletter.model.ledger import Delivery, Kind, Snapshot
 from newsletter.model.mail import Envelope, Identity, Links, Rendered
@@ -36,11 +35,12 @@ from newsletter.render import (
     render_digest,
     render_notice,
 )
-from newsletter.signing import Secret
-from newsletter.web_links import WebLinks
 
 if TYPE_CHECKING:
     from newsletter.deliver.dkim import DkimKey
+    from newsletter.model.digest import Digest, Section, Window
+    from newsletter.signing import Secret
+    from newsletter.web_links import WebLinks
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,13 @@ whether the rest may follow."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from newsletter.model.ledger import Hold, HoldKind, State
-from newsletter.storage import SettingStore
-from newsletter.workflows.send_pipeline import SendReport
+
+if TYPE_CHECKING:
+    from newsletter.storage import SettingStore
+    from newsletter.workflows.send_pipeline import SendReport
 
 _TRIAL = Hold(
     HoldKind.TRIAL,

@@ -10,16 +10,19 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from newsletter.address import is_same_address
 from newsletter.model.ledger import QueuedNotice
-from newsletter.model.mail import Identity, Notice
 from newsletter.model.readers import AddressChange, Confirmation, Consent, EmailAddress, Subscriber
 from newsletter.render.language import Language, load_language
 from newsletter.render.notices import write_address_taken, write_new_address, write_old_address
-from newsletter.storage import PersonalStore, SubscriberStore
 from newsletter.stored_json import from_json, to_json
 from newsletter.workflows.confirm_by_mail import NEW_ADDRESS, ConfirmByMail
+
+if TYPE_CHECKING:
+    from newsletter.model.mail import Identity, Notice
+    from newsletter.storage import PersonalStore, SubscriberStore
 
 
 class AddressStep(StrEnum):

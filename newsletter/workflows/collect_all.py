@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from newsletter.logs import log
 from newsletter.match.topics import parse_topics
-from newsletter.model.sources import FetchRecord, Source
-from newsletter.model.topics import Topic
-from newsletter.ports import Clock, Fetcher
-from newsletter.storage import EntryStore, RunStore, SubscriberStore
 from newsletter.workflows.collect_entries import CollectReport, collect_entries
-from newsletter.workflows.import_subscribers import SubscribersFile
 from newsletter.workflows.liked_papers import LOOKUP, choose_lookup
+
+if TYPE_CHECKING:
+    from newsletter.model.sources import FetchRecord, Source
+    from newsletter.model.topics import Topic
+    from newsletter.ports import Clock, Fetcher
+    from newsletter.storage import EntryStore, RunStore, SubscriberStore
+    from newsletter.workflows.import_subscribers import SubscribersFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from newsletter.collect.changes import choose_changes, is_stale_batch
 from newsletter.collect.dam import word_held_back
 from newsletter.collect.dates import without_future_dates
-from newsletter.collect.kind import SourceKind
 from newsletter.collect.linkage import choose_lookups, choose_titles
 from newsletter.collect.registry import KINDS
 from newsletter.collect.source_health import (
@@ -30,7 +30,6 @@ from newsletter.collect.source_health import (
     choose_state,
 )
 from newsletter.errors import FeedError, FetchError, SourceError
-from newsletter.model.entries import EntryChange, Sighting
 from newsletter.model.sources import (
     Fetched,
     FetchRecord,
@@ -43,8 +42,12 @@ from newsletter.model.sources import (
     SourceHealth,
     Validators,
 )
-from newsletter.ports import Clock, Fetcher
-from newsletter.storage import RunStore, RunTransaction
+
+if TYPE_CHECKING:
+    from newsletter.collect.kind import SourceKind
+    from newsletter.model.entries import EntryChange, Sighting
+    from newsletter.ports import Clock, Fetcher
+    from newsletter.storage import RunStore, RunTransaction
 
 _LOOK_DEADLINE_S = 600.0
 _GONE = 410

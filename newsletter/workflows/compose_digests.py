@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from newsletter.compose.digest import Wanted, compose_digest
 from newsletter.compose.pool import Offer, Pool
@@ -21,10 +22,12 @@ from newsletter.match.similarity import find_named
 from newsletter.match.topics import parse_topics
 from newsletter.model.digest import Digest, Shown, Window
 from newsletter.model.entries import Entry, EntryId
-from newsletter.model.readers import Slot, Subscriber
-from newsletter.model.topics import Match, Query, Topic
-from newsletter.storage import EntryStore, PictureStore
 from newsletter.workflows.liked_papers import load_papers
+
+if TYPE_CHECKING:
+    from newsletter.model.readers import Slot, Subscriber
+    from newsletter.model.topics import Match, Query, Topic
+    from newsletter.storage import EntryStore, PictureStore
 
 _MOST_FOUND = 20_000  # so many topics, and queries, are remembered with what they find
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from newsletter.model.ledger import Kind, QueuedNotice
 from newsletter.model.mail import Notice
 from newsletter.model.readers import Asked, Confirmation, EmailAddress, Subscriber
-from newsletter.signing import Secret
-from newsletter.storage import ConfirmationStore
-from newsletter.storage.ledger.planning import Planning
-from newsletter.web_links import WebLinks
+
+if TYPE_CHECKING:
+    from newsletter.signing import Secret
+    from newsletter.storage import ConfirmationStore
+    from newsletter.storage.ledger.planning import Planning
+    from newsletter.web_links import WebLinks
 
 Write = Callable[[str], Notice]
 """Where the button leads → the mail."""

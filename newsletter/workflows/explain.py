@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from newsletter.collect.identity import name_keys
 from newsletter.compose.disposition import Disposition, choose_disposition
 from newsletter.compose.slots import next_slot
-from newsletter.model.entries import Entry
-from newsletter.model.ledger import EntryDelivery
-from newsletter.model.readers import Subscriber, SubscriberId
-from newsletter.storage import EntryStore, SubscriberStore
-from newsletter.storage.ledger.reads import LedgerReads
-from newsletter.workflows.compose_digests import DigestBuilder
+
+if TYPE_CHECKING:
+    from newsletter.model.entries import Entry
+    from newsletter.model.ledger import EntryDelivery
+    from newsletter.model.readers import Subscriber, SubscriberId
+    from newsletter.storage import EntryStore, SubscriberStore
+    from newsletter.storage.ledger.reads import LedgerReads
+    from newsletter.workflows.compose_digests import DigestBuilder
 
 _MOST_TITLES = 20
 

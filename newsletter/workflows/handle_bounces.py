@@ -16,19 +16,22 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from newsletter.deliver.bounce import parse_report
 from newsletter.deliver.return_path import find_return_path
 from newsletter.errors import MailerError, StoreError
 from newsletter.logs import log
-from newsletter.model.ledger import DeliveryId
 from newsletter.model.readers import SubscriberId
 from newsletter.model.reports import SET_ASIDE, BounceReport, ReportKind, Unreadable
-from newsletter.ports import Clock, Inbox
 from newsletter.signing import Purpose, Secret, find_token
-from newsletter.storage import FeedbackStore
 from newsletter.tracebacks import word_failure
-from newsletter.workflows.answer_letters import LetterAnswers
+
+if TYPE_CHECKING:
+    from newsletter.model.ledger import DeliveryId
+    from newsletter.ports import Clock, Inbox
+    from newsletter.storage import FeedbackStore
+    from newsletter.workflows.answer_letters import LetterAnswers
 
 KNOWN = "already known"
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from newsletter.deliver.webhooks.event import ParsedEvents
 from newsletter.deliver.webhooks.report import build_report
-from newsletter.model.readers import EmailAddress
-from newsletter.signing import Secret
-from newsletter.storage import FeedbackStore
 from newsletter.workflows.handle_bounces import KNOWN, find_delivery
+
+if TYPE_CHECKING:
+    from newsletter.deliver.webhooks.event import ParsedEvents
+    from newsletter.model.readers import EmailAddress
+    from newsletter.signing import Secret
+    from newsletter.storage import FeedbackStore
 
 ABOUT_THE_NEWEST = timedelta(days=30)
 """An event that names no mail is about the newest one to its address, if that is not older."""

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from newsletter.model.lateness import BOUNDS_S, Lateness
 from newsletter.model.ledger import LedgerCounts, State
-from newsletter.model.reports import Noticed
-from newsletter.model.sources import HeldBack, SourceHealth
 from newsletter.model.steps import StepFailure, StepName
-from newsletter.storage import EpochGuard, FeedbackStore, Ledger, RunStore, SettingStore
 from newsletter.workflows.pace import Pace
 
 if TYPE_CHECKING:
     from prometheus_client.core import HistogramMetricFamily
+
+    from newsletter.model.reports import Noticed
+    from newsletter.model.sources import HeldBack, SourceHealth
+    from newsletter.storage import EpochGuard, FeedbackStore, Ledger, RunStore, SettingStore
 
 _EDITIONS = 9
 CHECKED_EDITIONS = 3

@@ -10,16 +10,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from newsletter.address import address_key, parse_address
 from newsletter.compose.subscription import WORDS, add
 from newsletter.errors import AddressError, ClashError, StoreError
 from newsletter.model.readers import AddressKey, Cadence, EmailAddress, Refusal, Subscriber, Unwanted
-from newsletter.ports import Clock
 from newsletter.settings.readers import new_subscriber
 from newsletter.settings.readers_csv import ListRow, Named, Skipped, Taken
-from newsletter.storage import EntryStore, SubscriberStore
 from newsletter.workflows.import_subscribers import find_window_start
+
+if TYPE_CHECKING:
+    from newsletter.ports import Clock
+    from newsletter.storage import EntryStore, SubscriberStore
 
 _TRIES = 5
 

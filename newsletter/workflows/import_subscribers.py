@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from newsletter.address import address_key
 from newsletter.compose.slots import previous_slot
@@ -19,12 +20,14 @@ from newsletter.errors import ClashError, ConfigError, Problem, StoreError
 from newsletter.logs import log
 from newsletter.match.topics import parse_topics
 from newsletter.model.readers import Cadence, Consent, ConsentMove, Subscriber
-from newsletter.model.topics import Topic
-from newsletter.ports import Clock
 from newsletter.settings.samples import find_sample_readers
 from newsletter.settings.subscribers_file import FileImport, choose_import, parse_subscribers
 from newsletter.settings.yaml_text import load_yaml, read_text
-from newsletter.storage import EntryStore, SubscriberStore
+
+if TYPE_CHECKING:
+    from newsletter.model.topics import Topic
+    from newsletter.ports import Clock
+    from newsletter.storage import EntryStore, SubscriberStore
 
 _TRIES = 5
 

@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from newsletter.ports import Job
+if TYPE_CHECKING:
+    from newsletter.ports import Job
 
 HAND_ON_S = 2.0
 

@@ -6,14 +6,17 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from newsletter.collect.pictures import shrink
 from newsletter.errors import FetchError
 from newsletter.logs import log
-from newsletter.model.pictures import Picture, WantedPicture
 from newsletter.model.sources import Fetched
-from newsletter.ports import Clock, Fetcher
-from newsletter.storage import PictureStore
+
+if TYPE_CHECKING:
+    from newsletter.model.pictures import Picture, WantedPicture
+    from newsletter.ports import Clock, Fetcher
+    from newsletter.storage import PictureStore
 
 _AT_ONCE = 4
 _A_PASS = 40

@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from newsletter.ports import Clock
+if TYPE_CHECKING:
+    from newsletter.ports import Clock
 
 WARM_UP_BEFORE = timedelta(seconds=30)
 _LOOK_EVERY_S = 10.0

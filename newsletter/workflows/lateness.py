@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from newsletter.model.lateness import build_lateness
-from newsletter.storage import Ledger, SettingStore
+
+if TYPE_CHECKING:
+    from newsletter.storage import Ledger, SettingStore
 
 
 async def keep_lateness(ledger: Ledger, settings: SettingStore, editions: Collection[str]) -> None:

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from newsletter.errors import FellBehindError, StoreError
 from newsletter.logs import log
 from newsletter.model.ledger import BeginData, InstanceId, LedgerStep, RecordOutcome
-from newsletter.ports import Clock
-from newsletter.storage.ledger.recording import Recording
+
+if TYPE_CHECKING:
+    from newsletter.ports import Clock
+    from newsletter.storage.ledger.recording import Recording
 
 _MOST_AT_ONCE = 100
 _GATHER_S = 0.005

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 from newsletter.collect.identity import name_keys
 from newsletter.match.similarity import find_named
-from newsletter.model.entries import Entry
 from newsletter.model.sources import Source
-from newsletter.model.topics import Topic
-from newsletter.storage import EntryStore
+
+if TYPE_CHECKING:
+    from newsletter.model.entries import Entry
+    from newsletter.model.topics import Topic
+    from newsletter.storage import EntryStore
 
 LOOKUP = "papers that readers named"
 """The name of the source that brings them."""

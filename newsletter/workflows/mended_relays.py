@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from newsletter.deliver.relay_health import end_failure
-from newsletter.ports import Clock
-from newsletter.storage import SettingStore
+
+if TYPE_CHECKING:
+    from newsletter.ports import Clock
+    from newsletter.storage import SettingStore
 
 
 async def try_failed_relays(relays: SettingStore, clock: Clock) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, date
+from typing import TYPE_CHECKING
 
 from newsletter.match.corpus import HISTORY, Corpus
-from newsletter.ports import Clock
-from newsletter.storage import EntryStore
+
+if TYPE_CHECKING:
+    from newsletter.ports import Clock
+    from newsletter.storage import EntryStore
 
 Stand = tuple[int, date]
 """The newest run, and the date (UTC): what is known of the last days is another thing after either."""

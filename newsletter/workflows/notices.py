@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from newsletter.compose.subscription import ask
 from newsletter.model.readers import EmailAddress, Subscriber
-from newsletter.storage import SubscriberStore
 from newsletter.workflows.preview import make_trial_reader
+
+if TYPE_CHECKING:
+    from newsletter.storage import SubscriberStore
 
 
 async def find_recipient(address: EmailAddress, subscribers: SubscriberStore, now: datetime) -> Subscriber:

@@ -8,14 +8,17 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from newsletter.compose.slots import choose_plan, choose_plan_for_date, fingerprint_zones, realign
 from newsletter.logs import log
 from newsletter.model.ledger import PlanResult
 from newsletter.model.readers import Consent, Subscriber, SubscriberId
-from newsletter.ports import Clock
-from newsletter.storage import EntryStore, SettingStore, SubscriberStore
-from newsletter.storage.ledger.planning import Planning
+
+if TYPE_CHECKING:
+    from newsletter.ports import Clock
+    from newsletter.storage import EntryStore, SettingStore, SubscriberStore
+    from newsletter.storage.ledger.planning import Planning
 
 PLANNED_AHEAD = timedelta(minutes=10)
 """So long before its slot does the clock queue a digest, so that nothing is left to do at the slot but to send. It is

@@ -9,18 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from newsletter.compose.slots import next_slot, previous_slot
 from newsletter.compose.snapshot import dump_notice
 from newsletter.deliver.message import write_mailto
-from newsletter.deliver.scorecard import Check
 from newsletter.files import FOLDER_MODE, write_private
 from newsletter.match.topics import parse_topics
 from newsletter.model.ledger import Delivery, DeliveryId, Kind, State
 from newsletter.model.mail import Fact, Identity, Notice
 from newsletter.model.readers import Cadence, EmailAddress, Slot, Subscriber
-from newsletter.model.topics import Topic
-from newsletter.ports import Clock
 from newsletter.render.language import load_language
 from newsletter.render.notices import (
     write_alert,
@@ -30,9 +28,14 @@ from newsletter.render.notices import (
     write_leave_link,
     write_login,
 )
-from newsletter.storage.ledger.reads import LedgerReads
-from newsletter.workflows.build_mail import DigestMail, Mail, MailBuilder
-from newsletter.workflows.compose_digests import DigestBuilder
+
+if TYPE_CHECKING:
+    from newsletter.deliver.scorecard import Check
+    from newsletter.model.topics import Topic
+    from newsletter.ports import Clock
+    from newsletter.storage.ledger.reads import LedgerReads
+    from newsletter.workflows.build_mail import DigestMail, Mail, MailBuilder
+    from newsletter.workflows.compose_digests import DigestBuilder
 
 MAILS = (Kind.DIGEST, Kind.CONFIRM, Kind.CHANGED, Kind.GOODBYE, Kind.LEAVE_LINK, Kind.ALERT, Kind.LOGIN)
 """What can be previewed."""

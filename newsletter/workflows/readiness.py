@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from newsletter.errors import StoreError
 from newsletter.logs import log
-from newsletter.storage import Database
 from newsletter.storage.schema import SCHEMA_VERSION, load_version
+
+if TYPE_CHECKING:
+    from newsletter.storage import Database
 
 _PATIENCE_S = 5.0
 

@@ -10,8 +10,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from newsletter.workflows.send_crew import Crew
+if TYPE_CHECKING:
+    from newsletter.workflows.send_crew import Crew
 
 PATIENCE_S = 10.0
 """So long a crew waits for mails in flight. An answer may take a relay ten minutes, and nobody else waits for that."""

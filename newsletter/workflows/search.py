@@ -12,18 +12,21 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from newsletter.collect.identity import name_keys
 from newsletter.errors import QueryError
-from newsletter.match.budget import Budget
-from newsletter.match.corpus import Corpus
 from newsletter.match.lookup import Lookup, build_lookup, build_plain_lookup
 from newsletter.match.query import OPERATORS, parse_query
-from newsletter.model.entries import Entry, EntryKey
-from newsletter.model.topics import Query
-from newsletter.storage import Archive
 from newsletter.text import clean_line, clean_output
-from newsletter.workflows.newest_corpus import NewestCorpus
+
+if TYPE_CHECKING:
+    from newsletter.match.budget import Budget
+    from newsletter.match.corpus import Corpus
+    from newsletter.model.entries import Entry, EntryKey
+    from newsletter.model.topics import Query
+    from newsletter.storage import Archive
+    from newsletter.workflows.newest_corpus import NewestCorpus
 
 MAX_CHARS = 400
 MOST_LOOKED_AT = 1_000

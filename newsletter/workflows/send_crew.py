@@ -10,13 +10,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from newsletter.logs import log
 from newsletter.model.ledger import Delivery, State
 from newsletter.model.servers import Part
-from newsletter.workflows.send_pending import Sender
 from newsletter.workflows.send_pipeline import SendReport
+
+if TYPE_CHECKING:
+    from newsletter.workflows.send_pending import Sender
 
 SMALL_QUEUE = 2_000
 """Fewer mails than these go out from one process: they take it some seconds, and making others ready takes one."""

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from newsletter.compose.subscription import may_send
 from newsletter.deliver.outcome import choose_outcome
@@ -32,16 +33,18 @@ from newsletter.model.ledger import (
     RecordOutcome,
     State,
 )
-from newsletter.model.mail import Silence, SmtpReply
 from newsletter.model.readers import EmailAddress, Slot, Subscriber
-from newsletter.ports import Clock, Mailer
-from newsletter.storage import EpochGuard, Lease, Ledger, SettingStore, SubscriberStore
 from newsletter.tracebacks import word_error
 from newsletter.workflows.build_mail import DigestMail, LedgerMail, MailBuilder
-from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.garbage import rare_collections
 from newsletter.workflows.ledger import LedgerWriter, retry_transient
 from newsletter.workflows.send_pipeline import Build, Built, SendPipeline, SendReport
+
+if TYPE_CHECKING:
+    from newsletter.model.mail import Silence, SmtpReply
+    from newsletter.ports import Clock, Mailer
+    from newsletter.storage import EpochGuard, Lease, Ledger, SettingStore, SubscriberStore
+    from newsletter.workflows.compose_digests import DigestBuilder
 
 CLAIM_AT_ONCE = 200
 _CLAIM_LASTS_S = 2.0

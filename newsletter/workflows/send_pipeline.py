@@ -22,16 +22,18 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from newsletter.deliver.ledger_rules import choose_state
 from newsletter.errors import MailerError
 from newsletter.logs import log
 from newsletter.model.ledger import BeginData, CloseDelivery, Delivery, Kind, RecordOutcome, State
 from newsletter.model.mail import Silence, SmtpReply
-from newsletter.ports import Mailer, MailSession
-from newsletter.workflows.build_mail import LedgerMail
 from newsletter.workflows.ledger import LedgerWriter, retry_transient
+
+if TYPE_CHECKING:
+    from newsletter.ports import Mailer, MailSession
+    from newsletter.workflows.build_mail import LedgerMail
 
 _BY_ERROR = "stopped by an error"
 

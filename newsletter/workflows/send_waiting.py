@@ -7,21 +7,23 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from newsletter.logs import log
 from newsletter.model.ledger import NOTICES, TO_OPERATORS, Delivery, Kind, State
-from newsletter.ports import Clock, Mailer
-from newsletter.storage import EntryStore, EpochGuard, Ledger, SettingStore
 from newsletter.tracebacks import word_failure
-from newsletter.workflows.build_mail import MailBuilder
-from newsletter.workflows.compose_digests import DigestBuilder
 from newsletter.workflows.lateness import keep_lateness
 from newsletter.workflows.pace import PaceKeeper
 from newsletter.workflows.relay_turns import PATIENCE_S, RelayTurns
 from newsletter.workflows.send_crew import SMALL_QUEUE, Crew, Hear, add_reports
-from newsletter.workflows.send_pending import Sender
 from newsletter.workflows.send_pipeline import SendReport
+
+if TYPE_CHECKING:
+    from newsletter.ports import Clock, Mailer
+    from newsletter.storage import EntryStore, EpochGuard, Ledger, SettingStore
+    from newsletter.workflows.build_mail import MailBuilder
+    from newsletter.workflows.compose_digests import DigestBuilder
+    from newsletter.workflows.send_pending import Sender
 
 CONNECT_BEFORE = timedelta(seconds=5)
 """So long before a slot connections are opened: few relays keep one that waits for long."""

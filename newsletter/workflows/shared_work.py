@@ -13,18 +13,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from newsletter.logs import log
 from newsletter.model.ledger import NOTICES, Kind
 from newsletter.model.servers import Part
 from newsletter.model.steps import Role, StepName
-from newsletter.ports import Clock, Job, WakeUps
-from newsletter.storage.ledger.claims import Claims
 from newsletter.tracebacks import word_failure
-from newsletter.workflows.collect_all import Collector
 from newsletter.workflows.keep_slots import WARM_UP_BEFORE, SlotKeeper
-from newsletter.workflows.send_waiting import Dispatcher
 from newsletter.workflows.tick import PATIENCE_S, Act, StepGuard
+
+if TYPE_CHECKING:
+    from newsletter.ports import Clock, Job, WakeUps
+    from newsletter.storage.ledger.claims import Claims
+    from newsletter.workflows.collect_all import Collector
+    from newsletter.workflows.send_waiting import Dispatcher
 
 CLOCK = "clock"
 _COMES_SOON = timedelta(seconds=90)

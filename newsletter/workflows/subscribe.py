@@ -10,11 +10,11 @@ import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from newsletter.address import is_same_address
 from newsletter.compose.subscription import ask
 from newsletter.errors import StoreError
-from newsletter.model.mail import Identity, Notice
 from newsletter.model.readers import (
     Cadence,
     Confirmation,
@@ -26,10 +26,13 @@ from newsletter.model.readers import (
 )
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_confirm, write_known, write_own_link
-from newsletter.storage import ConfirmationStore, SubscriberStore
 from newsletter.stored_json import from_parsed, to_json
 from newsletter.workflows.confirm_by_mail import SUBSCRIBING, ConfirmByMail, is_open
-from newsletter.workflows.subscriptions import Subscriptions
+
+if TYPE_CHECKING:
+    from newsletter.model.mail import Identity, Notice
+    from newsletter.storage import ConfirmationStore, SubscriberStore
+    from newsletter.workflows.subscriptions import Subscriptions
 
 _ERASED_AT_ONCE = 200
 

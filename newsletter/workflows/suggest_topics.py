@@ -6,12 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from newsletter.errors import QueryError
 from newsletter.match.similarity import is_little_word
 from newsletter.match.topics import parse_topic
-from newsletter.model.entries import Entry
-from newsletter.model.topics import Topic
+
+if TYPE_CHECKING:
+    from newsletter.model.entries import Entry
+    from newsletter.model.topics import Topic
 
 MOST_NAMED, MOST_CATEGORIES, MOST_WORDS = 40, 8, 16
 

@@ -13,14 +13,17 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from newsletter.errors import NewsletterError
 from newsletter.logs import log
 from newsletter.model.steps import StepFailure, StepName
-from newsletter.ports import Clock
-from newsletter.storage import SettingStore
 from newsletter.tracebacks import word_failure
-from newsletter.workflows.keep_slots import SlotKeeper
+
+if TYPE_CHECKING:
+    from newsletter.ports import Clock
+    from newsletter.storage import SettingStore
+    from newsletter.workflows.keep_slots import SlotKeeper
 
 Act = Callable[[], Awaitable[object]]
 """Does a step; gives False where there was nothing to do. May raise anything."""

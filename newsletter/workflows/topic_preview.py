@@ -14,23 +14,25 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from newsletter.compose.item import build_card, build_reason
 from newsletter.errors import BudgetError, StoreError
 from newsletter.logs import log
 from newsletter.match.budget import UNBOUNDED, Budget
 from newsletter.match.corpus import Corpus, Selection
-from newsletter.match.near_misses import NearMiss
 from newsletter.match.rank import dated_on
 from newsletter.match.similarity import build_interest, find_named
 from newsletter.model.digest import Item, Window
-from newsletter.model.entries import Entry
-from newsletter.model.topics import Match, Topic
-from newsletter.storage import EntryStore
 from newsletter.workflows.liked_papers import load_papers
-from newsletter.workflows.newest_corpus import NewestCorpus, Stand
 from newsletter.workflows.suggest_topics import Suggestion, suggest_topics
+
+if TYPE_CHECKING:
+    from newsletter.match.near_misses import NearMiss
+    from newsletter.model.entries import Entry
+    from newsletter.model.topics import Match, Topic
+    from newsletter.storage import EntryStore
+    from newsletter.workflows.newest_corpus import NewestCorpus, Stand
 
 DAYS = 7
 SHOWN = 5

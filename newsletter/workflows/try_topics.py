@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from newsletter.match.corpus import HISTORY, Corpus, Selection, newest_first
-from newsletter.match.near_misses import NearMiss
 from newsletter.match.rank import Matched, dated_on
 from newsletter.match.similarity import find_named
-from newsletter.model.entries import Entry
-from newsletter.model.topics import Topic
-from newsletter.storage import EntryStore
 from newsletter.workflows.liked_papers import load_papers
+
+if TYPE_CHECKING:
+    from newsletter.match.near_misses import NearMiss
+    from newsletter.model.entries import Entry
+    from newsletter.model.topics import Topic
+    from newsletter.storage import EntryStore
 
 MOST_SHARE = 0.4  # a topic that takes more than this of all entries chooses little
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from newsletter.logs import log
-from newsletter.model.ledger import RetentionPeriods
-from newsletter.ports import Clock
-from newsletter.storage import ConfirmationStore, Ledger, RunStore, SettingStore, SubscriberStore
 from newsletter.workflows.health import CHECKED_EDITIONS
 from newsletter.workflows.subscribe import thin_unconfirmed
+
+if TYPE_CHECKING:
+    from newsletter.model.ledger import RetentionPeriods
+    from newsletter.ports import Clock
+    from newsletter.storage import ConfirmationStore, Ledger, RunStore, SettingStore, SubscriberStore
 
 _EVERY = timedelta(hours=1)
 _MOST_BATCHES = 100

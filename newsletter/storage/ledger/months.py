@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, column, insert, select, table, text
 
 from newsletter.errors import StoreError
 from newsletter.storage.dialects import UtcDateTime
-from newsletter.storage.engine import Database
 from newsletter.storage.tables import Id, contents, queue
+
+if TYPE_CHECKING:
+    from newsletter.storage.engine import Database
 
 _PATIENCE = "200ms"
 _PREFIX = "contents_"

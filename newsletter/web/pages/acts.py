@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from newsletter.errors import ActError
@@ -12,7 +12,11 @@ from newsletter.model.acts import Act, Wish
 from newsletter.web.act_words import word_act, word_effect
 from newsletter.web.readers import PRIVATE, read_fields
 from newsletter.web.sessions import Session, build_form_token, find_session, is_of_session
-from newsletter.web.site import Site
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from newsletter.web.site import Site
 
 _MOST_CHARS = 2_000
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
-from starlette.responses import Response
+from typing import TYPE_CHECKING
 
 from newsletter.address import address_key, is_same_address, parse_address
 from newsletter.errors import AddressError
-from newsletter.model.readers import Confirmation, EmailAddress, Subscriber
-from newsletter.render.language import Language
 from newsletter.settings.checked_yaml import parse_line
 from newsletter.web.readers import (
     PRIVATE,
@@ -18,8 +15,15 @@ from newsletter.web.readers import (
     read_fields,
     show_dead_link,
 )
-from newsletter.web.site import Site
 from newsletter.workflows.change_address import AddressDesk, AddressStep, Moved, read_move
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from newsletter.model.readers import Confirmation, EmailAddress, Subscriber
+    from newsletter.render.language import Language
+    from newsletter.web.site import Site
 
 
 async def ask_for_address(site: Site, request: Request) -> Response:

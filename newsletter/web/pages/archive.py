@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from starlette.convertors import Convertor, register_url_convertor
-from starlette.requests import Request
-from starlette.responses import Response
 
-from newsletter.model.editions import EditionSize
 from newsletter.web.citing import answer_citations
 from newsletter.web.paper_lists import build_lines
 from newsletter.web.public import public
-from newsletter.web.site import Site
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from newsletter.model.editions import EditionSize
+    from newsletter.web.site import Site
 
 
 class DayConvertor(Convertor[str]):

@@ -7,13 +7,12 @@ import asyncio
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.compose.item import build_card
-from newsletter.model.entries import Entry
 from newsletter.render.context import safe_url, write_title
 from newsletter.render.language import load_language
 from newsletter.web.named_topics import find_newest_of, name_topics
@@ -21,7 +20,6 @@ from newsletter.web.paper_lists import build_lines
 from newsletter.web.paper_views import list_names, write_summary
 from newsletter.web.public import public
 from newsletter.web.searching import ask, refuse_query
-from newsletter.web.site import Site
 from newsletter.web.syndication import (
     ATOM_TYPE,
     JSON_TYPE,
@@ -32,6 +30,12 @@ from newsletter.web.syndication import (
     write_json,
 )
 from newsletter.workflows.search import read_question
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from newsletter.model.entries import Entry
+    from newsletter.web.site import Site
 
 NEWEST = 150
 """So many papers are in the newsletter's own feed: who asks once a day loses none of a busy day."""

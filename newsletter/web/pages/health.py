@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
 
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from newsletter.web.site import Site
 from newsletter.workflows.readiness import Readiness, load_readiness
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from newsletter.web.site import Site
 
 _SECURITY_TXT_DAYS = 180
 CRAWLED_BY_NOBODY = ("/me/", "/leave/", "/confirm/", "/operate", "/search")

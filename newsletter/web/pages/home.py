@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import TYPE_CHECKING
 
-from starlette.requests import Request
-from starlette.responses import Response
-
-from newsletter.model.editions import EditionSize
-from newsletter.model.entries import Entry
 from newsletter.web.paper_lists import build_lines
 from newsletter.web.public import public
-from newsletter.web.site import Site
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from newsletter.model.editions import EditionSize
+    from newsletter.model.entries import Entry
+    from newsletter.web.site import Site
 
 SHOWN = 8
 _FEW = 3

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
+from typing import TYPE_CHECKING
+
 from starlette.responses import RedirectResponse, Response
 
 from newsletter.render.catalogs import list_languages
 from newsletter.web.readers import read_fields
 from newsletter.web.site import LANGUAGE_COOKIE, Site
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 _A_YEAR_S = 365 * 24 * 3600
 _MOST_CHARS = 2_000

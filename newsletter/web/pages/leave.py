@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from newsletter.compose.subscription import (
@@ -21,12 +21,16 @@ from newsletter.compose.subscription import (
     status_of,
 )
 from newsletter.model.readers import Consent, ConsentMove, Status, Subscriber, SubscriberId
-from newsletter.render.language import Language
 from newsletter.render.wording import write_cadence
 from newsletter.signing import Purpose, check_token
 from newsletter.web.readers import PRIVATE, language_of, load_reader, read_fields, show_dead_link
-from newsletter.web.site import Site
-from newsletter.workflows.subscriptions import Decide
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from newsletter.render.language import Language
+    from newsletter.web.site import Site
+    from newsletter.workflows.subscriptions import Decide
 
 UNDO_FOR = timedelta(days=1)
 PAUSES = (2, 4)

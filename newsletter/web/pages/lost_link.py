@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
-from starlette.responses import Response
+from typing import TYPE_CHECKING
 
 from newsletter.address import parse_address
 from newsletter.errors import AddressError
 from newsletter.web.answers import constant_time, refuse
 from newsletter.web.limits import SUBSCRIBE
 from newsletter.web.readers import PRIVATE, read_fields
-from newsletter.web.site import Site
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from newsletter.web.site import Site
 
 
 async def show_form(site: Site, request: Request) -> Response:

@@ -11,16 +11,14 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from newsletter.address import parse_address
 from newsletter.errors import AddressError
 from newsletter.logs import log
 from newsletter.model.acts import OF_READERS
-from newsletter.model.mail import Notice
-from newsletter.model.readers import Confirmation, EmailAddress
 from newsletter.render.language import load_language
 from newsletter.render.notices import write_login
 from newsletter.web.act_words import word_act
@@ -38,10 +36,16 @@ from newsletter.web.sessions import (
     read_token,
     set_cookie,
 )
-from newsletter.web.site import Site
 from newsletter.workflows.confirm_by_mail import LOGGING_IN, is_open
 from newsletter.workflows.notices import find_recipient
 from newsletter.workflows.operator_acts import word_no_test
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from newsletter.model.mail import Notice
+    from newsletter.model.readers import Confirmation, EmailAddress
+    from newsletter.web.site import Site
 
 SESSION_LIFETIME = timedelta(hours=12)
 LOGIN = Limit("login", client="5/minute; 20/hour")

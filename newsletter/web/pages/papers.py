@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
+from typing import TYPE_CHECKING
+
 from starlette.responses import RedirectResponse, Response
 
 from newsletter.compose.item import build_card
@@ -19,7 +20,11 @@ from newsletter.web.paper_views import (
     write_summary,
 )
 from newsletter.web.public import public
-from newsletter.web.site import Site
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from newsletter.web.site import Site
 
 _MAX_KEY_CHARS = 2_000
 _MOST_ALIKE = 5

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
+from typing import TYPE_CHECKING
+
 from starlette.responses import Response
 
 from newsletter.model.pictures import MEDIA_TYPE
-from newsletter.web.site import Site
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from newsletter.web.site import Site
 
 
 async def show_picture(site: Site, request: Request) -> Response:

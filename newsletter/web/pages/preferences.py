@@ -11,10 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
-
-from starlette.requests import Request
-from starlette.responses import Response
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from newsletter.compose.item import build_card
 from newsletter.compose.subscription import (
@@ -24,12 +21,9 @@ from newsletter.compose.subscription import (
     status_of,
 )
 from newsletter.errors import BusyError, QueryError
-from newsletter.match.near_misses import NearMiss
 from newsletter.match.topics import list_names, parse_topics
 from newsletter.model.readers import Consent, Refused, Status, Subscriber
-from newsletter.model.topics import Topic
 from newsletter.render.context import write_title
-from newsletter.render.language import Language
 from newsletter.render.wording import clean, write_cadence
 from newsletter.settings.topic_lines import MOST_TOPICS
 from newsletter.stored_json import to_json
@@ -47,7 +41,6 @@ from newsletter.web.readers import (
     read_fields,
     show_dead_link,
 )
-from newsletter.web.site import Site
 from newsletter.web.topic_fields import (
     form_values,
     make_offer,
@@ -56,6 +49,15 @@ from newsletter.web.topic_fields import (
     read_topics_of,
 )
 from newsletter.web.workload import do_work
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from newsletter.match.near_misses import NearMiss
+    from newsletter.model.topics import Topic
+    from newsletter.render.language import Language
+    from newsletter.web.site import Site
 
 _HOW = "on the preferences page"
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from starlette.requests import Request
-from starlette.responses import Response
-
-from newsletter.render.language import Language
 from newsletter.web.public import public
-from newsletter.web.site import Site
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from newsletter.render.language import Language
+    from newsletter.web.site import Site
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
+from typing import TYPE_CHECKING
+
 from starlette.responses import RedirectResponse, Response
 
 from newsletter.web.citing import MOST_CITED, answer_citations
 from newsletter.web.paper_lists import build_lines
 from newsletter.web.public import public
 from newsletter.web.searching import ask, find_wider, refuse_query
-from newsletter.web.site import Site
 from newsletter.workflows.search import MAX_CHARS, MOST_LOOKED_AT, find_keys, read_question
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from newsletter.web.site import Site
 
 PAPERS_A_PAGE = 30
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
-
-from starlette.requests import Request
-from starlette.responses import Response
 
 from newsletter.compose.snapshot import parse_digest
 from newsletter.model.ledger import Attempt, Delivery, State
-from newsletter.model.readers import Subscriber
 from newsletter.render.context import PaperView, build_paper
-from newsletter.render.language import Language
 from newsletter.render.wording import clean, count_papers
 from newsletter.web.readers import PRIVATE, find_reader, language_of, show_dead_link
-from newsletter.web.site import Site
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from newsletter.model.readers import Subscriber
+    from newsletter.render.language import Language
+    from newsletter.web.site import Site
 
 ON_A_PAGE = 50
 

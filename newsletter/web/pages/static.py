@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
+from typing import TYPE_CHECKING
+
 from starlette.responses import Response
 
-from newsletter.web.site import Site
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from newsletter.web.site import Site
 
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 

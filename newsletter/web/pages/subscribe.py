@@ -8,15 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
-
-from starlette.requests import Request
-from starlette.responses import Response
+from typing import TYPE_CHECKING, Any
 
 from newsletter.address import MOST_CHARS
 from newsletter.match.topic_line import MOST_LINE_CHARS
 from newsletter.model.readers import EmailAddress, Subscriber
-from newsletter.render.language import Language
 from newsletter.settings.topic_lines import MOST_TOPICS
 from newsletter.web.answers import constant_time, refuse
 from newsletter.web.form_age import FormAge, build_form_token, judge_form
@@ -30,7 +26,6 @@ from newsletter.web.forms import (
 )
 from newsletter.web.limits import PREVIEW, SUBSCRIBE
 from newsletter.web.readers import PRIVATE, read_fields
-from newsletter.web.site import Site
 from newsletter.web.topic_fields import (
     NO_PREVIEW,
     form_values,
@@ -40,6 +35,13 @@ from newsletter.web.topic_fields import (
     say_when,
     show_mistake,
 )
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from newsletter.render.language import Language
+    from newsletter.web.site import Site
 
 FORM = "subscribe"
 TRAP = "website"
