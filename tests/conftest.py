@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 import jinja2
 import pytest
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Engine, create_engine, make_url
 
 from newsletter.model.mail import Identity
 from newsletter.render import Bundle, CompiledBundle, compile_bundle
@@ -48,6 +48,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file goes to one process, where what its tests share is made once; of the long ones each test goes by itself.
+
+    That also spares xdist ten thousand units, whose list it goes through at the end of each test.
+    """
+    from xdist.scheduler import LoadGroupScheduling
+
+    if config.getoption("dist") != "loadgroup":
+        return None
+    config.option.loadscopereorder = False  # what takes long comes first, and not what is many
+    scheduler = LoadGroupScheduling(config, log)
+    find_group = scheduler._split_scope
+
+    def choose_unit(nodeid: str) -> str:
+        is_alone = find_group(nodeid) == nodeid and not nodeid.startswith(_LONG)
+        return nodeid.partition("::")[0] if is_alone else str(find_group(nodeid))
+
+    scheduler._split_scope = choose_unit
+    return scheduler
+
+
+_LONGEST_NAME = 60
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a long text by its beginning: the name of a test is sent to and fro five times, and set into its environment."""
+    if isinstance(val, str | bytes) and len(val) > _LONGEST_NAME:
+        return str(val[:_LONGEST_NAME]) + "…"
+    return None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     """Let the processes of a fresh clone share the work of compiling the tests: each begins with other files.
@@ -71,9 +103,24 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+class _Statements(dict[tuple[Any, ...], Any]):
+    """The SQL of statements, whichever Engine it was compiled for: SQLAlchemy's own cache ends with its Engine.
+
+    A key begins with the Engine's dialect, an object of its own; here it counts only which dialect that is.
+    """
+
+    def get(self, key: tuple[Any, ...], default: Any = None) -> Any:
+        return super().get((key[0].name, *key[1:]), default)
+
+    def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
+        super().__setitem__((key[0].name, *key[1:]), compiled)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _compiled_once() -> Iterator[None]:
-    """The shipped templates are compiled once a process, and not for each newsletter: half of what most tests took."""
+    """The shipped templates, and statements, are compiled once a process, and not for each newsletter: that was most of
+    what most tests took."""
+    statements = _Statements()
     compile_mails, compile_pages = lru_cache(maxsize=64)(compile_bundle), cache(build_environment)
 
     def compile_bundle_once(
@@ -85,7 +132,13 @@ def _compiled_once() -> Iterator[None]:
         is_shipped = folders == (find_shipped("templates") / "web",)
         return (compile_pages if is_shipped else build_environment)(folders)
 
+    def create_engine_of_all(url: URL, **options: Any) -> Engine:
+        engine = create_engine(url, **options)
+        engine._compiled_cache = statements
+        return engine
+
     with (
+        patch("newsletter.storage.engine.create_engine", create_engine_of_all),
         patch("newsletter.render.digest.compile_bundle", compile_bundle_once),
         patch("newsletter.web.site.build_environment", build_environment_once),
     ):
