@@ -6,8 +6,8 @@ as if it were its own.
 A request is made by its number alone, out of methods, paths with odd parameters, queries, forms with every field that
 there is, headers, and tokens of which many are true. REQUESTS_A_SITE of them go to one site, one after the other, as
 readers leave, move and are erased by them; then the next ones get a fresh copy of the first database. A finding is an
-exception, a status of 500 or more, no answer, two seconds of CPU time or more, a header that is missing or has a line
-end, a redirect that leads away, a cookie where none belongs, and markup of ours that comes back as markup.
+exception, a status of 500 or more, no answer, two seconds of CPU time or more, twice, a header that is missing or has a
+line end, a redirect that leads away, a cookie where none belongs, and markup of ours that comes back as markup.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import _lru_cache_wrapper
 from pathlib import Path
 from unittest.mock import patch
 from urllib.parse import quote, quote_from_bytes, quote_plus, urlsplit
@@ -418,12 +419,16 @@ class Tally:
     """What came of the requests: how many had which status, by route, and what was found in which one."""
 
     statuses: Counter[int] = field(default_factory=Counter)
-    slowest_s: float = 0.0
+    seconds: dict[int, float] = field(default_factory=dict)
     findings: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def slowest_s(self) -> float:
+        return max(self.seconds.values(), default=0.0)
 
     def add(self, other: Tally) -> None:
         self.statuses += other.statuses
-        self.slowest_s = max(self.slowest_s, other.slowest_s)
+        self.seconds |= other.seconds
         self.findings += other.findings
 
 
@@ -454,7 +459,34 @@ async def opened_copy(folder: Path) -> AsyncIterator[ASGIApp]:
 
 
 async def fuzz(folder: Path, known: Known, numbers: Sequence[int]) -> Tally:
-    """Send the requests of these numbers to a site of their own."""
+    """Send the requests of these numbers to a site of their own.
+
+    Slow is what is slow twice, on a second site: a collection of all garbage, or a thread that somebody else has left
+    to this process, falls upon any request, and hardly twice upon the same one.
+    """
+    tally = await _send(folder, known, numbers)
+    if tally.slowest_s >= MAX_SECONDS:
+        _forget_results()
+        again = await _send(folder, known, numbers)
+        for number, seconds in again.seconds.items():
+            tally.seconds[number] = min(tally.seconds[number], seconds)
+    for number, seconds in tally.seconds.items():
+        if seconds >= MAX_SECONDS:
+            tally.findings.append((number, f"{seconds:.1f} s of CPU time"))
+    return tally
+
+
+def _forget_results() -> None:
+    """Empty what functions of ours, and regular expressions, keep: the same request costs the same again."""
+    re.purge()
+    for name, module in list(sys.modules.items()):
+        if name.startswith("newsletter."):
+            for value in vars(module).values():
+                if isinstance(value, _lru_cache_wrapper):
+                    value.cache_clear()
+
+
+async def _send(folder: Path, known: Known, numbers: Sequence[int]) -> Tally:
     tally = Tally()
     with _without_waiting():
         async with opened_copy(folder) as app:
@@ -462,13 +494,9 @@ async def fuzz(folder: Path, known: Known, numbers: Sequence[int]) -> Tally:
                 sent = make_request(number, known)
                 begun = time.process_time()
                 got = await asyncio.wait_for(ask(app, sent), 60)
-                seconds = time.process_time() - begun
-                problem = find_problem(sent, got) or (
-                    f"{seconds:.1f} s of CPU time" if seconds >= MAX_SECONDS else ""
-                )
+                tally.seconds[number] = time.process_time() - begun
                 tally.statuses[got.status] += 1
-                tally.slowest_s = max(tally.slowest_s, seconds)
-                if problem:
+                if problem := find_problem(sent, got):
                     tally.findings.append((number, problem))
     return tally
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from starlette.routing import Route
 
 from tests.support.website import URL
 from tests.web import fuzz
-from tests.web.fuzz import MARKUP, REQUESTS_A_SITE, Known, find_problem, make_request
+from tests.web.fuzz import MARKUP, REQUESTS_A_SITE, Known, Tally, find_problem, make_request
 from tests.web.wire import Sent, ask
 
 SAFE = {
@@ -43,6 +44,21 @@ async def test_odd_requests_are_answered(folder: Path, known: Known, first: int)
     # It says nothing if everything is refused at the door.
     assert tally.statuses[200] > REQUESTS_A_SITE / 4
     assert {200, 303, 404, 405, 422} <= tally.statuses.keys()
+
+
+@pytest.mark.parametrize(("slow", "found"), [((2.0, 0.1), []), ((0.1, 2.0), []), ((2.5, 2.0), [7])])
+async def test_slow_is_what_is_slow_twice(
+    slow: tuple[float, float], found: list[int], monkeypatch: pytest.MonkeyPatch, folder: Path, known: Known
+) -> None:
+    waits = iter(slow)
+
+    async def send(_folder: Path, _known: Known, _numbers: Sequence[int]) -> Tally:
+        return Tally(seconds={6: 0.1, 7: next(waits)})
+
+    monkeypatch.setattr(fuzz, "_send", send)
+    tally = await fuzz.fuzz(folder, known, [6, 7])
+
+    assert [number for number, _ in tally.findings] == found
 
 
 def test_every_route_is_asked_by_every_one_of_its_methods(known: Known) -> None:
