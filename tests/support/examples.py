@@ -1,4 +1,4 @@
-"""A property is tried on a third of the examples that it asks for at each commit, on ten times them in `make fuzz`."""
+"""A property is tried on a fifth of the examples that it asks for at each commit, on ten times them in `make fuzz`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 
 USUAL, THOROUGH = "usual", "thorough"
-_SHARES = {USUAL: 1 / 3, THOROUGH: 10}
+_SHARES = {USUAL: 1 / 5, THOROUGH: 10}
 _FEWEST = 20
 _BY_DEFAULT = 100
 
