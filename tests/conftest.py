@@ -39,6 +39,7 @@ _LONG = (
     "tests/test_package.py",
     "tests/acceptance/",
     "tests/benchmarks/",
+    "tests/web/test_browser.py",
     "tests/web/test_look.py",
 )
 
@@ -74,9 +75,9 @@ _LONGEST_NAME = 60
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Name a long text by its beginning: the name of a test is sent to and fro five times, and set into its environment."""
+    """Name a long text by its beginning: the name of a test is sent five times, and set into its environment."""
     if isinstance(val, str | bytes) and len(val) > _LONGEST_NAME:
-        return str(val[:_LONGEST_NAME]) + "…"
+        return f"{val[:_LONGEST_NAME]!r}..."
     return None
 
 
