@@ -14,8 +14,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-
 from newsletter.logs import log
 
 if TYPE_CHECKING:
@@ -29,6 +27,10 @@ POST_EVERY = timedelta(seconds=5)
 async def run_forever(newsletter: Newsletter, stop: asyncio.Event, tick: timedelta = TICK) -> None:
     """Tick at once and at each full minute until ``stop`` is set. The mails in flight are finished; what was not begun
     stays queued, and what runs beside sending is cancelled."""
+    from apscheduler.schedulers.asyncio import (
+        AsyncIOScheduler,
+    )  # here: whoever only stops on signals needs none
+
     scheduler = AsyncIOScheduler(
         timezone="UTC",
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},

@@ -175,9 +175,9 @@ def collect(
     log_json: LogJson = False,
 ) -> None:
     """Poll every source once and store what is new."""
-    from newsletter.cli import operate
+    from newsletter.cli import collecting
 
-    _finish(operate.collect(_load(config, log_json), at_once=at_once))
+    _finish(collecting.collect(_load(config, log_json), at_once=at_once))
 
 
 @sources_app.callback(invoke_without_command=True)

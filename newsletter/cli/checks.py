@@ -11,8 +11,6 @@ from newsletter.cli.exit_codes import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
 from newsletter.cli.show import count, show_fetches, tell
 from newsletter.cli.topics import find_doubted_topics, find_odd_topics
 from newsletter.collect.proxies import read_proxies
-from newsletter.deliver.dns_records import Verdict
-from newsletter.deliver.smtp import SmtpMailer
 from newsletter.errors import MailerError
 from newsletter.files import find_open, tighten
 from newsletter.model.readers import Consent
@@ -48,7 +46,11 @@ async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False
     tell("configuration", f"{config.file}: good")
     if config.sources_file.exists():
         tell("", f"further sources in {config.sources_file}: good")
-    async with open_newsletter(config, database_url=_IN_MEMORY) as newsletter:
+    state = await inspect_tables(config)
+    # One in memory is migrated from nothing, which is dear. Pages keep a secret, and what is collected is stored.
+    is_written = sources or config.web is not None
+    url = _IN_MEMORY if is_written or state != "current" else ""
+    async with open_newsletter(config, database_url=url) as newsletter:
         newsletter.templates.check()
         languages = ", ".join(newsletter.templates.languages)
         tell("templates", f"{config.templates or 'shipped'}: compiled and rendered in {languages}")
@@ -66,7 +68,7 @@ async def check(config: Config, *, relay: bool, sources: bool, dns: bool = False
             code = DONE_WITH_FAILURES
         if dns and not await _check_dns(newsletter):
             code = DONE_WITH_FAILURES
-    await _check_database(config)
+    await _check_database(config, state)
     if relay and not await _check_relay(config):
         code = COULD_NOT_RUN
     if relay and config.bounces and not await _check_mailbox(config.bounces):
@@ -129,9 +131,8 @@ def _check_way_out(config: Config) -> None:
     _tell_reserved(config, config.reserved)
 
 
-async def _check_database(config: Config) -> None:
+async def _check_database(config: Config, state: str) -> None:
     """Say how the database is, and what subscribers.yaml would change in it; look at what is private, and at topics."""
-    state = await inspect_tables(config)
     where = config.database_file or "PostgreSQL"
     told = {
         "missing": "there is none yet; the first command that needs it makes it",
@@ -224,12 +225,12 @@ def _tell_reserved(config: Config, found: Sequence[str]) -> None:
 
 async def _check_web(newsletter: Newsletter) -> None:
     """Say where the pages are, and compile their templates. Raises TemplateError."""
-    from newsletter.web.site import open_site
-
     web = newsletter.config.web
     if web is None:
         tell("web", "off: config.yaml has no section 'web'")
         return
+    from newsletter.web.site import open_site
+
     await open_site(newsletter, web)
     metrics = f"metrics on {web.metrics_listen}" if web.metrics_listen else "no metrics"
     tell("web", f"{web.url}, served on {web.listen}, {metrics}")
@@ -276,6 +277,7 @@ async def _check_sources(newsletter: Newsletter) -> bool:
 
 async def _check_dns(newsletter: Newsletter) -> bool:
     from newsletter.deliver.dns_lookup import check_dns
+    from newsletter.deliver.dns_records import Verdict
 
     relay = newsletter.config.relay.host if newsletter.config.relay else "your-relay.example.org"
     findings = await check_dns(newsletter.identity, newsletter.dkim, relay)
@@ -287,6 +289,8 @@ async def _check_dns(newsletter: Newsletter) -> bool:
 
 
 async def _check_relay(config: Config) -> bool:
+    from newsletter.deliver.smtp import SmtpMailer
+
     if config.maildir is not None:
         is_usable = os.access(config.maildir.parent, os.W_OK)
         if not is_usable:

@@ -1,4 +1,4 @@
-"""The commands that collect and send: collect, send, run, worker."""
+"""The commands that send: send, run, worker."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from newsletter.address import is_same_address, parse_address
 from newsletter.cli.arguments import parse_edition
 from newsletter.cli.exit_codes import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
 from newsletter.cli.nothing_due import word_no_edition, word_nothing_due
-from newsletter.cli.progress import collecting_progress, sending_progress
+from newsletter.cli.progress import sending_progress
 from newsletter.cli.readers import pick_mailed
 from newsletter.cli.serving import keep_serving
 from newsletter.cli.show import (
     console,
     show_contradictions,
-    show_fetches,
     show_ledger,
     show_table,
     show_uncertain,
@@ -35,8 +34,6 @@ from newsletter.workflows.canary import begin_trial, judge_trial, refuse_rest, r
 from newsletter.workflows.health import CHECKED_EDITIONS
 from newsletter.workflows.lateness import keep_lateness
 from newsletter.workflows.mended_relays import try_failed_relays
-from newsletter.workflows.operator_acts import send_once
-from newsletter.workflows.preview import preview_reader
 from newsletter.workflows.send_crew import SMALL_QUEUE, Forks, hire, send_with
 
 if TYPE_CHECKING:
@@ -45,21 +42,6 @@ if TYPE_CHECKING:
 
     from newsletter.model.steps import Role
     from newsletter.settings.config import Config
-
-
-async def collect(config: Config, *, at_once: bool) -> int:
-    """Look at every source once."""
-    async with open_newsletter(config) as newsletter:
-        with collecting_progress(len(config.source_list)) as progress:
-            report = await newsletter.collector.collect(at_once=at_once, progress=progress)
-        await newsletter.upkeep.thin()
-    show_fetches(report.records)
-    for source in report.waiting:
-        console.print(
-            f"{source.source}: not polled before {source.not_before:%Y-%m-%d %H:%M} UTC ({source.why}); "
-            "'newsletter collect --now' polls it anyway"
-        )
-    return DONE_WITH_FAILURES if report.failed else DONE
 
 
 class Canary(NamedTuple):
@@ -156,6 +138,9 @@ async def send_pending(newsletter: Newsletter, local_on: date | None = None) -> 
 
 async def _send_test(newsletter: Newsletter, to: str, whose: str) -> int:
     """Send one reader's next digest as a test to an address; the ledger does not know of it."""
+    from newsletter.workflows.operator_acts import send_once
+    from newsletter.workflows.preview import preview_reader
+
     address = parse_address(to)
     if hold := await newsletter.settings.load_hold():
         console.print(f"nothing was sent: held, {hold.why}")
@@ -208,6 +193,8 @@ async def _ask_whose(newsletter: Newsletter, address: EmailAddress) -> str:
 
 async def _tell_due(newsletter: Newsletter) -> int:
     """Say what a send would do now; compose everything, send nothing, write nothing."""
+    from newsletter.workflows.preview import preview_reader
+
     now = newsletter.clock.now()
     digests, mails = await newsletter.new_digest_builder(), await newsletter.new_mail_builder()
     table = Table("reader", "due (UTC)", "entries#", "bytes#", "topics…")

@@ -89,8 +89,10 @@ async def _find_contradictions(newsletter: Newsletter, health: Health) -> Sequen
 async def _show_missed(newsletter: Newsletter, counts: Mapping[str, LedgerCounts], limit: int) -> None:
     """Show who has no mail, of the newest edition first, who will have none before who still may."""
     missed = Table("reader", "edition", "state", "attempts#", "why…")
-    for edition in counts:
+    for edition, found in counts.items():
         for states in (_MISSED, PENDING):
+            if not any(found[state] for state in states):
+                continue
             wanted = DeliveryFilter(edition, states)
             for delivery, address in await newsletter.ledger.reads.find(
                 wanted, limit=limit - missed.row_count

@@ -15,10 +15,9 @@ from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import re2
-from lark import Lark, Token, Tree, UnexpectedInput
 
 from newsletter.errors import Message, QueryError
 from newsletter.match.fold import STARRED, fold
@@ -26,6 +25,9 @@ from newsletter.match.piece import Piece, nearest_of, piece_of
 from newsletter.match.spelling import word_forms
 from newsletter.model.topics import AllOf, AnyOf, Compare, Measure, Not, Query, Scope, Spelling, Words
 from newsletter.text import CJK
+
+if TYPE_CHECKING:
+    from lark import Lark, Token, Tree, UnexpectedInput
 
 DEFAULT_WHERE = (Scope.TITLE, Scope.ABSTRACT)
 """Where words without a scope are looked for."""
@@ -239,6 +241,8 @@ def parse_query_piece(text: Piece, where: tuple[Scope, ...]) -> Query:
             hint=Message("split it into several topics"),
         )
     _check_brackets(text)
+    from lark import UnexpectedInput  # here: lists of words need no grammar
+
     try:
         tree = _grammar().parse(text.value)
     except UnexpectedInput as error:
@@ -260,6 +264,8 @@ def split_query(text: Piece) -> list[Piece]:
 
 @lru_cache(maxsize=1)
 def _grammar() -> Lark:
+    from lark import Lark
+
     return Lark.open("query.lark", rel_to=__file__, parser="lalr", maybe_placeholders=False)
 
 
@@ -335,7 +341,7 @@ def _fail_at(text: Piece, error: UnexpectedInput) -> NoReturn:
 
 
 def _build_tree(tree: Tree[Token] | Token, text: Piece, where: tuple[Scope, ...]) -> Query:
-    if isinstance(tree, Token):
+    if isinstance(tree, str):
         begin = tree.start_pos or 0
         return _parse_term(text.part(begin, begin + len(tree)), where)
     if tree.data == "negated":

@@ -23,7 +23,13 @@ from typing import Any, NoReturn
 from tests.support.at import run_at
 from tests.support.house import REPOSITORY, House
 
-_IMPORTED = ("newsletter.cli.operate", "newsletter.cli.show", "newsletter.scheduler", "newsletter.wiring")
+_IMPORTED = (
+    "newsletter.cli.collecting",
+    "newsletter.cli.operate",
+    "newsletter.cli.show",
+    "newsletter.scheduler",
+    "newsletter.wiring",
+)
 _PR_SET_PDEATHSIG = 1
 
 
