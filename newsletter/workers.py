@@ -204,7 +204,7 @@ async def _work(channel: socket.socket, config: Config, clock: Clock, templates:
     for task in beside:
         task.cancel()
     with suppress(OSError):  # nobody is there to hear it
-        teller.tell(taken=report.taken, editions=sorted(report.editions), stopped=report.stopped, ended=True)
+        teller.tell(taken=report.taken, stopped=report.stopped, ended=True)
         await writer.drain()
 
 

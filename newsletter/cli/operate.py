@@ -32,16 +32,19 @@ from newsletter.scheduler import run_forever, stop_on_signals
 from newsletter.wiring import Newsletter, open_newsletter
 from newsletter.workflows.canary import begin_trial, judge_trial, refuse_rest, release_rest
 from newsletter.workflows.health import CHECKED_EDITIONS
-from newsletter.workflows.lateness import keep_lateness
+from newsletter.workflows.lateness import add_lateness
 from newsletter.workflows.mended_relays import try_failed_relays
 from newsletter.workflows.send_crew import SMALL_QUEUE, Forks, hire, send_with
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-    from datetime import date
+    from collections.abc import AsyncIterator, Collection, Sequence
+    from datetime import date, datetime
 
+    from newsletter.model.readers import Subscriber
     from newsletter.model.steps import Role
     from newsletter.settings.config import Config
+
+_LOADED_AT_ONCE = 1_000
 
 
 class Canary(NamedTuple):
@@ -118,7 +121,7 @@ async def send_pending(newsletter: Newsletter, local_on: date | None = None) -> 
         crew = hire(newsletter.forks, due, stop, progress, edition=edition)
         async with newsletter.sender(stop, progress) as sender:
             report = await send_with(sender, crew, edition)
-    await keep_lateness(newsletter.ledger, newsletter.settings, report.editions)
+    await add_lateness(newsletter.ledger, newsletter.settings, report.claimed)
     done = Counter({state: count for state, count in report.states.items() if count})
     console.print(
         "this run: " + (", ".join(f"{count} {state}" for state, count in done.items()) or "nothing sent")
@@ -198,7 +201,7 @@ async def _tell_due(newsletter: Newsletter) -> int:
     now = newsletter.clock.now()
     digests, mails = await newsletter.new_digest_builder(), await newsletter.new_mail_builder()
     table = Table("reader", "due (UTC)", "entries#", "bytes#", "topics…")
-    for reader in await newsletter.subscribers.load_due(now, 1_000_000):
+    async for reader in _load_due(newsletter, now):
         mail = await preview_reader(reader, digests, mails, newsletter.ledger.reads, newsletter.clock)
         table.add_row(
             reader.address,
@@ -213,6 +216,17 @@ async def _tell_due(newsletter: Newsletter) -> int:
         show_table(table)
     console.print(f"dry run: {table.row_count} due now, {pending} queued earlier; nothing was sent")
     return DONE
+
+
+async def _load_due(newsletter: Newsletter, now: datetime) -> AsyncIterator[Subscriber]:
+    """Yield those who are due, the longest due first."""
+    due = await newsletter.subscribers.load_due(now, _LOADED_AT_ONCE)
+    while due:
+        readers = await newsletter.subscribers.load_many([one.id for one in due])
+        for one in due:
+            if one.id in readers:
+                yield readers[one.id]
+        due = await newsletter.subscribers.load_due(now, _LOADED_AT_ONCE, due[-1])
 
 
 async def _tell_nothing_due(newsletter: Newsletter, local_on: date | None) -> None:

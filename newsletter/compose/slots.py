@@ -14,7 +14,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from newsletter.model.ledger import Plan, Skip
-from newsletter.model.readers import Cadence, Slot, Subscriber, SubscriberId
+from newsletter.model.readers import Cadence, Scheduled, Slot, Subscriber, SubscriberId
 
 _DAY = timedelta(days=1)
 
@@ -57,7 +57,7 @@ def spread_slot(slot: Slot, subscriber: SubscriberId, spread: timedelta) -> date
 
 
 def choose_plan(
-    subscriber: Subscriber,
+    subscriber: Scheduled,
     now: datetime,
     catch_up: timedelta,
     spread: timedelta = timedelta(),

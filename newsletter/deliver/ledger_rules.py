@@ -33,7 +33,7 @@ from newsletter.model.ledger import (
 from newsletter.model.mail import Accepted, Deferred, Rejected, Uncertain
 
 if TYPE_CHECKING:
-    from newsletter.model.readers import Subscriber, SubscriberId
+    from newsletter.model.readers import Scheduled, SubscriberId
 
 
 class Event(StrEnum):
@@ -149,14 +149,14 @@ class PlannedDigest:
 
 @dataclass(frozen=True, slots=True)
 class LockedReader:
-    """What is known of a reader who is locked: digests are those that are pending, and those of the edition that is
-    to be planned."""
+    """What is known of a reader who is locked: digests are those that are pending, and by hand those of the edition
+    that is to be planned."""
 
     next_due_at: datetime | None
     digests: Sequence[PlannedDigest] = ()
 
 
-def judge_plan(reader: Subscriber, plan: Plan, locked: LockedReader | None, *, by_hand: bool) -> PlanResult:
+def judge_plan(reader: Scheduled, plan: Plan, locked: LockedReader | None, *, by_hand: bool) -> PlanResult:
     """Decide whether a plan can be written. locked is the reader as they are now, None where they are gone.
 
     by_hand: it plans one date whose slot may lie before its time, so it must bring a new row.
@@ -179,7 +179,7 @@ def list_covered(plan: Plan, locked: LockedReader) -> list[DeliveryId]:
     return [digest.id for digest in locked.digests if digest.state in WAITING and digest.key != plan.edition]
 
 
-def choose_next_due(reader: Subscriber, plan: Plan, *, by_hand: bool) -> datetime:
+def choose_next_due(reader: Scheduled, plan: Plan, *, by_hand: bool) -> datetime:
     """Return when the reader's next digest is due once the plan is written; by hand it never moves back."""
     if by_hand and reader.next_due_at is not None:
         return max(plan.next_due_at, reader.next_due_at)

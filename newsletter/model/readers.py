@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import NamedTuple, NewType
+from typing import NamedTuple, NewType, Protocol
 from zoneinfo import ZoneInfo
 
 SubscriberId = NewType("SubscriberId", int)
@@ -111,6 +111,25 @@ class Slot:
 
     local_on: date
     at: datetime
+
+
+class Scheduled(Protocol):
+    """What planning needs of a reader. next_due_at is their next slot, None where they get no digests."""
+
+    @property
+    def id(self) -> SubscriberId: ...
+    @property
+    def cadence(self) -> Cadence: ...
+    @property
+    def next_due_at(self) -> datetime | None: ...
+
+
+class DueReader(NamedTuple):
+    """That alone, of one of very many readers."""
+
+    id: SubscriberId
+    cadence: Cadence
+    next_due_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
@@ -10,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from newsletter.model.lateness import Lateness
+from newsletter.model.lateness import Lateness, build_lateness
 from newsletter.model.ledger import Hold, HoldKind, RelayPause
 from newsletter.model.steps import StepFailure, StepName
 from newsletter.signing import Secret
@@ -25,7 +26,7 @@ _ZONE_RULES = "zone_rules"
 _CONTRADICTIONS = "contradictions"
 _PAUSE = "relay_pause:"
 _STEP_FAILURE = "step_failure:"
-_LATENESS = "lateness:"
+_LATENESS = "late_seconds:"
 
 
 class SettingStore(Store):
@@ -100,15 +101,26 @@ class SettingStore(Store):
         found = await self._load_below(_PAUSE)
         return {relay: from_parsed(RelayPause, parsed) for relay, parsed in found.items()}
 
-    async def save_lateness(self, edition: str, lateness: Lateness) -> None:
-        """Keep how late the mails of an edition were."""
-        await self._save(f"{_LATENESS}{edition}", to_json(asdict(lateness)))
+    async def save_lateness(self, edition: str, found: Mapping[int, int]) -> None:
+        """Keep how late the mails of an edition were: how many at each whole second."""
+        await self._save(f"{_LATENESS}{edition}", json.dumps(found))
+
+    @writing
+    def add_lateness(self, connection: Connection, edition: str, found: Mapping[int, int]) -> None:
+        """Count mails of an edition in with those that were counted before."""
+        mine = settings.c.key == f"{_LATENESS}{edition}"
+        connection.execute(
+            insert_or_ignore(connection, settings).values(key=f"{_LATENESS}{edition}", value="{}")
+        )
+        kept = connection.scalar(select(settings.c.value).where(mine).with_for_update()) or "{}"
+        total = Counter(_read_lateness(json.loads(kept)))
+        total.update(found)
+        connection.execute(update(settings).where(mine).values(value=json.dumps(total)))
 
     async def load_lateness(self, editions: int) -> Mapping[str, Lateness]:
         """Return how late the mails of the newest editions were, the newest first."""
-        found = await self._load_below(_LATENESS)
-        newest = sorted(found, reverse=True)[:editions]
-        return {edition: from_parsed(Lateness, found[edition]) for edition in newest}
+        found = await self._load_below(_LATENESS, newest=editions)
+        return {edition: build_lateness(_read_lateness(parsed)) for edition, parsed in found.items()}
 
     async def load_step_failures(self) -> Sequence[StepFailure]:
         """Return the steps of the clock that fail, in the order of the steps."""
@@ -129,9 +141,12 @@ class SettingStore(Store):
         return connection.scalar(select(settings.c.value).where(settings.c.key == key)) or ""
 
     @reading
-    def _load_below(self, connection: Connection, prefix: str) -> dict[str, Any]:
-        """Return what is stored as JSON under the keys that begin so, by the rest of the key."""
-        rows = connection.execute(select(settings).where(settings.c.key.startswith(prefix, autoescape=True)))
+    def _load_below(
+        self, connection: Connection, prefix: str, *, newest: int | None = None
+    ) -> dict[str, Any]:
+        """Return what is stored as JSON under the keys that begin so, by the rest of the key, the last key first."""
+        below = select(settings).where(settings.c.key.startswith(prefix, autoescape=True))
+        rows = connection.execute(below.order_by(settings.c.key.desc()).limit(newest))
         return {row.key.removeprefix(prefix): json.loads(row.value) for row in rows}
 
     @writing
@@ -141,3 +156,7 @@ class SettingStore(Store):
     @writing
     def _delete(self, connection: Connection, key: str) -> None:
         connection.execute(delete(settings).where(settings.c.key == key))
+
+
+def _read_lateness(parsed: Mapping[str, int]) -> dict[int, int]:
+    return {int(second): number for second, number in parsed.items()}

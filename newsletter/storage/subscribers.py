@@ -13,6 +13,7 @@ from newsletter.model.ledger import QueuedNotice
 from newsletter.model.readers import (
     Consent,
     ConsentMove,
+    DueReader,
     EmailAddress,
     Lift,
     Refused,
@@ -36,6 +37,7 @@ from newsletter.storage.subscriptions import (
     lock_readers,
     log_consents,
     move_reader,
+    read_cadence,
     read_subscriber,
     write_readers,
 )
@@ -260,16 +262,21 @@ class SubscriberStore(Store):
 
     @reading
     def load_due(
-        self, connection: Connection, now: datetime, limit: int, after: Subscriber | None = None
-    ) -> Sequence[Subscriber]:
-        """Return confirmed readers with next_due_at <= now, the longest due first (then by id), at most so many; with
-        ``after`` those that come after that reader, as they were loaded."""
-        which = [readers.c.consent == Consent.CONFIRMED, readers.c.next_due_at <= now]
+        self, connection: Connection, now: datetime, limit: int, after: DueReader | None = None
+    ) -> Sequence[DueReader]:
+        """Return of confirmed readers with next_due_at <= now when they are due, the longest due first (then by id), at
+        most so many; with ``after`` those that come after that one, as they were loaded."""
+        column = readers.c
+        which = [column.consent == Consent.CONFIRMED, column.next_due_at <= now]
         if after is not None:
             place = (literal(after.next_due_at, UtcDateTime), literal(after.id, Id))
-            which.append(tuple_(readers.c.next_due_at, readers.c.id) > tuple_(*place))
-        in_order = select(readers).where(*which).order_by(readers.c.next_due_at, readers.c.id)
-        return [read_subscriber(row) for row in connection.execute(in_order.limit(limit))]
+            which.append(tuple_(column.next_due_at, column.id) > tuple_(*place))
+        columns = select(column.id, column.days, column.local_time, column.zone, column.next_due_at)
+        in_order = columns.where(*which).order_by(column.next_due_at, column.id).limit(limit)
+        return [
+            DueReader(SubscriberId(number), read_cadence(days, local_time, zone), due_at)
+            for number, days, local_time, zone, due_at in connection.execute(in_order)
+        ]
 
     @reading
     def load_suppressed(

@@ -174,7 +174,6 @@ class Crew:
             if "ended" in news:
                 has_ended = True
                 self.report.taken += news["taken"]
-                self.report.editions.update(news["editions"])
                 self.report.stop(news["stopped"])
         return has_ended, pid
 
@@ -194,6 +193,5 @@ def add_reports(done: SendReport, rest: SendReport) -> SendReport:
         states=done.states + rest.states,
         taken=done.taken + rest.taken,
         claimed=done.claimed + rest.claimed,
-        editions=done.editions | rest.editions,
         stopped=rest.stopped or done.stopped,
     )

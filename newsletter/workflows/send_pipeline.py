@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from newsletter.deliver.ledger_rules import choose_state
 from newsletter.errors import MailerError
 from newsletter.logs import log
-from newsletter.model.ledger import BeginData, CloseDelivery, Delivery, Kind, RecordOutcome, State
+from newsletter.model.ledger import BeginData, CloseDelivery, Delivery, RecordOutcome, State
 from newsletter.model.mail import Silence, SmtpReply
 from newsletter.workflows.ledger import LedgerWriter, retry_transient
 
@@ -40,13 +40,12 @@ _BY_ERROR = "stopped by an error"
 
 @dataclass(slots=True)
 class SendReport:
-    """What one pass did: deliveries by the state they came to, how many it claimed (taken), and which; the editions of
-    which mails were accepted. stopped says why it ended early, or is empty."""
+    """What one pass did: deliveries by the state they came to, how many it claimed (taken), and which. stopped says why
+    it ended early, or is empty."""
 
     states: Counter[State] = field(default_factory=Counter)
     taken: int = 0
     claimed: array[int] = field(default_factory=lambda: array("q"))
-    editions: set[str] = field(default_factory=set)
     stopped: str = ""
 
     @property
@@ -255,6 +254,4 @@ class SendPipeline:
     def _count(self, delivery: Delivery, state: State, written: asyncio.Future[bool]) -> None:
         if written.exception() is None:
             self._report.states[state] += 1
-            if state is State.ACCEPTED and delivery.kind is Kind.DIGEST:
-                self._report.editions.add(delivery.key)
             self._progress(delivery, state)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from newsletter.logs import log
 from newsletter.model.ledger import NOTICES, TO_OPERATORS, Delivery, Kind, State
 from newsletter.tracebacks import word_failure
-from newsletter.workflows.lateness import keep_lateness
+from newsletter.workflows.lateness import add_lateness
 from newsletter.workflows.pace import PaceKeeper
 from newsletter.workflows.relay_turns import PATIENCE_S, RelayTurns
 from newsletter.workflows.send_crew import SMALL_QUEUE, Crew, Hear, add_reports
@@ -140,7 +140,7 @@ class Dispatcher:
         counts = {str(state): count for state, count in report.states.items() if count}
         if counts or report.stopped:
             log.info("sent", **counts, stopped=report.stopped)
-        await keep_lateness(self.ledger, self.settings, report.editions)
+        await add_lateness(self.ledger, self.settings, report.claimed)
         if counts and Kind.DIGEST in kinds:
             found = await self.ledger.audit.find_contradictions_in(report.claimed)
             for what in found:

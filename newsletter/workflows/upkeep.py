@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from newsletter.logs import log
 from newsletter.workflows.health import CHECKED_EDITIONS
+from newsletter.workflows.lateness import settle_lateness
 from newsletter.workflows.subscribe import thin_unconfirmed
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Upkeep:
         if erased:
             log.info("erased unconfirmed subscribers", people=erased)
         await self._drop_old(now)
-        await self.ledger.kept.keep((now - _OVER_AFTER).date())
+        over = await self.ledger.kept.keep((now - _OVER_AFTER).date())
+        await settle_lateness(self.ledger, self.settings, over)
         await self.settings.save_contradictions(await self.ledger.audit.find_contradictions(CHECKED_EDITIONS))
 
     async def _drop_old(self, now: datetime) -> None:

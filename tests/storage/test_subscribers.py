@@ -118,9 +118,17 @@ async def test_due_are_confirmed_readers_longest_due_first(database: Database) -
 
     await put_readers(database, make_subscriber("left@example.org", next_due_at=DUE, consent=Consent.LEFT))
 
-    due = [reader.address.partition("@")[0] for reader in await store.load_due(NOW, limit=10)]
+    due = await store.load_due(NOW, limit=10)
 
-    assert due == ["later", "late", "now"]
+    readers = await store.load_many([one.id for one in due])
+    assert [readers[one.id].address for one in due] == [
+        "later@example.org",
+        "late@example.org",
+        "now@example.org",
+    ]
+    assert [(one.cadence, one.next_due_at) for one in due] == [
+        (readers[one.id].cadence, readers[one.id].next_due_at) for one in due
+    ]
     assert len(await store.load_due(NOW, limit=2)) == 2
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from newsletter.model.lateness import build_lateness
 from newsletter.model.ledger import (
     Delivery,
     DeliveryId,
@@ -518,8 +517,8 @@ async def test_a_step_of_the_clock_that_fails_is_told(small_desk: OperatorDesk) 
 
 async def test_how_late_the_newest_edition_was_is_a_chart(small_desk: OperatorDesk) -> None:
     settings = small_desk.site.newsletter.settings
-    await settings.save_lateness("2026-06-15", build_lateness({90_000: 7}))
-    await settings.save_lateness("2026-06-16", build_lateness({0: 40, 70: 2}))
+    await settings.save_lateness("2026-06-15", {90_000: 7})
+    await settings.save_lateness("2026-06-16", {0: 40, 70: 2})
     await small_desk.log_in()
 
     page = (await small_desk.client.get("/operate")).text

@@ -41,7 +41,7 @@ async def test_each_reader_is_loaded_and_planned_once(
     report = await office.newsletter.planner.plan_due()
 
     batches = -(-readers // 10)
-    loads = [one for one in statements if "topics_json" in one]
+    loads = [one for one in statements if "local_time" in one]
     assert report == PlanReport(planned=readers)
     assert len(loads) == batches + 1
     assert len(statements) <= 2 + 20 * batches

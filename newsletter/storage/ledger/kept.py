@@ -22,9 +22,8 @@ class KeptCounts(Store):
     """The counts of the editions of one database that are over."""
 
     @writing
-    def keep(self, connection: Connection, before: date) -> int:
-        """Count the editions of before that date of which nothing is open and keep what they come to; return how
-        many."""
+    def keep(self, connection: Connection, before: date) -> Sequence[str]:
+        """Count the editions of before that date of which nothing is open and keep what they come to; return them."""
         kept = _load(connection, date.min, is_gone=False)
         known = {*kept, *_list_open(connection)}
         over = [
@@ -38,7 +37,7 @@ class KeptCounts(Store):
         ]
         if rows:
             connection.execute(insert(kept_counts), rows)
-        return len(over)
+        return over
 
 
 def list_editions(connection: Connection, newest: int | None = None, since: date = date.min) -> Sequence[str]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, delete, exists, insert, or_, select
 
 from newsletter.compose.snapshot import dump_notice
 from newsletter.deliver.ledger_rules import (
@@ -37,10 +37,10 @@ from newsletter.model.ledger import (
     QueuedNotice,
     State,
 )
-from newsletter.model.readers import Subscriber, SubscriberId
+from newsletter.model.readers import Scheduled, SubscriberId
 from newsletter.storage.dialects import in_chunks, insert_or_ignore, unindexed
 from newsletter.storage.engine import Store, writing
-from newsletter.storage.ledger.bulk import insert_rows
+from newsletter.storage.ledger.bulk import are_among, dump_ids, insert_rows, update_rows
 from newsletter.storage.ledger.kept import forget_kept
 from newsletter.storage.ledger.moves import end_all, keep_answers
 from newsletter.storage.ledger.reads import fitting
@@ -61,7 +61,7 @@ class Planning(Store):
     def plan(
         self,
         connection: Connection,
-        plans: Sequence[tuple[Subscriber, Plan]],
+        plans: Sequence[tuple[Scheduled, Plan]],
         now: datetime,
         *,
         by_hand: bool = False,
@@ -73,19 +73,16 @@ class Planning(Store):
         claimed or in_data makes the plan BUSY. A row that exists already for (kind, key, recipient) is left alone.
         by_hand: the slot may lie before its time, so next_due_at only moves forward, and PLANNED means a new row.
         """
-        locked = _lock_readers(connection, plans)
+        locked = _lock_readers(connection, plans, by_hand=by_hand)
         results = [judge_plan(reader, plan, locked.get(reader.id), by_hand=by_hand) for reader, plan in plans]
         taken = [one for one, result in zip(plans, results, strict=True) if result is PlanResult.PLANNED]
         _expire_covered(connection, taken, locked)
         _write_plans(connection, taken)
-        if taken:
-            connection.execute(
-                update(subscribers).where(subscribers.c.id == bindparam("reader")),
-                [
-                    {"reader": reader.id, "next_due_at": choose_next_due(reader, plan, by_hand=by_hand)}
-                    for reader, plan in taken
-                ],
-            )
+        moved = [
+            {"id": reader.id, "next_due_at": choose_next_due(reader, plan, by_hand=by_hand)}
+            for reader, plan in taken
+        ]
+        update_rows(connection, subscribers, moved)
         return results
 
     @writing
@@ -167,52 +164,49 @@ def _queue_again(connection: Connection, ids: Collection[int], now: datetime, ex
 
 
 def _lock_readers(
-    connection: Connection, plans: Sequence[tuple[Subscriber, Plan]]
+    connection: Connection, plans: Sequence[tuple[Scheduled, Plan]], *, by_hand: bool
 ) -> dict[SubscriberId, LockedReader]:
     """Lock the readers of these plans, in one order everywhere; return what the ledger says of those that there are."""
-    due_at: dict[SubscriberId, datetime | None] = {}
-    for ids in in_chunks(sorted(reader.id for reader, _ in plans)):
-        found = connection.execute(
-            select(subscribers.c.id, subscribers.c.next_due_at)
-            .where(subscribers.c.id.in_(ids))
-            .order_by(subscribers.c.id)
-            .with_for_update()
-        )
-        due_at |= {SubscriberId(row.id): row.next_due_at for row in found}
-    digests = _load_digests(connection, list(due_at), {plan.edition for _, plan in plans})
-    return {
-        reader: LockedReader(next_due_at, digests.get(reader, ())) for reader, next_due_at in due_at.items()
-    }
+    ids = dump_ids(reader.id for reader, _ in plans)
+    locking = (
+        select(subscribers.c.id, subscribers.c.next_due_at)
+        .where(are_among(connection, subscribers.c.id))
+        .order_by(subscribers.c.id)
+        .with_for_update(of=subscribers)
+    )
+    due_at = {SubscriberId(number): at for number, at in connection.execute(locking, ids)}
+    digests = _load_digests(connection, ids, {plan.edition for _, plan in plans} if by_hand else set())
+    return {reader: LockedReader(at, digests.get(reader, ())) for reader, at in due_at.items()}
 
 
 def _load_digests(
-    connection: Connection, readers: Sequence[SubscriberId], editions: Collection[str]
+    connection: Connection, readers: Mapping[str, str], editions: Collection[str]
 ) -> dict[SubscriberId, list[PlannedDigest]]:
     """Return the digests of these readers that are pending, and those of these editions."""
-    digests: dict[SubscriberId, dict[DeliveryId, PlannedDigest]] = defaultdict(dict)
-    pending = (
-        select(queue.c.id, queue.c.recipient, queue.c.edition.label("key"), queue.c.state),
-        queue.c.recipient,
-        and_(queue.c.edition.is_not(None), queue.c.state.in_(sorted(PENDING))),
+    pending = select(queue.c.id, queue.c.recipient, queue.c.edition, queue.c.state).where(
+        are_among(connection, queue.c.recipient),
+        queue.c.edition.is_not(None),
+        queue.c.state.in_(sorted(PENDING)),
     )
-    column = ledger.c
-    planned = (
-        select(column.id, column.recipient, column.key, column.state),
-        column.recipient,
-        and_(column.kind == Kind.DIGEST, column.key.in_(sorted(editions))),
-    )
-    for ids in in_chunks(readers):
-        # Each on its own, so that each is looked up in its index: a reader of years has a thousand rows.
-        for columns, recipient, which in (pending, planned):
-            for row in connection.execute(columns.where(recipient.in_(ids), which)):
-                digest = PlannedDigest(DeliveryId(row.id), row.key, State(row.state))
-                digests[SubscriberId(row.recipient)][digest.id] = digest
-    return {reader: list(found.values()) for reader, found in digests.items()}
+    found = {row.id: row for row in connection.execute(pending, readers)}
+    if editions:
+        # On its own, so that each is looked up in its index: a reader of years has a thousand rows.
+        column = ledger.c
+        planned = select(column.id, column.recipient, column.key, column.state).where(
+            are_among(connection, column.recipient),
+            column.kind == Kind.DIGEST,
+            column.key.in_(sorted(editions)),
+        )
+        found |= {row.id: row for row in connection.execute(planned, readers)}
+    digests: dict[SubscriberId, list[PlannedDigest]] = defaultdict(list)
+    for number, reader, edition, state in found.values():
+        digests[SubscriberId(reader)].append(PlannedDigest(DeliveryId(number), edition, State(state)))
+    return digests
 
 
 def _expire_covered(
     connection: Connection,
-    plans: Sequence[tuple[Subscriber, Plan]],
+    plans: Sequence[tuple[Scheduled, Plan]],
     locked: Mapping[SubscriberId, LockedReader],
 ) -> None:
     """Expire the waiting digests that those of these plans cover."""
@@ -225,7 +219,7 @@ def _expire_covered(
             end_all(connection, Event.EXPIRE, why, queue.c.id.in_(ids), keep_reply=True)
 
 
-def _write_plans(connection: Connection, plans: Sequence[tuple[Subscriber, Plan]]) -> None:
+def _write_plans(connection: Connection, plans: Sequence[tuple[Scheduled, Plan]]) -> None:
     """Write the deliveries of these plans that are not there yet: for each slot that was missed one that ends at once,
     and one that is queued."""
     missed = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -66,6 +67,13 @@ _STATE_OF_MAIL = func.coalesce(
     select(outcomes.c.state).where(outcomes.c.delivery == mails.c.delivery).scalar_subquery(),
 )
 _FIRST_DELIVERY = DeliveryId(0)
+_LATE = whole_seconds(deliveries.c.slot_at, outcomes.c.answered_at).label("late")
+_COUNT_LATENESS = (
+    select(outcomes.c.edition, _LATE, func.count().label("number"))
+    .join_from(outcomes, deliveries, deliveries.c.id == outcomes.c.delivery)
+    .where(outcomes.c.state == State.ACCEPTED, outcomes.c.answered_at.is_not(None))
+    .group_by(outcomes.c.edition, _LATE)
+)
 
 
 class LedgerReads(Store):
@@ -202,17 +210,7 @@ class LedgerReads(Store):
     @reading
     def count_lateness(self, connection: Connection, edition: str) -> Mapping[int, int]:
         """Return of an edition's accepted mails how many were accepted how many whole seconds after their slot."""
-        late = whole_seconds(deliveries.c.slot_at, outcomes.c.answered_at).label("late")
-        rows = connection.execute(
-            select(late, func.count().label("number"))
-            .join_from(outcomes, deliveries, deliveries.c.id == outcomes.c.delivery)
-            .where(
-                outcomes.c.edition == edition,
-                outcomes.c.state == State.ACCEPTED,
-                outcomes.c.answered_at.is_not(None),
-            )
-            .group_by(late)
-        )
+        rows = connection.execute(_COUNT_LATENESS.where(outcomes.c.edition == edition))
         return {row.late: row.number for row in rows}
 
     @reading
@@ -232,6 +230,18 @@ class LedgerReads(Store):
         of_late = select(func.count(), func.min(newest.c.answered_at)).where(newest.c.answered_at >= since)
         number, first_at = connection.execute(of_late).one()
         return number, first_at
+
+    @reading
+    def count_lateness_of(
+        self, connection: Connection, mails: Collection[int]
+    ) -> Mapping[str, Mapping[int, int]]:
+        """Return the same of those of these mails that are digests, by edition."""
+        found: dict[str, Counter[int]] = defaultdict(Counter)
+        for some in in_chunks(set(mails)):
+            of_these = _COUNT_LATENESS.where(outcomes.c.edition.is_not(None), outcomes.c.delivery.in_(some))
+            for row in connection.execute(of_these):
+                found[row.edition][row.late] += row.number
+        return found
 
     @reading
     def count_late(self, connection: Connection, since: datetime) -> int:

@@ -52,9 +52,9 @@ async def test_an_edition_is_over_when_nothing_of_it_is_open(
     ledger = Ledger(database)
     before = await ledger.reads.load_counts()
 
-    assert await ledger.kept.keep(DAY) == 0, "it is not old enough"
-    assert await ledger.kept.keep(TOMORROW) == is_over
-    assert await ledger.kept.keep(TOMORROW) == 0, "what is kept is not counted again"
+    assert await ledger.kept.keep(DAY) == [], "it is not old enough"
+    assert await ledger.kept.keep(TOMORROW) == [EDITION] * is_over
+    assert await ledger.kept.keep(TOMORROW) == [], "what is kept is not counted again"
 
     assert await list_kept(database) == [EDITION] * is_over
     assert await ledger.reads.load_counts() == before

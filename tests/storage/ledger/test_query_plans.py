@@ -102,6 +102,10 @@ ASKED: Mapping[str, tuple[Callable[[Stores], Awaitable[object]], set[str]]] = {
         lambda it: it.ledger.reads.count_accepted(LAST.isoformat(), NOW - timedelta(days=9), 100),
         {COUNTS, PRIMARY},
     ),
+    "how late a pass was": (
+        lambda it: it.ledger.reads.count_lateness_of(range(90_000, 90_200)),
+        {PRIMARY},
+    ),
     "uncertain": (lambda it: it.views.count_uncertain(), set()),
     "the first uncertain ones": (
         lambda it: it.ledger.reads.find(DeliveryFilter(states=frozenset({State.UNCERTAIN})), limit=50),

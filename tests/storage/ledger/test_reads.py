@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from newsletter.model.digest import Shown, Window
 from newsletter.model.lateness import build_lateness
@@ -21,7 +22,8 @@ from newsletter.model.ledger import (
 from newsletter.model.mail import Notice, Outcome
 from newsletter.model.readers import EmailAddress
 from newsletter.storage import Database, Ledger, SettingStore
-from newsletter.workflows.lateness import keep_lateness
+from newsletter.storage.tables import deliveries
+from newsletter.workflows.lateness import add_lateness, settle_lateness
 from tests.storage.ledger.cases import ACCEPTED, DEFERRED, ONE_DAY, REJECTED, UNCERTAIN
 from tests.support.builders import DAY
 from tests.support.given import (
@@ -36,6 +38,7 @@ from tests.support.given import (
     make_snapshot,
     settle,
 )
+from tests.support.statements import load_values
 
 
 @pytest.mark.parametrize(
@@ -77,13 +80,36 @@ async def test_lateness_is_the_time_from_the_slot_to_the_answer_in_whole_seconds
         step = RecordOutcome(delivery.id, 1, outcome)
         await ledger.recording.record(instance, [step], delivery.slot_at + after)
 
-    edition = DAY.isoformat()
-    assert await ledger.reads.count_lateness(edition) == {0: 2, 1: 1, 86_461: 1, -540: 1}
+    edition, whole = DAY.isoformat(), {0: 2, 1: 1, 86_461: 1, -540: 1}
+    assert await ledger.reads.count_lateness(edition) == whole
     assert await ledger.reads.count_lateness("2026-06-15") == {}
+    ids = await load_values(database, select(deliveries.c.id).order_by(deliveries.c.id))
+    assert await ledger.reads.count_lateness_of(ids[2:]) == {edition: {1: 1, 86_461: 1, -540: 1}}
+    assert await ledger.reads.count_lateness_of(ids[5:]) == {}
 
-    settings = SettingStore(database)
-    await keep_lateness(ledger, settings, [edition, "2026-06-15"])
-    assert await settings.load_lateness(9) == {edition: build_lateness({0: 2, 1: 1, 86_461: 1, -540: 1})}
+
+async def test_lateness_is_added_up_pass_by_pass_and_counted_once_from_the_rows_in_the_end(
+    database: Database,
+) -> None:
+    ledger, settings, instance = Ledger(database), SettingStore(database), await given_instance(database)
+    edition, sent = DAY.isoformat(), []
+    for number, seconds in enumerate((0, 1, 1)):
+        reader = await given_reader(database, f"{number}@example.org")
+        sent.append(await given_in_data(database, reader, instance))
+        await ledger.recording.record(
+            instance, [RecordOutcome(sent[-1].id, 1, ACCEPTED)], sent[-1].slot_at + timedelta(seconds=seconds)
+        )
+
+    await add_lateness(ledger, settings, [])
+    assert await settings.load_lateness(9) == {}
+    await add_lateness(ledger, settings, [sent[0].id, sent[0].id])
+    await add_lateness(ledger, settings, [sent[1].id])
+    assert await settings.load_lateness(9) == {edition: build_lateness({0: 1, 1: 1})}
+
+    await settle_lateness(ledger, settings, [edition, "2026-06-15"])
+    assert await settings.load_lateness(9) == {edition: build_lateness({0: 1, 1: 2})}
+    await settings.save_lateness("2026-06-17", {5: 1})
+    assert [*await settings.load_lateness(1)] == ["2026-06-17"]
 
 
 @pytest.mark.parametrize(("most", "expected"), [(10, (2, 50)), (1, (1, 70))])
