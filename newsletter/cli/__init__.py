@@ -79,7 +79,6 @@ def main() -> None:
     """Run the command line; an error that we know becomes one message and an exit code."""
     from newsletter.errors import AddressError, ConfigError, NewsletterError, QueryError
     from newsletter.files import keep_private
-    from newsletter.text import clean_output
 
     keep_private()
     gc.set_threshold(_NEW_OBJECTS)
@@ -90,14 +89,20 @@ def main() -> None:
     try:
         app()
     except (ConfigError, QueryError, AddressError) as error:
-        print(clean_output(str(error)), file=sys.stderr)
+        _complain(error)
         sys.exit(WRONG_INPUT)
     except NewsletterError as error:
-        print(clean_output(str(error)), file=sys.stderr)
+        _complain(error)
         sys.exit(COULD_NOT_RUN)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(COULD_NOT_RUN)
+
+
+def _complain(error: Exception) -> None:
+    from newsletter.cli.show import complain
+
+    complain(error)
 
 
 def _load(path: Path, log_json: bool = False, *, quiet: bool = False) -> "Config":

@@ -37,12 +37,12 @@ def import_feeds(config: Config, file: Path) -> int:
     _tell(file, choice.known, "dim")
     if listed.others:
         links = "1 link that is no feed" if listed.others == 1 else f"{listed.others} links that are no feeds"
-        console.print(f"{file}: skipped {links}", style="dim", soft_wrap=True)
+        console.print(f"{file}: skipped {links}", style="dim")
     if choice.new:
         before = read_text(config.sources_file) if config.sources_file.exists() else ""
         _write(config.sources_file, add_sources(before, choice.new))
     told = f"{len(choice.new)} added, {len(choice.known)} already there, {len(choice.refused)} refused"
-    console.print(f"{told}: {config.sources_file}", soft_wrap=True)
+    console.print(f"{told}: {config.sources_file}")
     if choice.new:
         console.print(
             "Next: 'newsletter check --sources' polls them once and stores nothing.\n"
@@ -64,7 +64,7 @@ def export_feeds(config: Config, file: Path | None) -> int:
         refuse_existing(file)
         _write(file, text)
         count = "1 feed" if len(feeds) == 1 else f"{len(feeds)} feeds"
-        console.print(f"{count} written: {file}", soft_wrap=True)
+        console.print(f"{count} written: {file}")
     if others:
         complain(f"left out, as no feeds on the web: {', '.join(source.name for source in others)}")
     return DONE
@@ -72,9 +72,9 @@ def export_feeds(config: Config, file: Path | None) -> int:
 
 def _tell(file: Path, feeds: Sequence[NotTaken], style: str) -> None:
     for feed in feeds[:_SHOWN]:
-        console.print(f"{file}:{feed.line}: {feed.url}: {feed.why}", style=style, soft_wrap=True)
+        console.print(f"{file}:{feed.line}: {feed.url}: {feed.why}", style=style)
     if len(feeds) > _SHOWN:
-        console.print(f"{file}: and {len(feeds) - _SHOWN} more like this", style=style, soft_wrap=True)
+        console.print(f"{file}: and {len(feeds) - _SHOWN} more like this", style=style)
 
 
 def _write(file: Path, text: str) -> None:

@@ -14,7 +14,7 @@ from rich.text import Text
 from newsletter.address import parse_address
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES, WRONG_INPUT
 from newsletter.cli.readers import each_page, find_reader
-from newsletter.cli.show import complain, console, draw_bars, in_iso, json_array, show_note, show_table
+from newsletter.cli.show import complain, console, draw_bars, in_iso, json_array, show_table
 from newsletter.cli.table import Table
 from newsletter.collect.source_health import GOOD_STATES
 from newsletter.errors import ConfigError, Problem
@@ -60,7 +60,7 @@ async def show_webhooks(config: Config) -> int:
         assert newsletter.web_links is not None
         for provider in config.webhooks.providers:
             address = newsletter.web_links.webhook(provider, secret)
-            console.print(f"{provider}: {address}", soft_wrap=True, highlight=False)
+            console.print(f"{provider}: {address}")
     return DONE
 
 
@@ -137,10 +137,10 @@ def _show_reports(reports: Sequence[_Report], now: datetime, *, is_wide: bool) -
         )
     show_table(table, is_whole=is_wide)
     if is_wide:
-        show_note("polls: " + ", ".join(f"{sign} {state}" for state, sign in _SIGNS.items()))
+        console.print("polls: " + ", ".join(f"{sign} {state}" for state, sign in _SIGNS.items()))
     for report in reports:
         for note in report.notes:
-            show_note(f"{report.source.name}: {note}")
+            console.print(f"{report.source.name}: {note}")
 
 
 def _write_report(report: _Report, now: datetime) -> dict[str, object]:
@@ -173,9 +173,9 @@ async def release(config: Config, name: str) -> int:
             return WRONG_INPUT
         count = await newsletter.runs.release(name, newsletter.clock.now())
     if not count:
-        show_note(f"nothing of {name} is held back")
+        console.print(f"nothing of {name} is held back")
         return DONE
-    show_note(f"released: {count} entries of {name} count as new; the next digests bring them")
+    console.print(f"released: {count} entries of {name} count as new; the next digests bring them")
     return DONE
 
 

@@ -188,7 +188,7 @@ async def read_bounces(config: Config) -> int:
     done = sorted(report.done.items())
     console.print(", ".join(f"{count} {what}" for what, count in done) or "no new reports")
     for wish in report.wishes:
-        console.print(f"asked to unsubscribe without proof of identity: {wish}", soft_wrap=True, markup=False)
+        console.print(f"asked to unsubscribe without proof of identity: {wish}")
     if report.set_aside:
         console.print(
             f"messages that could not be processed are in {report.place}; please check them", style="red"
@@ -303,7 +303,10 @@ async def _explain_delivery(newsletter: Newsletter, delivery: Delivery) -> None:
         )
     if delivery.snapshot is None:
         if delivery.attempt:
-            console.print("  what it said is not kept any longer")
+            was_sent = delivery.address is not None  # frozen by the fence, before the message
+            console.print(
+                "  what it said is not kept any longer" if was_sent else "  the message itself was never sent"
+            )
         return
     window = delivery.snapshot.window
     console.print(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from newsletter.address import parse_address
 from newsletter.cli.exit_codes import DONE, DONE_WITH_FAILURES
 from newsletter.cli.readers import load_reader
-from newsletter.cli.show import console, count, json_array, print_json, show_doubts, show_note
+from newsletter.cli.show import console, count, json_array, print_json, show_doubts
 from newsletter.errors import ActError, ConfigError, Problem
 from newsletter.files import read_regular
 from newsletter.match.doubts import find_doubts
@@ -108,7 +108,7 @@ async def suppress(config: Config, what: str, why: str, *, dry_run: bool) -> int
         shown = ", ".join(chosen.readers[:_LINES_SHOWN]) + (
             " …" if len(chosen.readers) > _LINES_SHOWN else ""
         )
-        show_note(f"{count(len(chosen.readers), 'of them is a reader', 'of them are readers')}: {shown}")
+        console.print(f"{count(len(chosen.readers), 'of them is a reader', 'of them are readers')}: {shown}")
     return DONE_WITH_FAILURES if refused else DONE
 
 

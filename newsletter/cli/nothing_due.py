@@ -18,7 +18,7 @@ Coming = Sequence["ComingDigests"]
 
 def word_nothing_due(coming: Coming, now: datetime) -> str:
     """Return when the next digest is, and how those that come later today are sent at once."""
-    told = word_next_digest(coming)
+    told = f"no digest is due now\n{word_next_digest(coming)}"
     today = [
         day for some in coming if (day := some.cadence.date_at(some.due_at)) == some.cadence.date_at(now)
     ]

@@ -241,7 +241,7 @@ async def _tell_nothing_due(newsletter: Newsletter, local_on: date | None) -> No
         why = word_no_edition(local_on, coming, counts, newsletter.config.schedule.catch_up, now)
     else:
         why = word_nothing_due(coming, now)
-    console.print(f"nothing to send: {why}", soft_wrap=True)
+    console.print(f"nothing to send: {why}")
 
 
 async def run(config: Config, forks: Forks | None, web_command: Sequence[str] = ()) -> int:

@@ -12,7 +12,6 @@ from newsletter.cli.show import (
     in_iso,
     json_array,
     show_doubts,
-    show_note,
     show_table,
     word_consent,
     word_next,
@@ -59,7 +58,7 @@ async def list_page(config: Config, after: str, limit: int, *, is_wide: bool = F
     show_table(table, is_whole=is_wide)
     if more:
         told = ", ".join(f"{number:,} {consent}" for consent, number in counts.items() if number)
-        show_note(
+        console.print(
             f"{table.row_count} of {sum(counts.values()):,} ({told}); the next ones: --after {readers[-1].address}."
             " --json and 'newsletter subscribers export' write all"
         )

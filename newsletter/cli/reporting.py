@@ -12,7 +12,6 @@ from newsletter.cli.show import (
     show_contradictions,
     show_fetches,
     show_ledger,
-    show_note,
     show_table,
     show_uncertain,
     word_consent,
@@ -56,7 +55,7 @@ async def status(config: Config, *, readers: bool, editions: int, limit: int) ->
         if not counts:
             console.print("no digest has been due yet")
         if health.sending and not health.held:
-            show_note(f"sending: {word_sending(health.sending, health.at)}")
+            console.print(f"sending: {word_sending(health.sending, health.at)}")
         for edition, lateness in health.lateness.items():
             if edition in counts:
                 console.print(f"{edition} after the slot: {lateness}")
@@ -64,7 +63,7 @@ async def status(config: Config, *, readers: bool, editions: int, limit: int) ->
         show_contradictions(contradictions)
         show_uncertain(counts)
         for kind, found in (await newsletter.ledger.reads.load_notice_counts()).items():
-            show_note(f"{kind} mails: {found.equation}")
+            console.print(f"{kind} mails: {found.equation}")
         await _show_missed(newsletter, counts, limit)
         console.print()
         show_fetches(await newsletter.runs.load_last_fetches())
@@ -121,6 +120,9 @@ def _show_troubles(health: Health) -> None:
 
 
 def _show_readers(readers: Sequence[Subscriber], suppressed: Collection[EmailAddress]) -> None:
+    if not readers:
+        console.print("no subscribers yet")
+        return
     table = Table("reader", "consent", "next due (UTC)")
     for reader in readers:
         is_suppressed = reader.address in suppressed

@@ -10,7 +10,7 @@ import json
 import sys
 import textwrap
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -34,7 +34,41 @@ _TOLD_AT = 15
 
 
 class CleanConsole(Console):
-    """A console whose texts are clean; its own signs for colours and bars stay."""
+    """A console whose texts are clean; its own signs for colours and bars stay. Lines end between words, so that
+    nothing that one copies is broken."""
+
+    def print(self, *objects: Any, soft_wrap: bool | None = None, **options: Any) -> None:
+        """Print; a text that is too long for the terminal goes on further in than it begins."""
+        if soft_wrap is None and len(objects) == 1 and isinstance(objects[0], (str, Text)):
+            text, soft_wrap = objects[0], True
+            lines = (Text(text) if isinstance(text, str) else text).split("\n", allow_blank=True)
+            objects = (Text("\n").join(piece for line in lines for piece in self._hang(line)),)
+        super().print(*objects, soft_wrap=soft_wrap, **options)
+
+    def _hang(self, line: Text) -> Iterator[Text]:
+        """Yield a line as it fits, with its colours: what follows the first piece stands two columns further in."""
+        indent = " " * (len(line.plain) - len(line.plain.lstrip(" ")) + 2)
+        end = 0
+        for number, piece in enumerate(self.break_line(line.plain, indent=indent) or [""]):
+            words = piece.strip(" ") if number else piece
+            start = line.plain.index(words, end)
+            end = start + len(words)
+            yield Text(indent if number else "") + line[start:end]
+
+    def break_line(self, text: str, taken: int = 0, indent: str = "") -> list[str]:
+        """Return the lines of a text on this terminal, beside ``taken`` columns: no word is broken, and no line in a
+        pipe."""
+        if not self.is_terminal or len(text) <= self.width - taken:
+            return [text]
+        width = max(self.width - taken, 20)
+        return textwrap.wrap(
+            *(text, width),
+            subsequent_indent=indent,
+            expand_tabs=False,
+            replace_whitespace=False,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Return what is shown of a renderable, piece by piece."""
@@ -44,31 +78,18 @@ class CleanConsole(Console):
 
 # No markup: what a source or a relay says may hold brackets. In a pipe there is no edge to break lines at.
 console = CleanConsole(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 200)
+_complaints = CleanConsole(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def complain(what: object) -> None:
     """Print one message to standard error."""
-    print(clean_output(str(what)), file=sys.stderr)
+    _complaints.print(str(what))
 
 
 def tell(about: str, what: str, style: str | None = None) -> None:
     """Print a line about one thing, broken only between words; without a name it goes on about the last one."""
-    for number, line in enumerate(_break(what, taken=_TOLD_AT) or [""]):
+    for number, line in enumerate(console.break_line(what, taken=_TOLD_AT) or [""]):
         console.print(f"{'' if number else about:{_TOLD_AT - 1}} {line}", style=style, soft_wrap=True)
-
-
-def show_note(text: str) -> None:
-    """Print what is to be said below a table, whole: lines end between words."""
-    for line in _break(text, indent="  "):
-        console.print(line, soft_wrap=True)
-
-
-def _break(text: str, taken: int = 0, indent: str = "") -> list[str]:
-    """Return the lines of a text on this terminal, beside ``taken`` columns: no word is broken, and none in a pipe."""
-    width = max(console.width - taken, 20) if console.is_terminal else sys.maxsize
-    return textwrap.wrap(
-        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -119,7 +140,7 @@ def show_table(table: Table, *, is_whole: bool = False) -> None:
 def show_doubts(read: ReadTopics) -> None:
     """Print what is odd about topics that were typed, beside what the command prints."""
     for doubt in read.doubts:
-        print(f"warning: {doubt.told}", file=sys.stderr)
+        complain(f"warning: {doubt.told}")
 
 
 def show_fetches(records: Sequence[FetchRecord]) -> None:
@@ -141,13 +162,13 @@ def show_fetches(records: Sequence[FetchRecord]) -> None:
     show_table(table)
     for record in records:
         if record.message:
-            show_note(f"{record.source}: {record.message}")
+            console.print(f"{record.source}: {record.message}")
 
 
 def show_ledger(counts: Mapping[str, LedgerCounts]) -> None:
     """Print the equation of each edition."""
     for edition, found in counts.items():
-        show_note(f"{edition}: {found.equation}")
+        console.print(f"{edition}: {found.equation}")
 
 
 def show_contradictions(found: Sequence[str]) -> None:

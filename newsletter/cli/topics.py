@@ -10,7 +10,7 @@ from rich.text import Text
 
 from newsletter.cli.exit_codes import DONE
 from newsletter.cli.readers import each_mailed
-from newsletter.cli.show import console, draw_bars, json_array, show_doubts, show_note, show_table
+from newsletter.cli.show import console, draw_bars, json_array, show_doubts, show_table
 from newsletter.cli.table import Table
 from newsletter.errors import ConfigError, Problem
 from newsletter.match.doubts import find_doubts
@@ -70,7 +70,7 @@ async def show_list(config: Config, *, as_json: bool = False) -> int:
     show_table(table)
     for use in uses:
         if odd := find_oddities(use.trial, trier):
-            show_note(f"{use.trial.topic.name}: {'; '.join(odd)}")
+            console.print(f"{use.trial.topic.name}: {'; '.join(odd)}")
     return DONE
 
 

@@ -201,3 +201,45 @@ def test_columns_that_do_not_fit_follow_with_their_names() -> None:
         "    zone: America/North_Dakota/New_Salem",
         "    reply: gone for good",
     ]
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("short", ["short"]),
+        (f"an address at the end of a line that is as long as this one is: {SHORT}", None),
+        (f"  two columns further in, and so is what follows of a line that is long: {MIDDLE}", None),
+        (f"{LONG}: what is longer than the terminal is broken by nobody but the terminal itself", None),
+        (
+            f"one line\n  and another one, which is by far too long to stand on a line: {SHORT}, {MIDDLE}",
+            None,
+        ),
+    ],
+)
+def test_a_sentence_is_broken_between_words_and_goes_on_further_in(
+    capsys: pytest.CaptureFixture[str], text: str, lines: list[str] | None
+) -> None:
+    show.console.print(text)
+
+    said = capsys.readouterr().out.splitlines()
+    assert " ".join(" ".join(said).split()) == " ".join(text.split()), "no word is broken, none is lost"
+    assert all(cell_len(line) <= 80 or LONG in line for line in said)
+    firsts = text.splitlines()
+    assert all(line.startswith("  ") for line in said if not any(one.startswith(line) for one in firsts))
+    if lines is not None:
+        assert said == lines
+
+
+def test_in_a_pipe_no_line_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    show.console.print("word " * 200)
+
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_explain_does_not_say_of_a_mail_that_was_never_sent_that_it_was_kept(house: House) -> None:
+    said = house.run("explain", MIDDLE).stdout
+
+    assert "rejected" in said
+    assert "the message itself was never sent" in said
+    assert "not kept any longer" not in said
