@@ -29,6 +29,8 @@ _ADDRESS = re.compile(
 )
 _ADDRESS_AND_NAME = re.compile(rf"(?:{_ADDRESS.pattern})\s*\(([^()@]*)\)", re.IGNORECASE)
 _IN_ANGLES = re.compile(r"<[^<>]*>")
+_RAISED = re.compile(r"<su([pb])\b[^<>]*>[^<>]*</su\1>", re.IGNORECASE)  # a mark of a footnote
+_LINK = re.compile(r"\(?\bhttps?://[^\s()]+\)?|\borcid\S*", re.IGNORECASE)
 _LINE_TAG = re.compile(r"<(?:br|/p|/li|/div)\b[^<>]*>", re.IGNORECASE)
 _INNERMOST = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
 _NAME = re.compile(r"[^\W\d_](?:[^\W\d_]|[ .'’-]){1,40}")
@@ -136,7 +138,8 @@ def _split(text: str, *, alone: bool) -> Iterator[str]:
 
 def _without_addresses(text: str) -> str:
     """Return a text without e-mail addresses and what stands in angles; a name in parentheses behind one stays."""
-    text = _ADDRESS_AND_NAME.sub(r" \1 ", _IN_ANGLES.sub(" ", text))
+    text = _LINK.sub(" ", _IN_ANGLES.sub(" ", _RAISED.sub(" ", text.replace("＠", "@"))))
+    text = _ADDRESS_AND_NAME.sub(r" \1 ", text)
     return re.sub(r"\(\s*\)|\bmailto:", " ", _ADDRESS.sub(" ", text))
 
 

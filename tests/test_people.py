@@ -17,6 +17,9 @@ from newsletter.people import parse_name, read_people
         ("Example, Ada", ("Example, Ada",)),
         ("van der Berg, Anna", ("van der Berg, Anna",)),
         ("García Márquez, Gabriel", ("García Márquez, Gabriel",)),
+        ("Ada Example https://orcid.org/0000-0002-1825-0097", ("Ada Example",)),
+        ("Ada Roe<sup>1,2</sup>, Bo Doe<sup>2</sup>", ("Ada Roe", "Bo Doe")),
+        ("ada＠example.org (Ada Roe)", ("Ada Roe",)),
         # Several in one element.
         ("Ada Roe, Bo Doe, Cy Poe", ("Ada Roe", "Bo Doe", "Cy Poe")),
         ("Ada Roe, Bo Doe and Cy Poe", ("Ada Roe", "Bo Doe", "Cy Poe")),

@@ -45,6 +45,12 @@ _WRAPPERS = {
     "bing.com": ("url",),
     "scholar.google.com": ("url",),
     "news.url.google.com": ("url", "q"),
+    "translate.google.com": ("u",),
+    "consent.google.com": ("continue",),
+    "consent.yahoo.com": ("done",),
+    "go.skimresources.com": ("url",),
+    "awin1.com": ("ued", "p"),
+    "shareasale.com": ("urllink",),
     "redirect.viglink.com": ("u",),
     "go.redirectingat.com": ("url",),
     "click.linksynergy.com": ("murl",),
@@ -61,11 +67,15 @@ _WRAPPER_PATHS = {
     "bing.com": "/.*apiclick.aspx",
     "scholar.google.com": "/scholar_url",
 }
-_GOOGLE = re.compile(r"(?:www\.)?google(?:\.com?)?\.[a-z]{2,3}")
+_GOOGLE = re.compile(r"(?:(?:www|news|images)\.)?google(?:\.com?)?\.[a-z]{2,3}")
 _AMP_CACHE = re.compile(r"/(?:c|v|a|i|wp)/(?:s/)?(.+)")
 _GOOGLE_AMP = re.compile(r"/amp/(?:s/)?(.+)")
 _IN_QUERY = frozenset(["href.li", "anonym.to", "anonym.es", "nullrefer.com", "dereferer.me"])
 _PROXY_LOGIN = re.compile(r"(?:.*\.)?(?:ez)?proxy\..*|login\.[^.]*proxy.*", re.IGNORECASE)
+# The address stands encoded in the path.
+_IN_PATH = re.compile(
+    r"https?://(?:r\.search\.yahoo\.com/.*/RU=|click\.redditmail\.com/CL\d/)(https?%3[aA][^/]+)"
+)
 _URLDEFENSE = re.compile(r"https?://urldefense\.com/v3/__(.+?)__;", re.IGNORECASE)
 # Only their server knows where these lead.
 _SEALED = re.compile(
@@ -203,9 +213,11 @@ def _unwrap_once(url: str) -> str:
     if _GOOGLE.fullmatch(host):
         if found := _GOOGLE_AMP.fullmatch(parts.path):
             return clean_url(f"https://{found[1]}")
-        return _read_parameter(parts, ("url", "q")) if path == "/url" else ""
+        return _read_parameter(parts, ("url", "q")) if path in ("/url", "/news/url") else ""
     if host.endswith(".cdn.ampproject.org") and (found := _AMP_CACHE.fullmatch(parts.path)):
         return clean_url(f"https://{found[1]}")
+    if found := _IN_PATH.match(url):
+        return clean_url(unquote_to_bytes(found[1]).decode("utf-8", "replace"))
     if host in _IN_QUERY:
         return clean_url(unquote_to_bytes(parts.query).decode("utf-8", "replace"))
     if _PROXY_LOGIN.fullmatch(host) and path == "/login":
@@ -282,7 +294,10 @@ def _normalize(text: str, safe: str) -> str:
         except UnicodeDecodeError:
             return escape[1].upper()
         return "".join(
-            sign if sign.isalnum() or sign in "-._~!'()*" else quote(sign, safe="") for sign in signs
+            sign
+            if sign.isalnum() or unicodedata.combining(sign) or sign in "-._~!'()*"
+            else quote(sign, safe="")
+            for sign in signs
         )
 
     pieces = (

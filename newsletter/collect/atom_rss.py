@@ -46,6 +46,7 @@ _REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
 _MEANT = frozenset(["\r", *map(chr, range(0x80, 0xA0))])
 _DECLARATION = re.compile(r"<\?xml[^>]*>")
 _END = re.compile(r"</(?:\w+:)?(?:rss|feed|rdf|channel)\s*>", re.IGNORECASE)
+_SECTION = "<![CDATA["
 _SKIP_DAYS = re.compile(r"<skipDays>(.*?)</skipDays>", re.DOTALL)
 _ITEM_TAG = re.compile(r"<(/?)(?:\w+:)?(?:item|entry)(?:\s[^<>]*)?>", re.IGNORECASE)
 # arXiv's listings put these around the text itself (https://info.arxiv.org/help/rss.html).
@@ -124,7 +125,8 @@ def read_feed(fetched: Fetched) -> Document:
     text = characters.text.lstrip()  # blanks before an XML declaration make it malformed, and are common
     if text[:1] in ("{", "["):
         raise FeedError("expected an RSS or Atom feed, found JSON")
-    text = mend_references(_DECLARATION.sub("", text, count=1) if text[:5] == "<?xml" else text)
+    text = _DECLARATION.sub("", text, count=1) if text[:5] == "<?xml" else text
+    text = mend_references(_without_open_section(text))
     base = fetched.url if urlsplit(clean_url(fetched.url)).scheme else ""
     try:
         feed = parse_xml(text.encode("utf-8", "replace"), base)
@@ -141,6 +143,13 @@ def read_feed(fetched: Fetched) -> Document:
     return Document(
         feed["feed"], feed["entries"], feed["version"], characters, notes, _read_quiet_days(text), is_cut
     )
+
+
+def _without_open_section(text: str) -> str:
+    """Return XML without the beginning of a CDATA section that nobody ends: all items behind it would be its text."""
+    begin = text.rfind(_SECTION)
+    is_open = begin > text.rfind("]]>") and _END.search(text[-2_000:])
+    return text[:begin] + text[begin + len(_SECTION) :] if is_open else text
 
 
 def mend_references(text: str) -> str:
@@ -186,7 +195,7 @@ def parse_item(item: _Item, source: Source, listing_url: str) -> tuple[Entry, st
     title = _ARXIV_AFTER_TITLE.sub("", _read_title(item))
     given = clean_line(read_text(item, "id"), 2_000)
     link = _read_link(item, given)
-    url = link or next(_sound_urls(item), "")
+    url = link or next(_enclosed_urls(item), "")
     title = title or clean_line(summary, _TITLE_FROM_SUMMARY_CHARS) or url
     published_at = _read_time(item)
     # Where a sound file lies may change from day to day.
@@ -224,8 +233,19 @@ def name_unnamed(title: str, published_at: datetime | None, summary: str) -> str
 def _read_link(item: _Item, guid: str) -> str:
     """Return the address of an item: the one that a wrapped one leads to, as far as somebody says so."""
     originals = (_text_url(item, name) for name in ("feedburner_origlink", "pheedo_origlink"))
-    link = next((url for url in originals if url), "") or _text_url(item, "link")
+    link = next((url for url in originals if url), "") or _page_url(item) or _text_url(item, "link")
     return unwrap_url(clean_url(guid) or link if is_sealed(link) else link)
+
+
+def _page_url(item: _Item) -> str:
+    """Return the first page that an item names as its own; one in another language comes after all others."""
+    pages = [
+        link
+        for link in _list(item, "links")
+        if link.get("rel") == "alternate" and link.get("type") in _MARKUP
+    ]
+    pages.sort(key=lambda link: "hreflang" in link)
+    return next((url for link in pages if (url := _text_url(link, "href"))), "")
 
 
 def _listing_url(feed: _Item, request: Request) -> str:
@@ -324,13 +344,12 @@ def _media_urls(item: _Item) -> Iterator[str]:
             yield url
 
 
-def _sound_urls(item: _Item) -> Iterator[str]:
-    """Yield where the sound or film of an episode lies, which may be all that an item has."""
-    for enclosure in _list(item, "enclosures"):
-        if read_text(enclosure, "type").startswith(("audio/", "video/")) and (
-            url := _join(item, read_text(enclosure, "href"))
-        ):
-            yield url
+def _enclosed_urls(item: _Item) -> Iterator[str]:
+    """Yield where the sound, film or file lies that an item brings, which may be all that it has. Pictures come along
+    with something else."""
+    for enclosed in (*_list(item, "enclosures"), *_list(item, "media_content")):
+        if not read_text(enclosed, "type").startswith("image") and enclosed.get("medium") != "image":
+            yield from filter(None, [_join(item, read_text(enclosed, "href") or read_text(enclosed, "url"))])
 
 
 def _pdf_urls(item: _Item) -> Iterator[str]:

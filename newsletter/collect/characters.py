@@ -140,9 +140,10 @@ def find_codec(label: str) -> str | None:
     ):
         return None
     try:
-        return codecs.lookup(name.removeprefix("x-").replace("windows-", "cp")).name
+        codec = codecs.lookup(name.removeprefix("x-").replace("windows-", "cp")).name
     except (LookupError, ValueError):
         return None
+    return _CODECS.get(codec) or _CODECS.get(codec.replace("_", "-"), codec)
 
 
 def _find_codecs(body: bytes, content_type: str) -> Iterator[str]:

@@ -20,38 +20,62 @@ _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(days=1)  # a zone that is ahead of ours, a clock that is fast
 _MAX_CHARS = 100
 
+# Forms of one country or program → a form that is read below.
+_FORMS = (
+    (re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/"), r"\1"),  # JSON as ASP.NET writes it
+    (re.compile(r"\bklo?\.? (\d{1,2})\.(\d\d)\b", re.IGNORECASE), r"\1:\2"),
+    (re.compile(r"(?:\bngày )?\b(\d{1,2}) tháng (\d{1,2})(?: năm|,)? (\d{4})\b", re.IGNORECASE), r"\1.\2.\3"),
+    (re.compile(r"(?<=[ก-๙])\.(?=[ก-๙]|\s|$)"), ""),
+    (re.compile(r"ב-(?=[א-ת])"), "ב"),
+    (re.compile(r"令和\s?(\d{1,2}|元)\s?年"), lambda found: f"{2018 + int(found[1].replace('元', '1'))}年"),
+)
+_BUDDHIST = 543  # years that Thailand is ahead
+
 # English; German, French, Spanish, Portuguese, Italian, Dutch; the north; Polish, Czech, Hungarian, Romanian, Turkish,
-# Indonesian; Russian, Ukrainian, Bulgarian; Greek; Arabic, Persian, Hindi. Without accents, in small letters.
+# Indonesian; Russian, Ukrainian, Bulgarian; Greek; Arabic, Persian, Hindi; Hebrew; Thai. Without accents, in small
+# letters.
 _MONTH_NAMES = (
     """jan january januar jaenner janner janvier janv enero ene janeiro gennaio gen januari tammikuu stycznia
     styczen sty leden ledna januarie ianuarie ian ocak oca siecznia янв января январь січня січ януари ιαν
-    ιανουαριου ιανουαριος يناير ژانویه जनवरी""",
+    ιανουαριου ιανουαριος يناير ژانویه जनवरी
+    tammikuuta ינואר בינואר มกราคม มค""",
     """feb february februar feber fevrier fevr febrero fevereiro fev febbraio febbr februari helmikuu lutego luty
     lut unor unora februarie subat фев февр февраля февраль лютого лют февруари φεβ φεβρουαριου φεβρουαριος
-    فبراير فوریه फरवरी फ़रवरी""",
+    فبراير فوریه फरवरी फ़रवरी
+    helmikuuta פברואר בפברואר กุมภาพันธ์ กพ""",
     """mar march marz maerz mrz mars marzo março marco maart mrt maret maaliskuu marca marzec brezen brezna marcius
-    martie mart мар марта март березня бер μαρ μαρτ μαρτιου μαρτιος مارس मार्च""",
+    martie mart мар марта март березня бер μαρ μαρτ μαρτιου μαρτιος مارس मार्च
+    maaliskuuta מרץ במרץ มีนาคม มีค""",
     """apr april avril avr abril abr aprile huhtikuu kwietnia kwiecien kwi duben dubna aprilis aprilie nisan nis
-    апр апреля апрель квітня кві април απρ απριλ απριλιου απριλιος أبريل ابريل آوریل अप्रैल""",
+    апр апреля апрель квітня кві април απρ απριλ απριλιου απριλιος أبريل ابريل آوریل अप्रैल
+    huhtikuuta אפריל באפריל เมษายน เมย""",
     """may mai mayo maio maggio mag mei maj toukokuu maja kveten kvetna majus mayis мая май травня тра μαι μαιος
-    μαιου μαϊ μαϊου μαϊος مايو مه मई""",
+    μαιου μαϊ μαϊου μαϊος مايو مه मई
+    toukokuuta מאי במאי พฤษภาคม พค""",
     """jun june juni juin junio junho giugno giu kesakuu czerwca czerwiec cze cerven cervna junius iunie iun
-    haziran haz июн июня июнь червня чер юни ιουν ιουνιου ιουνιος يونيو ژوئن जून""",
+    haziran haz июн июня июнь червня чер юни ιουν ιουνιου ιουνιος يونيو ژوئن जून
+    kesäkuuta יוני ביוני มิถุนายน มิย""",
     """jul july juli juillet juil julio julho luglio lug heinakuu lipca lipiec lip cervenec cervence julius iulie
-    iul temmuz tem июл июля июль липня лип юли ιουλ ιουλιου ιουλιος يوليو ژوئیه जुलाई""",
+    iul temmuz tem июл июля июль липня лип юли ιουλ ιουλιου ιουλιος يوليو ژوئیه जुलाई
+    heinäkuuta יולי ביולי กรกฎาคม กค""",
     """aug august aout agosto ago augustus agustus elokuu sierpnia sierpien sie srpen srpna augusztus ağustos
-    agustos agu авг августа август серпня сер αυγ αυγουστου αυγουστος أغسطس اغسطس اوت अगस्त""",
+    agustos agu авг августа август серпня сер αυγ αυγουστου αυγουστος أغسطس اغسطس اوت अगस्त
+    elokuuta אוגוסט באוגוסט สิงหาคม สค""",
     """sep sept september septembre septiembre setiembre set setembro settembre sett syyskuu wrzesnia wrzesien wrz
     zari szeptember szept septembrie eylul eyl сен сент сентября сентябрь вересня вер септември σεπ σεπτ
-    σεπτεμβριου σεπτεμβριος سبتمبر سپتامبر सितंबर सितम्बर""",
+    σεπτεμβριου σεπτεμβριος سبتمبر سپتامبر सितंबर सितम्बर
+    syyskuuta ספטמבר בספטמבר กันยายน กย""",
     """oct october okt oktober octobre octubre outubro out ottobre ott lokakuu pazdziernika pazdziernik paz rijen
     rijna oktobrie octombrie ekim eki окт октября октябрь жовтня жов октомври οκτ οκτωβριου οκτωβριος أكتوبر
-    اكتوبر اکتبر अक्टूबर""",
+    اكتوبر اکتبر अक्टूबर
+    lokakuuta אוקטובר באוקטובר ตุลาคม ตค""",
     """nov november novembre noviembre novembro marraskuu listopada listopad lis listopadu noiembrie noi kasim kas
-    ноя нояб ноября ноябрь ноември листопада лис νοε νοεμ νοεμβριου νοεμβριος نوفمبر نوامبر नवंबर नवम्बर kasım""",
+    ноя нояб ноября ноябрь ноември листопада лис νοε νοεμ νοεμβριου νοεμβριος نوفمبر نوامبر नवंबर नवम्बर kasım
+    marraskuuta נובמבר בנובמבר พฤศจิกายน พย""",
     """dec december dez dezember decembre diciembre dic dezembro dicembre desember des joulukuu grudnia grudzien
     gru prosinec prosince decembrie aralik ara дек декабря декабрь грудня гру декември δεκ δεκεμβριου δεκεμβριος
-    ديسمبر دسامبر दिसंबर दिसम्बर aralık""",
+    ديسمبر دسامبر दिसंबर दिसम्बर aralık
+    joulukuuta דצמבר בדצמבר ธันวาคม ธค""",
 )
 
 # Hours east of UTC; those of RFC 822 and the usual ones of Europe, Asia and Australia.
@@ -67,7 +91,7 @@ _ZONES = {
 _ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?")
 _NUMBER = re.compile(r"-?\d{1,17}(?:\.\d{1,9})?")
 _TIME = re.compile(
-    r"(?:^|(?<=[\sT,日일号午前後后전후]))(?P<hour>\d{1,2})\s?(?::|h(?=\d)|時|시|点|點|时|\.(?=\d\d\s?uhr))\s?(?P<minute>\d{2})(?!\d)"
+    r"(?:^|(?<=[\sT,日일号午前後后전후]))(?P<hour>\d{1,2})\s?(?::|h\s?(?=\d)|時|시|点|點|时|\.(?=\d\d\s?uhr))\s?(?P<minute>\d{2})(?!\d)"
     r"(?:\s?(?::|分|분)\s?(?P<second>\d{2})(?:[.,]\d+)?)?\s?(?:分|분|秒|초|h\b|uhr\b)?",
     re.IGNORECASE,
 )
@@ -76,7 +100,7 @@ _HALF = re.compile(
 )
 _OFFSET = re.compile(r"(?:gmt|utc|ut|z)?(?P<sign>[+−–-])(?P<hours>\d\d?):?(?P<minutes>\d\d)?", re.IGNORECASE)
 _COMMENT = re.compile(r"\([^()]*\)")
-_WORD = re.compile(r"(?:[^\W\d_]|[\u0300-\u036f\u0900-\u0963])+")
+_WORD = re.compile(r"(?:[^\W\d_]|[\u0300-\u036f\u0900-\u0963\u0e31-\u0e4e])+")
 _YEAR_FIRST = re.compile(
     r"(?<!\d)(?P<year>\d{4})\s?(?:[-/.]|年|년)\s?(?P<month>\d{1,2})\s?(?:[-/.]|月|월)\s?(?P<day>\d{1,2})(?!\d)\.?\s?(?:日|일|号)?"
 )
@@ -84,6 +108,7 @@ _DAY_FIRST = re.compile(
     r"(?<!\d)(?P<day>\d{1,2})(?P<sign>[./-])\s?(?P<month>\d{1,2})(?P=sign)\s?(?P<year>\d{4})(?!\d)"
 )
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T?(\d\d)(\d\d)(\d\d)?)?(?!\d)")
+_WEEK = re.compile(r"\d{4}-?W\d\d-?[1-7]")
 _DAY_OF_YEAR = re.compile(r"(?P<year>\d{4})-?(?P<day>\d{3})(?=T|$)")
 
 
@@ -94,6 +119,8 @@ def parse_date(value: object) -> datetime | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     text = " ".join(unicodedata.normalize("NFKC", str(value)[:_MAX_CHARS]).split())
+    for form, usual in _FORMS:
+        text = form.sub(usual, text)
     try:
         moment = _parse_moment(text)
         moment = moment.astimezone(UTC) if moment else None
@@ -120,7 +147,7 @@ def _without_future_date(sighting: Sighting, now: datetime) -> Sighting:
 
 
 def _parse_moment(text: str) -> datetime | None:
-    if _ISO.fullmatch(text):
+    if _ISO.fullmatch(text) and ":60" not in text:
         moment = datetime.fromisoformat(text)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if _NUMBER.fullmatch(text) and len(text) not in (8, 14):
@@ -183,6 +210,8 @@ def _day(year: str, month: str | int, day: str) -> date:
     number = int(year)
     if len(year) == 2:  # RFC 2822 section 4.3
         number += 2000 if number < 70 else 1900
+    elif number > 2500:
+        number -= _BUDDHIST
     return date(number, int(month), int(day))
 
 
@@ -194,6 +223,8 @@ def _parse_day(text: str) -> date | None:
         if found["sign"] == "." or (first > 12 >= second) or first == second:
             return _day(found["year"], found["month"], found["day"])
         return _day(found["year"], found["day"], found["month"]) if second > 12 >= first else None
+    if _WEEK.fullmatch(text):
+        return date.fromisoformat(text)
     if found := _DAY_OF_YEAR.fullmatch(text):
         return date(int(found["year"]), 1, 1) + timedelta(days=int(found["day"]) - 1)
     return _parse_named(text)

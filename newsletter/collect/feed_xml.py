@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import xml.sax
 from collections.abc import Sequence
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -37,6 +38,8 @@ _SHOWN = frozenset(
 _NO_CONTAINERS = frozenset(["image", "textinput", "textInput"])
 _ITEMS = frozenset(["item", "entry"])
 _MAX_DEPTH = 50
+# What feedparser's handlers raise at an element that they do not expect: it costs that element alone.
+_MISHAPS = (LookupError, TypeError, ValueError, AttributeError)
 
 _Attributes = Sequence[tuple[str, str]]
 
@@ -59,7 +62,8 @@ class _OwnElements:
             self._open.append((tag, name))
         if tag in _ITEMS:
             self._open = []
-        super().unknown_starttag(name, attrs)  # type: ignore[misc]
+        with suppress(*_MISHAPS):
+            super().unknown_starttag(name, attrs)  # type: ignore[misc]
 
     def unknown_endtag(self, tag: str) -> None:
         places = [place for place, (written, _) in enumerate(self._open) if written == tag]
@@ -67,7 +71,17 @@ class _OwnElements:
         if places:
             name = self._open[places[-1]][1]
             del self._open[places[-1] :]
-        super().unknown_endtag(name)  # type: ignore[misc]
+        with suppress(*_MISHAPS):
+            super().unknown_endtag(name)  # type: ignore[misc]
+
+    def pop(self, element: str, strip_whitespace: int = 1) -> Any:
+        """Return the text of an element; an empty one takes nothing from what the item has said before."""
+        context = self._get_context()  # type: ignore[attr-defined]
+        before = dict.get(context, element)
+        text = super().pop(element, strip_whitespace)  # type: ignore[misc]
+        if before and not text and dict.get(context, element) == "":
+            context[element] = before
+        return text
 
     def _name(self, tag: str) -> str:
         """Return under which name feedparser reads an element of an item."""
@@ -95,7 +109,7 @@ class _OwnElements:
         self.push("second_summary", 1)  # type: ignore[attr-defined]
 
     def _end_author(self) -> None:
-        text = self.pop("author")  # type: ignore[attr-defined]
+        text = self.pop("author")
         self.inauthor = 0
         people = self._get_context().get("authors")  # type: ignore[attr-defined]
         if text and people and not people[-1]:

@@ -183,7 +183,7 @@ def choose_keys(
     """
     found = {parse_arxiv_id(arxiv_id), _parse_doi(doi), _parse_address(url)}
     if ":" in guid:  # a bare number may be anything
-        found |= {parse_arxiv_id(guid), _parse_paper(guid)}
+        found |= {parse_arxiv_id(guid), _parse_doi(guid), _parse_paper(guid)}
     if source and (own := " ".join(guid.split())):
         found.add(_bound("guid", f"{source}:{own}"))
     return sort_keys(key for key in found if key)

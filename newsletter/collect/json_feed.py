@@ -80,19 +80,20 @@ def _read(text: str) -> _Item:
     return feed
 
 
-def _parse_item(item: _Item, feed: _Item, source: Source, base: str, page: str) -> tuple[Entry, str]:
+def _parse_item(item: _Item, feed: _Item, source: Source, base: str, listing: str) -> tuple[Entry, str]:
     """Return the entry (its title empty if there is none to be had) and its guid."""
     text = read_line(item, "content_text", MAX_SUMMARY_CHARS)
     content = text or parse_markup(read_text(item, "content_html"), MAX_SUMMARY_CHARS)
     summary = read_line(item, "summary", MAX_SUMMARY_CHARS) or content
-    url = unwrap_url(_url(item, "url", base) or _url(item, "external_url", base))
+    given = clean_line(_id(item), 2_000)
+    page = unwrap_url(_url(item, "url", base) or _url(item, "external_url", base) or clean_url(given))
+    url = page or next(_enclosed_urls(item, base), "")
     # A title is plain text: angle brackets are letters. Some programs escape it all the same.
     title = clean_line(html.unescape(read_text(item, "title")), MAX_TITLE_CHARS)
     title = title or clean_line(summary, _TITLE_FROM_SUMMARY_CHARS) or url
     title = name_release(title, url, read_line(feed, "title", MAX_TITLE_CHARS), source.name)
     published_at = parse_date(item.get("date_published")) or parse_date(item.get("date_modified"))
-    given = clean_line(_id(item), 2_000)
-    named = url or clean_url(given)
+    named = page or ("" if given else url)  # where a file lies may change from day to day
     guid = given or canonical_url(named) or name_unnamed(title, published_at, summary)
     keys = choose_keys(url=named, guid=given, source=source.name) or choose_keys(
         guid=guid, source=source.name
@@ -110,7 +111,7 @@ def _parse_item(item: _Item, feed: _Item, source: Source, base: str, page: str) 
         url=url,
         thumbnail_url=_url(item, "image", base) or _url(item, "banner_image", base),
         media_urls=tuple(dict.fromkeys(_media_urls(item, base))),
-        listing_url=page,
+        listing_url=listing,
         sources=(source.name,),
     )
     return entry, guid
@@ -140,6 +141,13 @@ def _media_urls(item: _Item, base: str) -> Iterator[str]:
             url = _url(attachment, "url", base)
             if url:
                 yield url
+
+
+def _enclosed_urls(item: _Item, base: str) -> Iterator[str]:
+    """Yield where the sound, film or file lies that an item brings, which may be all that it has."""
+    for attachment in read_list(item, "attachments"):
+        if isinstance(attachment, dict) and not read_text(attachment, "mime_type").startswith("image"):
+            yield from filter(None, [_url(attachment, "url", base)])
 
 
 def _url(item: _Item, name: str, base: str) -> str:

@@ -180,11 +180,11 @@ def _split_claim(
 
 
 def _split_same_title(claimants: Sequence[int], sightings: Sequence[Sighting]) -> list[list[int]]:
-    """Return in parts what shares an address (or an id) and a title: by date; where there is none, by id and text."""
+    """Return in parts what shares an address (or an id) and a title: by date; where that is one, by id and text."""
     seen = [sightings[number] for number in claimants]
     dates = {one.entry.published_at for one in seen}
     by_date = len(dates - {None}) > 1
-    by_text = dates == {None} and len({one.entry.summary for one in seen} - {""}) > 1
+    by_text = len(dates) == 1 and len({one.entry.summary for one in seen} - {""}) > 1
     parts: defaultdict[Hashable, list[int]] = defaultdict(list)
     for number, one in zip(claimants, seen, strict=True):
         parts[one.entry.published_at if by_date else _guids_of(one) if by_text else None].append(number)

@@ -45,7 +45,8 @@ _KNOWN = """
     mtext mspace mrow mfrac msqrt mroot mstyle merror mpadded mphantom mfenced menclose msub msup msubsup munder
     mover munderover mmultiscripts mtable mtr mtd maction semantics annotation annotation-xml mprescripts italic
     bold sc scp monospace roman sans-serif underline overline named-content styled-content inline-formula
-    disp-formula tex-math inline-graphic xref ext-link alternatives inf
+    disp-formula tex-math inline-graphic xref ext-link alternatives inf fn chem chem-struct milestone-start
+    milestone-end abbrev uri email institution break hi emph titre
 """
 # Tags of HTML and MathML, and of what publishers write their articles in: JATS, Wiley's and Elsevier's, Word's.
 _KNOWN_TAG = (
@@ -58,7 +59,7 @@ _CERTAIN = re.compile(
 _BLOCKS = [
     *("address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "figcaption", "figure"),
     *("footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "ol", "p", "pre"),
-    *("section", "table", "td", "th", "tr", "ul"),
+    *("section", "table", "td", "th", "tr", "ul", "jats:title", "jats:p", "jats:sec"),
 ]
 
 

@@ -341,7 +341,12 @@ class Folded:
         if index == 0:
             return Gap.BREAK
         limits = self._find_limits()
-        between = self._draft.text[limits[index - 1][1] : limits[index][0]]
+        before, (begin, _) = limits[index - 1], limits[index]
+        between = self._draft.text[before[1] : begin]
+        if between == "." and self._draft.text[begin].isalpha():
+            return Gap.SLASH  # "Node.js"
+        if between == ". " and before[1] - before[0] == 1 and self._draft.text[before[0]].isupper():
+            return Gap.SPACE  # "C. elegans"
         return _GAPS.get(between) or _gap_of(between)
 
     def _find_limits(self) -> list[tuple[int, int]]:

@@ -24,7 +24,6 @@ from newsletter.match.fold import STARRED, fold
 from newsletter.match.piece import Piece, nearest_of, piece_of
 from newsletter.match.spelling import word_forms
 from newsletter.model.topics import AllOf, AnyOf, Compare, Measure, Not, Query, Scope, Spelling, Words
-from newsletter.text import CJK
 
 if TYPE_CHECKING:
     from lark import Lark, Token, Tree, UnexpectedInput
@@ -42,7 +41,6 @@ _CODES = frozenset({Scope.CATEGORY, Scope.PRIMARY})
 _CODE_SCOPES = ((Scope.CATEGORY,), (Scope.PRIMARY,))
 _MIN_PREFIX = 3
 _STARRED = re.compile(STARRED)
-_CJK = re.compile(f"[{CJK}]")
 
 
 # --- trees --------------------------------------------------------------------------------
@@ -609,7 +607,7 @@ def _check_words(item: Piece, inner: Piece, words: Words) -> Words:
             hint=Message("put at least three letters before the star"),
         )
     if words.where == (Scope.AUTHOR,) and not any(
-        len(token.surface) > 1 or _CJK.match(token.surface) for token in tokens
+        len(token.surface) > 1 or token.surface.upper() == token.surface.lower() for token in tokens
     ):
         item.fail(
             Message("{item} has only initials", item=repr(item.value)),

@@ -56,6 +56,7 @@ def test_spellings_of_one_address_are_one(spelling: str) -> None:
         ("https://straße.example/a", "https://xn--strae-oqa.example/a"),
         ("https://😀.example/a", "https://xn--e28h.example/a"),
         ("https://example.org/~ada/x", "https://example.org/%7Eada/x"),
+        ("https://example.org/a%CC%88pfel", "https://example.org/äpfel"),
         ("https://example.org/a(b)", "https://example.org/a%28b%29"),
         ("https://example.org/?q=a+b", "https://example.org/?q=a%20b"),
         ("https://example.org/?b=2&a=1", "https://example.org/?a=1&b=2"),

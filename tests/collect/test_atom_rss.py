@@ -715,6 +715,63 @@ def test_episode_without_a_page_leads_to_its_sound_and_a_guid_is_no_address() ->
     assert entries[0].keys == entries[1].keys == ("guid:papers:b7-19",)
 
 
+@pytest.mark.parametrize(
+    "file",
+    [
+        '<enclosure url="https://cdn.example.net/1" length="9"/>',
+        '<enclosure url="https://cdn.example.net/1" type="application/ogg"/>',
+        '<media:content xmlns:media="http://search.yahoo.com/mrss/" url="https://cdn.example.net/1" medium="video"/>',
+    ],
+)
+def test_item_without_a_page_leads_to_the_file_that_it_brings(file: str) -> None:
+    assert parse_feed(make_rss(f"<title>x</title><guid>b7</guid>{file}")).sightings[0].entry.url == (
+        "https://cdn.example.net/1"
+    )
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        "<link/>",
+        "<link></link>",
+        "<title/>",
+        "<pubDate/>",
+        "<description/>",
+        '<atom:link hreflang="de" href="https://x.example/de"/>',
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_empty_element_or_another_language_takes_nothing_from_an_item(second: str, is_first: bool) -> None:
+    own = (
+        "<title>Own title</title><link>https://meadow.example.org/own</link><description>Own text.</description>"
+        "<pubDate>Mon, 01 Jun 2026 00:00:00 GMT</pubDate>"
+    )
+    body = make_rss(second + own if is_first else own + second).replace("<rss ", f"<rss {SPACES} ")
+
+    entry = parse_feed(body).sightings[0].entry
+
+    assert (entry.title, entry.url, entry.summary, entry.published_at) == (
+        "Own title",
+        "https://meadow.example.org/own",
+        "Own text.",
+        at("2026-06-01"),
+    )
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        '<gml:posList xmlns:gml="http://www.opengis.net/gml">1 x</gml:posList>',
+        '<georss:polygon xmlns:georss="http://www.georss.org/georss">1 2 x</georss:polygon>',
+        "<summary><![CDATA[never ended</summary>",
+    ],
+)
+def test_an_element_that_nobody_can_read_costs_no_other_item(odd: str) -> None:
+    feed = parse_feed(make_rss(f"<title>Ice</title>{odd}", "<title>Pebbles</title>"))
+
+    assert [sighting.entry.title for sighting in feed.sightings] == ["Ice", "Pebbles"]
+
+
 def test_guess_and_undated_items_are_told() -> None:
     feed = parse_feed(make_rss("<title>Größe</title>").encode("latin1"))
 

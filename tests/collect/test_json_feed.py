@@ -83,6 +83,14 @@ def test_first_version_had_one_author_and_numbers_as_ids() -> None:
     assert entry.key == "guid:papers:7"
 
 
+def test_episode_without_a_page_leads_to_its_sound() -> None:
+    sound = {"url": "https://cdn.example.net/1.mp3", "mime_type": "audio/mpeg"}
+    entry = parse_item(id="b7-19", title="x", attachments=[sound])
+
+    assert (entry.url, entry.keys) == ("https://cdn.example.net/1.mp3", ("guid:papers:b7-19",))
+    assert parse_item(id="https://pod.example.net/1", title="x").url == "https://pod.example.net/1"
+
+
 def test_authors_of_the_feed_are_those_of_an_item_that_names_none() -> None:
     paper = {"id": "2", "title": "y", "url": "https://arxiv.org/abs/2606.01234"}
     feed = parse_feed({"authors": [{"name": "Ada Example"}], "items": [{"id": "1", "title": "x"}, paper]})

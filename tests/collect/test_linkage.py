@@ -112,6 +112,18 @@ def test_all_items_under_one_id_are_entries() -> None:
     assert shelf.look(*reversed(items)) == []
 
 
+@pytest.mark.parametrize("is_json", [False, True])
+def test_two_of_one_page_title_and_day_with_ids_and_texts_are_two(is_json: bool) -> None:
+    tides, dunes, dust = (
+        item("Colloquium", link=PAGE, guid=text, date=days_ago(2), text=text)
+        for text in ("Tides.", "Dunes.", "Dust.")
+    )
+    shelf = Shelf()
+    looks = [[tides], [dunes, tides], [dust, dunes, tides], [tides, dunes, dust]]
+
+    assert [len(shelf.look(*items, is_json=is_json)) for items in looks] == [1, 1, 1, 0]
+
+
 def test_items_with_nothing_of_their_own_but_the_text_are_entries() -> None:
     items = [
         item("Talk", link=PAGE, guid="0", date=None, text="Mira Holt on tides."),
@@ -226,6 +238,11 @@ WRAPPED: dict[str, Item] = {
     },
     "FeedBurner with the id": {"link": "http://feedproxy.google.com/~r/rivers/~3/q7/", "guid": STORY},
     "Facebook": {"link": f"https://l.facebook.com/l.php?u={STORY}&h=AT0"},
+    "Google News": {"link": f"https://news.google.com/news/url?sa=t&url={STORY}"},
+    "Yahoo": {
+        "link": "https://r.search.yahoo.com/_ylt=A/RE=1/RU=https%3a%2f%2fpaper.example.net%2fotters/RK=2/RS=x"
+    },
+    "translation": {"link": f"https://translate.google.com/translate?sl=de&u={STORY}"},
     "mail filter": {"link": f"https://eur01.safelinks.protection.outlook.com/?url={STORY}&data=05"},
     "Proofpoint": {
         "link": "https://urldefense.proofpoint.com/v2/url?u=https-3A__paper.example.net_otters&d=Dw"

@@ -85,6 +85,9 @@ SPELLINGS: list[tuple[str, str, str | None]] = [
     ("agent", "a gent", None),
     ("usage", "us age", None),
     ("few-shot", "the few. Shot", None),
+    ("nodejs", "with Node.js", "Node.js"),
+    ("C elegans", "worms: C. elegans", "C. elegans"),
+    ("plan elegans", "the plan. Elegans", None),
     # inflections are other words unless asked for
     ("fine-tuning", "a finetuned model", None),
     ("agent", "agentic", None),

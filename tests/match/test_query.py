@@ -400,3 +400,8 @@ def test_description_or_papers_alone_choose_and_beside_words_only_rank() -> None
 def test_paper_may_be_an_arxiv_id_a_doi_or_an_address(written: object, paper: str) -> None:
     """YAML reads an arXiv id without quotes as a number, and drops the zeros at its end."""
     assert parse_topic({"name": "x", "like": [written]}).like == (paper,)
+
+
+@pytest.mark.parametrize("name", ["王晓梅", "สมชาย", "राम", "محمد"])
+def test_a_name_in_letters_without_capitals_is_no_initials(name: str) -> None:
+    assert parse_topic({"name": "x", "any": [f"author:{name}"]})
