@@ -59,7 +59,9 @@ def _find_scattered(query: Query, folded: FoldedEntry, acronyms: Acronyms | None
             is_text = scope in (Scope.TITLE, Scope.ABSTRACT)
             if len(words) > 1 and is_text and _stand_in(words, scope, folded, acronyms):
                 return Message(
-                    'its words are not together: "{text}" ({scope})', text=phrase.text, scope=scope
+                    'the words of "{text}" are there, but not as a phrase ({scope})',
+                    text=phrase.text,
+                    scope=scope,
                 )
     return ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from newsletter.model.acts import Act
+from newsletter.model.acts import Act, Wish
 
 if TYPE_CHECKING:
     from newsletter.render.language import Language
@@ -30,8 +30,16 @@ def word_act(lang: Language, act: Act) -> str:
     return words[act]
 
 
-def word_effect(lang: Language, act: Act) -> str:
-    """Return what an act does, before somebody presses."""
+def word_wish(lang: Language, wish: Wish) -> list[str]:
+    """Return what is asked for, before somebody presses: of whom or what, what it does, and why."""
+    is_mail = wish.act in (Act.ACCEPTED, Act.NOT_SENT)
+    subject = lang.say("Mail number {number}", number=wish.subject) if is_mail else wish.subject
+    given = lang.say("Topics") if wish.act is Act.ADD else lang.say("Why")
+    why = f"{given}: {', '.join(wish.why.splitlines())}" if wish.why else ""
+    return [line for line in (subject, _word_effect(lang, wish.act), why) if line]
+
+
+def _word_effect(lang: Language, act: Act) -> str:
     words = {
         Act.HOLD: lang.say("No mail goes out until somebody releases."),
         Act.RELEASE: lang.say("What is queued goes out with the next run."),

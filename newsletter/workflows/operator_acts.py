@@ -234,7 +234,7 @@ def word_no_test(address: EmailAddress, reader: Subscriber | None) -> Message | 
     """Return why no test can be sent to the operator at an address, who reads as ``reader``; None where it can."""
     if reader is not None and reader.consent in (Consent.CONFIRMED, Consent.PAUSED):
         return None
-    return Message("{address} is no reader. Subscribe with it, then a test can be sent.", address=address)
+    return Message("{address} is not subscribed. Subscribe it to send yourself a test.", address=address)
 
 
 def _word_retry(queued: int, covered: int) -> Message:

@@ -21,6 +21,7 @@ MOST_NAMED, MOST_CATEGORIES, MOST_WORDS = 40, 8, 16
 _CANDIDATES = 40
 _LEAST_ENTRIES = 2
 _MOST_SHARE = 0.3  # what finds more than this of all entries chooses little
+_MOST_SHARED = 0.8  # of two topics that have more of their entries in common, the second says little
 
 _CATEGORIES = {
     "astro-ph": "Astrophysics",
@@ -74,7 +75,8 @@ def suggest_topics(
 ) -> tuple[Suggestion, ...]:
     """Return the library's topics in its order, then categories and words of these entries, the most found first.
 
-    find returns the entries that a topic finds as a bit set. Words that find the same entries are suggested once.
+    find returns the entries that a topic finds as a bit set. Words that find much the same entries as a topic
+    before them are not suggested.
     """
     named = [
         Suggestion(name, name, find(topic).bit_count()) for name, topic in list(library.items())[:MOST_NAMED]
@@ -102,12 +104,18 @@ def _suggest_words(
         if _same(words) in known or not _is_topic(words):
             continue
         hits = find(parse_topic(words))
-        if hits in found or not _LEAST_ENTRIES <= hits.bit_count() <= max(5, _MOST_SHARE * len(entries)):
+        if not _LEAST_ENTRIES <= hits.bit_count() <= max(5, _MOST_SHARE * len(entries)):
+            continue
+        if any(_is_like(hits, others) for others in found):
             continue
         found.add(hits)
         suggestions.append(Suggestion(words, words[:1].upper() + words[1:], hits.bit_count()))
     suggestions.sort(key=lambda one: (-one.count, one.label.casefold()))
     return suggestions[:MOST_WORDS]
+
+
+def _is_like(hits: int, others: int) -> bool:
+    return (hits & others).bit_count() > _MOST_SHARED * (hits | others).bit_count()
 
 
 def _is_topic(form: str | Mapping[str, str]) -> bool:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cache
 
-from PIL import Image, ImageDraw
-
 from newsletter.collect import hf_daily_papers
-from newsletter.collect.pictures import shrink
 from newsletter.compose.item import build_card
 from newsletter.deliver.dkim import DkimKey, sign_message
 from newsletter.deliver.message import Letter, build_message, build_message_id
@@ -19,7 +15,7 @@ from newsletter.model.digest import Card, Digest, Item, Reason, Section
 from newsletter.model.entries import EntryId, EntryKey
 from newsletter.model.ledger import Kind
 from newsletter.model.mail import Fact, Identity, Links, Notice, Rendered
-from newsletter.model.pictures import Picture, PictureFile
+from newsletter.model.pictures import PictureFile
 from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.model.sources import Fetched, Request, Source
 from newsletter.model.topics import Scope
@@ -29,6 +25,7 @@ from newsletter.render.notices import write_alert, write_changed, write_confirm,
 from newsletter.sample_day import SAMPLE_DAY, sample_file
 from newsletter.signing import Secret
 from tests.support.digests import READER, make_card, make_digest, make_section, shipped_templates
+from tests.support.drawings import draw_picture
 
 IDENTITY = Identity(
     name="Trending Papers",
@@ -250,40 +247,20 @@ def build_notices() -> Mapping[str, tuple[Notice, Kind, bool]]:
     }
 
 
-_SIZES = ((1200, 648), (1200, 630), (700, 900), (640, 640))
-
-
-@cache
-def draw_pictures() -> tuple[Picture, ...]:
-    """Return small pictures as the collector keeps them: of wide figures, and of the upright first page of a paper."""
-    drawn = []
-    for number, (width, height) in enumerate(_SIZES):
-        image = Image.new("RGB", (width, height), "white")
-        draw = ImageDraw.Draw(image)
-        draw.rectangle((0, 0, width, height // 9), fill=("#1f4e79", "#7a3b00", "#3d3d3d", "#0b5d4e")[number])
-        for row in range(6):
-            top = height // 5 + row * height // 8
-            draw.rectangle((width // 12, top, width * (11 - row) // 13, top + height // 24), fill="#c9c9c9")
-        draw.ellipse((width * 2 // 3, height // 2, width * 11 // 12, height * 9 // 10), fill="#d98e4a")
-        file = io.BytesIO()
-        image.save(file, "PNG")
-        picture = shrink(file.getvalue())
-        assert picture is not None
-        drawn.append(picture)
-    return tuple(drawn)
+_DRAWN = range(7)
+"""The drawings that the mails show."""
 
 
 def list_picture_files() -> Mapping[str, bytes]:
     """Return what our host would answer, by the name of the file."""
-    return {f"{picture.hash}.jpg": picture.body for picture in draw_pictures()}
+    return {f"{picture.hash}.jpg": picture.body for picture in map(draw_picture, _DRAWN)}
 
 
 def _add_pictures(digest: Digest) -> Digest:
     """Return a digest that shows pictures, which all papers but each fifth one have."""
-    drawn = draw_pictures()
 
     def add(item: Item) -> Item:
-        picture = drawn[item.entry_id % len(drawn)]
+        picture = draw_picture(item.entry_id % len(_DRAWN))
         file = PictureFile(f"{picture.hash}.jpg", picture.width, picture.height, 12_000)
         return item if item.entry_id % 5 == 4 else replace(item, card=replace(item.card, picture=file))
 

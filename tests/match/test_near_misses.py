@@ -23,8 +23,12 @@ NOW = at("2026-06-16 12:00")
     [
         ("robot AND NOT survey", "Robots: a survey", "none: survey (title)"),
         ("robot AND hand", "Robots", "missing: hand"),
-        ('robot AND "soft hand"', "Robots with a hand that is soft", 'its words are not together: "soft hand" (title)'),
-        ('"big lab"', "A lab and a big room", 'its words are not together: "big lab" (title)'),
+        (
+            'robot AND "soft hand"',
+            "Robots with a hand that is soft",
+            'the words of "soft hand" are there, but not as a phrase (title)',
+        ),
+        ('"big lab"', "A lab and a big room", 'the words of "big lab" are there, but not as a phrase (title)'),
         ("robot AND upvotes>=9", "Robots", "missing: upvotes>=9"),
         ("robot AND hand AND foot", "Robots", ""),
         ("robot", "Whales", ""),

@@ -26,6 +26,7 @@ from newsletter.workflows.import_subscribers import begin_reading
 from tests.support import website
 from tests.support.builders import at, make_cadence, make_subscriber
 from tests.support.clock import SetClock
+from tests.support.drawings import draw_picture
 from tests.support.due import send_due
 from tests.support.sink import Sink
 from tests.support.tools import take_port
@@ -157,6 +158,7 @@ async def _live_a_week(newsletter: Newsletter, clock: SetClock) -> None:
         await send_due(newsletter)
         await _let_go(newsletter, day)
     clock.at = website.NOW
+    await _keep_pictures(newsletter)
 
 
 async def _save(newsletter: Newsletter, joining: Sequence[Subscriber]) -> None:
@@ -225,6 +227,14 @@ async def _collect(newsletter: Newsletter, day: date) -> None:
             await save_run(runs, when, *(new(paper) for paper in papers), found=len(papers))
     if day == date(2026, 6, 14):
         await _fail_to_look(runs, f"{day} 05:00")
+
+
+async def _keep_pictures(newsletter: Newsletter) -> None:
+    """Keep a picture of most papers of the sample day, and of some others, as a collector with a network does."""
+    pictured = [change.entry for change in read_sample_day()] + [website.AGENTS, website.RAG, website.LATE]
+    for entry in await newsletter.entries.load_known([entry.key for entry in pictured]):
+        if entry.id % 7:
+            await newsletter.pictures.save(entry.id, draw_picture(entry.id), newsletter.clock.now())
 
 
 async def _fail_to_look(runs: RunStore, when: str) -> None:

@@ -123,7 +123,7 @@ async def test_a_reader_is_paused_mailed_again_removed_suppressed_lifted_and_add
         (Act.ACCEPTED, "x", "in the log", "not uncertain any more"),
         (Act.NOT_SENT, "7", "", "Say how you know"),
         (Act.POLL, "no such source", "", "There is no source of this name"),
-        (Act.TEST, "", "", "is no reader"),
+        (Act.TEST, "", "", "is not subscribed"),
     ],
 )
 async def test_what_cannot_be_done_is_told_and_not_recorded(
@@ -149,7 +149,7 @@ async def test_a_test_is_offered_to_an_operator_who_reads_and_others_see_why_not
     page = (await small_desk.client.get("/operate")).text
 
     assert ('name="act" value="test"' in page) is reads
-    assert (f"{OPERATOR} is no reader. Subscribe with it" in page) is not reads
+    assert (f"{OPERATOR} is not subscribed. Subscribe it" in page) is not reads
 
 
 async def test_an_operator_who_reads_gets_a_test_and_the_ledger_knows_nothing_of_it(

@@ -513,6 +513,9 @@ async def test_mistakes_and_warnings_are_told_in_the_language_of_the_page(visit:
 
     assert "unbekannter Bereich" in piece.text
     assert "wird als Wort wie die anderen gesucht" in piece.text
+    fields = visit.fill_in(own="whales\ntitel:x")
+    page = await visit.client.post("/subscribe", data=fields, headers={"accept-language": "de"})
+    assert re.search(r'<a href="#own">Zeile 2: unbekannter Bereich', page.text)
 
 
 async def test_preview_counts_a_paper_of_two_topics_once(visit: Visit) -> None:

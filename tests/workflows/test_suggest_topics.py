@@ -81,6 +81,20 @@ def test_what_finds_the_same_papers_as_a_library_topic_is_left_out() -> None:
     assert [one.label for one in suggest(entries, parse_topic({"Ocean": "whale"}))] == ["Ocean"]
 
 
+def test_what_finds_nearly_the_same_papers_is_left_out_and_a_part_of_them_is_not() -> None:
+    entries = [
+        *make_papers(7, "Whale watching at sea", ai_keywords=("whales",)),
+        *make_papers(2, "Whale song", start=7, ai_keywords=("whales",)),
+        *make_papers(1, "Ocean currents", start=9),
+        *make_papers(30, "Other things", start=10),
+    ]
+
+    labels = [one.label for one in suggest(entries, parse_topic({"Sea life": "whale, ocean"}))]
+
+    assert "Whale watching" in labels  # seven of the ten
+    assert "Whales" not in labels  # nine of them
+
+
 def test_only_so_many_words_are_suggested() -> None:
     entries = [
         entry

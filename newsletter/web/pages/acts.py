@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from newsletter.errors import ActError
 from newsletter.model.acts import Act, Wish
-from newsletter.web.act_words import word_act, word_effect
+from newsletter.web.act_words import word_act, word_wish
 from newsletter.web.readers import PRIVATE, read_fields
 from newsletter.web.sessions import Session, build_form_token, find_session, is_of_session
 
@@ -33,8 +33,7 @@ async def ask_first(site: Site, request: Request) -> Response:
     return site.message(
         request,
         word_act(lang, wish.act),
-        *(line for line in (wish.subject, wish.why) if line),
-        word_effect(lang, wish.act),
+        *word_wish(lang, wish),
         button=word_act(lang, wish.act),
         action=site.links.page("/operate/do"),
         fields={
