@@ -418,7 +418,7 @@ def _write_all(texts: Mapping[str, str], folder: Path, ending: str) -> list[str]
 def _run_node(script: str, *arguments: str) -> Any:
     environ = {**ENVIRON, "CHROMIUM": _which("chromium") or ""}
     done = subprocess.run(
-        ["node", script, *arguments], cwd=NODE, env=environ, capture_output=True, timeout=600, check=False
+        ["node", script, *arguments], cwd=NODE, env=environ, capture_output=True, timeout=3600, check=False
     )
     if done.returncode:
         raise RuntimeError(f"{script}: {done.stderr.decode()[:1000]}")

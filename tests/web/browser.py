@@ -56,7 +56,7 @@ async def open_browser() -> AsyncIterator[Browser]:
 async def open_page(browser: Browser, **options: Any) -> AsyncIterator[Page]:
     """A page without cookies; options are those of a context, such as ``java_script_enabled``."""
     context = await browser.new_context(**options)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)  # a busy machine is slow, and not wrong
     try:
         yield await context.new_page()
     finally:

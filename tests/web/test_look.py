@@ -1,7 +1,8 @@
-"""Every page in Chromium: axe in light and dark, the keyboard alone, small screens and large letters, weight, print.
+"""Every page in Chromium: axe in light and dark, the keyboard alone, small screens and large letters, weight, what
+moves while it is loaded, print.
 
-Each page is opened once in English, where all of this is looked at, and once in German and in Arabic for its width. A
-new page is not forgotten: its route must stand in tests/web/looks.py.
+Each page is opened once in English, where all of this is looked at, and once in German and in Arabic for axe and its
+width. A new page is not forgotten: its route must stand in tests/web/looks.py.
 """
 
 from __future__ import annotations
@@ -37,11 +38,16 @@ pytestmark = [
 ]
 
 TELEPHONE: ViewportSize = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 900}
 _AXE = find_spec("axe_playwright_python")
 AXE = Path(_AXE.origin or "").with_name("axe.min.js") if _AXE else Path()
 
 MOST_BYTES = 60_000
 """What a page may weigh with its style sheet, script and icon."""
+MOST_BYTES_WITH_PICTURES = 250_000
+"""What a browser may load when a page is opened; what lies far below comes when somebody goes there."""
+PICTURE_BYTES = 12_000
+"""What a picture counts at least: those drawn here are plainer than what the collector keeps."""
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 OF_COLOUR = ["color-contrast", "link-in-text-block"]
@@ -66,14 +72,43 @@ FOCUS = """
 """
 """Note which elements get the focus, and which of them do not show it; return how many there are to reach."""
 
+LOADED = """
+() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+  .map(one => [one.name, one.decodedBodySize])
+"""
+"""What the browser has loaded for this page, from its cache too: addresses, and bytes."""
+
+SHIFTS = """
+async () => {
+  const shifts = [];
+  const note = list => shifts.push(...list.filter(one => !one.hadRecentInput));
+  const observer = new PerformanceObserver(list => note(list.getEntries()));
+  observer.observe({type: 'layout-shift', buffered: true});
+  for (let at = 0; at < document.documentElement.scrollHeight; at += innerHeight) {
+    scrollTo(0, at);
+    await new Promise(requestAnimationFrame);
+  }
+  await Promise.all([...document.images].map(one => one.decode()));
+  scrollTo(0, 0);
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  note(observer.takeRecords());
+  return shifts.map(one => `${one.value.toFixed(3)} at ${Math.round(one.startTime)} ms`);
+}
+"""
+"""Go through the page until each picture is there; return what has moved meanwhile, and before."""
+
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @dataclass(slots=True)
 class Seen:
-    """What was seen of one page: each thing that is wrong, and what it weighs."""
+    """What was seen of one page: each thing that is wrong, and what it weighs, alone and with the pictures that a
+    browser loads with it."""
 
     size_bytes: int = 0
+    with_pictures_bytes: int = 0
+    pictures: int = 0
+    shifts: list[str] = field(default_factory=list)
     axe: list[str] = field(default_factory=list)
     unreached: list[str] = field(default_factory=list)
     unmarked: list[str] = field(default_factory=list)
@@ -103,19 +138,21 @@ async def seen(browser: Browser, showcase: Showcase) -> dict[str, Seen]:
     """What was seen of each page, by its name."""
     looks = list_looks(showcase)
     found = {look.name: Seen() for look in looks}
-    async with open_page(browser, viewport=TELEPHONE, locale="en") as page:
+    async with open_page(browser, viewport=DESK, locale="en") as page:
         visitor = Visitor(page, showcase)
         for look in looks:
             visitor.seen = found[look.name]
             await visitor.visit(look)
+            await visitor.weigh()
             await visitor.look_closely()
     for language in ("de", "ar"):
-        async with open_page(browser, viewport=TELEPHONE, locale=language) as page:
+        async with open_page(browser, viewport=DESK, locale=language) as page:
             visitor = Visitor(page, showcase)
             for look in looks:
                 visitor.seen = found[look.name]
                 await visitor.visit(look)
                 await visitor.measure(language)
+                await visitor.ask_axe(language)
     return found
 
 
@@ -132,23 +169,39 @@ class Visitor:
         page.on("request", self._note_request)
 
     async def visit(self, look: Look) -> None:
-        """Open a page, and weigh it."""
+        """Open a page."""
         answer = await visit(self._page, self._showcase, look)
         assert answer.status < 500, look.name
-        statics = self._showcase.site.statics.values()
-        self.seen.size_bytes = len(await answer.body()) + sum(map(len, statics))
+        await self._page.wait_for_load_state()
+
+    async def weigh(self) -> None:
+        """Weigh the page that was just opened, and see whether something moves while it and its pictures come."""
+        pictures = f"{self._base}/pictures/"
+        loaded: list[tuple[str, int]] = await self._page.evaluate(LOADED)
+        for url, size in loaded:
+            assert size, f"{url} was not there"
+            is_picture = url.startswith(pictures)
+            self.seen.pictures += is_picture
+            self.seen.with_pictures_bytes += max(size, PICTURE_BYTES) if is_picture else size
+            self.seen.size_bytes += 0 if is_picture else size
+        self.seen.shifts += await self._page.evaluate(SHIFTS)
 
     async def look_closely(self) -> None:
-        """Look at the page that is open in every way."""
-        page, seen = self._page, self.seen
+        """Look at the page that is open in every other way."""
         await self.measure("en")
-        await page.set_viewport_size({"width": 1280, "height": 900})
         await self._walk()
+        await self.ask_axe("en")
+
+    async def ask_axe(self, language: str) -> None:
+        """Note what axe finds on a desk: by all rules in light, by those of colours in dark."""
+        page, seen = self._page, self.seen
         await page.evaluate(AXE.read_text("utf-8"))
-        seen.axe += [f"light: {wrong}" for wrong in await self._run_axe({"type": "tag", "values": RULES})]
+        light = await self._run_axe({"type": "tag", "values": RULES})
         await page.emulate_media(color_scheme="dark")
-        seen.axe += [f"dark: {wrong}" for wrong in await self._run_axe({"type": "rule", "values": OF_COLOUR})]
+        dark = await self._run_axe({"type": "rule", "values": OF_COLOUR})
         await page.emulate_media(color_scheme="light")
+        seen.axe += [f"{language}, light: {wrong}" for wrong in light]
+        seen.axe += [f"{language}, dark: {wrong}" for wrong in dark]
 
     async def measure(self, language: str) -> None:
         """Note what sticks out at 320 px, at 200 % zoom of a window of 1,280 px, and with letters twice as large."""
@@ -159,6 +212,7 @@ class Visitor:
             if over > 0:
                 self.seen.overflow.append(f"{language}: {over} px at {width} px, letters {letters}")
         await self._page.evaluate("document.documentElement.style.fontSize = ''")
+        await self._page.set_viewport_size(DESK)
 
     async def _walk(self) -> None:
         """Go through the page with the tab key alone."""
@@ -225,6 +279,16 @@ async def test_nothing_sticks_out_of_a_small_screen_or_at_twice_the_size(seen: d
 async def test_no_page_weighs_much(seen: dict[str, Seen]) -> None:
     heavy = {name: one.size_bytes for name, one in seen.items() if one.size_bytes >= MOST_BYTES}
     assert heavy == {}
+
+
+async def test_no_page_weighs_much_with_its_pictures(seen: dict[str, Seen]) -> None:
+    weights = {name: one.with_pictures_bytes for name, one in seen.items() if one.pictures}
+    assert {"home", "edition", "paper", "search-found", "topic"} <= weights.keys()
+    assert {name: size for name, size in weights.items() if size >= MOST_BYTES_WITH_PICTURES} == {}
+
+
+async def test_nothing_moves_while_a_page_is_loaded(seen: dict[str, Seen]) -> None:
+    assert list_wrong(seen, "shifts") == {}
 
 
 async def test_the_largest_day_is_light_on_its_way(tmp_path: Path, migrated_sqlite: Path) -> None:
