@@ -7,7 +7,6 @@ reader calls a topic plays no part in it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
@@ -159,7 +158,7 @@ class Pool:
     def _add_topics(self, item: Item, also: tuple[tuple[str, int], ...]) -> Item:
         number = self._numbers[item.entry_id]
         names = tuple([name for name, entries in also if entries >> number & 1])
-        return replace(item, also=names) if names else item
+        return Item(item.entry_id, item.card, item.reason, names) if names else item
 
     def _choose_items(
         self, offer: Offer, entries: int, previous_on: date

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from newsletter.model.digest import Card, Digest, Item, Section, Window
+from newsletter.model.digest import Card, Digest, Item, Reason, Section, Window
 from newsletter.model.entries import EntryId
 from newsletter.model.mail import Notice
 from newsletter.stored_json import from_parsed, to_json
@@ -123,12 +123,18 @@ def _dump_card(card: Card) -> tuple[str, str]:
     return hashlib.sha256(text.encode()).hexdigest(), text
 
 
-@lru_cache(maxsize=16_384)
 def _dump_item(item: Item) -> str:
-    """Return the JSON of one entry of a section. Remembered: readers with a topic in common have it in common."""
-    card_hash, _ = _dump_card(item.card)
-    also = {"also": item.also} if item.also else {}  # without it they have the bytes that they always had
-    return to_json({"entry": item.entry_id, "card": card_hash, "reason": asdict(item.reason), **also})
+    """Return the JSON of one entry of a section."""
+    shared = _dump_shared(item.entry_id, item.card, item.reason)
+    # Without it they have the bytes that they always had; it stands before all others by name.
+    return f'{{"also":{to_json(item.also)},{shared[1:]}' if item.also else shared
+
+
+@lru_cache(maxsize=16_384)
+def _dump_shared(entry_id: EntryId, card: Card, reason: Reason) -> str:
+    """Return the JSON of an entry for all readers who get it for this reason, whatever else it fits."""
+    card_hash, _ = _dump_card(card)
+    return to_json({"entry": entry_id, "card": card_hash, "reason": asdict(reason)})
 
 
 def parse_digest(digest_json: str, cards: Mapping[str, str]) -> Digest:

@@ -17,6 +17,7 @@ from newsletter.model.mail import Fact, Identity, Links, Notice
 from newsletter.render.template import Values
 from newsletter.render.tex import has_tex, read_tex
 from newsletter.render.wording import (
+    add_also,
     clean,
     count_papers,
     cut_summary,
@@ -369,31 +370,40 @@ def build_paper(
     year: int = 0,
     pictures: str = "",
 ) -> PaperView:
-    """Return the values for the card of one paper, the same for every reader who gets it for the same reason.
+    """Return the values for the card of one paper.
 
     Dates of listings have their year where it is not this one, that of the edition. pictures is where these are, "" for
     a card that shows none."""
-    view = _build_paper_once(
-        lang, item.card, item.reason, topic, max_summary_chars, is_leader, year, pictures
+    view = build_shared_paper(
+        lang,
+        item.card,
+        item.reason,
+        topic,
+        max_summary_chars=max_summary_chars,
+        is_leader=is_leader,
+        year=year,
+        pictures=pictures,
     )
-    if not item.also:
-        return view
-    also = [clean_topic(name) for name in item.also]
-    return view._replace(reason=write_reason(lang, item.reason, topic, also))
+    return add_topics(lang, view, item.also)
 
 
-# What else a paper fits is often one reader's alone.
-@lru_cache(maxsize=4096)
-def _build_paper_once(
+def add_topics(lang: Language, paper: PaperView, also: Sequence[str]) -> PaperView:
+    """Return the values of a paper whose reason says what else it fits: often one reader's alone."""
+    return paper._replace(reason=add_also(lang, paper.reason, also)) if also else paper
+
+
+def build_shared_paper(
     lang: Language,
     card: Card,
     reason: Reason,
     topic: str,
+    *,
     max_summary_chars: int,
     is_leader: bool,
     year: int,
     pictures: str,
 ) -> PaperView:
+    """Return the same for every reader who gets the paper for this reason, whatever else it fits."""
     links = build_links(lang, card)
     summary = read_tex(clean(card.summary, 10_000)) if max_summary_chars else ""
     if summary and card.is_model_summary:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from newsletter.encoding import encode_lines
 from newsletter.errors import Problem, TemplateError
@@ -36,31 +36,63 @@ from newsletter.render.context import (
     SUMMARY_CHARS,
     DigestView,
     PaperPlace,
+    PaperView,
     ShownSection,
+    add_topics,
     build_notice,
     build_page,
     build_paper,
     build_papers,
     build_section,
+    build_shared_paper,
     clean_name,
     find_leaders,
     find_pictures,
 )
 from newsletter.render.html_part import compile_fragment, compile_html, parse_html
 from newsletter.render.language import Language, load_language
-from newsletter.render.sheet import CardMark
+from newsletter.render.sheet import CardMark, Stretch
 from newsletter.render.source import TemplateSource, build_source, check_template
+from newsletter.render.template import Form
 from newsletter.render.text_part import compile_text, tidy
 from newsletter.render.theme import Theme, build_theme
 from newsletter.render.wording import name_topic, write_cadence
 
 if TYPE_CHECKING:
-    from newsletter.model.digest import Digest, Item, Section
+    from newsletter.model.digest import Card, Digest, Item, Reason, Section
     from newsletter.model.readers import Subscriber
-    from newsletter.render.template import Template, Values
+    from newsletter.render.template import Gap, Template, Values
 
 _SPARE_BYTES_PER_SECTION = 600  # for the line about what is not shown, which comes when papers give way
 _WHOLE = Cut()
+
+
+class _Frame(NamedTuple):
+    """A card with gaps where it says why it is there. paper is what it shows where nothing is added."""
+
+    paper: PaperView
+    html: tuple[Stretch | Gap, ...]
+    plain: tuple[Stretch | Gap, ...]
+
+    @classmethod
+    def of(cls, paper: PaperView, html: Sequence[str | Gap], plain: Sequence[str | Gap]) -> _Frame:
+        return cls(
+            paper,
+            tuple([Stretch(piece) if isinstance(piece, str) else piece for piece in html]),
+            tuple([Stretch(piece, is_tidied=True) if isinstance(piece, str) else piece for piece in plain]),
+        )
+
+    def fill(self, paper: PaperView) -> CardMark:
+        """Return the card of this paper, which is the frame's but for the reason."""
+        scope = {"paper": paper}
+        html = [piece if isinstance(piece, Stretch) else Stretch(piece(scope)) for piece in self.html]
+        plain = [
+            piece if isinstance(piece, Stretch) else Stretch(piece(scope), is_tidied=True)
+            for piece in self.plain
+        ]
+        if not plain[0].ends:  # it is numbered in its first line
+            plain = [Stretch("".join([piece.text for piece in plain]), is_tidied=True)]
+        return CardMark.of(tuple(html), tuple(plain))
 
 
 class CompiledLayout:
@@ -71,8 +103,9 @@ class CompiledLayout:
         self.subject = templates[SUBJECT]
         self.html = templates[HTML]
         self.text = templates[TEXT]
-        self._paper_html = templates[PAPER_HTML]
-        self._paper_text = templates[PAPER_TEXT]
+        self.paper_html = Form(templates[PAPER_HTML], "paper", "reason", lambda text: text.strip("\n"))
+        self.paper_text = Form(templates[PAPER_TEXT], "paper", "reason", lambda text: tidy(text)[:-1])
+        self._render_frame = lru_cache(maxsize=4096)(self._build_frame)
         self.render_card = lru_cache(maxsize=4096)(self._render_card)
         self.show_section = lru_cache(maxsize=8192)(self._show_section)
         self._show_papers = lru_cache(maxsize=8192)(self._build_papers)
@@ -82,17 +115,25 @@ class CompiledLayout:
     ) -> CardMark:
         """Return the card of a paper in an edition of this year; pictures is where its picture is, "" for a card
         without one. Remembered for every other reader."""
-        paper = build_paper(
+        frame = self._render_frame(item.card, item.reason, topic, year, level, is_leader, pictures)
+        return frame.fill(add_topics(self.lang, frame.paper, item.also))
+
+    def _build_frame(
+        self, card: Card, reason: Reason, topic: str, year: int, level: str, is_leader: bool, pictures: str
+    ) -> _Frame:
+        """Return the card for all readers who get a paper for this reason, whatever else it fits."""
+        paper = build_shared_paper(
             self.lang,
-            item,
+            card,
+            reason,
             topic,
             max_summary_chars=SUMMARY_CHARS[level],
             is_leader=is_leader,
             year=year,
             pictures=pictures,
         )
-        html = self._paper_html.render({"paper": paper}).strip("\n") + "\n"
-        return CardMark.of(html, tidy(self._paper_text.render({"paper": paper})))
+        values = {"paper": paper}
+        return _Frame.of(paper, self.paper_html.render(values), self.paper_text.render(values))
 
     def _show_section(self, section: Section, year: int, pictured: int, pictures: str) -> ShownSection:
         """Return a topic with all its papers, of which so many, from the first, show their pictures. Remembered for
@@ -403,7 +444,7 @@ def _choose_pictured(digest: Digest, leaders: frozenset[int]) -> frozenset[int]:
 
 @lru_cache(maxsize=4096)
 def _measure_card(card: CardMark) -> int:
-    return encode_lines(card.html.text + "\n").size
+    return encode_lines("".join([stretch.text for stretch in card.html]) + "\n").size
 
 
 def _key_of(item: Item, section: Section, year: int) -> tuple[Item, str, int]:

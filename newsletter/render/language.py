@@ -98,7 +98,9 @@ class Language:
 
     def quote(self, text: str) -> str:
         """Return a quoted text in the marks of the language, set apart from a text of the other direction."""
-        if self.direction == "rtl" or any(letter in _RIGHT_TO_LEFT for letter in text[:200]):
+        if self.direction == "rtl" or (
+            not text.isascii() and any(letter in _RIGHT_TO_LEFT for letter in text[:200])
+        ):
             text = f"\u2068{text}\u2069"
         return self.say("“{text}”", text=text)
 

@@ -53,14 +53,14 @@ class CardMark(str):
     in what Jinja made around it.
     """
 
-    html: Stretch
-    plain: str
+    html: tuple[Stretch, ...]
+    plain: tuple[Stretch, ...]
 
     @classmethod
-    def of(cls, html: str, plain: str) -> CardMark:
-        """Return the mark of a card. html and plain are whole lines."""
+    def of(cls, html: tuple[Stretch, ...], plain: tuple[Stretch, ...]) -> CardMark:
+        """Return the mark of a card: whole lines, but for the last line end. plain has its first line in one piece."""
         mark = cls(f"\ufdd0card{next(_NUMBERS)}\ufdd1")
-        mark.html = Stretch(html.removesuffix("\n"))
+        mark.html = html
         mark.plain = plain
         _MARKS[str(mark)] = mark
         return mark
@@ -104,7 +104,8 @@ class Sheet:
             self.loose += stretch.begins
 
     def write_card(self, card: CardMark) -> None:
-        self.write_stretch(card.html)
+        for stretch in card.html:
+            self.write_stretch(stretch)
 
     def put(self, lines: Lines) -> None:
         """Write whole lines, at the start of a line."""

@@ -6,10 +6,13 @@
 
 and the text between them, which is encoded once. Any other node is rendered by Jinja, once for each combination of the
 values that it names. A template in which one node decides what names mean in another one (``set``, macros) is one node.
+
+A `Form` is rendered by Jinja once for many mails, with a gap where something else stands in each.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from itertools import groupby
@@ -34,6 +37,7 @@ _BINDING = (
     *(nodes.Assign, nodes.AssignBlock, nodes.Macro, nodes.Block, nodes.Extends),
     *(nodes.Import, nodes.FromImport, nodes.ExprStmt),
 )
+_CAPTURING = (*_BINDING, nodes.FilterBlock, nodes.CallBlock, nodes.EvalContextModifier)
 _MOST_WRITTEN = 4096
 _OFTEN = 3  # from so many mails on, what they share is one piece
 _MOST_RENDERED = 256  # each may be a whole page
@@ -84,6 +88,13 @@ class Template:
         """Return what Jinja makes of it."""
         return self._whole.render(values)
 
+    def leave_gaps(self, owner: str, attribute: str) -> tuple[jinja2.Template, list[Gap]] | None:
+        """Return the template with marks in place of an attribute of a value, and what fills each. None where it asks
+        for the attribute in any other way than to write it."""
+        body = self._cutter.parse(self._text)
+        gaps = self._cutter.leave_gaps(body, owner, attribute)
+        return None if gaps is None else (self._cutter.compile(body), gaps)
+
     def write(self, values: Mapping[str, Any]) -> Part:
         """Return the same as a part of a mail. The values may hold cards (``sheet.CardMark``)."""
         sheet = self._sheet()
@@ -97,6 +108,40 @@ class Template:
         for write in self._writers:
             write(line, values)
         return " ".join(line.loose.split())
+
+
+Gap = Callable[[_Scope], str]
+"""Returns what stands in a gap of a form in the mail that has these values."""
+
+_GAP = re.compile("\ufdd0gap([0-9]+)\ufdd1")  # of noncharacters, as the marks of cards
+
+
+class Form:
+    """A template that Jinja renders once for many mails, but for one attribute of a value, which is another one in the
+    next mail: it leaves a gap there. tidy is applied to all of it.
+
+    A template that asks for the attribute in any other way than to write it is one gap: Jinja renders it each time.
+    """
+
+    def __init__(self, template: Template, owner: str, attribute: str, tidy: Callable[[str], str]) -> None:
+        self.template = template
+        self._path = owner, attribute
+        self._tidy = tidy
+
+    @cached_property
+    def _open(self) -> tuple[jinja2.Template, list[Gap]] | None:
+        return self.template.leave_gaps(*self._path)
+
+    def render(self, values: Mapping[str, Any]) -> list[str | Gap]:
+        """Return its texts and gaps in their order."""
+        if self._open is None:
+            return [lambda scope: self._tidy(self.template.render(scope))]
+        template, gaps = self._open
+        text, *others = _GAP.split(self._tidy(template.render(values)))
+        pieces: list[str | Gap] = [text]
+        for number, text in zip(others[::2], others[1::2], strict=True):
+            pieces += [gaps[int(number)], text]
+        return [piece for piece in pieces if piece] or [""]
 
 
 def parse_template(
@@ -188,7 +233,7 @@ class _Cutter:
             get = self._look_up(node, names)
         except _NotPlainError:
             return self._keep([nodes.Output([node], lineno=node.lineno)], names)
-        word: Callable[[Any], str] = (lambda value: str(escape(value))) if self._is_escaped else str
+        word = self._word
 
         def write(sheet: Sheet, scope: _Scope) -> None:
             value = get(scope)
@@ -198,6 +243,26 @@ class _Cutter:
                 sheet.write(word(value))
 
         return write
+
+    def _word(self, value: object) -> str:
+        return str(escape(value)) if self._is_escaped else str(value)
+
+    def leave_gaps(self, body: list[nodes.Node], owner: str, attribute: str) -> list[Gap] | None:
+        """Put a mark in place of each expression that writes an attribute of a value; return what fills them. None
+        where it is asked for elsewhere, or where something may be made of what is written."""
+        template = self._template_of(body)
+        gaps: list[Gap] = []
+        for output in list(template.find_all(nodes.Output)):
+            for place, expression in enumerate(output.nodes):
+                if _asks_for(expression, owner, attribute):
+                    try:
+                        get = self._look_up(expression, frozenset({owner}))
+                    except _NotPlainError:
+                        return None
+                    output.nodes[place] = nodes.TemplateData(f"\ufdd0gap{len(gaps)}\ufdd1")
+                    gaps.append(lambda scope, get=get: self._word(get(scope)))  # type: ignore[misc]
+        is_closed = _asks_for(template, owner, attribute) or any(template.find_all(_CAPTURING))
+        return None if is_closed else gaps
 
     def _cut_if(self, node: nodes.If, names: frozenset[str]) -> _Write:
         holds = self._cut_test(node.test, names)
@@ -348,6 +413,15 @@ def _find_names(body: Iterable[nodes.Node]) -> set[str]:
         else:
             used |= _find_names(node.iter_child_nodes())
     return used
+
+
+def _asks_for(node: nodes.Node, owner: str, attribute: str) -> bool:
+    """Say whether a node uses an attribute of a value, or the value in any way but for its other attributes."""
+    if isinstance(node, nodes.Name):
+        return node.name == owner
+    if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name == owner:
+        return node.attr == attribute
+    return any(_asks_for(child, owner, attribute) for child in node.iter_child_nodes())
 
 
 def _text_of(text: str) -> nodes.Output:

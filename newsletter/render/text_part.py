@@ -57,7 +57,10 @@ class TextSheet(Sheet):
 
     def write_card(self, card: CardMark) -> None:
         self._papers += 1
-        self.write_stretch(_number_card(card.plain, self._papers))
+        first, *others = card.plain
+        self.write_stretch(_number_card(first.text, self._papers))
+        for stretch in others:
+            self.write_stretch(stretch)
 
     def _end_line(self, line: str) -> None:
         line = line.rstrip(" \t\n")
@@ -94,9 +97,9 @@ _MARGIN = "    "
 # Equal cards at equal places are one object in all mails.
 @lru_cache(maxsize=8192)
 def _number_card(card: str, number: int) -> Stretch:
-    """Return the text of a card with its number in the margin of four columns, where it has one."""
+    """Return the beginning of a card with its number in the margin of four columns, where it has one."""
     numbered = f"{number:2d}. {card[len(_MARGIN) :]}" if card.startswith(_MARGIN) else card
-    return Stretch(numbered.removesuffix("\n"), is_tidied=True)
+    return Stretch(numbered, is_tidied=True)
 
 
 def wrap(text: str, indent: int = 0, first: str | None = None) -> str:

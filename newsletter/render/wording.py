@@ -179,8 +179,22 @@ def write_reason(lang: Language, reason: Reason, topic: str, also: Sequence[str]
 
     also are topics that it fits besides; they follow in as many characters."""
     why = _write_match(lang, reason, topic)
-    parts = (why, _write_place(lang, reason, why), _write_also(lang, also))
-    return " · ".join(part for part in parts if part)
+    place = _write_place(lang, reason, why)
+    return add_also(lang, f"{why} · {place}" if place else why, also)
+
+
+def add_also(lang: Language, why: str, topics: Sequence[str]) -> str:
+    """Return a reason, and behind it the topics that the entry fits besides: ``also fits “RAG” and “pruning”``."""
+    line = ""
+    for named in range(len(topics), 0, -1):
+        names = [lang.quote(clean(topic, 80)) for topic in topics[:named]]
+        if named < len(topics):
+            left = len(topics) - named
+            names.append(lang.say_count("{number} more topic", "{number} more topics", left))
+        line = lang.say("also fits {topics}", topics=lang.join(names))
+        if named == 1 or len(line) <= MAX_REASON_CHARS:
+            break
+    return f"{why} · {line}" if line else why
 
 
 def _write_place(lang: Language, reason: Reason, why: str) -> str:
@@ -204,19 +218,6 @@ def _has_room(lang: Language, reason: Reason, topic: str) -> bool:
 def name_topic(reason: Reason, topic: str) -> str:
     """Return the topic where the reason names it, else only that there is one: so that more readers share a card."""
     return topic if not topic or reason.share or reason.scope is None or not reason.rule else "-"
-
-
-def _write_also(lang: Language, topics: Sequence[str]) -> str:
-    """Return ``also fits “RAG” and “pruning”``, "" for none."""
-    for named in range(len(topics), 0, -1):
-        names = [lang.quote(clean(topic, 80)) for topic in topics[:named]]
-        if named < len(topics):
-            left = len(topics) - named
-            names.append(lang.say_count("{number} more topic", "{number} more topics", left))
-        line = lang.say("also fits {topics}", topics=lang.join(names))
-        if named == 1 or len(line) <= MAX_REASON_CHARS:
-            return line
-    return ""
 
 
 def _write_match(lang: Language, reason: Reason, topic: str) -> str:

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.encoding import Part, encode_lines
-from newsletter.model.digest import Digest, Item, Section
+from newsletter.model.digest import Card, Digest, Item, Section
 from newsletter.model.entries import EntryId
 from newsletter.model.mail import Fact, Links, Notice
 from newsletter.render.budget import Cut, cut_at, last_step
 from newsletter.render.bundle import HTML, PAPER_HTML, PAPER_TEXT, SUBJECT, TEXT, Bundle
-from newsletter.render.context import build_notice, build_page, find_pictures
+from newsletter.render.context import build_notice, build_page, build_paper, find_pictures
 from newsletter.render.digest import CompiledBundle, CompiledLayout, Papers, compile_bundle
-from newsletter.render.sheet import CardMark, split_at_cards
+from newsletter.render.sheet import CardMark, Stretch, split_at_cards
 from newsletter.render.template import Template
 from newsletter.render.text_part import tidy
 from tests.support.digests import (
@@ -100,10 +100,14 @@ DIGESTS = st.builds(
 )
 
 
+def join(stretches: tuple[Stretch, ...]) -> str:
+    return "".join(stretch.text for stretch in stretches)
+
+
 def rendered_whole(template: Template, values: dict[str, Any]) -> str:
     """Return the HTML page as Jinja makes it, the cards filled in."""
     pieces = split_at_cards(template.render(values))
-    return "".join(piece.html.text if isinstance(piece, CardMark) else piece for piece in pieces)
+    return "".join(join(piece.html) if isinstance(piece, CardMark) else piece for piece in pieces)
 
 
 def rendered_text(template: Template, values: dict[str, Any]) -> str:
@@ -112,8 +116,7 @@ def rendered_text(template: Template, values: dict[str, Any]) -> str:
     for piece in split_at_cards(template.render(values)):
         if isinstance(piece, CardMark):
             placed += 1
-            plain = piece.plain.removesuffix("\n")
-            text += re.sub(r"\A {4}", f"{placed:2d}. ", plain)
+            text += re.sub(r"\A {4}", f"{placed:2d}. ", join(piece.plain))
         else:
             text += piece
     return tidy(text)
@@ -204,16 +207,20 @@ OWN = {
 }
 
 
+CARD_HTML = "<p>{{ paper.title }}\n</p>"
+CARD_TEXT = "    {{ paper.title | wrap(indent=4) }}\n\n{{ paper.summary | wrap }}\n"
+
+
 @cache
-def own_templates(name: str) -> CompiledBundle:
+def own_templates(name: str, html: str = CARD_HTML, text: str = CARD_TEXT) -> CompiledBundle:
     return compile_bundle(
         Bundle(
             {
                 f"own/{HTML}": PAGE.format(OWN[name]),
                 f"own/{TEXT}": OWN[name],
                 f"own/{SUBJECT}": "{{ headline }}",
-                f"own/{PAPER_HTML}": "<p>{{ paper.title }}\n</p>",
-                f"own/{PAPER_TEXT}": "    {{ paper.title | wrap(indent=4) }}\n\n{{ paper.summary | wrap }}\n",
+                f"own/{PAPER_HTML}": html,
+                f"own/{PAPER_TEXT}": text,
                 "notice/notice.mjml.j2": PAGE.format("{{ headline }}"),
                 "notice/notice.txt.j2": "{{ headline }}",
             }
@@ -228,6 +235,77 @@ def own_templates(name: str) -> CompiledBundle:
 @given(DIGESTS)
 def test_an_operators_own_template_is_written_as_jinja_renders_it(name: str, digest: Digest) -> None:
     assert_equal_bytes(own_templates(name).compile_layout("own", "en"), digest, Cut())
+
+
+# --- cards, of which the reason is often one reader's alone ----------------------------------
+
+ALSO = st.lists(WORDS, max_size=3).map(tuple)
+REASONS = {
+    "on a line of its own": "    {{ paper.title }}\n{{ paper.reason | wrap(indent=4) }}\n\n{{ paper.summary }}",
+    "last": "    {{ paper.title }}\n\n\n{{ paper.reason }}  \n\n",
+    "first": "\n\n{{ paper.reason }}\n{{ paper.title }}",
+    "in the margin": "    {{ paper.reason }} {{ paper.title }}\n",
+    "half in the margin": "  {{ paper.reason }}{{ paper.title }}\n",
+    "twice": "    x\n{{ paper.reason }}\n{{ paper.reason | wrap }}{{ paper.reason }}",
+    "in a branch": "    x\n{% if paper.url %}{{ paper.reason }}{% else %}\n{% endif %}\n",
+    "in a loop": "    x\n{% for link in paper.links %}{{ paper.reason }} {{ link.url }}\n{% endfor %}",
+    "or another value": "    x\n{{ paper.reason if paper.summary else paper.title }}\n",
+    "nowhere": "    {{ paper.title }}\n",
+    "in nothing": "",
+    "asked for": "    x\n{% if paper.reason | length > 40 %}long{% endif %} {{ paper.reason }}\n",
+    "filtered": "    x\n{{ paper.reason | upper }}\n{{ paper.reason }}",
+    "captured": "    x\n{% filter upper %}{{ paper.reason }}{% endfilter %}\n",
+    "escaped by hand": "    x\n{% autoescape true %}{{ paper.reason }}{% endautoescape %}\n",
+    "by name": "    x\n{% set p = paper %}{{ p.reason }}\n",
+    "by an index": "    x\n{{ paper['reason'] }}\n",
+    "with all": "    x\n{{ paper | join(', ') }}\n",
+    "in a macro": "    x\n{% macro why(p) %}{{ p.reason }}{% endmacro %}{{ why(paper) }}\n",
+    "of another paper": "    x\n{% for paper in [paper] %}{{ paper.reason }}{% endfor %}\n",
+}
+
+
+def assert_card_of_jinja(layout: CompiledLayout, card: Card, also: tuple[str, ...]) -> None:
+    for item in (Item(EntryId(1), card, HIT), Item(EntryId(1), card, HIT, also)):
+        mark = layout.render_card(item, "A topic", 2026, "full", False, "")
+        values = {
+            "paper": build_paper(layout.lang, item, "A topic", max_summary_chars=400, is_leader=False, year=2026)
+        }
+        assert join(mark.html) == layout.paper_html.template.render(values).strip("\n")
+        assert join(mark.plain) == tidy(layout.paper_text.template.render(values)).removesuffix("\n")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", LAYOUTS)
+@examples(30)
+@given(CARDS, ALSO)
+def test_a_card_is_what_jinja_makes_of_it_with_any_reason(
+    name: str, language: str, card: Card, also: tuple[str, ...]
+) -> None:
+    assert_card_of_jinja(shipped_templates().compile_layout(name, language), card, also)
+
+
+@pytest.mark.parametrize("place", REASONS)
+@examples(20)
+@given(DIGESTS, CARDS, ALSO)
+def test_a_reason_may_stand_anywhere_in_an_operators_own_card(
+    place: str, digest: Digest, card: Card, also: tuple[str, ...]
+) -> None:
+    bundle = own_templates("a card that is filtered", f"<p>{REASONS[place]}</p>", REASONS[place])
+    layout = bundle.compile_layout("own", "en")
+
+    assert_card_of_jinja(layout, card, also)
+    assert_equal_bytes(layout, digest, Cut())
+
+
+def test_a_card_is_rendered_once_whatever_else_its_paper_fits() -> None:
+    layout = shipped_templates().compile_layout("cards", "en")
+    some, others = (
+        layout.render_card(Item(EntryId(1), make_card(1), HIT, also), "A topic", 2026, "full", False, "")
+        for also in ((), ("Robots",))
+    )
+
+    assert [one is other for one, other in zip(some.html, others.html, strict=True)] == [True, False, True]
+    assert [one is other for one, other in zip(some.plain, others.plain, strict=True)] == [True, False, True]
 
 
 def test_what_was_remembered_of_a_section_depends_on_what_stands_before_it() -> None:
