@@ -39,9 +39,8 @@ def dump_digest(digest: Digest) -> tuple[str, dict[str, str]]:
     return f'{before},"sections":[{",".join(sections)}],{after}', cards
 
 
-@lru_cache(maxsize=8192)
 def _dump_section(section: Section) -> tuple[str, dict[str, str]]:
-    """Return a section as JSON, and its cards. Remembered for every other reader who gets just this."""
+    """Return a section as JSON, and its cards."""
     before, cards = _dump_papers(section.items, section.overflow, section.overflow_url)
     return f'{before},"topic":{to_json(section.topic)}}}', cards
 
@@ -50,7 +49,8 @@ def _dump_section(section: Section) -> tuple[str, dict[str, str]]:
 def _dump_papers(
     items: tuple[Item, ...], overflow: tuple[EntryId, ...], overflow_url: str
 ) -> tuple[str, dict[str, str]]:
-    """Return what the JSON of a section begins with, whatever its topic is called, and its cards."""
+    """Return what the JSON of a section begins with, whatever its topic is called, and its cards. Remembered for every
+    other reader who gets just these."""
     cards = dict(_dump_card(item.card) for item in items)
     over = to_json({"overflow": overflow, "overflow_url": overflow_url})
     return f'{{"items":[{",".join(map(_dump_item, items))}],{over[1:-1]}', cards

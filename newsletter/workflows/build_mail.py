@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from newsletter.address import is_same_address
@@ -23,7 +22,6 @@ from newsletter.deliver.message import (
     write_leave_mailto,
     write_mailto,
 )
-from newsletter.model.entries import EntryId
 from newsletter.model.ledger import Delivery, Kind, Snapshot
 from newsletter.model.mail import Envelope, Identity, Links, Rendered
 from newsletter.model.readers import NOBODY, EmailAddress, Subscriber
@@ -38,7 +36,8 @@ from newsletter.render import (
 
 if TYPE_CHECKING:
     from newsletter.deliver.dkim import DkimKey
-    from newsletter.model.digest import Digest, Section, Window
+    from newsletter.model.digest import Digest, Window
+    from newsletter.model.entries import EntryId
     from newsletter.signing import Secret
     from newsletter.web_links import WebLinks
 
@@ -224,22 +223,10 @@ class _Content:
 
 def _content_of(digest: Digest) -> _Content:
     content_json, cards = dump_digest(digest)
-    listed = [_list_entries(section) for section in digest.sections]
-    shown = [entry for some, _ in listed for entry in some]
-    over = [entry for _, some in listed for entry in some]
+    sections = digest.sections
+    shown = [(item.entry_id, section.topic, True) for section in sections for item in section.items]
+    over = [(entry, section.topic, False) for section in sections for entry in section.overflow]
     return _Content(content_json, cards, digest.window, (*shown, *over))
-
-
-_Entries = list[tuple[EntryId, str, bool]]
-
-
-@lru_cache(maxsize=8192)
-def _list_entries(section: Section) -> tuple[_Entries, _Entries]:
-    """Return the entries of a section as the ledger keeps them: those that are shown, and those over the limit."""
-    return (
-        [(item.entry_id, section.topic, True) for item in section.items],
-        [(entry, section.topic, False) for entry in section.overflow],
-    )
 
 
 def build_links(
