@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
@@ -44,6 +45,7 @@ from newsletter.model.topics import AllOf, AnyOf, Not, Query, Rank, Scope, Topic
 NO_LIBRARY: Mapping[str, Topic] = MappingProxyType({})
 
 _GROUPS = ("any", "all", "none")
+_WORDS = ("any", "all", "query")  # where one of them is, the name is none
 _OWN = (*_GROUPS, "query", "where", "about", "like", "unlike")
 _CALLED_ELSEWHERE: Mapping[str, str] = {
     "name": "title label",
@@ -101,9 +103,23 @@ def _parse_topics_once(topics_json: str, library: tuple[tuple[str, Topic], ...])
 @lru_cache(maxsize=8)
 def _parser_of_forms(library: tuple[tuple[str, Topic], ...]) -> Callable[[str], Topic]:
     """Return what parses one form, as JSON. It remembers: readers whose lists differ have the same topics in them, and
-    then share one object."""
+    then share one object; and what many ask for under names of their own is parsed once."""
     known = dict(library)
-    return lru_cache(maxsize=20_000)(lambda form_json: parse_topic(json.loads(form_json), known))
+    parse_nameless = lru_cache(maxsize=20_000)(
+        lambda rest_json: parse_topic({"name": "-", **json.loads(rest_json)}, known)
+    )
+
+    @lru_cache(maxsize=20_000)
+    def parse(form_json: str) -> Topic:
+        form = json.loads(form_json)
+        if isinstance(form, dict) and "name" in form and not form.keys().isdisjoint(_WORDS):
+            rest = {key: value for key, value in form.items() if key != "name"}
+            with suppress(QueryError):  # a mistake is told with the name
+                name = _parse_name(form["name"], ("name",))
+                return replace(parse_nameless(json.dumps(rest)), name=name)
+        return parse_topic(form, known)
+
+    return parse
 
 
 def list_names(topics_json: str, library: Mapping[str, Topic]) -> list[str]:
