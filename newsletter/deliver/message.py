@@ -290,31 +290,27 @@ def _is_plain(text: str) -> bool:
 def _encoded_words(header: str, text: str) -> list[str]:
     """Return a text as RFC 2047 encoded words, in the shorter of both encodings, cut between characters."""
     text = _CONTROLS.sub(" ", _one_line(text))  # a mail program may show nothing of them, or do as they say
-    ends = list(accumulate(map(_q_size, text), initial=0))
-    size = len(text.encode())
-    as_q = ends[-1] <= size * 4 / 3
+    signs = list(map(_encode_q, text))
+    ends = list(accumulate(map(len, signs), initial=0))
+    as_q = ends[-1] <= len(text.encode()) * 4 / 3
     if not as_q:
         ends = list(accumulate((len(char.encode()) for char in text), initial=0))
-    encode = _encode_q if as_q else _encode_b
     words: list[str] = []
     start = 0
     room = min(_HEADER_COLUMNS - len(header) - len(": "), _WORD_COLUMNS) - _WORD_FRAME
     while start < len(text) or not words:
         most = room if as_q else room // 4 * 3
         end = bisect_right(ends, ends[start] + most) - 1
-        words.append(f"=?utf-8?{'q' if as_q else 'b'}?{encode(text[start:end])}?=")
+        word = "".join(signs[start:end]) if as_q else _encode_b(text[start:end])
+        words.append(f"=?utf-8?{'q' if as_q else 'b'}?{word}?=")
         start, room = end, _WORD_COLUMNS - _WORD_FRAME
     return words
 
 
 @lru_cache(maxsize=1024)
-def _q_size(char: str) -> int:
-    return len(_encode_q(char))
-
-
-def _encode_q(text: str) -> str:
-    """Return RFC 2047 "Q", with only the characters plain that may be so in a phrase (section 5)."""
-    return "".join([_Q_WORDS[byte] for byte in text.encode()])
+def _encode_q(char: str) -> str:
+    """Return a character in RFC 2047 "Q", with only the characters plain that may be so in a phrase (section 5)."""
+    return "".join([_Q_WORDS[byte] for byte in char.encode()])
 
 
 def _encode_b(text: str) -> str:

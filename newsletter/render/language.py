@@ -64,7 +64,7 @@ class Language:
 
     def join(self, words: Sequence[str]) -> str:
         """Return ``a``, ``a and b``, ``a, b and c``."""
-        return _join(tuple(words), self.locale)
+        return _list_of(len(words), self.locale).format(*words)
 
     def day(self, day: date) -> str:
         """Return ``18 June``."""
@@ -108,10 +108,11 @@ class Language:
 _RIGHT_TO_LEFT = frozenset(map(chr, range(0x590, 0x900)))
 
 
-# CLDR's patterns are read anew each time; a run asks for the same few dates and lists again and again.
-@lru_cache(maxsize=4096)
-def _join(words: tuple[str, ...], locale: Locale) -> str:
-    return format_list(list(words), locale=locale)
+# CLDR's patterns are read anew each time; a run asks for the same few dates and lists of so many words again and again.
+@lru_cache(maxsize=256)
+def _list_of(number: int, locale: Locale) -> str:
+    """Return a list of so many words with a place for each: ``{0}, {1} and {2}``."""
+    return format_list([f"{{{place}}}" for place in range(number)], locale=locale)
 
 
 @lru_cache(maxsize=1024)
