@@ -30,7 +30,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
-from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -185,7 +184,7 @@ class PeerTemplates:
         why = f"You get this mail because {job.reader.address} subscribes."
         shown = []
         for section in digest.sections:
-            papers = build_papers(self.lang, [item.card for item in section.items], repeat(""))
+            papers = build_papers(self.lang, section.items, section.topic, [""] * len(section.items))
             shown.append(build_section(self.lang, section, papers))
         page = build_page(self.lang, digest, IDENTITY, shown, links, why)
         sections = [

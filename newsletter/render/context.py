@@ -6,7 +6,7 @@ docs/templates.md shows them to operators; a test holds the two together.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import lru_cache
 from itertools import repeat
@@ -150,27 +150,44 @@ class NoticeView(NamedTuple):
     postal_address: str
 
 
-class ShownSection(NamedTuple):
-    """A topic as a page shows it, and the card of it that is discussed most, None where it shows none.
+class ShownPapers(NamedTuple):
+    """The papers of a topic that a page shows, and the card of them that is discussed most, None where there is none.
 
     has_course, has_place: a paper of it says how many votes it is on course for, and its place."""
 
-    view: SectionView
+    places: tuple[PaperPlace, ...]
     most_discussed: Card | None
     has_course: bool
     has_place: bool
 
 
+class ShownSection(NamedTuple):
+    """A topic as a page shows it."""
+
+    view: SectionView
+    papers: ShownPapers
+
+
 def build_papers(
-    lang: Language, cards: Sequence[Card], rendered: Iterable[str], leaders: Sequence[bool] = ()
-) -> tuple[PaperPlace, ...]:
-    """Return the values for the papers of a topic that are shown, with their cards as they were rendered. leaders says
-    which of them a weekly digest shows first."""
-    return tuple(
-        [
-            _place_paper(lang, card, is_leader, mark)
-            for card, mark, is_leader in zip(cards, rendered, leaders or repeat(False), strict=False)
-        ]
+    lang: Language,
+    items: Sequence[Item],
+    topic: str,
+    rendered: Sequence[str],
+    leaders: Sequence[bool] = (),
+) -> ShownPapers:
+    """Return the values for the first papers of a topic: those of which there is a card, as it was rendered. leaders
+    says which of them a weekly digest shows first. The topic may be what only reasons call it (``name_topic``)."""
+    shown = items[: len(rendered)]
+    return ShownPapers(
+        tuple(
+            [
+                _place_paper(lang, item.card, is_leader, mark)
+                for item, mark, is_leader in zip(shown, rendered, leaders or repeat(False), strict=False)
+            ]
+        ),
+        max((item.card for item in shown), key=_count_comments, default=None),
+        has_course=any(is_on_course(item.card, item.reason) for item in shown),
+        has_place=any(has_place(lang, item.reason, topic) for item in shown),
     )
 
 
@@ -180,30 +197,24 @@ def _place_paper(lang: Language, card: Card, is_leader: bool, mark: str) -> Pape
     return PaperPlace(*_head_card(lang, card), is_leader, mark)
 
 
-def build_section(lang: Language, section: Section, papers: tuple[PaperPlace, ...]) -> ShownSection:
+def build_section(lang: Language, section: Section, papers: ShownPapers) -> ShownSection:
     """Return the values for one topic, of which these papers are shown."""
-    items = section.items[: len(papers)]
-    shown = [item.card for item in items]
-    hidden = len(section.items) - len(shown) + len(section.overflow)
+    hidden = len(section.items) - len(papers.places) + len(section.overflow)
     more_url = safe_url(section.overflow_url) if hidden else ""
     view = SectionView(
         heading=clean_topic(section.topic) or lang.say("Also trending"),
         total=_count_papers_once(lang, len(section.items)),
-        papers=papers,
+        papers=papers.places,
         more=_write_more_once(lang, hidden, bool(more_url)),
         more_url=more_url,
     )
-    return ShownSection(
-        view,
-        max(shown, key=_count_comments, default=None),
-        has_course=any(is_on_course(item.card, item.reason) for item in items),
-        has_place=any(has_place(lang, item.reason, section.topic) for item in items),
-    )
+    return ShownSection(view, papers)
 
 
 PAGE = Values(
     frozenset(DigestView._fields),
     own=frozenset({"headline", "preheader", "leaders", "sections", "why_you", "leave_url", "change_url"}),
+    own_parts={"sections": "heading"},
 )
 PAPER = Values(frozenset({"paper"}), own=frozenset({"paper"}))
 NOTICE = Values(frozenset(NoticeView._fields), own=frozenset(NoticeView._fields))
@@ -285,8 +296,8 @@ def _write_quiet_once(lang: Language, topics: tuple[str, ...]) -> str:
 def _write_legend_of(lang: Language, sections: Sequence[ShownSection]) -> str:
     return write_legend(
         lang,
-        has_course=any(section.has_course for section in sections),
-        has_place=any(section.has_place for section in sections),
+        has_course=any(section.papers.has_course for section in sections),
+        has_place=any(section.papers.has_place for section in sections),
     )
 
 
@@ -342,7 +353,7 @@ def _count_comments(card: Card) -> int:
 
 
 def _choose_most_discussed(lang: Language, sections: Sequence[ShownSection], shown: int) -> str:
-    cards = [section.most_discussed for section in sections if section.most_discussed]
+    cards = [section.papers.most_discussed for section in sections if section.papers.most_discussed]
     best = max(cards, key=_count_comments, default=None)
     return "" if best is None or shown < 2 or (best.comments or 0) < 2 else _write_most_discussed(lang, best)
 
@@ -448,6 +459,7 @@ def build_links(lang: Language, card: Card) -> tuple[LinkView, ...]:
     return tuple(links.values())
 
 
+@lru_cache(maxsize=4096)
 def safe_url(text: str) -> str:
     """Return an http or https address in which nothing can end a line or an attribute; "" for any other."""
     if not text:

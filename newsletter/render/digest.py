@@ -35,8 +35,8 @@ from newsletter.render.context import (
     PAPER,
     SUMMARY_CHARS,
     DigestView,
-    PaperPlace,
     PaperView,
+    ShownPapers,
     ShownSection,
     add_topics,
     build_notice,
@@ -138,19 +138,19 @@ class CompiledLayout:
     def _show_section(self, section: Section, year: int, pictured: int, pictures: str) -> ShownSection:
         """Return a topic with all its papers, of which so many, from the first, show their pictures. Remembered for
         every other reader who gets just these."""
-        topics = tuple([name_topic(item.reason, section.topic) for item in section.items])
-        papers = self._show_papers(section.items, topics, year, pictured, pictures)
+        named = any(name_topic(item.reason, section.topic) == section.topic for item in section.items)
+        papers = self._show_papers(section.items, section.topic if named else "-", year, pictured, pictures)
         return build_section(self.lang, section, papers)
 
     def _build_papers(
-        self, items: tuple[Item, ...], topics: tuple[str, ...], year: int, pictured: int, pictures: str
-    ) -> tuple[PaperPlace, ...]:
+        self, items: tuple[Item, ...], topic: str, year: int, pictured: int, pictures: str
+    ) -> ShownPapers:
         """Return the papers of a topic. Remembered by themselves, because topics have many names."""
         rendered = []
-        for number, (item, topic) in enumerate(zip(items, topics, strict=True)):
+        for number, item in enumerate(items):
             own = pictures if number < pictured and item.card.picture else ""
-            rendered.append(self.render_card(item, topic, year, "full", False, own))
-        return build_papers(self.lang, [item.card for item in items], rendered)
+            rendered.append(self.render_card(item, name_topic(item.reason, topic), year, "full", False, own))
+        return build_papers(self.lang, items, topic, rendered)
 
     def render(
         self, digest: Digest, sections: Sequence[ShownSection], identity: Identity, links: Links, why: str
@@ -283,8 +283,7 @@ def _build_sample(lang: Language, digest: Digest, identity: Identity, links: Lin
     for section in digest.sections:
         places = range(place, place + len(section.items))
         leads = [number in leaders for number in places]
-        cards = [item.card for item in section.items]
-        papers = build_papers(lang, cards, ["A card"] * len(cards), leads)
+        papers = build_papers(lang, section.items, section.topic, ["A card"] * len(section.items), leads)
         sections.append(build_section(lang, section, papers))
         place = places.stop
     return build_page(lang, digest, identity, sections, links, "Why this mail came.")
@@ -397,7 +396,7 @@ class Papers:
         place = 0
         for section, cards in zip(self._sections, self._cards(cut), strict=True):
             leads = [number in self._leaders for number in range(place, place + len(cards))]
-            papers = build_papers(self._layout.lang, [item.card for item in section.items], cards, leads)
+            papers = build_papers(self._layout.lang, section.items, section.topic, cards, leads)
             shown.append(build_section(self._layout.lang, section, papers))
             place += len(section.items)
         return shown

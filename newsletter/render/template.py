@@ -16,7 +16,8 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jinja2
@@ -55,10 +56,12 @@ def new_environment(**options: Any) -> jinja2.Environment:
 
 
 class Values(NamedTuple):
-    """The names of the values that a template may use. own are those of which a mail has others than the next one."""
+    """The names of the values that a template may use. own are those of which a mail has others than the next one;
+    own_parts name for lists what of their items is another one in each mail, while the rest of an item is not."""
 
     names: frozenset[str]
     own: frozenset[str]
+    own_parts: Mapping[str, str] = MappingProxyType({})
 
 
 class Template:
@@ -73,16 +76,15 @@ class Template:
         values: Values,
         sheet: type[Sheet],
     ) -> None:
-        self._cutter = _Cutter(environment, name, sheet)
+        self._cutter = _Cutter(environment, name, sheet, values)
         self._whole = self._cutter.compile(self._cutter.parse(text))
         self._text = text
-        self._values = values
         self._sheet = sheet
 
     @cached_property
     def _writers(self) -> list[_Write]:
         """What writes it: cut when it is first written, because a card is only rendered."""
-        return self._cutter.cut_whole(self._cutter.parse(self._text), *self._values)
+        return self._cutter.cut_whole(self._cutter.parse(self._text))
 
     def render(self, values: Mapping[str, Any]) -> str:
         """Return what Jinja makes of it."""
@@ -158,9 +160,9 @@ def parse_template(
 
 
 class _Part(NamedTuple):
-    """What a node came to when it was cut, and the values that it uses."""
+    """What a node came to when it was cut: text, or what writes it."""
 
-    used: set[str]
+    node: nodes.Node
     what: str | _Write
 
 
@@ -171,9 +173,12 @@ class _NotPlainError(Exception):
 class _Cutter:
     """Cuts one template. names are always those that have values where a node stands."""
 
-    def __init__(self, environment: jinja2.Environment, name: str, sheet: type[Sheet]) -> None:
+    def __init__(
+        self, environment: jinja2.Environment, name: str, sheet: type[Sheet], values: Values
+    ) -> None:
         self._environment = environment
         self._name = name
+        self._values = values
         self._is_escaped = bool(environment.autoescape)
         self._is_tidied = sheet.is_tidied
 
@@ -184,18 +189,48 @@ class _Cutter:
         code = self._environment.compile(self._template_of(body), name=self._name, filename=self._name)
         return jinja2.Template.from_code(self._environment, code, self._environment.make_globals(None))
 
-    def cut_whole(self, body: list[nodes.Node], names: frozenset[str], own: frozenset[str]) -> list[_Write]:
-        """Return what writes a template. What nodes in a row make of no value that is a mail's own is remembered."""
+    def cut_whole(self, body: list[nodes.Node]) -> list[_Write]:
+        """Return what writes a template. What lines in a row make of no value that is a mail's own is remembered."""
+        names, own, _ = self._values
         if any(any(self._template_of(body).find_all(kind)) for kind in _BINDING):
             return [self._keep(body, names)]
+
+        def name_values(parts: Iterable[_Part]) -> set[str]:
+            return _find_names([part.node for part in parts]) & names
+
+        return self._join_lines(
+            self._cut_parts(body, names, is_top=True),
+            lambda parts: not own.isdisjoint(name_values(parts)),
+            lambda parts: _getter(itemgetter, name_values(parts)),
+        )
+
+    def _cut_item(self, body: list[nodes.Node], target: str, own: str) -> list[_Write]:
+        """Return what writes an item of a list, and uses nothing else. What lines in a row make of anything but its own
+        part is remembered."""
+
+        def key_of(parts: Iterable[_Part]) -> _Get:
+            get = _getter(attrgetter, _find_attributes([part.node for part in parts], target))
+            return lambda scope: get(scope[target])
+
+        return self._join_lines(
+            self._cut_parts(body, frozenset({target})),
+            lambda parts: any(_asks_for(part.node, target, own) for part in parts),
+            key_of,
+        )
+
+    def _join_lines(
+        self,
+        parts: Iterable[_Part],
+        is_own: Callable[[list[_Part]], bool],
+        key_of: Callable[[list[_Part]], _Get],
+    ) -> list[_Write]:
+        """Return what writes some parts: lines in a row that have nothing of a mail's own from what they came to last
+        time with the same key."""
         writers: list[_Write] = []
-        for is_shared, some in groupby(
-            self._cut_parts(body, names, is_top=True), lambda part: not part.used & own
-        ):
-            parts = list(some)
-            run = _join(parts, self._write_text)
-            used = set[str]().union(*[part.used for part in parts])
-            writers += [_remember_run(run, sorted(used))] if is_shared and len(run) > 1 else run
+        for lines_are_own, lines in groupby(_split_lines(parts), is_own):
+            some = [part for line in lines for part in line]
+            run = _join(some, self._write_text)
+            writers += run if lines_are_own or len(run) == 1 else [_remember_run(run, key_of(some))]
         return writers
 
     def _cut(self, body: Iterable[nodes.Node], names: frozenset[str]) -> list[_Write]:
@@ -206,16 +241,15 @@ class _Cutter:
         self, body: Iterable[nodes.Node], names: frozenset[str], *, is_top: bool = False
     ) -> Iterator[_Part]:
         for node in body:
-            used = _find_names([node]) & names
             if isinstance(node, nodes.Output):
                 for expression in node.nodes:
-                    yield _Part(_find_names([expression]) & names, self._cut_output(expression, names))
+                    yield _Part(expression, self._cut_output(expression, names))
             elif isinstance(node, nodes.If):
-                yield _Part(used, self._cut_if(node, names))
+                yield _Part(node, self._cut_if(node, names))
             elif isinstance(node, nodes.For):
-                yield _Part(used, self._cut_for(node, names, is_top=is_top))
+                yield _Part(node, self._cut_for(node, names, is_top=is_top))
             else:
-                yield _Part(used, self._keep([node], names))
+                yield _Part(node, self._keep([node], names))
 
     def _write_text(self, text: str) -> _Write:
         stretch = Stretch(text, is_tidied=self._is_tidied)
@@ -296,14 +330,14 @@ class _Cutter:
         except _NotPlainError:
             return self._keep([node], names)
         target = node.target.name
-        inner = names | {target}
-        writers = self._cut(node.body, inner)
+        is_closed = not used & names - {target}
+        inner = frozenset({target}) if is_closed else names | {target}
+        own = self._values.own_parts.get(node.iter.name) if isinstance(node.iter, nodes.Name) else None
+        writers = self._cut_item(node.body, target, own) if is_closed and own else self._cut(node.body, inner)
         fits = self._cut_test(node.test, inner) if node.test else None
 
-        is_closed = not used & names - {target}
-
         def write_item(sheet: Sheet, scope: _Scope, item: object) -> None:
-            inside = {**scope, target: item}
+            inside = {target: item} if is_closed else {**scope, target: item}
             if fits is None or fits(inside):
                 for one in writers:
                     one(sheet, inside)
@@ -424,8 +458,39 @@ def _asks_for(node: nodes.Node, owner: str, attribute: str) -> bool:
     return any(_asks_for(child, owner, attribute) for child in node.iter_child_nodes())
 
 
+def _find_attributes(body: Iterable[nodes.Node], owner: str) -> set[str]:
+    """Return the attributes of a value that nodes use."""
+    return {
+        used.attr
+        for node in body
+        for used in (node, *node.find_all(nodes.Getattr))
+        if isinstance(used, nodes.Getattr) and isinstance(used.node, nodes.Name) and used.node.name == owner
+    }
+
+
 def _text_of(text: str) -> nodes.Output:
     return nodes.Output([nodes.TemplateData(text)])
+
+
+def _split_lines(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
+    """Yield parts that stand on one line, or are whole lines, together."""
+    line: list[_Part] = []
+    for part in parts:
+        if not isinstance(part.what, str) or "\n" not in part.what:
+            line.append(part)
+            continue
+        first, last = part.what.find("\n") + 1, part.what.rfind("\n") + 1
+        yield [*line, part._replace(what=part.what[:first])]
+        if first < last:
+            yield [part._replace(what=part.what[first:last])]
+        line = [part._replace(what=part.what[last:])] if part.what[last:] else []
+    if line:
+        yield line
+
+
+def _getter(kind: Callable[..., _Get], wanted: set[str]) -> _Get:
+    """Return what gets the wanted values, all at once."""
+    return kind(*sorted(wanted)) if wanted else lambda _: ()
 
 
 def _join(parts: Iterable[_Part], write_text: Callable[[str], _Write]) -> list[_Write]:
@@ -441,14 +506,14 @@ def _join(parts: Iterable[_Part], write_text: Callable[[str], _Write]) -> list[_
     return [*writers, write_text(text)] if text else writers
 
 
-def _remember_run(run: list[_Write], wanted: list[str]) -> _Write:
-    """Return what writes a run of nodes from what it came to last time with the same values."""
+def _remember_run(run: list[_Write], key_of: _Get) -> _Write:
+    """Return what writes a run of nodes from what it came to last time with the same key."""
 
     def write_run(sheet: Sheet, scope: _Scope, _: object) -> None:
         for one in run:
             one(sheet, scope)
 
-    write = _remember(write_run, lambda scope, _: tuple([scope[name] for name in wanted]))
+    write = _remember(write_run, lambda scope, _: key_of(scope))
     return lambda sheet, scope: write(sheet, scope, None)
 
 
