@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from newsletter.logs import log
 
 if TYPE_CHECKING:
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
     from newsletter.wiring import Newsletter
 
 TICK = timedelta(minutes=1)
@@ -27,14 +29,7 @@ POST_EVERY = timedelta(seconds=5)
 async def run_forever(newsletter: Newsletter, stop: asyncio.Event, tick: timedelta = TICK) -> None:
     """Tick at once and at each full minute until ``stop`` is set. The mails in flight are finished; what was not begun
     stays queued, and what runs beside sending is cancelled."""
-    from apscheduler.schedulers.asyncio import (
-        AsyncIOScheduler,
-    )  # here: whoever only stops on signals needs none
-
-    scheduler = AsyncIOScheduler(
-        timezone="UTC",
-        job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
-    )
+    scheduler = _build_scheduler()
     clockwork = newsletter.build_clockwork(stop)
     busy = asyncio.Lock()
 
@@ -68,6 +63,16 @@ async def run_forever(newsletter: Newsletter, stop: asyncio.Event, tick: timedel
     keeping.cancel()
     await asyncio.wait([keeping])
     log.info("stopped")
+
+
+def _build_scheduler() -> AsyncIOScheduler:
+    # Here: who only stops on signals needs none.
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+    return AsyncIOScheduler(
+        timezone="UTC",
+        job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+    )
 
 
 def _next_full(tick: timedelta) -> datetime:

@@ -32,7 +32,6 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import Text
 
 from newsletter.storage.dialects import build_insert, build_upsert
@@ -48,7 +47,7 @@ def are_among(connection: Connection, column: ColumnElement[int]) -> ColumnEleme
     if connection.dialect.name == "sqlite":
         each = func.json_each(ids).table_valued("value")
         return column.in_(select(each.c.value))
-    each = func.jsonb_array_elements_text(cast(ids, JSONB())).table_valued("value")
+    each = func.jsonb_array_elements_text(_as_json(ids)).table_valued("value")
     return column.in_(select(cast(each.c.value, BigInteger())))
 
 
@@ -132,7 +131,7 @@ def _build_values(dialect: str, table: Table, columns: Sequence[str]) -> FromCla
             )
         ).select_from(each)
     else:
-        each = func.jsonb_array_elements(cast(bindparam("rows", type_=Text()), JSONB())).table_valued("value")
+        each = func.jsonb_array_elements(_as_json(bindparam("rows", type_=Text()))).table_valued("value")
         query = select(
             *(
                 cast(each.c.value.op("->>")(place), _plain(table, name)).label(name)
@@ -140,6 +139,13 @@ def _build_values(dialect: str, table: Table, columns: Sequence[str]) -> FromCla
             )
         ).select_from(each)
     return query.subquery("new")
+
+
+def _as_json(text: ColumnElement[str]) -> ColumnElement[Any]:
+    """Return a text as JSON that PostgreSQL has taken apart."""
+    from sqlalchemy.dialects.postgresql import JSONB  # here: SQLite's commands do without the other dialect
+
+    return cast(text, JSONB())
 
 
 def _plain(table: Table, name: str) -> Any:
