@@ -201,7 +201,7 @@ def _name_parties(text: str, ours: str, theirs: str) -> str:
         host = found[0]
         if _LISTED.search(host):
             return " blocklisthost "
-        if host.startswith("resolver."):
+        if host.startswith("resolver.") or "exception" in host:  # Exchange's names of what happened
             return host
         if host == their_domain:
             return " theirdomain "

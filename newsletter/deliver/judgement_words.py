@@ -135,7 +135,7 @@ _UNKNOWN = r"""
 |rimoss|verwijderd|borttag|usunięt|удален
 """
 _REFUSED = r"""
-\brejected|\breject\b|\brefused|\bdenied
+must exist|null ?mx|\brejected|\breject\b|\brefused|\bdenied
 |not (?:allowed|permitted|authori[sz]ed|accepted|acceptable|trusted)|\bblocked|\bbanned|\bblock\b
 |verif(?:y|ication)|call-?out|(?:does(?: not|n't)|cannot|not|un) ?resolv|no (?:mx|a record|dns|ptr)
 |prohibited|suspended|lookup failed|\bforged|\bspoof|failed|mismatch|unauthori[sz]ed|restricted|\bdisabled
@@ -424,7 +424,7 @@ no (?:mailbox|account|user|recipient|one|person|mail ?box)(?: here)? (?:by|with|
 |not (?:found|listed) in (?:the )?(?:domino|public|local|ldap|directory)
 |the (?:e-?mail )?(?:account|address) (?:that )?you (?:tried to reach|entered) (?:does not exist|could(?: not
 |n't) be found|doesn't exist)
-|address you entered could(?:n't| not) be found|suppressed sending to|suppression list
+|(?:wasn't|was not) found at |address you entered could(?:n't| not) be found|suppressed sending to|suppression list
 |(?:is|are) not (?:a )?(?:valid|known|local|registered) (?:\w+ )?(?:user|address|recipient|mailbox)
 |(?:does(?: not|n't)|do(?: not|n't)) have (?:an?|any|such) (?:[a-z.]+ )?(?:account|mailbox|user)
 |is no longer (?:valid|available|with|in use|employed|on this)

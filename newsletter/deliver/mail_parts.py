@@ -69,7 +69,11 @@ def text_of(part: Message) -> str:
         return _undo_encoding(written, str(part.get("content-transfer-encoding", "")))
     decoded = part.get_payload(decode=True)
     raw = decoded if isinstance(decoded, bytes) else str(payload).encode("utf-8", "surrogateescape")
-    return _decode(raw, part.get_content_charset("utf-8"))
+    try:
+        charset = part.get_content_charset("utf-8")
+    except (LookupError, ValueError, TypeError):  # a charset that is itself in one that nobody knows
+        charset = "utf-8"
+    return _decode(raw, charset)
 
 
 def explain(parts: Sequence[Message]) -> str:
@@ -123,12 +127,17 @@ def read_blocks(text: str) -> list[Fields]:
 
 def header(mail: Message, name: str) -> str:
     """Return a header in plain words, on one line; empty where there is none."""
-    return _plain_header(mail.get(name, ""))
+    return next(_list_headers(mail, name), "")
+
+
+def _list_headers(mail: Message, name: str) -> Iterator[str]:
+    """Yield the headers of a name as they came: Message.get would give replacement signs for raw letters."""
+    return (_plain_header(value) for known, value in mail.raw_items() if known.lower() == name)
 
 
 def find_arrival(mail: Message) -> list[str]:
     """Return the headers that say at which addresses a mail arrived."""
-    return [_plain_header(value) for name in _ARRIVED for value in mail.get_all(name, [])]
+    return [value for name in _ARRIVED for value in _list_headers(mail, name)]
 
 
 def list_proofs(mail: Message) -> tuple[str, ...]:
@@ -145,9 +154,9 @@ def list_proofs(mail: Message) -> tuple[str, ...]:
 
 
 def _walk_texts(part: Message, depth: int) -> Iterator[str]:
-    yield "\n".join(_plain_header(value) for _, value in part.items())
+    yield "\n".join(_plain_header(value) for _, value in part.raw_items())
     below = part.get_payload()
-    if isinstance(below, list) and part.get("content-transfer-encoding", "7bit").lower() in (
+    if isinstance(below, list) and str(part.get("content-transfer-encoding", "7bit")).lower() in (
         "7bit",
         "8bit",
         "binary",
@@ -180,12 +189,16 @@ def _undo_encoding(text: str, encoding: str) -> str:
 def _decode(raw: bytes, charset: str) -> str:
     try:
         return raw.decode(charset, "replace")
-    except LookupError:
+    except (LookupError, ValueError):  # no charset, or one that Python has for other things
         return raw.decode("utf-8", "replace")
 
 
 def _plain_header(value: object) -> str:
-    raw = str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    sent = str(value).encode("utf-8", "surrogateescape")
+    try:
+        raw = sent.decode()
+    except ValueError:
+        raw = sent.decode("cp1252", "replace")
     if "=?" in raw:
         with contextlib.suppress(LookupError, ValueError, HeaderParseError):
             raw = str(make_header(decode_header(raw)))

@@ -38,8 +38,13 @@ delayed|\bdelay\b|not yet been delivered|will (?:be )?retr(?:y|ied)|will keep tr
 |pas encore|retrasad|todavía no|atrasad|ainda não|ritardo|ritardat|vertraagd|nog niet|försenad|forsinket
 |opóźnion|zpožděn|задерж|еще не достав|gecik|延迟|延遲|延期|遅延|遅れて|지연
 """
+_READ = r"""
+(?:re: ?)?(?:read|not read|gelesen|ungelesen|lu|non lu|leído|no leído|lida|não lida|letto|non letto|gelezen|niet gelezen
+|läst|oläst|lest|læst|luettu|przeczytano|přečteno|прочитано|прочтено|okundu|已读|未读|已讀|既読|開封済み|읽음)\s?[:：]
+"""
 _WISH = r"""
-unsubscribe|un-?subscribe me|unsubscription|opt(?:ing)?[ -]?out
+un-? ?su(?:b?s?|s?b?)cri?be?|no longer interested|not interested any ?more|don.?t want (?:this|these|any|your)
+|unsubscribe|un-?subscribe me|unsubscription|opt(?:ing)?[ -]?out
 |(?:please )?(?:remove|delete|take) (?:me|my (?:e-?mail|address|name))
 |stop (?:sending|mailing|e-?mailing|these|this|all)|no more (?:mails?|e-?mails?|messages|newsletters?)
 |cancel (?:my )?(?:subscription|newsletter)|(?:want|like|wish) to (?:leave|unsubscribe|cancel)
@@ -59,8 +64,12 @@ unsubscribe|un-?subscribe me|unsubscription|opt(?:ing)?[ -]?out
 |إلغاء الاشتراك|الغاء الاشتراك|הסר|להסיר|ביטול מנוי|退订|取消订阅|取消訂閱|退訂|不要再发|不再接收|配信停止
 |購読(?:を)?(?:解除|停止|中止)|登録解除|メール不要|停止希望|구독 ?(?:취소|해지)|수신 ?거부|hủy đăng ký
 """
+_MAY_BE_A_WISH = r"""
+delete my (?:account|data|profile)|never (?:signed up|subscribed|asked for)|leave me alone|kündigung
+"""
 _BARE_WISH = r"""
-stop|leave|remove|quit|cancel|signoff|abo kündigen|baja|stopp|stoppen|arrêt|arrêter|parar|стоп|退|停止
+stop|stop it|stop ?all|end|no more|leave|remove|quit|cancel|signoff|abo kündigen|baja|stopp|stoppen|arrêt|arrêter
+|parar|стоп|退|停止
 """
 _FILLER = r"""
 please|pls|kindly|hi|hello|dear|team|thanks|thank you|thx|me|us|my|your|the|this|that|from|of|to|list
@@ -81,7 +90,8 @@ def _compile(pattern: str) -> re2._Regexp:
 _AWAY_WORDS = _compile(any_of(_AWAY))
 _CHALLENGE_WORDS = _compile(any_of(_CHALLENGE))
 _LATE_WORDS = _compile(any_of(_LATE))
-_WISH_WORDS = _compile(any_of(_WISH))
+_READ_WORDS = _compile(rf"^(?:{any_of(_READ)})")
+_WISH_WORDS = _compile(any_of(_WISH, _MAY_BE_A_WISH))
 _POLITE = rf"(?:{any_of(_FILLER)})[\s,.!:]*"
 _ONLY_A_WISH = _compile(
     rf"^(?:{_POLITE})*(?:(?:{any_of(_WISH)})[^\s,.!:]*|{any_of(_BARE_WISH)})[\s,.!:]*"
@@ -98,6 +108,11 @@ def says_away(text: str) -> bool:
 def asks_for_proof(text: str) -> bool:
     """Tell whether a machine asks whether we are a person, before it delivers our mail."""
     return _CHALLENGE_WORDS.search(fold(text)) is not None
+
+
+def says_read(text: str) -> bool:
+    """Tell whether a subject is that of a receipt: our mail was read."""
+    return _READ_WORDS.search(fold(text)) is not None
 
 
 def says_late(text: str) -> bool:

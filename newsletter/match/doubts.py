@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from newsletter.model.topics import Topic
 
 _SCOPED = re.compile(rf"({'|'.join(SCOPES)})(?:\|[a-z|]+)?:\s*(.*)", re.IGNORECASE | re.DOTALL)
-_OPERATOR = re.compile(r"(?<=\S\s)(and|or|not)(?=\s\S)|\A(not)(?=\s\S)")
+_OPERATOR = re.compile(
+    r"(?<=\S\s)(?:and|or|not|andnot|&&|\|\||[&|+])(?=\s\S)|\A(?:not(?=\s\S)|[+!](?=\w))", re.IGNORECASE
+)
+_OPERATORS = {"&": "AND", "+": "AND", "|": "OR", "!": "NOT", "andnot": "AND NOT"}
 _COMPARISON = re.compile(r"\b(?:upvotes|comments|stars|date)\s*(?:<=|>=|<|>|=)", re.IGNORECASE)
 _ANYTHING = re.compile(r"(?<!\\)\.[*+]")
 _PATTERN_SIGNS = re.compile(r"\\[bwds]|\[[^\]\s]+\]|\(\?|[\w)\]][?](?=\w)|\.[+*]|\A\^|\w\$\Z|\w\|\w")
@@ -70,7 +73,8 @@ def _doubt_value(value: str) -> Iterator[tuple[str, str, int]]:
 def _doubt_words(words: str, before: int) -> Iterator[tuple[str, str, int]]:
     """Yield what is odd about words that are not quoted. before is how much of the item comes before them."""
     if found := _OPERATOR.search(words):
-        name = found[0].upper()
+        word = found[0].casefold()
+        name = _OPERATORS.get(word, _OPERATORS.get(word[0], word.upper()))
         yield (
             Message("{word} is searched for as a word like the others", word=repr(found[0])),
             Message(

@@ -50,6 +50,9 @@ def test_no_text_that_names_no_missing_mailbox_is_enough_by_itself(status: str, 
         (f"callout to <prvs=0412ab34cd={OURS}> failed: no such user", Blame.US),
         ("notes.example.net: domain not found", Blame.US),
         ("example.com: domain not found", Blame.RECIPIENT),
+        ("Sender address has null MX", Blame.US),
+        ("sorry, your envelope sender domain must exist (#5.7.1)", Blame.US),
+        ("STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied", Blame.US),
     ],
 )
 def test_whose_address_or_host_is_named_decides(text: str, blame: Blame) -> None:

@@ -25,6 +25,7 @@ from newsletter.deliver.reply_words import asks_for_proof, is_wish_to_leave, say
             "Abmelden!",
             "Bitte abbestellen",
         ),
+        *("unsuscribe", "un subscribe me", "END", "No longer interested, thanks", "stop it"),
         *("Désinscription", "je souhaite me désinscrire", "baja", "darme de baja", "cancelar inscrição"),
         *(
             "disiscrivimi",
@@ -62,6 +63,8 @@ def test_what_only_sounds_like_one_ends_nothing(text: str) -> None:
 
 def test_what_sounds_like_one_is_told() -> None:
     assert sounds_like_leaving("How do I unsubscribe from one topic? I love the rest.")
+    assert sounds_like_leaving("Why do I get this? I never signed up.")
+    assert sounds_like_leaving("Please delete my account")
     assert not sounds_like_leaving("A fine paper")
     assert not sounds_like_leaving("unsubscribe " + "and so on " * 100), "a long letter has other subjects"
 

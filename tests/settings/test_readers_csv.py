@@ -211,6 +211,8 @@ def test_one_row_that_says_no_counts_for_all_rows_of_an_address() -> None:
         ("email,first name,last name", "ada@example.org,Ada,Holm"),
         ("Email,LNAME,FNAME", "ada@example.org,Holm,Ada"),
         ("name,email", "Ada Holm,ada@example.org"),
+        ("name;E-Mail-Adresse", "Ada Holm;ada@example.org"),
+        ("Correo electrónico,name", "ada@example.org,Ada Holm"),
         ("Address,Email,Name", "1 Main St,ada@example.org,Ada Holm"),
         ("email", "Ada Holm <ada@example.org>"),
     ],

@@ -174,6 +174,10 @@ DOUBTS = [
     ("gpt-[45]", 5, "/gpt-[45]/"),
     ("colou?r", 5, "/colou?r/"),
     ("robot upvotes>=3", 7, "put AND before it"),
+    ("kelp && otter", 6, "write AND"),
+    ("kelp | otter", 6, "write OR"),
+    ("kelp aNd otter", 6, "write AND"),
+    ("!otter", 1, "write NOT"),
 ]
 FINE = [
     *('"search and rescue"', "IT", "C++", "text/image", "/gpt-[45]/", "category:node.js", "cat:cs.*", "cat:hep-th"),
