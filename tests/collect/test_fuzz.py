@@ -16,7 +16,7 @@ from newsletter.model.entries import Entry, EntryKey, Sighting
 from newsletter.model.sources import Fetched, ParsedFeed
 from tests.collect.fuzz import PARSERS, fuzz, load_seeds, make_mutant, mutate, try_mutant, why_unfit
 
-COUNT = 150
+COUNT = 60
 SEEDS = load_seeds()
 
 
