@@ -14,6 +14,8 @@ from urllib.parse import urljoin, urlsplit
 from newsletter.collect.plain import clean_url, parse_page
 
 if TYPE_CHECKING:
+    from bs4 import Tag
+
     from newsletter.model.sources import Fetched
 
 _MAX_PAGE_BYTES = 1_000_000
@@ -30,7 +32,7 @@ _FEED_PATH = re.compile(
 )
 _FEED_QUERY = re.compile(r"(?:^|&)(?:feed|format|type|output)=(?:rss2?|atom|feed|xml|rdf)\b", re.IGNORECASE)
 _FEED_WORDS = re.compile(
-    r"\brss\b|\b(?:atom|json|xml|news)[ -]?feeds?\b|^(?:atom|feeds?|subscribe)$", re.IGNORECASE
+    r"\brss\b|\b(?:atom|json|xml|news)[ -]?feeds?\b|^(?:atom|feeds?|xml|subscribe)$", re.IGNORECASE
 )
 _MAX_WORDS = 30
 _HOST_OF_FEEDS = re.compile(r"^(?:www|feeds?|rss)\.")
@@ -74,7 +76,8 @@ def _rank(link: _Link, page: str) -> int | None:
     looks_like_one = _is_feed_address(link.url)
     if link.is_in_text:
         says_so = len(link.title) <= _MAX_WORDS and _FEED_WORDS.search(link.title)
-        is_meant = looks_like_one or says_so or link.type in _FEED_TYPES - {"application/json"}
+        is_typed = "feed" in link.rel or link.type in _FEED_TYPES - {"application/json"}
+        is_meant = looks_like_one or says_so or is_typed
         return 2 if is_meant and _is_same_site(link.url, page) else None
     if "stylesheet" in link.rel or not link.rel & {"alternate", "feed"}:
         return None
@@ -100,10 +103,17 @@ def _find_links(fetched: Fetched) -> Iterator[_Link]:
             _join(base, str(tag["href"])),
             frozenset(word.lower() for word in tag.get_attribute_list("rel") if isinstance(word, str)),
             _plain_type(str(tag.get("type", ""))),
-            " ".join(tag.get_text(" ").split()) if in_text else str(tag.get("title", "")),
+            _words_of(tag) if in_text else str(tag.get("title", "")),
             str(tag.get("hreflang", "")).partition("-")[0].strip().lower(),
             in_text,
         )
+
+
+def _words_of(tag: Tag) -> str:
+    """Return what a link is called: its text, else what stands for its picture."""
+    picture = tag.find("img", alt=True)
+    names = (tag.get_text(" "), tag.get("title"), tag.get("aria-label"), picture and picture.get("alt"))
+    return next((" ".join(str(name).split()) for name in names if name and str(name).strip()), "")
 
 
 def _is_feed_address(url: str) -> bool:
@@ -117,9 +127,11 @@ def _is_feed_address(url: str) -> bool:
 
 
 def _is_same_site(url: str, page: str) -> bool:
-    """Return whether a feed and a page are of one site: one host, or one below the other (``www.`` aside)."""
+    """Return whether a feed and a page are of one site: one host, or one below the other (``www.`` aside). A host of
+    feeds serves many sites."""
+    is_host_of_feeds = bool(re.match(r"feeds?\.|rss\.", urlsplit(url).hostname or ""))
     one, other = (_HOST_OF_FEEDS.sub("", urlsplit(address).hostname or "") for address in (url, page))
-    return one == other or one.endswith(f".{other}") or other.endswith(f".{one}") or one == "feedburner.com"
+    return one == other or one.endswith(f".{other}") or other.endswith(f".{one}") or is_host_of_feeds
 
 
 def _plain_type(text: str) -> str:

@@ -21,7 +21,7 @@ _NOT_PLURALS = frozenset(["always", "chaos", "cosmos", "lens", "news"])
 # Latin and Greek plurals that compounds have too (submatrices, eigenbases, photosyntheses).
 _ENDINGS = (
     ("sis", "ses"), ("trix", "trices"), ("rtex", "rtices"), ("ndex", "ndices"), ("ndix", "ndices"),
-    ("plex", "plices"),
+    ("plex", "plices"), ("helix", "helices"),
 )  # fmt: skip
 
 _IRREGULAR = (

@@ -86,6 +86,7 @@ SPELLINGS: list[tuple[str, str, str | None]] = [
     ("usage", "us age", None),
     ("few-shot", "the few. Shot", None),
     ("nodejs", "with Node.js", "Node.js"),
+    ("helix", "two helices", "helices"),
     ("C elegans", "worms: C. elegans", "C. elegans"),
     ("plan elegans", "the plan. Elegans", None),
     # inflections are other words unless asked for
