@@ -52,6 +52,12 @@ _KNOWN = """
 _KNOWN_TAG = (
     rf"/?(?:(?:jats|mml|m|ce|sb|o|w|v|st1|x?html|ns\d+):[a-z][\w-]*|(?:{'|'.join(_KNOWN.split())})(?=[\s/>]))"
 )
+# A sign that begins no tag: "$x<y$ and $y>z$", "p<q". A known tag that was cut at the end of a text is one.
+_NO_TAG = re.compile(
+    rf"<(?!/?[a-z][\w:.-]*(?:\s(?:\"[^\"]*\"|'[^']*'|[^<>\"'])*|\s[^<>]*)?/?>|[!?]|{_KNOWN_TAG}[^<>]*\Z|/?[a-z]*\Z)",
+    re.IGNORECASE | re.ASCII,
+)
+_ESCAPED_TWICE = re.compile(rf"<({_KNOWN_TAG})[^<>]*>.*</\1>", re.IGNORECASE | re.DOTALL)
 _UNKNOWN_SIGN = re.compile(rf"<(?!{_KNOWN_TAG}[^<>]*>)", re.IGNORECASE)
 _CERTAIN = re.compile(
     rf"<(?=/){_KNOWN_TAG}[^<>]*>|<(?:br|wbr|hr|img)\b[^<>]*>|<{_KNOWN_TAG}[^<>]*/>", re.IGNORECASE
@@ -101,9 +107,17 @@ def parse_markup(markup: str, max_chars: int) -> str:
     Only the first 100,000 characters are read. Markup nested deeper than 50 elements is not parsed
     (a parser may need minutes or crash on it): its tags are cut out instead.
     """
-    markup = markup[:_MAX_MARKUP_CHARS]
+    text = _read_markup(markup[:_MAX_MARKUP_CHARS])
+    if _ESCAPED_TWICE.fullmatch(text.strip()):
+        text = _read_markup(text)
+    return clean_line(text, max_chars)
+
+
+def _read_markup(markup: str) -> str:
+    """Return the visible text of an HTML fragment as it comes."""
     if "<" not in markup and "&" not in markup:
-        return clean_line(markup, max_chars)
+        return markup
+    markup = _NO_TAG.sub("&lt;", markup)
     if _is_deep(markup):
         markup = _TAG.sub(" ", markup)
     soup = _load_parser()(clean_output(markup), "lxml")
@@ -114,7 +128,7 @@ def parse_markup(markup: str, max_chars: int) -> str:
         # Inside the element: beside it, bs4 would look for its place among all its siblings.
         tag.insert(0, " ")
         tag.append(" ")
-    return clean_line(soup.get_text(), max_chars)
+    return soup.get_text()
 
 
 def parse_title(title: str, max_chars: int, *, is_markup: bool = False) -> str:

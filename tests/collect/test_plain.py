@@ -71,6 +71,13 @@ def test_only_web_addresses_pass(text: str, url: str) -> None:
         ("a < b", "a < b"),
         ("no markup", "no markup"),
         ("", ""),
+        ("$x<y$ and $y>z$", "$x<y$ and $y>z$"),
+        ("p<0.05 and 3<4 > 2", "p<0.05 and 3<4 > 2"),
+        ("cut <a href='https://exam", "cut"),
+        ('<img alt="a > b">seen', "seen"),
+        ("&lt;p&gt;Escaped&lt;/p&gt;&lt;p&gt;twice&lt;/p&gt;", "Escaped twice"),
+        ("The &lt;p&gt; element", "The <p> element"),
+        ("<jats:title>Abstract</jats:title><jats:p>We</jats:p>", "Abstract We"),
     ],
 )
 def test_markup_becomes_its_visible_text(markup: str, text: str) -> None:
