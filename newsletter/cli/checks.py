@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from newsletter.cli.exit_codes import COULD_NOT_RUN, DONE, DONE_WITH_FAILURES
-from newsletter.cli.show import count, show_fetches, tell
+from newsletter.cli.show import console, count, show_fetches, tell
 from newsletter.cli.topics import find_doubted_topics, find_odd_topics
 from newsletter.collect.proxies import read_proxies
 from newsletter.errors import MailerError
@@ -272,6 +272,7 @@ def _check_pictures(config: Config, asking: int) -> None:
 async def _check_sources(newsletter: Newsletter) -> bool:
     report = await newsletter.collector.collect(at_once=True)
     show_fetches(report.records)
+    console.print("nothing of this is stored; 'newsletter collect' does that")
     return not report.failed
 
 

@@ -41,8 +41,8 @@ _FRIDAY = 4
 WORDS: Mapping[Refusal, str] = {
     Refusal.UNKNOWN: "is not a subscriber",
     Refusal.KNOWN: "is already known; see 'newsletter subscribers list'",
-    Refusal.NOT_CONFIRMED: "has never confirmed, which only the link in a confirmation mail can change;"
-    " ask them to subscribe on the web page",
+    Refusal.NOT_CONFIRMED: "has never confirmed; that takes the link in a confirmation mail, which they get when they"
+    " subscribe on the web page, or a row in subscribers.yaml",
     Refusal.NOT_PAUSED: "is not paused",
     Refusal.NOT_LEFT: "has not unsubscribed",
     Refusal.LEFT: "has unsubscribed; 'newsletter subscribers restore' resumes their mail",

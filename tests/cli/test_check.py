@@ -318,3 +318,13 @@ def test_check_warns_of_operators_in_small_letters(tmp_path: Path) -> None:
 
     assert "'or' is" in told
     assert "'and' is" in told
+
+
+def test_check_says_that_what_it_polls_is_not_stored(tmp_path: Path) -> None:
+    (tmp_path / "day.json").write_text(make_day())
+    house = House.build(
+        tmp_path, sources="- {kind: hf_daily_papers, location: day.json}", subscribers="subscribers: []"
+    )
+
+    assert "nothing of this is stored; 'newsletter collect' does that" in run(house, "check", "--sources")
+    assert not (tmp_path / "newsletter.db").exists()
