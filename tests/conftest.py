@@ -19,6 +19,7 @@ from unittest.mock import patch
 import jinja2
 import pytest
 from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.util import LRUCache
 
 from newsletter.model.mail import Identity
 from newsletter.render import Bundle, CompiledBundle, compile_bundle
@@ -104,7 +105,7 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-class _Statements(dict[tuple[Any, ...], Any]):
+class _Statements(LRUCache[tuple[Any, ...], Any]):
     """The SQL of statements, whichever Engine it was compiled for: SQLAlchemy's own cache ends with its Engine.
 
     A key begins with the Engine's dialect, an object of its own; here it counts only which dialect that is.
@@ -121,7 +122,7 @@ class _Statements(dict[tuple[Any, ...], Any]):
 def _compiled_once() -> Iterator[None]:
     """The shipped templates, and statements, are compiled once a process, and not for each newsletter: that was most of
     what most tests took."""
-    statements = _Statements()
+    statements = _Statements(2_000)
     compile_mails, compile_pages = lru_cache(maxsize=64)(compile_bundle), cache(build_environment)
 
     def compile_bundle_once(
