@@ -544,11 +544,11 @@ def backup(
 
 
 @topics_app.command("list")
-def list_topics(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+def list_topics(config: ConfigPath = DEFAULT_CONFIG, wide: Wide = False, as_json: AsJson = False) -> None:
     """List the topics: readers, and how many papers of the last 30 days each finds."""
     from newsletter.cli import topics
 
-    _finish(topics.show_list(_load(config), as_json=as_json))
+    _finish(topics.show_list(_load(config), is_wide=wide, as_json=as_json))
 
 
 @topics_app.command("explain")

@@ -48,7 +48,7 @@ _CHECK_DAYS = 90
 _FEWEST_DATES = 3
 
 
-async def show_list(config: Config, *, as_json: bool = False) -> int:
+async def show_list(config: Config, *, is_wide: bool = False, as_json: bool = False) -> int:
     """Show each topic: its readers, how many entries of the last 30 days it takes, and their share."""
     async with open_newsletter(config) as newsletter:
         counts = await _count_topics(newsletter)
@@ -67,7 +67,7 @@ async def show_list(config: Config, *, as_json: bool = False) -> int:
         trial = use.trial
         hits, share = str(len(trial.matches)), f"{trial.share:.1%}"
         table.add_row(trial.topic.name, str(use.readers), hits, share, _name_query(trial.topic))
-    show_table(table)
+    show_table(table, is_whole=is_wide)
     for use in uses:
         if odd := find_oddities(use.trial, trier):
             console.print(f"{use.trial.topic.name}: {'; '.join(odd)}")

@@ -85,6 +85,7 @@ LISTS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("sources",), (SOURCE, "A feed that is not there", "ok", "failed", "2026-06-16 19:00")),
     (("sources", "--wide"), (SOURCE, "A feed that is not there", "failed")),
     (("topics", "list"), (TOPIC, "pruning", "large language model")),
+    (("topics", "list", "--wide"), (TOPIC, "pruning", "large language model")),
     (("explain", "2606.00002"), (LONG, MIDDLE, SHORT, SOURCE, "2026-06-16 18:30", "arxiv:2606.00002")),
     (("explain", LONG), (LONG, "2026-06-16", "accepted", "confirmed")),
     (("collect", "--now"), (SOURCE, "A feed that is not there", "unchanged", "failed", "2026-06-16 18:30")),
