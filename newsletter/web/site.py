@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -223,6 +224,7 @@ def parse_accept_language(header: str) -> list[str]:
 
 
 STATICS = ("style.css", "comfort.js", "icon.svg")
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 
 async def open_site(newsletter: Newsletter, settings: WebSettings) -> Site:
@@ -285,8 +287,9 @@ def _read(file: Path) -> bytes:
 
 
 def _fill_colours(file: bytes, theme: Theme) -> bytes:
-    """Return a style sheet or drawing with the colours of the newsletter in place of ``light-ink``, ``dark-accent``."""
-    text = file.decode()
+    """Return a style sheet or drawing with the colours of the newsletter in place of ``light-ink``, ``dark-accent``,
+    and without its comments: those are for whoever writes it."""
+    text = _COMMENT.sub("", file.decode())
     for scheme, palette in (("light", theme.light), ("dark", theme.dark)):
         for name in palette.__dataclass_fields__:
             text = text.replace(f"--{scheme}-{name}", getattr(palette, name))
