@@ -8,6 +8,7 @@ that "<kim@example.org>: unknown" and "recipient unknown" are the same sentence.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from enum import StrEnum
 from functools import cache
@@ -49,7 +50,7 @@ def fold(text: str) -> str:
 _RECIPIENTS = r"""
 theiraddress|recipient|addressee|\busers?\b|username|mail ?box|\binbox|\baccounts?\b|\b(?:e-?)?mail id\b
 |\balias|\baddress(?:es)?\b|e-?mail address|\bcustomer|\bmember\b|local[ -]?part|\brcpt\b|\bperson\b
-|\bmaildrop|mail ?drop|empfänger|adressat|benutzer|postfach|\badresse\b|e-?mail-?adresse|\bkonto\b
+|\bmaildrop|mail ?drop|posteingang|cutia|empfänger|adressat|benutzer|postfach|\badresse\b|e-?mail-?adresse|\bkonto\b
 |teilnehmer|\bnutzer|destinataire|utilisateur|boîte|\bcompte\b|abonné|destinatari[oa]|usuari[oa]|buzón
 |casilla|dirección|\bcuenta|usuário|utilizador|caixa|endereço|\bconta\b|utente|casella|cassetta|indirizzo
 |ontvanger|geadresseerde|gebruiker|postvak|postbus|\badres\b|e-?mailadres|mottagare|användare|brevlåda
@@ -470,7 +471,16 @@ receiv\S+ (?:e-?mails?|mail|messages?) (?:at a rate|too )
 |recipient\S* .{0,30}(?:rate limit|too many messages)
 """
 _STORAGE = r"mail ?box size|mail ?box storage|storage (?:limit|quota)"
+_NOT_FROM_OUR_HOST = r"""
+(?:mails?|messages?|connections?) from your (?:ip|host|server|network)
+|\bip\b[^.;]{0,20} not in (?:the )?(?:white|allow) ?list
+"""
+_NOT_FROM_US = r"""
+we (?:do not|don't) accept (?:any )?(?:mail|messages?) from ourdomain|your domain has no mx
+|mx (?:record )?for your domain|mail[ _]?from must|need mail from|sender's mail ?server
+"""
 _OVER_QUOTA = r"""
+cuota (?:excedida|superada)|cota excedida|
 over ?-?quota|quota (?:has been |is )?exceeded|exceed\S* (?:the |storage )*quota|disk (?:is )?full|storage
 """
 _TOO_LARGE = r"""
@@ -490,7 +500,10 @@ def _fold_pattern(patterns: str) -> str:
     """Return patterns that stand on several lines as one, folded as texts are."""
     joined = "".join(patterns.strip().splitlines())
     folded = "".join(sign if sign.isascii() else fold(sign) for sign in joined)
-    return folded.replace(r"\w", r"[^\s.,;:!?]")  # re2 knows the letters of English only
+    # re2 knows the letters of English only, and finds no limit of a word beside any other.
+    folded = re.sub(r"\\b(?=[^\x00-\x7f])", r"(?:^|[^\\pL])", folded)
+    folded = re.sub(r"(?<=[^\x00-\x7f])\\b", r"(?:$|[^\\pL])", folded)
+    return folded.replace(r"\w", r"[^\s.,;:!?]")
 
 
 def _near(nouns: str, *predicates: str, between: int = 40) -> str:
@@ -519,6 +532,8 @@ def _compile(pattern: str) -> re2._Regexp:
 def _build_table() -> tuple[tuple[Cause, re2._Regexp], ...]:
     """Return the causes with their words, in the order in which they are asked. Dear, and few commands judge."""
     rows = (
+        (Cause.HOST, any_of(_NOT_FROM_OUR_HOST)),
+        (Cause.SENDER, any_of(_NOT_FROM_US)),
         (Cause.UNWANTED, any_of(_WISHES)),
         (Cause.SENDER, _near(_SENDERS, _UNKNOWN, _REFUSED)),
         (Cause.SLOW, any_of(_RECEIVES_TOO_MUCH)),

@@ -51,6 +51,9 @@ def test_no_text_that_names_no_missing_mailbox_is_enough_by_itself(status: str, 
         ("notes.example.net: domain not found", Blame.US),
         ("example.com: domain not found", Blame.RECIPIENT),
         ("Sender address has null MX", Blame.US),
+        ("mail server does not accept mail from your IP", Blame.US),
+        ("we do not accept mail from notes.example.net", Blame.US),
+        ("cannot find MX for your domain", Blame.US),
         ("sorry, your envelope sender domain must exist (#5.7.1)", Blame.US),
         ("STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied", Blame.US),
     ],
@@ -61,3 +64,10 @@ def test_whose_address_or_host_is_named_decides(text: str, blame: Blame) -> None
 
 def test_a_stranger_who_is_unknown_is_no_proof_against_the_recipient() -> None:
     assert judge("550", "5.1.1", "<bo@example.org>: User unknown", OURS, THEIRS).weight is Weight.STRIKE
+
+
+@pytest.mark.parametrize(
+    "text", ["תיבת הדואר מלאה", "Hộp thư đầy", "Cutia poștală este plină", "Posteingang voll"]
+)
+def test_a_word_of_any_script_has_its_limits(text: str) -> None:
+    assert judge("550", "", text, OURS, THEIRS).cause is Cause.FULL
