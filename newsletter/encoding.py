@@ -16,6 +16,7 @@ from typing import NamedTuple
 _BLANK_TOO_FAR = re.compile(rb"^([^\n]{74,75})(=20|=09)$", re.MULTILINE)
 _DOT_AFTER_BREAK = re.compile(rb"((?:=[0-9A-F]{2}|[^=.\n])\.{0,9})=\n(\.{1,9})(?=[^.\n])")
 _BASE64_BYTES_PER_LINE = 57  # 76 columns
+_QUOTED_COLUMNS = 76
 
 
 class Lines(NamedTuple):
@@ -83,6 +84,22 @@ encode_line = lru_cache(maxsize=8192)(encode_lines)
 """The same for a line that may stand in many mails: it is remembered."""
 
 
+def encode_opening(text: str) -> tuple[Lines, str]:
+    """Return what can be encoded already of a line that has only begun, whatever follows, and the rest of its text.
+
+    That is all up to the last soft break: behind one everything is encoded as at the start of a line.
+    """
+    data = text.encode()
+    body = binascii.b2a_qp(data, istext=True) if len(data) > _QUOTED_COLUMNS else b""
+    quoted = body[: body.rfind(b"=\n") + 2] if b"=\n" in body else b""
+    raw_bytes = len(binascii.a2b_qp(quoted))
+    follows = data[raw_bytes : raw_bytes + 1]
+    # A dot behind a break moves it; and a letter that is several bytes may be broken inside.
+    if not quoted or b"=\n." in body or follows == b"." or follows >= b"\x80":
+        return Lines(b"", 0), text
+    return Lines(_mend(quoted), raw_bytes), data[raw_bytes:].decode()
+
+
 def _base64_size(raw_bytes: int) -> int:
     """Return the length of so many bytes in base64, with a CRLF between its lines."""
     lines = -(-raw_bytes // _BASE64_BYTES_PER_LINE)
@@ -96,7 +113,10 @@ def _encode_quoted_printable(data: bytes) -> bytes:
     into ">From ", is left to us, and so are lines that get too long because their last character is a space. A dot that
     a soft break brought to the start of a line, where SMTP would double it in each mail anew, is broken off later.
     """
-    body = binascii.b2a_qp(data, istext=True)
+    return _mend(binascii.b2a_qp(data, istext=True))
+
+
+def _mend(body: bytes) -> bytes:
     if b"=\n." in body:
         body = _DOT_AFTER_BREAK.sub(rb"=\n\1\2=\n", body)
     if b"=20\n" in body or b"=09\n" in body:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.encoding import Part, encode_lines
+from newsletter.encoding import Part, encode_lines, encode_opening
 from tests.support.examples import examples
 
 LINES = st.lists(
@@ -59,3 +59,26 @@ def test_no_soft_break_brings_a_dot_to_the_start_of_a_line(dots: str) -> None:
         assert all(len(line) <= 76 for line in lines)
         if len(dots) < 10:  # more of them are left to SMTP
             assert not any(line.startswith(b".") for line in lines)
+
+
+# Much of it is about breaks, and what may stand behind one.
+BEGUN = st.lists(
+    st.sampled_from(["x" * 60, "=", ".", "..", " ", "\t", "From ", "é", "大", "word ", 'a="b"']),
+    max_size=40,
+)
+
+
+@examples(300)
+@given(BEGUN.map("".join), BEGUN.map("".join), st.sampled_from(["", "\n", "\nnext\n"]))
+def test_a_line_may_be_encoded_before_it_has_ended(begun: str, rest: str, end: str) -> None:
+    done, left = encode_opening(begun)
+    whole, after = encode_lines(begun + rest + end), encode_lines(left + rest + end)
+
+    assert done.quoted + after.quoted == whole.quoted
+    assert done.raw_bytes + after.raw_bytes == whole.raw_bytes
+
+
+def test_all_of_a_long_beginning_but_its_last_line_is_encoded_at_once() -> None:
+    _, left = encode_opening("<p>" * 100)
+
+    assert len(left) <= 76

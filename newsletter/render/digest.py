@@ -6,7 +6,7 @@ of papers. What is left for a reader is to put these together, and to write the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import count
@@ -90,9 +90,15 @@ class _Frame(NamedTuple):
             piece if isinstance(piece, Stretch) else Stretch(piece(scope), is_tidied=True)
             for piece in self.plain
         ]
-        if not plain[0].ends:  # it is numbered in its first line
-            plain = [Stretch("".join([piece.text for piece in plain]), is_tidied=True)]
+        if paper is self.paper:  # many readers get just this, so it is in one piece
+            html = [Stretch(_join(html))]
+        if paper is self.paper or not plain[0].ends:  # it is numbered in its first line
+            plain = [Stretch(_join(plain), is_tidied=True)]
         return CardMark.of(tuple(html), tuple(plain))
+
+
+def _join(stretches: Iterable[Stretch]) -> str:
+    return "".join([stretch.text for stretch in stretches])
 
 
 class CompiledLayout:
@@ -443,7 +449,7 @@ def _choose_pictured(digest: Digest, leaders: frozenset[int]) -> frozenset[int]:
 
 @lru_cache(maxsize=4096)
 def _measure_card(card: CardMark) -> int:
-    return encode_lines("".join([stretch.text for stretch in card.html]) + "\n").size
+    return encode_lines(_join(card.html) + "\n").size
 
 
 def _key_of(item: Item, section: Section, year: int) -> tuple[Item, str, int]:

@@ -11,7 +11,7 @@ import re
 from typing import Any
 from weakref import WeakValueDictionary
 
-from newsletter.encoding import Lines, Part, encode_line, encode_lines
+from newsletter.encoding import Lines, Part, encode_line, encode_lines, encode_opening
 
 _NO_LINES = Lines(b"", 0)
 _BLANKS = re.compile(r"[ \t]+\n")
@@ -25,7 +25,7 @@ class Stretch:
     lines; they are for sheets that allow one of them, elsewhere it is a line like any other.
     """
 
-    __slots__ = ("begins", "ends", "gaps", "lines", "text")
+    __slots__ = ("_left", "_opening", "begins", "ends", "gaps", "lines", "text")
 
     def __init__(self, text: str, *, is_tidied: bool = False) -> None:
         first, last = text.find("\n") + 1, text.rfind("\n") + 1
@@ -39,6 +39,23 @@ class Stretch:
             self.gaps = (whole.startswith("\n"), bool(lines) and whole.endswith("\n\n"))
             whole = lines and lines + "\n"
         self.lines = encode_lines(whole) if whole else _NO_LINES
+        self._opening: Lines | None = None
+        self._left: tuple[Lines, str] | None = None
+
+    @property
+    def opening(self) -> Lines:
+        """The line that it ends and the whole lines, where it comes at the start of a line."""
+        if self._opening is None:
+            first = encode_line(self.ends)
+            self._opening = Lines(first.quoted + self.lines.quoted, first.raw_bytes + self.lines.raw_bytes)
+        return self._opening
+
+    @property
+    def left(self) -> tuple[Lines, str]:
+        """What of the line that it begins can be encoded already, and the rest."""
+        if self._left is None:
+            self._left = encode_opening(self.begins)
+        return self._left
 
 
 def tidy_lines(text: str) -> str:
@@ -85,7 +102,7 @@ class Sheet:
         self.pieces: list[bytes] = []
         self.raw_bytes = 0
         self.loose = ""
-        """The beginning of a line that has not ended yet."""
+        """The beginning of a line that has not ended yet, as far as it is not encoded."""
 
     def write(self, text: str) -> None:
         """Write what only this mail has, or what is too short to matter."""
@@ -95,13 +112,19 @@ class Sheet:
             self.loose += text
 
     def write_stretch(self, stretch: Stretch) -> None:
-        if stretch.ends:
+        if stretch.ends and self.loose:
             self.put(encode_line(self.loose + stretch.ends))
             if stretch.lines is not _NO_LINES:
                 self.put(stretch.lines)
-            self.loose = stretch.begins
-        else:
+            self.loose = ""
+        elif stretch.ends:
+            self.put(stretch.opening)
+        if self.loose:
             self.loose += stretch.begins
+        elif stretch.begins:
+            done, self.loose = stretch.left
+            if done.quoted:
+                self.put(done)
 
     def write_card(self, card: CardMark) -> None:
         for stretch in card.html:

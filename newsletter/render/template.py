@@ -473,17 +473,17 @@ def _text_of(text: str) -> nodes.Output:
 
 
 def _split_lines(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
-    """Yield parts that stand on one line, or are whole lines, together."""
+    """Yield parts together up to the end of a line; the text behind it, which a value may follow, by itself."""
     line: list[_Part] = []
     for part in parts:
         if not isinstance(part.what, str) or "\n" not in part.what:
             line.append(part)
             continue
-        first, last = part.what.find("\n") + 1, part.what.rfind("\n") + 1
-        yield [*line, part._replace(what=part.what[:first])]
-        if first < last:
-            yield [part._replace(what=part.what[first:last])]
-        line = [part._replace(what=part.what[last:])] if part.what[last:] else []
+        end = part.what.find("\n") + 1
+        yield [*line, part._replace(what=part.what[:end])]
+        if part.what[end:]:
+            yield [part._replace(what=part.what[end:])]
+        line = []
     if line:
         yield line
 

@@ -311,7 +311,7 @@ def test_a_card_is_rendered_once_whatever_else_its_paper_fits() -> None:
     layout = shipped_templates().compile_layout("cards", "en")
     some, others = (
         layout.render_card(Item(EntryId(1), make_card(1), HIT, also), "A topic", 2026, "full", False, "")
-        for also in ((), ("Robots",))
+        for also in (("RAG",), ("Robots",))
     )
 
     assert [one is other for one, other in zip(some.html, others.html, strict=True)] == [True, False, True]
