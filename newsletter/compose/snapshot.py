@@ -51,9 +51,19 @@ def _dump_papers(
 ) -> tuple[str, dict[str, str]]:
     """Return what the JSON of a section begins with, whatever its topic is called, and its cards. Remembered for every
     other reader who gets just these."""
-    cards = dict(_dump_card(item.card) for item in items)
-    over = to_json({"overflow": overflow, "overflow_url": overflow_url})
-    return f'{{"items":[{",".join(map(_dump_item, items))}],{over[1:-1]}', cards
+    dumped = [_dump_shared(item.entry_id, item.card, item.reason) for item in items]
+    # Without "also" they have the bytes that they always had; it stands before all others by name.
+    written = [
+        f'{{"also":{to_json(item.also)},{text[1:]}' if item.also else text
+        for item, (text, _) in zip(items, dumped, strict=True)
+    ]
+    over = _dump_overflow(overflow, overflow_url)
+    return f'{{"items":[{",".join(written)}],{over[1:-1]}', dict([card for _, card in dumped])
+
+
+@lru_cache(maxsize=8192)
+def _dump_overflow(overflow: tuple[EntryId, ...], overflow_url: str) -> str:
+    return to_json({"overflow": overflow, "overflow_url": overflow_url})
 
 
 @lru_cache(maxsize=1024)
@@ -123,18 +133,12 @@ def _dump_card(card: Card) -> tuple[str, str]:
     return hashlib.sha256(text.encode()).hexdigest(), text
 
 
-def _dump_item(item: Item) -> str:
-    """Return the JSON of one entry of a section."""
-    shared = _dump_shared(item.entry_id, item.card, item.reason)
-    # Without it they have the bytes that they always had; it stands before all others by name.
-    return f'{{"also":{to_json(item.also)},{shared[1:]}' if item.also else shared
-
-
 @lru_cache(maxsize=16_384)
-def _dump_shared(entry_id: EntryId, card: Card, reason: Reason) -> str:
-    """Return the JSON of an entry for all readers who get it for this reason, whatever else it fits."""
-    card_hash, _ = _dump_card(card)
-    return to_json({"entry": entry_id, "card": card_hash, "reason": asdict(reason)})
+def _dump_shared(entry_id: EntryId, card: Card, reason: Reason) -> tuple[str, tuple[str, str]]:
+    """Return the JSON of an entry for all readers who get it for this reason, whatever else it fits, and its card."""
+    card_hash, card_json = _dump_card(card)
+    text = to_json({"entry": entry_id, "card": card_hash, "reason": asdict(reason)})
+    return text, (card_hash, card_json)
 
 
 def parse_digest(digest_json: str, cards: Mapping[str, str]) -> Digest:

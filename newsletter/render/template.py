@@ -199,7 +199,7 @@ class _Cutter:
             return _find_names([part.node for part in parts]) & names
 
         return self._join_lines(
-            self._cut_parts(body, names, is_top=True),
+            self._cut_parts(body, names, is_kept=True),
             lambda parts: not own.isdisjoint(name_values(parts)),
             lambda parts: _getter(itemgetter, name_values(parts)),
         )
@@ -213,7 +213,7 @@ class _Cutter:
             return lambda scope: get(scope[target])
 
         return self._join_lines(
-            self._cut_parts(body, frozenset({target})),
+            self._cut_parts(body, frozenset({target}), is_kept=True),
             lambda parts: any(_asks_for(part.node, target, own) for part in parts),
             key_of,
         )
@@ -238,7 +238,7 @@ class _Cutter:
         return _join(self._cut_parts(body, names), self._write_text)
 
     def _cut_parts(
-        self, body: Iterable[nodes.Node], names: frozenset[str], *, is_top: bool = False
+        self, body: Iterable[nodes.Node], names: frozenset[str], *, is_kept: bool = False
     ) -> Iterator[_Part]:
         for node in body:
             if isinstance(node, nodes.Output):
@@ -247,7 +247,7 @@ class _Cutter:
             elif isinstance(node, nodes.If):
                 yield _Part(node, self._cut_if(node, names))
             elif isinstance(node, nodes.For):
-                yield _Part(node, self._cut_for(node, names, is_top=is_top))
+                yield _Part(node, self._cut_for(node, names, is_kept=is_kept))
             else:
                 yield _Part(node, self._keep([node], names))
 
@@ -319,7 +319,7 @@ class _Cutter:
             wanted, render = self._render_once([nodes.If(node, [_text_of("1")], [], [])], names)
             return lambda scope: render(*[scope[name] for name in wanted])
 
-    def _cut_for(self, node: nodes.For, names: frozenset[str], *, is_top: bool) -> _Write:
+    def _cut_for(self, node: nodes.For, names: frozenset[str], *, is_kept: bool) -> _Write:
         """Return what writes a loop. One that asks which turn it is (``loop``), or has several targets or an ``else``,
         is left to Jinja."""
         used = _find_names([*node.body, *([node.test] if node.test else [])])
@@ -348,8 +348,8 @@ class _Cutter:
             for item in some:
                 write(sheet, scope, item)
 
-        # The items of a page are others in each mail, those inside of an item are the same in many.
-        write_loop = _remember(write_all, _identify) if is_closed and not is_top else write_all
+        # The items of a page are others in each mail, and what of an item stands in many is kept with the lines around.
+        write_loop = _remember(write_all, _identify) if is_closed and not is_kept else write_all
         return lambda sheet, scope: write_loop(sheet, scope, items(scope))
 
     # --- what is looked up, and what is left to Jinja ---
