@@ -20,8 +20,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
+    case,
+    false,
     func,
     select,
+    true,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -144,6 +148,13 @@ def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
     """Return a text column, never NULL, as an index is not looked up by: SQLite, which keeps no statistics, would take
     one for good that a million rows answer to."""
     return func.coalesce(column, "")
+
+
+def row_by_row(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return conditions as rows are held against them one after the other: no index is looked up by them, and no engine
+    takes a condition that nearly all rows answer to for one that nearly none do, as PostgreSQL does before it has
+    counted them. It goes through the rows in the order that is asked for, then, and does not read and sort all."""
+    return case((and_(*conditions), true()), else_=false())
 
 
 def list_values(column: Column[Any], *which: ColumnElement[bool], newest: bool = False) -> Select[Any]:

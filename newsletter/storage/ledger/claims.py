@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from newsletter.deliver.ledger_rules import RELEASED, CountedMove, Event, state_after
 from newsletter.model.ledger import HELD, NOTICES, WAITING, Delivery, Instance, InstanceId, Kind, State
-from newsletter.storage.dialects import UtcDateTime, unindexed
+from newsletter.storage.dialects import UtcDateTime, row_by_row
 from newsletter.storage.engine import Database, Store, reading, writing
 from newsletter.storage.ledger.bulk import update_rows
 from newsletter.storage.ledger.moves import can, lock_some, move_counted, move_rows
@@ -34,6 +34,7 @@ from newsletter.storage.tables import NOT_A_DIGEST, Id, instances, queue
 
 _LOST = "the process that sent it ended before it could write down an answer"
 _WAITS = queue.c.state.in_(WAITING)
+_PLACE = (queue.c.next_attempt_at, queue.c.id)
 
 
 class _Place(NamedTuple):
@@ -67,9 +68,10 @@ class Claims(Store):
     @reading
     def load_instances_with_claims(self, connection: Connection) -> Sequence[Instance]:
         """Return the instances that hold rows in ``claimed`` or ``in_data``, by id."""
-        holding = select(queue.c.claimed_by).where(queue.c.state.in_(HELD))
+        # Looked for of each on its own, and only until one is found: who sends holds what comes first of very much.
+        one = select(queue.c.id).where(queue.c.claimed_by == instances.c.id, queue.c.state.in_(HELD)).limit(1)
         rows = connection.execute(
-            select(instances).where(instances.c.id.in_(holding)).order_by(instances.c.id)
+            select(instances).where(one.scalar_subquery().is_not(None)).order_by(instances.c.id)
         )
         return [Instance(InstanceId(row.id), row.host, row.boot, row.pid, row.heartbeat_at) for row in rows]
 
@@ -132,12 +134,13 @@ class Claims(Store):
         """
         ids: list[int] = []
         if edition is None and NOTICES & set(kinds):
-            which = [NOT_A_DIGEST, unindexed(queue.c.kind).in_(sorted(kinds))]
-            ids += _claim(connection, instance, _can_go(now, NOTICES & set(resend), *which), limit, None)[0]
+            of_these = queue.c.kind.in_(sorted(kinds))
+            ready = [NOT_A_DIGEST, *_can_go(now, NOTICES & set(resend), of_these)]
+            ids += _claim(connection, instance, ready, limit, None)[0]
         if Kind.DIGEST in kinds and len(ids) < limit:
-            which = [unindexed(queue.c.kind) == Kind.DIGEST]
+            which = [queue.c.kind == Kind.DIGEST]
             if edition is not None:
-                which.append(unindexed(queue.c.edition) == edition)
+                which.append(queue.c.edition == edition)
             ready = _can_go(now, {Kind.DIGEST} & set(resend), *which)
             ids += self._claim_digests(connection, instance, ready, limit - len(ids))
         rows = connection.execute(select(open_ledger).where(open_ledger.c.id.in_(ids))).all()
@@ -170,14 +173,15 @@ class Claims(Store):
     def count_due(self, connection: Connection, until: datetime, most: int) -> int:
         """Return how many queued and deferred rows can go out until then; no more than ``most`` of them are looked
         at."""
-        due = select(queue.c.id).where(_WAITS, queue.c.next_attempt_at <= until).limit(most).subquery()
+        which = (queue.c.next_attempt_at <= until, row_by_row(_WAITS))
+        due = select(queue.c.id).where(*which).order_by(*_PLACE).limit(most).subquery()
         return connection.scalar(select(func.count()).select_from(due)) or 0
 
     @reading
     def load_first_due(self, connection: Connection, until: datetime, limit: int) -> Sequence[Delivery]:
         """Return the queued digests that would be claimed first until then, without claiming them."""
-        first = select(queue.c.id).where(queue.c.state == State.QUEUED, queue.c.next_attempt_at <= until)
-        ids = connection.scalars(first.order_by(queue.c.next_attempt_at, queue.c.id).limit(limit)).all()
+        which = (queue.c.next_attempt_at <= until, row_by_row(queue.c.state == State.QUEUED))
+        ids = connection.scalars(select(queue.c.id).where(*which).order_by(*_PLACE).limit(limit)).all()
         rows = connection.execute(select(open_ledger).where(open_ledger.c.id.in_(ids))).all()
         in_order = sorted(rows, key=lambda row: (row.next_attempt_at, row.id))
         return read_deliveries(connection, [row for row in in_order if row.kind == Kind.DIGEST])
@@ -198,23 +202,26 @@ class Claims(Store):
     ) -> bool:
         """Tell whether a pass of sending would find anything of these kinds: rows that could be claimed or have
         expired, or claims of others."""
-        wanted = [] if Kind.DIGEST in kinds else [NOT_A_DIGEST]
-        if set(kinds) < NOTICES:
-            wanted.append(unindexed(queue.c.kind).in_(sorted(kinds)))
+        apart = [] if Kind.DIGEST in kinds else [NOT_A_DIGEST]
+        of_these = queue.c.kind.in_(sorted(kinds))
         its_time = queue.c.next_attempt_at <= now  # what is held was claimed when its time had come
         work = [
-            and_(its_time, queue.c.state.in_(HELD)),
-            and_(_WAITS, queue.c.expires_at <= now),
-            and_(*_can_go(now, resend)),
+            (_can_go(now, resend, of_these), _PLACE),
+            ([queue.c.expires_at <= now, row_by_row(_WAITS, of_these)], (queue.c.expires_at,)),
+            ([its_time, row_by_row(queue.c.state.in_(HELD), of_these)], _PLACE),
         ]
-        # Each on its own, so that each is looked up in an index.
-        found = connection.scalar(select(or_(*(exists().where(some, *wanted) for some in work))))
-        return bool(found)
+        # Each on its own and in the order of an index. First what the very first rows answer when very many are due: of
+        # those that are held there may be none among a million.
+        firsts = (
+            select(queue.c.id).where(*which, *apart).order_by(*in_order).limit(1).scalar_subquery()
+            for which, in_order in work
+        )
+        return bool(connection.scalar(select(or_(*(first.is_not(None) for first in firsts)))))
 
 
 def _can_go(
     now: datetime, resend: Collection[Kind], *which: ColumnElement[bool]
-) -> Sequence[ColumnElement[bool]]:
+) -> list[ColumnElement[bool]]:
     """Return the conditions under which a row of these can be claimed. What is uncertain is sent once more where it is
     of the kinds in ``resend``."""
     states: ColumnElement[bool] = _WAITS
@@ -222,10 +229,10 @@ def _can_go(
         once_more = and_(
             queue.c.state == State.UNCERTAIN,
             queue.c.resends == 0,
-            unindexed(queue.c.kind).in_(sorted(resend)),
+            queue.c.kind.in_(sorted(resend)),
         )
         states = or_(_WAITS, once_more)
-    return [states, queue.c.next_attempt_at <= now, queue.c.expires_at > now, *which]
+    return [queue.c.next_attempt_at <= now, row_by_row(states, queue.c.expires_at > now, *which)]
 
 
 def _claim(
@@ -237,10 +244,9 @@ def _claim(
 ) -> tuple[list[int], _Place | None]:
     """Claim so many of the rows that are ready, after a place in their order if given; return their ids, and the place
     of the last."""
-    place = (queue.c.next_attempt_at, queue.c.id)
-    first = select(queue.c.id).where(*ready).order_by(*place).limit(limit)
+    first = select(queue.c.id).where(*ready).order_by(*_PLACE).limit(limit)
     if after is not None:
-        first = first.where(tuple_(*place) > tuple_(literal(after[0], UtcDateTime), literal(after[1], Id)))
+        first = first.where(tuple_(*_PLACE) > tuple_(literal(after[0], UtcDateTime), literal(after[1], Id)))
     chosen = first.with_for_update(skip_locked=True).cte("chosen")
     rows = connection.execute(
         move_rows(Event.CLAIM)
