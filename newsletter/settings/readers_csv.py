@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from newsletter.settings.topic_lines import form_of, split_topics, word_mistake
 from newsletter.stored_json import to_json
 
 if TYPE_CHECKING:
-    from newsletter.model.readers import AddressKey, EmailAddress, Subscriber
+    from newsletter.model.readers import AddressKey, Cadence, EmailAddress, Subscriber
     from newsletter.model.topics import Topic
 
 COLUMNS = (
@@ -173,7 +174,7 @@ def read_list(data: bytes, file: str, terms: Terms) -> ReaderList:
     notes = list(_note_columns(columns))
     if is_guessed:
         notes.append(_note_encoding(rows))
-    return ReaderList(tuple(_settle_equal(map(reader.read, rows), file)), tuple(notes))
+    return ReaderList(tuple(_settle_equal(map(reader.read, _take_out(rows)), file)), tuple(notes))
 
 
 def read_unwanted(data: bytes, file: str) -> ReaderList:
@@ -199,7 +200,7 @@ def read_unwanted(data: bytes, file: str) -> ReaderList:
     return ReaderList((*named.values(), *others), ())
 
 
-def _open_list(data: bytes, file: str) -> tuple[_Columns, Sequence[CsvRow], bool]:
+def _open_list(data: bytes, file: str) -> tuple[_Columns, deque[CsvRow], bool]:
     """Return what the columns of a list are, its rows, and whether its letters are guessed. Raises ConfigError."""
     table = read_csv(data, file, lambda name: _fold(name) in _KNOWN)
     if not table.rows:
@@ -207,7 +208,13 @@ def _open_list(data: bytes, file: str) -> tuple[_Columns, Sequence[CsvRow], bool
     head, rows = table.rows[0], table.rows[1:]
     if len(head.cells) == 1 and _ADDRESS.fullmatch(head.cells[0]):
         head, rows = CsvRow(head.line, ("address",)), table.rows  # nothing but addresses
-    return _find_columns(head, file), rows, table.is_guessed
+    return _find_columns(head, file), deque(rows), table.is_guessed
+
+
+def _take_out(rows: deque[CsvRow]) -> Iterator[CsvRow]:
+    """Yield the rows, each of which is gone then: a list may have a million, and what is made of them comes beside."""
+    while rows:
+        yield rows.popleft()
 
 
 def _settle_equal(rows: Iterable[ListRow], file: str) -> Iterator[ListRow]:
@@ -231,7 +238,7 @@ def _settle_equal(rows: Iterable[ListRow], file: str) -> Iterator[ListRow]:
             yield row
 
 
-def _note_encoding(rows: Sequence[CsvRow]) -> str:
+def _note_encoding(rows: Iterable[CsvRow]) -> str:
     odd = ((row.line, cell) for row in rows for cell in row.cells if not cell.isascii())
     line, cell = next(odd, (0, ""))
     shown = f": see line {line}, {cell[:60]!r}" if line else ""
@@ -399,6 +406,7 @@ class _RowReader:
         self._terms = terms
         self._is_guessed = is_guessed
         self._topics: dict[str, str | Problem] = {"": terms.topics_json}
+        self._cadences: dict[Cadence, Cadence] = {}
 
     def read(self, row: CsvRow) -> ListRow:
         """Return what a row says."""
@@ -439,7 +447,8 @@ class _RowReader:
             raise ConfigError([*error.problems, *wrong]) from error
         if wrong:
             raise ConfigError(wrong)
-        return reader
+        # Very many readers have one cadence in common.
+        return replace(reader, cadence=self._cadences.setdefault(reader.cadence, reader.cadence))
 
     def _read_topics(self, cell: str) -> str | Problem:
         """Return the topics of a cell as JSON, or what is wrong with them. Most people of a list have the same."""

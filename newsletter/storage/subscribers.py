@@ -145,12 +145,13 @@ class SubscriberStore(Store):
             check_move(Status.UNKNOWN, move or (ConsentMove.ASK if is_asked else ConsentMove.ADD), person)
         if known:
             write_readers(connection, known)
-        if new:
-            insert_readers(connection, new)
-        numbers = load_ids(connection, [person.address for person in new])
         changed = [person for person in known if person.consent is not before[person.id].consent]
-        changed += [replace(person, id=numbers[person.address]) for person in new]
         log_consents(connection, changed, now, why, origin)
+        for some in in_chunks(new):
+            insert_readers(connection, some)
+            numbers = load_ids(connection, [person.address for person in some])
+            added = [replace(person, id=numbers[person.address]) for person in some]
+            log_consents(connection, added, now, why, origin)
 
     @writing
     def move(
