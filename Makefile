@@ -42,7 +42,7 @@ demo: $(PACKAGE)
 	$(BIN)/newsletter demo --out demo-out
 
 test: $(READY)
-	$(BIN)/pytest -n auto --dist loadgroup
+	$(BIN)/pytest -n auto --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -90,7 +90,9 @@ def encode_opening(text: str) -> tuple[Lines, str]:
     That is all up to the last soft break: behind one everything is encoded as at the start of a line.
     """
     data = text.encode()
-    body = binascii.b2a_qp(data, istext=True) if len(data) > _QUOTED_COLUMNS else b""
+    # What ends a text is broken otherwise: a blank is encoded there, and a letter may have a line end behind it.
+    head = data[:-1].rstrip(b" \t")
+    body = binascii.b2a_qp(head, istext=True) if len(head) > _QUOTED_COLUMNS else b""
     quoted = body[: body.rfind(b"=\n") + 2] if b"=\n" in body else b""
     raw_bytes = len(binascii.a2b_qp(quoted))
     follows = data[raw_bytes : raw_bytes + 1]

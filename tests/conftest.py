@@ -35,14 +35,10 @@ if quick_folder := find_quick_folder():
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(quick_folder))  # of tmp_path
 
 
-_LONG = (
-    "tests/crash/",
-    "tests/test_package.py",
-    "tests/acceptance/",
-    "tests/benchmarks/",
-    "tests/web/test_browser.py",
-    "tests/web/test_look.py",
-)
+_BY_THEMSELVES = ("tests/crash/", "tests/acceptance/", "tests/benchmarks/", "tests/web/test_browser.py")
+"""Where each test is long, and shares little with the next one."""
+
+_LONG = (*_BY_THEMSELVES, "tests/test_package.py", "tests/web/test_look.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,23 +48,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file goes to one process, where what its tests share is made once; of the long ones each test goes by itself.
+    """A file goes to one process, where what its tests share is made once; of some each test goes by itself.
 
-    That also spares xdist ten thousand units, whose list it goes through at the end of each test.
+    That also spares xdist ten thousand units, whose list it goes through at the end of each test. Its own groups
+    (--dist loadgroup) are of no use: with pytest 9.2 each test of a group goes by itself.
     """
-    from xdist.scheduler import LoadGroupScheduling
+    from xdist.scheduler import LoadFileScheduling
 
-    if config.getoption("dist") != "loadgroup":
+    if config.getoption("dist") != "loadfile":
         return None
     config.option.loadscopereorder = False  # what takes long comes first, and not what is many
-    scheduler = LoadGroupScheduling(config, log)
-    find_group = scheduler._split_scope
-
-    def choose_unit(nodeid: str) -> str:
-        is_alone = find_group(nodeid) == nodeid and not nodeid.startswith(_LONG)
-        return nodeid.partition("::")[0] if is_alone else str(find_group(nodeid))
-
-    scheduler._split_scope = choose_unit
+    scheduler = LoadFileScheduling(config, log)
+    find_file = scheduler._split_scope
+    scheduler._split_scope = lambda test: test if test.startswith(_BY_THEMSELVES) else find_file(test)
     return scheduler
 
 

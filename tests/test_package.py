@@ -18,8 +18,6 @@ from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).parents[1]
 
-_one_process = pytest.mark.xdist_group("package")  # so that the wheel is built once
-
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -33,7 +31,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@_one_process
 def test_the_wheel_runs_the_demo_from_its_own_files(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path / "only")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "only")}
@@ -43,7 +40,6 @@ def test_the_wheel_runs_the_demo_from_its_own_files(wheel: Path, tmp_path: Path)
     assert str(tmp_path / "only") in find_package(sys.executable, tmp_path, environment)
 
 
-@_one_process
 @pytest.mark.slow
 def test_the_installed_wheel_runs_the_demo_from_its_own_files(wheel: Path, tmp_path: Path) -> None:
     empty = tmp_path / "environment"

@@ -74,7 +74,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.xdist_group("start")
 @pytest.mark.parametrize("command", FORBIDDEN)
 def test_a_command_imports_nothing_that_it_does_not_need(folder: Path, command: str) -> None:
     script = f"import sys; sys.argv[1:] = {command.split()}" + RUN

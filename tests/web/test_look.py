@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.xdist_group("looks"),
     pytest.mark.asyncio(loop_scope="module"),
     needs_browser("axe_playwright_python"),
 ]
