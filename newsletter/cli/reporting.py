@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _MISSED = frozenset(State) - PENDING - {State.ACCEPTED, State.EMPTY}
 
-_CHECKED_AT_ONCE = 300_000
+_CHECKED_AT_ONCE = 50_000
 """Of more mails than these it takes longer than somebody waits who looks."""
 
 
