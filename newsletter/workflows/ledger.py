@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from newsletter.errors import FellBehindError, StoreError
 from newsletter.logs import log
-from newsletter.model.ledger import BeginData, InstanceId, LedgerStep, RecordOutcome
+from newsletter.model.ledger import InstanceId, LedgerStep, RecordOutcome
 
 if TYPE_CHECKING:
     from newsletter.ports import Clock
@@ -56,8 +56,8 @@ async def retry_transient(act: Callable[[], Awaitable[_T]], *, holds_outcomes: b
 class LedgerWriter:
     """Writes the steps of one instance's connections, those that wait together in one transaction.
 
-    coming is how many connections are on their way to DATA, as whoever drives them says: it is worth waiting a moment
-    for these. Where a relay is slow, few are, and nobody waits. guarded: see Recording.record.
+    coming is how many connections are on their way to a fence, as whoever drives them says: it is worth waiting a
+    moment for these. Where a relay is slow, few are, and nobody waits. guarded: see Recording.record.
     """
 
     def __init__(
@@ -106,8 +106,7 @@ class LedgerWriter:
 
     async def _gather(self) -> None:
         for _ in range(_LOOKS):
-            fences = sum(isinstance(step, BeginData) for step, _ in self._waiting)
-            if fences >= self.coming:
+            if not self.coming:
                 return
             await asyncio.sleep(_GATHER_S / _LOOKS)
 

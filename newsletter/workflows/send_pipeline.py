@@ -86,7 +86,8 @@ class InFlight:
     """One mail from the moment it is built until it goes out, or until it is known that it does not.
 
     It holds one place of the room for mails that are built ahead. From ``come`` on it counts, once, as coming: the
-    ledger waits a moment for its fence. ``release`` gives both back, once, however often it is called.
+    ledger waits a moment for its fence. ``release`` gives both back, once, however often it is called: the next mail
+    is built while the fence of this one is written, because a connection has nothing to do then.
     """
 
     def __init__(self, built: Built, room: asyncio.Semaphore, ledger: LedgerWriter) -> None:
@@ -104,7 +105,7 @@ class InFlight:
             self._ledger.coming += 1
 
     def release(self) -> None:
-        """Its fence is behind it, or will not be asked for: the next mail may be built."""
+        """Its fence is asked for, or will not be: the next mail may be built."""
         if self._is_released:
             return
         self._is_released = True
@@ -136,7 +137,7 @@ class SendPipeline:
         self._stop = stop
         self._progress = progress
         self._ready: asyncio.Queue[InFlight | None] = asyncio.Queue()
-        # For each connection one mail that is on its way to DATA, and one that is built meanwhile.
+        # For each connection one mail that is on its way to its fence, and one that is built meanwhile.
         self._room = asyncio.Semaphore(2 * mailer.connections)
         self._taken = 0
 
@@ -170,7 +171,7 @@ class SendPipeline:
     async def _build_ahead(self, builds: AsyncIterator[Build]) -> None:
         """Build mails as long as there is room; at the end, however it comes, tell each connection.
 
-        The next one is begun when a message goes out, so that it is built while the relay takes that, and not while a
+        The next one is begun when a fence is asked for, so that it is built while that is written, and not while a
         connection is on its way to DATA.
         """
         try:
@@ -226,21 +227,21 @@ class SendPipeline:
         if isinstance(session, SmtpReply):  # MAIL or RCPT was refused
             mail.release()
             return self._settle(built.delivery, session)
-        fenced = await self._fence(built, message, session)
-        mail.release()
-        if not fenced:
+        if not await self._fence(mail, message, session):
             await session.abandon()
             log.warning("the claim was lost before DATA; nothing was sent", delivery=built.delivery.id)
             return None
         return self._settle(built.delivery, await session.data(message.message))
 
-    async def _fence(self, built: Built, mail: LedgerMail, session: MailSession) -> bool:
+    async def _fence(self, mail: InFlight, message: LedgerMail, session: MailSession) -> bool:
         """Commit ``in_data``; return whether DATA may follow. Where that is not known, the session is abandoned."""
-        snapshot = built.delivery.snapshot or mail.snapshot
+        built = mail.built
+        snapshot = built.delivery.snapshot or message.snapshot
+        fence = BeginData(built.delivery.id, built.attempt, snapshot, session.relay)
         try:
-            return await self._ledger.record(
-                BeginData(built.delivery.id, built.attempt, snapshot, session.relay)
-            )
+            written = self._ledger.hand_over(fence)
+            mail.release()
+            return await written
         except BaseException:
             await session.abandon()
             raise

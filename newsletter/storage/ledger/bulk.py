@@ -1,8 +1,9 @@
-"""Many rows in one statement: they come as one JSON text, which the engine takes apart.
+"""Many rows in one statement, whose text goes to the driver as it is.
 
 The driver's executemany hands each row over by itself; in between, other threads may take the interpreter, and on
-PostgreSQL each row is planned anew. One statement is three times as quick, and on both engines the same expression. On
-PostgreSQL it is taken apart once (JSONB), not for each column.
+PostgreSQL each row is planned anew. What SQLAlchemy does at each execution takes longer than some rows do, so the text
+of a statement is put together here, once. On SQLite all values are parameters. On PostgreSQL, which would plan a
+statement anew for another number of them, they are one JSON text, taken apart once (JSONB).
 """
 
 from __future__ import annotations
@@ -10,142 +11,123 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ColumnElement,
     Connection,
+    CursorResult,
     Dialect,
-    Executable,
-    FromClause,
-    Insert,
     Row,
-    Select,
     Table,
-    Update,
+    any_,
     bindparam,
-    cast,
     func,
     select,
-    true,
-    update,
 )
 from sqlalchemy.types import Text
 
-from newsletter.storage.dialects import build_insert, build_upsert
-
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat).encode
 Rows = Sequence[Mapping[str, Any]]
+_AT_ONCE = 500
+"""How many rows a statement of SQLite has at most: it takes 32,766 parameters."""
 
 
-def are_among(connection: Connection, column: ColumnElement[int]) -> ColumnElement[bool]:
+def are_among(dialect: str, column: ColumnElement[int]) -> ColumnElement[bool]:
     """Return the condition that a number is one of those of the parameter ``ids``, made by ``dump_ids``: one parameter
     for all of them, and the same statement for any number."""
-    ids = bindparam("ids", type_=Text())
-    if connection.dialect.name == "sqlite":
-        each = func.json_each(ids).table_valued("value")
+    if dialect == "sqlite":
+        each = func.json_each(bindparam("ids", type_=Text())).table_valued("value")
         return column.in_(select(each.c.value))
-    each = func.jsonb_array_elements_text(_as_json(ids)).table_valued("value")
-    return column.in_(select(cast(each.c.value, BigInteger())))
+    return column == any_(bindparam("ids", type_=ARRAY(BigInteger())))
 
 
-def dump_ids(ids: Iterable[int]) -> dict[str, str]:
+def dump_ids(dialect: str, ids: Iterable[int]) -> dict[str, Any]:
     """Return the parameter of ``are_among``."""
-    return {"ids": _dump(sorted(ids))}
+    return {"ids": _dump(sorted(ids)) if dialect == "sqlite" else sorted(ids)}
 
 
-def update_rows(
-    connection: Connection,
-    table: Table,
-    rows: Rows,
-    *,
-    only: Callable[[Any], ColumnElement[bool]] | None = None,
-) -> None:
-    """Update rows by their id, each of ``rows`` with its id and the same other columns; with ``only`` those for which
-    that says so of the new values."""
-    if rows:
-        columns = tuple(rows[0])
-        statement = _build_update(connection.dialect.name, table, columns, only)
-        connection.execute(statement, {"rows": _dump_rows(connection.dialect, table, columns, rows)})
+def update_rows(connection: Connection, table: Table, rows: Rows, *, only: str = "true") -> None:
+    """Update rows by their id, each of ``rows`` with its id and the same other columns; with ``only``, a condition in
+    SQL, those for which it holds of the table's row and the ``new`` values."""
+    _execute(connection, _write_update, table, rows, only)
 
 
 def upsert_rows(connection: Connection, table: Table, rows: Rows) -> None:
     """Insert rows, each with the same columns, and overwrite those with the same primary key."""
-    if rows:
-        columns = tuple(rows[0])
-        statement = _build_upsert(connection.dialect.name, table, columns)
-        connection.execute(statement, {"rows": _dump_rows(connection.dialect, table, columns, rows)})
+    _execute(connection, _write_upsert, table, rows)
 
 
 def insert_rows(
     connection: Connection, table: Table, rows: Rows, *, returning: Sequence[str] = ()
 ) -> Sequence[Row[Any]]:
     """Insert rows, each with the same columns, but for those that are there already; return these columns of the new
-    ones."""
-    if not rows:
-        return []
-    columns = tuple(rows[0])
-    statement = _build_insert(connection.dialect.name, table, columns, tuple(returning))
-    done = connection.execute(statement, {"rows": _dump_rows(connection.dialect, table, columns, rows)})
-    return done.all() if returning else []
+    ones, numbers and texts."""
+    done = _execute(connection, _write_insert, table, rows, ", ".join(returning))
+    return [row for one in done for row in one.all()] if returning else []
 
 
-@cache
-def _build_update(
-    dialect: str, table: Table, columns: tuple[str, ...], only: Callable[[Any], ColumnElement[bool]] | None
-) -> Update:
-    new = _build_values(dialect, table, columns)
-    changing = update(table).where(table.c.id == new.c.id)
-    if only is not None:
-        changing = changing.where(only(new.c))
-    return changing.values({name: new.c[name] for name in columns if name != "id"})
+def _execute(
+    connection: Connection, write: Callable[..., str], table: Table, rows: Rows, detail: str = ""
+) -> list[CursorResult[Any]]:
+    """Execute what ``write`` makes of a table, columns and a query for their new values, with these rows."""
+    dialect = connection.dialect
+    at_once = _AT_ONCE if dialect.name == "sqlite" else len(rows)
+    done = []
+    for start in range(0, len(rows), at_once or 1):
+        some = rows[start : start + at_once]
+        columns = tuple(some[0])
+        statement = _write(dialect, write, table, columns, len(some), detail)
+        done.append(connection.exec_driver_sql(statement, _build_parameters(dialect, table, columns, some)))
+    return done
 
 
-@cache
-def _build_insert(
-    dialect: str, table: Table, columns: tuple[str, ...], returning: tuple[str, ...]
-) -> Executable:
-    new = select(*_build_values(dialect, table, columns).c).where(true())
-    inserting = build_insert(dialect, table).from_select(columns, new)
-    return inserting.returning(*(table.c[name] for name in returning)) if returning else inserting
-
-
-@cache
-def _build_upsert(dialect: str, table: Table, columns: tuple[str, ...]) -> Insert:
-    # SQLite would else take ON CONFLICT for a part of the SELECT.
-    new = select(*_build_values(dialect, table, columns).c).where(true())
-    return build_upsert(dialect, table).from_select(columns, new)
-
-
-def _build_values(dialect: str, table: Table, columns: Sequence[str]) -> FromClause:
-    """Return the rows of the parameter ``rows`` as columns of these names and of the table's types."""
-    query: Select[Any]
-    if dialect == "sqlite":
-        each = func.json_each(bindparam("rows", type_=Text())).table_valued("value")
-        query = select(
-            *(
-                func.json_extract(each.c.value, f"$[{place}]").label(name)
-                for place, name in enumerate(columns)
-            )
-        ).select_from(each)
+@lru_cache(maxsize=1024)
+def _write(
+    dialect: Dialect,
+    write: Callable[..., str],
+    table: Table,
+    columns: tuple[str, ...],
+    number: int,
+    detail: str,
+) -> str:
+    """Return the statement for so many rows. PostgreSQL's is the same for any number."""
+    quote = dialect.identifier_preparer.quote
+    names = [quote(name) for name in columns]
+    if dialect.name == "sqlite":
+        values = ", ".join(f"column{place} AS {name}" for place, name in enumerate(names, 1))
+        row = f"({', '.join('?' * len(names))})"
+        query = f"SELECT {values} FROM (VALUES {', '.join([row] * number)})"
     else:
-        each = func.jsonb_array_elements(_as_json(bindparam("rows", type_=Text()))).table_valued("value")
-        query = select(
-            *(
-                cast(each.c.value.op("->>")(place), _plain(table, name)).label(name)
-                for place, name in enumerate(columns)
-            )
-        ).select_from(each)
-    return query.subquery("new")
+        types = [_plain(table, name).compile(dialect) for name in columns]
+        values = ", ".join(
+            f"CAST(value ->> {place} AS {kind}) AS {name}"
+            for place, (name, kind) in enumerate(zip(names, types, strict=True))
+        )
+        query = f"SELECT {values} FROM jsonb_array_elements(CAST(%(rows)s AS JSONB))"
+    keys = [quote(column.name) for column in table.primary_key]
+    return write(table.name, names, keys, query, detail)
 
 
-def _as_json(text: ColumnElement[str]) -> ColumnElement[Any]:
-    """Return a text as JSON that PostgreSQL has taken apart."""
-    from sqlalchemy.dialects.postgresql import JSONB  # here: SQLite's commands do without the other dialect
+def _write_update(table: str, names: Sequence[str], keys: Sequence[str], query: str, only: str) -> str:
+    changes = ", ".join(f"{name} = new.{name}" for name in names if name not in keys)
+    return f"UPDATE {table} SET {changes} FROM ({query}) AS new WHERE {table}.id = new.id AND {only}"
 
-    return cast(text, JSONB())
+
+def _write_upsert(table: str, names: Sequence[str], keys: Sequence[str], query: str, _detail: str) -> str:
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names if name not in keys)
+    # SQLite would else take ON CONFLICT for a part of the SELECT.
+    beginning = f"INSERT INTO {table} ({', '.join(names)}) {query} WHERE true"
+    return f"{beginning} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
+
+
+def _write_insert(table: str, names: Sequence[str], keys: Sequence[str], query: str, returning: str) -> str:
+    statement = f"INSERT INTO {table} ({', '.join(names)}) {query} WHERE true ON CONFLICT DO NOTHING"
+    return f"{statement} RETURNING {returning}" if returning else statement
 
 
 def _plain(table: Table, name: str) -> Any:
@@ -159,21 +141,27 @@ def _list_processors(dialect: Dialect, table: Table, columns: tuple[str, ...]) -
     return [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in columns]
 
 
-def _dump_rows(dialect: Dialect, table: Table, columns: Sequence[str], rows: Rows) -> str:
-    """Return the rows as JSON, each value as the type of its column gives it to the driver."""
-    processors = _list_processors(dialect, table, tuple(columns))
+def _build_parameters(
+    dialect: Dialect, table: Table, columns: tuple[str, ...], rows: Rows
+) -> tuple[Any, ...] | dict[str, str]:
+    """Return the values of the rows as the driver takes them, each as the type of its column gives it to it."""
+    processors = _list_processors(dialect, table, columns)
     by_column = zip(*(row.values() for row in rows), strict=True)
-    processed = [
-        _process(act, values) if act else values for act, values in zip(processors, by_column, strict=True)
-    ]
-    return _dump(list(zip(*processed, strict=True)))
+    processed = zip(
+        *(
+            _process(act, values) if act else values
+            for act, values in zip(processors, by_column, strict=True)
+        ),
+        strict=True,
+    )
+    return (
+        tuple(chain.from_iterable(processed))
+        if dialect.name == "sqlite"
+        else {"rows": _dump(list(processed))}
+    )
 
 
 def _process(act: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
     """Return what a type makes of values, each different one once: the rows of a batch have most of them in common."""
-    known = {value: None if value is None else _write_time(act(value)) for value in set(values)}
+    known = {value: None if value is None else act(value) for value in set(values)}
     return [known[value] for value in values]
-
-
-def _write_time(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value

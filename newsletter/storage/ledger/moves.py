@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Delete, Select, Update, bindparam, delete, select, update
 
 from newsletter.deliver.ledger_rules import TRANSITIONS, CountedMove, Event, LockedDelivery, state_after
 from newsletter.model.ledger import DeliveryId, State
 from newsletter.storage.dialects import in_chunks, insert_or_ignore
-from newsletter.storage.ledger.bulk import insert_rows, update_rows
+from newsletter.storage.ledger.bulk import are_among, dump_ids, insert_rows, update_rows
 from newsletter.storage.tables import attempts, mails, outcomes, queue, subscribers
 
 # In the order of the fields of LockedDelivery, which has what is frozen before the edition.
@@ -27,18 +28,6 @@ _LOCKED = (
 _FROZEN = ("content_hash", "after_run", "upto_run")
 _NOT_FROZEN = (None, None, None)
 _AT_ONCE = 5_000
-
-# Made once: to put them together takes longer than to execute them.
-_LOCKING = (
-    select(*(queue.c[name] for name in _LOCKED))
-    .where(queue.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(queue.c.id)
-    .with_for_update()
-)
-_READING_FROZEN = select(mails.c.delivery, *(mails.c[name] for name in _FROZEN)).where(
-    mails.c.delivery.in_(bindparam("ids", expanding=True))
-)
-_TAKING_OUT = delete(queue).where(queue.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def can(event: Event) -> ColumnElement[bool]:
@@ -54,7 +43,27 @@ def move_rows(event: Event) -> Update:
 
 def lock_rows(connection: Connection, ids: Collection[int]) -> list[LockedDelivery]:
     """Lock these rows of the queue, in one order everywhere; return those that there are, by id."""
-    return _read_locked(connection, _LOCKING, {"ids": sorted(ids)})
+    dialect = connection.dialect.name
+    return _read_locked(connection, _build_locking(dialect), dump_ids(dialect, ids))
+
+
+# Made once, these three: to put them together takes longer than to execute them.
+@cache
+def _build_locking(dialect: str) -> Select[Any]:
+    these = are_among(dialect, queue.c.id)
+    return select(*(queue.c[name] for name in _LOCKED)).where(these).order_by(queue.c.id).with_for_update()
+
+
+@cache
+def _build_frozen(dialect: str) -> Select[Any]:
+    return select(mails.c.delivery, *(mails.c[name] for name in _FROZEN)).where(
+        are_among(dialect, mails.c.delivery)
+    )
+
+
+@cache
+def _build_taking_out(dialect: str) -> Delete:
+    return delete(queue).where(are_among(dialect, queue.c.id))
 
 
 def lock_some(connection: Connection, *which: ColumnElement[bool]) -> list[LockedDelivery]:
@@ -66,10 +75,11 @@ def lock_some(connection: Connection, *which: ColumnElement[bool]) -> list[Locke
 def _read_locked(
     connection: Connection, query: Any, values: dict[str, Any] | None = None
 ) -> list[LockedDelivery]:
+    dialect = connection.dialect.name
     rows = connection.execute(query, values).all()
     # Asked only now: who waited for a lock would see its row as it is, and what stands elsewhere as it was.
-    begun = sorted(row.id for row in rows if row.attempt > 0)
-    found = connection.execute(_READING_FROZEN, {"ids": begun}) if begun else ()
+    begun = [row.id for row in rows if row.attempt > 0]
+    found = connection.execute(_build_frozen(dialect), dump_ids(dialect, begun)) if begun else ()
     frozen = {delivery: facts for delivery, *facts in found}
     return [
         LockedDelivery(
@@ -100,7 +110,8 @@ def end_rows(connection: Connection, ended: Sequence[dict[str, Any]]) -> None:
     if not ended:
         return
     insert_rows(connection, outcomes, ended)
-    connection.execute(_TAKING_OUT, {"ids": [row["delivery"] for row in ended]})
+    dialect = connection.dialect.name
+    connection.execute(_build_taking_out(dialect), dump_ids(dialect, (row["delivery"] for row in ended)))
     # An answer that came late is the one to the last attempt: it replaces the guess.
     guessed = [row for row in ended if row["answered_at"] is not None and row["uncertain_at"] is not None]
     for row in guessed:
@@ -173,16 +184,11 @@ def move_counted(connection: Connection, moves: Iterable[CountedMove]) -> None:
     in_order = sorted(moves, key=lambda move: (move.reader, move.upto))
     forward = {move.reader: move.upto for move in in_order if move.back_to is None}
     rows = [{"id": reader, "counted_run": upto} for reader, upto in forward.items()]
-    update_rows(connection, subscribers, rows, only=_is_later)
+    update_rows(connection, subscribers, rows, only="subscribers.counted_run < new.counted_run")
     reader, counted_run = subscribers.c.id == bindparam("reader"), subscribers.c.counted_run
     if back := [asdict(move) for move in in_order if move.back_to is not None]:
         same = update(subscribers).where(reader, counted_run == bindparam("upto"))
         connection.execute(same.values(counted_run=bindparam("back_to")), back)
-
-
-def _is_later(new: Any) -> ColumnElement[bool]:
-    later: ColumnElement[bool] = subscribers.c.counted_run < new.counted_run
-    return later
 
 
 def uncount(connection: Connection, rows: Iterable[Any]) -> None:

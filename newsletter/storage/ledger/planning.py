@@ -167,10 +167,10 @@ def _lock_readers(
     connection: Connection, plans: Sequence[tuple[Scheduled, Plan]], *, by_hand: bool
 ) -> dict[SubscriberId, LockedReader]:
     """Lock the readers of these plans, in one order everywhere; return what the ledger says of those that there are."""
-    ids = dump_ids(reader.id for reader, _ in plans)
+    ids = dump_ids(connection.dialect.name, (reader.id for reader, _ in plans))
     locking = (
         select(subscribers.c.id, subscribers.c.next_due_at)
-        .where(are_among(connection, subscribers.c.id))
+        .where(are_among(connection.dialect.name, subscribers.c.id))
         .order_by(subscribers.c.id)
         .with_for_update(of=subscribers)
     )
@@ -184,7 +184,7 @@ def _load_digests(
 ) -> dict[SubscriberId, list[PlannedDigest]]:
     """Return the digests of these readers that are pending, and those of these editions."""
     pending = select(queue.c.id, queue.c.recipient, queue.c.edition, queue.c.state).where(
-        are_among(connection, queue.c.recipient),
+        are_among(connection.dialect.name, queue.c.recipient),
         queue.c.edition.is_not(None),
         queue.c.state.in_(sorted(PENDING)),
     )
@@ -193,7 +193,7 @@ def _load_digests(
         # On its own, so that each is looked up in its index: a reader of years has a thousand rows.
         column = ledger.c
         planned = select(column.id, column.recipient, column.key, column.state).where(
-            are_among(connection, column.recipient),
+            are_among(connection.dialect.name, column.recipient),
             column.kind == Kind.DIGEST,
             column.key.in_(sorted(editions)),
         )

@@ -74,7 +74,7 @@ async def test_only_what_fits_is_updated(database: Database) -> None:
 
     await database.write(
         lambda connection: update_rows(
-            connection, subscribers, rows, only=lambda new: subscribers.c.counted_run < new.counted_run
+            connection, subscribers, rows, only="subscribers.counted_run < new.counted_run"
         )
     )
 
