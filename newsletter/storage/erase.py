@@ -49,7 +49,7 @@ def find_erased(connection: Connection, addresses: Collection[EmailAddress]) -> 
         by_name.setdefault(_hash_address(address, secret), []).append(address)
     found: set[EmailAddress] = set()
     for names in in_chunks(by_name):
-        rows = connection.scalars(select(readers.c.address).where(readers.c.address.in_(names)))
+        rows = connection.scalars(select(readers.c.address).where(readers.c.address_key.in_(names)))
         found.update(*(by_name[name] for name in rows))
     return frozenset(found)
 
@@ -57,7 +57,7 @@ def find_erased(connection: Connection, addresses: Collection[EmailAddress]) -> 
 def give_up_address(connection: Connection, reader: Subscriber) -> None:
     """Leave of an address that its reader gives up what is left of an erased one, so that no list brings it back."""
     name = _hash_address(reader.address, _load_secret(connection))
-    if connection.scalar(select(readers.c.id).where(readers.c.address == name)) is None:
+    if connection.scalar(select(readers.c.id).where(readers.c.address_key == name)) is None:
         insert_readers(connection, [erase(reader, name)])
 
 
@@ -76,7 +76,7 @@ def _choose_name(connection: Connection, reader: Subscriber) -> str:
     """Return what stands in place of the address. Nobody who only entered it, or was erased before, needs the hash."""
     if reader.consent is not Consent.UNCONFIRMED:
         name = _hash_address(reader.address, _load_secret(connection))
-        if connection.scalar(select(readers.c.id).where(readers.c.address == name)) is None:
+        if connection.scalar(select(readers.c.id).where(readers.c.address_key == name)) is None:
             return name
     return f"erased-{reader.id}{ERASED_DOMAIN}"
 

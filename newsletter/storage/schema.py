@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 from newsletter.errors import StoreError
 from newsletter.storage.engine import Database
 
-SCHEMA_VERSION = "0020"
+SCHEMA_VERSION = "0021"
 """The newest migration. Known without looking, so that opening a current database does not load Alembic."""
 
 SchemaState = Literal["missing", "old", "current"]

@@ -17,7 +17,7 @@ from newsletter.storage.schema import _connect, build_alembic_config
 from tests.storage.ledger.cases import ONE_DAY, load_attempts
 from tests.storage.test_schema import check_promises
 from tests.support.builders import DAY
-from tests.support.given import NOW
+from tests.support.given import NOW, given_reader
 
 HOLDER = InstanceId(1)
 NOTICE = dump_notice(Notice("Subject", "", ("Text",)), "en")
@@ -153,6 +153,34 @@ async def test_each_row_is_in_the_state_in_which_it_was(old: Database) -> None:
     counts = (await ledger.reads.load_counts())[DAY.isoformat()]
     assert (counts.due, counts[State.ACCEPTED]) == (13, 3)
     assert await ledger.audit.find_contradictions(9) == []
+
+
+async def test_a_reader_who_is_new_gets_a_number_that_nobody_had(bare_database_url: str) -> None:
+    before = _connect(bare_database_url)
+    await before.change_schema(fill)
+    gone = 99
+
+    def come_and_go(connection: Connection) -> None:
+        columns = "address, address_key, name, language, days, local_time, zone, topics_json, everything_else, consent"
+        connection.execute(
+            text(
+                f"INSERT INTO subscribers (id, {columns}, counted_run, file_owned) SELECT {gone}, 'gone', 'gone', name,"
+                " language, days, local_time, zone, topics_json, everything_else, consent, 1, file_owned"
+                " FROM subscribers WHERE id = 1"
+            )
+        )
+        connection.execute(text(f"DELETE FROM subscribers WHERE id = {gone}"))
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT setval('subscribers_id_seq', {gone})"))
+
+    await before.change_schema(come_and_go)
+    await before.close()
+    database = await open_database(bare_database_url)
+
+    reader = await given_reader(database, "new@example.org")
+    await database.close()
+
+    assert reader.id > gone
 
 
 async def test_each_answer_is_there_once(old: Database) -> None:
