@@ -28,7 +28,6 @@ from sqlalchemy import (
     event,
     false,
     literal_column,
-    text,
 )
 
 from newsletter.model.entries import EventKind
@@ -260,7 +259,6 @@ observations = Table(
 
 # --- subscribers --------------------------------------------------------------------------
 
-_PAUSING = text("wake_at IS NOT NULL")
 subscribers = Table(
     "subscribers",
     metadata,
@@ -290,10 +288,10 @@ subscribers = Table(
     # PostgreSQL would else sort all who are due at one moment, for each batch of them.
     Index("ix_subscribers_next_due_at_id", "next_due_at", "id"),
     Index("ix_subscribers_zone", "zone"),
-    # Each slot that is planned moves a row to a new place in every index: this one has the few who pause.
-    Index("ix_subscribers_wake_at", "wake_at", sqlite_where=_PAUSING, postgresql_where=_PAUSING),
     sqlite_autoincrement=True,
 )
+# Each slot that is planned moves a row to a new place in every index: this one has the few who pause.
+_index_some("ix_subscribers_wake_at", subscribers.c.wake_at, where=subscribers.c.wake_at.is_not(None))
 
 consents = Table(
     "consents",
