@@ -147,9 +147,10 @@ async def send(config: Config, forks: Forks | None, readers: int, topics: str) -
         await prepare(newsletter, readers, topics)
         with Watch(memory=False) as watch:
             begun = clock_time.perf_counter()
-            await newsletter.planner.plan_due()
             stop = asyncio.Event()
+            # As the clock does it: processes make themselves ready before there is anything to send.
             crew = hire(forks, readers, stop, lambda _delivery, _state: None)
+            await newsletter.planner.plan_due()
             async with newsletter.sender(stop) as sender:
                 report = await send_with(sender, crew)
             took_s = clock_time.perf_counter() - begun
