@@ -40,6 +40,7 @@ from newsletter.settings.config import Config, load_config
 from newsletter.stored_json import to_json
 from newsletter.wiring import FixedClock, Newsletter, open_newsletter
 from newsletter.workers import forking
+from newsletter.workflows.garbage import collect_rarely
 from newsletter.workflows.preview import preview_reader
 from newsletter.workflows.send_crew import Forks, hire, send_with
 
@@ -197,6 +198,7 @@ def _plain(text: str) -> str:
 
 
 def main() -> None:
+    collect_rarely()  # as a command does
     port, database, signed, readers, connections, processes, topics = sys.argv[1:]
     url = database
     if database != "sqlite":

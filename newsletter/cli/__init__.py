@@ -52,10 +52,6 @@ TopicOrQuery = Annotated[
 ]
 DEFAULT_CONFIG = Path("config.yaml")
 
-_NEW_OBJECTS = 50_000
-"""So many are made between two looks for unreachable cycles, instead of 700: what imports make is no garbage, and
-looking through it again and again took a tenth of a start."""
-
 
 def _show_version(wanted: bool) -> None:
     if wanted:
@@ -79,9 +75,10 @@ def main() -> None:
     """Run the command line; an error that we know becomes one message and an exit code."""
     from newsletter.errors import AddressError, ConfigError, NewsletterError, QueryError
     from newsletter.files import keep_private
+    from newsletter.workflows.garbage import collect_rarely
 
     keep_private()
-    gc.set_threshold(_NEW_OBJECTS)
+    collect_rarely()
     # What is left at the end goes with the process, and is not looked through once more.
     atexit.register(gc.freeze)
     # They are sought in the metadata of all that is installed, and we have none.
