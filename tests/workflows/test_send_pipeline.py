@@ -246,6 +246,25 @@ async def test_no_more_is_built_ahead_than_there_is_room_for() -> None:
     assert max(ahead) <= ROOM + CONNECTIONS
 
 
+async def test_most_mails_are_built_while_fences_are_written() -> None:
+    built_meanwhile: list[int] = []
+
+    class SlowWorld(World):
+        async def record(
+            self, instance: InstanceId, steps: Sequence[LedgerStep], now: datetime, *, guarded: bool
+        ) -> Sequence[bool]:
+            before = run.built
+            for _ in range(50):
+                await asyncio.sleep(0)
+            built_meanwhile.append(run.built - before)
+            return await super().record(instance, steps, now, guarded=guarded)
+
+    run = Run(SlowWorld(), *(make_built(number) for number in range(40)))
+    await run.go()
+
+    assert sum(built_meanwhile) > 20
+
+
 async def test_a_relay_that_cannot_be_used_stops_the_pass_with_its_words_and_charges_nobody() -> None:
     world = World(dead=set(range(30)))
     run = Run(world, *(make_built(number) for number in range(30)))
