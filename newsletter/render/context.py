@@ -341,9 +341,9 @@ def is_of_a_week(digest: Digest) -> bool:
 
 def find_leaders(digest: Digest) -> frozenset[int]:
     """Return the places (from 0, through all sections) of the papers that a weekly digest shows first."""
-    cards = [item.card for section in digest.sections for item in section.items]
-    if not is_of_a_week(digest) or len(cards) < _FEW_FOR_LEADERS:
+    if not is_of_a_week(digest) or digest.entry_count < _FEW_FOR_LEADERS:
         return frozenset()
+    cards = [item.card for section in digest.sections for item in section.items]
     best = sorted((-(card.upvotes or 0), place) for place, card in enumerate(cards) if card.upvotes)
     return frozenset(place for _, place in best[:_LEADERS])
 
