@@ -24,7 +24,9 @@ from typing import NamedTuple
 from benchmarks.delivery import count_listeners
 from tests.support.tools import take_port
 
-_MESSAGE_ID = re.compile(rb"^Message-ID: (<[^>\r\n]+>)", re.MULTILINE | re.IGNORECASE)
+# Its fixed beginning is found a dozen times as quickly as ^ or letters of any case: the counter is not to take what
+# is measured a tenth of the machine.
+_MESSAGE_ID = re.compile(rb"\nMessage-ID: (<[^>\r\n]+>)")
 _PIPE_BYTES = 1 << 20
 
 
@@ -102,13 +104,13 @@ def main() -> None:
 
     def read() -> Iterator[bytes]:
         nonlocal first_at
-        rest = b""
+        rest = b"\n"  # the one that ends the line before
         while True:
             ready, _, _ = select.select([pipe, sys.stdin], [], [])
             if pipe in ready:
                 first_at = first_at or time.time()
                 data = rest + os.read(pipe, _PIPE_BYTES)
-                end = data.rfind(b"\n") + 1
+                end = data.rfind(b"\n")
                 yield from _MESSAGE_ID.findall(data, 0, end)
                 rest = data[end:]
             elif sys.stdin in ready:
