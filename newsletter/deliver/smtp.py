@@ -445,7 +445,9 @@ def _mailbox(address: EmailAddress, encoding: str) -> bytes:
 
 def _as_sent(message: bytes) -> bytes:
     """Return a message with CRLF line ends as it follows DATA (RFC 5321 section 4.5.2)."""
-    if b"\r\n." in message or message.startswith(b"."):  # three bytes are found in a quarter of the time of two
+    if b"\r\n." in message or message.startswith(
+        b"."
+    ):  # three bytes are found in a quarter of the time of two
         message = (b"\r\n" + message).replace(b"\r\n.", b"\r\n..")[2:]
     return message + (b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n")
 

@@ -8,13 +8,15 @@ somebody's hand in the database, is at fault.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Subquery, and_, exists, func, or_, select
 
 from newsletter.model.ledger import HELD, Kind, State
 from newsletter.storage.dialects import in_chunks, unindexed
 from newsletter.storage.engine import Store, reading
+from newsletter.storage.ledger.bulk import are_among, dump_ids
 from newsletter.storage.ledger.kept import list_editions
 from newsletter.storage.ledger.view import ended_ledger, open_ledger
 from newsletter.storage.tables import attempts, deliveries, outcomes, queue, subscribers
@@ -51,10 +53,12 @@ class Audit(Store):
         """Return what does not fit together in the digests of these ids, of the newest edition first; nothing if all is
         well."""
         found: _Found = Counter()
+        dialect = connection.dialect.name
         for some in in_chunks(mails):
-            found += _count_strays(connection, deliveries.c.id.in_(some))
+            ids = dump_ids(dialect, some)
+            found += _count_strays(connection, are_among(dialect, deliveries.c.id), ids)
             for part in (open_ledger, ended_ledger):
-                found += _check(connection, part, part.c.id.in_(some))
+                found += _check(connection, part, are_among(dialect, part.c.id), ids)
         return _word(found)
 
 
@@ -63,17 +67,24 @@ def _word(found: _Found) -> Sequence[str]:
     return [f"{edition}: {number} {what}" for (edition, what), number in in_order]
 
 
-def _count_strays(connection: Connection, which: ColumnElement[bool]) -> _Found:
+def _count_strays(
+    connection: Connection, which: ColumnElement[bool], values: Mapping[str, Any] | None = None
+) -> _Found:
     """Count those of these digests that are due, and in no state, or in two."""
     is_open = exists().where(queue.c.id == deliveries.c.id)
     has_ended = exists().where(outcomes.c.delivery == deliveries.c.id)
     stray = or_(and_(is_open, has_ended), and_(~is_open, ~has_ended))
     counting = select(deliveries.c.key, func.count()).where(which, _is_digest(deliveries.c.kind), stray)
-    counted = connection.execute(counting.group_by(deliveries.c.key))
+    counted = connection.execute(counting.group_by(deliveries.c.key), values)
     return Counter({(edition, "mails are in no state, or in two"): number for edition, number in counted})
 
 
-def _check(connection: Connection, part: Subquery, which: ColumnElement[bool]) -> _Found:
+def _check(
+    connection: Connection,
+    part: Subquery,
+    which: ColumnElement[bool],
+    values: Mapping[str, Any] | None = None,
+) -> _Found:
     """Count what does not fit together in a part of the ledger, by edition and what it is."""
     found: _Found = Counter()
     for what, wrong in _checks(part):
@@ -81,7 +92,8 @@ def _check(connection: Connection, part: Subquery, which: ColumnElement[bool]) -
             select(part.c.key, func.count())
             .select_from(part.join(subscribers, subscribers.c.id == part.c.recipient))
             .where(which, _is_digest(part.c.kind), wrong)
-            .group_by(part.c.key)
+            .group_by(part.c.key),
+            values,
         )
         for edition, number in counted:
             found[edition, what] += number

@@ -44,6 +44,7 @@ from newsletter.model.ledger import (
 from newsletter.model.readers import EmailAddress, SubscriberId
 from newsletter.storage.dialects import in_chunks, key_of, unindexed, whole_seconds
 from newsletter.storage.engine import Store, reading
+from newsletter.storage.ledger.bulk import are_among, dump_ids
 from newsletter.storage.ledger.kept import load_editions
 from newsletter.storage.ledger.view import answers, ended_ledger, ledger, open_ledger
 from newsletter.storage.tables import (
@@ -237,9 +238,11 @@ class LedgerReads(Store):
     ) -> Mapping[str, Mapping[int, int]]:
         """Return the same of those of these mails that are digests, by edition."""
         found: dict[str, Counter[int]] = defaultdict(Counter)
+        dialect = connection.dialect.name
+        these = are_among(dialect, outcomes.c.delivery)
+        of_these = _COUNT_LATENESS.where(outcomes.c.edition.is_not(None), these)
         for some in in_chunks(set(mails)):
-            of_these = _COUNT_LATENESS.where(outcomes.c.edition.is_not(None), outcomes.c.delivery.in_(some))
-            for row in connection.execute(of_these):
+            for row in connection.execute(of_these, dump_ids(dialect, some)):
                 found[row.edition][row.late] += row.number
         return found
 
