@@ -41,6 +41,7 @@ _WRITERS = 4
 """So many reads and writes go on at once, the others wait; on SQLite one write."""
 
 _LOOK_S = 0.01
+_LOCK_LOOK_S = 0.0005
 
 _LARGEST_LOG_BYTES = 64 << 20
 """What SQLite leaves of its log once all is in its place: a backup during a large send lets it grow to gigabytes."""
@@ -391,11 +392,37 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.close()
 
     def begin(connection: Any) -> None:
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get("writes", False):
+            _begin_to_write(connection)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", begin)
+
+
+def _begin_to_write(connection: Connection) -> None:
+    """Begin a transaction that writes, as soon as no other process does.
+
+    SQLite's own waiting sleeps for up to 100 ms at a time, and misses what others leave free between two of theirs:
+    of two processes that sent, each waited 12 ms for what took 4. So we look again ourselves, more rarely with time.
+    """
+    driver: Any = connection.connection.driver_connection
+    patience_s = _SQLITE_OPTIONS["connect_args"]["timeout"]
+    begun = time.monotonic()
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while (waited_s := time.monotonic() - begun) < patience_s:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    break
+            time.sleep(min(max(_LOCK_LOOK_S, waited_s / 20), _LOOK_S))
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises as everything else does
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={round(patience_s * 1000)}")
 
 
 def _switch_foreign_keys(connection: Connection, *, on: bool) -> None:

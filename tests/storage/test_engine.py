@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -251,7 +251,7 @@ def locked_elsewhere(database_url: str) -> Iterator[None]:
     """Another process is in the middle of a change of the counters."""
     url = make_url(database_url)
     if url.drivername == "sqlite":
-        other = sqlite3.connect(str(url.database), isolation_level=None)
+        other = sqlite3.connect(str(url.database), isolation_level=None, check_same_thread=False)
         other.execute("BEGIN IMMEDIATE")
         yield
         other.close()
@@ -270,6 +270,29 @@ async def test_lock_that_lasts_is_a_store_error(database_url: str, monkeypatch: 
         await execute(database, update(counters).values(last_run=1))
 
     await execute(database, update(counters).values(last_run=1))
+    await database.close()
+
+
+async def test_writer_looks_often_for_the_end_of_another_process(
+    migrated_sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Path(shutil.copy(migrated_sqlite, tmp_path / "shared.db"))
+    database = await open_database(f"sqlite:///{file}")
+    await execute(database, update(counters).values(last_run=1))
+    slept_s: list[float] = []
+    with ExitStack() as other:
+        other.enter_context(locked_elsewhere(f"sqlite:///{file}"))
+
+        def sleep(seconds: float) -> None:
+            slept_s.append(seconds)
+            if len(slept_s) == 3:
+                other.close()
+
+        monkeypatch.setattr("newsletter.storage.engine.time.sleep", sleep)
+        await execute(database, update(counters).values(last_run=2))
+
+    assert len(slept_s) == 3
+    assert max(slept_s) <= 0.01  # SQLite alone sleeps for up to 100 ms, and for the third time already for 5
     await database.close()
 
 
