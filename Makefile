@@ -9,11 +9,12 @@ READY := .venv/.ready
 # Tests start many processes: without its bytecode each of them would compile the whole newsletter anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint format catalogs inbox inbox-tools screenshots crash fuzz bench million engines docs image clean
+.PHONY: help demo test looks lint format catalogs inbox inbox-tools screenshots crash fuzz bench million engines docs image clean
 
 help:
 	@echo "make demo    run the whole way over a sample day, with no network"
 	@echo "make test    run all tests (PostgreSQL and Chromium where they can be had)"
+	@echo "make looks   every page in every language in Chromium, and the ways of readers on both engines"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make format  let ruff put the code in form"
 	@echo "make catalogs  collect the fixed words of the mails into the catalogs (LANGUAGE=fr begins one)"
@@ -44,6 +45,9 @@ demo: $(PACKAGE)
 test: $(READY)
 	$(BIN)/pytest -n auto --dist loadfile
 
+looks: $(READY)
+	$(BIN)/pytest -n auto --dist loadfile -m "browser and slow"
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -72,7 +76,7 @@ screenshots: $(READY) inbox-tools
 	$(BIN)/python -m tests.web.screenshots docs/images
 
 crash: $(READY)
-	$(if $(RESUME),,$(BIN)/pytest -m slow)
+	$(if $(RESUME),,$(BIN)/pytest -m "slow and not browser")
 	$(BIN)/python -m tests.crash --rounds $(or $(ROUNDS),500) --seed $(or $(SEED),1) --workers $(or $(WORKERS),1) --machines $(or $(MACHINES),0) --engine $(or $(ENGINE),both) --json $(or $(JSON),crash.jsonl) $(if $(RESUME),--resume)
 
 fuzz: $(READY)

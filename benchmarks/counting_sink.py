@@ -6,6 +6,7 @@ takes into a pipe, which a process of its own reads.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -28,6 +29,8 @@ from tests.support.tools import take_port
 # is measured a tenth of the machine.
 _MESSAGE_ID = re.compile(rb"\nMessage-ID: (<[^>\r\n]+>)")
 _PIPE_BYTES = 1 << 20
+_READ_EVERY_S = 0.01
+"""Read at each of the sink's writes of 4 kB, a mail would wake the counter a dozen times."""
 
 
 class Counted(NamedTuple):
@@ -100,6 +103,7 @@ def main() -> None:
     """Read what the sink takes until told to stop; print what it came to."""
     pipe = os.open(sys.argv[1], os.O_RDWR)  # the sink closes it after each mail
     os.set_blocking(pipe, False)
+    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     first_at = 0.0
 
     def read() -> Iterator[bytes]:
@@ -113,6 +117,7 @@ def main() -> None:
                 end = data.rfind(b"\n")
                 yield from _MESSAGE_ID.findall(data, 0, end)
                 rest = data[end:]
+                time.sleep(_READ_EVERY_S)
             elif sys.stdin in ready:
                 return
 

@@ -5,7 +5,8 @@
 All go over 16 connections into one smtp-sink of Postfix on this machine, the senders in turn, the median of the
 rounds counts. Every reader has four topics and gets ten papers or so: in the first readership of 18 topics in many
 combinations, in the second one (``_own``) of 3,600, each with a name of its own. Ours starts cold each time and the
-others warm, so the mails must be many thousands: a large edition is meant. ``cpu_us`` is what the sending processes used for a mail, servers aside. Beside ours:
+others warm, so the mails must be many thousands: a large edition is meant. ``cpu_us`` is what the sending processes
+used for a mail, servers aside. Beside ours:
 
     nodemailer   pooled; composes (and signs) the same subject, HTML, text and headers
     naive        for each mail: MJML, EmailMessage, dkimpy, and a connection of aiosmtplib

@@ -173,7 +173,7 @@ class Trial:
                     f"{after_s:.0f} s after the slot: {pending} to send, {rate:.0f}/s,"
                     f" {pending / max(rate, 1) / 60:.1f} min left; {watch.all_own_mb:.0f} MB, log {wal_mb:.0f} MB"
                 )
-            await asyncio.sleep(1 if pending < 20_000 else 5)
+            await asyncio.sleep(1 if pending < 20_000 else 10)  # it counts them one by one
         asking.cancel()
         (waits,) = await asyncio.gather(asking)
         stop.set()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +14,9 @@ from types import TracebackType
 from typing import Self
 
 _LOOK_EVERY_S = 0.2
+_MEMORY_EVERY_S = (
+    2.0  # each time costs milliseconds, and keeps the process that is looked at from getting more
+)
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -28,13 +33,12 @@ class Usage:
 
 class Watch:
     """``with Watch() as watch:`` looks at this process and all below it that run the same program; usages has what each
-    took, this one first. skip are processes of others. Without memory only CPU is looked up: to ask for the memory of a
-    process takes milliseconds of its own CPU."""
+    took, this one first. skip are processes of others. Without memory only CPU is looked up."""
 
     def __init__(self, skip: Collection[int] = (), *, memory: bool = True) -> None:
         self.usages: dict[int, Usage] = {}
         self._skip = skip
-        self._memory = memory
+        self._memory_at = 0.0 if memory else math.inf
         self._before: dict[int, float] = {}
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -62,12 +66,15 @@ class Watch:
             self._look()
 
     def _look(self) -> None:
+        has_memory = time.monotonic() >= self._memory_at
+        if has_memory:
+            self._memory_at = time.monotonic() + _MEMORY_EVERY_S
         for pid in self._list_family(os.getpid()):
             usage = self.usages.setdefault(pid, Usage(pid))
             with suppress(OSError, ValueError, IndexError):
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 usage.cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS - self._before.get(pid, 0.0)
-                if not self._memory:
+                if not has_memory:
                     continue
                 usage.peak_mb = max(usage.peak_mb, _read_mb(Path(f"/proc/{pid}/status"), "VmHWM:"))
                 usage.own_mb = max(usage.own_mb, _read_mb(Path(f"/proc/{pid}/smaps_rollup"), "Pss:"))

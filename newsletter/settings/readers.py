@@ -102,8 +102,12 @@ def check_reader(
     if problems:
         raise ConfigError(problems)
     return CheckedReader(
-        address, name, Cadence(days, hour, zone), topics_json, rest, language, layout, pictures
+        address, name, _share_cadence(days, hour, zone), topics_json, rest, language, layout, pictures
     )
+
+
+# A list has a million readers, and few cadences between them.
+_share_cadence = lru_cache(maxsize=4096)(Cadence)
 
 
 def parse_name(text: str) -> str:

@@ -416,8 +416,9 @@ def _begin_to_write(connection: Connection) -> None:
             try:
                 driver.execute("BEGIN IMMEDIATE")
                 return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            except sqlite3.Error as error:
+                # The lower byte is the kind: another process may also be mending the log of one that died.
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
                     break
             time.sleep(min(max(_LOCK_LOOK_S, waited_s / 20), _LOOK_S))
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises as everything else does

@@ -213,7 +213,7 @@ class _EpochFile:
                 # In place and never shorter: a power cut leaves the old ones or the new ones.
                 os.pwrite(handle, _print(replace(known, counters=newest)), 0)
                 fcntl.flock(handle, fcntl.LOCK_UN)  # the disk is waited for without keeping others waiting
-                os.fsync(handle)
+                _sync(handle)
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"{self.path} cannot be written ({error}); nothing is sent without it"
@@ -301,6 +301,10 @@ def _print(known: _Known) -> bytes:
     lines = [f"{known.name} {known.machine}"]
     lines += [f"{machine} {counter:020}" for machine, counter in sorted(known.counters.items())]
     return "".join(f"{line}\n" for line in lines).encode("ascii")
+
+
+_sync = getattr(os, "fdatasync", os.fsync)
+"""Waits until the disk has what stands in a file, without its times where the system can leave these out."""
 
 
 def _flush(folder: Path) -> None:

@@ -584,6 +584,9 @@ async def go_the_way(press: Press, browser: Browser, stack: AsyncExitStack) -> N
     assert without_later == ["Goodbye from Test Papers"]
 
 
+@pytest.mark.parametrize(
+    "bare_database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
+)
 async def test_the_way_of_a_reader(
     browser: Browser, tmp_path: Path, bare_database_url: str, server_tls: ssl.SSLContext
 ) -> None:

@@ -1,8 +1,8 @@
 """Every page in Chromium: axe in light and dark, the keyboard alone, small screens and large letters, weight, what
 moves while it is loaded, print.
 
-Each page is opened once in English, where all of this is looked at, and once in German and in Arabic for axe, its
-width and weight. A new page is not forgotten: its route must stand in tests/web/looks.py.
+Each page is opened in one language, which are taken in turn; "make looks" opens each in every one. A new page is not
+forgotten: its route must stand in tests/web/looks.py.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ pytestmark = [
 
 TELEPHONE: ViewportSize = {"width": 390, "height": 844}
 DESK: ViewportSize = {"width": 1280, "height": 900}
+LANGUAGES = ("en", "de", "ar")
 _AXE = find_spec("axe_playwright_python")
 AXE = Path(_AXE.origin or "").with_name("axe.min.js") if _AXE else Path()
 
@@ -141,35 +142,34 @@ async def browser() -> AsyncIterator[Browser]:
         yield opened
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def seen(browser: Browser, showcase: Showcase) -> dict[str, Seen]:
+@pytest_asyncio.fixture(
+    scope="module",
+    loop_scope="module",
+    params=["one language", pytest.param("all languages", marks=pytest.mark.slow)],
+)
+async def seen(request: pytest.FixtureRequest, browser: Browser, showcase: Showcase) -> dict[str, Seen]:
     """What was seen of each page, by its name."""
     looks = list_looks(showcase)
     found = {look.name: Seen() for look in looks}
-    async with open_page(browser, viewport=DESK, locale="en") as page:
-        visitor = Visitor(page, showcase)
-        for look in looks:
-            visitor.seen = found[look.name]
-            await visitor.visit(look)
-            await visitor.weigh()
-            await visitor.look_closely()
-    for language in ("de", "ar"):
+    for place, language in enumerate(LANGUAGES):
         async with open_page(browser, viewport=DESK, locale=language) as page:
-            visitor = Visitor(page, showcase)
-            for look in looks:
+            visitor = Visitor(page, showcase, language)
+            for look in looks if request.param == "all languages" else looks[place :: len(LANGUAGES)]:
                 visitor.seen = found[look.name]
                 await visitor.visit(look)
                 await visitor.weigh()
-                await visitor.measure(language)
-                await visitor.ask_axe(language)
+                await visitor.measure()
+                await visitor.walk()
+                await visitor.ask_axe()
     return found
 
 
 class Visitor:
     """Somebody who goes from page to page and notes in ``seen`` what is wrong."""
 
-    def __init__(self, page: Page, showcase: Showcase) -> None:
+    def __init__(self, page: Page, showcase: Showcase, language: str) -> None:
         self._page = page
+        self._language = language
         self._showcase = showcase
         self._base = showcase.site.links.base
         self.seen = Seen()
@@ -196,13 +196,7 @@ class Visitor:
         seen.with_pictures_bytes = max(seen.with_pictures_bytes, size_bytes + shown * PICTURE_BYTES)
         seen.shifts += await self._page.evaluate(SHIFTS)
 
-    async def look_closely(self) -> None:
-        """Look at the page that is open in every other way."""
-        await self.measure("en")
-        await self._walk()
-        await self.ask_axe("en")
-
-    async def ask_axe(self, language: str) -> None:
+    async def ask_axe(self) -> None:
         """Note what axe finds on a desk: by all rules in light, by those of colours in dark."""
         page, seen = self._page, self.seen
         await page.evaluate(AXE.read_text("utf-8"))
@@ -210,21 +204,21 @@ class Visitor:
         await page.emulate_media(color_scheme="dark")
         dark = await self._run_axe({"type": "rule", "values": OF_COLOUR})
         await page.emulate_media(color_scheme="light")
-        seen.axe += [f"{language}, light: {wrong}" for wrong in light]
-        seen.axe += [f"{language}, dark: {wrong}" for wrong in dark]
+        seen.axe += [f"{self._language}, light: {wrong}" for wrong in light]
+        seen.axe += [f"{self._language}, dark: {wrong}" for wrong in dark]
 
-    async def measure(self, language: str) -> None:
+    async def measure(self) -> None:
         """Note what sticks out at 320 px, at 200 % zoom of a window of 1,280 px, and with letters twice as large."""
         for width, letters in ((320, "100%"), (640, "100%"), (640, "200%"), (390, "200%")):
             await self._page.set_viewport_size({"width": width, "height": 844})
             await self._page.evaluate("size => { document.documentElement.style.fontSize = size; }", letters)
             over = await self._page.evaluate(OVERFLOW)
             if over > 0:
-                self.seen.overflow.append(f"{language}: {over} px at {width} px, letters {letters}")
+                self.seen.overflow.append(f"{self._language}: {over} px at {width} px, letters {letters}")
         await self._page.evaluate("document.documentElement.style.fontSize = ''")
         await self._page.set_viewport_size(DESK)
 
-    async def _walk(self) -> None:
+    async def walk(self) -> None:
         """Go through the page with the tab key alone."""
         keyboard = self._page.keyboard
         count = await self._page.evaluate(FOCUS)
